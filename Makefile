@@ -1,0 +1,93 @@
+# `make demo` and `make test` do everything on a machine with Python 3.11, make and git.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# The first of these that runs and is new enough, unless PYTHON names another.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo $$python; break; }; done)
+
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+export PATH := $(BIN):$(PATH)
+export UCX_LOG_LEVEL := error
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: help
+help:
+	@echo "make demo       compile the example network and print what its file holds"
+	@echo "make test       everything that CI runs: lint, types, contracts, docs and all tests"
+	@echo "make env        make the environment in $(VENV)"
+	@echo "make format     format the code and apply the safe fixes of the linter"
+	@echo "make lint       check the format and lint"
+	@echo "make types      check the types"
+	@echo "make contracts  check which module may import which"
+	@echo "make docs       build the documentation in docs/_build"
+	@echo "make unit       the quick tests: no MPI, no other environment, nothing slow"
+	@echo "make bench      measure against bsb-hdf5 8.0.2"
+	@echo "make clean      remove what these targets made"
+
+.PHONY: env
+env: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it: make PYTHON=..."; exit 1; }
+	@echo "Installing into $(VENV) with $(PYTHON) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@{ $(PIP) install --upgrade --constraint constraints.txt pip setuptools \
+	&& $(PIP) install --constraint constraints.txt --no-build-isolation \
+		--editable '.[zarr,parallel,dev]'; \
+	} >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
+	@# mypy does not follow editable installs: here it finds the package by its name.
+	@mkdir -p $(VENV)/types && ln -sfn ../../src $(VENV)/types/bsb_hdf5
+	@touch $@
+
+.PHONY: demo
+demo: env
+	@python examples/demo.py
+
+.PHONY: test
+test: lint types contracts docs
+	@pytest
+
+.PHONY: format
+format: env
+	@ruff format
+	@ruff check --fix
+
+.PHONY: lint
+lint: env
+	@ruff format --check
+	@ruff check
+
+.PHONY: types
+types: env
+	@mypy --strict --package bsb_hdf5 --package tests
+
+.PHONY: contracts
+contracts: env
+	@lint-imports
+
+.PHONY: docs
+docs: env
+	@sphinx-build --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
+
+.PHONY: unit
+unit: env
+	@pytest -m "not mpi and not compat and not slow"
+
+.PHONY: bench
+bench: env
+	@upstream=$$(python -c 'from tests.compat.upstream import upstream_python as p; print(p())') \
+	&& python benchmarks/real_compile.py --upstream "$$upstream"
+
+.PHONY: clean
+clean:
+	rm -rf $(VENV) .upstream-venv build docs/_build *.egg-info
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
