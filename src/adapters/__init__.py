@@ -1,0 +1,1 @@
+"""Backends: what the ports are made of."""

@@ -1,0 +1,364 @@
+"""Groups, arrays and documents of an HDF5 file, through h5py's low-level calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from h5py import h5a, h5d, h5g, h5i, h5l, h5o, h5p, h5s, h5t
+from numpy.typing import NDArray
+
+from ...errors import (
+    CorruptNetworkError,
+    NodeExistsError,
+    NodeNotFoundError,
+    ShapeError,
+)
+from .attributes import Hdf5Attributes, Hdf5AttributesWriter
+from .context import Context
+
+# HDF5 stores growable arrays in pieces of equal size: as large as the first rows, between
+# these limits.
+_LEAST_BYTES = 512
+_MOST_BYTES = 256 * 1024
+# An array of more pieces than this is stored anew, in larger ones.
+_MOST_PIECES = 64
+
+# Up to this many attributes are stored with the group itself, which takes less space.
+_COMPACT_ATTRIBUTES = 1024
+
+
+def _group_properties() -> Any:
+    properties = h5p.create(h5p.GROUP_CREATE)
+    properties.set_attr_phase_change(_COMPACT_ATTRIBUTES, _COMPACT_ATTRIBUTES // 2)
+    return properties
+
+
+def _text_links() -> Any:
+    properties = h5p.create(h5p.LINK_CREATE)
+    properties.set_char_encoding(h5t.CSET_UTF8)
+    return properties
+
+
+_GROUP = _group_properties()
+_UTF8_LINK = _text_links()
+
+
+def _link(name: str) -> Any:
+    return None if name.isascii() else _UTF8_LINK
+
+
+class Hdf5Array:
+    """A dataset of numbers, to read."""
+
+    def __init__(self, id_: Any, name: str, context: Context) -> None:
+        self._id = id_
+        self._name = name
+        self._context = context
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self._id.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        dtype: np.dtype[Any] = self._id.dtype
+        return dtype
+
+    @property
+    def attributes(self) -> Hdf5Attributes:
+        return Hdf5Attributes(self._id, self._context)
+
+    def read(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
+        with self._context.translated():
+            shape, dtype = self.shape, self.dtype
+            if not shape or dtype.kind not in "biuf":
+                raise CorruptNetworkError(
+                    f"'{self._name}' has shape {shape} and dtype '{dtype}';"
+                    " valid are rows of numbers"
+                )
+            start, stop, _ = slice(start, stop).indices(shape[0])
+            rows = np.empty((max(0, stop - start), *shape[1:]), dtype=dtype)
+            if rows.size and len(rows) == shape[0]:
+                self._id.read(h5s.ALL, h5s.ALL, rows)
+            elif rows.size:
+                self._id.read(h5s.create_simple(rows.shape), self._rows(start, rows.shape), rows)
+            return rows
+
+    def _rows(self, start: int, shape: tuple[int, ...]) -> Any:
+        space = self._id.get_space()
+        space.select_hyperslab((start,) + (0,) * (len(shape) - 1), shape)
+        return space
+
+
+class Hdf5ArrayWriter(Hdf5Array):
+    """A dataset that can be changed."""
+
+    def __init__(self, id_: Any, name: str, context: Context, group: Hdf5GroupWriter) -> None:
+        super().__init__(id_, name, context)
+        self._group = group
+
+    @property
+    def attributes(self) -> Hdf5AttributesWriter:
+        return Hdf5AttributesWriter(self._id, self._context)
+
+    def append(self, rows: NDArray[Any]) -> None:
+        held = self.shape[0]
+        self._context.changes += 1
+        with self._context.translated():
+            if self._is_in_too_many_pieces(held + len(rows)):
+                self._store_anew(np.concatenate((self.read(), rows)))
+                return
+            self._id.set_extent((held + len(rows), *self.shape[1:]))
+        self.write(held, rows)
+
+    def write(self, start: int, rows: NDArray[Any]) -> None:
+        if start < 0 or start + len(rows) > self.shape[0] or rows.shape[1:] != self.shape[1:]:
+            raise ShapeError(
+                f"rows of shape {rows.shape} don't fit into '{self._name}' of {self.shape}"
+                f" from row {start} on"
+            )
+        self._context.changes += 1
+        if rows.size:
+            data = np.ascontiguousarray(rows)
+            with self._context.translated():
+                self._id.write(h5s.create_simple(data.shape), self._rows(start, data.shape), data)
+
+    def resize(self, rows: int) -> None:
+        self._context.changes += 1
+        with self._context.translated():
+            self._id.set_extent((rows, *self.shape[1:]))
+
+    def _is_in_too_many_pieces(self, rows: int) -> bool:
+        properties = self._id.get_create_plist()
+        if properties.get_layout() != h5d.CHUNKED or h5a.get_num_attrs(self._id):
+            return False
+        piece = properties.get_chunk()
+        size = int(np.prod(piece)) * self.dtype.itemsize
+        return size < _MOST_BYTES and rows > _MOST_PIECES * piece[0]
+
+    def _store_anew(self, rows: NDArray[Any]) -> None:
+        self._group.delete(self._name)
+        expected = len(rows) // 4
+        piece = rows[:0].astype(self.dtype)
+        self._id = self._group.create_dataset(self._name, piece, expected=expected)
+        self.resize(len(rows))
+        self.write(0, rows)
+
+
+class Hdf5Document:
+    """A scalar dataset that holds a string, to read."""
+
+    def __init__(self, id_: Any, name: str, context: Context) -> None:
+        self._id = id_
+        self._name = name
+        self._context = context
+
+    @property
+    def attributes(self) -> Hdf5Attributes:
+        return Hdf5Attributes(self._id, self._context)
+
+    def read(self) -> bytes:
+        with self._context.translated():
+            kind = self._id.get_type()
+            if self._id.shape != () or not isinstance(kind, h5t.TypeStringID | h5t.TypeOpaqueID):
+                raise CorruptNetworkError(f"'{self._name}' is no text or byte string")
+            if isinstance(kind, h5t.TypeStringID) and kind.is_variable_str():
+                text = np.empty((), dtype=self._id.dtype)
+                self._id.read(h5s.ALL, h5s.ALL, text)
+                item: Any = text.item()
+                return bytes(item) if isinstance(item, bytes) else str(item).encode()
+            raw = np.empty((), dtype=np.dtype((np.void, kind.get_size())))
+            self._id.read(h5s.ALL, h5s.ALL, raw, kind)
+            return raw.tobytes()
+
+    def has_type(self, kind: Any) -> bool:
+        """Whether it is one string of that HDF5 type."""
+        return self._id.shape == () and bool(self._id.get_type().equal(kind))
+
+
+class Hdf5DocumentWriter(Hdf5Document):
+    """A string that was written."""
+
+    @property
+    def attributes(self) -> Hdf5AttributesWriter:
+        return Hdf5AttributesWriter(self._id, self._context)
+
+
+class Hdf5Group:
+    """A group, to read. Links that lead elsewhere are not followed."""
+
+    def __init__(self, id_: Any, context: Context) -> None:
+        self._id = id_
+        self._context = context
+
+    @property
+    def attributes(self) -> Hdf5Attributes:
+        return Hdf5Attributes(self._id, self._context)
+
+    def names(self) -> tuple[str, ...]:
+        with self._context.translated():
+            return tuple(sorted(name.decode() for name in self._id))
+
+    def __contains__(self, name: str) -> bool:
+        with self._context.translated():
+            return bool(self._id.links.exists(name.encode()))
+
+    def group(self, name: str) -> Hdf5Group:
+        return Hdf5Group(self._member(name, h5i.GROUP, "group"), self._context)
+
+    def array(self, name: str) -> Hdf5Array:
+        return Hdf5Array(self._member(name, h5i.DATASET, "array"), name, self._context)
+
+    def document(self, name: str) -> Hdf5Document:
+        return Hdf5Document(self._member(name, h5i.DATASET, "document"), name, self._context)
+
+    def _member(self, name: str, kind: int, title: str) -> Any:
+        key = name.encode()
+        with self._context.translated():
+            if not self._id.links.exists(key):
+                raise NodeNotFoundError(f"there is no {title} '{name}'", asked=name)
+            if self._id.links.get_info(key).type != h5l.TYPE_HARD:
+                raise CorruptNetworkError(f"'{name}' is a link that leads elsewhere")
+            member = h5o.open(self._id, key)
+            if h5i.get_type(member) != kind:
+                raise NodeNotFoundError(f"'{name}' is no {title}", asked=name)
+            return member
+
+
+class Hdf5GroupWriter(Hdf5Group):
+    """A group that can be changed."""
+
+    def __init__(
+        self, id_: Any, context: Context, parent: tuple[Hdf5GroupWriter, str] | None = None
+    ) -> None:
+        super().__init__(id_, context)
+        self._parent = parent
+
+    @property
+    def attributes(self) -> Hdf5AttributesWriter:
+        modernize = None if self._parent is None else self._modernize
+        return Hdf5AttributesWriter(self._id, self._context, modernize)
+
+    def group(self, name: str) -> Hdf5GroupWriter:
+        return Hdf5GroupWriter(self._member(name, h5i.GROUP, "group"), self._context, (self, name))
+
+    def array(self, name: str) -> Hdf5ArrayWriter:
+        return Hdf5ArrayWriter(self._member(name, h5i.DATASET, "array"), name, self._context, self)
+
+    def document(self, name: str) -> Hdf5DocumentWriter:
+        return Hdf5DocumentWriter(self._member(name, h5i.DATASET, "document"), name, self._context)
+
+    def require_group(self, name: str) -> Hdf5GroupWriter:
+        if name in self:
+            return self.group(name)
+        self._context.changes += 1
+        with self._context.translated():
+            made = h5g.create(self._id, name.encode(), lcpl=_link(name), gcpl=_GROUP)
+        return Hdf5GroupWriter(made, self._context, (self, name))
+
+    def create_array(
+        self, name: str, rows: NDArray[Any], *, growable: bool = True, expected: int = 0
+    ) -> Hdf5ArrayWriter:
+        if name in self:
+            raise NodeExistsError(f"'{name}' exists", asked=name)
+        made = self.create_dataset(name, rows, growable=growable, expected=expected)
+        return Hdf5ArrayWriter(made, name, self._context, self)
+
+    def create_dataset(
+        self, name: str, rows: NDArray[Any], *, growable: bool = True, expected: int = 0
+    ) -> Any:
+        """A new dataset of these rows; its id."""
+        self._context.changes += 1
+        data = np.ascontiguousarray(rows)
+        properties = h5p.create(h5p.DATASET_CREATE)
+        properties.set_obj_track_times(False)
+        most = None
+        if growable:
+            most = (h5s.UNLIMITED, *data.shape[1:])
+            properties.set_chunk((_piece_rows(data, expected), *data.shape[1:]))
+        with self._context.translated():
+            space = h5s.create_simple(data.shape, most)
+            kind = h5t.py_create(data.dtype, logical=True)
+            made = h5d.create(self._id, name.encode(), kind, space, properties, lcpl=_link(name))
+            if data.size:
+                made.write(h5s.ALL, h5s.ALL, data)
+        return made
+
+    def write_document(self, name: str, content: bytes | str) -> Hdf5DocumentWriter:
+        self._context.changes += 1
+        with self._context.translated():
+            if isinstance(content, str):
+                made = self._write_text(name, content)
+            else:
+                made = self._write_bytes(name, content)
+        return Hdf5DocumentWriter(made, name, self._context)
+
+    def delete(self, name: str) -> None:
+        if name not in self:
+            raise NodeNotFoundError(f"there is no member '{name}'", asked=name)
+        self._context.changes += 1
+        with self._context.translated():
+            self._id.unlink(name.encode())
+
+    def _write_text(self, name: str, content: str) -> Any:
+        kind = h5t.TypeStringID.copy(h5t.C_S1)
+        kind.set_size(h5t.VARIABLE)
+        kind.set_cset(h5t.CSET_UTF8)
+        made = self._string(name, kind)
+        made.write(h5s.ALL, h5s.ALL, np.array(content, dtype=made.dtype))
+        return made
+
+    def _write_bytes(self, name: str, content: bytes) -> Any:
+        kind = h5t.TypeStringID.copy(h5t.C_S1)
+        kind.set_size(max(1, len(content)))
+        kind.set_strpad(h5t.STR_NULLPAD)
+        made = self._string(name, kind)
+        size = max(1, len(content))
+        raw = np.frombuffer(content.ljust(size, b"\0"), dtype=np.dtype((np.void, size)))
+        made.write(h5s.ALL, h5s.ALL, raw.reshape(()), kind)
+        return made
+
+    def _string(self, name: str, kind: Any) -> Any:
+        """The scalar dataset of that name and type; one of another type is replaced."""
+        attributes: dict[str, Any] = {}
+        if name in self:
+            held = Hdf5Document(self._member(name, h5i.DATASET, "document"), name, self._context)
+            if held.has_type(kind):
+                return self._member(name, h5i.DATASET, "document")
+            attributes = {key: held.attributes.get(key) for key in held.attributes.names()}
+            self._id.unlink(name.encode())
+        properties = h5p.create(h5p.DATASET_CREATE)
+        properties.set_obj_track_times(False)
+        space = h5s.create(h5s.SCALAR)
+        made = h5d.create(self._id, name.encode(), kind, space, properties, lcpl=_link(name))
+        for key, value in attributes.items():
+            Hdf5AttributesWriter(made, self._context).set(key, value)
+        return made
+
+    def _modernize(self) -> Any:
+        """
+        Replace the group by one in the current format, which holds larger attributes.
+
+        Files of old libraries have groups in HDF5's first format.
+        """
+        assert self._parent is not None
+        parent, name = self._parent
+        temporary = f"{name}.new"
+        made = h5g.create(parent._id, temporary.encode(), lcpl=_UTF8_LINK, gcpl=_GROUP)
+        for member in list(self._id):
+            self._id.links.move(member, made, member)
+        held = Hdf5Attributes(self._id, self._context)
+        moved = Hdf5AttributesWriter(made, self._context)
+        for key in held.names():
+            moved.set(key, held.get(key))
+        parent._id.unlink(name.encode())
+        parent._id.links.move(temporary.encode(), parent._id, name.encode())
+        self._id = made
+        return made
+
+
+def _piece_rows(data: NDArray[Any], expected: int) -> int:
+    row = max(1, int(np.prod(data.shape[1:]))) * data.dtype.itemsize
+    wanted = max(len(data), expected) * row
+    return max(1, -(-min(max(wanted, _LEAST_BYTES), _MOST_BYTES) // row))

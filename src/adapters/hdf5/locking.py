@@ -1,0 +1,95 @@
+"""
+The lock that HDF5 programs take on a file: ``flock``, shared to read, exclusive to write.
+
+The system frees the lock of a process that dies. ``HDF5_USE_FILE_LOCKING`` is honoured as
+the HDF5 library documents it: ``FALSE`` or ``0`` takes no locks, ``BEST_EFFORT`` goes on
+where a filesystem has none. The latter is what happens here by default.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Callable
+
+from ...errors import LockTimeoutError
+from .errors import system_error
+
+# Filesystems without locks (524 is Linux' ENOTSUPP), and media that are read-only.
+_NO_LOCKS = frozenset((errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, 524, errno.EROFS))
+_BUSY = frozenset((errno.EAGAIN, errno.EACCES))
+_WARN_AFTER = 1.0
+_LONGEST_NAP = 0.05
+
+
+def lock_file(
+    descriptor: int,
+    location: str,
+    *,
+    exclusive: bool,
+    limit: float,
+    on_slow: Callable[[float], None],
+) -> None:
+    """
+    Wait for the lock on an open file; closing the file gives it back.
+
+    :param limit: seconds to wait.
+    :param on_slow: is told once, with the seconds waited so far, when it takes long.
+    :raises LockTimeoutError: others held it for longer.
+    """
+    if not _wanted():
+        return
+    operation = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
+    start = time.monotonic()
+    nap, warned = 0.0005, False
+    while not _try_lock(descriptor, operation, location):
+        waited = time.monotonic() - start
+        if waited > limit:
+            raise _timeout(descriptor, location, limit)
+        if waited > _WARN_AFTER and not warned:
+            warned = True
+            on_slow(waited)
+        time.sleep(nap)
+        nap = min(2 * nap, _LONGEST_NAP)
+
+
+def _wanted() -> bool:
+    return os.environ.get("HDF5_USE_FILE_LOCKING", "").upper() not in ("FALSE", "0")
+
+
+def _try_lock(descriptor: int, operation: int, location: str) -> bool:
+    try:
+        fcntl.flock(descriptor, operation)
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            return True
+        if error.errno in _BUSY:
+            return False
+        raise system_error(error, location) from error
+    return True
+
+
+def _timeout(descriptor: int, location: str, limit: float) -> LockTimeoutError:
+    holders = _holders(descriptor)
+    who = f" by process {', '.join(map(str, holders))}" if holders else ""
+    return LockTimeoutError(
+        f"'{location}' is locked{who}; gave up after {limit} seconds",
+        location=location,
+        limit=limit,
+        holders=holders,
+    )
+
+
+def _holders(descriptor: int) -> list[int]:
+    """Processes that hold a lock on the file, where the system tells."""
+    status = os.fstat(descriptor)
+    device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    try:
+        with open("/proc/locks", encoding="ascii") as locks:
+            rows = [line.split() for line in locks]
+    except OSError:
+        return []
+    # "1: FLOCK ADVISORY WRITE 1234 08:01:5678 0 EOF"; those that wait have a "->".
+    return sorted({int(row[4]) for row in rows if len(row) > 5 and row[5] == device})  # noqa: PLR2004

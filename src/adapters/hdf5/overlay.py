@@ -1,0 +1,134 @@
+"""
+A file whose changes take effect at a commit, for HDF5 to write to.
+
+What is written below the size that the file had at the start stays in memory, in pages;
+what is written above it goes to the file at once, where nobody looks before the commit.
+So bulk data is written once, and dropping the pages and cutting the file undoes all.
+"""
+
+from __future__ import annotations
+
+import os
+
+PAGE = 4096
+
+
+class OverlayFile:
+    """
+    A seekable binary file over a file descriptor, for h5py's ``fileobj`` driver.
+
+    :param descriptor: stays open when the overlay is done with.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._base_size = os.fstat(descriptor).st_size
+        self._size = self._base_size
+        self._pages: dict[int, bytearray] = {}
+        self._position = 0
+        self.error: OSError | None = None
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = origin + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:
+        """Fill the buffer; past the end of the file there are zeros."""
+        view = memoryview(buffer).cast("B")
+        start = self._position
+        done = self._read_base(view, start)
+        view[done:] = bytes(len(view) - done)
+        if self._pages and start < self._base_size:
+            self._lay_over(view, start)
+        self._position = start + len(view)
+        return len(view)
+
+    def write(self, data: bytes | memoryview) -> int:
+        view = memoryview(data).cast("B")
+        start = self._position
+        below = max(0, min(len(view), self._base_size - start))
+        if below:
+            self._write_pages(view[:below], start)
+        if below < len(view):
+            self._write_through(view[below:], start + below)
+        self._position = start + len(view)
+        self._size = max(self._size, self._position)
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        self._size = self._position if size is None else size
+        return self._size
+
+    def flush(self) -> None:
+        """Nothing: the pages stay until the commit."""
+
+    def commit(self) -> None:
+        """Write the pages, and cut the file to its new size."""
+        try:
+            for number in sorted(self._pages):
+                offset = number * PAGE
+                stop = min(self._base_size - offset, PAGE)
+                self._write_through(memoryview(self._pages[number])[:stop], offset)
+            os.ftruncate(self._descriptor, self._size)
+        except OSError as error:
+            self.error = error
+            raise
+        self._pages.clear()
+
+    def rollback(self) -> None:
+        """Forget the pages, and cut off what was added."""
+        self._pages.clear()
+        if os.fstat(self._descriptor).st_size != self._base_size:
+            os.ftruncate(self._descriptor, self._base_size)
+
+    def _read_base(self, view: memoryview, start: int) -> int:
+        done = 0
+        try:
+            while done < len(view):
+                count = os.preadv(self._descriptor, [view[done:]], start + done)
+                if not count:
+                    break
+                done += count
+        except OSError as error:
+            self.error = error
+            raise
+        return done
+
+    def _write_through(self, view: memoryview, start: int) -> None:
+        done = 0
+        try:
+            while done < len(view):
+                done += os.pwrite(self._descriptor, view[done:], start + done)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def _lay_over(self, view: memoryview, start: int) -> None:
+        stop = min(start + len(view), self._base_size)
+        first, last = start // PAGE, (stop - 1) // PAGE
+        numbers = range(first, last + 1)
+        if len(numbers) > len(self._pages):
+            numbers = sorted(n for n in self._pages if first <= n <= last)  # type: ignore[assignment]
+        for number in numbers:
+            page = self._pages.get(number)
+            if page is not None:
+                low, high = max(start, number * PAGE), min(stop, (number + 1) * PAGE)
+                offset = number * PAGE
+                view[low - start : high - start] = page[low - offset : high - offset]
+
+    def _write_pages(self, view: memoryview, start: int) -> None:
+        done = 0
+        while done < len(view):
+            number, offset = divmod(start + done, PAGE)
+            count = min(PAGE - offset, len(view) - done)
+            page = self._pages.get(number)
+            if page is None:
+                page = self._pages[number] = bytearray(PAGE)
+                if count < PAGE:
+                    self._read_base(memoryview(page), number * PAGE)
+            page[offset : offset + count] = view[done : done + count]
+            done += count

@@ -1,0 +1,1 @@
+"""Networks in memory: dictionaries and growing arrays."""

@@ -1,0 +1,310 @@
+"""
+Groups, arrays and documents in memory.
+
+Every change notes how to undo it, so that a session costs what it changes and not what
+the network holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import NodeExistsError, NodeNotFoundError, ShapeError
+from ...ports.arrays import AttributeValue
+
+_LEAST_ROWS = 16
+
+
+@attrs.define(eq=False)
+class Rows:
+    """Rows with room to grow."""
+
+    buffer: NDArray[Any]
+    length: int
+    values: dict[str, Any] = attrs.field(factory=dict)
+
+    @property
+    def view(self) -> NDArray[Any]:
+        return self.buffer[: self.length]
+
+
+@attrs.define(eq=False)
+class Content:
+    """A byte string."""
+
+    data: bytes
+    values: dict[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.define(eq=False)
+class Members:
+    """The members of a group."""
+
+    nodes: dict[str, Members | Rows | Content] = attrs.field(factory=dict)
+    values: dict[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.define(eq=False)
+class Journal:
+    """How to undo what a session changed, the last change first."""
+
+    undo: list[Callable[[], None]] = attrs.field(factory=list)
+
+    def revert(self) -> None:
+        while self.undo:
+            self.undo.pop()()
+
+
+_ABSENT = object()
+
+
+def _restore(table: dict[str, Any], name: str) -> Callable[[], None]:
+    """How to put back what a table holds under a name."""
+    before = table.get(name, _ABSENT)
+
+    def restore() -> None:
+        if before is _ABSENT:
+            table.pop(name, None)
+        else:
+            table[name] = before
+
+    return restore
+
+
+class MemoryAttributes:
+    """Attributes, to read."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values = values
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._values)
+
+    def get(self, name: str) -> Any:
+        value = self._values.get(name)
+        return value.copy() if isinstance(value, np.ndarray | list) else value
+
+    def integers(self, names: Sequence[str]) -> NDArray[np.int64]:
+        missing = [name for name in names if name not in self._values]
+        if missing:
+            raise NodeNotFoundError(f"there is no attribute '{missing[0]}'", asked=missing[0])
+        return np.array([self._values[name] for name in names], dtype=np.int64)
+
+
+class MemoryAttributesWriter(MemoryAttributes):
+    """Attributes that can be changed."""
+
+    def __init__(self, values: dict[str, Any], journal: Journal) -> None:
+        super().__init__(values)
+        self._journal = journal
+
+    def set(self, name: str, value: AttributeValue) -> None:
+        self._journal.undo.append(_restore(self._values, name))
+        self._values[name] = _stored(value)
+
+    def set_integers(self, values: dict[str, int]) -> None:
+        for name, value in values.items():
+            self.set(name, value)
+
+    def delete(self, name: str) -> None:
+        if name in self._values:
+            self._journal.undo.append(_restore(self._values, name))
+            del self._values[name]
+
+
+def _stored(value: AttributeValue) -> Any:
+    """The value as it will be read: text, list of texts, numpy scalar or array."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple):
+        return [str(item) for item in value]
+    return np.array(value)[()]
+
+
+class MemoryArray:
+    """Rows, to read."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._rows.view.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._rows.buffer.dtype
+
+    @property
+    def attributes(self) -> MemoryAttributes:
+        return MemoryAttributes(self._rows.values)
+
+    def read(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
+        return self._rows.view[start:stop].copy()
+
+
+class MemoryArrayWriter(MemoryArray):
+    """Rows that can be changed."""
+
+    def __init__(self, rows: Rows, journal: Journal) -> None:
+        super().__init__(rows)
+        self._journal = journal
+
+    @property
+    def attributes(self) -> MemoryAttributesWriter:
+        return MemoryAttributesWriter(self._rows.values, self._journal)
+
+    def append(self, rows: NDArray[Any]) -> None:
+        held = self._rows.length
+        self._check(rows)
+        self.resize(held + len(rows))
+        self._rows.buffer[held : self._rows.length] = rows
+
+    def write(self, start: int, rows: NDArray[Any]) -> None:
+        self._check(rows)
+        stop = start + len(rows)
+        if start < 0 or stop > self._rows.length:
+            raise ShapeError(f"{len(rows)} rows from {start} on reach past {self._rows.length}")
+        target, before = self._rows, self._rows.buffer[start:stop].copy()
+        self._rows.buffer[start:stop] = rows
+
+        def undo() -> None:
+            target.buffer[start:stop] = before
+
+        self._journal.undo.append(undo)
+
+    def resize(self, rows: int) -> None:
+        target, buffer, length = self._rows, self._rows.buffer, self._rows.length
+        dropped = buffer[rows:length].copy()
+        if rows > len(buffer):
+            room = max(rows, 2 * len(buffer), _LEAST_ROWS)
+            target.buffer = np.zeros((room, *buffer.shape[1:]), dtype=buffer.dtype)
+            target.buffer[:length] = buffer[:length]
+        elif rows > length:
+            buffer[length:rows] = 0
+        target.length = rows
+
+        def undo() -> None:
+            target.length = length
+            if len(dropped):
+                target.buffer[rows:length] = dropped
+
+        self._journal.undo.append(undo)
+
+    def _check(self, rows: NDArray[Any]) -> None:
+        if rows.shape[1:] != self.shape[1:]:
+            raise ShapeError(f"rows of shape {rows.shape} don't fit an array of {self.shape}")
+
+
+class MemoryDocument:
+    """A byte string, to read."""
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+
+    @property
+    def attributes(self) -> MemoryAttributes:
+        return MemoryAttributes(self._content.values)
+
+    def read(self) -> bytes:
+        return self._content.data
+
+
+class MemoryDocumentWriter(MemoryDocument):
+    """A byte string that was written."""
+
+    def __init__(self, content: Content, journal: Journal) -> None:
+        super().__init__(content)
+        self._journal = journal
+
+    @property
+    def attributes(self) -> MemoryAttributesWriter:
+        return MemoryAttributesWriter(self._content.values, self._journal)
+
+
+class MemoryGroup:
+    """A group, to read."""
+
+    def __init__(self, members: Members) -> None:
+        self._members = members
+
+    @property
+    def attributes(self) -> MemoryAttributes:
+        return MemoryAttributes(self._members.values)
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(sorted(self._members.nodes))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._members.nodes
+
+    def group(self, name: str) -> MemoryGroup:
+        return MemoryGroup(self._member(name, Members))
+
+    def array(self, name: str) -> MemoryArray:
+        return MemoryArray(self._member(name, Rows))
+
+    def document(self, name: str) -> MemoryDocument:
+        return MemoryDocument(self._member(name, Content))
+
+    def _member(self, name: str, kind: type[Any]) -> Any:
+        node = self._members.nodes.get(name)
+        if not isinstance(node, kind):
+            title = {Members: "group", Rows: "array", Content: "document"}[kind]
+            raise NodeNotFoundError(f"there is no {title} '{name}'", asked=name)
+        return node
+
+
+class MemoryGroupWriter(MemoryGroup):
+    """A group that can be changed."""
+
+    def __init__(self, members: Members, journal: Journal) -> None:
+        super().__init__(members)
+        self._journal = journal
+
+    @property
+    def attributes(self) -> MemoryAttributesWriter:
+        return MemoryAttributesWriter(self._members.values, self._journal)
+
+    def group(self, name: str) -> MemoryGroupWriter:
+        return MemoryGroupWriter(self._member(name, Members), self._journal)
+
+    def array(self, name: str) -> MemoryArrayWriter:
+        return MemoryArrayWriter(self._member(name, Rows), self._journal)
+
+    def document(self, name: str) -> MemoryDocumentWriter:
+        return MemoryDocumentWriter(self._member(name, Content), self._journal)
+
+    def require_group(self, name: str) -> MemoryGroupWriter:
+        if name not in self:
+            self._put(name, Members())
+        return self.group(name)
+
+    def create_array(
+        self, name: str, rows: NDArray[Any], *, growable: bool = True, expected: int = 0
+    ) -> MemoryArrayWriter:
+        if name in self:
+            raise NodeExistsError(f"'{name}' exists", asked=name)
+        self._put(name, Rows(np.array(rows), len(rows)))
+        return self.array(name)
+
+    def write_document(self, name: str, content: bytes | str) -> MemoryDocumentWriter:
+        data = content.encode() if isinstance(content, str) else bytes(content)
+        values = dict(self._member(name, Content).values) if name in self else {}
+        self._put(name, Content(data, values))
+        return self.document(name)
+
+    def delete(self, name: str) -> None:
+        if name not in self:
+            raise NodeNotFoundError(f"there is no member '{name}'", asked=name)
+        self._journal.undo.append(_restore(self._members.nodes, name))
+        del self._members.nodes[name]
+
+    def _put(self, name: str, node: Members | Rows | Content) -> None:
+        self._journal.undo.append(_restore(self._members.nodes, name))
+        self._members.nodes[name] = node

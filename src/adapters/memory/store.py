@@ -1,0 +1,118 @@
+"""A network in memory, shared by all stores of a process that name the same root."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from ...errors import StoreExistsError, StoreNotFoundError
+from .arrays import Journal, Members, MemoryGroup, MemoryGroupWriter
+
+_NETWORKS: dict[str, Members] = {}
+
+
+class MemoryReadSession:
+    """A view of the network."""
+
+    def __init__(self, members: Members) -> None:
+        self._members = members
+
+    @property
+    def root(self) -> MemoryGroup:
+        return MemoryGroup(self._members)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class MemoryWriteSession:
+    """Changes that can be undone."""
+
+    def __init__(self, members: Members) -> None:
+        self._members = members
+        self._journal = Journal()
+
+    @property
+    def root(self) -> MemoryGroupWriter:
+        return MemoryGroupWriter(self._members, self._journal)
+
+    @property
+    def changes(self) -> int:
+        return len(self._journal.undo)
+
+    def commit(self) -> None:
+        self._journal.undo.clear()
+
+    def rollback(self) -> None:
+        self._journal.revert()
+
+
+class MemoryCreationSession(MemoryWriteSession):
+    """A new network, which gets its name at the commit."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(Members())
+        self._name = name
+
+    def commit(self) -> None:
+        super().commit()
+        if _NETWORKS.setdefault(self._name, self._members) is not self._members:
+            raise StoreExistsError(f"'{self._name}' exists", location=self._name)
+
+
+class MemoryStore:
+    """The place of one network: a name, known within the process."""
+
+    def __init__(self, name: str) -> None:
+        self._name = str(name)
+
+    @property
+    def location(self) -> str:
+        return self._name
+
+    @property
+    def identity(self) -> str:
+        return f"memory:{self._name}"
+
+    def exists(self) -> bool:
+        return self._name in _NETWORKS
+
+    def recognizes(self) -> bool:
+        return self.exists()
+
+    def create(self) -> MemoryCreationSession:
+        if self.exists():
+            raise StoreExistsError(f"'{self._name}' exists", location=self._name)
+        return MemoryCreationSession(self._name)
+
+    def open_read(self, *, locking: bool = True) -> MemoryReadSession:
+        return MemoryReadSession(self._members())
+
+    def open_write(self) -> MemoryWriteSession:
+        return MemoryWriteSession(self._members())
+
+    def adopt(self, handle: Any) -> tuple[MemoryWriteSession, bool] | None:
+        return None
+
+    def copy(self, target: str) -> None:
+        self._put(str(target), copy.deepcopy(self._members()))
+
+    def move(self, target: str) -> None:
+        self._put(str(target), self._members())
+        del _NETWORKS[self._name]
+
+    def remove(self) -> None:
+        self._members()
+        del _NETWORKS[self._name]
+
+    def _members(self) -> Members:
+        try:
+            return _NETWORKS[self._name]
+        except KeyError:
+            raise StoreNotFoundError(
+                f"there is no network '{self._name}' in memory", location=self._name
+            ) from None
+
+    def _put(self, name: str, members: Members) -> None:
+        if _NETWORKS.setdefault(name, members) is not members:
+            raise StoreExistsError(f"'{name}' exists", location=name)

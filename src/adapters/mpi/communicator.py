@@ -1,0 +1,44 @@
+"""Collective actions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class ServiceCommunicator:
+    """
+    Over BSB's MPI service, which is serial where there is no MPI.
+
+    :param service: ``bsb.services.mpi.MPIService``, or anything with its methods.
+    """
+
+    def __init__(self, service: Any) -> None:
+        self._service = service
+
+    @property
+    def rank(self) -> int:
+        return int(self._service.get_rank())
+
+    @property
+    def size(self) -> int:
+        return int(self._service.get_size())
+
+    def on_main(self, action: Callable[[], T]) -> T:
+        if self.size == 1:
+            return action()
+        # What the others did before must be done when the main rank acts.
+        self._service.barrier()
+        outcome: tuple[Any, Exception | None] = (None, None)
+        if self.rank == 0:
+            try:
+                outcome = action(), None
+            except Exception as error:  # every rank must hear of it, or it hangs
+                outcome = None, error
+        result, failure = self._service.bcast(outcome, root=0)
+        if failure is not None:
+            raise failure
+        value: T = result
+        return value

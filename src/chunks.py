@@ -1,0 +1,364 @@
+"""
+Which chunks of a set are looked at, and its columns one by one.
+
+:class:`ChunkLoader` is the part of a placement set that knows chunks;
+:class:`ChunkedProperty` and :class:`ChunkedCollection` reach a single column of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from bsb import Chunk, chunklist
+from numpy.typing import NDArray
+
+from .core.chunk_id import Ids, agree_on_size, normalize_size, sorted_ids, unpack
+from .core.names import check_name
+from .core.network import ColumnSpec, Network, PlacementWriter
+from .core.placement import POSITION, align
+from .core.statistics import ChunkCounts
+from .core.validation import as_numbers
+from .errors import DataNotFoundError, InputError, ShapeError
+from .resource import HANDLED, handles_handles
+
+if TYPE_CHECKING:
+    from .core.sessions import Session
+    from .engine import StorageEngine
+
+
+def as_chunk(chunk: Any) -> Chunk:
+    """
+    A chunk.
+
+    :param chunk: a chunk, or its three coordinates; a chunk of unknown size then.
+    :raises ShapeError: it is neither.
+    """
+    if isinstance(chunk, Chunk) and chunk.shape == (3,):
+        return chunk
+    coordinates = np.asarray(chunk)
+    if coordinates.shape != (3,) or coordinates.dtype.kind not in "iuf":
+        raise ShapeError(f"{chunk!r} is no chunk; valid are three whole numbers", asked=chunk)
+    if not np.array_equal(coordinates, np.floor(coordinates)):
+        raise ShapeError(f"{chunk!r} is no chunk; valid are three whole numbers", asked=chunk)
+    return Chunk(coordinates.astype(int), None)
+
+
+def as_ids(chunks: Iterable[Any]) -> Ids:
+    """Ids of chunks, each once, ascending."""
+    return sorted_ids(as_chunk(chunk).id for chunk in chunks)
+
+
+def as_chunks(ids: Ids, size: NDArray[np.float64]) -> list[Chunk]:
+    """Chunks of a size (um), in the order of their ids."""
+    return [Chunk(coordinates, size) for coordinates in unpack(ids)]
+
+
+def settle_chunk_size(network: Network, chunk: Chunk) -> None:
+    """
+    Note the size of the first chunk that has one.
+
+    :raises ChunkSizeError: the chunk is of another size than the network's.
+    """
+    size = agree_on_size(network.chunk_size, normalize_size(getattr(chunk, "_size", None)))
+    if size is not None:
+        network.set_chunk_size(size)
+
+
+class ChunkLoader:
+    """
+    Mixin of a set of cells: the chunks it holds, and those it is restricted to.
+
+    A class that uses it may be given ``properties`` and ``collections``, functions that
+    make a :class:`ChunkedProperty` or :class:`ChunkedCollection` of a set. A set then has
+    each as ``_<name>_chunks``.
+    """
+
+    _engine: StorageEngine
+    _path: str
+    _property_makers: ClassVar[tuple[Callable[[Any], ChunkedProperty], ...]] = ()
+    _collection_makers: ClassVar[tuple[Callable[[Any], ChunkedCollection], ...]] = ()
+
+    def __init_subclass__(
+        cls, properties: Iterable[Any] = (), collections: Iterable[Any] = (), **kwargs: Any
+    ) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._property_makers = tuple(properties) or cls._property_makers
+        cls._collection_makers = tuple(collections) or cls._collection_makers
+
+    def __init__(self) -> None:
+        self._chunks: list[Chunk] = []
+        self._properties = [make(self) for make in self._property_makers]
+        self._collections = [make(self) for make in self._collection_makers]
+        for column in self._properties:
+            setattr(self, f"_{column.name}_chunks", column)
+        for collection in self._collections:
+            setattr(self, f"_{collection.collection}_chunks", collection)
+
+    def get_loaded_chunks(self) -> list[Chunk]:
+        """The chunks that the set is restricted to, or all."""
+        return list(self._chunks) if self._chunks else self.get_all_chunks()
+
+    @handles_handles("r")
+    def get_all_chunks(self, handle: Any = HANDLED) -> list[Chunk]:
+        """All chunks of the set, those without cells too, by id."""
+        return as_chunks(self._data(handle).chunks(), handle.network.chunk_size)
+
+    @contextlib.contextmanager
+    def chunk_context(self, chunks: Iterable[Any]) -> Iterator[None]:
+        """Restrict the set to some chunks for as long as a block runs."""
+        before = self._chunks
+        self.set_chunk_filter(chunks)
+        try:
+            yield
+        finally:
+            self._chunks = before
+
+    def get_chunk_path(
+        self, chunk: Any = None, collection: str | None = None, key: str | None = None
+    ) -> str:
+        """
+        The path of a chunk in the classic layout, or of a column of it.
+
+        :param chunk: a chunk; the path of the set without.
+        :param collection: name of a collection of the chunk.
+        :param key: name of a property of the chunk, or of a column of the collection.
+        """
+        names = [self._path]
+        if chunk is not None:
+            names.append(str(as_chunk(chunk).id))
+            names.extend(name for name in (collection, key) if name is not None)
+        return "/".join(names)
+
+    def include_chunk(self, chunk: Any) -> None:
+        """Restrict the set to this chunk as well."""
+        self._chunks = chunklist([*self._chunks, as_chunk(chunk)])
+
+    def exclude_chunk(self, chunk: Any) -> None:
+        """
+        Take a chunk out of those the set is restricted to.
+
+        :raises ValueError: the set is not restricted to it.
+        """
+        excluded = as_chunk(chunk)
+        kept = [each for each in self._chunks if each.id != excluded.id]
+        if len(kept) == len(self._chunks):
+            raise InputError(f"the set is not restricted to chunk {excluded.tolist()}")
+        self._chunks = kept
+
+    def set_chunk_filter(self, chunks: Iterable[Any]) -> None:
+        """Restrict the set to some chunks; an empty list lifts the restriction."""
+        self._chunks = chunklist(as_chunk(chunk) for chunk in chunks)
+
+    def clear_chunk_filter(self) -> None:
+        """Lift the restriction to some chunks."""
+        self._chunks = []
+
+    @handles_handles("a")
+    def require_chunk(self, chunk: Any, handle: Any = HANDLED) -> None:
+        """
+        Make sure that a chunk exists, with or without cells.
+
+        :raises ChunkError: it is of another size than the chunks of the network.
+        """
+        needed = as_chunk(chunk)
+        settle_chunk_size(handle.network, needed)
+        self._data(handle).require_chunk(needed.id)
+
+    def _selected_chunks(self) -> Ids | None:
+        return as_ids(self._chunks) if self._chunks else None
+
+    def _data(self, session: Session) -> PlacementWriter:
+        return session.network.placement(self._path.rsplit("/", 1)[-1])
+
+
+class ChunkedProperty:
+    """
+    One column of a set.
+
+    :param loader: the set.
+    :param property: name of the column.
+    :param shape: of the column without rows: ``(0, ...)``; None if the rows decide.
+    :param dtype: of the values.
+    :param insert: changes rows before they are stored.
+    :param extract: changes rows after they were loaded; is given the set, too.
+    :param collection: the collection that the column belongs to.
+    """
+
+    def __init__(
+        self,
+        loader: ChunkLoader,
+        property: str | None,
+        shape: tuple[int, ...] | None,
+        dtype: Any,
+        insert: Callable[[Any], Any] | None = None,
+        extract: Callable[[Any, Any], Any] | None = None,
+        collection: str | None = None,
+    ) -> None:
+        self.loader = loader
+        self.name = property
+        self.shape = shape
+        self.dtype = dtype
+        self.insert = insert
+        self.extract = extract
+        self.collection = collection
+
+    @handles_handles("r", lambda args: args[0].loader._engine)
+    def load(
+        self,
+        raw: bool = False,
+        key: str | None = None,
+        pad_by: str | None = None,
+        handle: Any = HANDLED,
+    ) -> Any:
+        """
+        The rows of the chunks that the set is restricted to.
+
+        :param raw: leave out ``extract``.
+        :param key: another column than this.
+        :param pad_by: fill up to as many rows as this column has, or to the number of
+            cells if it is ``position``.
+        """
+        ids = self.loader._selected_chunks()
+        chunks = self.loader._data(handle).chunks() if ids is None else ids
+        return self._load(handle, chunks, raw, key, pad_by)
+
+    def get_chunk_reader(
+        self, handle: Any, raw: bool, key: str | None = None, pad_by: str | None = None
+    ) -> Callable[[Any], Any]:
+        """A function that loads the rows of one chunk; see :meth:`load`."""
+
+        def read(chunk: Any) -> Any:
+            with self.loader._engine._sessions.call(write=False, handle=handle) as session:
+                ids = np.array([as_chunk(chunk).id], dtype=np.int64)
+                return self._load(session, ids, raw, key, pad_by)
+
+        return read
+
+    @handles_handles("a", lambda args: args[0].loader._engine)
+    def append(self, chunk: Any, data: Any, key: str | None = None, handle: Any = HANDLED) -> None:
+        """
+        Add rows to a chunk.
+
+        :param chunk: is made if it is absent.
+        :param data: rows.
+        :param key: another column than this.
+        """
+        self.loader.require_chunk(chunk, handle=handle)
+        column, rows = self._rows(data, key)
+        self.loader._data(handle).append_column(column, as_chunk(chunk).id, rows)
+
+    @handles_handles("a", lambda args: args[0].loader._engine)
+    def clear(self, chunk: Any, key: str | None = None, handle: Any = HANDLED) -> None:
+        """Remove the rows of a chunk."""
+        column = self._column(key)
+        data = self.loader._data(handle)
+        held, _ = data.read_column(column, np.array([as_chunk(chunk).id], dtype=np.int64))
+        data.overwrite_column(column, as_chunk(chunk).id, held[:0])
+
+    @handles_handles("a", lambda args: args[0].loader._engine)
+    def overwrite(
+        self, chunk: Any, data: Any, key: str | None = None, handle: Any = HANDLED
+    ) -> None:
+        """Replace the rows of a chunk."""
+        self.loader.require_chunk(chunk, handle=handle)
+        column, rows = self._rows(data, key)
+        self.loader._data(handle).overwrite_column(column, as_chunk(chunk).id, rows)
+
+    def _column(self, key: str | None) -> ColumnSpec:
+        name = check_name(self.name if key is None else key, "column")
+        dtype = np.dtype(self.dtype)
+        width = None if self.shape is None else tuple(self.shape[1:])
+        return ColumnSpec(name, width, dtype, dtype.type(0), self.collection)
+
+    def _rows(self, data: Any, key: str | None) -> tuple[ColumnSpec, NDArray[Any]]:
+        column = self._column(key)
+        given = as_numbers(data if self.insert is None else self.insert(data), column.title)
+        rows = np.atleast_1d(given).astype(column.dtype)
+        if column.width is not None and rows.shape[1:] != column.width:
+            raise ShapeError(
+                f"rows of '{column.title}' have shape {rows.shape}; valid is (n, *{column.width})"
+            )
+        return column, rows
+
+    def _load(
+        self, session: Session, chunks: Ids, raw: bool, key: str | None, pad_by: str | None
+    ) -> Any:
+        data = self.loader._data(session)
+        column = self._column(key)
+        rows, lengths = data.read_column(column, chunks)
+        if pad_by == POSITION.name:
+            counts = data.counts()
+            present = dict(zip(counts.ids.tolist(), counts.counts.tolist(), strict=True))
+            wanted = np.array([present.get(chunk, 0) for chunk in chunks.tolist()], np.int64)
+            rows = align(column, rows, lengths, ChunkCounts(chunks, np.maximum(wanted, lengths)))
+        elif pad_by is not None:
+            _, wanted = data.read_column(self._column(pad_by), chunks)
+            rows = align(column, rows, lengths, ChunkCounts(chunks, np.maximum(wanted, lengths)))
+        return rows if raw or self.extract is None else self.extract(rows, data)
+
+
+class ChunkedCollection(ChunkedProperty):
+    """
+    Columns of a set that share their kind, by key.
+
+    The parameters are those of :class:`ChunkedProperty`.
+    """
+
+    def __init__(
+        self,
+        loader: ChunkLoader,
+        collection: str,
+        shape: tuple[int, ...] | None,
+        dtype: Any,
+        insert: Callable[[Any], Any] | None = None,
+        extract: Callable[[Any, Any], Any] | None = None,
+    ) -> None:
+        super().__init__(loader, None, shape, dtype, insert, extract, collection)
+
+    @handles_handles("r", lambda args: args[0].loader._engine)
+    def keys(self, handle: Any = HANDLED) -> list[str]:
+        """Keys of the columns."""
+        return list(self.loader._data(handle).additional_keys())
+
+    @handles_handles("r", lambda args: args[0].loader._engine)
+    def load(self, key: str, handle: Any = HANDLED, **kwargs: Any) -> Any:  # type: ignore[override]
+        """
+        The rows of a column; see :meth:`ChunkedProperty.load`.
+
+        :raises DatasetNotFoundError: there is no column of that key.
+        """
+        keys = self.loader._data(handle).additional_keys()
+        if key not in keys:
+            raise DataNotFoundError(f"there is no column '{key}'; there are {list(keys)}")
+        return super().load(key=key, handle=handle, **kwargs)
+
+    @handles_handles("r", lambda args: args[0].loader._engine)
+    def load_all(self, handle: Any = HANDLED, **kwargs: Any) -> dict[str, Any]:
+        """The rows of all columns, by key."""
+        return {
+            key: ChunkedCollection.load(self, key, handle=handle, **kwargs)
+            for key in self.keys(handle=handle)
+        }
+
+    @handles_handles("a", lambda args: args[0].loader._engine)
+    def append(  # type: ignore[override]
+        self, chunk: Any, key: str, data: Any, handle: Any = HANDLED, **kwargs: Any
+    ) -> None:
+        """Add rows to a column of a chunk, which is made if it is absent."""
+        super().append(chunk, data, key=key, handle=handle, **kwargs)
+
+    @handles_handles("a", lambda args: args[0].loader._engine)
+    def overwrite(  # type: ignore[override]
+        self, chunk: Any, data: Any, key: str, handle: Any = HANDLED, **kwargs: Any
+    ) -> None:
+        """Replace the rows of a column of a chunk."""
+        super().overwrite(chunk, data, key=key, handle=handle, **kwargs)
+
+    @handles_handles("a", lambda args: args[0].loader._engine)
+    def clear(self, chunk: Any, handle: Any = HANDLED) -> None:  # type: ignore[override]
+        """Remove the rows of every column of a chunk."""
+        for key in self.keys(handle=handle):
+            super().clear(chunk, key=key, handle=handle)

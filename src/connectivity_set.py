@@ -1,0 +1,405 @@
+"""Connectivity sets: connections between two types of cells, as BSB asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import bsb
+import numpy as np
+from bsb import CellType, Chunk
+from bsb.storage.provenance import iso_now
+from numpy.typing import NDArray
+
+from . import errors
+from .chunks import as_chunk, as_chunks, as_ids
+from .core.chunk_id import UNKNOWN_SIZE, Ids
+from .core.connectivity import (
+    DIRECTIONS,
+    Blocks,
+    Side,
+    as_locations,
+    check_direction,
+    check_pairs,
+    demultiplex,
+)
+from .core.network import ConnectivityWriter, Locations
+from .core.sessions import Session
+from .errors import SetTypeError
+from .exceptions import counterpart_of
+from .placement_set import PlacementSet
+from .resource import (
+    HANDLED,
+    Resource,
+    handles_class_handles,
+    handles_handles,
+    handles_static_handles,
+)
+
+if TYPE_CHECKING:
+    from .engine import StorageEngine
+
+_ROOT = "/connectivity/"
+# Rows that an iteration reads at once: 24 MB a side.
+_ROWS_AT_ONCE = 1_000_000
+
+
+@counterpart_of(errors.LocationError)
+class LocationOutOfBoundsError(errors.LocationError):
+    """Connection locations that point at no cell, branch or point; nothing was stored."""
+
+
+def get_dir_iter(direction: str | None) -> tuple[str, ...]:
+    """The directions to iterate over: the one given, or incoming and outgoing."""
+    return DIRECTIONS if direction is None else (check_direction(direction),)
+
+
+class ConnectivitySet(Resource, bsb.ConnectivitySet):
+    """
+    The connections from one type of cells to another.
+
+    :param engine: of the storage.
+    :param tag: name of the set.
+    :raises DatasetNotFoundError: the set does not exist.
+    """
+
+    pre_type: CellType
+    post_type: CellType
+
+    def __init__(self, engine: StorageEngine, tag: str, handle: Any = None) -> None:
+        super().__init__(engine, f"{_ROOT}{tag}")
+        self.tag = tag
+        self.pre_type = None
+        self.post_type = None
+        self.pre_type_name, self.post_type_name = self._read_types(handle=handle)
+
+    @handles_handles("r")
+    def _read_types(self, handle: Any = HANDLED) -> tuple[str, str]:
+        data = self._data(handle)
+        return data.pre_type, data.post_type
+
+    @classmethod
+    @handles_class_handles("a")
+    def create(  # type: ignore[override]
+        cls,
+        engine: StorageEngine,
+        pre_type: Any,
+        post_type: Any,
+        tag: str | None = None,
+        handle: Any = HANDLED,
+    ) -> ConnectivitySet:
+        """
+        Make a connectivity set.
+
+        :param tag: its name; ``<pre>_to_<post>`` without.
+        :raises DatasetExistsError: it exists.
+        """
+        name = _tag(pre_type, post_type, tag)
+        handle.network.create_connectivity(
+            name, pre_type.name, post_type.name, created_at=iso_now()
+        )
+        return cls._between(engine, name, pre_type, post_type, handle)
+
+    @staticmethod
+    @handles_static_handles("r")
+    def exists(engine: StorageEngine, tag: str, handle: Any = HANDLED) -> bool:  # type: ignore[override]
+        """Whether there is a set of that name."""
+        return tag in handle.network.connectivity_tags()
+
+    @classmethod
+    @handles_class_handles("r")
+    def get_tags(cls, engine: StorageEngine, handle: Any = HANDLED) -> list[str]:
+        """Names of all sets."""
+        return list(handle.network.connectivity_tags())
+
+    @classmethod
+    def require(  # type: ignore[override]
+        cls,
+        engine: StorageEngine,
+        pre_type: Any,
+        post_type: Any,
+        tag: str | None = None,
+        handle: Any = None,
+    ) -> ConnectivitySet:
+        """
+        A connectivity set, made if it is absent.
+
+        :raises SetTypeError: it exists, between other cell types.
+        """
+        name = _tag(pre_type, post_type, tag)
+        # To look first keeps what only requires its sets from counting as a change.
+        if not cls.exists(engine, name, handle=handle):
+            cls._create_missing(engine, name, pre_type, post_type, handle=handle)
+        return cls._between(engine, name, pre_type, post_type, handle)
+
+    @classmethod
+    @handles_class_handles("a")
+    def _create_missing(
+        cls, engine: StorageEngine, tag: str, pre: Any, post: Any, handle: Any = HANDLED
+    ) -> None:
+        # Another rank or thread may have made it since.
+        if tag not in handle.network.connectivity_tags():
+            handle.network.create_connectivity(tag, pre.name, post.name, created_at=iso_now())
+
+    @classmethod
+    def _between(
+        cls, engine: StorageEngine, tag: str, pre: Any, post: Any, handle: Any
+    ) -> ConnectivitySet:
+        found = cls(engine, tag, handle=handle)
+        stored = (found.pre_type_name, found.post_type_name)
+        if stored != (pre.name, post.name):
+            raise SetTypeError(
+                f"the connectivity set '{tag}' connects '{stored[0]}' to '{stored[1]}',"
+                f" not '{pre.name}' to '{post.name}'",
+                asked=(pre.name, post.name),
+                found=stored,
+            )
+        found.pre_type, found.post_type = pre, post
+        return found
+
+    @handles_handles("a")
+    def remove(self, handle: Any = HANDLED) -> None:
+        """Delete the set with its connections."""
+        handle.network.remove_connectivity(self.tag)
+
+    @handles_handles("r")
+    def __len__(self, handle: Any = HANDLED) -> int:
+        return self._data(handle).count
+
+    @handles_handles("a")
+    def clear(self, chunks: Iterable[Any] | None = None, handle: Any = HANDLED) -> None:
+        """
+        Remove connections.
+
+        :param chunks: remove those from or to one of these chunks; all without.
+        """
+        self._data(handle).clear(None if chunks is None else as_ids(chunks))
+
+    @handles_handles("a")
+    def connect(
+        self,
+        pre_set: PlacementSet,
+        post_set: PlacementSet,
+        src_locs: Any,
+        dest_locs: Any,
+        handle: Any = HANDLED,
+    ) -> None:
+        """
+        Connect cells of two placement sets.
+
+        :param src_locs: (n, 3) cells, branches and points; cells count those of ``pre_set``
+            under its filters, branches and points those of the morphology under its label
+            filter. Cells alone, (n,), stand for cells without morphology.
+        :param dest_locs: likewise, of ``post_set``.
+        :raises LocationOutOfBoundsError: a location on no cell; nothing is stored.
+        :raises InputError: locations that don't pair up, or are no whole numbers.
+        """
+        src = as_locations(src_locs, "source locations")
+        dest = as_locations(dest_locs, "destination locations")
+        check_pairs(src, dest)
+        if not len(src):
+            return
+        pre, src = _side(pre_set, "source", src, handle)
+        post, dest = _side(post_set, "destination", dest, handle)
+        self._data(handle).append(demultiplex(pre, post, src, dest))
+
+    @handles_handles("a")
+    def chunk_connect(
+        self,
+        src_chunk: Any,
+        dst_chunk: Any,
+        src_locs: Any,
+        dst_locs: Any,
+        handle: Any = HANDLED,
+    ) -> None:
+        """
+        Connect cells of two chunks.
+
+        :param src_locs: (n, 3) ranks of cells in ``src_chunk``, branches and points; ranks
+            alone, (n,), stand for cells without morphology.
+        :param dst_locs: likewise, in ``dst_chunk``.
+        :raises InputError: locations that don't pair up, or are no whole numbers.
+        """
+        src = as_locations(src_locs, "source locations")
+        dest = as_locations(dst_locs, "destination locations")
+        check_pairs(src, dest)
+        blocks = Blocks.between(as_chunk(src_chunk).id, as_chunk(dst_chunk).id, src, dest)
+        self._data(handle).append(blocks)
+
+    @handles_handles("r")
+    def get_chunk_stats(self, handle: Any = HANDLED) -> dict[str, dict[str, int]]:
+        """Incoming (``inc``) and outgoing (``out``) connections per chunk, by its id as text."""
+        return {
+            str(chunk): {"inc": incoming, "out": outgoing}
+            for chunk, (incoming, outgoing) in self._data(handle).chunk_totals().items()
+        }
+
+    @handles_handles("r")
+    def get_local_chunks(self, direction: str, handle: Any = HANDLED) -> list[Chunk]:
+        """Chunks with connections in a direction, ``inc`` or ``out``, by id."""
+        ids = self._data(handle).local_chunks(check_direction(direction))
+        return as_chunks(ids, UNKNOWN_SIZE)
+
+    @handles_handles("r")
+    def get_global_chunks(self, direction: str, local_: Any, handle: Any = HANDLED) -> list[Chunk]:
+        """Chunks that a local chunk is connected with in a direction, by id."""
+        sizes = self._data(handle).block_sizes(check_direction(direction), as_chunk(local_).id)
+        return as_chunks(sizes.ids, UNKNOWN_SIZE)
+
+    def nested_iter_connections(
+        self, direction: str | None = None, local_: Any = None, global_: Any = None
+    ) -> CSIterator:
+        """
+        Iterate in nested loops: over directions, local chunks, and global chunks with the
+        connections of the block. What is given is not iterated over.
+
+        :param direction: ``inc`` or ``out``.
+        :param local_: a chunk; a list of chunks restricts the loop instead.
+        :param global_: likewise.
+        """
+        return CSIterator(self, direction, local_, global_)
+
+    def flat_iter_connections(
+        self, direction: str | None = None, local_: Any = None, global_: Any = None
+    ) -> Iterator[tuple[str, Chunk, Chunk, tuple[Locations, Locations]]]:
+        """
+        Iterate over all blocks.
+
+        :param direction: ``inc`` or ``out``; both, without.
+        :param local_: restricts to a chunk, or a list of chunks.
+        :param global_: likewise.
+        :returns: direction, local chunk, global chunk, and (n, 3) local and global locations.
+        """
+        iterator = CSIterator(self, direction, local_, global_)
+        for each in get_dir_iter(direction):
+            for local in iterator.get_local_iter(each, local_):
+                for chunk, block in self._iter_blocks(each, local, global_):
+                    yield each, local, chunk, block
+
+    @handles_handles("r")
+    def load_block_connections(
+        self, direction: str, local_: Any, global_: Any, handle: Any = HANDLED
+    ) -> tuple[Locations, Locations]:
+        """
+        The connections between a local and a global chunk.
+
+        :returns: (n, 3) local and (n, 3) global locations.
+        """
+        chunks = np.array([as_chunk(global_).id], dtype=np.int64)
+        local, far, _ = self._data(handle).read_blocks(
+            check_direction(direction), as_chunk(local_).id, chunks
+        )
+        return local, far
+
+    @handles_handles("r")
+    def load_local_connections(
+        self, direction: str, local_: Any, handle: Any = HANDLED
+    ) -> tuple[Locations, Ids, Locations]:
+        """
+        All connections of a local chunk in a direction, by global chunk.
+
+        :returns: (n, 3) local locations, (n,) ids of global chunks, (n, 3) global locations.
+        """
+        data, local = self._data(handle), as_chunk(local_).id
+        sizes = data.block_sizes(check_direction(direction), local)
+        near, far, lengths = data.read_blocks(direction, local, sizes.ids)
+        return near, np.repeat(sizes.ids, lengths), far
+
+    def _data(self, session: Session) -> ConnectivityWriter:
+        return session.network.connectivity(self.tag)
+
+    def _iter_blocks(
+        self, direction: str, local: Chunk, global_: Any
+    ) -> Iterator[tuple[Chunk, tuple[Locations, Locations]]]:
+        for ids in self._batches(direction, local, global_):
+            yield from self._read_batch(direction, local, ids)
+
+    @handles_handles("r")
+    def _batches(
+        self, direction: str, local: Chunk, global_: Any, handle: Any = HANDLED
+    ) -> list[Ids]:
+        """Global chunks of a local one, in groups that are small enough to read at once."""
+        sizes = self._data(handle).block_sizes(direction, local.id)
+        if global_ is not None:
+            wanted = as_ids([global_] if isinstance(global_, Chunk) else global_)
+            known = dict(zip(sizes.ids.tolist(), sizes.counts.tolist(), strict=True))
+            counts = np.array([known.get(chunk, 0) for chunk in wanted.tolist()], np.int64)
+        else:
+            wanted, counts = sizes.ids, sizes.counts
+        group = (np.cumsum(counts) - counts) // _ROWS_AT_ONCE
+        edges = np.flatnonzero(np.diff(group)) + 1
+        return [part for part in np.split(wanted, edges) if len(part)]
+
+    @handles_handles("r")
+    def _read_batch(
+        self, direction: str, local: Chunk, ids: Ids, handle: Any = HANDLED
+    ) -> list[tuple[Chunk, tuple[Locations, Locations]]]:
+        near, far, lengths = self._data(handle).read_blocks(direction, local.id, ids)
+        edges = np.cumsum(lengths)[:-1]
+        blocks = zip(np.split(near, edges), np.split(far, edges), strict=True)
+        return list(zip(as_chunks(ids, UNKNOWN_SIZE), blocks, strict=True))
+
+
+class CSIterator:
+    """
+    Nested iteration over the connections of a set; see
+    :meth:`ConnectivitySet.nested_iter_connections`.
+    """
+
+    def __init__(
+        self,
+        cs: ConnectivitySet,
+        direction: str | None = None,
+        local_: Any = None,
+        global_: Any = None,
+    ) -> None:
+        self._cs = cs
+        self._direction = direction
+        self._local = local_
+        self._global = global_
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._direction is None:
+            for direction in get_dir_iter(None):
+                yield direction, CSIterator(self._cs, direction, self._local, self._global)
+        elif not isinstance(self._local, Chunk):
+            for local in self.get_local_iter(self._direction, self._local):
+                yield local, CSIterator(self._cs, self._direction, local, self._global)
+        elif not isinstance(self._global, Chunk):
+            yield from self._cs._iter_blocks(self._direction, self._local, self._global)
+        else:
+            yield self._cs.load_block_connections(self._direction, self._local, self._global)
+
+    def get_local_iter(self, direction: str, local_: Any) -> Iterator[Chunk]:
+        """The local chunks to iterate over: all, or those given."""
+        if local_ is None:
+            return iter(self._cs.get_local_chunks(direction))
+        return iter(_given(local_))
+
+    def get_global_iter(self, direction: str, local_: Chunk, global_: Any) -> Iterator[Chunk]:
+        """The global chunks of a local one to iterate over: all, or those given."""
+        if global_ is None:
+            return iter(self._cs.get_global_chunks(direction, local_))
+        return iter(_given(global_))
+
+
+def _given(chunks: Any) -> list[Chunk]:
+    if isinstance(chunks, Chunk):
+        return [chunks]
+    result: list[Chunk] = bsb.chunklist(as_chunk(chunk) for chunk in chunks)
+    return result
+
+
+def _tag(pre_type: Any, post_type: Any, tag: str | None) -> str:
+    return f"{pre_type.name}_to_{post_type.name}" if tag is None else tag
+
+
+def _side(
+    cells: PlacementSet, role: str, locations: Locations, handle: Session
+) -> tuple[Side, NDArray[np.int64]]:
+    """The cells that locations count, and the locations on whole morphologies."""
+    side = Side(cells.tag, role, cells._cells(handle))
+    side.check(locations)
+    if cells._morphology_labels is not None and cells.count_morphologies():
+        locations = cells._morpho_backmap(locations)
+    return side, locations

@@ -1,0 +1,1 @@
+"""The rules of a stored network: no I/O, no BSB; numpy, attrs and ports only."""

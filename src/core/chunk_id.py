@@ -1,0 +1,101 @@
+"""
+Chunks of space: the packing of their coordinates into ids, and their size.
+
+A chunk is the box ``coordinate * size`` to ``(coordinate + 1) * size`` (um). Its three
+coordinates are int16; its id is the number whose 16-bit digits are the coordinates as
+unsigned values, x the lowest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import ChunkSizeError, ShapeError
+
+Ids = NDArray[np.int64]
+
+_DIGIT = np.int64(16)
+
+
+def pack(coordinates: ArrayLike) -> Ids:
+    """
+    Ids of chunks.
+
+    :param coordinates: (n, 3) integers in the range of int16.
+    :returns: (n,) ids.
+    :raises ShapeError: another shape, or a coordinate out of range.
+    """
+    values = np.asarray(coordinates, dtype=np.int64)
+    if values.ndim != 2 or values.shape[1] != 3:  # noqa: PLR2004
+        raise ShapeError(
+            f"chunk coordinates have shape {values.shape}; valid is (n, 3)", found=values.shape
+        )
+    limits = np.iinfo(np.int16)
+    if values.size and (values.min() < limits.min or values.max() > limits.max):
+        raise ShapeError(
+            f"chunk coordinates reach from {values.min()} to {values.max()};"
+            f" valid is {limits.min} to {limits.max}"
+        )
+    digits = values & 0xFFFF
+    return np.asarray(digits[:, 0] | digits[:, 1] << _DIGIT | digits[:, 2] << 2 * _DIGIT)
+
+
+def unpack(ids: ArrayLike) -> NDArray[np.int16]:
+    """
+    Coordinates of chunks.
+
+    :param ids: (n,) chunk ids.
+    :returns: (n, 3) coordinates.
+    """
+    values = np.asarray(ids, dtype=np.int64).reshape(-1)
+    digits = np.stack([values, values >> _DIGIT, values >> 2 * _DIGIT], axis=1) & 0xFFFF
+    return digits.astype(np.uint16).view(np.int16)
+
+
+def sorted_ids(ids: Iterable[int]) -> Ids:
+    """Unique ids in ascending order."""
+    return np.unique(np.fromiter(ids, dtype=np.int64))
+
+
+UNKNOWN_SIZE: NDArray[np.float64] = np.full(3, np.nan)
+UNKNOWN_SIZE.flags.writeable = False
+
+
+def normalize_size(size: Any) -> NDArray[np.float64]:
+    """
+    A chunk size as three numbers (um), NaN where nobody said one.
+
+    :param size: three numbers, one for all axes, or None.
+    """
+    values = np.asarray(np.nan if size is None else size, dtype=np.float64)
+    if values.shape not in ((), (1,), (3,)):
+        raise ShapeError(f"a chunk size has shape {values.shape}; valid is (3,)")
+    return np.broadcast_to(values, (3,)).copy()
+
+
+def agree_on_size(
+    stored: NDArray[np.float64], given: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """
+    The size to store, or None if the stored one stays.
+
+    The first size that anybody gives is the network's; a chunk without size fits any.
+
+    :raises ChunkSizeError: two sizes differ.
+    """
+    if np.isnan(given).all():
+        return None
+    if np.isnan(stored).all():
+        return given
+    if not np.allclose(stored, given, equal_nan=True):
+        raise ChunkSizeError(
+            f"the chunk is of size {given.tolist()} um;"
+            f" the chunks of this network are of {stored.tolist()} um",
+            asked=given.tolist(),
+            valid=stored.tolist(),
+        )
+    return None

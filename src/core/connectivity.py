@@ -1,0 +1,219 @@
+"""
+Connections: from locations on selected cells to blocks between chunks.
+
+A location is a cell, a branch and a point on it; (-1, -1) as branch and point stands for
+a cell without morphology. A block holds the connections from one presynaptic to one
+postsynaptic chunk. Seen from the postsynaptic side a connection is incoming (``inc``),
+from the presynaptic side outgoing (``out``); the near side is called local, the far one
+global.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError, LengthError, LocationError, ShapeError
+from .chunk_id import Ids
+from .network import Locations
+from .placement import SelectedCells
+from .validation import as_integers
+
+DIRECTIONS = ("inc", "out")
+
+
+def check_direction(direction: Any) -> str:
+    """
+    The direction.
+
+    :raises InputError: it is neither ``inc`` nor ``out``.
+    """
+    if direction not in DIRECTIONS:
+        raise InputError(
+            f"{direction!r} is no direction; valid are 'inc' and 'out'", asked=direction
+        )
+    return str(direction)
+
+
+def as_locations(locations: Any, what: str) -> Locations:
+    """
+    Locations as given by a caller, as a copy.
+
+    :param locations: (n, 3) whole numbers, or (n,) cells without morphology.
+    :returns: (n, 3) int64.
+    :raises InputError: another shape, or no whole numbers.
+    :raises LocationError: numbers below 0 other than a branch and point of -1 and -1.
+    """
+    values = as_integers(locations, what)
+    if values.ndim == 1:
+        points = np.full((len(values), 3), -1, dtype=np.int64)
+        points[:, 0] = values
+        values = points
+    elif values.size == 0 and values.ndim == 2:  # noqa: PLR2004
+        values = np.zeros((0, 3), dtype=np.int64)
+    if values.ndim != 2 or values.shape[1] != 3:  # noqa: PLR2004
+        raise ShapeError(
+            f"{what} have shape {values.shape}; valid is (n, 3) or (n,)", found=values.shape
+        )
+    _check_signs(values, what)
+    return values
+
+
+def _check_signs(values: Locations, what: str) -> None:
+    bad = (values[:, 0] < 0) | (values[:, 1:] < -1).any(axis=1)
+    bad |= (values[:, 1] == -1) != (values[:, 2] == -1)
+    if bad.any():
+        raise LocationError(
+            f"{what} hold {values[bad][0].tolist()} ({int(bad.sum())} of {len(values)} are"
+            " wrong); valid is a cell, branch and point from 0 up,"
+            " or -1 for both branch and point",
+            asked=values[bad][:10].tolist(),
+        )
+
+
+def check_pairs(pre: Locations, post: Locations) -> None:
+    """
+    Check that locations pair up.
+
+    :raises LengthError: they don't.
+    """
+    if len(pre) != len(post):
+        raise LengthError(
+            f"{len(pre)} presynaptic and {len(post)} postsynaptic locations;"
+            " valid is one of each per connection",
+            found=(len(pre), len(post)),
+        )
+
+
+@attrs.frozen(eq=False)
+class Side:
+    """
+    The cells that one side of the connections refers to.
+
+    :param name: of the placement set.
+    :param role: ``source`` or ``destination``, for messages.
+    :param cells: the cells that the first column of the locations counts.
+    """
+
+    name: str
+    role: str
+    cells: SelectedCells
+
+    def check(self, locations: Locations) -> None:
+        """
+        Check that every location is on a cell.
+
+        :raises LocationError: some aren't.
+        """
+        size = len(self.cells)
+        outside = locations[:, 0] >= size
+        if outside.any():
+            raise LocationError(
+                f"{self.role} cell {locations[outside][0, 0]} is outside '{self.name}'"
+                f" ({size} cells); {int(outside.sum())} of {len(locations)} locations are",
+                asked=locations[outside][:10].tolist(),
+                valid=size,
+            )
+
+    def locate(self, locations: Locations) -> tuple[Ids, Locations]:
+        """Per location the id of its chunk, and the location within the chunk."""
+        chunk, rank = self.cells.locate(locations[:, 0])
+        local = locations.copy()
+        local[:, 0] = rank
+        return self.cells.counts.ids[chunk], local
+
+
+@attrs.frozen(eq=False)
+class Perspective:
+    """
+    Blocks seen from one side, ordered by local chunk, then by global chunk.
+
+    :param local_chunks: (k,) ids, ascending; ``global_chunks`` ascending within each.
+    :param starts: (k + 1,) first row of each block, and the end.
+    """
+
+    direction: str
+    local_chunks: Ids
+    global_chunks: Ids
+    starts: NDArray[np.int64]
+    local_locations: Locations
+    global_locations: Locations
+
+    def by_local_chunk(self) -> Iterator[tuple[int, slice, slice]]:
+        """Each local chunk, the range of its blocks, and of their rows."""
+        if not len(self.local_chunks):
+            return
+        edges = np.flatnonzero(np.diff(self.local_chunks)) + 1
+        bounds = [0, *edges.tolist(), len(self.local_chunks)]
+        for first, last in pairwise(bounds):
+            rows = slice(int(self.starts[first]), int(self.starts[last]))
+            yield int(self.local_chunks[first]), slice(first, last), rows
+
+
+@attrs.frozen(eq=False)
+class Blocks:
+    """
+    Connections, each with the chunks it runs between.
+
+    :param pre_chunks: (n,) ids; ``post_chunks`` likewise.
+    :param pre: (n, 3) locations within the presynaptic chunk; ``post`` likewise.
+    """
+
+    pre_chunks: Ids
+    post_chunks: Ids
+    pre: Locations
+    post: Locations
+
+    @classmethod
+    def between(cls, pre_chunk: int, post_chunk: int, pre: Locations, post: Locations) -> Blocks:
+        """One block."""
+        return cls(
+            np.full(len(pre), pre_chunk, dtype=np.int64),
+            np.full(len(post), post_chunk, dtype=np.int64),
+            pre,
+            post,
+        )
+
+    def __len__(self) -> int:
+        return len(self.pre)
+
+    def seen(self, direction: str) -> Perspective:
+        """The blocks from one side; connections of a block keep their order."""
+        if direction == "inc":
+            local, global_ = (self.post_chunks, self.post), (self.pre_chunks, self.pre)
+        else:
+            local, global_ = (self.pre_chunks, self.pre), (self.post_chunks, self.post)
+        order = np.lexsort((global_[0], local[0]))
+        local_chunks, global_chunks = local[0][order], global_[0][order]
+        new = np.ones(len(order), dtype=bool)
+        new[1:] = (np.diff(local_chunks) != 0) | (np.diff(global_chunks) != 0)
+        first = np.flatnonzero(new)
+        return Perspective(
+            direction,
+            local_chunks[first],
+            global_chunks[first],
+            np.append(first, len(order)),
+            local[1][order],
+            global_[1][order],
+        )
+
+
+def demultiplex(pre: Side, post: Side, src: Locations, dest: Locations) -> Blocks:
+    """
+    Sort connections between selected cells into their chunks.
+
+    :param src: (n, 3) locations on the cells of ``pre``; ``dest`` on those of ``post``.
+    :raises LengthError: the locations don't pair up.
+    :raises LocationError: one of them is on no cell.
+    """
+    check_pairs(src, dest)
+    pre.check(src)
+    post.check(dest)
+    pre_chunks, pre_local = pre.locate(src)
+    post_chunks, post_local = post.locate(dest)
+    return Blocks(pre_chunks, post_chunks, pre_local, post_local)

@@ -1,0 +1,75 @@
+"""Files in the network: their content as bytes and what is known of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from ..errors import CorruptNetworkError, DtypeError, InputError
+
+
+@attrs.frozen
+class StoredContent:
+    """
+    A file as it is stored.
+
+    :param data: the content, encoded.
+    :param encoding: of a text; None for bytes.
+    :param meta: JSON document, with ``mtime`` and ``content_sha256``.
+    """
+
+    data: bytes
+    encoding: str | None
+    meta: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        content: str | bytes,
+        meta: Mapping[str, Any] | None,
+        encoding: str | None,
+        mtime: int,
+    ) -> StoredContent:
+        """
+        Prepare a content for storage; ``meta`` is copied.
+
+        :raises DtypeError: content that is neither text nor bytes.
+        :raises InputError: a text that its encoding can't hold, or meta that JSON can't.
+        """
+        data, encoding = _encode(content, encoding)
+        known = {**(meta or {}), "mtime": mtime}
+        known.setdefault("content_sha256", hashlib.sha256(data).hexdigest())
+        try:
+            known = json.loads(json.dumps(known))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"the meta of a file is no JSON document: {error}") from error
+        return cls(data, encoding, known)
+
+    def content(self) -> str | bytes:
+        """The content as it was given."""
+        if self.encoding is None:
+            return self.data
+        try:
+            return self.data.decode(self.encoding)
+        except (UnicodeDecodeError, LookupError) as error:
+            raise CorruptNetworkError(
+                f"a stored file is no text in '{self.encoding}': {error}"
+            ) from error
+
+
+def _encode(content: str | bytes, encoding: str | None) -> tuple[bytes, str | None]:
+    if isinstance(content, str):
+        encoding = "utf-8" if encoding is None else encoding
+        try:
+            return content.encode(encoding), encoding
+        except (UnicodeEncodeError, LookupError, TypeError) as error:
+            raise InputError(f"the text can't be encoded as {encoding!r}: {error}") from error
+    if isinstance(content, bytes | bytearray | memoryview):
+        return bytes(content), encoding
+    raise DtypeError(
+        f"the content of a file is a {type(content).__name__}; valid are text and bytes"
+    )

@@ -1,0 +1,104 @@
+"""
+Label sets: many labels on many cells or points, one small code each.
+
+A code stands for a set of labels; 0 is the empty set. A table of codes only grows, so
+codes that are stored stay valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import CorruptNetworkError, LabelError
+
+Codes = NDArray[np.int64]
+LabelSet = frozenset[str]
+
+
+def check_labels(labels: Any) -> list[str]:
+    """
+    Labels as given by a caller.
+
+    :raises LabelError: a bare text, no iterable, or items that are no texts.
+    """
+    if isinstance(labels, str | bytes) or not isinstance(labels, Iterable):
+        raise LabelError(f"labels are given as {labels!r}; valid is a list of texts", asked=labels)
+    found = list(labels)
+    for label in found:
+        if not isinstance(label, str):
+            raise LabelError(f"{label!r} is no label; valid are texts", asked=label)
+    return [str(label) for label in found]
+
+
+@attrs.frozen
+class LabelSets:
+    """The label set of each code, in the order the codes were given out."""
+
+    table: Mapping[int, LabelSet] = attrs.field(factory=lambda: {0: frozenset()})
+
+    @classmethod
+    def from_lists(cls, table: Mapping[Any, Iterable[str]]) -> LabelSets:
+        """From code to list of labels, the codes possibly as text."""
+        sets = {0: LabelSet()}
+        sets.update((int(code), frozenset(map(str, labels))) for code, labels in table.items())
+        return cls(sets)
+
+    def to_lists(self) -> dict[int, list[str]]:
+        """From code to sorted list of labels."""
+        return {code: sorted(labels) for code, labels in self.table.items()}
+
+    def matching(self, labels: Iterable[str]) -> Codes:
+        """
+        Codes of the sets that hold any of the labels.
+
+        No labels stand for the unlabelled: the codes of the empty set.
+        """
+        wanted = frozenset(labels)
+        return np.array(
+            [c for c, held in self.table.items() if held & wanted or held == wanted], np.int64
+        )
+
+    def mask(self, codes: Codes, labels: Iterable[str] | None) -> NDArray[np.bool_]:
+        """Which codes match (:meth:`matching`); all of them if ``labels`` is None."""
+        if labels is None:
+            return np.ones(codes.shape, dtype=bool)
+        return np.isin(codes, self.matching(labels))
+
+    def add(self, codes: Codes, labels: Iterable[str]) -> tuple[LabelSets, Codes]:
+        """The codes with the labels added, and the table that explains them."""
+        added = frozenset(labels)
+        return self._transition(codes, lambda held: held | added)
+
+    def remove(self, codes: Codes, labels: Iterable[str]) -> tuple[LabelSets, Codes]:
+        """The codes with the labels taken away, and the table that explains them."""
+        removed = frozenset(labels)
+        return self._transition(codes, lambda held: held - removed)
+
+    def translate(self, codes: Codes, source: LabelSets) -> tuple[LabelSets, Codes]:
+        """Codes of another table as codes of this one, and this one grown as needed."""
+        return self._transition(codes, lambda held: held, source)
+
+    def _transition(
+        self, codes: Codes, change: Any, source: LabelSets | None = None
+    ) -> tuple[LabelSets, Codes]:
+        before = (source or self).table
+        known = {held: code for code, held in reversed(list(self.table.items()))}
+        table = dict(self.table)
+        unique, where = np.unique(codes, return_inverse=True)
+        after = np.empty(unique.shape, dtype=np.int64)
+        for i, code in enumerate(unique.tolist()):
+            if code not in before:
+                raise CorruptNetworkError(
+                    f"label code {code} has no label set; known are {sorted(before)}", found=code
+                )
+            held = change(before[code])
+            if held not in known:
+                known[held] = max(table) + 1
+                table[known[held]] = held
+            after[i] = known[held]
+        return LabelSets(table), after[where.reshape(codes.shape)]

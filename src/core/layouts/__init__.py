@@ -1,0 +1,1 @@
+"""Where the parts of a network lie in groups and arrays: a layout each."""

@@ -1,0 +1,321 @@
+"""
+A connectivity set in the classic layout: each connection twice, by either side.
+
+A local chunk has a group, in which the blocks to its global chunks follow each other in
+two arrays. The attribute ``chunk_list`` names the global chunks in that order; where a
+block begins, an attribute named by its chunk tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ....errors import CorruptNetworkError
+from ....ports.arrays import GroupReader, GroupWriter
+from ...chunk_id import Ids, pack, unpack
+from ...connectivity import DIRECTIONS, Blocks, Perspective
+from ...network import Lengths, Locations
+from ...statistics import ChunkCounts
+from .documents import read_json, write_json
+from .sets import Totals, advance_revision, chunk_ids
+
+_ARRAYS = ("local_locs", "global_locs")
+_ORDER = "chunk_list"
+# Few local chunks stay at fewer connections than this.
+_EXPECTED_ROWS = 85
+
+
+@attrs.frozen(eq=False)
+class LocalBlocks:
+    """
+    The blocks of a local chunk, in the order of their rows.
+
+    :param chunks: (k,) ids of the global chunks.
+    :param starts: (k,) first row of each.
+    :param total: rows of all.
+    """
+
+    chunks: Ids
+    starts: NDArray[np.int64]
+    total: int
+
+    @property
+    def sizes(self) -> Lengths:
+        return np.asarray(np.diff(self.starts, append=self.total))
+
+    @classmethod
+    def read(cls, group: GroupReader) -> LocalBlocks:
+        """
+        From the attributes of a group.
+
+        :raises CorruptNetworkError: they contradict each other or the arrays.
+        """
+        total = group.array(_ARRAYS[0]).shape[0]
+        chunks = read_order(group)
+        starts = group.attributes.integers([str(chunk) for chunk in chunks.tolist()])
+        blocks = cls(chunks, starts, total)
+        if (blocks.sizes < 0).any() or (len(starts) and starts[0] != 0):
+            raise CorruptNetworkError(
+                f"the blocks of a chunk begin at rows {starts[:10].tolist()} of {total}"
+            )
+        return blocks
+
+
+def read_order(group: GroupReader) -> Ids:
+    """Ids of the global chunks of a local chunk, in the order of their rows."""
+    order = group.attributes.get(_ORDER)
+    return np.zeros(0, dtype=np.int64) if order is None else pack(np.asarray(order).reshape(-1, 3))
+
+
+class ClassicConnectivity:
+    """The connections of one set, for the duration of a session."""
+
+    def __init__(self, group: GroupWriter, tag: str, network: Totals) -> None:
+        self._group = group
+        self._network = network
+        self.tag = tag
+        self._touched = False
+
+    @classmethod
+    def create(cls, group: GroupWriter, tag: str, pre: str, post: str, created_at: str) -> None:
+        """Prepare an empty group."""
+        for name, value in (("pre", pre), ("post", post), ("tag", tag), ("revision", 0)):
+            group.attributes.set(name, value)
+        group.attributes.set("created_at", created_at)
+        for direction in DIRECTIONS:
+            group.require_group(direction)
+
+    @property
+    def pre_type(self) -> str:
+        return self._text("pre")
+
+    @property
+    def post_type(self) -> str:
+        return self._text("post")
+
+    @property
+    def count(self) -> int:
+        return sum(incoming for incoming, _ in self._totals.values())
+
+    def chunk_totals(self) -> Mapping[int, tuple[int, int]]:
+        return {chunk: (inc, out) for chunk, (inc, out) in self._totals.items()}
+
+    def local_chunks(self, direction: str) -> Ids:
+        if direction not in self._group:
+            return np.zeros(0, dtype=np.int64)
+        where = f"the connectivity set '{self.tag}'"
+        return chunk_ids(self._group.group(direction).names(), where)
+
+    def block_sizes(self, direction: str, local: int) -> ChunkCounts:
+        group = self._local(direction, local)
+        if group is None:
+            return ChunkCounts.of({})
+        blocks = LocalBlocks.read(group)
+        order = np.argsort(blocks.chunks)
+        return ChunkCounts(blocks.chunks[order], blocks.sizes[order])
+
+    def read_blocks(
+        self, direction: str, local: int, globals_: Ids
+    ) -> tuple[Locations, Locations, Lengths]:
+        group = self._local(direction, local)
+        if group is None:
+            nothing = np.zeros((0, 3), dtype=np.int64)
+            return nothing, nothing.copy(), np.zeros(len(globals_), dtype=np.int64)
+        blocks = LocalBlocks.read(group)
+        where = {chunk: i for i, chunk in enumerate(blocks.chunks.tolist())}
+        found = [where.get(chunk, -1) for chunk in globals_.tolist()]
+        sizes = np.append(blocks.sizes, 0)[found]
+        ranges = [
+            (int(blocks.starts[i]), int(blocks.starts[i] + blocks.sizes[i]))
+            for i in found
+            if i >= 0
+        ]
+        local_rows, global_rows = (_read_ranges(group, name, ranges) for name in _ARRAYS)
+        return local_rows, global_rows, np.asarray(sizes, dtype=np.int64)
+
+    def append(self, blocks: Blocks) -> None:
+        if not len(blocks):
+            return
+        self._touch()
+        for direction in DIRECTIONS:
+            self._append(blocks.seen(direction))
+
+    def clear(self, chunks: Ids | None) -> None:
+        self._touch()
+        for direction in DIRECTIONS:
+            for local in self.local_chunks(direction).tolist():
+                self._clear_local(direction, local, chunks)
+
+    def flush(self) -> None:
+        """Store the counts, once a session."""
+        if not self._touched:
+            return
+        totals = {str(c): {"inc": inc, "out": out} for c, (inc, out) in self._totals.items()}
+        write_json(self._group.attributes, "chunks", totals)
+        self._group.attributes.set("len", self.count)
+        advance_revision(self._group.attributes)
+        self._touched = False
+
+    @cached_property
+    def _totals(self) -> dict[int, list[int]]:
+        if self._group.attributes.get("chunks") is None:
+            return self._recount()
+        document = read_json(self._group.attributes, "chunks")
+        return {int(c): [int(e.get("inc", 0)), int(e.get("out", 0))] for c, e in document.items()}
+
+    def _recount(self) -> dict[int, list[int]]:
+        """Sets of early versions are not counted."""
+        totals: dict[int, list[int]] = {}
+        for i, direction in enumerate(DIRECTIONS):
+            for local in self.local_chunks(direction).tolist():
+                rows = self._group.group(direction).group(str(local)).array(_ARRAYS[0]).shape[0]
+                totals.setdefault(local, [0, 0])[i] = rows
+        return totals
+
+    def _text(self, name: str) -> str:
+        value = self._group.attributes.get(name)
+        if not isinstance(value, str):
+            raise CorruptNetworkError(
+                f"the connectivity set '{self.tag}' does not say its '{name}' type"
+            )
+        return value
+
+    def _local(self, direction: str, local: int) -> GroupWriter | None:
+        if direction not in self._group:
+            return None
+        sides = self._group.group(direction)
+        return sides.group(str(local)) if str(local) in sides else None
+
+    def _touch(self) -> None:
+        # Counted from the rows of an early file, the totals must be known before rows change.
+        self._totals  # noqa: B018
+        self._touched = True
+        self._network.touch()
+
+    def _count(self, direction: str, chunk: int, added: int) -> None:
+        self._totals.setdefault(chunk, [0, 0])[DIRECTIONS.index(direction)] += added
+        if direction == "inc":
+            self._network.totals.add(chunk, incoming=added)
+        else:
+            self._network.totals.add(chunk, outgoing=added)
+
+    def _append(self, side: Perspective) -> None:
+        sides = self._group.require_group(side.direction)
+        for local, blocks, rows in side.by_local_chunk():
+            chunks = side.global_chunks[blocks]
+            sizes = np.diff(side.starts[blocks.start : blocks.stop + 1])
+            parts = (side.local_locations[rows], side.global_locations[rows])
+            if str(local) not in sides:
+                group = sides.require_group(str(local))
+                for name, part in zip(_ARRAYS, parts, strict=True):
+                    group.create_array(name, part, expected=_EXPECTED_ROWS)
+                _write_blocks(group, np.cumsum(sizes) - sizes, chunks, order=chunks)
+            else:
+                _insert(sides.group(str(local)), chunks, sizes, parts)
+            self._count(side.direction, local, rows.stop - rows.start)
+
+    def _clear_local(self, direction: str, local: int, chunks: Ids | None) -> None:
+        sides = self._group.group(direction)
+        group = sides.group(str(local))
+        total = group.array(_ARRAYS[0]).shape[0]
+        if chunks is None or local in chunks:
+            sides.delete(str(local))
+            self._count(direction, local, -total)
+            return
+        blocks = LocalBlocks.read(group)
+        kept = ~np.isin(blocks.chunks, chunks)
+        if kept.all():
+            return
+        rows = np.repeat(kept, blocks.sizes)
+        parts = [group.array(name).read()[rows] for name in _ARRAYS]
+        sides.delete(str(local))
+        if kept.any():
+            _write_local(sides.require_group(str(local)), blocks, kept, parts)
+        self._count(direction, local, -int(total - rows.sum()))
+
+
+def _write_local(
+    group: GroupWriter, blocks: LocalBlocks, kept: NDArray[np.bool_], parts: list[Any]
+) -> None:
+    for name, part in zip(_ARRAYS, parts, strict=True):
+        group.create_array(name, part)
+    sizes = blocks.sizes[kept]
+    chunks = blocks.chunks[kept]
+    _write_blocks(group, np.cumsum(sizes) - sizes, chunks, order=chunks)
+
+
+def _insert(
+    group: GroupWriter, chunks: Ids, sizes: Lengths, parts: tuple[Locations, Locations]
+) -> None:
+    """
+    Add rows to the blocks of a local chunk that has some already.
+
+    The rows of a block that is new go to the end; those of a block that exists go to its
+    end, and what follows moves.
+    """
+    order = read_order(group)
+    known = np.isin(chunks, order)
+    arrays = [group.array(name) for name in _ARRAYS]
+    if not known.any():
+        total = arrays[0].shape[0]
+        for array, part in zip(arrays, parts, strict=True):
+            array.append(part)
+        starts = total + np.cumsum(sizes) - sizes
+        _write_blocks(group, starts, chunks, order=np.append(order, chunks))
+        return
+    blocks = LocalBlocks.read(group)
+    merged_chunks = np.concatenate((blocks.chunks, chunks[~known]))
+    place = {chunk: i for i, chunk in enumerate(merged_chunks.tolist())}
+    targets = np.array([place[chunk] for chunk in chunks.tolist()])
+    # Nothing before the first block that grows moves.
+    first = int(targets.min())
+    start = int(blocks.starts[first])
+    held = np.repeat(np.arange(len(blocks.chunks)), blocks.sizes)[start:]
+    owners = np.concatenate((held, np.repeat(targets, sizes)))
+    rows = np.argsort(owners, kind="stable")
+    for array, part in zip(arrays, parts, strict=True):
+        merged = np.concatenate((array.read(start), part))[rows]
+        array.resize(start + len(merged))
+        array.write(start, merged)
+    grown = np.zeros(len(merged_chunks), dtype=np.int64)
+    grown[: len(blocks.chunks)] = blocks.sizes
+    grown[targets] += sizes
+    starts = np.cumsum(grown) - grown
+    new_order = None if known.all() else merged_chunks
+    _write_blocks(group, starts[first:], merged_chunks[first:], order=new_order)
+
+
+def _write_blocks(
+    group: GroupWriter, starts: NDArray[np.int64], moved: Ids, *, order: Ids | None
+) -> None:
+    """
+    Store where blocks begin.
+
+    :param starts: first rows of the blocks of ``moved``.
+    :param order: ids of all global chunks, in the order of their rows, if it changed.
+    """
+    if order is not None:
+        group.attributes.set(_ORDER, unpack(order))
+    names = map(str, moved.tolist())
+    group.attributes.set_integers(dict(zip(names, starts.tolist(), strict=True)))
+
+
+def _read_ranges(group: GroupReader, name: str, ranges: list[tuple[int, int]]) -> Locations:
+    """Rows of several ranges, one after the other; ranges that touch are read at once."""
+    array = group.array(name)
+    merged: list[list[int]] = []
+    for start, stop in ranges:
+        if merged and merged[-1][1] == start:
+            merged[-1][1] = stop
+        else:
+            merged.append([start, stop])
+    parts = [np.asarray(array.read(start, stop), dtype=np.int64) for start, stop in merged]
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.zeros((0, 3), dtype=np.int64)

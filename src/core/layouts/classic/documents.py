@@ -1,0 +1,53 @@
+"""JSON documents in attributes and documents, which are rewritten all the time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ....errors import CorruptNetworkError
+from ....ports.arrays import AttributeReader, AttributeWriter
+
+
+def read_json(attributes: AttributeReader, name: str) -> dict[str, Any]:
+    """
+    A JSON object in an attribute; empty if there is none.
+
+    :raises CorruptNetworkError: the attribute is something else.
+    """
+    text = attributes.get(name)
+    return {} if text is None else parse_json(text, name)
+
+
+def parse_json(text: Any, name: str) -> dict[str, Any]:
+    """
+    A JSON object.
+
+    :raises CorruptNetworkError: the text is none.
+    """
+    try:
+        document = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise CorruptNetworkError(f"'{name}' is no JSON text: {error}") from error
+    if not isinstance(document, dict):
+        raise CorruptNetworkError(f"'{name}' is no JSON object but {type(document).__name__}")
+    return document
+
+
+def write_json(attributes: AttributeWriter, name: str, document: Mapping[str, Any]) -> None:
+    """Store a JSON object in an attribute."""
+    held = attributes.get(name)
+    attributes.set(name, pad(json.dumps(document), len(held) if isinstance(held, str) else 0))
+
+
+def pad(text: str, held: int) -> str:
+    """
+    JSON text filled up with blanks.
+
+    A text that replaces one of the same length takes no new space in the file, so the
+    length grows in steps: to the length it had before if it fits, else by a quarter.
+    """
+    if len(text) <= held:
+        return text.ljust(held)
+    return text if not held else text.ljust(len(text) + len(text) // 4)

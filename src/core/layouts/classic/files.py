@@ -1,0 +1,65 @@
+"""Files in the classic layout: a document each."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from ....errors import FileNotStoredError
+from ....ports.arrays import DocumentReader, GroupWriter
+from ...files import StoredContent
+from ...names import check_name
+from .documents import read_json, write_json
+
+
+class ClassicFiles:
+    """The files of a network."""
+
+    def __init__(self, root: GroupWriter) -> None:
+        self._root = root
+
+    @cached_property
+    def _group(self) -> GroupWriter:
+        return self._root.group("files")
+
+    def ids(self) -> tuple[str, ...]:
+        return self._group.names() if "files" in self._root else ()
+
+    def load(self, id_: str) -> StoredContent:
+        document = self._document(id_)
+        described = _describe(document)
+        data = document.read()
+        size = document.attributes.get("size")
+        if size is not None:
+            data = data[: int(size)]
+        return StoredContent(data, described.encoding, described.meta)
+
+    def describe(self, id_: str) -> StoredContent:
+        return _describe(self._document(id_))
+
+    def store(self, id_: str, content: StoredContent) -> None:
+        check_name(id_, "file")
+        group = self._root.require_group("files")
+        if id_ in group:
+            group.delete(id_)
+        attributes = group.write_document(id_, content.data).attributes
+        if content.encoding is not None:
+            attributes.set("encoding", content.encoding)
+        if not content.data:
+            # HDF5 has no strings without bytes, so one is there that is not meant.
+            attributes.set("size", 0)
+        write_json(attributes, "meta", content.meta)
+        attributes.set("mtime", int(content.meta["mtime"]))
+
+    def remove(self, id_: str) -> None:
+        self._document(id_)
+        self._group.delete(id_)
+
+    def _document(self, id_: str) -> DocumentReader:
+        if "files" not in self._root or id_ not in self._group:
+            raise FileNotStoredError(f"no file '{id_}' is stored", asked=id_)
+        return self._group.document(id_)
+
+
+def _describe(document: DocumentReader) -> StoredContent:
+    encoding = document.attributes.get("encoding")
+    return StoredContent(b"", encoding, read_json(document.attributes, "meta"))

@@ -1,0 +1,106 @@
+"""Morphologies in the classic layout: a group each, and one document of metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ....errors import CorruptNetworkError, MorphologyNotFoundError
+from ....ports.arrays import GroupReader, GroupWriter
+from ...labels import LabelSets
+from ...morphology import MorphologyTable, dump_meta, load_meta
+from ...names import check_name
+from .documents import pad, read_json, write_json
+from .sets import Totals
+
+_META = "morphology_meta"
+
+
+class ClassicMorphologies:
+    """The morphologies of a network."""
+
+    def __init__(self, root: GroupWriter, network: Totals) -> None:
+        self._root = root
+        self._network = network
+        self._meta_changed = False
+
+    def __contains__(self, name: str) -> bool:
+        return "morphologies" in self._root and name in self._root.group("morphologies")
+
+    def load(self, name: str) -> MorphologyTable:
+        if name not in self:
+            raise MorphologyNotFoundError(f"there is no morphology '{name}'", asked=name)
+        group = self._root.group("morphologies").group(name)
+        try:
+            return _read_table(group)
+        except (LookupError, ValueError, TypeError) as error:
+            raise CorruptNetworkError(f"the morphology '{name}' can't be read: {error}") from error
+
+    def save(self, name: str, table: MorphologyTable) -> None:
+        group = self._root.require_group("morphologies")
+        if check_name(name, "morphology") in group:
+            group.delete(name)
+        member = group.require_group(name)
+        attributes = member.create_array("data", table.data, growable=False).attributes
+        write_json(attributes, "labels", _text_keys(table.labels))
+        attributes.set("properties", list(table.properties))
+        member.create_array("graph", table.graph, growable=False)
+
+    def remove(self, name: str) -> None:
+        if name not in self:
+            raise MorphologyNotFoundError(f"there is no morphology '{name}'", asked=name)
+        self._root.group("morphologies").delete(name)
+
+    def meta(self) -> dict[str, Any]:
+        return load_meta(dump_meta(self._meta))
+
+    def meta_of(self, name: str) -> dict[str, Any]:
+        if name not in self._meta:
+            raise MorphologyNotFoundError(f"there is no morphology '{name}'", asked=name)
+        return load_meta(dump_meta(self._meta[name]))
+
+    def update_meta(self, meta: Mapping[str, Any]) -> None:
+        self._meta.update(load_meta(dump_meta(meta)))
+        self._change_meta()
+
+    def replace_meta(self, meta: Mapping[str, Any]) -> None:
+        self.__dict__["_meta"] = load_meta(dump_meta(meta))
+        self._change_meta()
+
+    def forget_meta(self, name: str) -> None:
+        if self._meta.pop(name, None) is not None:
+            self._change_meta()
+
+    def flush(self) -> None:
+        """Store the metadata; it is one document, so once a session."""
+        if not self._meta_changed:
+            return
+        held = len(self._root.document(_META).read()) if _META in self._root else 0
+        self._root.write_document(_META, pad(dump_meta(self._meta), held))
+        self._meta_changed = False
+
+    @cached_property
+    def _meta(self) -> dict[str, Any]:
+        return load_meta(self._root.document(_META).read()) if _META in self._root else {}
+
+    def _change_meta(self) -> None:
+        self._meta_changed = True
+        self._network.touch()
+
+
+def _text_keys(labels: LabelSets) -> dict[str, list[str]]:
+    return {str(code): names for code, names in labels.to_lists().items()}
+
+
+def _read_table(group: GroupReader) -> MorphologyTable:
+    data = group.array("data")
+    properties = data.attributes.get("properties")
+    return MorphologyTable(
+        np.asarray(data.read(), dtype=np.float64),
+        np.asarray(group.array("graph").read(), dtype=np.int64).reshape(-1, 2),
+        LabelSets.from_lists(read_json(data.attributes, "labels")),
+        () if properties is None else tuple(map(str, properties)),
+    )

@@ -1,0 +1,167 @@
+"""The root of a network in the classic layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....errors import CorruptNetworkError, SetExistsError, SetNotFoundError, ShapeError
+from ....ports.arrays import GroupWriter
+from ...chunk_id import UNKNOWN_SIZE, normalize_size
+from ...names import check_name
+from ...statistics import NetworkTotals
+from .connectivity import ClassicConnectivity
+from .documents import read_json, write_json
+from .files import ClassicFiles
+from .morphologies import ClassicMorphologies
+from .placement import ClassicPlacement
+
+_PARTS = ("placement", "connectivity", "files", "morphologies")
+
+
+class ClassicNetwork:
+    """A stored network, for the duration of a session."""
+
+    def __init__(self, root: GroupWriter) -> None:
+        self._root = root
+        self._placements: dict[str, ClassicPlacement] = {}
+        self._connectivities: dict[str, ClassicConnectivity] = {}
+        self.changes = 0
+
+    @classmethod
+    def create(cls, root: GroupWriter) -> ClassicNetwork:
+        """Prepare an empty root group."""
+        for part in _PARTS:
+            root.require_group(part)
+        return cls(root)
+
+    def touch(self) -> None:
+        """Count a change."""
+        self.changes += 1
+
+    @property
+    def chunk_size(self) -> NDArray[np.float64]:
+        stored = self._root.attributes.get("chunk_size")
+        if stored is None:
+            return UNKNOWN_SIZE
+        try:
+            return normalize_size(stored)
+        except (ShapeError, ValueError, TypeError) as error:
+            raise CorruptNetworkError(f"the stored chunk size is {stored!r}") from error
+
+    def set_chunk_size(self, size: NDArray[np.float64]) -> None:
+        self._root.attributes.set("chunk_size", size)
+
+    @property
+    def versions(self) -> tuple[str | None, str | None]:
+        attributes = self._root.attributes
+        return attributes.get("bsb_version"), attributes.get("bsb_hdf5_version")
+
+    def set_versions(self, bsb: str, engine: str) -> None:
+        if self.versions != (bsb, engine):
+            self._root.attributes.set("bsb_version", bsb)
+            self._root.attributes.set("bsb_hdf5_version", engine)
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        return read_json(self._root.attributes, "bsb_provenance")
+
+    def set_provenance(self, bundle: Mapping[str, Any]) -> None:
+        write_json(self._root.attributes, "bsb_provenance", bundle)
+
+    @cached_property
+    def totals(self) -> NetworkTotals:
+        return NetworkTotals.from_document(read_json(self._root.attributes, "chunks"))
+
+    def placement_names(self) -> tuple[str, ...]:
+        return self._root.group("placement").names()
+
+    def placement(self, name: str) -> ClassicPlacement:
+        if name not in self._placements:
+            sets = self._root.group("placement")
+            if name not in sets:
+                raise _not_found("placement", name, sets.names())
+            self._placements[name] = ClassicPlacement(sets.group(name), name, self)
+        return self._placements[name]
+
+    def create_placement(self, name: str, *, created_at: str) -> None:
+        sets = self._root.group("placement")
+        if check_name(name, "placement set") in sets:
+            raise SetExistsError(f"the placement set '{name}' exists", asked=name)
+        ClassicPlacement.create(sets.require_group(name), name, created_at)
+        self.touch()
+
+    def remove_placement(self, name: str) -> None:
+        self.placement(name).clear(None)
+        del self._placements[name]
+        self._root.group("placement").delete(name)
+
+    def connectivity_tags(self) -> tuple[str, ...]:
+        return self._root.group("connectivity").names()
+
+    def connectivity(self, tag: str) -> ClassicConnectivity:
+        if tag not in self._connectivities:
+            sets = self._root.group("connectivity")
+            if tag not in sets:
+                raise _not_found("connectivity", tag, sets.names())
+            self._connectivities[tag] = ClassicConnectivity(sets.group(tag), tag, self)
+        return self._connectivities[tag]
+
+    def create_connectivity(self, tag: str, pre: str, post: str, *, created_at: str) -> None:
+        sets = self._root.group("connectivity")
+        if check_name(tag, "connectivity set") in sets:
+            raise SetExistsError(f"the connectivity set '{tag}' exists", asked=tag)
+        ClassicConnectivity.create(sets.require_group(tag), tag, pre, post, created_at)
+        self.touch()
+
+    def remove_connectivity(self, tag: str) -> None:
+        self.connectivity(tag).clear(None)
+        del self._connectivities[tag]
+        self._root.group("connectivity").delete(tag)
+
+    def clear_placement(self) -> None:
+        self._placements.clear()
+        self._replace("placement")
+        self._root.attributes.delete("chunk_size")
+        self.totals.forget_placement()
+
+    def clear_connectivity(self) -> None:
+        self._connectivities.clear()
+        self._replace("connectivity")
+        self.totals.forget_connectivity()
+
+    @cached_property
+    def morphologies(self) -> ClassicMorphologies:
+        return ClassicMorphologies(self._root, self)
+
+    @cached_property
+    def files(self) -> ClassicFiles:
+        return ClassicFiles(self._root)
+
+    def flush(self) -> None:
+        for cells in self._placements.values():
+            cells.flush()
+        for connections in self._connectivities.values():
+            connections.flush()
+        if "morphologies" in self.__dict__:
+            self.morphologies.flush()
+        if "totals" in self.__dict__ and self.totals.changed:
+            write_json(self._root.attributes, "chunks", self.totals.as_document())
+            self.totals.changed = False
+
+    def _replace(self, part: str) -> None:
+        if part in self._root:
+            self._root.delete(part)
+        self._root.require_group(part)
+        self.touch()
+
+
+def _not_found(kind: str, name: str, known: tuple[str, ...]) -> SetNotFoundError:
+    choices = ", ".join(f"'{each}'" for each in known) or "none"
+    return SetNotFoundError(
+        f"the {kind} set '{name}' does not exist; there is: {choices}", asked=name, valid=known
+    )

@@ -1,0 +1,257 @@
+"""A placement set in the classic layout: a group per chunk, an array per column."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....errors import CorruptNetworkError, LengthError
+from ....ports.arrays import ArrayWriter, GroupWriter
+from ...chunk_id import Ids
+from ...labels import LabelSets
+from ...network import ColumnSpec, Lengths, MorphologyRows, Rows, join
+from ...placement import LABELS, MORPHOLOGY, POSITION, PlacementRows
+from ...statistics import ChunkCounts
+from .documents import read_json, write_json
+from .sets import Totals, advance_revision, chunk_ids
+
+_ADDITIONAL = "additional"
+_NAMES = "morphology_loaders"
+
+
+class ClassicPlacement:
+    """The cells of one type, for the duration of a session."""
+
+    def __init__(self, group: GroupWriter, name: str, network: Totals) -> None:
+        self._group = group
+        self._network = network
+        self.name = name
+        self._touched = False
+
+    @classmethod
+    def create(cls, group: GroupWriter, name: str, created_at: str) -> None:
+        """Prepare an empty group."""
+        group.attributes.set("cell_type", name)
+        group.attributes.set("revision", 0)
+        group.attributes.set("created_at", created_at)
+
+    def chunks(self) -> Ids:
+        return chunk_ids(self._group.names(), f"the placement set '{self.name}'")
+
+    def counts(self) -> ChunkCounts:
+        counts = dict.fromkeys(self.chunks().tolist(), 0)
+        counts.update(self._counts)
+        return ChunkCounts.of(counts)
+
+    def label_sets(self) -> LabelSets:
+        return LabelSets.from_lists(read_json(self._group.attributes, "labelsets"))
+
+    def additional_keys(self) -> tuple[str, ...]:
+        keys = self._group.attributes.get("additional_keys")
+        return () if keys is None else tuple(sorted(map(str, keys)))
+
+    def read_column(self, column: ColumnSpec, chunks: Ids) -> tuple[Rows, Lengths]:
+        return join([self._read(column, chunk) for chunk in chunks.tolist()], column)
+
+    def read_morphologies(self, chunks: Ids) -> MorphologyRows:
+        codes: dict[str, int] = {}
+        rows = []
+        for chunk in chunks.tolist():
+            indices = self._read(MORPHOLOGY, chunk)
+            names = self._names(chunk) if len(indices) else []
+            if len(indices) and (indices.min() < 0 or indices.max() >= len(names)):
+                raise CorruptNetworkError(
+                    f"chunk {chunk} of '{self.name}' has {len(names)} morphologies,"
+                    f" but its cells use index {indices.min()} to {indices.max()}"
+                )
+            translation = [codes.setdefault(name, len(codes)) for name in names]
+            rows.append(np.array(translation, dtype=np.int64)[indices] if names else indices)
+        joined, lengths = join(rows, MORPHOLOGY)
+        return MorphologyRows(tuple(codes), joined, lengths)
+
+    def require_chunk(self, chunk: int) -> None:
+        self._chunk(chunk)
+
+    def append(self, chunk: int, rows: PlacementRows) -> None:
+        group = self._chunk(chunk)
+        before = self._counts.get(chunk, 0)
+        self._check_morphologies(chunk, group, before, rows)
+        for column, values in rows.columns():
+            self._append_aligned(column, group, before, values)
+        if rows.morphologies is not None:
+            self._append_morphologies(chunk, group, rows.morphologies)
+        self._add_keys(rows.additional)
+        self._count(chunk, rows.count)
+
+    def append_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
+        group = self._chunk(chunk)
+        self._array(group, column, rows, append=True)
+        self._after_column(column, chunk, group)
+
+    def overwrite_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
+        group = self._chunk(chunk)
+        self._array(group, column, rows, append=False)
+        self._after_column(column, chunk, group)
+
+    def write_labels(self, counts: ChunkCounts, codes: Rows, sets: LabelSets) -> None:
+        parts = np.split(codes, np.cumsum(counts.counts)[:-1]) if len(counts.ids) else []
+        for chunk, part in zip(counts.ids.tolist(), parts, strict=True):
+            self._array(self._chunk(chunk), LABELS, part, append=False)
+        table = {str(code): labels for code, labels in sets.to_lists().items()}
+        write_json(self._group.attributes, "labelsets", table)
+
+    def clear(self, chunks: Ids | None) -> None:
+        present = self.chunks()
+        cleared = present if chunks is None else np.intersect1d(present, chunks)
+        for chunk in cleared.tolist():
+            self._network.totals.add(chunk, placed=-self._counts.pop(chunk, 0))
+            self._group.delete(str(chunk))
+        self._touch()
+
+    def flush(self) -> None:
+        """Store the counts, once a session."""
+        if not self._touched:
+            return
+        counts = {str(chunk): count for chunk, count in self._counts.items()}
+        write_json(self._group.attributes, "chunks", counts)
+        self._group.attributes.set("len", sum(self._counts.values()))
+        advance_revision(self._group.attributes)
+        self._touched = False
+
+    @cached_property
+    def _counts(self) -> dict[int, int]:
+        if self._group.attributes.get("chunks") is None:
+            # Sets of early versions are not counted; each cell had a position then.
+            chunks = self.chunks()
+            _, lengths = self.read_column(POSITION, chunks)
+            return dict(zip(chunks.tolist(), lengths.tolist(), strict=True))
+        document = read_json(self._group.attributes, "chunks")
+        return {int(chunk): int(count) for chunk, count in document.items()}
+
+    def _count(self, chunk: int, added: int) -> None:
+        self._counts[chunk] = self._counts.get(chunk, 0) + added
+        self._network.totals.add(chunk, placed=added)
+        self._touch()
+
+    def _touch(self) -> None:
+        self._touched = True
+        self._network.touch()
+
+    def _chunk(self, chunk: int) -> GroupWriter:
+        name = str(chunk)
+        if name in self._group:
+            return self._group.group(name)
+        group = self._group.require_group(name)
+        # bsb-hdf5 8.0.2 relies on these two in every chunk, with or without cells.
+        group.create_array(POSITION.name, POSITION.empty)
+        group.require_group(_ADDITIONAL)
+        self._counts.setdefault(chunk, 0)
+        self._touch()
+        return group
+
+    def _member(self, group: GroupWriter, column: ColumnSpec) -> GroupWriter:
+        return group if column.collection is None else group.require_group(column.collection)
+
+    def _read(self, column: ColumnSpec, chunk: int) -> Rows:
+        name = str(chunk)
+        if name not in self._group:
+            return column.empty
+        group = self._group.group(name)
+        if column.collection is not None:
+            if column.collection not in group:
+                return column.empty
+            group = group.group(column.collection)
+        if column.name not in group:
+            return column.empty
+        rows = group.array(column.name).read()
+        return self._checked(column, rows, chunk)
+
+    def _checked(self, column: ColumnSpec, rows: Rows, chunk: int) -> Rows:
+        width = column.width
+        if rows.dtype.kind not in "biuf" or (width is not None and rows.shape[1:] != width):
+            raise CorruptNetworkError(
+                f"'{column.title}' of chunk {chunk} of '{self.name}' has shape {rows.shape}"
+                f" and dtype '{rows.dtype}'"
+            )
+        if column.dtype.kind == "i" and rows.dtype != column.dtype:
+            return rows.astype(column.dtype)
+        return rows
+
+    def _append_aligned(
+        self, column: ColumnSpec, group: GroupWriter, before: int, rows: Rows
+    ) -> None:
+        """Append rows, after as many fill values as cells came before without."""
+        member = self._member(group, column)
+        held = member.array(column.name).shape[0] if column.name in member else 0
+        if held > before:
+            raise LengthError(
+                f"'{column.title}' has {held} rows for {before} cells; more can't be added"
+            )
+        if held < before:
+            missing = np.full((before - held, *rows.shape[1:]), column.fill, dtype=column.dtype)
+            rows = np.concatenate((missing, rows))
+        self._array(group, column, rows, append=True)
+
+    def _array(
+        self, group: GroupWriter, column: ColumnSpec, rows: Rows, *, append: bool
+    ) -> ArrayWriter:
+        member = self._member(group, column)
+        if column.name not in member:
+            return member.create_array(column.name, np.asarray(rows, dtype=column.dtype))
+        array = member.array(column.name)
+        if array.shape[1:] != rows.shape[1:]:
+            raise LengthError(
+                f"rows of '{column.title}' are of shape {rows.shape[1:]};"
+                f" those of the chunk are of {array.shape[1:]}"
+            )
+        if append:
+            if len(rows):
+                array.append(rows)
+            return array
+        array.resize(len(rows))
+        if len(rows):
+            array.write(0, rows)
+        return array
+
+    def _after_column(self, column: ColumnSpec, chunk: int, group: GroupWriter) -> None:
+        """A chunk has at least as many cells as any column has rows."""
+        if column.collection == _ADDITIONAL:
+            self._add_keys([column.name])
+        rows = self._member(group, column).array(column.name).shape[0]
+        self._count(chunk, max(0, rows - self._counts.get(chunk, 0)))
+
+    def _add_keys(self, keys: Any) -> None:
+        known = self.additional_keys()
+        new = set(keys) - set(known)
+        if new:
+            self._group.attributes.set("additional_keys", sorted({*known, *new}))
+
+    def _names(self, chunk: int) -> list[str]:
+        names = self._group.group(str(chunk)).attributes.get(_NAMES)
+        return [] if names is None else [str(name) for name in names]
+
+    def _check_morphologies(
+        self, chunk: int, group: GroupWriter, before: int, rows: PlacementRows
+    ) -> None:
+        """A cell without morphology can't stand among cells that have one."""
+        held = group.array(MORPHOLOGY.name).shape[0] if MORPHOLOGY.name in group else 0
+        given = rows.count if rows.morphologies is not None else 0
+        if not rows.count or (held == before and given == rows.count) or not (held or given):
+            return
+        raise LengthError(
+            f"chunk {chunk} of '{self.name}' has {held} morphologies for {before} cells,"
+            f" and {given} are given for {rows.count} more; valid is one for every cell of"
+            " a chunk, or none"
+        )
+
+    def _append_morphologies(self, chunk: int, group: GroupWriter, rows: MorphologyRows) -> None:
+        names = self._names(chunk)
+        codes = {name: code for code, name in reversed(list(enumerate(names)))}
+        translation = [codes.setdefault(name, len(codes)) for name in rows.names]
+        if len(codes) > len(names):
+            group.attributes.set(_NAMES, list(codes))
+        indices: NDArray[np.int64] = np.array(translation, dtype=np.int64)[rows.indices]
+        self._array(group, MORPHOLOGY, indices, append=True)

@@ -1,0 +1,35 @@
+"""Which layout a root group is in."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from ...errors import NotANetworkError
+from ...ports.arrays import GroupReader, GroupWriter
+from ..network import Network
+from .classic.network import ClassicNetwork
+
+_PARTS = ("placement", "connectivity")
+
+
+def open_network(root: GroupReader, location: str) -> Network:
+    """
+    The network in a root group.
+
+    :param location: of the store, for messages.
+    :raises NotANetworkError: the group holds no network of a known layout.
+    """
+    missing = [part for part in _PARTS if part not in root]
+    if missing:
+        raise NotANetworkError(
+            f"'{location}' is no network: it has no group {' and no group '.join(missing)};"
+            f" it holds {list(root.names())[:10]}",
+            location=location,
+        )
+    # The writers of a network fail by themselves in a session that only reads.
+    return ClassicNetwork(cast(GroupWriter, root))
+
+
+def create_network(root: GroupWriter) -> Network:
+    """Prepare an empty root group to hold a network."""
+    return ClassicNetwork.create(root)

@@ -1,0 +1,121 @@
+"""
+Morphologies as flat tables.
+
+The branches of a morphology follow each other depth first in one table of points; a graph
+says where each branch ends and which branch it springs from.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import CorruptNetworkError, InputError
+from .labels import LabelSets
+
+_ARRAY_MARK = "__ndarray__"
+_POINT_COLUMNS = 5
+
+
+@attrs.frozen(eq=False)
+class MorphologyTable:
+    """
+    One morphology.
+
+    :param data: (n, 5 + p) floats: x, y, z, radius (um), label code, p properties.
+    :param graph: (b, 2) integers: end row of each branch, index of its parent or -1.
+    :param labels: the label sets of the codes.
+    :param properties: names of the p properties.
+    """
+
+    data: NDArray[np.float64]
+    graph: NDArray[np.int64]
+    labels: LabelSets
+    properties: tuple[str, ...]
+
+    def __attrs_post_init__(self) -> None:
+        columns = _POINT_COLUMNS + len(self.properties)
+        if self.data.ndim != 2 or self.data.shape[1] != columns:  # noqa: PLR2004
+            raise CorruptNetworkError(
+                f"a morphology's points have shape {self.data.shape}; valid is (n, {columns})"
+            )
+        if self.graph.ndim != 2 or self.graph.shape[1] != 2:  # noqa: PLR2004
+            raise CorruptNetworkError(
+                f"a morphology's graph has shape {self.graph.shape}; valid is (b, 2)"
+            )
+        self._check_graph()
+
+    def _check_graph(self) -> None:
+        ends, parents = self.graph.T
+        rows = len(self.data)
+        starts = np.concatenate(([0], ends[:-1])) if len(ends) else ends
+        if np.any(ends < starts) or (ends[-1] if len(ends) else 0) != rows:
+            raise CorruptNetworkError(
+                f"the branches of a morphology end at rows {ends.tolist()} of {rows}"
+            )
+        if np.any(parents < -1) or np.any(parents >= np.arange(len(parents))):
+            raise CorruptNetworkError(
+                f"the parents of a morphology's branches are {parents.tolist()};"
+                " valid are branches before their own, or -1"
+            )
+
+    @property
+    def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Least and greatest coordinates (um); None if there are no points."""
+        points = self.data[:, :3]
+        return (points.min(axis=0), points.max(axis=0)) if len(points) else None
+
+
+def encode_meta_value(value: Any) -> Any:
+    """
+    What JSON writes for a value that it does not know itself.
+
+    :raises TypeError: there is no way to write it.
+    """
+    if isinstance(value, np.ndarray):
+        return [*value.tolist(), _ARRAY_MARK] if value.ndim else value.item()
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a {type(value).__name__} can't be metadata of a morphology")
+
+
+def decode_meta_object(document: dict[str, Any]) -> dict[str, Any]:
+    """A JSON object in which marked lists are arrays again; changed in place."""
+    for key, value in document.items():
+        if isinstance(value, list) and value and value[-1] == _ARRAY_MARK:
+            document[key] = np.array(value[:-1])
+    return document
+
+
+def dump_meta(meta: Mapping[str, Any]) -> str:
+    """
+    Metadata as JSON text.
+
+    :raises InputError: a value that can't be written.
+    """
+    try:
+        return json.dumps(meta, default=encode_meta_value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the metadata can't be stored as JSON: {error}") from error
+
+
+def load_meta(text: str | bytes) -> dict[str, Any]:
+    """
+    Metadata from JSON text.
+
+    :raises CorruptNetworkError: the text is no JSON object.
+    """
+    try:
+        meta = json.loads(text, object_hook=decode_meta_object)
+    except ValueError as error:
+        raise CorruptNetworkError(
+            f"the metadata of the morphologies is no JSON: {error}"
+        ) from error
+    if not isinstance(meta, dict):
+        raise CorruptNetworkError("the metadata of the morphologies is no JSON object")
+    return meta

@@ -1,0 +1,312 @@
+"""
+What a layout offers: the parts of a network, addressed by chunk.
+
+A layout knows in which groups and arrays the parts lie. The rules of placement and
+connectivity stand above it and see only these protocols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from .chunk_id import Ids
+from .files import StoredContent
+from .labels import LabelSets
+from .morphology import MorphologyTable
+from .statistics import ChunkCounts, NetworkTotals
+
+Rows = NDArray[Any]
+Lengths = NDArray[np.int64]
+Locations = NDArray[np.int64]
+
+
+@attrs.frozen
+class ColumnSpec:
+    """
+    A column of a placement set.
+
+    :param name: of the column, or key in its collection.
+    :param width: shape of a row; None if the first rows decide.
+    :param dtype: of the values.
+    :param fill: value of the cells that have none.
+    :param collection: the group of columns it belongs to, if any.
+    """
+
+    name: str
+    width: tuple[int, ...] | None
+    dtype: np.dtype[Any]
+    fill: Any
+    collection: str | None = None
+
+    @property
+    def title(self) -> str:
+        return f"{self.collection}/{self.name}" if self.collection else self.name
+
+    @property
+    def empty(self) -> Rows:
+        """No rows, of the right shape."""
+        return np.zeros((0, *(self.width or ())), dtype=self.dtype)
+
+
+@attrs.frozen(eq=False)
+class MorphologyRows:
+    """
+    A morphology per cell.
+
+    :param names: of the morphologies.
+    :param indices: (n,) index of a name per cell.
+    :param lengths: cells with morphology per chunk that was asked for.
+    """
+
+    names: tuple[str, ...]
+    indices: NDArray[np.int64]
+    lengths: Lengths = attrs.field(factory=lambda: np.zeros(0, dtype=np.int64))
+
+
+class PlacementReader(Protocol):
+    """The cells of one type."""
+
+    @property
+    def name(self) -> str: ...
+
+    def chunks(self) -> Ids:
+        """All chunks, those without cells too, ascending."""
+
+    def counts(self) -> ChunkCounts:
+        """How many cells each chunk has."""
+
+    def label_sets(self) -> LabelSets:
+        """What the label codes of the set stand for."""
+
+    def additional_keys(self) -> tuple[str, ...]:
+        """Keys of additional data, sorted."""
+
+    def read_column(self, column: ColumnSpec, chunks: Ids, /) -> tuple[Rows, Lengths]:
+        """
+        The rows of some chunks, one after the other, and how many there are of each.
+
+        A chunk that lacks the column has no rows.
+        """
+
+    def read_morphologies(self, chunks: Ids, /) -> MorphologyRows:
+        """The morphologies of the cells of some chunks."""
+
+
+class PlacementWriter(PlacementReader, Protocol):
+    """Cells that can be added, labelled and cleared."""
+
+    def require_chunk(self, chunk: int, /) -> None:
+        """Make sure that the chunk exists, with or without cells."""
+
+    def append(self, chunk: int, rows: Any, /) -> None:
+        """
+        Add cells (:class:`.placement.PlacementRows`) to a chunk.
+
+        :raises LengthError: a column of the chunk can't be aligned with them.
+        """
+
+    def append_column(self, column: ColumnSpec, chunk: int, rows: Rows, /) -> None:
+        """Add rows of one column to a chunk."""
+
+    def overwrite_column(self, column: ColumnSpec, chunk: int, rows: Rows, /) -> None:
+        """Replace the rows of one column of a chunk."""
+
+    def write_labels(self, counts: ChunkCounts, codes: Rows, sets: LabelSets, /) -> None:
+        """Store a label code per cell of some chunks, and what the codes stand for."""
+
+    def clear(self, chunks: Ids | None, /) -> None:
+        """Remove the cells of some chunks, or of all."""
+
+
+class ConnectivityReader(Protocol):
+    """The connections of one set. A direction is ``inc`` or ``out``."""
+
+    @property
+    def tag(self) -> str: ...
+
+    @property
+    def pre_type(self) -> str: ...
+
+    @property
+    def post_type(self) -> str: ...
+
+    @property
+    def count(self) -> int:
+        """How many connections."""
+
+    def chunk_totals(self) -> Mapping[int, tuple[int, int]]:
+        """Incoming and outgoing connections per chunk."""
+
+    def local_chunks(self, direction: str, /) -> Ids:
+        """Chunks with connections in a direction, ascending."""
+
+    def block_sizes(self, direction: str, local: int, /) -> ChunkCounts:
+        """Connections of a local chunk per global chunk."""
+
+    def read_blocks(
+        self, direction: str, local: int, globals_: Ids, /
+    ) -> tuple[Locations, Locations, Lengths]:
+        """
+        Connections between a local chunk and some global chunks, one after the other.
+
+        :returns: (n, 3) local and (n, 3) global locations, and how many per global chunk.
+        """
+
+
+class ConnectivityWriter(ConnectivityReader, Protocol):
+    """Connections that can be added and cleared."""
+
+    def append(self, blocks: Any, /) -> None:
+        """Add connections (:class:`.connectivity.Blocks`)."""
+
+    def clear(self, chunks: Ids | None, /) -> None:
+        """Remove all connections, or those from or to some chunks."""
+
+
+class MorphologyReader(Protocol):
+    """Morphologies by name."""
+
+    def __contains__(self, name: str, /) -> bool: ...
+
+    def load(self, name: str, /) -> MorphologyTable:
+        """
+        The table of a morphology.
+
+        :raises MorphologyNotFoundError: there is none of that name.
+        """
+
+    def meta(self) -> dict[str, Any]:
+        """Metadata of all, by name; a copy."""
+
+    def meta_of(self, name: str, /) -> dict[str, Any]:
+        """Metadata of one; a copy. Errors as for :meth:`load`."""
+
+
+class MorphologyWriter(MorphologyReader, Protocol):
+    """Morphologies that can be changed."""
+
+    def save(self, name: str, table: MorphologyTable, /) -> None:
+        """Store a morphology, replacing one of the same name."""
+
+    def remove(self, name: str, /) -> None:
+        """Remove a morphology; its metadata stays until :meth:`forget_meta`."""
+
+    def update_meta(self, meta: Mapping[str, Any], /) -> None:
+        """
+        Set the metadata of some, by name.
+
+        :raises InputError: a value that can't be stored.
+        """
+
+    def replace_meta(self, meta: Mapping[str, Any], /) -> None:
+        """Set the metadata of all; errors as for :meth:`update_meta`."""
+
+    def forget_meta(self, name: str, /) -> None:
+        """Remove the metadata of one, if there is any."""
+
+
+class FileReader(Protocol):
+    """Files by id."""
+
+    def ids(self) -> tuple[str, ...]: ...
+
+    def load(self, id_: str, /) -> StoredContent:
+        """
+        A file.
+
+        :raises FileNotStoredError: there is none of that id.
+        """
+
+    def describe(self, id_: str, /) -> StoredContent:
+        """A file without its data; errors as for :meth:`load`."""
+
+
+class FileWriter(FileReader, Protocol):
+    """Files that can be changed."""
+
+    def store(self, id_: str, content: StoredContent, /) -> None:
+        """Store a file, replacing one of the same id."""
+
+    def remove(self, id_: str, /) -> None:
+        """Remove a file; errors as for :meth:`load`."""
+
+
+class Network(Protocol):
+    """A stored network, within a session. Its writers fail in a read session."""
+
+    @property
+    def chunk_size(self) -> NDArray[np.float64]:
+        """(3,) um; NaN if nobody gave it."""
+
+    def set_chunk_size(self, size: NDArray[np.float64], /) -> None: ...
+
+    @property
+    def versions(self) -> tuple[str | None, str | None]:
+        """Of bsb-core and of the engine that wrote last."""
+
+    def set_versions(self, bsb: str, engine: str, /) -> None: ...
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """The provenance document; empty if the network has none."""
+
+    def set_provenance(self, bundle: Mapping[str, Any], /) -> None: ...
+
+    @property
+    def totals(self) -> NetworkTotals: ...
+
+    def placement_names(self) -> tuple[str, ...]: ...
+
+    def placement(self, name: str, /) -> PlacementWriter:
+        """
+        A placement set.
+
+        :raises SetNotFoundError: there is none of that name.
+        """
+
+    def create_placement(self, name: str, /, *, created_at: str) -> None: ...
+
+    def remove_placement(self, name: str, /) -> None: ...
+
+    def connectivity_tags(self) -> tuple[str, ...]: ...
+
+    def connectivity(self, tag: str, /) -> ConnectivityWriter:
+        """A connectivity set; errors as for :meth:`placement`."""
+
+    def create_connectivity(self, tag: str, pre: str, post: str, /, *, created_at: str) -> None: ...
+
+    def remove_connectivity(self, tag: str, /) -> None: ...
+
+    def clear_placement(self) -> None:
+        """Remove every placement set."""
+
+    def clear_connectivity(self) -> None:
+        """Remove every connectivity set."""
+
+    @property
+    def morphologies(self) -> MorphologyWriter: ...
+
+    @property
+    def files(self) -> FileWriter: ...
+
+    @property
+    def changes(self) -> int:
+        """How many changes were made that :meth:`flush` is to store."""
+
+    def touch(self) -> None:
+        """Count a change."""
+
+    def flush(self) -> None:
+        """Store what was gathered during the session: totals, revisions."""
+
+
+def join(rows: Sequence[Rows], column: ColumnSpec) -> tuple[Rows, Lengths]:
+    """Rows of several chunks as one array, and how many there are of each."""
+    lengths = np.array([len(part) for part in rows], dtype=np.int64)
+    filled = [part for part in rows if len(part)]
+    return (np.concatenate(filled) if filled else column.empty), lengths

@@ -1,0 +1,411 @@
+"""
+Who may read and write a store when, and what a transaction is.
+
+A session belongs to the context that opened it (``contextvars``: a thread, or a thread
+that was handed a copy of its maker's context). An inner session joins the outer one: what
+a scope stores appears when the outermost scope ends, whole or not at all. Readers share;
+a writer is alone, among the threads of a process (:class:`Gate`), among the ranks of a
+program (the lock port), and among programs (the store).
+
+A write inside a read session suspends it, and the read session sees its result.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from typing import Any, cast
+
+import attrs
+
+from ..errors import (
+    HandleError,
+    LockTimeoutError,
+    ReadOnlyError,
+    SessionAbortedError,
+    SessionClosedError,
+)
+from ..ports.arrays import GroupReader, GroupWriter
+from ..ports.lock import Lock
+from ..ports.store import ReadSession, Store, WriteSession
+from .network import Network
+from .provenance import Author, advance
+
+
+class Gate:
+    """
+    Many readers or one writer among the threads of a process.
+
+    A writer that waits holds off new readers, so that it gets its turn.
+    """
+
+    def __init__(self, location: str, limit: Callable[[], float]) -> None:
+        self._location = location
+        self._limit = limit
+        self._changed = threading.Condition()
+        self._readers = 0
+        self._writer: str | None = None
+        self._waiting = 0
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Hold off writers."""
+        with self._changed:
+            self._await(lambda: self._writer is None and not self._waiting)
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._readers -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold off everybody else."""
+        with self._changed:
+            self._waiting += 1
+            try:
+                self._await(lambda: self._writer is None and not self._readers)
+            finally:
+                self._waiting -= 1
+                self._changed.notify_all()
+            self._writer = threading.current_thread().name
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._writer = None
+                self._changed.notify_all()
+
+    def _await(self, free: Callable[[], bool]) -> None:
+        limit = self._limit()
+        if not self._changed.wait_for(free, timeout=limit):
+            holder = f"thread '{self._writer}'" if self._writer else f"{self._readers} readers"
+            raise LockTimeoutError(
+                f"'{self._location}' was held by {holder} of this process for {limit} seconds",
+                location=self._location,
+                limit=limit,
+            )
+
+
+_GATES: dict[str, Gate] = {}
+_GATES_LOCK = threading.Lock()
+
+
+def _gate_of(store: Store, limit: Callable[[], float]) -> Gate:
+    with _GATES_LOCK:
+        return _GATES.setdefault(store.identity, Gate(store.location, limit))
+
+
+class Session:
+    """
+    An open session: what ``handle=`` takes.
+
+    ``network`` is the stored network, in the layout that the store was found to have.
+    """
+
+    def __init__(
+        self, raw: ReadSession | WriteSession, network: Network, *, writable: bool
+    ) -> None:
+        self._view: tuple[ReadSession | WriteSession, Network] | None = (raw, network)
+        self.writable = writable
+        self.mutex = threading.RLock()
+        self.doomed: BaseException | None = None
+        # What a read session holds, so that a write within it can let go of it.
+        self.held = ExitStack()
+
+    @property
+    def closed(self) -> bool:
+        return self._view is None
+
+    @property
+    def root(self) -> GroupReader:
+        """The root group of the store."""
+        return self._open_view()[0].root
+
+    @property
+    def network(self) -> Network:
+        return self._open_view()[1]
+
+    @property
+    def changes(self) -> int:
+        """How many changes the session made so far."""
+        raw, network = self._open_view()
+        return network.changes + (cast(WriteSession, raw).changes if self.writable else 0)
+
+    def check(self, *, write: bool) -> None:
+        """
+        Check that the session can be used.
+
+        :raises SessionClosedError: it has ended.
+        :raises ReadOnlyError: ``write``, and it only reads.
+        :raises SessionAbortedError: ``write``, and an error left it half-way.
+        """
+        self._open_view()
+        if write and not self.writable:
+            raise ReadOnlyError("the handle only reads; this operation writes")
+        if write and self.doomed is not None:
+            raise _aborted(self.doomed)
+
+    def show(self, raw: ReadSession | WriteSession, network: Network) -> None:
+        """Point the session at another view of the store."""
+        self._view = (raw, network)
+
+    def end(self) -> None:
+        """Nothing can be read or written any more."""
+        self._view = None
+
+    def _open_view(self) -> tuple[ReadSession | WriteSession, Network]:
+        if self._view is None:
+            raise SessionClosedError("the session that this handle belongs to has ended")
+        return self._view
+
+
+def _aborted(cause: BaseException) -> SessionAbortedError:
+    return SessionAbortedError(
+        "an error interrupted a change within this write scope, so none of the scope is stored:"
+        f" {type(cause).__name__}: {cause}"
+    )
+
+
+_ACTIVE: ContextVar[Mapping[str, Session] | None] = ContextVar("bsb_hdf5_sessions", default=None)
+
+
+@attrs.define
+class Settings:
+    """
+    How sessions are opened.
+
+    :param read_only: take no locks on the store, and refuse to write.
+    :param limit: seconds to wait for other threads.
+    """
+
+    read_only: bool = False
+    limit: float = 600.0
+
+
+class Sessions:
+    """
+    Opens and joins the sessions of one store.
+
+    :param store: where the network lies.
+    :param lock: excludes the other ranks.
+    :param open_network: finds the layout of what a root group holds; is told the location.
+    :param author: stamps what is written.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        lock: Lock,
+        open_network: Callable[[GroupReader, str], Network],
+        author: Author,
+        settings: Settings,
+    ) -> None:
+        self.store = store
+        self.lock = lock
+        self.settings = settings
+        self._open_network = open_network
+        self._author = author
+
+    @contextmanager
+    def scope(self, *, write: bool, handle: Any = None) -> Iterator[Session]:
+        """
+        A session for a block of code: the one that is open, or a new one.
+
+        :param write: whether the block may write.
+        :param handle: a session, or an open file of the backend, to use instead.
+        :raises ReadOnlyError: ``write``, in read-only mode or with a handle that reads.
+        :raises SessionAbortedError: an error left the changes of the scope half-way.
+        """
+        if write:
+            self._check_writable()
+        active = self._active() if handle is None else handle
+        if active is None:
+            with self._opened(write=write) as session:
+                yield session
+        elif not isinstance(active, Session):
+            with self._adopted(handle, write=write) as session:
+                yield session
+        elif write and not active.writable and handle is None:
+            with self._promoted(active) as session:
+                yield session
+        else:
+            active.check(write=write)
+            with _watched(active):
+                yield active
+
+    @contextmanager
+    def call(self, *, write: bool, handle: Any = None) -> Iterator[Session]:
+        """A session for one operation, which no other thread of the session disturbs."""
+        with self.scope(write=write, handle=handle) as session, session.mutex:
+            yield session
+
+    def create(self, prepare: Callable[[GroupWriter], Network]) -> None:
+        """
+        Make the store, with what ``prepare`` puts into its root group.
+
+        :raises StoreExistsError: there is something.
+        """
+        self._check_writable()
+        with self._gate().exclusive(), self.lock.exclusive():
+            raw = self.store.create()
+            with _committed(raw):
+                prepare(raw.root).flush()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """
+        Hold off writers, to copy the store.
+
+        :raises SessionAbortedError: this thread is writing to the store itself.
+        """
+        active = self._active()
+        if active is not None and active.writable:
+            raise SessionAbortedError(
+                f"'{self.store.location}' can't be copied within a write scope on it"
+            )
+        if active is not None:
+            yield
+            return
+        with self._gate().shared(), self.lock.shared():
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """
+        Exclude every session, to move or remove the store.
+
+        :raises ReadOnlyError: in read-only mode.
+        :raises SessionAbortedError: this thread has a session of the store open itself.
+        """
+        self._check_writable()
+        if self._active() is not None:
+            raise SessionAbortedError(
+                f"'{self.store.location}' can't be moved or removed within a scope on it"
+            )
+        with self._gate().exclusive(), self.lock.exclusive():
+            yield
+
+    def _check_writable(self) -> None:
+        if self.settings.read_only:
+            raise ReadOnlyError(
+                f"'{self.store.location}' is in read-only mode; this operation writes"
+            )
+
+    def _gate(self) -> Gate:
+        return _gate_of(self.store, lambda: self.settings.limit)
+
+    def _active(self) -> Session | None:
+        session = (_ACTIVE.get() or {}).get(self.store.identity)
+        return None if session is None or session.closed else session
+
+    @contextmanager
+    def _opened(self, *, write: bool) -> Iterator[Session]:
+        session = self._writing() if write else self._reading()
+        with session as opened:
+            token = _ACTIVE.set({**(_ACTIVE.get() or {}), self.store.identity: opened})
+            try:
+                yield opened
+            finally:
+                _ACTIVE.reset(token)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with ExitStack() as held:
+            session = Session(*self._view(held), writable=False)
+            # A write within this scope swaps what is held (see _promoted).
+            session.held = held
+            try:
+                yield session
+            finally:
+                session.end()
+
+    def _view(self, held: ExitStack) -> tuple[ReadSession, Network]:
+        held.enter_context(self._gate().shared())
+        locking = not self.settings.read_only
+        if locking:
+            held.enter_context(self.lock.shared())
+        raw = self.store.open_read(locking=locking)
+        held.callback(raw.close)
+        return raw, self._open_network(raw.root, self.store.location)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        with self._gate().exclusive(), self.lock.exclusive():
+            raw = self.store.open_write()
+            with _committed(raw):
+                network = self._open_network(raw.root, self.store.location)
+                session = Session(raw, network, writable=True)
+                try:
+                    yield session
+                    self._finish(session)
+                finally:
+                    session.end()
+
+    @contextmanager
+    def _promoted(self, reader: Session) -> Iterator[Session]:
+        with reader.mutex:
+            reader.held.close()
+            try:
+                with self._opened(write=True) as session:
+                    yield session
+            finally:
+                reader.show(*self._view(reader.held))
+
+    @contextmanager
+    def _adopted(self, handle: Any, *, write: bool) -> Iterator[Session]:
+        adopted = self.store.adopt(handle)
+        if adopted is None:
+            raise HandleError(
+                f"the handle is a {type(handle).__name__};"
+                " valid are an open session and an open file of the engine's backend"
+            )
+        raw, writable = adopted
+        network = self._open_network(raw.root, self.store.location)
+        session = Session(raw, network, writable=writable)
+        try:
+            session.check(write=write)
+            yield session
+            if write:
+                self._finish(session)
+        finally:
+            session.end()
+
+    def _finish(self, session: Session) -> None:
+        if session.doomed is not None:
+            raise _aborted(session.doomed)
+        if not session.changes:
+            return
+        network = session.network
+        bundle, upgraded = advance(network.provenance, self._author)
+        network.set_provenance(bundle)
+        network.set_versions(self._author.bsb_version, self._author.engine_version)
+        network.flush()
+        if upgraded:
+            self._author.on_upgrade()
+
+
+@contextmanager
+def _watched(session: Session) -> Iterator[None]:
+    """Note that an error left an inner scope half-way: the outer one must not commit it."""
+    before = session.changes
+    try:
+        yield
+    except BaseException as error:
+        if not session.closed and session.changes != before and session.doomed is None:
+            session.doomed = error
+        raise
+
+
+@contextmanager
+def _committed(raw: WriteSession) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        raw.rollback()
+        raise
+    raw.commit()

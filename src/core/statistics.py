@@ -1,0 +1,109 @@
+"""How many cells were placed in each chunk, and how many connections come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from .chunk_id import Ids
+
+Counts = NDArray[np.int64]
+
+
+@attrs.frozen(eq=False)
+class ChunkCounts:
+    """Cells per chunk: ``ids`` ascending and unique, ``counts`` of the same length."""
+
+    ids: Ids
+    counts: Counts
+
+    @classmethod
+    def of(cls, counts: Mapping[int, int]) -> ChunkCounts:
+        """From chunk id to count."""
+        order = sorted(counts)
+        return cls(
+            np.array(order, dtype=np.int64),
+            np.array([counts[chunk] for chunk in order], dtype=np.int64),
+        )
+
+    @property
+    def total(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def offsets(self) -> Counts:
+        """Rank, in the whole set, of the first cell of each chunk."""
+        return np.asarray(np.cumsum(self.counts) - self.counts)
+
+    def select(self, chunks: Ids | None) -> ChunkCounts:
+        """Restricted to some chunks, those that exist; None restricts to nothing."""
+        if chunks is None:
+            return self
+        kept = np.isin(self.ids, chunks)
+        return ChunkCounts(self.ids[kept], self.counts[kept])
+
+
+@attrs.define
+class ChunkTotals:
+    """What one chunk holds, over all sets."""
+
+    placed: int = 0
+    incoming: int = 0
+    outgoing: int = 0
+
+    def as_document(self) -> dict[str, Any]:
+        return {
+            "placed": self.placed,
+            "connections": {"inc": self.incoming, "out": self.outgoing},
+        }
+
+
+class NetworkTotals:
+    """The totals of every chunk of a network, by chunk id."""
+
+    def __init__(self, totals: Mapping[int, ChunkTotals] | None = None) -> None:
+        self._totals = dict(totals or {})
+        self.changed = False
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> NetworkTotals:
+        totals = {}
+        for chunk, entry in document.items():
+            connections = entry.get("connections", {})
+            totals[int(chunk)] = ChunkTotals(
+                int(entry.get("placed", 0)),
+                int(connections.get("inc", 0)),
+                int(connections.get("out", 0)),
+            )
+        return cls(totals)
+
+    def as_document(self) -> dict[str, dict[str, Any]]:
+        return {str(chunk): total.as_document() for chunk, total in self._totals.items()}
+
+    def add(self, chunk: int, *, placed: int = 0, incoming: int = 0, outgoing: int = 0) -> None:
+        """Count more, or less, in a chunk."""
+        total = self._totals.setdefault(int(chunk), ChunkTotals())
+        # A file whose totals were wrong before must not end up with negative ones.
+        total.placed = max(0, total.placed + int(placed))
+        total.incoming = max(0, total.incoming + int(incoming))
+        total.outgoing = max(0, total.outgoing + int(outgoing))
+        self.changed = True
+
+    def forget_placement(self) -> None:
+        """No cell is placed anywhere; chunks that hold connections stay."""
+        self._totals = {
+            chunk: ChunkTotals(0, total.incoming, total.outgoing)
+            for chunk, total in self._totals.items()
+            if total.incoming or total.outgoing
+        }
+        self.changed = True
+
+    def forget_connectivity(self) -> None:
+        """Nothing is connected; chunks that were known stay."""
+        for total in self._totals.values():
+            total.incoming = total.outgoing = 0
+        self.changed = True

@@ -1,0 +1,77 @@
+"""Numbers as given by callers, checked before anything is stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DtypeError, InputError, ShapeError
+
+# The widest integers that a float64 holds without loss.
+_EXACT = 2**53
+
+
+def as_numbers(values: Any, what: str) -> NDArray[Any]:
+    """
+    An array of booleans, integers or floats.
+
+    :raises DtypeError: other values.
+    :raises ShapeError: ragged nesting.
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ShapeError(f"{what} are ragged: {error}") from error
+    if array.size == 0 and array.dtype.kind not in "biuf":
+        return np.zeros(array.shape)
+    if array.dtype.kind not in "biuf":
+        raise DtypeError(
+            f"{what} are of dtype '{array.dtype}'; valid are booleans, integers and floats",
+            found=str(array.dtype),
+        )
+    return array
+
+
+def as_floats(values: Any, what: str) -> NDArray[np.float64]:
+    """
+    A float64 copy.
+
+    :raises DtypeError: other values than numbers, or integers that float64 can't hold.
+    """
+    array = as_numbers(values, what)
+    if array.dtype.kind in "iu" and array.size and _magnitude(array) > _EXACT:
+        raise DtypeError(f"{what} hold integers beyond 2**53, which would lose digits")
+    return np.array(array, dtype=np.float64)
+
+
+def as_integers(values: Any, what: str) -> NDArray[np.int64]:
+    """
+    An int64 copy; floats are accepted if each is a whole number.
+
+    :raises DtypeError: other values, NaN, or fractions.
+    """
+    array = as_numbers(values, what)
+    if array.dtype.kind == "f":
+        bad = ~np.isfinite(array) | (array != np.floor(array))
+        if bad.any():
+            raise DtypeError(f"{what} hold {array[bad].flat[0]}; valid are whole numbers")
+    if array.size and _magnitude(array) > np.iinfo(np.int64).max:
+        raise DtypeError(f"{what} hold integers beyond 64 bits")
+    return np.array(array, dtype=np.int64)
+
+
+def as_count(value: Any, what: str) -> int:
+    """
+    A whole number that is not negative.
+
+    :raises InputError: anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+        raise InputError(f"{what} is {value!r}; valid is a whole number from 0 up", asked=value)
+    return int(value)
+
+
+def _magnitude(array: NDArray[Any]) -> int:
+    return max(abs(int(array.min())), abs(int(array.max())))

@@ -1,0 +1,288 @@
+"""
+The engine: one storage, as BSB's ``Storage`` drives it.
+
+Written once for every backend; a module of :mod:`.engines` gives it a store. Collective
+operations are for every rank at once; all others may be called by one rank alone.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import bsb
+from bsb.storage.provenance import build_root_metadata
+
+from .core.layouts.detection import create_network, open_network
+from .core.network import Network
+from .core.provenance import Author
+from .core.sessions import Session, Sessions, Settings
+from .errors import NotANetworkError, StoreError
+from .exceptions import bsb_errors
+from .placement_set import PlacementSet
+from .ports.arrays import GroupWriter
+from .ports.communicator import Communicator
+from .ports.lock import Lock
+from .ports.store import Store
+
+
+class ReadOnly:
+    """Read-only mode of an engine, until the block ends."""
+
+    def __init__(self, engine: StorageEngine, before: bool) -> None:
+        self._engine = engine
+        self._before = before
+
+    def __enter__(self) -> None:
+        self._engine._readonly = True
+
+    def __exit__(self, *_: object) -> None:
+        self._engine._readonly = self._before
+
+
+class StorageEngine(bsb.Engine):
+    """
+    A storage.
+
+    :param root: where it lies; every rank gets that of rank 0.
+    :param comm: BSB's MPI service.
+    """
+
+    _format = ""
+
+    def __init__(self, root: Any, comm: Any) -> None:
+        self._settings = Settings()
+        super().__init__(root, comm)
+        self._connect()
+
+    def _make_store(self, root: Any) -> Store:
+        """The store at a root."""
+        raise NotImplementedError
+
+    def _make_communicator(self, comm: Any) -> Communicator:
+        """The ranks that share the storage."""
+        raise NotImplementedError
+
+    def _make_lock(self, comm: Any) -> Lock:
+        """:guilabel:`collective` What keeps the ranks apart."""
+        raise NotImplementedError
+
+    def _connect(self) -> None:
+        self._ranks = self._make_communicator(self._comm)
+        self._lock = self._make_lock(self._comm)
+        self._point_to(self._root)
+
+    def _point_to(self, root: Any) -> None:
+        self._root = root
+        self._sessions = Sessions(
+            self._make_store(root), self._lock, open_network, self._author(), self._settings
+        )
+
+    def _author(self) -> Author:
+        versions = _versions()
+        return Author(*versions, self._new_bundle, self._announce_upgrade)
+
+    def _new_bundle(self) -> dict[str, Any]:
+        bundle: dict[str, Any] = build_root_metadata(
+            engine_name=self._format,
+            engine_version=_versions()[1],
+            mpi_size=self._ranks.size,
+        )
+        return bundle
+
+    def _announce_upgrade(self) -> None:
+        warnings.warn(
+            f"'{self._root}' had no provenance; it was given an identity of its own",
+            bsb.BsbProvenanceUpgradeWarning,
+            stacklevel=2,
+        )
+
+    @property
+    def _readonly(self) -> bool:
+        return self._settings.read_only
+
+    @_readonly.setter
+    def _readonly(self, value: bool) -> None:
+        self._settings.read_only = value
+
+    def set_comm(self, comm: Any) -> None:
+        """:guilabel:`collective` Share the storage with other ranks from now on."""
+        super().set_comm(comm)
+        self._connect()
+
+    @property
+    def versions(self) -> dict[str, str | None]:
+        """Versions of bsb-core (``bsb``) and of the engine (``version``) that wrote last."""
+        with self._network() as network:
+            bsb_version, engine_version = network.versions
+        return {"bsb": bsb_version, "engine": "bsb-hdf5", "version": engine_version}
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The provenance document; empty if the storage has none, or does not exist."""
+        if not self.exists():
+            return {}
+        with self._network() as network:
+            return network.provenance
+
+    def _bump_state(self) -> None:
+        """:guilabel:`collective` Count a change that nothing else counts."""
+        if self._readonly:
+            return
+        self._ranks.on_main(self._count_change)
+
+    def _count_change(self) -> None:
+        with self._network(write=True) as network:
+            network.touch()
+
+    @property
+    def root_slug(self) -> str:
+        """The root, relative to the working directory."""
+        return str(os.path.relpath(self._root))
+
+    def exists(self) -> bool:
+        """Whether there is anything at the root."""
+        return self._sessions.store.exists()
+
+    def create(self) -> None:
+        """
+        :guilabel:`collective` Make an empty storage; one that exists stays as it is.
+
+        :raises NotANetworkError: there is something else at the root.
+        """
+        self._ranks.on_main(self._create)
+
+    def _create(self) -> None:
+        if self.exists():
+            with self._network():
+                return
+        self._sessions.create(self._fill)
+
+    def _fill(self, root: GroupWriter) -> Network:
+        network = create_network(root)
+        network.set_provenance(self._new_bundle())
+        network.set_versions(*_versions())
+        return network
+
+    def copy(self, new_root: Any) -> None:
+        """
+        :guilabel:`collective` Copy the storage to another root, whole or not at all.
+
+        :raises StoreExistsError: there is something at the other root.
+        """
+        self._ranks.on_main(lambda: self._copy(new_root))
+
+    def _copy(self, new_root: Any) -> None:
+        with self._sessions.aside():
+            self._sessions.store.copy(new_root)
+
+    def move(self, new_root: Any) -> None:
+        """
+        :guilabel:`collective` Move the storage to another root.
+
+        :raises StoreExistsError: there is something at the other root.
+        """
+        self._ranks.on_main(lambda: self._move(new_root))
+        self._point_to(new_root)
+
+    def _move(self, new_root: Any) -> None:
+        with self._sessions.alone():
+            self._sessions.store.move(new_root)
+
+    def remove(self) -> None:
+        """
+        :guilabel:`collective` Delete the storage and everything in it.
+
+        :raises StoreNotFoundError: there is none.
+        """
+        self._ranks.on_main(self._remove)
+
+    def _remove(self) -> None:
+        with self._sessions.alone():
+            self._sessions.store.remove()
+
+    def require_placement_set(self, ct: Any) -> PlacementSet:
+        """:guilabel:`collective` The placement set of a cell type, made if it is absent."""
+        self._ranks.on_main(lambda: PlacementSet.require(self, ct) and None)
+        return PlacementSet(self, ct)
+
+    def clear_placement(self) -> None:
+        """:guilabel:`collective` Remove all placement sets."""
+        self._ranks.on_main(lambda: self._clear("placement"))
+
+    def clear_connectivity(self) -> None:
+        """:guilabel:`collective` Remove all connectivity sets."""
+        self._ranks.on_main(lambda: self._clear("connectivity"))
+
+    def _clear(self, part: str) -> None:
+        with self._network(write=True) as network:
+            if part == "placement":
+                network.clear_placement()
+            else:
+                network.clear_connectivity()
+
+    def get_chunk_stats(self) -> dict[str, dict[str, Any]]:
+        """
+        What each chunk holds, by its id: cells ``placed`` and ``connections`` (``inc`` and
+        ``out``).
+        """
+        with self._network() as network:
+            return network.totals.as_document()
+
+    def read_only(self) -> ReadOnly:
+        """
+        Enter read-only mode: nothing is locked and nothing written, until the end of a block
+        that this is used for, or until ``readwrite``.
+        """
+        before, self._readonly = self._readonly, True
+        return ReadOnly(self, before)
+
+    def read_scope(self) -> AbstractContextManager[Session]:
+        """
+        One session for all reads of a block. A write within it is stored at once, and seen
+        by the reads that follow.
+        """
+        return self._scope(write=False)
+
+    def write_scope(self) -> AbstractContextManager[Session]:
+        """
+        One session for all reads and writes of a block: they are stored when the outermost
+        scope ends, or not at all if it raises.
+        """
+        return self._scope(write=True)
+
+    @contextmanager
+    def _scope(self, *, write: bool) -> Iterator[Session]:
+        with bsb_errors(), self._sessions.scope(write=write) as session:
+            yield session
+
+    @contextmanager
+    def _network(self, *, write: bool = False) -> Iterator[Network]:
+        with bsb_errors(), self._sessions.call(write=write) as session:
+            yield session.network
+
+
+def recognizes(store: Store) -> bool:
+    """Whether there is a network in a store."""
+    if not store.recognizes():
+        return False
+    try:
+        session = store.open_read()
+    except NotANetworkError:
+        return False
+    try:
+        open_network(session.root, store.location)
+    except StoreError:
+        return False
+    finally:
+        session.close()
+    return True
+
+
+def _versions() -> tuple[str, str]:
+    """Of bsb-core and of this package."""
+    return importlib.metadata.version("bsb-core"), importlib.metadata.version("bsb-hdf5")

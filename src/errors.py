@@ -1,0 +1,204 @@
+"""
+Every error this package raises on purpose.
+
+::
+
+    StorageError
+    +-- StoreError                      the place where the data lies
+    |   +-- StoreNotFoundError          (FileNotFoundError)
+    |   +-- StoreExistsError            (FileExistsError)
+    |   +-- StoreAccessError            (PermissionError)
+    |   +-- StoreIOError                (OSError)
+    |   +-- NotANetworkError            (OSError)
+    |   +-- CorruptNetworkError         (ValueError)
+    |   +-- LockTimeoutError            (TimeoutError)
+    |   +-- ReadOnlyError               (OSError)
+    |   +-- SessionClosedError          (RuntimeError)
+    |   +-- SessionAbortedError         (RuntimeError)
+    |   +-- NodeNotFoundError           (LookupError)
+    |   +-- NodeExistsError             (ValueError)
+    +-- InputError                      what was asked of the storage; (ValueError)
+    |   +-- ShapeError
+    |   +-- DtypeError                  (TypeError)
+    |   +-- LengthError
+    |   +-- InvalidNameError
+    |   +-- ChunkSizeError
+    |   +-- HandleError                 (TypeError)
+    |   +-- CellIdError                 (IndexError)
+    |   +-- LocationError               (IndexError)
+    |   +-- LabelError
+    +-- MissingError                    what is not stored; (LookupError)
+    |   +-- SetNotFoundError
+    |   +-- DataNotFoundError
+    |   +-- MorphologyNotFoundError
+    |   +-- FileNotStoredError          (FileNotFoundError)
+    +-- ClashError                      what is stored already; (ValueError)
+        +-- SetExistsError
+        +-- SetTypeError
+        +-- MorphologyExistsError
+        +-- FileStoredError      (FileExistsError)
+
+Each carries its message and, in ``fields``, the values the message is made of. All of
+them pickle, as MPI ranks send them to each other.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _rebuild(cls: type[StorageError], message: str, fields: dict[str, Any]) -> StorageError:
+    return cls(message, **fields)
+
+
+class StorageError(Exception):
+    """
+    Root of the tree.
+
+    :param message: what was asked, what was found, what is valid.
+    :param fields: the values in the message, for programs.
+    """
+
+    def __init__(self, message: str, /, **fields: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fields = fields
+
+    def __str__(self) -> str:
+        # LookupError and OSError have a formatting of their own.
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.fields)
+
+
+class StoreError(StorageError):
+    """Something about the place where the data lies."""
+
+
+class StoreNotFoundError(StoreError, FileNotFoundError):
+    """There is no storage at the root."""
+
+
+class StoreExistsError(StoreError, FileExistsError):
+    """There is something at a root that was to be made."""
+
+
+class StoreAccessError(StoreError, PermissionError):
+    """The root may not be opened the way it was asked for."""
+
+
+class StoreIOError(StoreError, OSError):
+    """The system failed to read or write."""
+
+
+class NotANetworkError(StoreError, OSError):
+    """What lies at the root is no network of a known layout."""
+
+
+class CorruptNetworkError(StoreError, ValueError):
+    """A network whose contents contradict its layout."""
+
+
+class LockTimeoutError(StoreError, TimeoutError):
+    """Somebody else held the storage for longer than the limit."""
+
+
+class ReadOnlyError(StoreError, OSError):
+    """A write was asked of something that only reads."""
+
+
+class SessionClosedError(StoreError, RuntimeError):
+    """A session was used after its end."""
+
+
+class SessionAbortedError(StoreError, RuntimeError):
+    """A write session that an error interrupted half-way was asked to go on."""
+
+
+class NodeNotFoundError(StoreError, LookupError):
+    """A group or array is missing."""
+
+
+class NodeExistsError(StoreError, ValueError):
+    """A group or array is there already."""
+
+
+class InputError(StorageError, ValueError):
+    """An argument that the storage can't accept; nothing was stored."""
+
+
+class ShapeError(InputError):
+    """An array of the wrong shape."""
+
+
+class DtypeError(InputError, TypeError):
+    """Values of a type that can't be stored without loss."""
+
+
+class LengthError(InputError):
+    """Arrays that describe the same cells or connections differ in length."""
+
+
+class InvalidNameError(InputError):
+    """A name that can't name a set, file, morphology or column."""
+
+
+class ChunkSizeError(InputError):
+    """A chunk of another size than the network's."""
+
+
+class HandleError(InputError, TypeError):
+    """A ``handle`` that is no open session or file."""
+
+
+class CellIdError(InputError, IndexError):
+    """Cell ids outside a placement set."""
+
+
+class LocationError(InputError, IndexError):
+    """Connection locations that point at no cell, branch or point."""
+
+
+class LabelError(InputError):
+    """Labels, or cells to label, that don't fit the placement set."""
+
+
+class MissingError(StorageError, LookupError):
+    """Something asked for by name is not stored."""
+
+
+class SetNotFoundError(MissingError):
+    """There is no placement or connectivity set of that name."""
+
+
+class DataNotFoundError(MissingError):
+    """A placement set lacks a kind of data."""
+
+
+class MorphologyNotFoundError(MissingError):
+    """There is no morphology of that name."""
+
+
+class FileNotStoredError(MissingError, FileNotFoundError):
+    """There is no file of that id."""
+
+
+class ClashError(StorageError, ValueError):
+    """Something is stored already under that name."""
+
+
+class SetExistsError(ClashError):
+    """The placement or connectivity set exists."""
+
+
+class SetTypeError(ClashError):
+    """The connectivity set exists, between other cell types."""
+
+
+class MorphologyExistsError(ClashError):
+    """The morphology exists."""
+
+
+class FileStoredError(ClashError, FileExistsError):
+    """The file exists."""

@@ -1,0 +1,102 @@
+"""
+Errors as BSB's users know them: each is one of ours and one of BSB's.
+
+The core raises what :mod:`.errors` lists. Where an operation of the face ends, an error
+that BSB has a name for is replaced by its counterpart here, so that code written against
+``bsb`` catches what it expects, and code written against this package does too.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, ClassVar, TypeVar
+
+import bsb
+
+from . import errors
+
+_Error = TypeVar("_Error", bound=type[errors.StorageError])
+_COUNTERPARTS: dict[type[errors.StorageError], type[errors.StorageError]] = {}
+
+
+def counterpart_of(original: type[errors.StorageError]) -> Callable[[_Error], _Error]:
+    """Declare what replaces an error of the core at the end of an operation."""
+
+    def declare(cls: _Error) -> _Error:
+        _COUNTERPARTS[original] = cls
+        return cls
+
+    return declare
+
+
+class _Detailed:
+    # BSB's errors look their details up before they set any attribute.
+    details: ClassVar[Mapping[str, Any]] = {}
+
+
+@counterpart_of(errors.SetNotFoundError)
+class SetNotFoundError(_Detailed, errors.SetNotFoundError, bsb.DatasetNotFoundError):
+    """There is no placement or connectivity set of that name."""
+
+
+@counterpart_of(errors.DataNotFoundError)
+class DataNotFoundError(_Detailed, errors.DataNotFoundError, bsb.DatasetNotFoundError):
+    """A placement set lacks a kind of data."""
+
+
+@counterpart_of(errors.SetExistsError)
+class SetExistsError(_Detailed, errors.SetExistsError, bsb.DatasetExistsError):
+    """The placement or connectivity set exists."""
+
+
+@counterpart_of(errors.MorphologyNotFoundError)
+class MorphologyNotFoundError(
+    _Detailed, errors.MorphologyNotFoundError, bsb.MissingMorphologyError
+):
+    """There is no morphology of that name."""
+
+
+@counterpart_of(errors.MorphologyExistsError)
+class MorphologyExistsError(_Detailed, errors.MorphologyExistsError, bsb.MorphologyRepositoryError):
+    """The morphology exists."""
+
+
+@counterpart_of(errors.LabelError)
+class LabelError(_Detailed, errors.LabelError, bsb.LabellingError):
+    """Labels, or cells to label, that don't fit the placement set."""
+
+
+@counterpart_of(errors.ChunkSizeError)
+class ChunkSizeError(_Detailed, errors.ChunkSizeError, bsb.ChunkError):
+    """A chunk of another size than the network's."""
+
+
+class HDF5SlowLockingWarning(bsb.exceptions.ScaffoldWarning):
+    """Another program keeps a file locked for long."""
+
+
+def warn_of_slow_lock(waited: float) -> None:
+    """Warn after so many seconds of waiting."""
+    warnings.warn(
+        f"waiting for another program to unlock the file, for {waited:.1f} seconds so far",
+        HDF5SlowLockingWarning,
+        stacklevel=2,
+    )
+
+
+class bsb_errors:  # noqa: N801  # a context manager that is used like a function
+    """Replace errors of the core by their counterparts."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, errors.StorageError) and type(error) in _COUNTERPARTS:
+            raise _COUNTERPARTS[type(error)](error.message, **error.fields) from error

@@ -1,0 +1,151 @@
+"""The file store, as BSB asks for it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import bsb
+
+from .core.files import StoredContent
+from .core.names import check_name
+from .errors import CorruptNetworkError, FileStoredError
+from .resource import HANDLED, Resource, handles_handles
+
+if TYPE_CHECKING:
+    from .engine import StorageEngine
+
+_ROOT = "/files"
+_ACTIVE = "active_config"
+
+
+class FileStore(Resource, bsb.FileStore):
+    """The files of a network, by id."""
+
+    def __init__(self, engine: StorageEngine) -> None:
+        super().__init__(engine, _ROOT)
+
+    def __bool__(self) -> bool:
+        # An empty store is a store.
+        return True
+
+    @handles_handles("r")
+    def all(self, handle: Any = HANDLED) -> dict[str, dict[str, Any]]:
+        """Metadata of all files, by id."""
+        files = handle.network.files
+        return {id_: dict(files.describe(id_).meta) for id_ in files.ids()}
+
+    @handles_handles("r")
+    def has(self, id: str, handle: Any = HANDLED) -> bool:
+        """Whether there is a file of that id."""
+        return id in handle.network.files.ids()
+
+    @handles_handles("r")
+    def load(self, id: str, handle: Any = HANDLED) -> tuple[str | bytes, dict[str, Any]]:
+        """
+        A file: its content, and its metadata.
+
+        :raises FileNotFoundError: there is none of that id.
+        """
+        stored = handle.network.files.load(id)
+        return stored.content(), dict(stored.meta)
+
+    @handles_handles("r")
+    def get_meta(self, id: str, handle: Any = HANDLED) -> dict[str, Any]:
+        """Metadata of a file; errors as for :meth:`load`."""
+        return dict(handle.network.files.describe(id).meta)
+
+    @handles_handles("r")
+    def get_mtime(self, id: str, handle: Any = HANDLED) -> int:
+        """When a file was stored, in seconds since 1970; errors as for :meth:`load`."""
+        return int(handle.network.files.describe(id).meta.get("mtime", 0))
+
+    @handles_handles("r")
+    def get_encoding(self, id: str, handle: Any = HANDLED) -> str | None:
+        """Encoding of a text, None of bytes; errors as for :meth:`load`."""
+        encoding: str | None = handle.network.files.describe(id).encoding
+        return encoding
+
+    @handles_handles("a")
+    def store(
+        self,
+        content: str | bytes,
+        id: str | None = None,
+        meta: Mapping[str, Any] | None = None,
+        encoding: str | None = None,
+        overwrite: bool = False,
+        handle: Any = HANDLED,
+    ) -> str:
+        """
+        Store a file.
+
+        :param content: a text, or bytes.
+        :param id: its id; one is made without.
+        :param meta: JSON document; not changed.
+        :param encoding: of a text, UTF-8 without.
+        :param overwrite: replace a file of the same id.
+        :returns: the id.
+        :raises FileExistsError: there is a file of that id.
+        :raises InputError: a content, id or meta that can't be stored.
+        """
+        files = handle.network.files
+        name = str(uuid.uuid4()) if id is None else check_name(id, "file")
+        stored = StoredContent.of(content, meta, encoding, int(time.time()))
+        if name in files.ids() and not overwrite:
+            raise FileStoredError(f"the file '{name}' exists", asked=name)
+        files.store(name, stored)
+        return name
+
+    @handles_handles("a")
+    def remove(self, id: str, handle: Any = HANDLED) -> None:  # type: ignore[override]
+        """
+        Delete a file.
+
+        :raises FileNotFoundError: there is none of that id.
+        """
+        handle.network.files.remove(id)
+
+    def load_active_config(self) -> bsb.Configuration:
+        """
+        The configuration of the network.
+
+        :raises MissingActiveConfigError: there is none.
+        """
+        id_ = self._active_id()
+        if id_ is None:
+            raise bsb.MissingActiveConfigError("the storage holds no active configuration")
+        content, meta = self.load(id_)
+        try:
+            tree = json.loads(content)
+        except ValueError as error:
+            raise CorruptNetworkError(f"the active configuration is no JSON: {error}") from error
+        config = bsb.Configuration(**tree)
+        config._meta = meta
+        return config
+
+    def store_active_config(self, config: bsb.Configuration) -> str:
+        """
+        :guilabel:`collective` Make a configuration that of the network.
+
+        :returns: the id of the file that holds it.
+        """
+        config._meta[_ACTIVE] = True
+        return self._engine._ranks.on_main(lambda: self._replace_active(config))
+
+    @handles_handles("a")
+    def _replace_active(self, config: bsb.Configuration, handle: Any = HANDLED) -> str:
+        files = handle.network.files
+        for id_ in files.ids():
+            if files.describe(id_).meta.get(_ACTIVE):
+                files.remove(id_)
+        meta = {key: value for key, value in config._meta.items() if value is not None}
+        core = {"package": "bsb-core", "version": importlib.metadata.version("bsb-core")}
+        meta.setdefault("producer", core)
+        return self.store(json.dumps(config.__tree__()), meta=meta, handle=handle)
+
+    def _active_id(self) -> str | None:
+        return next((id_ for id_, meta in self.all().items() if meta.get(_ACTIVE)), None)

@@ -1,0 +1,235 @@
+"""The morphology repository, as BSB asks for it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import bsb
+import numpy as np
+from bsb import Branch, Morphology, StoredMorphology
+from bsb._encoding import EncodedLabels
+from numpy.typing import NDArray
+
+from .core.labels import LabelSets
+from .core.morphology import MorphologyTable, decode_meta_object, encode_meta_value
+from .core.names import check_name
+from .errors import DtypeError, InputError, MorphologyExistsError
+from .resource import HANDLED, Resource, handles_handles
+
+if TYPE_CHECKING:
+    from .engine import StorageEngine
+
+_ROOT = "/morphologies"
+
+
+class MetaEncoder(json.JSONEncoder):
+    """Writes metadata of morphologies as JSON: arrays as lists that are marked."""
+
+    def default(self, o: Any) -> Any:
+        """
+        What to write instead of an object that JSON does not know.
+
+        :raises TypeError: there is nothing.
+        """
+        return encode_meta_value(o)
+
+
+def meta_object_hook(obj: dict[str, Any]) -> dict[str, Any]:
+    """Turn the marked lists of a JSON object into arrays again; for ``json.loads``."""
+    return decode_meta_object(obj)
+
+
+class MorphologyRepository(Resource, bsb.MorphologyRepository):
+    """The morphologies of a network, by name."""
+
+    def __init__(self, engine: StorageEngine) -> None:
+        super().__init__(engine, _ROOT)
+
+    @handles_handles("r")
+    def all(self, handle: Any = HANDLED) -> list[StoredMorphology]:
+        """All morphologies."""
+        return [
+            self._stored(name, meta) for name, meta in handle.network.morphologies.meta().items()
+        ]
+
+    def select(self, *selectors: Any) -> list[StoredMorphology]:
+        """
+        The morphologies that any of some selectors picks, each selector's in turn.
+
+        :param selectors: ``bsb.MorphologySelector``.
+        """
+        if not selectors:
+            return []
+        stored = self.all()
+        selected: list[StoredMorphology] = []
+        for selector in selectors:
+            selector.validate(stored)
+            selected.extend(morphology for morphology in stored if selector.pick(morphology))
+        return selected
+
+    @handles_handles("r")
+    def has(self, name: str, handle: Any = HANDLED) -> bool:
+        """Whether there is a morphology of that name."""
+        return name in handle.network.morphologies
+
+    @handles_handles("r")
+    def preload(self, name: str, meta: Any = None, handle: Any = HANDLED) -> StoredMorphology:
+        """
+        A morphology that is loaded when it is asked for.
+
+        :param meta: its metadata, if they are known.
+        :raises MissingMorphologyError: there is none of that name.
+        """
+        known = handle.network.morphologies.meta_of(name) if meta is None else meta
+        return self._stored(name, known)
+
+    @handles_handles("r")
+    def load(self, name: str, preloaded_meta: Any = None, handle: Any = HANDLED) -> Morphology:
+        """
+        A morphology.
+
+        :param preloaded_meta: its metadata, if they are known.
+        :raises MissingMorphologyError: there is none of that name.
+        """
+        morphologies = handle.network.morphologies
+        table = morphologies.load(name)
+        meta = morphologies.meta_of(name) if preloaded_meta is None else preloaded_meta
+        return _to_morphology(table, meta)
+
+    @handles_handles("r")
+    def get_meta(self, name: str, handle: Any = HANDLED) -> dict[str, Any]:
+        """
+        Metadata of a morphology.
+
+        :raises MissingMorphologyError: there is none of that name.
+        """
+        meta: dict[str, Any] = handle.network.morphologies.meta_of(name)
+        return meta
+
+    @handles_handles("r")
+    def get_all_meta(self, handle: Any = HANDLED) -> dict[str, Any]:
+        """Metadata of all morphologies, by name."""
+        meta: dict[str, Any] = handle.network.morphologies.meta()
+        return meta
+
+    @handles_handles("a")
+    def set_all_meta(self, all_meta: dict[str, Any], handle: Any = HANDLED) -> None:
+        """Replace the metadata of all morphologies, by name."""
+        handle.network.morphologies.replace_meta(all_meta)
+
+    @handles_handles("a")
+    def update_all_meta(self, meta: dict[str, Any], handle: Any = HANDLED) -> None:
+        """Replace the metadata of some morphologies, by name."""
+        handle.network.morphologies.update_meta(meta)
+
+    @handles_handles("a")
+    def save(
+        self,
+        name: str,
+        morphology: Morphology,
+        overwrite: bool = False,
+        update_meta: bool = True,
+        handle: Any = HANDLED,
+    ) -> StoredMorphology:
+        """
+        Store a morphology; the one given is not changed.
+
+        :param overwrite: replace one of the same name.
+        :param update_meta: store its metadata, with its name and bounds, too.
+        :raises MorphologyRepositoryError: there is one of that name.
+        :raises InputError: properties or metadata that can't be stored.
+        """
+        morphologies = handle.network.morphologies
+        if check_name(name, "morphology") in morphologies and not overwrite:
+            raise MorphologyExistsError(f"the morphology '{name}' exists", asked=name)
+        table = _to_table(morphology)
+        least, most = table.bounds or (np.nan, np.nan)
+        meta = {**morphology.meta, "name": name, "ldc": least, "mdc": most}
+        if update_meta:
+            morphologies.update_meta({name: meta})
+        morphologies.save(name, table)
+        return StoredMorphology(name, lambda: morphology, meta)
+
+    @handles_handles("a")
+    def remove(self, name: str, handle: Any = HANDLED) -> None:  # type: ignore[override]
+        """
+        Delete a morphology and its metadata.
+
+        :raises MissingMorphologyError: there is none of that name.
+        """
+        handle.network.morphologies.remove(name)
+        handle.network.morphologies.forget_meta(name)
+
+    def _stored(self, name: str, meta: dict[str, Any]) -> StoredMorphology:
+        return StoredMorphology(name, lambda: self.load(name, preloaded_meta=dict(meta)), meta)
+
+
+def _to_table(morphology: Any) -> MorphologyTable:
+    """
+    The flat table of a morphology.
+
+    :raises InputError: properties that are no numbers, or of another length.
+    """
+    branches = morphology.branches
+    properties = list(dict.fromkeys(key for b in branches for key in b._properties))
+    sets, codes = LabelSets(), []
+    for branch in branches:
+        sets, translated = sets.translate(np.asarray(branch.labels), _label_sets(branch.labels))
+        codes.append(translated)
+    data = [_branch_rows(*each, properties) for each in zip(branches, codes, strict=True)]
+    index = {id(branch): i for i, branch in enumerate(branches)}
+    graph = np.empty((len(branches), 2), dtype=np.int64)
+    graph[:, 0] = np.cumsum([len(rows) for rows in data])
+    graph[:, 1] = [index.get(id(branch.parent), -1) for branch in branches]
+    rows = np.concatenate(data) if data else np.empty((0, 5 + len(properties)))
+    return MorphologyTable(rows, graph, sets, tuple(properties))
+
+
+def _label_sets(labels: Any) -> LabelSets:
+    return LabelSets.from_lists(labels.labels)
+
+
+def _branch_rows(
+    branch: Any, codes: NDArray[np.int64], properties: list[str]
+) -> NDArray[np.float64]:
+    rows = np.empty((len(branch.points), 5 + len(properties)))
+    rows[:, :3] = branch.points
+    rows[:, 3] = branch.radii
+    rows[:, 4] = codes
+    for i, key in enumerate(properties):
+        values = np.asarray(branch._properties.get(key, np.nan))
+        if values.dtype.kind not in "biuf":
+            raise DtypeError(f"the property '{key}' is of dtype '{values.dtype}', not numbers")
+        if values.ndim and values.shape != (len(rows),):
+            raise InputError(
+                f"the property '{key}' has shape {values.shape} for {len(rows)} points"
+            )
+        rows[:, 5 + i] = values
+    return rows
+
+
+def _to_morphology(table: MorphologyTable, meta: dict[str, Any]) -> Morphology:
+    """A morphology whose branches are views of shared arrays."""
+    points, radii = table.data[:, :3].copy(), table.data[:, 3].copy()
+    codes = np.ascontiguousarray(table.data[:, 4].astype(int))
+    labels = EncodedLabels(len(points), buffer=codes, labels=table.labels.to_lists())
+    columns = np.ascontiguousarray(table.data[:, 5:].T)
+    properties = dict(zip(table.properties, columns, strict=True))
+    branches: list[Branch] = []
+    start = 0
+    for stop, parent in table.graph.tolist():
+        rows = slice(start, stop)
+        branch = Branch(
+            points[rows],
+            radii[rows],
+            labels[rows],
+            {key: values[rows] for key, values in properties.items()},
+        )
+        branches.append(branch)
+        if parent >= 0:
+            branches[parent].attach_child(branch)
+        start = stop
+    parents = table.graph[:, 1].tolist()
+    roots = [branch for branch, parent in zip(branches, parents, strict=True) if parent < 0]
+    return Morphology(roots, meta, shared_buffers=(points, radii, labels, properties))

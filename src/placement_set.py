@@ -1,0 +1,415 @@
+"""Placement sets: the cells of one type, as BSB asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+import bsb
+import numpy as np
+from bsb import MorphologySet, RotationSet, StoredMorphology
+from bsb._encoding import EncodedLabels
+from bsb.storage.provenance import iso_now
+from numpy.typing import NDArray
+
+from .chunks import (
+    ChunkedCollection,
+    ChunkedProperty,
+    ChunkLoader,
+    as_chunk,
+    as_ids,
+    settle_chunk_size,
+)
+from .core import placement
+from .core.labels import check_labels
+from .core.network import MorphologyRows, PlacementWriter
+from .core.placement import PlacementRows, SelectedCells, Selection
+from .core.sessions import Session
+from .errors import DataNotFoundError, InputError, LabelError, LengthError, MorphologyNotFoundError
+from .resource import (
+    HANDLED,
+    Resource,
+    handles_class_handles,
+    handles_handles,
+    handles_static_handles,
+)
+
+if TYPE_CHECKING:
+    from .engine import StorageEngine
+
+_ROOT = "/placement/"
+
+
+def encode_labels(data: Any, ds: Any) -> EncodedLabels:
+    """
+    Label codes with the label sets that they stand for.
+
+    :param data: (n,) codes.
+    :param ds: the placement set's data, which knows the label sets; None if there is none.
+    """
+    codes = np.ascontiguousarray(data, dtype=int)
+    sets = {0: []} if ds is None else ds.label_sets().to_lists()
+    return EncodedLabels(codes.shape, buffer=codes, labels=sets)
+
+
+_properties = (
+    lambda loader: ChunkedProperty(loader, "position", shape=(0, 3), dtype=float),
+    lambda loader: ChunkedProperty(loader, "rotation", shape=(0, 3), dtype=float),
+    lambda loader: ChunkedProperty(loader, "morphology", shape=(0,), dtype=int),
+    lambda loader: ChunkedProperty(loader, "labels", (0,), int, extract=encode_labels),
+)
+_collections = (lambda loader: ChunkedCollection(loader, "additional", shape=None, dtype=float),)
+
+
+class PlacementSet(
+    Resource, ChunkLoader, bsb.PlacementSet, properties=_properties, collections=_collections
+):
+    """
+    The cells of one type.
+
+    What is loaded is restricted to the chunks and labels that the filters of the set name.
+    A label filter keeps the cells that carry any of its labels; an empty one keeps those
+    without label. Cells are numbered by chunk id, and by rank within their chunk.
+
+    :param engine: of the storage.
+    :param cell_type: ``bsb.CellType``.
+    :raises DatasetNotFoundError: the set does not exist.
+    """
+
+    def __init__(self, engine: StorageEngine, cell_type: Any) -> None:
+        Resource.__init__(self, engine, _ROOT + cell_type.name)
+        bsb.PlacementSet.__init__(self, engine, cell_type)
+        ChunkLoader.__init__(self)
+        self._check_exists()
+
+    @handles_handles("r")
+    def _check_exists(self, handle: Any = HANDLED) -> None:
+        self._data(handle)
+
+    @classmethod
+    @handles_class_handles("a")
+    def create(  # type: ignore[override]
+        cls, engine: StorageEngine, cell_type: Any, handle: Any = HANDLED
+    ) -> PlacementSet:
+        """
+        Make the placement set of a cell type.
+
+        :raises DatasetExistsError: it exists.
+        """
+        handle.network.create_placement(cell_type.name, created_at=iso_now())
+        return cls(engine, cell_type)
+
+    @staticmethod
+    @handles_static_handles("r")
+    def exists(engine: StorageEngine, cell_type: Any, handle: Any = HANDLED) -> bool:  # type: ignore[override]
+        """Whether the cell type has a placement set."""
+        return cell_type.name in handle.network.placement_names()
+
+    @classmethod
+    def require(  # type: ignore[override]
+        cls, engine: StorageEngine, cell_type: Any, handle: Any = None
+    ) -> PlacementSet:
+        """The placement set of a cell type, made if it is absent."""
+        # To look first keeps what only requires its sets from counting as a change.
+        if not cls.exists(engine, cell_type, handle=handle):
+            cls._create_missing(engine, cell_type, handle=handle)
+        return cls(engine, cell_type)
+
+    @classmethod
+    @handles_class_handles("a")
+    def _create_missing(cls, engine: StorageEngine, cell_type: Any, handle: Any = HANDLED) -> None:
+        # Another rank or thread may have made it since.
+        if cell_type.name not in handle.network.placement_names():
+            handle.network.create_placement(cell_type.name, created_at=iso_now())
+
+    @handles_handles("a")
+    def remove(self, handle: Any = HANDLED) -> None:
+        """Delete the set with its cells."""
+        handle.network.remove_placement(self.tag)
+
+    @handles_handles("r")
+    def __len__(self, handle: Any = HANDLED) -> int:
+        return len(self._cells(handle))
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        return zip_longest(self.load_positions(), self.load_morphologies())
+
+    @handles_handles("r")
+    def load_ids(self, handle: Any = HANDLED) -> NDArray[np.int64]:
+        """Numbers of the cells in the whole set: (n,)."""
+        return self._cells(handle).global_ids(self._data(handle).counts())
+
+    @handles_handles("r")
+    def load_positions(self, handle: Any = HANDLED) -> NDArray[np.float64]:
+        """Positions of the cells: (n, 3), um; NaN for entities among them."""
+        cells = self._cells(handle)
+        return placement.load_column(self._data(handle), placement.POSITION, cells)
+
+    @handles_handles("r")
+    def load_rotations(self, handle: Any = HANDLED) -> RotationSet:
+        """
+        Rotations of the cells.
+
+        :raises DatasetNotFoundError: there are cells, and none has a rotation.
+        """
+        cells = self._cells(handle)
+        rows = placement.load_column(self._data(handle), placement.ROTATION, cells)
+        if len(rows) != len(cells):
+            raise DataNotFoundError(f"the cells of '{self.tag}' have no rotations")
+        return RotationSet(rows)
+
+    @handles_handles("r")
+    def load_morphologies(self, handle: Any = HANDLED, allow_empty: bool = False) -> MorphologySet:
+        """
+        Morphologies of the cells; each is loaded when it is asked for.
+
+        :param allow_empty: return an empty set where there are none.
+        :raises DatasetNotFoundError: there are none.
+        """
+        rows = placement.load_morphologies(self._data(handle), self._cells(handle))
+        if rows is None and not allow_empty:
+            raise DataNotFoundError(f"the cells of '{self.tag}' have no morphologies")
+        if rows is None:
+            rows = MorphologyRows((), np.zeros(0, dtype=np.int64))
+        return MorphologySet(
+            self._loaders(rows.names, handle), rows.indices, labels=self._morphology_labels
+        )
+
+    def _loaders(self, names: Sequence[str], handle: Session) -> list[StoredMorphology]:
+        repository = self._engine.morphologies
+        try:
+            return [repository.preload(name, handle=handle) for name in names]
+        except MorphologyNotFoundError as error:
+            raise DataNotFoundError(
+                f"cells of '{self.tag}' have a morphology that is not stored: {error}"
+            ) from error
+
+    @handles_handles("r")
+    def load_additional(self, key: str | None = None, handle: Any = HANDLED) -> Any:
+        """
+        Additional data of the cells, NaN for those that have none.
+
+        :param key: of the data; all of them, by key, without.
+        :returns: (n, ...) floats, or a dictionary of them.
+        :raises DatasetNotFoundError: the set has no data of that key.
+        """
+        data, cells = self._data(handle), self._cells(handle)
+        if key is not None:
+            return placement.load_additional(data, key, cells)
+        keys = data.additional_keys()
+        return {each: placement.load_additional(data, each, cells) for each in keys}
+
+    @handles_handles("a")
+    def append_data(
+        self,
+        chunk: Any,
+        positions: Any = None,
+        morphologies: Any = None,
+        rotations: Any = None,
+        additional: Any = None,
+        count: Any = None,
+        handle: Any = HANDLED,
+    ) -> None:
+        """
+        Add cells to a chunk: cells with positions, or entities.
+
+        :param chunk: is made if it is absent.
+        :param positions: (n, 3), um.
+        :param morphologies: ``MorphologySet`` of n cells; needs positions.
+        :param rotations: ``RotationSet``, or (n, 3) Euler angles in degrees; needs
+            positions. Cells with a morphology are not rotated without.
+        :param additional: n rows of numbers by key.
+        :param count: of entities, which have none of the above but additional data.
+        :raises InputError: what is given doesn't fit together; nothing is stored.
+        :raises ChunkError: the chunk is of another size than those of the network.
+        """
+        target = as_chunk(chunk)
+        rows = _rows(positions, morphologies, rotations, additional, count)
+        settle_chunk_size(handle.network, target)
+        self._data(handle).append(target.id, rows)
+
+    def append_entities(self, chunk: Any, count: int, additional: Any = None) -> None:
+        """Add entities to a chunk; see :meth:`append_data`."""
+        self.append_data(chunk, count=count, additional=additional)
+
+    @handles_handles("a")
+    def append_additional(self, name: str, chunk: Any, data: Any, handle: Any = HANDLED) -> None:
+        """
+        Add data to the cells of a chunk that have none of that name yet.
+
+        :param data: rows of numbers, for the first of these cells on.
+        :raises LengthError: there are more rows than such cells; nothing is stored.
+        """
+        target, placed = as_chunk(chunk), self._data(handle)
+        rows = placement.as_additional_rows(name, data)
+        placement.append_additional(placed, name, target.id, rows)
+
+    @handles_handles("a")
+    def clear(self, chunks: Iterable[Any] | None = None, handle: Any = HANDLED) -> None:
+        """
+        Remove cells.
+
+        :param chunks: those to clear; all without.
+        """
+        self._data(handle).clear(None if chunks is None else as_ids(chunks))
+
+    @handles_handles("r")
+    def get_chunk_stats(self, handle: Any = HANDLED) -> dict[str, int]:
+        """How many cells each chunk has, by its id as text."""
+        counts = self._data(handle).counts()
+        return {
+            str(chunk): count
+            for chunk, count in zip(counts.ids.tolist(), counts.counts.tolist(), strict=True)
+        }
+
+    def set_label_filter(self, labels: Iterable[str] | None) -> None:
+        """
+        Keep the cells that carry one of some labels; None keeps all, an empty list those
+        without label.
+        """
+        self._labels = None if labels is None else check_labels(labels)
+
+    def set_morphology_label_filter(self, morphology_labels: Any) -> None:
+        """Filter the morphologies that are loaded by labels of their points."""
+        self._morphology_labels = morphology_labels
+
+    @handles_handles("a")
+    def label(self, labels: Any, cells: Any, handle: Any = HANDLED) -> None:
+        """
+        Label cells.
+
+        :param labels: list of texts.
+        :param cells: (n,) numbers of cells under the filters of the set, or a mask of them.
+        :raises LabellingError: cells outside the set, or labels that are no texts.
+        """
+        self._change_labels(handle, labels, cells, remove=False)
+
+    @handles_handles("a")
+    def remove_labels(self, labels: Any, cells: Any, handle: Any = HANDLED) -> None:
+        """Take labels from cells; see :meth:`label`."""
+        self._change_labels(handle, labels, cells, remove=True)
+
+    @handles_handles("a")
+    def label_by_mask(self, labels: Any, mask: Any, handle: Any = HANDLED) -> None:
+        """
+        Label the cells that a mask is true for.
+
+        :param mask: (n,) booleans, one per cell under the filters of the set.
+        :raises LabellingError: the mask doesn't fit, or labels are no texts.
+        """
+        self._change_labels(handle, labels, self._ids_of_mask(handle, mask), remove=False)
+
+    @handles_handles("a")
+    def remove_labels_by_mask(self, labels: Any, mask: Any, handle: Any = HANDLED) -> None:
+        """Take labels from the cells that a mask is true for; see :meth:`label_by_mask`."""
+        self._change_labels(handle, labels, self._ids_of_mask(handle, mask), remove=True)
+
+    @handles_handles("r")
+    def get_unique_labels(self, handle: Any = HANDLED) -> list[set[str]]:
+        """The label sets that occur, whatever the label filter."""
+        data = self._data(handle)
+        counts = data.counts().select(self._selected_chunks())
+        table = data.label_sets().table
+        codes = np.unique(placement.load_label_codes(data, counts)).tolist()
+        return [set(table[code]) for code in codes]
+
+    @handles_handles("r")
+    def get_labelled(self, labels: Any = None, handle: Any = HANDLED) -> NDArray[np.int64]:
+        """
+        Numbers of the cells that carry one of some labels, see :meth:`get_label_mask`.
+
+        :returns: (n,), ascending.
+        """
+        return np.flatnonzero(self.get_label_mask(labels, handle=handle))
+
+    @handles_handles("r")
+    def get_label_mask(self, labels: Any = None, handle: Any = HANDLED) -> NDArray[np.bool_]:
+        """
+        Which cells carry one of some labels, whatever the label filter.
+
+        :param labels: list of texts; all cells match None, those without label an empty list.
+        :returns: (n,) booleans, one per cell of the chunks that the set is restricted to.
+        """
+        data = self._data(handle)
+        counts = data.counts().select(self._selected_chunks())
+        return placement.label_mask(data, counts, None if labels is None else check_labels(labels))
+
+    @handles_handles("r")
+    def convert_to_local(self, ids: Any, handle: Any = HANDLED) -> NDArray[np.int64]:
+        """
+        Numbers of cells in the chunks that the set is restricted to.
+
+        :param ids: (n,) numbers in the whole set; cells of other chunks are left out.
+        :raises CellIdError: numbers outside the set.
+        """
+        whole = self._data(handle).counts()
+        cells = placement.as_cell_ids(ids, whole.total, f"cell of '{self.tag}'")
+        return placement.to_local_ids(cells, whole, self._selected_chunks())
+
+    def _selection(self) -> Selection:
+        return Selection(self._selected_chunks(), self._labels)
+
+    def _cells(self, handle: Session) -> SelectedCells:
+        return self._selection().resolve(self._data(handle))
+
+    def _data(self, session: Session) -> PlacementWriter:
+        return session.network.placement(self.tag)
+
+    def _change_labels(self, handle: Session, labels: Any, ids: Any, *, remove: bool) -> None:
+        names = check_labels(labels)
+        given = np.asarray(ids)
+        if given.dtype == bool:
+            given = self._ids_of_mask(handle, given)
+        cells = self._cells(handle)
+        what = f"cell of '{self.tag}'"
+        try:
+            numbers = placement.as_cell_ids(given, len(cells), what, LabelError)
+        except LabelError:
+            raise
+        except InputError as error:
+            raise LabelError(error.message, **error.fields) from error
+        placement.change_labels(self._data(handle), cells, numbers, names, remove=remove)
+
+    def _ids_of_mask(self, handle: Session, mask: Any) -> NDArray[np.int64]:
+        given, size = np.asarray(mask), len(self._cells(handle))
+        if given.dtype != bool or given.shape != (size,):
+            raise LabelError(
+                f"the mask is of shape {given.shape} and dtype '{given.dtype}';"
+                f" valid are booleans of shape ({size},)"
+            )
+        return np.flatnonzero(given)
+
+
+def _rows(
+    positions: Any, morphologies: Any, rotations: Any, additional: Any, count: Any
+) -> PlacementRows:
+    if count is not None:
+        if not (positions is None and morphologies is None and rotations is None):
+            raise InputError(
+                "'count' makes entities, which have no positions, morphologies or rotations"
+            )
+        return PlacementRows.of_entities(count, additional)
+    if positions is None:
+        given = [
+            name
+            for name, value in (("morphologies", morphologies), ("rotations", rotations))
+            if value is not None
+        ]
+        raise LengthError(
+            f"cells were given {' and '.join(given) or 'neither positions'} without positions;"
+            " valid are positions, or a 'count' of entities"
+        )
+    if rotations is not None and not isinstance(rotations, np.ndarray):
+        rotations = np.asarray(_rotation_rows(rotations))
+    names = None
+    if morphologies is not None:
+        names = ([loader.name for loader in morphologies._loaders], morphologies.get_indices())
+    return PlacementRows.of_cells(positions, names, rotations, additional)
+
+
+def _rotation_rows(rotations: Any) -> Any:
+    try:
+        return rotations if isinstance(rotations, RotationSet) else RotationSet(rotations)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"the rotations are not (n, 3): {error}") from error

@@ -1,0 +1,173 @@
+"""
+Groups of arrays, documents and attributes: the shape of any array backend.
+
+Names are plain member names, never paths. Whatever a reader returns is a copy: the
+caller may change it. A verb that changes something exists on writers only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+AnyArray: TypeAlias = NDArray[Any]
+AttributeValue: TypeAlias = str | int | float | Sequence[str] | AnyArray
+
+
+class AttributeReader(Protocol):
+    """Small named values of a group, array or document."""
+
+    def names(self) -> tuple[str, ...]:
+        """All names, in no particular order."""
+
+    def get(self, name: str, /) -> Any:
+        """The value: ``str``, ``list[str]``, a numpy scalar or array; None if absent."""
+
+    def integers(self, names: Sequence[str], /) -> NDArray[np.int64]:
+        """
+        Many integer attributes at once, in the order of ``names``.
+
+        :raises NodeNotFoundError: one of them is absent.
+        """
+
+
+class AttributeWriter(AttributeReader, Protocol):
+    """Attributes that can be changed."""
+
+    def set(self, name: str, value: AttributeValue, /) -> None:
+        """
+        Store a value, replacing what was there.
+
+        Replacing a text by one of the same length takes no new space.
+        """
+
+    def set_integers(self, values: dict[str, int], /) -> None:
+        """Store many integers at once."""
+
+    def delete(self, name: str, /) -> None:
+        """Remove a value; nothing happens if it is absent."""
+
+
+class ArrayReader(Protocol):
+    """Rows of equal shape and dtype."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    @property
+    def attributes(self) -> AttributeReader: ...
+
+    def read(self, start: int = 0, stop: int | None = None, /) -> AnyArray:
+        """The rows ``start`` to ``stop`` (default: all), in order, as a copy."""
+
+
+class ArrayWriter(ArrayReader, Protocol):
+    """An array whose rows can be changed; ``resize`` needs one made growable."""
+
+    @property
+    def attributes(self) -> AttributeWriter: ...
+
+    def append(self, rows: AnyArray, /) -> None:
+        """Add rows at the end."""
+
+    def write(self, start: int, rows: AnyArray, /) -> None:
+        """
+        Overwrite the rows from ``start`` on.
+
+        :raises ShapeError: they reach past the end; nothing is written.
+        """
+
+    def resize(self, rows: int, /) -> None:
+        """Cut to, or extend with zeros to, that many rows."""
+
+
+class DocumentReader(Protocol):
+    """One text or byte string."""
+
+    @property
+    def attributes(self) -> AttributeReader: ...
+
+    def read(self) -> bytes:
+        """The content, every byte of it. Text is encoded as UTF-8."""
+
+
+class DocumentWriter(DocumentReader, Protocol):
+    """A document that can be changed."""
+
+    @property
+    def attributes(self) -> AttributeWriter: ...
+
+
+@runtime_checkable
+class GroupReader(Protocol):
+    """A named collection of groups, arrays and documents."""
+
+    @property
+    def attributes(self) -> AttributeReader: ...
+
+    def names(self) -> tuple[str, ...]:
+        """Names of all members, sorted."""
+
+    def __contains__(self, name: str, /) -> bool:
+        """Whether there is a member of that name."""
+
+    def group(self, name: str, /) -> GroupReader:
+        """
+        A member that is a group.
+
+        :raises NodeNotFoundError: no member of that name, or of another kind.
+        """
+
+    def array(self, name: str, /) -> ArrayReader:
+        """A member that is an array; errors as for :meth:`group`."""
+
+    def document(self, name: str, /) -> DocumentReader:
+        """A member that is a document; errors as for :meth:`group`."""
+
+
+@runtime_checkable
+class GroupWriter(GroupReader, Protocol):
+    """A group that can be changed."""
+
+    @property
+    def attributes(self) -> AttributeWriter: ...
+
+    def group(self, name: str, /) -> GroupWriter: ...
+
+    def array(self, name: str, /) -> ArrayWriter: ...
+
+    def document(self, name: str, /) -> DocumentWriter: ...
+
+    def require_group(self, name: str, /) -> GroupWriter:
+        """The member group of that name, made if it is absent."""
+
+    def create_array(
+        self, name: str, rows: AnyArray, /, *, growable: bool = True, expected: int = 0
+    ) -> ArrayWriter:
+        """
+        Make an array of these rows.
+
+        :param growable: whether rows can be added or taken away later.
+        :param expected: rows that it will probably have in the end.
+        :raises NodeExistsError: the name is taken.
+        """
+
+    def write_document(self, name: str, content: bytes | str, /) -> DocumentWriter:
+        """
+        Make a document, or replace the content of one; its attributes stay.
+
+        Replacing a text by one of the same length takes no new space.
+        """
+
+    def delete(self, name: str, /) -> None:
+        """
+        Remove a member and all below it.
+
+        :raises NodeNotFoundError: no member of that name.
+        """

@@ -1,0 +1,23 @@
+"""The ranks of one program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Communicator(Protocol):
+    """Knows its rank; its verbs are collective: every rank calls them, in one order."""
+
+    @property
+    def rank(self) -> int: ...
+
+    @property
+    def size(self) -> int: ...
+
+    def on_main(self, action: Callable[[], T], /) -> T:
+        """
+        Run on rank 0, after every rank came; all get its result, or raise its error.
+        """

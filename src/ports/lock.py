@@ -1,0 +1,16 @@
+"""Exclusion between the processes that share a store as ranks of one program."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+
+class Lock(Protocol):
+    """Many readers or one writer. Used by one thread of a process at a time."""
+
+    def shared(self) -> AbstractContextManager[None]:
+        """Hold off writers; may be held by many."""
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Hold off everybody else."""

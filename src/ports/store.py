@@ -1,0 +1,106 @@
+"""
+A store holds one network: a root group, changed in transactions.
+
+One object of a store is used by many threads; each of its sessions by one at a time.
+Sessions of one store do not nest and do not exclude each other here: the core decides who
+may open one (:mod:`..core.sessions`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from .arrays import GroupReader, GroupWriter
+
+
+class ReadSession(Protocol):
+    """A consistent view of the store until it is closed."""
+
+    @property
+    def root(self) -> GroupReader: ...
+
+    def close(self) -> None:
+        """End the session; its groups and arrays can't be used any more."""
+
+
+class WriteSession(Protocol):
+    """Changes that appear whole at the commit, or never."""
+
+    @property
+    def root(self) -> GroupWriter: ...
+
+    @property
+    def changes(self) -> int:
+        """How many changes were made so far."""
+
+    def commit(self) -> None:
+        """Make the changes durable and end the session; on an error they are undone."""
+
+    def rollback(self) -> None:
+        """Undo the changes and end the session."""
+
+
+class Store(Protocol):
+    """The place of one network."""
+
+    @property
+    def location(self) -> str:
+        """What a person calls it: a path or a URL."""
+
+    @property
+    def identity(self) -> str:
+        """Equal for two stores of this process that are the same place."""
+
+    def exists(self) -> bool:
+        """Whether anything is there."""
+
+    def recognizes(self) -> bool:
+        """Whether what is there is of this backend; never raises for what it finds."""
+
+    def create(self) -> WriteSession:
+        """
+        Begin a new store: it is there, complete, once the session is committed.
+
+        :raises StoreExistsError: something is there.
+        """
+
+    def open_read(self, *, locking: bool = True) -> ReadSession:
+        """
+        Begin a read session.
+
+        :param locking: exclude writers of other programs for as long as it lasts.
+        :raises StoreNotFoundError: nothing is there.
+        :raises NotANetworkError: what is there is not of this backend.
+        :raises StoreAccessError: it may not be read.
+        :raises LockTimeoutError: another program kept it to itself.
+        """
+
+    def open_write(self) -> WriteSession:
+        """Begin a write session; errors as for :meth:`open_read`."""
+
+    def adopt(self, handle: Any, /) -> tuple[WriteSession, bool] | None:
+        """
+        A session over something of the backend's own that a caller opened.
+
+        Its commit leaves the handle open, and what it changed is the caller's to keep.
+
+        :returns: the session, and whether the handle may be written to; None if it is no
+            handle of the backend's.
+        """
+
+    def copy(self, target: str, /) -> None:
+        """
+        Copy the store, whole or not at all.
+
+        :raises StoreExistsError: something is at the target.
+        """
+
+    def move(self, target: str, /) -> None:
+        """Move the store; errors as for :meth:`copy`."""
+
+    def remove(self) -> None:
+        """
+        Delete the store and all that belongs to it.
+
+        :raises StoreNotFoundError: nothing is there.
+        """

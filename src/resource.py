@@ -1,0 +1,285 @@
+"""
+How an operation of the face gets its session, and paths within a network.
+
+An operation has a parameter ``handle``. Decorated, it can be left out: then the operation
+runs in the session that is open in this context, or in one of its own. Given, it is an
+open session (what ``read_scope`` and ``write_scope`` yield) or an ``h5py.File``.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from .core.sessions import Session
+from .core.validation import as_numbers
+from .errors import InputError, NodeNotFoundError
+from .exceptions import bsb_errors
+from .ports.arrays import ArrayReader, GroupReader, GroupWriter
+
+if TYPE_CHECKING:
+    from .engine import StorageEngine
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+HANDLED: Any = None
+"""Default of a ``handle`` that the decorators give."""
+
+
+def handles_handles(
+    handle_type: str, handler: Callable[[tuple[Any, ...]], Any] = lambda args: args[0]._engine
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """
+    Give a method its session, as ``handle``.
+
+    :param handle_type: ``"r"`` for one that reads, ``"a"`` for one that writes.
+    :param handler: finds the engine in the positional arguments of a call.
+    :raises ValueError: another type, or a function without a parameter ``handle``.
+    """
+    if handle_type not in ("r", "a"):
+        raise InputError(f"{handle_type!r} is no handle type; valid are 'r' and 'a'")
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+        if "handle" not in signature.parameters:
+            raise InputError(f"'{function.__qualname__}' has no parameter 'handle'")
+        position = list(signature.parameters).index("handle")
+        return _with_session(function, handle_type == "a", handler, position)
+
+    return decorate
+
+
+def _with_session(
+    function: Callable[P, R],
+    write: bool,
+    handler: Callable[[tuple[Any, ...]], Any],
+    position: int,
+) -> Callable[P, R]:
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> R:
+        handle = kwargs.pop("handle", None)
+        if len(args) > position:
+            handle = args[position]
+            args, rest = args[:position], args[position + 1 :]
+            if rest:
+                names = list(inspect.signature(function).parameters)[position + 1 :]
+                kwargs.update(zip(names, rest, strict=False))
+        engine: StorageEngine = handler(args)
+        with bsb_errors(), engine._sessions.call(write=write, handle=handle) as session:
+            kwargs["handle"] = session
+            return function(*args, **kwargs)
+
+    return call
+
+
+def handles_static_handles(handle_type: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """As :func:`handles_handles`, for static methods: the engine is the first argument."""
+    return handles_handles(handle_type, handler=lambda args: args[0])
+
+
+def handles_class_handles(handle_type: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """As :func:`handles_handles`, for class methods: the engine is the second argument."""
+    return handles_handles(handle_type, handler=lambda args: args[1])
+
+
+def _pick_attribute(mapping: Any, record: Any) -> Any:
+    return mapping[record]
+
+
+class Resource:
+    """
+    A group or array of the stored network, by its path.
+
+    :param engine: of the storage.
+    :param path: names separated by ``/``, from the root.
+    """
+
+    def __init__(self, engine: StorageEngine, path: str) -> None:
+        self._engine = engine
+        self._path = path
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Resource)
+            and self._engine == other._engine
+            and self._path == other._path
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self._path))
+
+    @handles_handles("a")
+    def create(self, data: Any, *args: Any, handle: Any = HANDLED, **kwargs: Any) -> None:
+        """
+        Make an array.
+
+        :param data: numbers; the array is of their shape, and of ``dtype`` if it is given.
+        :raises NodeExistsError: the path is taken.
+        """
+        dtype = kwargs.pop("dtype", None)
+        if args or kwargs:
+            raise InputError(f"only 'data' and 'dtype' are supported, not {[*args, *kwargs]}")
+        rows = np.array(as_numbers(data, "the data"), dtype=dtype)
+        parent, name = self._parent(handle)
+        parent.create_array(name, np.atleast_1d(rows))
+
+    @handles_handles("r")
+    def exists(self, handle: Any = HANDLED) -> bool:
+        """Whether there is something at the path."""
+        group: GroupReader = handle.root
+        for name in self._names():
+            if name not in group:
+                return False
+            try:
+                group = group.group(name)
+            except NodeNotFoundError:
+                return name == self._names()[-1]
+        return True
+
+    @handles_handles("r")
+    def keys(self, handle: Any = HANDLED) -> list[str] | None:
+        """Names of the members of a group; None for an array."""
+        node = self._node(handle)
+        return list(node.names()) if isinstance(node, GroupReader) else None
+
+    @handles_handles("a")
+    def remove(self, handle: Any = HANDLED) -> None:
+        """
+        Delete what is at the path, and all below it.
+
+        :raises NodeNotFoundError: there is nothing.
+        """
+        parent, name = self._parent(handle)
+        parent.delete(name)
+
+    def require(self, handle: Any) -> GroupWriter:
+        """
+        The group at the path, made if it is absent.
+
+        :param handle: of a session that writes.
+        """
+        with bsb_errors(), self._engine._sessions.call(write=True, handle=handle) as session:
+            group: Any = session.root
+            for name in self._names():
+                group = group.require_group(name)
+            result: GroupWriter = group
+            return result
+
+    @handles_handles("r")
+    def get_dataset(self, selector: Any = (), handle: Any = HANDLED) -> Any:
+        """
+        The array at the path, or a part of it.
+
+        :param selector: a numpy index.
+        """
+        return self._array(handle).read()[selector]
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """All attributes of what is at the path."""
+        return self._read_attributes()
+
+    def get_attribute(self, name: str) -> Any:
+        """
+        An attribute.
+
+        :raises AttributeError: there is none of that name.
+        """
+        attributes = self.attributes
+        if name not in attributes:
+            raise AttributeError(
+                f"'{self._path}' has no attribute '{name}'; it has {[*attributes]}"
+            )
+        return attributes[name]
+
+    def unmap(
+        self,
+        selector: Any = (),
+        mapping: Callable[[Any, Any], Any] = _pick_attribute,
+        data: Any = None,
+    ) -> np.ndarray[Any, Any]:
+        """
+        Translate records through the attribute ``map``.
+
+        :param selector: which of the stored records, if no ``data`` are given.
+        :param mapping: translates one record; is given the map and the record.
+        :param data: records to translate instead.
+        """
+        records = self.get_dataset(selector) if data is None else data
+        table = self.get_attribute("map")
+        return np.array([mapping(table, record) for record in records])
+
+    def unmap_one(
+        self, data: Any, mapping: Callable[[Any, Any], Any] | None = None
+    ) -> np.ndarray[Any, Any]:
+        """Translate one record; see :meth:`unmap`."""
+        return self.unmap(data=[data], mapping=mapping or _pick_attribute)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.get_dataset())
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the array at the path."""
+        return self._read_shape()
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @handles_handles("a")
+    def append(self, new_data: Any, dtype: Any = float, handle: Any = HANDLED) -> None:
+        """
+        Add rows to the array at the path, which is made if it is absent.
+
+        :param new_data: (n, ...) numbers.
+        :param dtype: of an array that is made.
+        """
+        rows = np.atleast_1d(as_numbers(new_data, "the data"))
+        parent, name = self._parent(handle)
+        if name in parent:
+            parent.array(name).append(rows)
+        else:
+            parent.create_array(name, rows.astype(dtype))
+
+    @handles_handles("r")
+    def _read_attributes(self, handle: Any = HANDLED) -> dict[str, Any]:
+        attributes = self._node(handle).attributes
+        return {name: attributes.get(name) for name in attributes.names()}
+
+    @handles_handles("r")
+    def _read_shape(self, handle: Any = HANDLED) -> tuple[int, ...]:
+        return self._array(handle).shape
+
+    def _names(self) -> list[str]:
+        return [name for name in self._path.split("/") if name]
+
+    def _node(self, session: Session) -> GroupReader | ArrayReader:
+        group = session.root
+        names = self._names()
+        for name in names[:-1]:
+            group = group.group(name)
+        if not names:
+            return group
+        try:
+            return group.group(names[-1])
+        except NodeNotFoundError:
+            return group.array(names[-1])
+
+    def _array(self, session: Session) -> ArrayReader:
+        node = self._node(session)
+        if isinstance(node, GroupReader):
+            raise NodeNotFoundError(f"'{self._path}' is a group, not an array", asked=self._path)
+        return node
+
+    def _parent(self, session: Session) -> tuple[GroupWriter, str]:
+        """The group above the path, and the last name."""
+        *above, name = self._names()
+        group: Any = session.root
+        for each in above:
+            group = group.require_group(each)
+        return group, name
