@@ -188,10 +188,11 @@ class PlacementSet(
     @handles_handles("r")
     def load_additional(self, key: str | None = None, handle: Any = HANDLED) -> Any:
         """
-        Additional data of the cells, NaN for those that have none.
+        Additional data of the cells that were given any.
 
         :param key: of the data; all of them, by key, without.
-        :returns: (n, ...) floats, or a dictionary of them.
+        :returns: (n, ...) floats, or a dictionary of them. Cells without data have no row,
+            unless cells with data follow in their chunk: then they have NaN.
         :raises DatasetNotFoundError: the set has no data of that key.
         """
         data, cells = self._data(handle), self._cells(handle)

@@ -42,7 +42,7 @@ class StoredContent:
         """
         data, encoding = _encode(content, encoding)
         known = {**(meta or {}), "mtime": mtime}
-        known.setdefault("content_sha256", hashlib.sha256(data).hexdigest())
+        known.setdefault("content_sha256", checksum(data))
         try:
             known = json.loads(json.dumps(known))
         except (TypeError, ValueError) as error:
@@ -59,6 +59,11 @@ class StoredContent:
             raise CorruptNetworkError(
                 f"a stored file is no text in '{self.encoding}': {error}"
             ) from error
+
+
+def checksum(data: bytes) -> str:
+    """SHA-256, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def _encode(content: str | bytes, encoding: str | None) -> tuple[bytes, str | None]:

@@ -322,7 +322,10 @@ def load_morphologies(data: PlacementReader, cells: SelectedCells) -> Morphology
 
 def load_additional(data: PlacementReader, key: str, cells: SelectedCells) -> NDArray[Any]:
     """
-    The additional data of a key, a row per selected cell, NaN where none was stored.
+    The additional data of a key: a row per selected cell that was given any.
+
+    Cells that came after the last with data in their chunk, or into chunks without any, have
+    no row; cells that came before the first have NaN.
 
     :raises DataNotFoundError: the set has no data of that key.
     """
@@ -333,7 +336,15 @@ def load_additional(data: PlacementReader, key: str, cells: SelectedCells) -> ND
             asked=key,
             valid=list(keys),
         )
-    return load_column(data, additional_column(key), cells)
+    column = additional_column(key)
+    rows, lengths = data.read_column(column, cells.counts.ids)
+    if cells.mask is None:
+        return rows
+    stored = np.arange(cells.counts.total) < np.repeat(
+        cells.counts.offsets + lengths, cells.counts.counts
+    )
+    aligned = align(column, rows, lengths, cells.counts)
+    return aligned[cells.mask & stored]
 
 
 def change_labels(

@@ -104,7 +104,7 @@ class ClassicConnectivity:
         return sum(incoming for incoming, _ in self._totals.values())
 
     def chunk_totals(self) -> Mapping[int, tuple[int, int]]:
-        return {chunk: (inc, out) for chunk, (inc, out) in self._totals.items()}
+        return {chunk: (inc, out) for chunk, (inc, out) in self._totals.items() if inc or out}
 
     def local_chunks(self, direction: str) -> Ids:
         if direction not in self._group:
@@ -156,7 +156,10 @@ class ClassicConnectivity:
         """Store the counts, once a session."""
         if not self._touched:
             return
-        totals = {str(c): {"inc": inc, "out": out} for c, (inc, out) in self._totals.items()}
+        totals = {
+            str(chunk): {"inc": incoming, "out": outgoing}
+            for chunk, (incoming, outgoing) in self.chunk_totals().items()
+        }
         write_json(self._group.attributes, "chunks", totals)
         self._group.attributes.set("len", self.count)
         advance_revision(self._group.attributes)

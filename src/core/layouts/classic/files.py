@@ -6,9 +6,14 @@ from functools import cached_property
 
 from ....errors import FileNotStoredError
 from ....ports.arrays import DocumentReader, GroupWriter
-from ...files import StoredContent
+from ...files import StoredContent, checksum
 from ...names import check_name
 from .documents import read_json, write_json
+
+# There are no strings without bytes in HDF5: an empty file is stored as this one byte, and
+# told from a file of that byte by its checksum.
+_PLACEHOLDER = b"\0"
+_EMPTY_SHA256 = checksum(b"")
 
 
 class ClassicFiles:
@@ -28,9 +33,8 @@ class ClassicFiles:
         document = self._document(id_)
         described = _describe(document)
         data = document.read()
-        size = document.attributes.get("size")
-        if size is not None:
-            data = data[: int(size)]
+        if data == _PLACEHOLDER and described.meta.get("content_sha256") == _EMPTY_SHA256:
+            data = b""
         return StoredContent(data, described.encoding, described.meta)
 
     def describe(self, id_: str) -> StoredContent:
@@ -41,12 +45,9 @@ class ClassicFiles:
         group = self._root.require_group("files")
         if id_ in group:
             group.delete(id_)
-        attributes = group.write_document(id_, content.data).attributes
+        attributes = group.write_document(id_, content.data or _PLACEHOLDER).attributes
         if content.encoding is not None:
             attributes.set("encoding", content.encoding)
-        if not content.data:
-            # HDF5 has no strings without bytes, so one is there that is not meant.
-            attributes.set("size", 0)
         write_json(attributes, "meta", content.meta)
         attributes.set("mtime", int(content.meta["mtime"]))
 

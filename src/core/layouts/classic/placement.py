@@ -249,9 +249,11 @@ class ClassicPlacement:
 
     def _append_morphologies(self, chunk: int, group: GroupWriter, rows: MorphologyRows) -> None:
         names = self._names(chunk)
-        codes = {name: code for code, name in reversed(list(enumerate(names)))}
-        translation = [codes.setdefault(name, len(codes)) for name in rows.names]
-        if len(codes) > len(names):
-            group.attributes.set(_NAMES, list(codes))
+        known = set(names)
+        new = [name for name in dict.fromkeys(rows.names) if name not in known]
+        if new:
+            group.attributes.set(_NAMES, [*names, *new])
+        codes = {name: code for code, name in reversed(list(enumerate([*names, *new])))}
+        translation = [codes[name] for name in rows.names]
         indices: NDArray[np.int64] = np.array(translation, dtype=np.int64)[rows.indices]
         self._array(group, MORPHOLOGY, indices, append=True)

@@ -1,0 +1,103 @@
+"""
+The environment of bsb-hdf5 8.0.2: made once from the package index, then found again.
+
+Both engines have the same import name, so 8.0.2 lives in a virtual environment of its own and is
+only ever run as another process. Environments are kept in the folder that
+``BSB_HDF5_UPSTREAM_VENV`` names (``.upstream-venv`` in the repository if it names none), one for
+each content of ``upstream-requirements.txt``.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+REQUIREMENTS = Path(__file__).with_name("upstream-requirements.txt")
+REPOSITORY = Path(__file__).parents[2]
+FOLDER_VARIABLE = "BSB_HDF5_UPSTREAM_VENV"
+REQUIRED_VARIABLE = "BSB_HDF5_REQUIRE_UPSTREAM"
+TIME_LIMIT = 900.0
+"""Seconds for one step of making the environment: an index can be slow."""
+
+
+class UpstreamUnavailableError(RuntimeError):
+    """The environment of bsb-hdf5 8.0.2 is not there and cannot be made."""
+
+
+def upstream_is_required() -> bool:
+    """Whether a missing environment is a failure rather than a reason to skip."""
+    return bool(os.environ.get("CI")) or os.environ.get(REQUIRED_VARIABLE) == "1"
+
+
+def upstream_python() -> Path:
+    """
+    The interpreter of the environment, which is made if it is not there.
+
+    :raises UpstreamUnavailableError: with the reason and the end of what the tool said.
+    """
+    folder = Path(os.environ.get(FOLDER_VARIABLE) or REPOSITORY / ".upstream-venv").absolute()
+    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
+    environment = folder / digest
+    if not environment.exists():
+        try:
+            _make(environment)
+        except OSError as error:
+            reason = f"cannot make {environment}: {error}"
+            raise UpstreamUnavailableError(reason) from error
+    return environment / "bin" / "python"
+
+
+def _make(environment: Path) -> None:
+    """Make the environment beside its place and move it there whole."""
+    environment.parent.mkdir(parents=True, exist_ok=True)
+    with _scratch_folder(environment) as scratch:
+        _run([_base_python(), "-m", "venv", str(scratch)])
+        pip = [str(scratch / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
+        # The list is complete, and compiling all of it would take longer than using it.
+        _run([*pip, "install", "--no-deps", "--no-compile", "-r", str(REQUIREMENTS)])
+        try:
+            scratch.rename(environment)
+        except OSError:
+            if not environment.exists():
+                raise
+            # Another process was faster, and its environment is the same.
+
+
+@contextmanager
+def _scratch_folder(environment: Path) -> Iterator[Path]:
+    scratch = Path(tempfile.mkdtemp(prefix=".making-", dir=environment.parent))
+    scratch.chmod(0o755)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _base_python() -> str:
+    """The Python that the requirements were frozen with, or else the one that runs."""
+    return shutil.which("python3.11") or sys.executable
+
+
+def _run(command: list[str]) -> None:
+    try:
+        result = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=TIME_LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        reason = f"{' '.join(command)} took longer than {TIME_LIMIT:.0f} s"
+        raise UpstreamUnavailableError(reason) from error
+    if result.returncode:
+        said = result.stdout.strip()[-1500:]
+        raise UpstreamUnavailableError(
+            f"{' '.join(command)} ended with status {result.returncode}:\n{said}"
+        )
