@@ -58,7 +58,8 @@ class Hdf5Array:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(self._id.shape)
+        shape: tuple[int, ...] = self._id.shape
+        return shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -103,31 +104,39 @@ class Hdf5ArrayWriter(Hdf5Array):
         return Hdf5AttributesWriter(self._id, self._context)
 
     def append(self, rows: NDArray[Any]) -> None:
-        held = self.shape[0]
+        shape = self.shape
+        stop = shape[0] + len(rows)
+        if rows.shape[1:] != shape[1:]:
+            raise ShapeError(f"rows of shape {rows.shape} don't fit '{self._name}' of {shape}")
         self._context.changes += 1
         with self._context.translated():
-            if self._is_in_too_many_pieces(held + len(rows)):
+            # Looked at when the length passes a power of two: it costs as much as the append.
+            if stop.bit_length() > shape[0].bit_length() and self._is_in_too_many_pieces(stop):
                 self._store_anew(np.concatenate((self.read(), rows)))
                 return
-            self._id.set_extent((held + len(rows), *self.shape[1:]))
-        self.write(held, rows)
+            self._id.set_extent((stop, *shape[1:]))
+            self._write(shape[0], rows)
 
     def write(self, start: int, rows: NDArray[Any]) -> None:
-        if start < 0 or start + len(rows) > self.shape[0] or rows.shape[1:] != self.shape[1:]:
+        shape = self.shape
+        if start < 0 or start + len(rows) > shape[0] or rows.shape[1:] != shape[1:]:
             raise ShapeError(
-                f"rows of shape {rows.shape} don't fit into '{self._name}' of {self.shape}"
+                f"rows of shape {rows.shape} don't fit into '{self._name}' of {shape}"
                 f" from row {start} on"
             )
         self._context.changes += 1
-        if rows.size:
-            data = np.ascontiguousarray(rows)
-            with self._context.translated():
-                self._id.write(h5s.create_simple(data.shape), self._rows(start, data.shape), data)
+        with self._context.translated():
+            self._write(start, rows)
 
     def resize(self, rows: int) -> None:
         self._context.changes += 1
         with self._context.translated():
             self._id.set_extent((rows, *self.shape[1:]))
+
+    def _write(self, start: int, rows: NDArray[Any]) -> None:
+        if rows.size:
+            data = np.ascontiguousarray(rows)
+            self._id.write(h5s.create_simple(data.shape), self._rows(start, data.shape), data)
 
     def _is_in_too_many_pieces(self, rows: int) -> bool:
         properties = self._id.get_create_plist()

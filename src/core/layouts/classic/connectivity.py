@@ -263,7 +263,8 @@ def _insert(
     end, and what follows moves.
     """
     order = read_order(group)
-    known = np.isin(chunks, order)
+    held = set(order.tolist())
+    known = np.array([chunk in held for chunk in chunks.tolist()])
     arrays = [group.array(name) for name in _ARRAYS]
     if not known.any():
         total = arrays[0].shape[0]
@@ -279,8 +280,8 @@ def _insert(
     # Nothing before the first block that grows moves.
     first = int(targets.min())
     start = int(blocks.starts[first])
-    held = np.repeat(np.arange(len(blocks.chunks)), blocks.sizes)[start:]
-    owners = np.concatenate((held, np.repeat(targets, sizes)))
+    owners = np.repeat(np.arange(len(blocks.chunks)), blocks.sizes)[start:]
+    owners = np.concatenate((owners, np.repeat(targets, sizes)))
     rows = np.argsort(owners, kind="stable")
     for array, part in zip(arrays, parts, strict=True):
         merged = np.concatenate((array.read(start), part))[rows]
