@@ -15,12 +15,12 @@ import numpy as np
 from bsb import Chunk, chunklist
 from numpy.typing import NDArray
 
-from .core.chunk_id import Ids, agree_on_size, normalize_size, sorted_ids, unpack
+from .core.chunk_id import Ids, agree_on_size, normalize_size, pack, sorted_ids, unpack
 from .core.names import check_name
 from .core.network import ColumnSpec, Network, PlacementWriter
 from .core.placement import POSITION, align
 from .core.statistics import ChunkCounts
-from .core.validation import as_numbers
+from .core.validation import as_integers, as_numbers
 from .errors import DataNotFoundError, InputError, ShapeError
 from .resource import HANDLED, handles_handles
 
@@ -34,16 +34,14 @@ def as_chunk(chunk: Any) -> Chunk:
     A chunk.
 
     :param chunk: a chunk, or its three coordinates; a chunk of unknown size then.
-    :raises ShapeError: it is neither.
+    :raises InputError: it is neither.
     """
     if isinstance(chunk, Chunk) and chunk.shape == (3,):
         return chunk
-    coordinates = np.asarray(chunk)
-    if coordinates.shape != (3,) or coordinates.dtype.kind not in "iuf":
+    coordinates = as_integers(chunk, "chunk coordinates")
+    if coordinates.shape != (3,):
         raise ShapeError(f"{chunk!r} is no chunk; valid are three whole numbers", asked=chunk)
-    if not np.array_equal(coordinates, np.floor(coordinates)):
-        raise ShapeError(f"{chunk!r} is no chunk; valid are three whole numbers", asked=chunk)
-    return Chunk(coordinates.astype(int), None)
+    return Chunk(unpack(pack(coordinates[None]))[0], None)
 
 
 def as_ids(chunks: Iterable[Any]) -> Ids:
@@ -290,9 +288,7 @@ class ChunkedProperty:
         column = self._column(key)
         rows, lengths = data.read_column(column, chunks)
         if pad_by == POSITION.name:
-            counts = data.counts()
-            present = dict(zip(counts.ids.tolist(), counts.counts.tolist(), strict=True))
-            wanted = np.array([present.get(chunk, 0) for chunk in chunks.tolist()], np.int64)
+            wanted = data.counts().among(chunks).counts
             rows = align(column, rows, lengths, ChunkCounts(chunks, np.maximum(wanted, lengths)))
         elif pad_by is not None:
             _, wanted = data.read_column(self._column(pad_by), chunks)

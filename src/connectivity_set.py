@@ -311,33 +311,40 @@ class ConnectivitySet(Resource, bsb.ConnectivitySet):
     def _iter_blocks(
         self, direction: str, local: Chunk, global_: Any
     ) -> Iterator[tuple[Chunk, tuple[Locations, Locations]]]:
-        for ids in self._batches(direction, local, global_):
-            yield from self._read_batch(direction, local, ids)
-
-    @handles_handles("r")
-    def _batches(
-        self, direction: str, local: Chunk, global_: Any, handle: Any = HANDLED
-    ) -> list[Ids]:
-        """Global chunks of a local one, in groups that are small enough to read at once."""
-        sizes = self._data(handle).block_sizes(direction, local.id)
-        if global_ is not None:
-            wanted = as_ids([global_] if isinstance(global_, Chunk) else global_)
-            known = dict(zip(sizes.ids.tolist(), sizes.counts.tolist(), strict=True))
-            counts = np.array([known.get(chunk, 0) for chunk in wanted.tolist()], np.int64)
-        else:
-            wanted, counts = sizes.ids, sizes.counts
-        group = (np.cumsum(counts) - counts) // _ROWS_AT_ONCE
-        edges = np.flatnonzero(np.diff(group)) + 1
-        return [part for part in np.split(wanted, edges) if len(part)]
+        wanted = None if global_ is None else as_ids(_given(global_))
+        done, more = 0, True
+        while more:
+            batch, more = self._read_batch(direction, local, wanted, done)
+            done += len(batch)
+            yield from batch
 
     @handles_handles("r")
     def _read_batch(
-        self, direction: str, local: Chunk, ids: Ids, handle: Any = HANDLED
-    ) -> list[tuple[Chunk, tuple[Locations, Locations]]]:
-        near, far, lengths = self._data(handle).read_blocks(direction, local.id, ids)
+        self,
+        direction: str,
+        local: Chunk,
+        wanted: Ids | None,
+        done: int,
+        handle: Any = HANDLED,
+    ) -> tuple[list[tuple[Chunk, tuple[Locations, Locations]]], bool]:
+        """
+        The next blocks of a local chunk, as many as are read at once, and if more follow.
+
+        :param wanted: ids of their global chunks, if not all.
+        :param done: how many blocks were read before.
+        """
+        data = self._data(handle)
+        sizes = data.block_sizes(direction, local.id)
+        if wanted is not None:
+            sizes = sizes.among(wanted)
+        ends = np.cumsum(sizes.counts[done:])
+        some = slice(done, done + max(1, int(np.searchsorted(ends, _ROWS_AT_ONCE, side="right"))))
+        ids = sizes.ids[some]
+        near, far, lengths = data.read_blocks(direction, local.id, ids)
         edges = np.cumsum(lengths)[:-1]
         blocks = zip(np.split(near, edges), np.split(far, edges), strict=True)
-        return list(zip(as_chunks(ids, UNKNOWN_SIZE), blocks, strict=True))
+        batch = list(zip(as_chunks(ids, UNKNOWN_SIZE), blocks, strict=False))
+        return batch, some.stop < len(sizes.ids)
 
 
 class CSIterator:

@@ -26,6 +26,7 @@ from .core.labels import check_labels
 from .core.network import MorphologyRows, PlacementWriter
 from .core.placement import PlacementRows, SelectedCells, Selection
 from .core.sessions import Session
+from .core.validation import as_numbers
 from .errors import DataNotFoundError, InputError, LabelError, LengthError, MorphologyNotFoundError
 from .resource import (
     HANDLED,
@@ -77,11 +78,11 @@ class PlacementSet(
     :raises DatasetNotFoundError: the set does not exist.
     """
 
-    def __init__(self, engine: StorageEngine, cell_type: Any) -> None:
+    def __init__(self, engine: StorageEngine, cell_type: Any, handle: Any = None) -> None:
         Resource.__init__(self, engine, _ROOT + cell_type.name)
         bsb.PlacementSet.__init__(self, engine, cell_type)
         ChunkLoader.__init__(self)
-        self._check_exists()
+        self._check_exists(handle=handle)
 
     @handles_handles("r")
     def _check_exists(self, handle: Any = HANDLED) -> None:
@@ -98,7 +99,7 @@ class PlacementSet(
         :raises DatasetExistsError: it exists.
         """
         handle.network.create_placement(cell_type.name, created_at=iso_now())
-        return cls(engine, cell_type)
+        return cls(engine, cell_type, handle=handle)
 
     @staticmethod
     @handles_static_handles("r")
@@ -114,7 +115,7 @@ class PlacementSet(
         # To look first keeps what only requires its sets from counting as a change.
         if not cls.exists(engine, cell_type, handle=handle):
             cls._create_missing(engine, cell_type, handle=handle)
-        return cls(engine, cell_type)
+        return cls(engine, cell_type, handle=handle)
 
     @classmethod
     @handles_class_handles("a")
@@ -359,21 +360,22 @@ class PlacementSet(
 
     def _change_labels(self, handle: Session, labels: Any, ids: Any, *, remove: bool) -> None:
         names = check_labels(labels)
-        given = np.asarray(ids)
-        if given.dtype == bool:
-            given = self._ids_of_mask(handle, given)
         cells = self._cells(handle)
         what = f"cell of '{self.tag}'"
         try:
-            numbers = placement.as_cell_ids(given, len(cells), what, LabelError)
-        except LabelError:
-            raise
+            given = as_numbers(ids, f"ids of {what}")
+            if given.dtype == bool:
+                given = self._ids_of_mask(handle, given)
+            numbers = placement.as_cell_ids(given, len(cells), what)
         except InputError as error:
             raise LabelError(error.message, **error.fields) from error
         placement.change_labels(self._data(handle), cells, numbers, names, remove=remove)
 
     def _ids_of_mask(self, handle: Session, mask: Any) -> NDArray[np.int64]:
-        given, size = np.asarray(mask), len(self._cells(handle))
+        try:
+            given, size = as_numbers(mask, "the mask"), len(self._cells(handle))
+        except InputError as error:
+            raise LabelError(error.message, **error.fields) from error
         if given.dtype != bool or given.shape != (size,):
             raise LabelError(
                 f"the mask is of shape {given.shape} and dtype '{given.dtype}';"

@@ -41,8 +41,8 @@ class StoredContent:
         :raises InputError: a text that its encoding can't hold, or meta that JSON can't.
         """
         data, encoding = _encode(content, encoding)
-        known = {**(meta or {}), "mtime": mtime}
-        known.setdefault("content_sha256", checksum(data))
+        # A checksum in the meta may be that of an older content.
+        known = {**(meta or {}), "mtime": mtime, "content_sha256": checksum(data)}
         try:
             known = json.loads(json.dumps(known))
         except (TypeError, ValueError) as error:

@@ -87,9 +87,16 @@ def encode_meta_value(value: Any) -> Any:
 def decode_meta_object(document: dict[str, Any]) -> dict[str, Any]:
     """A JSON object in which marked lists are arrays again; changed in place."""
     for key, value in document.items():
-        if isinstance(value, list) and value and value[-1] == _ARRAY_MARK:
-            document[key] = np.array(value[:-1])
+        document[key] = _decode_value(value)
     return document
+
+
+def _decode_value(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    if value and isinstance(value[-1], str) and value[-1] == _ARRAY_MARK:
+        return np.array(value[:-1])
+    return [_decode_value(item) for item in value]
 
 
 def dump_meta(meta: Mapping[str, Any]) -> str:

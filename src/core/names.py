@@ -7,6 +7,11 @@ from typing import Any
 from ..errors import InvalidNameError
 
 
+def can_name(name: str) -> bool:
+    """Whether a text can name a member of a group."""
+    return name not in ("", ".", "..") and not {"/", "\0"} & set(name) and _encodable(name)
+
+
 def check_name(name: Any, what: str) -> str:
     """
     The name, if it can name a member of a group in every backend.

@@ -21,7 +21,6 @@ from ..errors import (
     InputError,
     LengthError,
     ShapeError,
-    StorageError,
 )
 from .chunk_id import Ids
 from .names import check_name
@@ -171,22 +170,20 @@ def as_additional_rows(key: str, values: Any) -> NDArray[np.float64]:
     return rows
 
 
-def as_cell_ids(
-    ids: Any, size: int, what: str, error: type[StorageError] = CellIdError
-) -> NDArray[np.int64]:
+def as_cell_ids(ids: Any, size: int, what: str) -> NDArray[np.int64]:
     """
     Ids of cells, checked against how many cells there are.
 
     :param ids: (n,) whole numbers.
     :raises InputError: no whole numbers, another shape.
-    :raises CellIdError: ids below 0 or from ``size`` up (or another error, ``error``).
+    :raises CellIdError: ids below 0 or from ``size`` up.
     """
     cells = as_integers(ids, f"ids of {what}")
     if cells.ndim != 1:
         raise ShapeError(f"ids of {what} have shape {cells.shape}; valid is (n,)")
     outside = (cells < 0) | (cells >= size)
     if outside.any():
-        raise error(
+        raise CellIdError(
             f"{what} {cells[outside][0]} is outside the {size} cells"
             f" ({int(outside.sum())} of {len(cells)} ids are)",
             asked=cells[outside][:10].tolist(),
@@ -309,15 +306,17 @@ def load_morphologies(data: PlacementReader, cells: SelectedCells) -> Morphology
     found = data.read_morphologies(cells.counts.ids)
     if not found.lengths.any():
         return None
-    present = np.repeat(found.lengths, cells.counts.counts) > 0
-    if np.any((found.lengths > 0) & (found.lengths != cells.counts.counts)):
-        chunk = int(np.argmax((found.lengths > 0) & (found.lengths != cells.counts.counts)))
+    counts = cells.counts
+    with_one = np.arange(counts.total) < np.repeat(counts.offsets + found.lengths, counts.counts)
+    mask = np.ones(counts.total, dtype=bool) if cells.mask is None else cells.mask
+    if np.any(mask & ~with_one):
+        cell = int(np.argmax(mask & ~with_one))
+        chunk = int(np.searchsorted(counts.offsets + counts.counts, cell, side="right"))
         raise DataNotFoundError(
-            f"chunk {cells.counts.ids[chunk]} of '{data.name}' has {found.lengths[chunk]}"
-            f" morphologies for {cells.counts.counts[chunk]} cells"
+            f"chunk {counts.ids[chunk]} of '{data.name}' has {found.lengths[chunk]} morphologies"
+            f" for {counts.counts[chunk]} cells"
         )
-    mask = np.ones(present.shape, dtype=bool) if cells.mask is None else cells.mask
-    return MorphologyRows(found.names, found.indices[mask[present]])
+    return MorphologyRows(found.names, found.indices[mask[with_one]])
 
 
 def load_additional(data: PlacementReader, key: str, cells: SelectedCells) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any, cast
 
@@ -41,19 +41,23 @@ class Gate:
     A writer that waits holds off new readers, so that it gets its turn.
     """
 
-    def __init__(self, location: str, limit: Callable[[], float]) -> None:
+    def __init__(self, location: str) -> None:
         self._location = location
-        self._limit = limit
         self._changed = threading.Condition()
         self._readers = 0
         self._writer: str | None = None
         self._waiting = 0
 
     @contextmanager
-    def shared(self) -> Iterator[None]:
-        """Hold off writers."""
+    def shared(self, limit: float) -> Iterator[None]:
+        """
+        Hold off writers.
+
+        :param limit: seconds to wait.
+        :raises LockTimeoutError: it took longer.
+        """
         with self._changed:
-            self._await(lambda: self._writer is None and not self._waiting)
+            self._await(lambda: self._writer is None and not self._waiting, limit)
             self._readers += 1
         try:
             yield
@@ -63,12 +67,12 @@ class Gate:
                 self._changed.notify_all()
 
     @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Hold off everybody else."""
+    def exclusive(self, limit: float) -> Iterator[None]:
+        """Hold off everybody else; parameters and errors as for :meth:`shared`."""
         with self._changed:
             self._waiting += 1
             try:
-                self._await(lambda: self._writer is None and not self._readers)
+                self._await(lambda: self._writer is None and not self._readers, limit)
             finally:
                 self._waiting -= 1
                 self._changed.notify_all()
@@ -80,8 +84,7 @@ class Gate:
                 self._writer = None
                 self._changed.notify_all()
 
-    def _await(self, free: Callable[[], bool]) -> None:
-        limit = self._limit()
+    def _await(self, free: Callable[[], bool], limit: float) -> None:
         if not self._changed.wait_for(free, timeout=limit):
             holder = f"thread '{self._writer}'" if self._writer else f"{self._readers} readers"
             raise LockTimeoutError(
@@ -95,9 +98,9 @@ _GATES: dict[str, Gate] = {}
 _GATES_LOCK = threading.Lock()
 
 
-def _gate_of(store: Store, limit: Callable[[], float]) -> Gate:
+def _gate_of(store: Store) -> Gate:
     with _GATES_LOCK:
-        return _GATES.setdefault(store.identity, Gate(store.location, limit))
+        return _GATES.setdefault(store.identity, Gate(store.location))
 
 
 class Session:
@@ -108,8 +111,14 @@ class Session:
     """
 
     def __init__(
-        self, raw: ReadSession | WriteSession, network: Network, *, writable: bool
+        self,
+        raw: ReadSession | WriteSession,
+        network: Network,
+        identity: str,
+        *,
+        writable: bool,
     ) -> None:
+        self.identity = identity
         self._view: tuple[ReadSession | WriteSession, Network] | None = (raw, network)
         self.writable = writable
         self.mutex = threading.RLock()
@@ -223,20 +232,21 @@ class Sessions:
         """
         if write:
             self._check_writable()
-        active = self._active() if handle is None else handle
+        if handle is not None:
+            with self._given(handle, write=write) as session, _activated(session):
+                yield session
+            return
+        active = self._active()
         if active is None:
-            with self._opened(write=write) as session:
+            opened = self._writing() if write else self._reading()
+            with opened as session, _activated(session):
                 yield session
-        elif not isinstance(active, Session):
-            with self._adopted(handle, write=write) as session:
-                yield session
-        elif write and not active.writable and handle is None:
+        elif write and not active.writable:
             with self._promoted(active) as session:
                 yield session
         else:
-            active.check(write=write)
-            with _watched(active):
-                yield active
+            with self._joined(active, write=write) as session:
+                yield session
 
     @contextmanager
     def call(self, *, write: bool, handle: Any = None) -> Iterator[Session]:
@@ -249,9 +259,11 @@ class Sessions:
         Make the store, with what ``prepare`` puts into its root group.
 
         :raises StoreExistsError: there is something.
+        :raises SessionAbortedError: this thread has a session of the store open itself.
         """
         self._check_writable()
-        with self._gate().exclusive(), self.lock.exclusive():
+        self._check_outside("made")
+        with self._gate_exclusive(), self.lock.exclusive():
             raw = self.store.create()
             with _committed(raw):
                 prepare(raw.root).flush()
@@ -271,7 +283,7 @@ class Sessions:
         if active is not None:
             yield
             return
-        with self._gate().shared(), self.lock.shared():
+        with self._gate_shared(), self.lock.shared():
             yield
 
     @contextmanager
@@ -283,11 +295,8 @@ class Sessions:
         :raises SessionAbortedError: this thread has a session of the store open itself.
         """
         self._check_writable()
-        if self._active() is not None:
-            raise SessionAbortedError(
-                f"'{self.store.location}' can't be moved or removed within a scope on it"
-            )
-        with self._gate().exclusive(), self.lock.exclusive():
+        self._check_outside("moved or removed")
+        with self._gate_exclusive(), self.lock.exclusive():
             yield
 
     def _check_writable(self) -> None:
@@ -296,27 +305,44 @@ class Sessions:
                 f"'{self.store.location}' is in read-only mode; this operation writes"
             )
 
+    def _check_outside(self, action: str) -> None:
+        if self._active() is not None:
+            raise SessionAbortedError(
+                f"'{self.store.location}' can't be {action} within a scope on it"
+            )
+
     def _gate(self) -> Gate:
-        return _gate_of(self.store, lambda: self.settings.limit)
+        return _gate_of(self.store)
+
+    def _gate_shared(self) -> AbstractContextManager[None]:
+        return self._gate().shared(self.settings.limit)
+
+    def _gate_exclusive(self) -> AbstractContextManager[None]:
+        return self._gate().exclusive(self.settings.limit)
 
     def _active(self) -> Session | None:
         session = (_ACTIVE.get() or {}).get(self.store.identity)
         return None if session is None or session.closed else session
 
+    def _given(self, handle: Any, *, write: bool) -> AbstractContextManager[Session]:
+        if not isinstance(handle, Session):
+            return self._adopted(handle, write=write)
+        if handle.identity != self.store.identity:
+            raise HandleError(
+                f"the handle is a session on '{handle.identity}', not on '{self.store.identity}'"
+            )
+        return self._joined(handle, write=write)
+
     @contextmanager
-    def _opened(self, *, write: bool) -> Iterator[Session]:
-        session = self._writing() if write else self._reading()
-        with session as opened:
-            token = _ACTIVE.set({**(_ACTIVE.get() or {}), self.store.identity: opened})
-            try:
-                yield opened
-            finally:
-                _ACTIVE.reset(token)
+    def _joined(self, session: Session, *, write: bool) -> Iterator[Session]:
+        session.check(write=write)
+        with _watched(session):
+            yield session
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:
         with ExitStack() as held:
-            session = Session(*self._view(held), writable=False)
+            session = Session(*self._view(held), self.store.identity, writable=False)
             # A write within this scope swaps what is held (see _promoted).
             session.held = held
             try:
@@ -325,7 +351,7 @@ class Sessions:
                 session.end()
 
     def _view(self, held: ExitStack) -> tuple[ReadSession, Network]:
-        held.enter_context(self._gate().shared())
+        held.enter_context(self._gate_shared())
         locking = not self.settings.read_only
         if locking:
             held.enter_context(self.lock.shared())
@@ -335,11 +361,11 @@ class Sessions:
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
-        with self._gate().exclusive(), self.lock.exclusive():
+        with self._gate_exclusive(), self.lock.exclusive():
             raw = self.store.open_write()
             with _committed(raw):
                 network = self._open_network(raw.root, self.store.location)
-                session = Session(raw, network, writable=True)
+                session = Session(raw, network, self.store.identity, writable=True)
                 try:
                     yield session
                     self._finish(session)
@@ -351,7 +377,7 @@ class Sessions:
         with reader.mutex:
             reader.held.close()
             try:
-                with self._opened(write=True) as session:
+                with self._writing() as session, _activated(session):
                     yield session
             finally:
                 reader.show(*self._view(reader.held))
@@ -366,7 +392,7 @@ class Sessions:
             )
         raw, writable = adopted
         network = self._open_network(raw.root, self.store.location)
-        session = Session(raw, network, writable=writable)
+        session = Session(raw, network, self.store.identity, writable=writable)
         try:
             session.check(write=write)
             yield session
@@ -387,6 +413,16 @@ class Sessions:
         network.flush()
         if upgraded:
             self._author.on_upgrade()
+
+
+@contextmanager
+def _activated(session: Session) -> Iterator[None]:
+    """What runs in this context joins the session."""
+    token = _ACTIVE.set({**(_ACTIVE.get() or {}), session.identity: session})
+    try:
+        yield
+    finally:
+        _ACTIVE.reset(token)
 
 
 @contextmanager

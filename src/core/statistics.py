@@ -39,6 +39,12 @@ class ChunkCounts:
         """Rank, in the whole set, of the first cell of each chunk."""
         return np.asarray(np.cumsum(self.counts) - self.counts)
 
+    def among(self, chunks: Ids) -> ChunkCounts:
+        """Of exactly these chunks, 0 for those that are not here."""
+        known = dict(zip(self.ids.tolist(), self.counts.tolist(), strict=True))
+        counts = [known.get(chunk, 0) for chunk in chunks.tolist()]
+        return ChunkCounts(chunks, np.array(counts, dtype=np.int64))
+
     def select(self, chunks: Ids | None) -> ChunkCounts:
         """Restricted to some chunks, those that exist; None restricts to nothing."""
         if chunks is None:

@@ -57,7 +57,7 @@ def as_integers(values: Any, what: str) -> NDArray[np.int64]:
         bad = ~np.isfinite(array) | (array != np.floor(array))
         if bad.any():
             raise DtypeError(f"{what} hold {array[bad].flat[0]}; valid are whole numbers")
-    if array.size and _magnitude(array) > np.iinfo(np.int64).max:
+    if array.size and array.dtype.kind in "uf" and not _fits_64_bits(array):
         raise DtypeError(f"{what} hold integers beyond 64 bits")
     return np.array(array, dtype=np.int64)
 
@@ -71,6 +71,11 @@ def as_count(value: Any, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
         raise InputError(f"{what} is {value!r}; valid is a whole number from 0 up", asked=value)
     return int(value)
+
+
+def _fits_64_bits(array: NDArray[Any]) -> bool:
+    limits = np.iinfo(np.int64)
+    return limits.min <= int(array.min()) and int(array.max()) <= limits.max
 
 
 def _magnitude(array: NDArray[Any]) -> int:

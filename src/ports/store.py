@@ -86,6 +86,7 @@ class Store(Protocol):
 
         :returns: the session, and whether the handle may be written to; None if it is no
             handle of the backend's.
+        :raises HandleError: it is one of another store.
         """
 
     def copy(self, target: str, /) -> None:

@@ -16,8 +16,8 @@ What differs between two builds of the same network is kept apart under "volatil
   hash of the content; and which bsb-core produced it.
 
 Not read, because bsb-hdf5 8.0.2 answers wrongly: `FileStore.has`, `Engine.versions`, additional
-data under a label filter, the unlabelled cells by way of a label filter, label masks and the empty label set of entities,
-and the chunk statistics of a set that has never had a cell.
+data under a label filter, the unlabelled cells by way of a label filter, label masks and the
+empty label set of entities, and the chunk statistics of a set that has never had a cell.
 """
 
 import base64

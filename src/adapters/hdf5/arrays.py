@@ -8,6 +8,7 @@ import numpy as np
 from h5py import h5a, h5d, h5g, h5i, h5l, h5o, h5p, h5s, h5t
 from numpy.typing import NDArray
 
+from ...core.names import can_name
 from ...errors import (
     CorruptNetworkError,
     NodeExistsError,
@@ -177,6 +178,8 @@ class Hdf5Document:
                 self._id.read(h5s.ALL, h5s.ALL, text)
                 item: Any = text.item()
                 return bytes(item) if isinstance(item, bytes) else str(item).encode()
+            if isinstance(kind, h5t.TypeStringID) and _is_lone_terminator(kind):
+                return b""
             raw = np.empty((), dtype=np.dtype((np.void, kind.get_size())))
             self._id.read(h5s.ALL, h5s.ALL, raw, kind)
             return raw.tobytes()
@@ -210,6 +213,9 @@ class Hdf5Group:
             return tuple(sorted(name.decode() for name in self._id))
 
     def __contains__(self, name: str) -> bool:
+        # To HDF5 a name with a slash is a path.
+        if not can_name(name):
+            return False
         with self._context.translated():
             return bool(self._id.links.exists(name.encode()))
 
@@ -223,14 +229,14 @@ class Hdf5Group:
         return Hdf5Document(self._member(name, h5i.DATASET, "document"), name, self._context)
 
     def _member(self, name: str, kind: int, title: str) -> Any:
+        if name not in self:
+            raise NodeNotFoundError(f"there is no {title} '{name}'", asked=name)
         key = name.encode()
         with self._context.translated():
-            if not self._id.links.exists(key):
-                raise NodeNotFoundError(f"there is no {title} '{name}'", asked=name)
             if self._id.links.get_info(key).type != h5l.TYPE_HARD:
                 raise CorruptNetworkError(f"'{name}' is a link that leads elsewhere")
             member = h5o.open(self._id, key)
-            if h5i.get_type(member) != kind:
+            if h5i.get_type(member) != kind or (title == "array") != _has_rows(member):
                 raise NodeNotFoundError(f"'{name}' is no {title}", asked=name)
             return member
 
@@ -284,8 +290,10 @@ class Hdf5GroupWriter(Hdf5Group):
         properties.set_obj_track_times(False)
         most = None
         if growable:
-            most = (h5s.UNLIMITED, *data.shape[1:])
-            properties.set_chunk((_piece_rows(data, expected), *data.shape[1:]))
+            # HDF5 has no pieces without values, so an axis of length 0 must be able to grow.
+            width = data.shape[1:]
+            most = (h5s.UNLIMITED, *(length or h5s.UNLIMITED for length in width))
+            properties.set_chunk((_piece_rows(data, expected), *(max(1, n) for n in width)))
         with self._context.translated():
             space = h5s.create_simple(data.shape, most)
             kind = h5t.py_create(data.dtype, logical=True)
@@ -308,6 +316,7 @@ class Hdf5GroupWriter(Hdf5Group):
             raise NodeNotFoundError(f"there is no member '{name}'", asked=name)
         self._context.changes += 1
         with self._context.translated():
+            _recall_texts(h5o.open(self._id, name.encode()), self._context)
             self._id.unlink(name.encode())
 
     def _write_text(self, name: str, content: str) -> Any:
@@ -321,7 +330,8 @@ class Hdf5GroupWriter(Hdf5Group):
     def _write_bytes(self, name: str, content: bytes) -> Any:
         kind = h5t.TypeStringID.copy(h5t.C_S1)
         kind.set_size(max(1, len(content)))
-        kind.set_strpad(h5t.STR_NULLPAD)
+        # HDF5 has no strings of size 0: the empty one is a lone terminator.
+        kind.set_strpad(h5t.STR_NULLPAD if content else h5t.STR_NULLTERM)
         made = self._string(name, kind)
         size = max(1, len(content))
         raw = np.frombuffer(content.ljust(size, b"\0"), dtype=np.dtype((np.void, size)))
@@ -365,6 +375,27 @@ class Hdf5GroupWriter(Hdf5Group):
         parent._id.links.move(temporary.encode(), parent._id, name.encode())
         self._id = made
         return made
+
+
+def _recall_texts(id_: Any, context: Context) -> None:
+    """
+    Read the attributes of an object that is about to be deleted, and of its arrays.
+
+    HDF5 uses the space of texts again only where it has read them since the file was opened.
+    """
+    members = [h5o.open(id_, key) for key in id_] if isinstance(id_, h5g.GroupID) else []
+    for each in (id_, *(m for m in members if isinstance(m, h5d.DatasetID))):
+        attributes = Hdf5Attributes(each, context)
+        for name in attributes.names():
+            attributes.get(name)
+
+
+def _is_lone_terminator(kind: Any) -> bool:
+    return bool(kind.get_size() == 1 and kind.get_strpad() == h5t.STR_NULLTERM)
+
+
+def _has_rows(member: Any) -> bool:
+    return isinstance(member, h5d.DatasetID) and bool(member.shape)
 
 
 def _piece_rows(data: NDArray[Any], expected: int) -> int:

@@ -16,8 +16,9 @@ from .context import Context
 
 _TEXT = h5py.string_dtype()
 _SCALAR = h5s.create(h5s.SCALAR)
-# What fits into an object header of the first version.
-_COMPACT_BYTES = 65_000
+# A larger value does not fit into an object header of the first version.
+_COMPACT_BYTES = 60_000
+_BYTES_OF_A_TEXT = 16
 
 
 class Hdf5Attributes:
@@ -76,7 +77,7 @@ class Hdf5AttributesWriter(Hdf5Attributes):
             try:
                 _create(self._id, name.encode(), array)
             except (OSError, RuntimeError, ValueError):
-                if array.size * array.itemsize < _COMPACT_BYTES or self._modernize is None:
+                if _stored_bytes(array) < _COMPACT_BYTES or self._modernize is None:
                     raise
                 self._id = self._modernize()
                 _create(self._id, name.encode(), array)
@@ -116,6 +117,10 @@ def _same_type(held: np.dtype[Any], given: np.dtype[Any]) -> bool:
     if held_text is not None and given_text is not None:
         return held_text.length is None
     return held == given and held_text is given_text
+
+
+def _stored_bytes(array: NDArray[Any]) -> int:
+    return int(array.size * (_BYTES_OF_A_TEXT if array.dtype.kind == "O" else array.itemsize))
 
 
 def _create(id_: Any, key: bytes, array: NDArray[Any]) -> None:

@@ -24,6 +24,8 @@ class OverlayFile:
         self._descriptor = descriptor
         self._base_size = os.fstat(descriptor).st_size
         self._size = self._base_size
+        # What the file held at the start counts up to here: less, once it was cut.
+        self._kept_size = self._base_size
         self._pages: dict[int, bytearray] = {}
         self._position = 0
         self.error: OSError | None = None
@@ -42,6 +44,9 @@ class OverlayFile:
         start = self._position
         done = self._read_base(view, start)
         view[done:] = bytes(len(view) - done)
+        if self._kept_size < self._base_size:
+            cut = slice(max(0, self._kept_size - start), max(0, self._base_size - start))
+            view[cut] = bytes(len(view[cut]))
         if self._pages and start < self._base_size:
             self._lay_over(view, start)
         self._position = start + len(view)
@@ -61,6 +66,11 @@ class OverlayFile:
 
     def truncate(self, size: int | None = None) -> int:
         self._size = self._position if size is None else size
+        if self._size < self._kept_size:
+            self._kept_size = self._size
+            self._forget_pages(self._size)
+        if self._size < os.fstat(self._descriptor).st_size:
+            os.ftruncate(self._descriptor, max(self._size, self._base_size))
         return self._size
 
     def flush(self) -> None:
@@ -69,6 +79,7 @@ class OverlayFile:
     def commit(self) -> None:
         """Write the pages, and cut the file to its new size."""
         try:
+            self._clear_cut()
             for number in sorted(self._pages):
                 offset = number * PAGE
                 stop = min(self._base_size - offset, PAGE)
@@ -84,6 +95,30 @@ class OverlayFile:
         self._pages.clear()
         if os.fstat(self._descriptor).st_size != self._base_size:
             os.ftruncate(self._descriptor, self._base_size)
+
+    def _forget_pages(self, size: int) -> None:
+        """What pages hold from a cut on is gone."""
+        for number in [n for n in self._pages if (n + 1) * PAGE > size]:
+            if number * PAGE >= size:
+                del self._pages[number]
+            else:
+                offset = size - number * PAGE
+                self._pages[number][offset:] = bytes(PAGE - offset)
+
+    def _clear_cut(self) -> None:
+        """Zeros where the file was cut and grew again."""
+        stop = min(self._size, self._base_size)
+        for number in range(self._kept_size // PAGE, -(-stop // PAGE)):
+            if number not in self._pages:
+                self._new_page(number)
+
+    def _new_page(self, number: int) -> bytearray:
+        """A page with what the file held there at the start."""
+        page = self._pages[number] = bytearray(PAGE)
+        held = min(PAGE, self._kept_size - number * PAGE)
+        if held > 0:
+            self._read_base(memoryview(page)[:held], number * PAGE)
+        return page
 
     def _read_base(self, view: memoryview, start: int) -> int:
         done = 0
@@ -127,8 +162,6 @@ class OverlayFile:
             count = min(PAGE - offset, len(view) - done)
             page = self._pages.get(number)
             if page is None:
-                page = self._pages[number] = bytearray(PAGE)
-                if count < PAGE:
-                    self._read_base(memoryview(page), number * PAGE)
+                page = self._new_page(number)
             page[offset : offset + count] = view[done : done + count]
             done += count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -14,7 +15,7 @@ import attrs
 import h5py
 from h5py import h5f, h5fd, h5g, h5p
 
-from ...errors import NotANetworkError, StoreError, StoreExistsError, StoreIOError
+from ...errors import HandleError, NotANetworkError, StoreError, StoreExistsError, StoreIOError
 from .arrays import Hdf5Group, Hdf5GroupWriter
 from .context import Context
 from .errors import system_error, translated
@@ -126,13 +127,19 @@ class Hdf5CreationSession:
         return self.context.changes
 
     def commit(self) -> None:
-        _close(self._id)
-        with translated(self._path):
-            _rename(self._temporary, self._path)
+        try:
+            with translated(self._path):
+                _close(self._id)
+                _rename(self._temporary, self._path)
+        except BaseException:
+            _remove(self._temporary)
+            raise
 
     def rollback(self) -> None:
-        _close(self._id)
-        os.unlink(self._temporary)
+        try:
+            _close(self._id)
+        finally:
+            _remove(self._temporary)
 
 
 class Hdf5AdoptedSession:
@@ -181,10 +188,15 @@ class Hdf5Store:
 
     def recognizes(self) -> bool:
         try:
-            with open(self._path, "rb") as file:
-                return file.read(len(_SIGNATURE)) == _SIGNATURE
+            descriptor = self._descriptor(os.O_RDONLY)
+        except StoreError:
+            return False
+        try:
+            return os.pread(descriptor, len(_SIGNATURE), 0) == _SIGNATURE
         except OSError:
             return False
+        finally:
+            os.close(descriptor)
 
     def create(self) -> Hdf5CreationSession:
         if self.exists():
@@ -208,11 +220,13 @@ class Hdf5Store:
             raise
 
     def adopt(self, handle: Any) -> tuple[Hdf5AdoptedSession, bool] | None:
-        if not isinstance(handle, h5py.Group):
+        if not isinstance(handle, h5py.Group) or not handle:
             return None
         file = handle.file
-        if not file:
-            return None
+        if os.path.realpath(file.filename) != os.path.realpath(self._path):
+            raise HandleError(
+                f"the handle is of '{file.filename}', not of '{self._path}'", found=file.filename
+            )
         return Hdf5AdoptedSession(file.id, str(file.filename)), file.mode == "r+"
 
     def copy(self, target: str) -> None:
@@ -276,9 +290,12 @@ class Hdf5Store:
 
     def _descriptor(self, flags: int) -> int:
         try:
-            descriptor = os.open(self._path, flags | os.O_CLOEXEC)
+            # Opening a pipe would wait for somebody at its other end.
+            descriptor = os.open(self._path, flags | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             raise self._open_error(error) from error
+        except ValueError as error:
+            raise NotANetworkError(f"'{self._path}' is no path: {error}") from error
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
             return descriptor
         os.close(descriptor)
@@ -293,6 +310,9 @@ class Hdf5Store:
 
 def _open(file: OverlayFile, location: str, flags: int) -> Any:
     """The id of an open HDF5 file."""
+    if not file.seek(0, os.SEEK_END):
+        # HDF5 would take it for a file that is about to be made.
+        raise NotANetworkError(f"'{location}' is an empty file", location=location)
     try:
         return h5f.open(repr(file).encode(), flags, fapl=_access(file))
     except (OSError, RuntimeError, ValueError) as error:
@@ -312,6 +332,11 @@ def _close(id_: Any) -> None:
 def _temporary_path(path: str) -> str:
     folder, name = os.path.split(path)
     return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.new")
+
+
+def _remove(temporary: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
 
 
 def _is_named(descriptor: int, path: str) -> bool:
@@ -347,6 +372,5 @@ def _copy(descriptor: int, path: str) -> None:
             os.chmod(temporary, stat.S_IMODE(os.fstat(descriptor).st_mode))
             _rename(temporary, path)
     except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+        _remove(temporary)
         raise

@@ -98,7 +98,10 @@ class MemoryStore:
         self._put(str(target), copy.deepcopy(self._members()))
 
     def move(self, target: str) -> None:
-        self._put(str(target), self._members())
+        members = self._members()
+        if str(target) in _NETWORKS:
+            raise StoreExistsError(f"'{target}' exists", location=str(target))
+        self._put(str(target), members)
         del _NETWORKS[self._name]
 
     def remove(self) -> None:

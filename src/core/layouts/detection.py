@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from ...errors import NotANetworkError
+from ...errors import NotANetworkError, StoreError
 from ...ports.arrays import GroupReader, GroupWriter
 from ..network import Network
 from .classic.network import ClassicNetwork
@@ -19,7 +19,7 @@ def open_network(root: GroupReader, location: str) -> Network:
     :param location: of the store, for messages.
     :raises NotANetworkError: the group holds no network of a known layout.
     """
-    missing = [part for part in _PARTS if part not in root]
+    missing = [part for part in _PARTS if not _has_group(root, part)]
     if missing:
         raise NotANetworkError(
             f"'{location}' is no network: it has no group {' and no group '.join(missing)};"
@@ -28,6 +28,14 @@ def open_network(root: GroupReader, location: str) -> Network:
         )
     # The writers of a network fail by themselves in a session that only reads.
     return ClassicNetwork(cast(GroupWriter, root))
+
+
+def _has_group(root: GroupReader, name: str) -> bool:
+    try:
+        root.group(name)
+    except StoreError:
+        return False
+    return True
 
 
 def create_network(root: GroupWriter) -> Network:

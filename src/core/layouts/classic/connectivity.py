@@ -9,7 +9,6 @@ block begins, an attribute named by its chunk tells.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 import attrs
@@ -22,7 +21,7 @@ from ...chunk_id import Ids, pack, unpack
 from ...connectivity import DIRECTIONS, Blocks, Perspective
 from ...network import Lengths, Locations
 from ...statistics import ChunkCounts
-from .documents import read_json, write_json
+from .documents import interpreting, read_json, write_json
 from .sets import Totals, advance_revision, chunk_ids
 
 _ARRAYS = ("local_locs", "global_locs")
@@ -56,7 +55,9 @@ class LocalBlocks:
 
         :raises CorruptNetworkError: they contradict each other or the arrays.
         """
-        total = group.array(_ARRAYS[0]).shape[0]
+        total, other = (group.array(name).shape[0] for name in _ARRAYS)
+        if total != other:
+            raise CorruptNetworkError(f"a chunk has {total} local and {other} global locations")
         chunks = read_order(group)
         starts = group.attributes.integers([str(chunk) for chunk in chunks.tolist()])
         blocks = cls(chunks, starts, total)
@@ -81,6 +82,8 @@ class ClassicConnectivity:
         self._network = network
         self.tag = tag
         self._touched = False
+        self._loaded_totals: dict[int, list[int]] | None = None
+        self._last: tuple[tuple[str, int], tuple[GroupWriter, LocalBlocks]] | None = None
 
     @classmethod
     def create(cls, group: GroupWriter, tag: str, pre: str, post: str, created_at: str) -> None:
@@ -113,21 +116,21 @@ class ClassicConnectivity:
         return chunk_ids(self._group.group(direction).names(), where)
 
     def block_sizes(self, direction: str, local: int) -> ChunkCounts:
-        group = self._local(direction, local)
-        if group is None:
+        found = self._read_local(direction, local)
+        if found is None:
             return ChunkCounts.of({})
-        blocks = LocalBlocks.read(group)
+        _, blocks = found
         order = np.argsort(blocks.chunks)
         return ChunkCounts(blocks.chunks[order], blocks.sizes[order])
 
     def read_blocks(
         self, direction: str, local: int, globals_: Ids
     ) -> tuple[Locations, Locations, Lengths]:
-        group = self._local(direction, local)
-        if group is None:
+        found_group = self._read_local(direction, local)
+        if found_group is None:
             nothing = np.zeros((0, 3), dtype=np.int64)
             return nothing, nothing.copy(), np.zeros(len(globals_), dtype=np.int64)
-        blocks = LocalBlocks.read(group)
+        group, blocks = found_group
         where = {chunk: i for i, chunk in enumerate(blocks.chunks.tolist())}
         found = [where.get(chunk, -1) for chunk in globals_.tolist()]
         sizes = np.append(blocks.sizes, 0)[found]
@@ -165,12 +168,24 @@ class ClassicConnectivity:
         advance_revision(self._group.attributes)
         self._touched = False
 
-    @cached_property
+    @property
     def _totals(self) -> dict[int, list[int]]:
+        return self._load_totals()
+
+    def _load_totals(self) -> dict[int, list[int]]:
+        if self._loaded_totals is None:
+            self._loaded_totals = self._read_totals()
+        return self._loaded_totals
+
+    def _read_totals(self) -> dict[int, list[int]]:
         if self._group.attributes.get("chunks") is None:
             return self._recount()
         document = read_json(self._group.attributes, "chunks")
-        return {int(c): [int(e.get("inc", 0)), int(e.get("out", 0))] for c, e in document.items()}
+        with interpreting(f"chunks of {self.tag}"):
+            return {
+                int(chunk): [int(counts.get("inc", 0)), int(counts.get("out", 0))]
+                for chunk, counts in document.items()
+            }
 
     def _recount(self) -> dict[int, list[int]]:
         """Sets of early versions are not counted."""
@@ -189,16 +204,22 @@ class ClassicConnectivity:
             )
         return value
 
-    def _local(self, direction: str, local: int) -> GroupWriter | None:
-        if direction not in self._group:
+    def _read_local(self, direction: str, local: int) -> tuple[GroupWriter, LocalBlocks] | None:
+        """The group of a local chunk and its blocks; those read last are remembered."""
+        if self._last is not None and self._last[0] == (direction, local):
+            return self._last[1]
+        if direction not in self._group or str(local) not in self._group.group(direction):
             return None
-        sides = self._group.group(direction)
-        return sides.group(str(local)) if str(local) in sides else None
+        group = self._group.group(direction).group(str(local))
+        found = (group, LocalBlocks.read(group))
+        self._last = ((direction, local), found)
+        return found
 
     def _touch(self) -> None:
-        # Counted from the rows of an early file, the totals must be known before rows change.
-        self._totals  # noqa: B018
+        """Note that something is about to change; what is not counted yet is counted first."""
+        self._load_totals()
         self._touched = True
+        self._last = None
         self._network.touch()
 
     def _count(self, direction: str, chunk: int, added: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import TracebackType
 from typing import Any
 
 from ....errors import CorruptNetworkError
@@ -33,6 +34,29 @@ def parse_json(text: Any, name: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise CorruptNetworkError(f"'{name}' is no JSON object but {type(document).__name__}")
     return document
+
+
+class interpreting:  # noqa: N801  # a context manager that is used like a function
+    """
+    Report a document that does not hold what it should.
+
+    :param name: of the document, for the message.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, ValueError | TypeError | AttributeError | OverflowError):
+            raise CorruptNetworkError(f"'{self._name}' holds something else: {error}") from error
 
 
 def write_json(attributes: AttributeWriter, name: str, document: Mapping[str, Any]) -> None:

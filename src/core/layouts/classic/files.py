@@ -10,8 +10,8 @@ from ...files import StoredContent, checksum
 from ...names import check_name
 from .documents import read_json, write_json
 
-# There are no strings without bytes in HDF5: an empty file is stored as this one byte, and
-# told from a file of that byte by its checksum.
+# bsb-hdf5 8.0.2 stores an empty file as this one byte; its checksum tells it from a file of
+# that byte.
 _PLACEHOLDER = b"\0"
 _EMPTY_SHA256 = checksum(b"")
 
@@ -45,7 +45,7 @@ class ClassicFiles:
         group = self._root.require_group("files")
         if id_ in group:
             group.delete(id_)
-        attributes = group.write_document(id_, content.data or _PLACEHOLDER).attributes
+        attributes = group.write_document(id_, content.data).attributes
         if content.encoding is not None:
             attributes.set("encoding", content.encoding)
         write_json(attributes, "meta", content.meta)

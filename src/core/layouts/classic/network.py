@@ -15,7 +15,7 @@ from ...chunk_id import UNKNOWN_SIZE, normalize_size
 from ...names import check_name
 from ...statistics import NetworkTotals
 from .connectivity import ClassicConnectivity
-from .documents import read_json, write_json
+from .documents import interpreting, read_json, write_json
 from .files import ClassicFiles
 from .morphologies import ClassicMorphologies
 from .placement import ClassicPlacement
@@ -30,6 +30,7 @@ class ClassicNetwork:
         self._root = root
         self._placements: dict[str, ClassicPlacement] = {}
         self._connectivities: dict[str, ClassicConnectivity] = {}
+        self._totals: NetworkTotals | None = None
         self.changes = 0
 
     @classmethod
@@ -40,7 +41,9 @@ class ClassicNetwork:
         return cls(root)
 
     def touch(self) -> None:
-        """Count a change."""
+        """Count a change that is about to be made."""
+        # What has no totals yet is counted, which must be before it changes.
+        self._load_totals()
         self.changes += 1
 
     @property
@@ -73,9 +76,21 @@ class ClassicNetwork:
     def set_provenance(self, bundle: Mapping[str, Any]) -> None:
         write_json(self._root.attributes, "bsb_provenance", bundle)
 
-    @cached_property
+    @property
     def totals(self) -> NetworkTotals:
-        return NetworkTotals.from_document(read_json(self._root.attributes, "chunks"))
+        return self._load_totals()
+
+    def _load_totals(self) -> NetworkTotals:
+        if self._totals is None:
+            self._totals = self._read_totals()
+        return self._totals
+
+    def _read_totals(self) -> NetworkTotals:
+        if self._root.attributes.get("chunks") is None:
+            return self._count()
+        document = read_json(self._root.attributes, "chunks")
+        with interpreting("chunks"):
+            return NetworkTotals.from_document(document)
 
     def placement_names(self) -> tuple[str, ...]:
         return self._root.group("placement").names()
@@ -92,8 +107,8 @@ class ClassicNetwork:
         sets = self._root.group("placement")
         if check_name(name, "placement set") in sets:
             raise SetExistsError(f"the placement set '{name}' exists", asked=name)
-        ClassicPlacement.create(sets.require_group(name), name, created_at)
         self.touch()
+        ClassicPlacement.create(sets.require_group(name), name, created_at)
 
     def remove_placement(self, name: str) -> None:
         self.placement(name).clear(None)
@@ -115,8 +130,8 @@ class ClassicNetwork:
         sets = self._root.group("connectivity")
         if check_name(tag, "connectivity set") in sets:
             raise SetExistsError(f"the connectivity set '{tag}' exists", asked=tag)
-        ClassicConnectivity.create(sets.require_group(tag), tag, pre, post, created_at)
         self.touch()
+        ClassicConnectivity.create(sets.require_group(tag), tag, pre, post, created_at)
 
     def remove_connectivity(self, tag: str) -> None:
         self.connectivity(tag).clear(None)
@@ -124,12 +139,14 @@ class ClassicNetwork:
         self._root.group("connectivity").delete(tag)
 
     def clear_placement(self) -> None:
+        self.touch()
         self._placements.clear()
         self._replace("placement")
         self._root.attributes.delete("chunk_size")
         self.totals.forget_placement()
 
     def clear_connectivity(self) -> None:
+        self.touch()
         self._connectivities.clear()
         self._replace("connectivity")
         self.totals.forget_connectivity()
@@ -149,15 +166,27 @@ class ClassicNetwork:
             connections.flush()
         if "morphologies" in self.__dict__:
             self.morphologies.flush()
-        if "totals" in self.__dict__ and self.totals.changed:
-            write_json(self._root.attributes, "chunks", self.totals.as_document())
-            self.totals.changed = False
+        if self._totals is not None and self._totals.changed:
+            write_json(self._root.attributes, "chunks", self._totals.as_document())
+            self._totals.changed = False
+
+    def _count(self) -> NetworkTotals:
+        """Networks of early versions have no totals."""
+        totals = NetworkTotals()
+        for name in self.placement_names():
+            counts = self.placement(name).counts()
+            for chunk, placed in zip(counts.ids.tolist(), counts.counts.tolist(), strict=True):
+                totals.add(chunk, placed=placed)
+        for tag in self.connectivity_tags():
+            for chunk, (incoming, outgoing) in self.connectivity(tag).chunk_totals().items():
+                totals.add(chunk, incoming=incoming, outgoing=outgoing)
+        totals.changed = False
+        return totals
 
     def _replace(self, part: str) -> None:
         if part in self._root:
             self._root.delete(part)
         self._root.require_group(part)
-        self.touch()
 
 
 def _not_found(kind: str, name: str, known: tuple[str, ...]) -> SetNotFoundError:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import CorruptNetworkError, LengthError
-from ....ports.arrays import ArrayWriter, GroupWriter
+from ....ports.arrays import ArrayReader, ArrayWriter, GroupReader, GroupWriter
 from ...chunk_id import Ids
 from ...labels import LabelSets
 from ...network import ColumnSpec, Lengths, MorphologyRows, Rows, join
 from ...placement import LABELS, MORPHOLOGY, POSITION, PlacementRows
 from ...statistics import ChunkCounts
-from .documents import read_json, write_json
+from .documents import interpreting, read_json, write_json
 from .sets import Totals, advance_revision, chunk_ids
 
 _ADDITIONAL = "additional"
@@ -30,6 +29,7 @@ class ClassicPlacement:
         self._network = network
         self.name = name
         self._touched = False
+        self._loaded_counts: dict[int, int] | None = None
 
     @classmethod
     def create(cls, group: GroupWriter, name: str, created_at: str) -> None:
@@ -47,7 +47,9 @@ class ClassicPlacement:
         return ChunkCounts.of(counts)
 
     def label_sets(self) -> LabelSets:
-        return LabelSets.from_lists(read_json(self._group.attributes, "labelsets"))
+        document = read_json(self._group.attributes, "labelsets")
+        with interpreting(f"labelsets of {self.name}"):
+            return LabelSets.from_lists(document)
 
     def additional_keys(self) -> tuple[str, ...]:
         keys = self._group.attributes.get("additional_keys")
@@ -76,9 +78,11 @@ class ClassicPlacement:
         self._chunk(chunk)
 
     def append(self, chunk: int, rows: PlacementRows) -> None:
-        group = self._chunk(chunk)
         before = self._counts.get(chunk, 0)
-        self._check_morphologies(chunk, group, before, rows)
+        if str(chunk) in self._group:
+            self._check_fit(chunk, before, rows)
+        self._touch()
+        group = self._chunk(chunk)
         for column, values in rows.columns():
             self._append_aligned(column, group, before, values)
         if rows.morphologies is not None:
@@ -87,16 +91,19 @@ class ClassicPlacement:
         self._count(chunk, rows.count)
 
     def append_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
+        self._touch()
         group = self._chunk(chunk)
         self._array(group, column, rows, append=True)
         self._after_column(column, chunk, group)
 
     def overwrite_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
+        self._touch()
         group = self._chunk(chunk)
         self._array(group, column, rows, append=False)
         self._after_column(column, chunk, group)
 
     def write_labels(self, counts: ChunkCounts, codes: Rows, sets: LabelSets) -> None:
+        self._touch()
         parts = np.split(codes, np.cumsum(counts.counts)[:-1]) if len(counts.ids) else []
         for chunk, part in zip(counts.ids.tolist(), parts, strict=True):
             self._array(self._chunk(chunk), LABELS, part, append=False)
@@ -104,12 +111,13 @@ class ClassicPlacement:
         write_json(self._group.attributes, "labelsets", table)
 
     def clear(self, chunks: Ids | None) -> None:
-        present = self.chunks()
-        cleared = present if chunks is None else np.intersect1d(present, chunks)
+        self._touch()
+        known = self.counts().ids
+        cleared = known if chunks is None else np.intersect1d(known, chunks)
         for chunk in cleared.tolist():
             self._network.totals.add(chunk, placed=-self._counts.pop(chunk, 0))
-            self._group.delete(str(chunk))
-        self._touch()
+            if str(chunk) in self._group:
+                self._group.delete(str(chunk))
 
     def flush(self) -> None:
         """Store the counts, once a session."""
@@ -121,22 +129,32 @@ class ClassicPlacement:
         advance_revision(self._group.attributes)
         self._touched = False
 
-    @cached_property
+    @property
     def _counts(self) -> dict[int, int]:
+        return self._load_counts()
+
+    def _load_counts(self) -> dict[int, int]:
+        if self._loaded_counts is None:
+            self._loaded_counts = self._read_counts()
+        return self._loaded_counts
+
+    def _read_counts(self) -> dict[int, int]:
         if self._group.attributes.get("chunks") is None:
             # Sets of early versions are not counted; each cell had a position then.
             chunks = self.chunks()
             _, lengths = self.read_column(POSITION, chunks)
             return dict(zip(chunks.tolist(), lengths.tolist(), strict=True))
         document = read_json(self._group.attributes, "chunks")
-        return {int(chunk): int(count) for chunk, count in document.items()}
+        with interpreting(f"chunks of {self.name}"):
+            return {int(chunk): int(count) for chunk, count in document.items()}
 
     def _count(self, chunk: int, added: int) -> None:
         self._counts[chunk] = self._counts.get(chunk, 0) + added
         self._network.totals.add(chunk, placed=added)
-        self._touch()
 
     def _touch(self) -> None:
+        """Note that something is about to change; what is not counted yet is counted first."""
+        self._load_counts()
         self._touched = True
         self._network.touch()
 
@@ -144,12 +162,12 @@ class ClassicPlacement:
         name = str(chunk)
         if name in self._group:
             return self._group.group(name)
+        self._touch()
         group = self._group.require_group(name)
         # bsb-hdf5 8.0.2 relies on these two in every chunk, with or without cells.
         group.create_array(POSITION.name, POSITION.empty)
         group.require_group(_ADDITIONAL)
         self._counts.setdefault(chunk, 0)
-        self._touch()
         return group
 
     def _member(self, group: GroupWriter, column: ColumnSpec) -> GroupWriter:
@@ -159,15 +177,8 @@ class ClassicPlacement:
         name = str(chunk)
         if name not in self._group:
             return column.empty
-        group = self._group.group(name)
-        if column.collection is not None:
-            if column.collection not in group:
-                return column.empty
-            group = group.group(column.collection)
-        if column.name not in group:
-            return column.empty
-        rows = group.array(column.name).read()
-        return self._checked(column, rows, chunk)
+        array = _find_array(self._group.group(name), column)
+        return column.empty if array is None else self._checked(column, array.read(), chunk)
 
     def _checked(self, column: ColumnSpec, rows: Rows, chunk: int) -> Rows:
         width = column.width
@@ -186,10 +197,6 @@ class ClassicPlacement:
         """Append rows, after as many fill values as cells came before without."""
         member = self._member(group, column)
         held = member.array(column.name).shape[0] if column.name in member else 0
-        if held > before:
-            raise LengthError(
-                f"'{column.title}' has {held} rows for {before} cells; more can't be added"
-            )
         if held < before:
             missing = np.full((before - held, *rows.shape[1:]), column.fill, dtype=column.dtype)
             rows = np.concatenate((missing, rows))
@@ -202,11 +209,7 @@ class ClassicPlacement:
         if column.name not in member:
             return member.create_array(column.name, np.asarray(rows, dtype=column.dtype))
         array = member.array(column.name)
-        if array.shape[1:] != rows.shape[1:]:
-            raise LengthError(
-                f"rows of '{column.title}' are of shape {rows.shape[1:]};"
-                f" those of the chunk are of {array.shape[1:]}"
-            )
+        _check_width(column, array.shape[1:], rows)
         if append:
             if len(rows):
                 array.append(rows)
@@ -233,6 +236,22 @@ class ClassicPlacement:
         names = self._group.group(str(chunk)).attributes.get(_NAMES)
         return [] if names is None else [str(name) for name in names]
 
+    def _check_fit(self, chunk: int, before: int, rows: PlacementRows) -> None:
+        """Before anything is appended, check that all of it can be."""
+        group = self._group.group(str(chunk))
+        self._check_morphologies(chunk, group, before, rows)
+        for column, values in rows.columns():
+            array = _find_array(group, column)
+            if array is None:
+                continue
+            shape = array.shape
+            if shape[0] > before:
+                raise LengthError(
+                    f"'{column.title}' of chunk {chunk} has {shape[0]} rows for {before} cells;"
+                    " more can't be added"
+                )
+            _check_width(column, shape[1:], values)
+
     def _check_morphologies(
         self, chunk: int, group: GroupWriter, before: int, rows: PlacementRows
     ) -> None:
@@ -257,3 +276,20 @@ class ClassicPlacement:
         translation = [codes[name] for name in rows.names]
         indices: NDArray[np.int64] = np.array(translation, dtype=np.int64)[rows.indices]
         self._array(group, MORPHOLOGY, indices, append=True)
+
+
+def _find_array(group: GroupReader, column: ColumnSpec) -> ArrayReader | None:
+    """The array of a column of a chunk; any of them may be missing."""
+    if column.collection is not None:
+        if column.collection not in group:
+            return None
+        group = group.group(column.collection)
+    return group.array(column.name) if column.name in group else None
+
+
+def _check_width(column: ColumnSpec, width: tuple[int, ...], rows: Rows) -> None:
+    if rows.shape[1:] != width:
+        raise LengthError(
+            f"rows of '{column.title}' are of shape {rows.shape[1:]};"
+            f" those of the chunk are of {width}"
+        )

@@ -1,0 +1,8 @@
+"""What the contract suite needs from pytest."""
+
+from __future__ import annotations
+
+import pytest
+
+# The suite is no test module itself, and its assertions should explain themselves all the same.
+pytest.register_assert_rewrite("tests.contract.store_contract")

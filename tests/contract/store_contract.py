@@ -1,0 +1,880 @@
+"""
+What every store promises: one suite, subclassed once an adapter.
+
+A subclass overrides the fixture ``new_store`` and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import pytest
+
+from bsb_hdf5.errors import (
+    NodeExistsError,
+    NodeNotFoundError,
+    ShapeError,
+    StorageError,
+    StoreExistsError,
+    StoreNotFoundError,
+)
+from bsb_hdf5.ports.arrays import (
+    AttributeWriter,
+    GroupReader,
+    GroupWriter,
+)
+from bsb_hdf5.ports.store import Store
+from tests.contract.contents import (
+    attributes_of,
+    contents_of,
+    make,
+    reading,
+    snapshot,
+    value_of,
+    writing,
+)
+
+NewStore: TypeAlias = Callable[[str], Store]
+Change: TypeAlias = Callable[[GroupWriter], Any]
+
+ROWS = np.arange(12.0).reshape(4, 3)
+EVERY_BYTE = bytes(range(256)) + b"\0\0"
+
+VALUES: dict[str, Any] = {
+    "text": "granule",
+    "text beyond ASCII": "Purkyně · 小脳",
+    "empty text": "",
+    "long text": "x" * 100_000,
+    "texts": ["basket", "stellate", "Golgi", ""],
+    "no texts": [],
+    "many texts": [f"name {i}" for i in range(5000)],
+    "array": np.arange(6, dtype=np.int16).reshape(2, 3),
+    "large array": np.arange(40_000, dtype=np.int64),
+    "empty array": np.zeros((0, 3)),
+    "floats": np.array([np.nan, np.inf, -0.0, 1e-300]),
+}
+
+DTYPES = ["f8", "f4", "i8", "i4", "i2", "u1", "u8", "?", ">f8", ">i4"]
+
+KINDS = ["group", "array", "document"]
+
+
+def prepare(root: GroupWriter) -> None:
+    """One member of each kind, one attribute on each."""
+    group = root.require_group("group")
+    group.require_group("inner").create_array("deep", np.arange(3))
+    array = root.create_array("array", ROWS)
+    document = root.write_document("document", b"first")
+    holders: list[AttributeWriter] = [m.attributes for m in (root, group, array, document)]
+    for attributes in holders:
+        attributes.set("text", "before")
+        attributes.set("number", 1)
+        attributes.set("numbers", np.arange(3))
+
+
+CHANGES: dict[str, Change] = {
+    "a group made": lambda root: root.require_group("new"),
+    "a group made deep down": lambda root: root.group("group").group("inner").require_group("new"),
+    "an array made": lambda root: root.create_array("new", ROWS),
+    "a document made": lambda root: root.write_document("new", "text"),
+    "rows appended": lambda root: root.array("array").append(ROWS),
+    "rows overwritten": lambda root: root.array("array").write(1, -ROWS[:2]),
+    "an array cut": lambda root: root.array("array").resize(1),
+    "an array emptied": lambda root: root.array("array").resize(0),
+    "an array extended": lambda root: root.array("array").resize(50),
+    "a document shortened": lambda root: root.write_document("document", b"2"),
+    "a document replaced": lambda root: root.write_document("document", b"other"),
+    "a document lengthened": lambda root: root.write_document("document", b"x" * 10_000),
+    "a document replaced by text": lambda root: root.write_document("document", "text"),
+    "a group deleted": lambda root: root.delete("group"),
+    "an array deleted": lambda root: root.delete("array"),
+    "a document deleted": lambda root: root.delete("document"),
+    "an attribute made": lambda root: root.attributes.set("new", "text"),
+    "an attribute of a group replaced": lambda root: root.group("group").attributes.set(
+        "text", "after"
+    ),
+    "an attribute of an array replaced": lambda root: root.array("array").attributes.set(
+        "numbers", np.arange(9.0)
+    ),
+    "an attribute of a document replaced": lambda root: root.document("document").attributes.set(
+        "number", "now a text"
+    ),
+    "an attribute deleted": lambda root: root.attributes.delete("text"),
+    "integers set": lambda root: root.attributes.set_integers({"number": 5, "another": 6}),
+}
+
+
+class StoreContract:
+    """The promises of ``ports/arrays.py`` and ``ports/store.py``."""
+
+    @pytest.fixture
+    def new_store(self) -> NewStore:
+        """A maker of stores; equal names are the same place, and nothing is there at first."""
+        raise NotImplementedError
+
+    # Groups
+
+    def test_a_new_store_is_empty(self, new_store: NewStore) -> None:
+        assert {"attributes": {}, "members": {}} == snapshot(make(new_store("a")))
+
+    def test_names_of_members_are_sorted(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        names = ["b", "a", "10", "9", "Z", "é", "小脳", "a b", "a.b"]
+        with writing(store) as root:
+            for i, name in enumerate(names):
+                if i % 2:
+                    root.require_group(name)
+                else:
+                    root.create_array(name, ROWS)
+            assert tuple(sorted(names)) == root.names()
+        with reading(store) as read:
+            assert tuple(sorted(names)) == read.names()
+
+    def test_a_group_contains_its_own_members_only(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        with reading(store) as read:
+            assert [True] * 3 == [kind in read for kind in KINDS]
+            assert "inner" not in read
+            assert "inner" in read.group("group")
+
+    def test_requiring_a_group_that_exists_returns_it_with_its_members(
+        self, new_store: NewStore
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+            before = contents_of(root)
+            assert ("inner",) == root.require_group("group").names()
+            assert before == contents_of(root)
+
+    def test_requiring_a_group_where_there_is_an_array_is_refused(
+        self, new_store: NewStore
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+            with pytest.raises(NodeNotFoundError):
+                root.require_group("array")
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_an_absent_member_is_not_found(self, new_store: NewStore, kind: str) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root, pytest.raises(NodeNotFoundError, match="missing"):
+            getattr(root, kind)("missing")
+        with reading(store) as read, pytest.raises(NodeNotFoundError, match="missing"):
+            getattr(read, kind)("missing")
+
+    @pytest.mark.parametrize("held", KINDS)
+    @pytest.mark.parametrize("asked", KINDS)
+    def test_a_member_of_another_kind_is_not_found(
+        self, new_store: NewStore, held: str, asked: str
+    ) -> None:
+        if held == asked:
+            return
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+            with pytest.raises(NodeNotFoundError, match=held):
+                getattr(root, asked)(held)
+        with reading(store) as read, pytest.raises(NodeNotFoundError, match=held):
+            getattr(read, asked)(held)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_a_deleted_member_is_gone_with_all_below_it(
+        self, new_store: NewStore, kind: str
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        with writing(store) as root:
+            root.delete(kind)
+            assert kind not in root
+            assert kind not in root.names()
+            root.require_group(kind)
+        with reading(store) as read:
+            assert {"attributes": {}, "members": {}} == contents_of(read.group(kind))
+
+    def test_deleting_an_absent_member_is_refused(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root, pytest.raises(NodeNotFoundError, match="missing"):
+            root.delete("missing")
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_an_array_of_a_taken_name_is_refused_and_what_is_there_stays(
+        self, new_store: NewStore, kind: str
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+            before = contents_of(root)
+            with pytest.raises(NodeExistsError, match=kind):
+                root.create_array(kind, np.zeros(2))
+            assert before == contents_of(root)
+
+    @pytest.mark.parametrize("kind", ["group", "array"])
+    def test_a_document_of_a_taken_name_is_refused_and_what_is_there_stays(
+        self, new_store: NewStore, kind: str
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+            before = contents_of(root)
+            with pytest.raises(StorageError, match=kind):
+                root.write_document(kind, b"content")
+            assert before == contents_of(root)
+
+    def test_a_read_session_has_no_verbs_that_change(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+            assert isinstance(root, GroupWriter)
+            assert isinstance(root.group("group"), GroupWriter)
+        with reading(store) as read:
+            assert isinstance(read, GroupReader)
+            groups = [read, read.group("group")]
+            for group in groups:
+                assert not isinstance(group, GroupWriter)
+                assert not hasattr(group.attributes, "set")
+            assert not hasattr(read.array("array"), "append")
+            assert not hasattr(read.array("array").attributes, "set")
+            assert not hasattr(read.document("document").attributes, "set")
+
+    # Arrays
+
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_rows_come_back_with_their_dtype(self, new_store: NewStore, dtype: str) -> None:
+        store = make(new_store("a"))
+        rows = np.array([[1, 0], [0, 1], [1, 1]], dtype=dtype)
+        with writing(store) as root:
+            assert value_of(rows) == value_of(root.create_array("x", rows).read())
+        with reading(store) as read:
+            assert (3, 2) == read.array("x").shape
+            assert rows.dtype == read.array("x").dtype
+            assert value_of(rows) == value_of(read.array("x").read())
+
+    @pytest.mark.parametrize("shape", [(7,), (0,), (0, 3), (4, 1), (2, 3, 4), (0, 2, 2)])
+    def test_rows_come_back_with_their_shape(
+        self, new_store: NewStore, shape: tuple[int, ...]
+    ) -> None:
+        store = make(new_store("a"))
+        rows = np.arange(np.prod(shape), dtype=np.float64).reshape(shape)
+        with writing(store) as root:
+            root.create_array("growable", rows)
+            root.create_array("fixed", rows, growable=False)
+        with reading(store) as read:
+            for name in ("growable", "fixed"):
+                assert value_of(rows) == value_of(read.array(name).read())
+
+    @pytest.mark.parametrize("growable", [True, False])
+    def test_rows_may_hold_no_values(self, new_store: NewStore, growable: bool) -> None:
+        store = make(new_store("a"))
+        rows = np.zeros((5, 0))
+        with writing(store) as root:
+            root.create_array("x", rows, growable=growable)
+        with reading(store) as read:
+            assert (5, 0) == read.array("x").read().shape
+
+    def test_floats_come_back_to_the_last_bit(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        rows = np.array([np.nan, np.inf, -np.inf, -0.0, 5e-324, 1.7976931348623157e308, 0.1])
+        with writing(store) as root:
+            root.create_array("x", rows)
+        with reading(store) as read:
+            assert rows.tobytes() == read.array("x").read().tobytes()
+
+    def test_rows_that_are_views_are_stored_in_their_order(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        whole = np.arange(60.0).reshape(6, 10)
+        views = [whole.T, whole[::2], whole[:, 3:5], whole[::-1], np.asfortranarray(whole)]
+        with writing(store) as root:
+            for i, view in enumerate(views):
+                array = root.create_array(str(i), view)
+                array.append(view)
+                array.write(0, view)
+        with reading(store) as read:
+            for i, view in enumerate(views):
+                expected = np.concatenate((view, view))
+                assert value_of(expected) == value_of(read.array(str(i)).read())
+
+    @pytest.mark.parametrize(
+        ("start", "stop"), [(0, 10), (3, 7), (0, 1), (9, 10), (4, 4), (7, 3), (8, 50), (20, 30)]
+    )
+    def test_a_range_of_rows_is_read_like_a_slice(
+        self, new_store: NewStore, start: int, stop: int
+    ) -> None:
+        store = make(new_store("a"))
+        rows = np.arange(30).reshape(10, 3)
+        with writing(store) as root:
+            root.create_array("x", rows)
+        with reading(store) as read:
+            array = read.array("x")
+            assert value_of(rows[start:stop]) == value_of(array.read(start, stop))
+            assert value_of(rows[start:]) == value_of(array.read(start))
+
+    def test_what_is_read_is_a_copy(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            array = root.create_array("x", ROWS)
+            array.read()[:] = -1
+            array.read(1, 3)[:] = -1
+            assert value_of(ROWS) == value_of(array.read())
+        with reading(store) as read:
+            read.array("x").read()[:] = -1
+            read.array("x").read(1, 3)[:] = -1
+            assert value_of(ROWS) == value_of(read.array("x").read())
+        with reading(store) as read:
+            assert value_of(ROWS) == value_of(read.array("x").read())
+
+    def test_what_was_given_is_not_kept(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        made, added, written = ROWS.copy(), ROWS.copy(), ROWS.copy()
+        with writing(store) as root:
+            array = root.create_array("x", made)
+            array.append(added)
+            array.append(written)
+            array.write(8, written)
+            for given in (made, added, written):
+                given[:] = -1
+            assert value_of(np.concatenate([ROWS] * 3)) == value_of(array.read())
+        assert np.concatenate([ROWS] * 3).tolist() == snapshot(store)["members"]["x"]["rows"][3]
+
+    def test_what_was_given_is_not_changed(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        rows = ROWS.copy()
+        rows.flags.writeable = False
+        with writing(store) as root:
+            array = root.create_array("x", rows)
+            array.append(rows)
+            array.write(0, rows)
+            array.attributes.set("rows", rows)
+        assert value_of(ROWS) == value_of(rows)
+
+    def test_appended_rows_follow_in_order(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        parts = [np.arange(n * 3).reshape(n, 3) + 1000 * n for n in (0, 1, 5, 0, 70, 2)]
+        with writing(store) as root:
+            array = root.create_array("x", parts[0])
+            for part in parts[1:4]:
+                array.append(part)
+        with writing(store) as root:
+            for part in parts[4:]:
+                root.array("x").append(part)
+            assert value_of(np.concatenate(parts)) == value_of(root.array("x").read())
+        with reading(store) as read:
+            assert value_of(np.concatenate(parts)) == value_of(read.array("x").read())
+
+    @pytest.mark.parametrize("described", [True, False])
+    def test_very_many_small_appends_lose_nothing(
+        self, new_store: NewStore, described: bool
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            array = root.create_array("x", np.zeros((0, 40)))
+            if described:
+                array.attributes.set("of", "an array")
+        for first in range(0, 300, 100):
+            with writing(store) as root:
+                array = root.array("x")
+                for i in range(first, first + 100):
+                    array.append(np.full((2, 40), float(i)))
+                assert (2 * (first + 100), 40) == array.shape
+        with reading(store) as read:
+            assert np.repeat(np.arange(300.0), 2).tolist() == read.array("x").read()[:, 7].tolist()
+            assert ("an array" if described else None) == read.array("x").attributes.get("of")
+
+    def test_the_rows_expected_are_not_there_yet(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.create_array("x", ROWS, expected=1000)
+        with reading(store) as read:
+            assert value_of(ROWS) == value_of(read.array("x").read())
+
+    def test_appended_rows_of_another_shape_are_refused_and_nothing_is_appended(
+        self, new_store: NewStore
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            array = root.create_array("x", ROWS)
+            for wrong in (np.zeros((2, 2)), np.zeros(3), np.zeros((1, 3, 1))):
+                with pytest.raises(ShapeError):
+                    array.append(wrong)
+            assert value_of(ROWS) == value_of(array.read())
+
+    @pytest.mark.parametrize(("start", "count"), [(0, 4), (0, 1), (3, 1), (1, 2), (4, 0), (0, 0)])
+    def test_written_rows_replace_those_that_were_there(
+        self, new_store: NewStore, start: int, count: int
+    ) -> None:
+        store = make(new_store("a"))
+        rows = -ROWS[:count] - 1
+        expected = ROWS.copy()
+        expected[start : start + count] = rows
+        with writing(store) as root:
+            root.create_array("growable", ROWS).write(start, rows)
+            root.create_array("fixed", ROWS, growable=False).write(start, rows)
+        with reading(store) as read:
+            assert value_of(expected) == value_of(read.array("growable").read())
+            assert value_of(expected) == value_of(read.array("fixed").read())
+
+    @pytest.mark.parametrize(("start", "count"), [(0, 5), (3, 2), (4, 1), (9, 1), (-1, 1)])
+    def test_rows_past_the_end_are_refused_and_nothing_is_written(
+        self, new_store: NewStore, start: int, count: int
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            array = root.create_array("x", ROWS)
+            with pytest.raises(ShapeError):
+                array.write(start, np.full((count, 3), -1.0))
+            assert value_of(ROWS) == value_of(array.read())
+
+    def test_written_rows_of_another_shape_are_refused(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            array = root.create_array("x", ROWS)
+            with pytest.raises(ShapeError):
+                array.write(0, np.zeros((2, 2)))
+            assert value_of(ROWS) == value_of(array.read())
+
+    def test_an_array_is_cut_and_extended_with_zeros(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            array = root.create_array("x", ROWS)
+            array.resize(2)
+            assert value_of(ROWS[:2]) == value_of(array.read())
+            array.resize(6)
+            expected = np.concatenate((ROWS[:2], np.zeros((4, 3))))
+            assert value_of(expected) == value_of(array.read())
+            array.append(ROWS[:1])
+        with reading(store) as read:
+            expected = np.concatenate((expected, ROWS[:1]))
+            assert value_of(expected) == value_of(read.array("x").read())
+
+    def test_zeros_take_the_place_of_rows_that_an_earlier_session_stored(
+        self, new_store: NewStore
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.create_array("x", ROWS)
+        with writing(store) as root:
+            root.array("x").resize(1)
+        with writing(store) as root:
+            root.array("x").resize(4)
+        with reading(store) as read:
+            expected = np.concatenate((ROWS[:1], np.zeros((3, 3))))
+            assert value_of(expected) == value_of(read.array("x").read())
+
+    # Documents
+
+    @pytest.mark.parametrize(
+        "content", [b"x", EVERY_BYTE, b"\0", b"\0\0\0", b"a\0", b"x" * 300_000], ids=len
+    )
+    def test_every_byte_of_a_document_comes_back(self, new_store: NewStore, content: bytes) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            assert content == root.write_document("d", content).read()
+        with reading(store) as read:
+            assert content == read.document("d").read()
+
+    def test_an_empty_document_comes_back_empty(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.write_document("bytes", b"")
+            root.write_document("text", "")
+        with reading(store) as read:
+            assert b"" == read.document("text").read()
+            assert b"" == read.document("bytes").read()
+
+    @pytest.mark.parametrize("text", ["plain", "Purkyně · 小脳", "x" * 100_000], ids=len)
+    def test_a_text_is_read_as_utf_8(self, new_store: NewStore, text: str) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.write_document("d", text)
+        with reading(store) as read:
+            assert text.encode() == read.document("d").read()
+
+    @pytest.mark.parametrize(
+        "content", [b"other", b"2", b"x" * 10_000, "other", "a longer text than before"], ids=repr
+    )
+    @pytest.mark.parametrize("first", [b"first", "first"], ids=repr)
+    def test_a_replaced_document_keeps_its_attributes(
+        self, new_store: NewStore, first: bytes | str, content: bytes | str
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            attributes = root.write_document("d", first).attributes
+            for name in ("text", "texts", "array", "no texts"):
+                attributes.set(name, VALUES[name])
+            before = attributes_of(attributes)
+        with writing(store) as root:
+            root.write_document("d", content)
+        with reading(store) as read:
+            expected = content.encode() if isinstance(content, str) else content
+            assert expected == read.document("d").read()
+            assert before == attributes_of(read.document("d").attributes)
+
+    # Attributes
+
+    @pytest.mark.parametrize("holder", ["root", *KINDS])
+    @pytest.mark.parametrize("title", VALUES)
+    def test_attributes_come_back(self, new_store: NewStore, holder: str, title: str) -> None:
+        value = VALUES[title]
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+            self._attributes(root, holder).set("é name", value)
+        with reading(store) as read:
+            found = self._attributes(read, holder).get("é name")
+            assert repr(value_of(value)) == repr(value_of(found))
+
+    @pytest.mark.parametrize("value", [5, -(2**62), 0.1, True])
+    def test_numbers_come_back_as_numpy_scalars(self, new_store: NewStore, value: Any) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.attributes.set("x", value)
+        with reading(store) as read:
+            assert value_of(np.asarray(value)[()]) == value_of(read.attributes.get("x"))
+
+    def test_texts_may_be_given_as_a_tuple(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.attributes.set("x", ("a", "b"))
+        with reading(store) as read:
+            assert ["a", "b"] == read.attributes.get("x")
+
+    def test_an_absent_attribute_is_none(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        with reading(store) as read:
+            for holder in ("root", *KINDS):
+                assert self._attributes(read, holder).get("missing") is None
+
+    def test_an_attribute_is_replaced_by_a_value_of_any_kind(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            for first in VALUES.values():
+                for second in VALUES.values():
+                    root.attributes.set("x", first)
+                    root.attributes.set("x", second)
+                    found = root.attributes.get("x")
+                    assert repr(value_of(second)) == repr(value_of(found))
+            assert ("x",) == root.attributes.names()
+
+    def test_an_attribute_that_is_read_is_a_copy(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        given = np.arange(3)
+        texts = ["a", "b"]
+        with writing(store) as root:
+            root.attributes.set("array", given)
+            root.attributes.set("texts", texts)
+            given[:] = -1
+            texts.append("c")
+            root.attributes.get("array")[:] = -1
+            root.attributes.get("texts").append("c")
+            assert [0, 1, 2] == root.attributes.get("array").tolist()
+        with reading(store) as read:
+            read.attributes.get("array")[:] = -1
+            read.attributes.get("texts").append("c")
+            assert [0, 1, 2] == read.attributes.get("array").tolist()
+            assert ["a", "b"] == read.attributes.get("texts")
+
+    def test_integers_come_in_the_order_of_their_names(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        values = {str(i * 7919 % 2003): i - 1000 for i in range(2000)}
+        with writing(store) as root:
+            root.attributes.set_integers(values)
+            root.attributes.set("small", np.array(-3, dtype=np.int16))
+        with reading(store) as read:
+            names = list(reversed(values))
+            found = read.attributes.integers(names)
+            assert np.int64 == found.dtype
+            assert [values[name] for name in names] == found.tolist()
+            assert [-3, -1000, -3] == read.attributes.integers(["small", "0", "small"]).tolist()
+            assert (0,) == read.attributes.integers([]).shape
+
+    def test_integers_overwrite_and_are_read_like_other_attributes(
+        self, new_store: NewStore
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.attributes.set_integers({"a": 1, "b": 2**62})
+            root.attributes.set_integers({"a": -1, "c": 3})
+        with reading(store) as read:
+            assert [-1, 2**62, 3] == [int(read.attributes.get(name)) for name in "abc"]
+            assert ["a", "b", "c"] == sorted(read.attributes.names())
+
+    def test_an_absent_integer_is_not_found(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.attributes.set_integers({"a": 1})
+        with reading(store) as read, pytest.raises(NodeNotFoundError, match="missing"):
+            read.attributes.integers(["a", "missing"])
+
+    def test_a_deleted_attribute_is_gone_and_an_absent_one_no_error(
+        self, new_store: NewStore
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.attributes.set("a", 1)
+            root.attributes.set("b", 2)
+        with writing(store) as root:
+            root.attributes.delete("a")
+            root.attributes.delete("missing")
+        with reading(store) as read:
+            assert ("b",) == read.attributes.names()
+            assert read.attributes.get("a") is None
+
+    # Sessions
+
+    @pytest.mark.parametrize("title", CHANGES)
+    def test_a_change_is_counted_and_there_after_the_commit(
+        self, new_store: NewStore, title: str
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        before = snapshot(store)
+        session = store.open_write()
+        assert 0 == session.changes
+        assert before == contents_of(session.root)
+        assert 0 == session.changes
+        CHANGES[title](session.root)
+        assert 0 < session.changes
+        changed = contents_of(session.root)
+        session.commit()
+        assert before != changed
+        assert changed == snapshot(new_store("a"))
+
+    @pytest.mark.parametrize("title", CHANGES)
+    def test_a_rollback_leaves_no_trace(self, new_store: NewStore, title: str) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        before = snapshot(store)
+        session = store.open_write()
+        CHANGES[title](session.root)
+        session.rollback()
+        assert before == snapshot(store)
+
+    def test_a_rollback_undoes_many_changes_to_the_same_things(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        before = snapshot(store)
+        session = store.open_write()
+        for title in ("rows overwritten", "an array cut", "an array extended", "rows appended"):
+            for _ in range(3):
+                CHANGES[title](session.root)
+        session.root.array("array").write(0, np.full((7, 3), 9.0))
+        for name in KINDS:
+            session.root.delete(name)
+        prepare(session.root)
+        session.root.array("array").append(np.ones((100, 3)))
+        session.rollback()
+        assert before == snapshot(store)
+
+    def test_random_sessions_leave_what_the_committed_ones_made(self, new_store: NewStore) -> None:
+        random = np.random.default_rng(8)
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.create_array("x", np.zeros(0, dtype=np.int64))
+        expected: list[int] = []
+        for _ in range(60):
+            session = store.open_write()
+            array, rows = session.root.array("x"), list(expected)
+            for _ in range(random.integers(1, 6)):
+                new = random.integers(0, 1000, random.integers(0, 40))
+                verb = random.integers(3)
+                if verb == 0:
+                    array.append(new)
+                    rows += new.tolist()
+                elif verb == 1 and len(new) <= len(rows):
+                    start = int(random.integers(0, len(rows) - len(new) + 1))
+                    array.write(start, new)
+                    rows[start : start + len(new)] = new.tolist()
+                else:
+                    size = int(random.integers(0, len(rows) + 10))
+                    array.resize(size)
+                    rows = (rows + [0] * size)[:size]
+            assert rows == array.read().tolist()
+            if random.random() < 0.5:
+                session.commit()
+                expected = rows
+            else:
+                session.rollback()
+            with reading(store) as read:
+                assert expected == read.array("x").read().tolist()
+
+    def test_a_rolled_back_store_can_be_written_again(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        session = store.open_write()
+        prepare(session.root)
+        session.rollback()
+        with writing(store) as root:
+            prepare(root)
+            made = contents_of(root)
+        assert made == snapshot(store)
+
+    def test_a_commit_without_changes_changes_nothing(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        before = snapshot(store)
+        store.open_write().commit()
+        assert before == snapshot(store)
+
+    def test_sessions_without_locks_read_the_same(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        session = store.open_read(locking=False)
+        found = contents_of(session.root)
+        session.close()
+        assert snapshot(store) == found
+
+    def test_two_read_sessions_are_open_at_once(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        with reading(store) as first, reading(new_store("a")) as second:
+            assert contents_of(first) == contents_of(second)
+
+    # The store
+
+    def test_a_store_is_there_once_its_creation_is_committed(self, new_store: NewStore) -> None:
+        store = new_store("a")
+        assert not store.exists()
+        assert not store.recognizes()
+        session = store.create()
+        prepare(session.root)
+        made = contents_of(session.root)
+        assert not new_store("a").exists()
+        session.commit()
+        assert new_store("a").exists()
+        assert new_store("a").recognizes()
+        assert made == snapshot(new_store("a"))
+
+    def test_a_creation_that_is_rolled_back_leaves_nothing(self, new_store: NewStore) -> None:
+        store = new_store("a")
+        session = store.create()
+        prepare(session.root)
+        session.rollback()
+        assert not store.exists()
+        with pytest.raises(StoreNotFoundError):
+            store.open_read()
+        assert {"attributes": {}, "members": {}} == snapshot(make(store))
+
+    def test_a_creation_counts_its_changes(self, new_store: NewStore) -> None:
+        session = new_store("a").create()
+        assert 0 == session.changes
+        session.root.require_group("new")
+        assert 0 < session.changes
+        session.rollback()
+
+    def test_a_store_that_exists_is_not_created_again(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        before = snapshot(store)
+        with pytest.raises(StoreExistsError):
+            store.create()
+        assert before == snapshot(store)
+
+    def test_of_two_creations_the_first_to_commit_wins(self, new_store: NewStore) -> None:
+        first, second = new_store("a").create(), new_store("a").create()
+        prepare(first.root)
+        second.root.require_group("late")
+        first.commit()
+        before = snapshot(new_store("a"))
+        with pytest.raises(StoreExistsError):
+            second.commit()
+        assert before == snapshot(new_store("a"))
+
+    @pytest.mark.parametrize("verb", ["open_read", "open_write", "remove"])
+    def test_a_store_that_is_not_there_is_not_found(self, new_store: NewStore, verb: str) -> None:
+        with pytest.raises(StoreNotFoundError):
+            getattr(new_store("missing"), verb)()
+        assert not new_store("missing").exists()
+
+    @pytest.mark.parametrize("verb", ["copy", "move"])
+    def test_what_is_not_there_goes_nowhere(self, new_store: NewStore, verb: str) -> None:
+        target = new_store("target")
+        with pytest.raises(StoreNotFoundError):
+            getattr(new_store("missing"), verb)(target.location)
+        assert not target.exists()
+
+    def test_a_copy_is_equal_and_independent(self, new_store: NewStore) -> None:
+        store, copy = make(new_store("a")), new_store("b")
+        with writing(store) as root:
+            prepare(root)
+        before = snapshot(store)
+        store.copy(copy.location)
+        assert before == snapshot(copy)
+        for changed, other in ((store, copy), (copy, store)):
+            kept = snapshot(other)
+            with writing(changed) as root:
+                CHANGES["rows overwritten"](root)
+                root.array("array").append(ROWS)
+                root.attributes.set("text", changed.location)
+            assert kept == snapshot(other)
+
+    def test_a_moved_store_is_at_its_new_place_only(self, new_store: NewStore) -> None:
+        store, target = make(new_store("a")), new_store("b")
+        with writing(store) as root:
+            prepare(root)
+        before = snapshot(store)
+        store.move(target.location)
+        assert not store.exists()
+        assert before == snapshot(target)
+        with pytest.raises(StoreNotFoundError):
+            store.open_read()
+
+    @pytest.mark.parametrize("verb", ["copy", "move"])
+    def test_a_target_where_something_is_keeps_it(self, new_store: NewStore, verb: str) -> None:
+        store, target = make(new_store("a")), make(new_store("b"))
+        with writing(store) as root:
+            prepare(root)
+        with writing(target) as root:
+            root.attributes.set("of", "the target")
+        before = snapshot(store), snapshot(target)
+        with pytest.raises(StoreExistsError):
+            getattr(store, verb)(target.location)
+        assert before == (snapshot(store), snapshot(target))
+
+    @pytest.mark.parametrize("verb", ["copy", "move"])
+    def test_a_store_that_goes_where_it_is_stays(self, new_store: NewStore, verb: str) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        before = snapshot(store)
+        with pytest.raises(StoreExistsError):
+            getattr(store, verb)(store.location)
+        assert store.exists()
+        assert before == snapshot(store)
+
+    def test_a_removed_store_is_gone_and_can_be_made_anew(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        store.remove()
+        assert not new_store("a").exists()
+        assert not new_store("a").recognizes()
+        assert {"attributes": {}, "members": {}} == snapshot(make(store))
+
+    def test_identity_tells_places_apart(self, new_store: NewStore) -> None:
+        assert new_store("a").identity == new_store("a").identity
+        assert new_store("a").identity != new_store("b").identity
+        assert new_store("a").location == new_store("a").location
+
+    @pytest.mark.parametrize("handle", [None, "a path", 5, object()], ids=repr)
+    def test_a_handle_of_no_backend_is_not_adopted(self, new_store: NewStore, handle: Any) -> None:
+        assert make(new_store("a")).adopt(handle) is None
+
+    @staticmethod
+    def _attributes(root: Any, holder: str) -> Any:
+        if holder == "root":
+            return root.attributes
+        return getattr(root, holder)(holder).attributes

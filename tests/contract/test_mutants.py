@@ -1,0 +1,162 @@
+"""The contract notices broken stores: each mutant fails a test that the memory store passes."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import uuid
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bsb_hdf5.adapters.memory import arrays, store
+from bsb_hdf5.errors import StorageError
+from bsb_hdf5.ports.store import Store
+from tests.contract.store_contract import StoreContract
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+Array, ArrayWriter = arrays.MemoryArray, arrays.MemoryArrayWriter
+Attributes, AttributesWriter = arrays.MemoryAttributes, arrays.MemoryAttributesWriter
+Group, GroupWriter = arrays.MemoryGroup, arrays.MemoryGroupWriter
+Session, Memory = store.MemoryWriteSession, store.MemoryStore
+
+read, append, resize = Array.read, ArrayWriter.append, ArrayWriter.resize
+names, members = Group.names, store.MemoryStore._members
+write_document = GroupWriter.write_document
+
+
+def swallow(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method, which hides its errors."""
+
+    def quiet(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except StorageError:
+            return None
+
+    return quiet
+
+
+def replace_document(self: Any, name: str, content: bytes | str) -> Any:
+    """A document that loses its attributes when it is replaced."""
+    if name in self:
+        self.delete(name)
+    return write_document(self, name, content)
+
+
+def extend_without_zeros(self: Any, rows: int) -> None:
+    """Rows that were cut off come back."""
+    room = self._rows.buffer
+    if len(room) >= rows > self._rows.length:
+        self._rows.length = rows
+        self._journal.undo.append(lambda: None)
+    else:
+        resize(self, rows)
+
+
+MUTANTS: dict[str, tuple[type, str, Any]] = {
+    "reads alias the store": (Array, "read", lambda s, a=0, b=None: s._rows.view[a:b]),
+    "reads ignore the start": (Array, "read", lambda s, a=0, b=None: read(s, 0, b)),
+    "rows are read in reverse": (Array, "read", lambda s, a=0, b=None: read(s, a, b)[::-1].copy()),
+    "rows are read as floats": (Array, "read", lambda s, a=0, b=None: read(s, a, b) * 1.0),
+    "the last row appended is lost": (ArrayWriter, "append", lambda s, r: append(s, r[:-1])),
+    "rows of any width are appended": (ArrayWriter, "_check", lambda s, r: None),
+    "rows written are ignored": (ArrayWriter, "write", lambda s, a, r: s._check(r)),
+    "an array extended shows old rows": (ArrayWriter, "resize", extend_without_zeros),
+    "names come in reverse": (Group, "names", lambda s: names(s)[::-1]),
+    "nothing is contained": (Group, "__contains__", lambda s, n: False),
+    "missing groups are None": (GroupWriter, "group", swallow(GroupWriter.group)),
+    "deleting what is missing is no error": (GroupWriter, "delete", swallow(GroupWriter.delete)),
+    "replacing a document drops its attributes": (GroupWriter, "write_document", replace_document),
+    "an attribute aliases the store": (Attributes, "get", lambda s, n: s._values.get(n)),
+    "integers come sorted": (
+        Attributes,
+        "integers",
+        lambda s, n: np.array(sorted(s._values[k] for k in n), dtype=np.int64),
+    ),
+    "deleted attributes stay": (AttributesWriter, "delete", lambda s, n: None),
+    "a rollback undoes nothing": (Session, "rollback", lambda s: None),
+    "a rollback undoes only the last change": (
+        arrays.Journal,
+        "revert",
+        lambda s: s.undo.pop()() if s.undo else None,
+    ),
+    "changes are not counted": (Session, "changes", property(lambda s: 0)),
+    "a commit undoes the changes": (Session, "commit", lambda s: s._journal.revert()),
+    "a store that exists is created again": (
+        Memory,
+        "create",
+        lambda s: store.MemoryCreationSession(s._name),
+    ),
+    "a copy shares its arrays": (Memory, "copy", lambda s, t: s._put(str(t), members(s))),
+    "a copy replaces what is there": (
+        Memory,
+        "_put",
+        lambda s, n, m: store._NETWORKS.__setitem__(n, m),
+    ),
+    "a moved store stays": (Memory, "move", lambda s, t: s.copy(t)),
+    "removing nothing is no error": (Memory, "remove", swallow(Memory.remove)),
+    "a removed store stays": (Memory, "remove", lambda s: members(s) and None),
+    "every store exists": (Memory, "exists", lambda s: True),
+}
+
+
+def contract_cases() -> Iterator[tuple[str, Callable[..., None], dict[str, Any]]]:
+    """Each test of the contract with each of its parameters."""
+    for name, test in inspect.getmembers(StoreContract, inspect.isfunction):
+        if not name.startswith("test"):
+            continue
+        marks = [m for m in getattr(test, "pytestmark", []) if m.name == "parametrize"]
+        for values in itertools.product(*(list(mark.args[1]) for mark in marks)):
+            arguments: dict[str, Any] = {}
+            for mark, value in zip(marks, values, strict=True):
+                titles = mark.args[0]
+                pairs = [(titles, value)] if isinstance(titles, str) else zip(titles, value)  # noqa: B905
+                arguments.update(pairs)
+            yield f"{name}{list(arguments.values())}"[:200], test, arguments
+
+
+def failures() -> set[str]:
+    """The tests of the contract that the memory store fails as it is now."""
+    failed = set()
+    for title, test, arguments in contract_cases():
+        prefix = uuid.uuid4().hex
+
+        def new_store(name: str, prefix: str = prefix) -> Store:
+            return Memory(f"{prefix}/{name}")
+
+        try:
+            test(StoreContract(), new_store=new_store, **arguments)
+        except (Exception, pytest.fail.Exception):
+            failed.add(title)
+    return failed
+
+
+@cache
+def failures_of_the_original() -> frozenset[str]:
+    return frozenset(failures())
+
+
+def test_every_test_of_the_contract_is_run() -> None:
+    tests = {name for name in dir(StoreContract) if name.startswith("test")}
+    run = {test.__name__ for _, test, _ in contract_cases()}
+    assert tests == run
+    assert 40 < len(tests)
+
+
+def test_the_memory_store_passes_before_it_is_broken() -> None:
+    assert frozenset() == failures_of_the_original()
+
+
+@pytest.mark.parametrize("title", MUTANTS)
+def test_the_contract_notices_that(title: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = failures_of_the_original()
+    owner, name, replacement = MUTANTS[title]
+    monkeypatch.setattr(owner, name, replacement)
+    noticed = failures() - original
+    monkeypatch.undo()
+    assert noticed

@@ -1,0 +1,191 @@
+"""Files stay small: for large networks, and when the same things are written again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bsb import Chunk, Configuration, Storage
+
+from bsb_hdf5 import ConnectivitySet, PlacementSet
+from tests.face.samples import (
+    SmallNetwork,
+    cell_type,
+    chunk,
+    morphology,
+    morphology_set,
+    on_soma,
+    positions,
+)
+
+MEGABYTE = 10**6
+CELLS_PER_CHUNK = 75
+GRID = [(x, y, z) for z in range(2) for y in range(6) for x in range(6)]
+
+
+def size_of(storage: Storage) -> int:
+    return Path(storage.root).stat().st_size
+
+
+def place_column(storage: Storage, name: str, bottom: int) -> PlacementSet:
+    """5,400 cells in 72 chunks, appended chunk by chunk."""
+    cells: PlacementSet = storage.require_placement_set(cell_type(name))
+    rng = np.random.default_rng(bottom)
+    for x, y, z in GRID:
+        target = chunk(x, y, z + bottom)
+        cells.append_data(target, target.ldc + 100 * rng.random((CELLS_PER_CHUNK, 3)))
+    return cells
+
+
+def connect_with_fixed_indegree(
+    storage: Storage, pre: PlacementSet, post: PlacementSet, indegree: int
+) -> ConnectivitySet:
+    """Each postsynaptic cell gets so many random partners, chunk by chunk, as BSB does it."""
+    cs: ConnectivitySet = storage.require_connectivity_set(
+        pre.cell_type, post.cell_type, f"indegree {indegree}"
+    )
+    rng = np.random.default_rng(indegree)
+    total = len(pre)
+    for target in post.get_all_chunks():
+        with post.chunk_context([target]):
+            count = len(post)
+            src = np.full((count * indegree, 3), -1)
+            dest = np.full((count * indegree, 3), -1)
+            src[:, 0] = np.concatenate(
+                [rng.choice(total, indegree, replace=False) for _ in range(count)]
+            )
+            dest[:, 0] = np.repeat(np.arange(count), indegree)
+            cs.connect(pre, post, src, dest)
+    return cs
+
+
+@pytest.mark.slow
+def test_a_network_of_135_000_connections_takes_at_most_20_megabytes(
+    storage: Storage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lower, upper = place_column(storage, "lower", 0), place_column(storage, "upper", 1)
+    many = connect_with_fixed_indegree(storage, lower, upper, 20)
+    few = connect_with_fixed_indegree(storage, upper, lower, 5)
+    with capsys.disabled():
+        print(f"\n135,000 connections: {size_of(storage) / MEGABYTE:.1f} MB", end=" ")
+    assert [5_400, 5_400] == [len(lower), len(upper)]
+    assert [108_000, 27_000] == [len(many), len(few)]
+    loaded = sum(
+        len(many.load_local_connections("out", local)[0]) for local in many.get_local_chunks("out")
+    )
+    assert 108_000 == loaded
+    assert size_of(storage) <= 20 * MEGABYTE
+
+
+@pytest.mark.slow
+def test_1_728_chunks_of_50_cells_take_at_most_15_megabytes(
+    storage: Storage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = storage.require_placement_set(cell_type("a"))
+    rows = positions(50)
+    for i in range(12**3):
+        cells.append_data(Chunk((i % 12, i // 12 % 12, i // 144), (100, 100, 100)), rows)
+    with capsys.disabled():
+        print(f"\n1,728 chunks of 50 cells: {size_of(storage) / MEGABYTE:.1f} MB", end=" ")
+    assert 86_400 == len(cells)
+    assert size_of(storage) <= 15 * MEGABYTE
+
+
+def relabel(network: SmallNetwork, i: int) -> None:
+    change = network.b.label if i % 2 else network.b.remove_labels
+    change(["again"], [0, 3, 5])
+
+
+def store_configuration(network: SmallNetwork, i: int) -> None:
+    regions: dict[str, Any] = {f"region {i % 7}": {"children": []}}
+    network.storage.store_active_config(Configuration.default(regions=regions))
+
+
+def connect_again(network: SmallNetwork, i: int) -> None:
+    network.ab.connect(network.a, network.b, on_soma(i % 5), on_soma(i % 7))
+
+
+def append_again(network: SmallNetwork, i: int) -> None:
+    network.b.append_data(chunk(i % 3), positions(1))
+
+
+def append_with_morphology(network: SmallNetwork, i: int) -> None:
+    morphologies = morphology_set(network.storage, ["stub"], [0])
+    network.a.append_data(chunk(i % 2), positions(1), morphologies=morphologies)
+
+
+REPEATED: dict[str, tuple[Callable[[SmallNetwork, int], Any], int]] = {
+    "labels": (relabel, 40_000),
+    "a configuration": (store_configuration, 60_000),
+    "a morphology": (
+        lambda n, i: n.storage.morphologies.save("stub", morphology(4 + i % 3), overwrite=True),
+        150_000,
+    ),
+    "metadata": (
+        lambda n, i: n.storage.morphologies.update_all_meta({"stub": {"x": 10 ** (i % 9)}}),
+        40_000,
+    ),
+    "all metadata": (
+        lambda n, i: n.storage.morphologies.set_all_meta({"stub": {"x": 10 ** (i % 9)}}),
+        40_000,
+    ),
+    "a text": (
+        lambda n, i: n.storage.files.store("text" * (i % 50), "note", overwrite=True),
+        60_000,
+    ),
+    "bytes": (
+        lambda n, i: n.storage.files.store(b"bytes" * (i % 50), "blob", overwrite=True),
+        60_000,
+    ),
+    "cells": (append_again, 60_000),
+    "cells with a morphology": (append_with_morphology, 60_000),
+    "connections": (connect_again, 100_000),
+    "a column": (
+        lambda n, i: n.b._position_chunks.overwrite(chunk(0), positions(4, float(i))),
+        40_000,
+    ),
+    "a state": (lambda n, i: n.storage._engine._bump_state(), 20_000),
+}
+
+
+@pytest.mark.parametrize("one_scope", [False, True], ids=["call by call", "in one scope"])
+@pytest.mark.parametrize("what", REPEATED)
+def test_what_is_written_100_times_does_not_leak_file_space(
+    small: SmallNetwork, what: str, one_scope: bool
+) -> None:
+    write, most = REPEATED[what]
+    write(small, 0)
+    before = size_of(small.storage)
+    if one_scope:
+        with small.storage.write_scope():
+            for i in range(1, 101):
+                write(small, i)
+    else:
+        for i in range(1, 101):
+            write(small, i)
+    assert size_of(small.storage) - before <= most
+
+
+def test_a_scope_that_raises_takes_no_file_space(small: SmallNetwork) -> None:
+    before = size_of(small.storage)
+    with pytest.raises(ZeroDivisionError), small.storage.write_scope():
+        small.b.append_data(chunk(0), np.zeros((200_000, 3)))
+        raise ZeroDivisionError
+    assert before == size_of(small.storage)
+
+
+def test_what_is_cleared_makes_room_for_what_is_placed_next(small: SmallNetwork) -> None:
+    rows = positions(5_000)
+    for _ in range(3):
+        with small.storage.write_scope():
+            small.b.clear()
+            small.b.append_data(chunk(0), rows)
+    before = size_of(small.storage)
+    for _ in range(5):
+        with small.storage.write_scope():
+            small.b.clear()
+            small.b.append_data(chunk(0), rows)
+    assert size_of(small.storage) - before <= 2 * rows.nbytes

@@ -1,0 +1,25 @@
+"""Fixtures of the tests that run on ranks; a module that imports MPI loads when one is used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def shared_path(tmp_path: Path) -> Path:
+    """A directory that is empty at first, the same one on every rank."""
+    from bsb import MPI
+
+    path: Path = MPI.bcast(tmp_path)
+    return path
+
+
+@pytest.fixture
+def storage(shared_path: Path) -> Any:
+    """A new storage that all ranks have opened."""
+    from bsb import Storage
+
+    return Storage("hdf5", str(shared_path / "network.hdf5"))

@@ -1,0 +1,134 @@
+"""The engine on two MPI ranks: BSB's suite and our own tests, under limits.
+
+The tests themselves are in ``bsb_suite.py`` and in the ``rank_*.py`` modules, which mpiexec
+starts; here they are launched, and what every rank ran is counted.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import time
+import unittest
+from pathlib import Path
+
+import pytest
+
+from tests.parallel import bsb_suite
+from tests.parallel.launcher import HERE, Limits, RankReport, run_on_ranks
+
+RANKS = 2
+LIMITS = Limits(test=60.0, run=240.0)
+SUITE = ("TestConnectivitySet", "TestMorphologyRepository", "TestPlacementSet", "TestStorage")
+# No barrier stands between an assertion of these and the next write.
+RACY = {"TestPlacementSet": {"test_clear", "test_label"}}
+# BSB skips these itself when there is more than one rank.
+SERIAL_ONLY = {
+    "TestConnectivitySet::test_connect_connect",
+    "TestMorphologyRepository::test_swc_ldc_mdc",
+    "TestMorphologyRepository::test_swc_saveload",
+    "TestMorphologyRepository::test_swc_saveload_eq",
+    "TestPlacementSet::test_chunk_size",
+    "TestPlacementSet::test_example_labels",
+    "TestPlacementSet::test_list_input",
+    "TestPlacementSet::test_overwrite_labels",
+    "TestPlacementSet::test_require",
+}
+OUR_MODULES = sorted(path.name for path in HERE.glob("rank_*.py"))
+
+pytestmark = pytest.mark.timeout(LIMITS.run + 60)
+
+
+def suite_of_bsb() -> set[str]:
+    """Every test of the suite, as ``Class::test``."""
+    find = unittest.TestLoader().getTestCaseNames
+    return {f"{name}::{test}" for name in SUITE for test in find(getattr(bsb_suite, name))}
+
+
+def defined_in(module: str) -> set[str]:
+    """The names of the tests that a module defines."""
+    nodes = ast.parse((HERE / module).read_text(encoding="utf-8")).body
+    functions = (node.name for node in nodes if isinstance(node, ast.FunctionDef))
+    return {name for name in functions if name.startswith("test_")}
+
+
+def without_parameters(tests: set[str]) -> set[str]:
+    return {test.partition("[")[0] for test in tests}
+
+
+def test_the_suite_of_bsb_passes_on_every_rank(tmp_path: Path) -> None:
+    run = run_on_ranks("bsb_suite.py", tmp_path, ranks=RANKS, limits=LIMITS)
+    assert run.succeeded, str(run)
+    for report in run.reports:
+        assert SERIAL_ONLY == report.tests("skipped"), str(run)
+        assert suite_of_bsb() - SERIAL_ONLY == report.tests("passed"), str(run)
+
+
+def test_the_suite_of_bsb_is_whole() -> None:
+    assert 31 <= len(suite_of_bsb() - SERIAL_ONLY)
+    assert SERIAL_ONLY < suite_of_bsb()
+
+
+def test_only_the_two_racy_tests_of_bsb_are_overridden() -> None:
+    for name in SUITE:
+        members = vars(getattr(bsb_suite, name)).items()
+        code = {member for member, value in members if callable(value) or hasattr(value, "__get__")}
+        assert RACY.get(name, set()) == code
+
+
+@pytest.mark.parametrize("module", OUR_MODULES)
+def test_our_tests_pass_on_every_rank(module: str, tmp_path: Path) -> None:
+    run = run_on_ranks(module, tmp_path, ranks=RANKS, limits=LIMITS)
+    assert run.succeeded, str(run)
+    for report in run.reports:
+        assert set() == report.tests("skipped"), str(run)
+        assert defined_in(module) == without_parameters(report.tests("passed")), str(run)
+
+
+def test_a_run_that_hangs_ends_and_shows_where_each_rank_stands(tmp_path: Path) -> None:
+    run = run_on_ranks("sample_stuck.py", tmp_path, ranks=RANKS, limits=Limits(test=1.0, run=30.0))
+    assert run.out_of_time
+    assert not run.succeeded
+    for report, function in zip(run.reports, ("wait_for_the_others", "never_arrive"), strict=True):
+        assert f" in {function}\n" in report.stacks
+        assert f"--- rank {report.rank}: where its threads stand ---" in str(run)
+        assert "started tests/parallel/sample_stuck.py::test_that_hangs" in report.outcomes
+
+
+def test_a_run_that_hangs_leaves_no_process_behind(tmp_path: Path) -> None:
+    run_on_ranks("sample_stuck.py", tmp_path, ranks=RANKS, limits=Limits(test=1.0, run=30.0))
+    # The ranks die when they miss mpiexec, which takes a moment.
+    patience = time.monotonic() + 5
+    while (left := processes_that_mention(tmp_path)) and time.monotonic() < patience:
+        time.sleep(0.05)
+    assert [] == left
+
+
+def processes_that_mention(directory: Path) -> list[str]:
+    """Command lines that name a directory; those of mpiexec and of its ranks name theirs."""
+    lines = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            lines.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue  # It ended meanwhile.
+    return [line for line in lines if os.fspath(directory) in line]
+
+
+def test_a_test_that_fails_on_one_rank_fails_the_run(tmp_path: Path) -> None:
+    run = run_on_ranks("sample_failing.py", tmp_path, ranks=RANKS, limits=LIMITS)
+    assert not run.succeeded
+    assert not run.out_of_time
+    main, other = run.reports
+    assert {"test_that_fails_on_one_rank", "test_that_passes"} == main.tests("passed")
+    assert {"test_that_fails_on_one_rank"} == other.tests("failed")
+    assert {"test_that_passes"} == other.tests("passed")
+    assert {"test_that_is_skipped"} == main.tests("skipped") == other.tests("skipped")
+    assert "this rank is not the main one" in str(run)
+
+
+def test_the_worst_outcome_of_a_test_counts() -> None:
+    outcomes = "passed m.py::test_a\nfailed m.py::test_a\npassed m.py::C::test_b\n| passed m.py::x"
+    report = RankReport(rank=0, log="", outcomes=outcomes, stacks="")
+    assert {"test_a"} == report.tests("failed")
+    assert {"C::test_b"} == report.tests("passed")

@@ -1,0 +1,279 @@
+"""Groups, arrays, documents and attributes as they lie in HDF5 files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from bsb_hdf5.adapters.hdf5.store import Hdf5Store
+from bsb_hdf5.errors import CorruptNetworkError, StorageError
+from tests.contract.contents import contents_of, make, reading, snapshot, value_of, writing
+
+NAMES = [f"morphology {i}" for i in range(5000)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "network.hdf5"
+
+
+def old_file(path: Path) -> Hdf5Store:
+    """A file in HDF5's first format, as libraries of old make them."""
+    with h5py.File(path, "w", libver="earliest") as file:
+        group = file.create_group("sets").create_group("set")
+        group.attrs["text"] = "kept"
+        group.attrs["numbers"] = np.arange(3, dtype=np.int16)
+        group.attrs["names"] = ["a", "b"]
+        group.create_group("inner").attrs["text"] = "below"
+        group.create_dataset("rows", data=np.arange(4), maxshape=(None,))
+    return Hdf5Store(str(path))
+
+
+LARGE: dict[str, Any] = {
+    "64 KB and a bit": np.arange(65_536, dtype=np.int8),
+    "200 KB": np.arange(25_000, dtype=np.int64),
+    "as many chunks as 8.0.2 could not hold": np.arange(3 * 11_000, dtype=np.int16).reshape(-1, 3),
+    "more names than 8.0.2 could hold": NAMES,
+    "very many names": NAMES * 3,
+}
+
+
+@pytest.mark.parametrize("title", LARGE)
+def test_a_group_in_the_first_format_takes_large_attributes(path: Path, title: str) -> None:
+    store = old_file(path)
+    before = snapshot(store)
+    with writing(store) as root:
+        group = root.group("sets").group("set")
+        group.attributes.set("large", LARGE[title])
+        # What was opened before goes on.
+        group.attributes.set("small", 5)
+        group.group("inner").attributes.set("after", "x")
+        group.array("rows").append(np.array([4]))
+    found = snapshot(store)["members"]["sets"]["members"]["set"]
+    expected = before["members"]["sets"]["members"]["set"]
+    expected["attributes"] |= {
+        "large": value_of(LARGE[title]),
+        "small": value_of(np.int64(5)),
+    }
+    expected["members"]["inner"]["attributes"]["after"] = value_of("x")
+    expected["members"]["rows"]["rows"] = value_of(np.arange(5))
+    assert expected == found
+    with h5py.File(path) as file:
+        assert ["set"] == list(file["sets"])
+
+
+def test_a_large_attribute_replaces_a_small_one_in_the_first_format(path: Path) -> None:
+    store = old_file(path)
+    large = np.arange(30_000)
+    for value in (large, np.arange(2), large[::-1].copy()):
+        with writing(store) as root:
+            root.group("sets").group("set").attributes.set("numbers", value)
+    with reading(store) as read:
+        found = read.group("sets").group("set").attributes
+        assert value_of(large[::-1].copy()) == value_of(found.get("numbers"))
+        assert {"text", "numbers", "names"} == set(found.names())
+
+
+def test_large_attributes_are_undone_with_their_session(path: Path) -> None:
+    store = old_file(path)
+    before = path.read_bytes()
+    session = store.open_write()
+    session.root.group("sets").group("set").attributes.set("large", np.arange(30_000))
+    session.rollback()
+    assert before == path.read_bytes()
+
+
+def size_after(store: Hdf5Store, path: Path, change: Callable[[Any, int], Any]) -> list[int]:
+    """The size of the file after each of 50 sessions."""
+    sizes = []
+    for i in range(50):
+        with writing(store) as root:
+            change(root, i)
+        sizes.append(path.stat().st_size)
+    return sizes
+
+
+@pytest.mark.parametrize("length", [10, 500, 20_000])
+@pytest.mark.parametrize("holder", ["root", "old group", "array"])
+def test_texts_rewritten_with_the_same_length_take_no_space(
+    path: Path, length: int, holder: str
+) -> None:
+    store = old_file(path)
+
+    def rewrite(root: Any, i: int) -> None:
+        group = root.group("sets").group("set")
+        holders = {"root": root, "old group": group, "array": group.array("rows")}
+        holders[holder].attributes.set("statistics", f"{i:02}" * (length // 2))
+
+    sizes = size_after(store, path, rewrite)
+    assert sizes[1] == sizes[-1]
+    with h5py.File(path) as file:
+        object_ = {"root": "/", "old group": "sets/set", "array": "sets/set/rows"}[holder]
+        assert "49" * (length // 2) == file[object_].attrs["statistics"]
+
+
+@pytest.mark.parametrize("content", [b"%02d", "%02d"])
+def test_documents_rewritten_with_the_same_length_take_no_space(
+    path: Path, content: bytes | str
+) -> None:
+    store = Hdf5Store(str(path))
+    make(store)
+    sizes = size_after(
+        store,
+        path,
+        lambda root, i: root.write_document("d", content % i * 400),
+    )
+    assert sizes[1] == sizes[-1]
+
+
+def test_integers_rewritten_take_no_space(path: Path) -> None:
+    store = Hdf5Store(str(path))
+    make(store)
+
+    def rewrite(root: Any, i: int) -> None:
+        root.require_group("g").attributes.set_integers({str(n): n * i for n in range(20)})
+
+    sizes = size_after(store, path, rewrite)
+    assert sizes[1] == sizes[-1]
+
+
+def test_an_array_of_very_many_small_appends_is_stored_in_larger_pieces(path: Path) -> None:
+    store = make(Hdf5Store(str(path)))
+    rows = np.arange(3 * 4000).reshape(-1, 3)
+    with writing(store) as root:
+        array = root.create_array("x", rows[:1])
+        for i in range(1, 4000):
+            array.append(rows[i : i + 1])
+            if i == 3000:
+                array.write(5, -rows[5:9])
+    with h5py.File(path) as file:
+        pieces = -(-4000 // file["x"].chunks[0])
+        assert 64 >= pieces
+        assert (None, 3) == file["x"].maxshape
+        rows[5:9] *= -1
+        assert value_of(rows) == value_of(file["x"][:])
+        assert ["x"] == list(file)
+    assert 4 * rows.nbytes > path.stat().st_size
+
+
+@pytest.mark.parametrize(("rows", "most"), [(1, 6_000), (50, 8_000), (5000, 150_000)])
+def test_an_array_takes_little_more_space_than_its_rows(path: Path, rows: int, most: int) -> None:
+    store = make(Hdf5Store(str(path)))
+    with writing(store) as root:
+        root.create_array("x", np.ones((rows, 3)))
+    assert most > path.stat().st_size
+
+
+# What other programs put into a file
+
+
+@pytest.fixture
+def foreign(path: Path, tmp_path: Path) -> Hdf5Store:
+    with h5py.File(tmp_path / "other.hdf5", "w") as file:
+        file["group/x"] = 1
+    with h5py.File(path, "w") as file:
+        file["group/x"] = np.arange(3)
+        file["soft"] = h5py.SoftLink("/group")
+        file["soft array"] = h5py.SoftLink("/group/x")
+        file["dangling"] = h5py.SoftLink("/nowhere")
+        file["external"] = h5py.ExternalLink(str(tmp_path / "other.hdf5"), "/group")
+        file["hard"] = file["group"]
+        file["scalar"] = 5
+        file["texts"] = ["a", "b"]
+        file["compound"] = np.zeros(2, dtype=[("a", "f8"), ("b", "i4")])
+        file["type"] = np.dtype("f8")
+    return Hdf5Store(str(path))
+
+
+@pytest.mark.parametrize("name", ["soft", "soft array", "dangling", "external"])
+@pytest.mark.parametrize("kind", ["group", "array", "document"])
+def test_links_that_lead_elsewhere_are_not_followed(
+    foreign: Hdf5Store, name: str, kind: str
+) -> None:
+    with reading(foreign) as read, pytest.raises(CorruptNetworkError, match=f"'{name}' is a link"):
+        getattr(read, kind)(name)
+    with writing(foreign) as root, pytest.raises(CorruptNetworkError, match=f"'{name}' is a link"):
+        getattr(root, kind)(name)
+
+
+def test_hard_links_are_members_like_others(foreign: Hdf5Store) -> None:
+    with reading(foreign) as read:
+        assert contents_of(read.group("group")) == contents_of(read.group("hard"))
+
+
+@pytest.mark.parametrize("name", ["scalar", "texts", "compound", "type"])
+def test_what_are_no_rows_of_numbers_are_not_read_as_such(foreign: Hdf5Store, name: str) -> None:
+    with reading(foreign) as read, pytest.raises(StorageError, match=name):
+        read.array(name).read()
+
+
+@pytest.mark.parametrize("name", ["scalar", "texts", "compound", "type", "group"])
+def test_what_is_no_text_is_not_read_as_such(foreign: Hdf5Store, name: str) -> None:
+    with reading(foreign) as read, pytest.raises(StorageError, match=name):
+        read.document(name).read()
+
+
+def test_strings_of_every_kind_are_read(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["variable"] = "é"
+        file["variable ascii"] = np.array(b"ab", dtype=h5py.string_dtype("ascii"))
+        file["fixed"] = np.array(b"ab\0\0c")
+        file["opaque"] = np.void(b"ab\0\0")
+    with reading(Hdf5Store(str(path))) as read:
+        assert "é".encode() == read.document("variable").read()
+        assert b"ab" == read.document("variable ascii").read()
+        assert b"ab\0\0c" == read.document("fixed").read()
+        assert b"ab\0\0" == read.document("opaque").read()
+
+
+def test_attributes_of_every_kind_are_read(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file.attrs["fixed"] = np.bytes_("ab")
+        file.attrs["fixed texts"] = np.array([b"a", b"bc"])
+        file.attrs["variable"] = "é"
+        file.attrs["nothing"] = h5py.Empty("f8")
+        file.attrs["small"] = np.int8(-3)
+        file.attrs["flag"] = True
+    with reading(Hdf5Store(str(path))) as read:
+        get = read.attributes.get
+        assert ("ab", ["a", "bc"], "é", None) == (
+            get("fixed"),
+            get("fixed texts"),
+            get("variable"),
+            get("nothing"),
+        )
+        assert value_of(np.int8(-3)) == value_of(get("small"))
+        assert get("flag")
+        assert [-3] == read.attributes.integers(["small"]).tolist()
+
+
+def test_fixed_texts_are_replaced_whole(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file.attrs["text"] = np.bytes_("ab")
+        file["document"] = np.array(b"ab")
+    store = Hdf5Store(str(path))
+    with writing(store) as root:
+        root.attributes.set("text", "longer than it was")
+        root.write_document("document", "longer than it was")
+    with reading(store) as read:
+        assert "longer than it was" == read.attributes.get("text")
+        assert b"longer than it was" == read.document("document").read()
+
+
+def test_what_is_stored_is_what_other_programs_read(path: Path) -> None:
+    with writing(make(Hdf5Store(str(path)))) as root:
+        root.create_array("rows", np.arange(6.0).reshape(2, 3))
+        root.write_document("text", "é").attributes.set("names", ["a", "é"])
+        root.write_document("bytes", b"ab\0\0")
+        root.require_group("小脳").attributes.set("number", 5)
+    with h5py.File(path) as file:
+        assert [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]] == file["rows"][:].tolist()
+        assert "é".encode() == file["text"][()]
+        assert ["a", "é"] == list(file["text"].attrs["names"])
+        assert 4 == file["bytes"].dtype.itemsize
+        assert 5 == file["小脳"].attrs["number"]

@@ -1,0 +1,165 @@
+"""The overlay of a file, against a plain array of bytes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bsb_hdf5.adapters.hdf5 import overlay
+from bsb_hdf5.adapters.hdf5.overlay import OverlayFile
+
+PAGE = 16
+SIZES = [0, 1, PAGE - 1, PAGE, PAGE + 1, 5 * PAGE, 5 * PAGE + 7]
+FARTHEST = 8 * PAGE
+
+offsets = st.integers(0, FARTHEST)
+writes = st.tuples(st.just("write"), offsets, st.binary(min_size=1, max_size=3 * PAGE))
+reads = st.tuples(st.just("read"), offsets, st.integers(0, 3 * PAGE))
+extensions = st.tuples(st.just("extend"), st.integers(0, 2 * PAGE), st.none())
+cuts = st.tuples(st.just("truncate"), offsets, st.none())
+endings = st.sampled_from(["commit", "rollback"])
+Step = tuple[str, int, Any]
+
+
+@contextmanager
+def overlaid(size: int) -> Iterator[tuple[OverlayFile, bytes, int]]:
+    """An overlay with small pages on a file of that size."""
+    content = bytes(1 + i % 255 for i in range(size))
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryFile() as file:
+        patch.setattr(overlay, "PAGE", PAGE)
+        file.write(content)
+        file.flush()
+        yield OverlayFile(file.fileno()), content, file.fileno()
+
+
+def on_disk(descriptor: int) -> bytes:
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+
+
+def write_to_model(model: bytearray, offset: int, data: bytes) -> None:
+    model.extend(bytes(max(0, offset + len(data) - len(model))))
+    model[offset : offset + len(data)] = data
+
+
+def apply(file: OverlayFile, model: bytearray, step: Step) -> None:
+    verb, number, argument = step
+    if verb == "write":
+        assert number == file.seek(number)
+        assert len(argument) == file.write(argument)
+        assert number + len(argument) == file.tell()
+        write_to_model(model, number, argument)
+    elif verb == "read":
+        buffer = bytearray(b"\xaa" * argument)
+        file.seek(number)
+        assert argument == file.readinto(buffer)
+        assert bytes(model[number : number + argument]).ljust(argument, b"\0") == buffer
+        assert number + argument == file.tell()
+    else:
+        size = number if verb == "truncate" else len(model) + number
+        assert size == file.truncate(size)
+        del model[size:]
+        model.extend(bytes(size - len(model)))
+    file.flush()
+
+
+def run(size: int, history: list[Step], ending: str) -> None:
+    with overlaid(size) as (file, content, descriptor):
+        model = bytearray(content)
+        for step in history:
+            apply(file, model, step)
+            assert content == on_disk(descriptor)[:size]
+        apply(file, model, ("read", 0, len(model) + PAGE))
+        getattr(file, ending)()
+        assert (bytes(model) if ending == "commit" else content) == on_disk(descriptor)
+        assert file.error is None
+
+
+@given(st.sampled_from(SIZES), st.lists(writes | reads | extensions, max_size=12), endings)
+def test_a_file_that_grows_is_written_whole_or_not_at_all(
+    size: int, history: list[Step], ending: str
+) -> None:
+    run(size, history, ending)
+
+
+@given(st.sampled_from(SIZES), st.lists(writes | reads | cuts, max_size=12), endings)
+def test_a_file_that_is_cut_and_grows_again_has_zeros_where_it_was_cut(
+    size: int, history: list[Step], ending: str
+) -> None:
+    run(size, history, ending)
+
+
+@pytest.mark.parametrize("left", [3, PAGE - 1, PAGE, PAGE + 1, 4 * PAGE])
+def test_a_file_that_is_cut_at_the_end_is_shorter_after_the_commit(left: int) -> None:
+    with overlaid(4 * PAGE + 3) as (file, content, descriptor):
+        file.write(b"\xff" * 3)
+        file.truncate(left)
+        assert content == on_disk(descriptor)
+        file.commit()
+        assert (b"\xff" * 3 + content[3:])[:left] == on_disk(descriptor)
+
+
+def test_seeking_counts_from_the_start_from_here_and_from_the_end() -> None:
+    with overlaid(100) as (file, _, _):
+        assert 40 == file.seek(40)
+        assert 45 == file.seek(5, os.SEEK_CUR)
+        assert 90 == file.seek(-10, os.SEEK_END)
+        file.seek(200)
+        file.write(b"x")
+        assert 201 == file.seek(0, os.SEEK_END)
+        file.seek(150)
+        assert 150 == file.truncate()
+        assert 150 == file.seek(0, os.SEEK_END)
+
+
+def test_what_is_written_past_the_end_is_in_the_file_at_once() -> None:
+    # It is written once only: nobody looks there before the commit.
+    with overlaid(PAGE) as (file, content, descriptor):
+        file.seek(PAGE)
+        file.write(b"bulk" * 100)
+        assert content + b"bulk" * 100 == on_disk(descriptor)
+        file.rollback()
+        assert content == on_disk(descriptor)
+
+
+def test_partial_transfers_of_the_system_are_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pwrite, preadv = os.pwrite, os.preadv
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: pwrite(fd, bytes(data[:3]), at))
+    monkeypatch.setattr(
+        os, "preadv", lambda fd, buffers, at: preadv(fd, [memoryview(buffers[0])[:5]], at)
+    )
+    run(5 * PAGE + 7, [("write", 3, b"ab" * 20), ("write", 5 * PAGE, b"cd" * 20)], "commit")
+
+
+@pytest.mark.parametrize("where", ["the write", "the commit"])
+def test_the_reason_of_a_failure_is_remembered(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    def fail(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with overlaid(PAGE) as (file, content, descriptor):
+        if where == "the commit":
+            file.write(b"x")
+        monkeypatch.setattr(os, "pwrite", fail)
+        with pytest.raises(OSError, match="No space"):
+            file.commit() if where == "the commit" else (file.seek(PAGE), file.write(b"x"))
+        assert file.error is not None
+        assert errno.ENOSPC == file.error.errno
+        file.rollback()
+        assert content == on_disk(descriptor)
+
+
+def test_the_descriptor_stays_open(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    with path.open("r+b") as file:
+        OverlayFile(file.fileno()).commit()
+        OverlayFile(file.fileno()).rollback()
+        assert b"content" == file.read()
