@@ -9,7 +9,9 @@ from ..errors import InvalidNameError
 
 def can_name(name: str) -> bool:
     """Whether a text can name a member of a group."""
-    return name not in ("", ".", "..") and not {"/", "\0"} & set(name) and _encodable(name)
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        return False
+    return name.isascii() or _encodable(name)
 
 
 def check_name(name: Any, what: str) -> str:

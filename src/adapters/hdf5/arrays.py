@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from h5py import h5a, h5d, h5g, h5i, h5l, h5o, h5p, h5s, h5t
+from h5py import h5a, h5d, h5g, h5l, h5o, h5p, h5s, h5t
 from numpy.typing import NDArray
 
 from ...core.names import can_name
@@ -202,6 +202,7 @@ class Hdf5Group:
 
     def __init__(self, id_: Any, context: Context) -> None:
         self._id = id_
+        self._links = id_.links
         self._context = context
 
     @property
@@ -217,26 +218,26 @@ class Hdf5Group:
         if not can_name(name):
             return False
         with self._context.translated():
-            return bool(self._id.links.exists(name.encode()))
+            return bool(self._links.exists(name.encode()))
 
     def group(self, name: str) -> Hdf5Group:
-        return Hdf5Group(self._member(name, h5i.GROUP, "group"), self._context)
+        return Hdf5Group(self._member(name, h5g.GroupID, "group"), self._context)
 
     def array(self, name: str) -> Hdf5Array:
-        return Hdf5Array(self._member(name, h5i.DATASET, "array"), name, self._context)
+        return Hdf5Array(self._member(name, h5d.DatasetID, "array"), name, self._context)
 
     def document(self, name: str) -> Hdf5Document:
-        return Hdf5Document(self._member(name, h5i.DATASET, "document"), name, self._context)
+        return Hdf5Document(self._member(name, h5d.DatasetID, "document"), name, self._context)
 
-    def _member(self, name: str, kind: int, title: str) -> Any:
+    def _member(self, name: str, kind: type[Any], title: str) -> Any:
         if name not in self:
             raise NodeNotFoundError(f"there is no {title} '{name}'", asked=name)
         key = name.encode()
         with self._context.translated():
-            if self._id.links.get_info(key).type != h5l.TYPE_HARD:
+            if self._links.get_info(key).type != h5l.TYPE_HARD:
                 raise CorruptNetworkError(f"'{name}' is a link that leads elsewhere")
             member = h5o.open(self._id, key)
-            if h5i.get_type(member) != kind or (title == "array") != _has_rows(member):
+            if not isinstance(member, kind) or (title == "array") != _has_rows(member):
                 raise NodeNotFoundError(f"'{name}' is no {title}", asked=name)
             return member
 
@@ -256,13 +257,19 @@ class Hdf5GroupWriter(Hdf5Group):
         return Hdf5AttributesWriter(self._id, self._context, modernize)
 
     def group(self, name: str) -> Hdf5GroupWriter:
-        return Hdf5GroupWriter(self._member(name, h5i.GROUP, "group"), self._context, (self, name))
+        return Hdf5GroupWriter(
+            self._member(name, h5g.GroupID, "group"), self._context, (self, name)
+        )
 
     def array(self, name: str) -> Hdf5ArrayWriter:
-        return Hdf5ArrayWriter(self._member(name, h5i.DATASET, "array"), name, self._context, self)
+        return Hdf5ArrayWriter(
+            self._member(name, h5d.DatasetID, "array"), name, self._context, self
+        )
 
     def document(self, name: str) -> Hdf5DocumentWriter:
-        return Hdf5DocumentWriter(self._member(name, h5i.DATASET, "document"), name, self._context)
+        return Hdf5DocumentWriter(
+            self._member(name, h5d.DatasetID, "document"), name, self._context
+        )
 
     def require_group(self, name: str) -> Hdf5GroupWriter:
         if name in self:
@@ -342,9 +349,9 @@ class Hdf5GroupWriter(Hdf5Group):
         """The scalar dataset of that name and type; one of another type is replaced."""
         attributes: dict[str, Any] = {}
         if name in self:
-            held = Hdf5Document(self._member(name, h5i.DATASET, "document"), name, self._context)
+            held = Hdf5Document(self._member(name, h5d.DatasetID, "document"), name, self._context)
             if held.has_type(kind):
-                return self._member(name, h5i.DATASET, "document")
+                return self._member(name, h5d.DatasetID, "document")
             attributes = {key: held.attributes.get(key) for key in held.attributes.names()}
             self._id.unlink(name.encode())
         properties = h5p.create(h5p.DATASET_CREATE)
@@ -373,7 +380,7 @@ class Hdf5GroupWriter(Hdf5Group):
             moved.set(key, held.get(key))
         parent._id.unlink(name.encode())
         parent._id.links.move(temporary.encode(), parent._id, name.encode())
-        self._id = made
+        self._id, self._links = made, made.links
         return made
 
 

@@ -231,11 +231,12 @@ class ClassicConnectivity:
 
     def _append(self, side: Perspective) -> None:
         sides = self._group.require_group(side.direction)
+        held = set(self.local_chunks(side.direction).tolist())
         for local, blocks, rows in side.by_local_chunk():
             chunks = side.global_chunks[blocks]
             sizes = np.diff(side.starts[blocks.start : blocks.stop + 1])
             parts = (side.local_locations[rows], side.global_locations[rows])
-            if str(local) not in sides:
+            if local not in held:
                 group = sides.require_group(str(local))
                 for name, part in zip(_ARRAYS, parts, strict=True):
                     group.create_array(name, part, expected=_EXPECTED_ROWS)
