@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from bsb import Chunk, chunklist
@@ -19,14 +19,11 @@ from .core.chunk_id import Ids, agree_on_size, normalize_size, pack, sorted_ids,
 from .core.names import check_name
 from .core.network import ColumnSpec, Network, PlacementWriter
 from .core.placement import POSITION, align
+from .core.sessions import Session
 from .core.statistics import ChunkCounts
 from .core.validation import as_integers, as_numbers
 from .errors import DataNotFoundError, InputError, ShapeError
-from .resource import HANDLED, handles_handles
-
-if TYPE_CHECKING:
-    from .core.sessions import Session
-    from .engine import StorageEngine
+from .resource import HANDLED, SessionEngine, handles_handles
 
 
 def as_chunk(chunk: Any) -> Chunk:
@@ -74,7 +71,7 @@ class ChunkLoader:
     each as ``_<name>_chunks``.
     """
 
-    _engine: StorageEngine
+    _engine: SessionEngine
     _path: str
     _property_makers: ClassVar[tuple[Callable[[Any], ChunkedProperty], ...]] = ()
     _collection_makers: ClassVar[tuple[Callable[[Any], ChunkedCollection], ...]] = ()

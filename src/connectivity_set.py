@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import bsb
 import numpy as np
@@ -31,13 +31,11 @@ from .placement_set import PlacementSet
 from .resource import (
     HANDLED,
     Resource,
+    SessionEngine,
     handles_class_handles,
     handles_handles,
     handles_static_handles,
 )
-
-if TYPE_CHECKING:
-    from .engine import StorageEngine
 
 _ROOT = "/connectivity/"
 # Rows that an iteration reads at once: 24 MB a side.
@@ -66,7 +64,7 @@ class ConnectivitySet(Resource, bsb.ConnectivitySet):
     pre_type: CellType
     post_type: CellType
 
-    def __init__(self, engine: StorageEngine, tag: str, handle: Any = None) -> None:
+    def __init__(self, engine: SessionEngine, tag: str, handle: Any = None) -> None:
         super().__init__(engine, f"{_ROOT}{tag}")
         self.tag = tag
         self.pre_type = None
@@ -82,7 +80,7 @@ class ConnectivitySet(Resource, bsb.ConnectivitySet):
     @handles_class_handles("a")
     def create(  # type: ignore[override]
         cls,
-        engine: StorageEngine,
+        engine: SessionEngine,
         pre_type: Any,
         post_type: Any,
         tag: str | None = None,
@@ -102,20 +100,20 @@ class ConnectivitySet(Resource, bsb.ConnectivitySet):
 
     @staticmethod
     @handles_static_handles("r")
-    def exists(engine: StorageEngine, tag: str, handle: Any = HANDLED) -> bool:  # type: ignore[override]
+    def exists(engine: SessionEngine, tag: str, handle: Any = HANDLED) -> bool:  # type: ignore[override]
         """Whether there is a set of that name."""
         return tag in handle.network.connectivity_tags()
 
     @classmethod
     @handles_class_handles("r")
-    def get_tags(cls, engine: StorageEngine, handle: Any = HANDLED) -> list[str]:
+    def get_tags(cls, engine: SessionEngine, handle: Any = HANDLED) -> list[str]:
         """Names of all sets."""
         return list(handle.network.connectivity_tags())
 
     @classmethod
     def require(  # type: ignore[override]
         cls,
-        engine: StorageEngine,
+        engine: SessionEngine,
         pre_type: Any,
         post_type: Any,
         tag: str | None = None,
@@ -135,7 +133,7 @@ class ConnectivitySet(Resource, bsb.ConnectivitySet):
     @classmethod
     @handles_class_handles("a")
     def _create_missing(
-        cls, engine: StorageEngine, tag: str, pre: Any, post: Any, handle: Any = HANDLED
+        cls, engine: SessionEngine, tag: str, pre: Any, post: Any, handle: Any = HANDLED
     ) -> None:
         # Another rank or thread may have made it since.
         if tag not in handle.network.connectivity_tags():
@@ -143,7 +141,7 @@ class ConnectivitySet(Resource, bsb.ConnectivitySet):
 
     @classmethod
     def _between(
-        cls, engine: StorageEngine, tag: str, pre: Any, post: Any, handle: Any
+        cls, engine: SessionEngine, tag: str, pre: Any, post: Any, handle: Any
     ) -> ConnectivitySet:
         found = cls(engine, tag, handle=handle)
         stored = (found.pre_type_name, found.post_type_name)
@@ -187,6 +185,9 @@ class ConnectivitySet(Resource, bsb.ConnectivitySet):
         """
         Connect cells of two placement sets.
 
+        Connections of a block are stored in the order given; those from a set that has, or is
+        restricted to, a single chunk by postsynaptic, then presynaptic cell.
+
         :param src_locs: (n, 3) cells, branches and points; cells count those of ``pre_set``
             under its filters, branches and points those of the morphology under its label
             filter. Cells alone, (n,), stand for cells without morphology.
@@ -201,7 +202,11 @@ class ConnectivitySet(Resource, bsb.ConnectivitySet):
             return
         pre, src = _side(pre_set, "source", src, handle)
         post, dest = _side(post_set, "destination", dest, handle)
-        self._data(handle).append(demultiplex(pre, post, src, dest))
+        blocks = demultiplex(pre, post, src, dest)
+        # So does bsb-hdf5 8.0.2: the network that a seed yields stays the same.
+        if len(pre_set.get_loaded_chunks()) == 1:
+            blocks = blocks.by_cell()
+        self._data(handle).append(blocks)
 
     @handles_handles("a")
     def chunk_connect(

@@ -9,8 +9,8 @@ that BSB has a name for is replaced by its counterpart here, so that code writte
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from types import TracebackType
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
 import bsb
@@ -86,17 +86,13 @@ def warn_of_slow_lock(waited: float) -> None:
     )
 
 
-class bsb_errors:  # noqa: N801  # a context manager that is used like a function
+@contextmanager
+def bsb_errors() -> Iterator[None]:
     """Replace errors of the core by their counterparts."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if isinstance(error, errors.StorageError) and type(error) in _COUNTERPARTS:
-            raise _COUNTERPARTS[type(error)](error.message, **error.fields) from error
+    try:
+        yield
+    except errors.StorageError as error:
+        counterpart = _COUNTERPARTS.get(type(error))
+        if counterpart is None:
+            raise
+        raise counterpart(error.message, **error.fields) from error

@@ -7,17 +7,14 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import bsb
 
 from .core.files import StoredContent
 from .core.names import check_name
 from .errors import CorruptNetworkError, FileStoredError
-from .resource import HANDLED, Resource, handles_handles
-
-if TYPE_CHECKING:
-    from .engine import StorageEngine
+from .resource import HANDLED, Resource, SessionEngine, handles_handles
 
 _ROOT = "/files"
 _ACTIVE = "active_config"
@@ -26,7 +23,7 @@ _ACTIVE = "active_config"
 class FileStore(Resource, bsb.FileStore):
     """The files of a network, by id."""
 
-    def __init__(self, engine: StorageEngine) -> None:
+    def __init__(self, engine: SessionEngine) -> None:
         super().__init__(engine, _ROOT)
 
     def __bool__(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import bsb
 import numpy as np
@@ -15,10 +15,7 @@ from .core.labels import LabelSets
 from .core.morphology import MorphologyTable, decode_meta_object, encode_meta_value
 from .core.names import check_name
 from .errors import DtypeError, InputError, MorphologyExistsError
-from .resource import HANDLED, Resource, handles_handles
-
-if TYPE_CHECKING:
-    from .engine import StorageEngine
+from .resource import HANDLED, Resource, SessionEngine, handles_handles
 
 _ROOT = "/morphologies"
 
@@ -43,7 +40,7 @@ def meta_object_hook(obj: dict[str, Any]) -> dict[str, Any]:
 class MorphologyRepository(Resource, bsb.MorphologyRepository):
     """The morphologies of a network, by name."""
 
-    def __init__(self, engine: StorageEngine) -> None:
+    def __init__(self, engine: SessionEngine) -> None:
         super().__init__(engine, _ROOT)
 
     @handles_handles("r")

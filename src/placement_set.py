@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import bsb
 import numpy as np
@@ -31,13 +31,11 @@ from .errors import DataNotFoundError, InputError, LabelError, LengthError, Morp
 from .resource import (
     HANDLED,
     Resource,
+    SessionEngine,
     handles_class_handles,
     handles_handles,
     handles_static_handles,
 )
-
-if TYPE_CHECKING:
-    from .engine import StorageEngine
 
 _ROOT = "/placement/"
 
@@ -78,7 +76,7 @@ class PlacementSet(
     :raises DatasetNotFoundError: the set does not exist.
     """
 
-    def __init__(self, engine: StorageEngine, cell_type: Any, handle: Any = None) -> None:
+    def __init__(self, engine: SessionEngine, cell_type: Any, handle: Any = None) -> None:
         Resource.__init__(self, engine, _ROOT + cell_type.name)
         bsb.PlacementSet.__init__(self, engine, cell_type)
         ChunkLoader.__init__(self)
@@ -91,7 +89,7 @@ class PlacementSet(
     @classmethod
     @handles_class_handles("a")
     def create(  # type: ignore[override]
-        cls, engine: StorageEngine, cell_type: Any, handle: Any = HANDLED
+        cls, engine: SessionEngine, cell_type: Any, handle: Any = HANDLED
     ) -> PlacementSet:
         """
         Make the placement set of a cell type.
@@ -103,13 +101,13 @@ class PlacementSet(
 
     @staticmethod
     @handles_static_handles("r")
-    def exists(engine: StorageEngine, cell_type: Any, handle: Any = HANDLED) -> bool:  # type: ignore[override]
+    def exists(engine: SessionEngine, cell_type: Any, handle: Any = HANDLED) -> bool:  # type: ignore[override]
         """Whether the cell type has a placement set."""
         return cell_type.name in handle.network.placement_names()
 
     @classmethod
     def require(  # type: ignore[override]
-        cls, engine: StorageEngine, cell_type: Any, handle: Any = None
+        cls, engine: SessionEngine, cell_type: Any, handle: Any = None
     ) -> PlacementSet:
         """The placement set of a cell type, made if it is absent."""
         # To look first keeps what only requires its sets from counting as a change.
@@ -119,7 +117,7 @@ class PlacementSet(
 
     @classmethod
     @handles_class_handles("a")
-    def _create_missing(cls, engine: StorageEngine, cell_type: Any, handle: Any = HANDLED) -> None:
+    def _create_missing(cls, engine: SessionEngine, cell_type: Any, handle: Any = HANDLED) -> None:
         # Another rank or thread may have made it since.
         if cell_type.name not in handle.network.placement_names():
             handle.network.create_placement(cell_type.name, created_at=iso_now())

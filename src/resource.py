@@ -11,18 +11,31 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
-from .core.sessions import Session
+from .core.sessions import Session, Sessions
 from .core.validation import as_numbers
 from .errors import InputError, NodeNotFoundError
 from .exceptions import bsb_errors
 from .ports.arrays import ArrayReader, GroupReader, GroupWriter
+from .ports.communicator import Communicator
 
-if TYPE_CHECKING:
-    from .engine import StorageEngine
+
+class SessionEngine(Protocol):
+    """What the parts of a storage need of its engine."""
+
+    @property
+    def _sessions(self) -> Sessions: ...
+
+    @property
+    def _ranks(self) -> Communicator: ...
+
+    @property
+    def morphologies(self) -> Any:
+        """The morphology repository, which BSB binds to the engine."""
+
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -69,7 +82,7 @@ def _with_session(
             if rest:
                 names = list(inspect.signature(function).parameters)[position + 1 :]
                 kwargs.update(zip(names, rest, strict=False))
-        engine: StorageEngine = handler(args)
+        engine: SessionEngine = handler(args)
         with bsb_errors(), engine._sessions.call(write=write, handle=handle) as session:
             kwargs["handle"] = session
             return function(*args, **kwargs)
@@ -99,7 +112,7 @@ class Resource:
     :param path: names separated by ``/``, from the root.
     """
 
-    def __init__(self, engine: StorageEngine, path: str) -> None:
+    def __init__(self, engine: SessionEngine, path: str) -> None:
         self._engine = engine
         self._path = path
 

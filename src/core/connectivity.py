@@ -182,6 +182,13 @@ class Blocks:
     def __len__(self) -> int:
         return len(self.pre)
 
+    def by_cell(self) -> Blocks:
+        """The same connections, by rank of the postsynaptic, then of the presynaptic cell."""
+        order = np.lexsort((self.pre[:, 0], self.post[:, 0]))
+        return Blocks(
+            self.pre_chunks[order], self.post_chunks[order], self.pre[order], self.post[order]
+        )
+
     def seen(self, direction: str) -> Perspective:
         """The blocks from one side; connections of a block keep their order."""
         if direction == "inc":

@@ -22,7 +22,6 @@ import attrs
 
 from ..errors import (
     HandleError,
-    LockTimeoutError,
     ReadOnlyError,
     SessionAbortedError,
     SessionClosedError,
@@ -30,77 +29,9 @@ from ..errors import (
 from ..ports.arrays import GroupReader, GroupWriter
 from ..ports.lock import Lock
 from ..ports.store import ReadSession, Store, WriteSession
+from .gate import Gate, gate_of
 from .network import Network
 from .provenance import Author, advance
-
-
-class Gate:
-    """
-    Many readers or one writer among the threads of a process.
-
-    A writer that waits holds off new readers, so that it gets its turn.
-    """
-
-    def __init__(self, location: str) -> None:
-        self._location = location
-        self._changed = threading.Condition()
-        self._readers = 0
-        self._writer: str | None = None
-        self._waiting = 0
-
-    @contextmanager
-    def shared(self, limit: float) -> Iterator[None]:
-        """
-        Hold off writers.
-
-        :param limit: seconds to wait.
-        :raises LockTimeoutError: it took longer.
-        """
-        with self._changed:
-            self._await(lambda: self._writer is None and not self._waiting, limit)
-            self._readers += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._readers -= 1
-                self._changed.notify_all()
-
-    @contextmanager
-    def exclusive(self, limit: float) -> Iterator[None]:
-        """Hold off everybody else; parameters and errors as for :meth:`shared`."""
-        with self._changed:
-            self._waiting += 1
-            try:
-                self._await(lambda: self._writer is None and not self._readers, limit)
-            finally:
-                self._waiting -= 1
-                self._changed.notify_all()
-            self._writer = threading.current_thread().name
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._writer = None
-                self._changed.notify_all()
-
-    def _await(self, free: Callable[[], bool], limit: float) -> None:
-        if not self._changed.wait_for(free, timeout=limit):
-            holder = f"thread '{self._writer}'" if self._writer else f"{self._readers} readers"
-            raise LockTimeoutError(
-                f"'{self._location}' was held by {holder} of this process for {limit} seconds",
-                location=self._location,
-                limit=limit,
-            )
-
-
-_GATES: dict[str, Gate] = {}
-_GATES_LOCK = threading.Lock()
-
-
-def _gate_of(store: Store) -> Gate:
-    with _GATES_LOCK:
-        return _GATES.setdefault(store.identity, Gate(store.location))
 
 
 class Session:
@@ -312,7 +243,7 @@ class Sessions:
             )
 
     def _gate(self) -> Gate:
-        return _gate_of(self.store)
+        return gate_of(self.store.identity, self.store.location)
 
     def _gate_shared(self) -> AbstractContextManager[None]:
         return self._gate().shared(self.settings.limit)

@@ -325,11 +325,6 @@ def extend_labels(scaffold: Scaffold) -> None:
 # --- connectivity -------------------------------------------------------------------------
 
 
-def in_block_order(pre: Locations, post: Locations) -> tuple[Locations, Locations]:
-    order = np.lexsort((pre[:, 0], post[:, 0]))
-    return pre[order], post[order]
-
-
 def locations(
     cells: int, rows: int, seed: int, branches: int = 0, points: int = 0
 ) -> NDArray[np.int64]:
@@ -347,15 +342,11 @@ def connect_points(scaffold: Scaffold) -> None:
     """Connections between whole cells, over many chunks at once; and two sets without any."""
     types = scaffold.cell_types
     granules, pyramidals = (scaffold.get_placement_set(t) for t in ("granule", "pyramidal"))
-    pre, post = in_block_order(
-        locations(len(granules), 250, 600), locations(len(pyramidals), 250, 601)
-    )
+    pre, post = locations(len(granules), 250, 600), locations(len(pyramidals), 250, 601)
     to_pyramidal = scaffold.require_connectivity_set(types.granule, types.pyramidal)
     to_pyramidal.connect(granules, pyramidals, pre, post)
     mossy = scaffold.get_placement_set("mossy", chunks=[chunk_at(WEST)])
-    fibres, targets = in_block_order(
-        locations(len(mossy), 80, 602), locations(len(granules), 80, 603)
-    )
+    fibres, targets = locations(len(mossy), 80, 602), locations(len(granules), 80, 603)
     to_granule = scaffold.require_connectivity_set(types.mossy, types.granule, "mossy fibres")
     to_granule.connect(mossy, granules, fibres[:, 0], targets[:, 0])
     scaffold.require_connectivity_set(types.silent, types.granule)
@@ -392,18 +383,20 @@ def connect_selected(scaffold: Scaffold) -> None:
     selected = scaffold.require_connectivity_set(types.pyramidal, types.stellate, "selected")
     even = scaffold.get_placement_set("pyramidal", labels=["even"])
     stellates = scaffold.get_placement_set("stellate")
-    pre, post = in_block_order(
-        locations(len(even), 30, 630, branches=2, points=2), locations(len(stellates), 30, 631)
+    pre, post = (
+        locations(len(even), 30, 630, branches=2, points=2),
+        locations(len(stellates), 30, 631),
     )
     selected.connect(even, stellates, pre, post)
     corner = scaffold.get_placement_set(
         "pyramidal", chunks=[chunk_at(SOUTH), chunk_at(WEST)], labels=["even", "third"]
     )
-    pre, post = in_block_order(locations(len(corner), 25, 632), locations(len(stellates), 25, 633))
+    pre, post = locations(len(corner), 25, 632), locations(len(stellates), 25, 633)
     selected.connect(corner, stellates, pre, post)
     dendrites = scaffold.get_placement_set("pyramidal", morphology_labels=["dendrites"])
-    pre, post = in_block_order(
-        locations(len(dendrites), 40, 634, branches=2, points=2), locations(len(stellates), 40, 635)
+    pre, post = (
+        locations(len(dendrites), 40, 634, branches=2, points=2),
+        locations(len(stellates), 40, 635),
     )
     selected.connect(dendrites, stellates, pre, post)
 
@@ -418,9 +411,7 @@ def extend_connections(scaffold: Scaffold) -> None:
     recurrent_block(scaffold, SOUTH, HOME, 1, 650)
     types = scaffold.cell_types
     granules, pyramidals = (scaffold.get_placement_set(t) for t in ("granule", "pyramidal"))
-    pre, post = in_block_order(
-        locations(len(granules), 150, 652), locations(len(pyramidals), 150, 653)
-    )
+    pre, post = locations(len(granules), 150, 652), locations(len(pyramidals), 150, 653)
     to_pyramidal = scaffold.get_connectivity_set("granule_to_pyramidal")
     to_pyramidal.connect(granules, pyramidals, pre, post)
     empty = scaffold.require_connectivity_set(types.stellate, types.granule)
@@ -446,7 +437,7 @@ def extend_in_one_scope(scaffold: Scaffold) -> None:
             )
         late.label(["scoped"], [0, 5])
         among = scaffold.require_connectivity_set(late_type, late_type)
-        pre, post = in_block_order(locations(6, 30, 670, 2, 3), locations(6, 30, 671, 2, 3))
+        pre, post = locations(6, 30, 670, 2, 3), locations(6, 30, 671, 2, 3)
         among.connect(late, late, pre, post)
         scaffold.files.store("written in a scope", id="scoped", meta={"late": True})
 

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import shutil
 import stat
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 import attrs
 import h5py
-from h5py import h5f, h5fd, h5g, h5p
 
 from ...errors import HandleError, NotANetworkError, StoreError, StoreExistsError, StoreIOError
-from .arrays import Hdf5Group, Hdf5GroupWriter
 from .context import Context
 from .errors import system_error, translated
 from .locking import lock_file
-from .overlay import OverlayFile
+from .paths import copy_file, give_name, is_named
+from .session import (
+    Hdf5AdoptedSession,
+    Hdf5CreationSession,
+    Hdf5ReadSession,
+    Hdf5WriteSession,
+)
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -36,132 +37,6 @@ class Hdf5Settings:
 
     lock_limit: float = 600.0
     on_slow: Callable[[float], None] = lambda waited: None
-
-
-def _access(file: OverlayFile | None) -> Any:
-    properties = h5p.create(h5p.FILE_ACCESS)
-    properties.set_fclose_degree(h5f.CLOSE_STRONG)
-    # Objects in the format of HDF5 1.8: it has no limit on the size of attributes, and
-    # unlike that of 1.10 no mark in the file that a killed writer leaves behind.
-    properties.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_LATEST)
-    if file is not None:
-        properties.set_fileobj_driver(h5fd.fileobj_driver, file)
-    return properties
-
-
-class Hdf5ReadSession:
-    """An open file."""
-
-    def __init__(self, location: str, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._file = OverlayFile(descriptor)
-        self.context = Context(location, self._file)
-        self._id = _open(self._file, location, h5f.ACC_RDONLY)
-
-    @property
-    def root(self) -> Hdf5Group:
-        return Hdf5Group(h5g.open(self._id, b"/"), self.context)
-
-    def close(self) -> None:
-        try:
-            _close(self._id)
-        finally:
-            os.close(self._descriptor)
-
-
-class Hdf5WriteSession:
-    """An open file whose changes take effect at the commit."""
-
-    def __init__(self, location: str, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._file = OverlayFile(descriptor)
-        self.context = Context(location, self._file)
-        self._id = _open(self._file, location, h5f.ACC_RDWR)
-
-    @property
-    def root(self) -> Hdf5GroupWriter:
-        return Hdf5GroupWriter(h5g.open(self._id, b"/"), self.context)
-
-    @property
-    def changes(self) -> int:
-        return self.context.changes
-
-    def commit(self) -> None:
-        try:
-            with self.context.translated():
-                # Even the close writes, so that the pages are complete only after it.
-                _close(self._id)
-                if self.changes:
-                    self._file.commit()
-        except BaseException:
-            self._file.rollback()
-            raise
-        finally:
-            os.close(self._descriptor)
-
-    def rollback(self) -> None:
-        try:
-            with self.context.translated():
-                _close(self._id)
-        finally:
-            self._file.rollback()
-            os.close(self._descriptor)
-
-
-class Hdf5CreationSession:
-    """A new file, which gets its name at the commit."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._temporary = _temporary_path(path)
-        self.context = Context(path)
-        with translated(path):
-            self._id = h5f.create(os.fsencode(self._temporary), fapl=_access(None))
-
-    @property
-    def root(self) -> Hdf5GroupWriter:
-        return Hdf5GroupWriter(h5g.open(self._id, b"/"), self.context)
-
-    @property
-    def changes(self) -> int:
-        return self.context.changes
-
-    def commit(self) -> None:
-        try:
-            with translated(self._path):
-                _close(self._id)
-                _rename(self._temporary, self._path)
-        except BaseException:
-            _remove(self._temporary)
-            raise
-
-    def rollback(self) -> None:
-        try:
-            _close(self._id)
-        finally:
-            _remove(self._temporary)
-
-
-class Hdf5AdoptedSession:
-    """A file that a caller opened and will close."""
-
-    def __init__(self, id_: Any, location: str) -> None:
-        self._id = id_
-        self.context = Context(location)
-
-    @property
-    def root(self) -> Hdf5GroupWriter:
-        return Hdf5GroupWriter(h5g.open(self._id, b"/"), self.context)
-
-    @property
-    def changes(self) -> int:
-        return self.context.changes
-
-    def commit(self) -> None:
-        """The file is the caller's."""
-
-    def rollback(self) -> None:
-        """The file is the caller's."""
 
 
 class Hdf5Store:
@@ -227,13 +102,13 @@ class Hdf5Store:
             raise HandleError(
                 f"the handle is of '{file.filename}', not of '{self._path}'", found=file.filename
             )
-        return Hdf5AdoptedSession(file.id, str(file.filename)), file.mode == "r+"
+        return Hdf5AdoptedSession(file.id, Context(self._path)), file.mode == "r+"
 
     def copy(self, target: str) -> None:
         path = self._free_target(target)
         descriptor = self._open(os.O_RDONLY)
         try:
-            _copy(descriptor, path)
+            copy_file(descriptor, path)
         finally:
             os.close(descriptor)
 
@@ -242,12 +117,12 @@ class Hdf5Store:
         descriptor = self._open(os.O_RDONLY, exclusive=True)
         try:
             with translated(path):
-                _rename(self._path, path)
+                give_name(self._path, path)
         except StoreIOError as error:
             if error.fields.get("errno") != errno.EXDEV:
                 raise
             # Another filesystem: the copy is complete before the original goes.
-            _copy(descriptor, path)
+            copy_file(descriptor, path)
             os.unlink(self._path)
         finally:
             os.close(descriptor)
@@ -280,7 +155,7 @@ class Hdf5Store:
                     limit=self._settings.lock_limit,
                     on_slow=self._settings.on_slow,
                 )
-                if _is_named(descriptor, self._path):
+                if is_named(descriptor, self._path):
                     return descriptor
             except BaseException:
                 os.close(descriptor)
@@ -306,71 +181,3 @@ class Hdf5Store:
             message = f"'{self._path}' is a directory or device, not an HDF5 file"
             return NotANetworkError(message, location=self._path)
         return system_error(error, self._path)
-
-
-def _open(file: OverlayFile, location: str, flags: int) -> Any:
-    """The id of an open HDF5 file."""
-    if not file.seek(0, os.SEEK_END):
-        # HDF5 would take it for a file that is about to be made.
-        raise NotANetworkError(f"'{location}' is an empty file", location=location)
-    try:
-        return h5f.open(repr(file).encode(), flags, fapl=_access(file))
-    except (OSError, RuntimeError, ValueError) as error:
-        if file.error is not None:
-            raise system_error(file.error, location) from error
-        raise NotANetworkError(
-            f"'{location}' is no HDF5 file, or a damaged one: {error}", location=location
-        ) from error
-
-
-def _close(id_: Any) -> None:
-    """Close a file, whatever of it is still open."""
-    if id_.valid:
-        id_.close()
-
-
-def _temporary_path(path: str) -> str:
-    folder, name = os.path.split(path)
-    return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.new")
-
-
-def _remove(temporary: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
-
-
-def _is_named(descriptor: int, path: str) -> bool:
-    """Whether the path still names the open file."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except FileNotFoundError:
-        return False
-
-
-def _rename(path: str, target: str) -> None:
-    """Give a file another name, unless somebody took that name meanwhile."""
-    try:
-        os.link(path, target, follow_symlinks=False)
-    except FileExistsError as error:
-        raise StoreExistsError(f"'{target}' exists", location=target) from error
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
-            raise
-        # A filesystem without hard links.
-        os.rename(path, target)
-    else:
-        os.unlink(path)
-
-
-def _copy(descriptor: int, path: str) -> None:
-    """Copy an open file; the copy gets its name when it is complete."""
-    temporary = _temporary_path(path)
-    try:
-        with translated(path), open(descriptor, "rb", closefd=False) as source:
-            with open(temporary, "xb") as copy:
-                shutil.copyfileobj(source, copy, 1 << 20)
-            os.chmod(temporary, stat.S_IMODE(os.fstat(descriptor).st_mode))
-            _rename(temporary, path)
-    except BaseException:
-        _remove(temporary)
-        raise

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from types import TracebackType
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from ....errors import CorruptNetworkError
@@ -36,27 +36,17 @@ def parse_json(text: Any, name: str) -> dict[str, Any]:
     return document
 
 
-class interpreting:  # noqa: N801  # a context manager that is used like a function
+@contextmanager
+def interpreting(name: str) -> Iterator[None]:
     """
     Report a document that does not hold what it should.
 
     :param name: of the document, for the message.
     """
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if isinstance(error, ValueError | TypeError | AttributeError | OverflowError):
-            raise CorruptNetworkError(f"'{self._name}' holds something else: {error}") from error
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise CorruptNetworkError(f"'{name}' holds something else: {error}") from error
 
 
 def write_json(attributes: AttributeWriter, name: str, document: Mapping[str, Any]) -> None:

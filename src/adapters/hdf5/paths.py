@@ -1,0 +1,69 @@
+"""Files that get their names when they are complete."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+import uuid
+
+from ...errors import StoreExistsError
+from .errors import translated
+
+
+def temporary_path(path: str) -> str:
+    """A free path in the same folder, for a file that is to get this one."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.new")
+
+
+def remove_temporary(path: str) -> None:
+    """Delete a file, if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def is_named(descriptor: int, path: str) -> bool:
+    """Whether the path still names the open file."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def give_name(path: str, target: str) -> None:
+    """
+    Give a file another name.
+
+    :raises StoreExistsError: somebody took that name meanwhile.
+    """
+    try:
+        os.link(path, target, follow_symlinks=False)
+    except FileExistsError as error:
+        raise StoreExistsError(f"'{target}' exists", location=target) from error
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        # A filesystem without hard links.
+        os.rename(path, target)
+    else:
+        os.unlink(path)
+
+
+def copy_file(descriptor: int, path: str) -> None:
+    """
+    Copy an open file.
+
+    :raises StoreExistsError: somebody took the name of the copy meanwhile.
+    """
+    temporary = temporary_path(path)
+    try:
+        with translated(path), open(descriptor, "rb", closefd=False) as source:
+            with open(temporary, "xb") as copy:
+                shutil.copyfileobj(source, copy, 1 << 20)
+            os.chmod(temporary, stat.S_IMODE(os.fstat(descriptor).st_mode))
+            give_name(temporary, path)
+    finally:
+        remove_temporary(temporary)

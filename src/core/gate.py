@@ -1,0 +1,84 @@
+"""Exclusion between the threads of a process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ..errors import LockTimeoutError
+
+
+class Gate:
+    """
+    Many readers or one writer among the threads of a process.
+
+    A writer that waits holds off new readers, so that it gets its turn.
+    """
+
+    def __init__(self, location: str) -> None:
+        self._location = location
+        self._changed = threading.Condition()
+        self._readers = 0
+        self._writer: str | None = None
+        self._waiting = 0
+
+    @contextmanager
+    def shared(self, limit: float) -> Iterator[None]:
+        """
+        Hold off writers.
+
+        :param limit: seconds to wait.
+        :raises LockTimeoutError: it took longer.
+        """
+        with self._changed:
+            self._await(lambda: self._writer is None and not self._waiting, limit)
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._readers -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def exclusive(self, limit: float) -> Iterator[None]:
+        """Hold off everybody else; parameters and errors as for :meth:`shared`."""
+        with self._changed:
+            self._waiting += 1
+            try:
+                self._await(lambda: self._writer is None and not self._readers, limit)
+            finally:
+                self._waiting -= 1
+                self._changed.notify_all()
+            self._writer = threading.current_thread().name
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._writer = None
+                self._changed.notify_all()
+
+    def _await(self, free: Callable[[], bool], limit: float) -> None:
+        if not self._changed.wait_for(free, timeout=limit):
+            holder = f"thread '{self._writer}'" if self._writer else f"{self._readers} readers"
+            raise LockTimeoutError(
+                f"'{self._location}' was held by {holder} of this process for {limit} seconds",
+                location=self._location,
+                limit=limit,
+            )
+
+
+_GATES: dict[str, Gate] = {}
+_GATES_LOCK = threading.Lock()
+
+
+def gate_of(identity: str, location: str) -> Gate:
+    """
+    The gate of a store, the same for all who open it in this process.
+
+    :param identity: of the store.
+    :param location: of the store, for messages.
+    """
+    with _GATES_LOCK:
+        return _GATES.setdefault(identity, Gate(location))
