@@ -21,3 +21,15 @@ class StorageNode(_StorageNode):
 
     root = config.attr(type=str, default=_default_root, call_default=True)
     """Path of the file."""
+
+
+def _unique_root() -> str:
+    return f"scaffold_network_{uuid.uuid4().hex}"
+
+
+@config.node
+class MemoryStorageNode(_StorageNode):
+    """With ``engine: memory``."""
+
+    root = config.attr(type=str, default=_unique_root, call_default=True)
+    """Any text; storages of the same root in one process see the same network."""

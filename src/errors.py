@@ -14,6 +14,7 @@ Every error this package raises on purpose.
     |   +-- LockTimeoutError            (TimeoutError)
     |   +-- ReadOnlyError               (OSError)
     |   +-- SessionClosedError          (RuntimeError)
+    |   +-- SingleProcessError          (RuntimeError)
     |   +-- SessionAbortedError         (RuntimeError)
     |   +-- NodeNotFoundError           (LookupError)
     |   +-- NodeExistsError             (ValueError)
@@ -110,6 +111,10 @@ class ReadOnlyError(StoreError, OSError):
 
 class SessionClosedError(StoreError, RuntimeError):
     """A session was used after its end."""
+
+
+class SingleProcessError(StoreError, RuntimeError):
+    """Several ranks were to share a store that only one process can see."""
 
 
 class SessionAbortedError(StoreError, RuntimeError):

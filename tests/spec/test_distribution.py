@@ -35,9 +35,10 @@ def test_the_package_says_that_it_is_typed() -> None:
     assert (package_folder() / "py.typed").is_file()
 
 
-def test_the_entry_point_is_one_engine_module() -> None:
-    (entry,) = entry_points(group="bsb.storage.engines", name="hdf5")
-    assert f"{PACKAGE}.engines.hdf5" == entry.load().__name__
+@pytest.mark.parametrize("engine", ["hdf5", "memory"])
+def test_the_entry_point_is_one_engine_module(engine: str) -> None:
+    (entry,) = entry_points(group="bsb.storage.engines", name=engine)
+    assert f"{PACKAGE}.engines.{engine}" == entry.load().__name__
 
 
 @pytest.mark.parametrize("interface", DISCOVERED)

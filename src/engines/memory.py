@@ -1,0 +1,70 @@
+"""The ``memory`` engine: a network that lasts as long as the process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import engine as _engine
+from ..adapters.memory.store import MemoryStore
+from ..adapters.mpi.communicator import ServiceCommunicator
+from ..adapters.mpi.lock import SerialLock
+from ..config import MemoryStorageNode as StorageNode
+from ..connectivity_set import ConnectivitySet
+from ..errors import SingleProcessError
+from ..file_store import FileStore
+from ..morphology_repository import MorphologyRepository
+from ..placement_set import PlacementSet
+
+__all__ = [
+    "ConnectivitySet",
+    "FileStore",
+    "MemoryEngine",
+    "MorphologyRepository",
+    "PlacementSet",
+    "StorageNode",
+]
+
+
+class MemoryEngine(_engine.StorageEngine):
+    """
+    A network in the memory of this process.
+
+    Storages of the same root see the same network.
+
+    :param root: any text.
+    :param comm: ``bsb.services.mpi.MPIService``, of one rank.
+    :raises SingleProcessError: there are several ranks.
+    """
+
+    _format = "memory"
+
+    def _make_store(self, root: Any) -> MemoryStore:
+        return MemoryStore(str(root))
+
+    def _make_communicator(self, comm: Any) -> ServiceCommunicator:
+        return ServiceCommunicator(comm)
+
+    def _make_lock(self, comm: Any) -> SerialLock:
+        if comm.get_size() > 1:
+            raise SingleProcessError(
+                f"{comm.get_size()} ranks can't share a network in memory;"
+                " use the engine 'hdf5', or a single rank",
+                found=comm.get_size(),
+                valid=1,
+            )
+        return SerialLock()
+
+    @property
+    def root_slug(self) -> str:
+        """The root."""
+        return str(self._root)
+
+    @classmethod
+    def peek_exists(cls, root: Any) -> bool:
+        """Whether there is a network of that root in this process."""
+        return MemoryStore(str(root)).exists()
+
+    @staticmethod
+    def recognizes(root: Any, comm: Any) -> bool:
+        """Whether there is a network of that root in this process."""
+        return _engine.recognizes(MemoryStore(str(root)))
