@@ -25,7 +25,7 @@ from .core.connectivity import (
 )
 from .core.network import ConnectivityWriter, Locations
 from .core.sessions import Session
-from .errors import SetTypeError
+from .errors import InputError, SetTypeError
 from .exceptions import counterpart_of
 from .placement_set import PlacementSet
 from .resource import (
@@ -317,10 +317,9 @@ class ConnectivitySet(Resource, bsb.ConnectivitySet):
         self, direction: str, local: Chunk, global_: Any
     ) -> Iterator[tuple[Chunk, tuple[Locations, Locations]]]:
         wanted = None if global_ is None else as_ids(_given(global_))
-        done, more = 0, True
-        while more:
-            batch, more = self._read_batch(direction, local, wanted, done)
-            done += len(batch)
+        last: int | None = -1
+        while last is not None:
+            batch, last = self._read_batch(direction, local, wanted, last)
             yield from batch
 
     @handles_handles("r")
@@ -329,27 +328,29 @@ class ConnectivitySet(Resource, bsb.ConnectivitySet):
         direction: str,
         local: Chunk,
         wanted: Ids | None,
-        done: int,
+        last: int,
         handle: Any = HANDLED,
-    ) -> tuple[list[tuple[Chunk, tuple[Locations, Locations]]], bool]:
+    ) -> tuple[list[tuple[Chunk, tuple[Locations, Locations]]], int | None]:
         """
-        The next blocks of a local chunk, as many as are read at once, and if more follow.
+        The next blocks of a local chunk, as many as are read at once.
 
         :param wanted: ids of their global chunks, if not all.
-        :param done: how many blocks were read before.
+        :param last: id of the global chunk that was read last.
+        :returns: the blocks, and the id of the last of them if more follow.
         """
         data = self._data(handle)
         sizes = data.block_sizes(direction, local.id)
         if wanted is not None:
             sizes = sizes.among(wanted)
-        ends = np.cumsum(sizes.counts[done:])
-        some = slice(done, done + max(1, int(np.searchsorted(ends, _ROWS_AT_ONCE, side="right"))))
-        ids = sizes.ids[some]
+        rest = slice(int(np.searchsorted(sizes.ids, last, side="right")), None)
+        ends = np.cumsum(sizes.counts[rest])
+        some = max(1, int(np.searchsorted(ends, _ROWS_AT_ONCE, side="right")))
+        ids = sizes.ids[rest][:some]
         near, far, lengths = data.read_blocks(direction, local.id, ids)
         edges = np.cumsum(lengths)[:-1]
         blocks = zip(np.split(near, edges), np.split(far, edges), strict=True)
         batch = list(zip(as_chunks(ids, UNKNOWN_SIZE), blocks, strict=False))
-        return batch, some.stop < len(sizes.ids)
+        return batch, int(ids[-1]) if some < len(ends) else None
 
 
 class CSIterator:
@@ -366,7 +367,7 @@ class CSIterator:
         global_: Any = None,
     ) -> None:
         self._cs = cs
-        self._direction = direction
+        self._direction = None if direction is None else check_direction(direction)
         self._local = local_
         self._global = global_
 
@@ -410,6 +411,8 @@ def _side(
     cells: PlacementSet, role: str, locations: Locations, handle: Session
 ) -> tuple[Side, NDArray[np.int64]]:
     """The cells that locations count, and the locations on whole morphologies."""
+    if cells._engine._sessions.store.identity != handle.identity:
+        raise InputError(f"the {role} cells '{cells.tag}' are of another storage")
     side = Side(cells.tag, role, cells._cells(handle))
     side.check(locations)
     if cells._morphology_labels is not None and cells.count_morphologies():

@@ -207,8 +207,12 @@ class StorageEngine(bsb.Engine):
 
     def require_placement_set(self, ct: Any) -> PlacementSet:
         """:guilabel:`collective` The placement set of a cell type, made if it is absent."""
-        self._ranks.on_main(lambda: PlacementSet.require(self, ct) and None)
+        self._ranks.on_main(lambda: self._require_placement(ct))
         return PlacementSet(self, ct)
+
+    def _require_placement(self, ct: Any) -> None:
+        # The set itself can't be sent to the other ranks.
+        PlacementSet.require(self, ct)
 
     def clear_placement(self) -> None:
         """:guilabel:`collective` Remove all placement sets."""

@@ -76,6 +76,8 @@ def _with_session(
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> R:
         handle = kwargs.pop("handle", None)
+        # Of bsb-hdf5 8.0.2, where it silences a warning that is not given here.
+        kwargs.pop("promote_from_read", None)
         if len(args) > position:
             handle = args[position]
             args, rest = args[:position], args[position + 1 :]

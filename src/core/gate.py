@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..errors import LockTimeoutError
 
+# Seconds.
+_COURTESY = 1.0
+
 
 class Gate:
     """
     Many readers or one writer among the threads of a process.
 
-    A writer that waits holds off new readers, so that it gets its turn.
+    A writer that waits holds off new readers for a while, so that it gets its turn; not for
+    longer, as a reader that is in may wait for one that comes.
     """
 
     def __init__(self, location: str) -> None:
@@ -32,7 +37,8 @@ class Gate:
         :raises LockTimeoutError: it took longer.
         """
         with self._changed:
-            self._await(lambda: self._writer is None and not self._waiting, limit)
+            self._changed.wait_for(self._is_quiet, timeout=min(limit, _COURTESY))
+            self._await(lambda: self._writer is None, limit)
             self._readers += 1
         try:
             yield
@@ -59,6 +65,9 @@ class Gate:
                 self._writer = None
                 self._changed.notify_all()
 
+    def _is_quiet(self) -> bool:
+        return self._writer is None and not self._waiting
+
     def _await(self, free: Callable[[], bool], limit: float) -> None:
         if not self._changed.wait_for(free, timeout=limit):
             holder = f"thread '{self._writer}'" if self._writer else f"{self._readers} readers"
@@ -82,3 +91,13 @@ def gate_of(identity: str, location: str) -> Gate:
     """
     with _GATES_LOCK:
         return _GATES.setdefault(identity, Gate(location))
+
+
+def _start_anew() -> None:
+    """In a forked child, nobody holds a gate: the threads that did are not there."""
+    global _GATES_LOCK  # noqa: PLW0603
+    _GATES_LOCK = threading.Lock()
+    _GATES.clear()
+
+
+os.register_at_fork(after_in_child=_start_anew)

@@ -7,9 +7,9 @@ from typing import Any
 from ..errors import InvalidNameError
 
 
-def can_name(name: str) -> bool:
-    """Whether a text can name a member of a group."""
-    if name in ("", ".", "..") or "/" in name or "\0" in name:
+def can_name(name: Any) -> bool:
+    """Whether something can name a member of a group."""
+    if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\0" in name:
         return False
     return name.isascii() or _encodable(name)
 

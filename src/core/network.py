@@ -14,6 +14,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import CorruptNetworkError
 from .chunk_id import Ids
 from .files import StoredContent
 from .labels import LabelSets
@@ -309,4 +310,9 @@ def join(rows: Sequence[Rows], column: ColumnSpec) -> tuple[Rows, Lengths]:
     """Rows of several chunks as one array, and how many there are of each."""
     lengths = np.array([len(part) for part in rows], dtype=np.int64)
     filled = [part for part in rows if len(part)]
+    widths = {part.shape[1:] for part in filled}
+    if len(widths) > 1:
+        raise CorruptNetworkError(
+            f"rows of '{column.title}' are of shape {' and '.join(map(str, sorted(widths)))}"
+        )
     return (np.concatenate(filled) if filled else column.empty), lengths

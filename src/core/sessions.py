@@ -12,6 +12,7 @@ A write inside a read session suspends it, and the read session sees its result.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -112,6 +113,8 @@ def _aborted(cause: BaseException) -> SessionAbortedError:
 
 
 _ACTIVE: ContextVar[Mapping[str, Session] | None] = ContextVar("bsb_hdf5_sessions", default=None)
+# The sessions of a process are not those of its forked children.
+os.register_at_fork(after_in_child=lambda: _ACTIVE.set(None))
 
 
 @attrs.define
@@ -279,7 +282,9 @@ class Sessions:
             try:
                 yield session
             finally:
-                session.end()
+                # A thread of the session may be within a call.
+                with session.mutex:
+                    session.end()
 
     def _view(self, held: ExitStack) -> tuple[ReadSession, Network]:
         held.enter_context(self._gate_shared())
@@ -299,9 +304,13 @@ class Sessions:
                 session = Session(raw, network, self.store.identity, writable=True)
                 try:
                     yield session
-                    self._finish(session)
+                    # A thread of the session may be within a call.
+                    with session.mutex:
+                        self._finish(session)
+                        session.end()
                 finally:
-                    session.end()
+                    with session.mutex:
+                        session.end()
 
     @contextmanager
     def _promoted(self, reader: Session) -> Iterator[Session]:
@@ -349,11 +358,18 @@ class Sessions:
 @contextmanager
 def _activated(session: Session) -> Iterator[None]:
     """What runs in this context joins the session."""
-    token = _ACTIVE.set({**(_ACTIVE.get() or {}), session.identity: session})
+    before = (_ACTIVE.get() or {}).get(session.identity)
+    _ACTIVE.set({**(_ACTIVE.get() or {}), session.identity: session})
     try:
         yield
     finally:
-        _ACTIVE.reset(token)
+        # Others may have come and not gone yet, or this may be another context.
+        current = dict(_ACTIVE.get() or {})
+        if current.get(session.identity) is session:
+            del current[session.identity]
+            if before is not None:
+                current[session.identity] = before
+            _ACTIVE.set(current)
 
 
 @contextmanager

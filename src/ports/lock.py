@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Lock(Protocol):
-    """Many readers or one writer. Used by one thread of a process at a time."""
+    """Many readers or one writer; readers may be threads of one process."""
 
     def shared(self) -> AbstractContextManager[None]:
         """Hold off writers; may be held by many."""

@@ -17,9 +17,9 @@ from ...errors import (
 
 
 class FailureSource(Protocol):
-    """Something below h5py that remembers why it failed."""
+    """Something below HDF5 that notes why it failed, as it can't raise through HDF5."""
 
-    error: OSError | None
+    error: BaseException | None
 
 
 class translated:  # noqa: N801  # a context manager that is used like a function
@@ -27,7 +27,7 @@ class translated:  # noqa: N801  # a context manager that is used like a functio
     Raise errors of ours from those of h5py and the system.
 
     :param location: of the store, for messages.
-    :param source: tells the cause that HDF5 lost on the way.
+    :param source: notes what went wrong below HDF5, which may even have gone on.
     """
 
     __slots__ = ("_location", "_source")
@@ -45,11 +45,10 @@ class translated:  # noqa: N801  # a context manager that is used like a functio
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._source is not None and self._source.error is not None:
+            raise as_ours(self._source.error, self._location) from error
         if error is None or isinstance(error, StorageError):
             return
-        cause = self._source.error if self._source is not None else None
-        if cause is not None:
-            raise system_error(cause, self._location) from cause
         if isinstance(error, OSError) and error.errno is not None:
             raise system_error(error, self._location) from error
         if isinstance(error, OSError | RuntimeError | ValueError | LookupError | TypeError):
@@ -57,6 +56,11 @@ class translated:  # noqa: N801  # a context manager that is used like a functio
                 f"'{self._location}': HDF5 can't read or write this: {error}",
                 location=self._location,
             ) from error
+
+
+def as_ours(error: BaseException, location: str) -> BaseException:
+    """What was noted below HDF5, to be raised above it."""
+    return system_error(error, location) if isinstance(error, OSError) else error
 
 
 def system_error(error: OSError, location: str) -> StoreError:

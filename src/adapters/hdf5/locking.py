@@ -8,6 +8,7 @@ where a filesystem has none. The latter is what happens here by default.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -53,6 +54,16 @@ def lock_file(
             on_slow(waited)
         time.sleep(nap)
         nap = min(2 * nap, _LONGEST_NAP)
+
+
+def close_file(descriptor: int, *, locked: bool = True) -> None:
+    """Close a file and give its lock back, which a forked child would keep otherwise."""
+    try:
+        if locked and _wanted():
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+    finally:
+        os.close(descriptor)
 
 
 def _wanted() -> bool:

@@ -3,11 +3,13 @@ A file whose changes take effect at a commit, for HDF5 to write to.
 
 What is written below the size that the file had at the start stays in memory, in pages;
 what is written above it goes to the file at once, where nobody looks before the commit.
-So bulk data is written once, and dropping the pages and cutting the file undoes all.
+So bulk data is written once, and until the commit dropping the pages and cutting the file
+undoes all.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 PAGE = 4096
@@ -16,6 +18,9 @@ PAGE = 4096
 class OverlayFile:
     """
     A seekable binary file over a file descriptor, for h5py's ``fileobj`` driver.
+
+    HDF5 calls its methods from C code that no exception may leave. They note the first one
+    in ``error`` instead, and do nothing from then on; whoever called HDF5 has to look there.
 
     :param descriptor: stays open when the overlay is done with.
     """
@@ -28,7 +33,7 @@ class OverlayFile:
         self._kept_size = self._base_size
         self._pages: dict[int, bytearray] = {}
         self._position = 0
-        self.error: OSError | None = None
+        self.error: BaseException | None = None
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
@@ -41,60 +46,105 @@ class OverlayFile:
     def readinto(self, buffer: bytearray | memoryview) -> int:
         """Fill the buffer; past the end of the file there are zeros."""
         view = memoryview(buffer).cast("B")
-        start = self._position
-        done = self._read_base(view, start)
-        view[done:] = bytes(len(view) - done)
-        if self._kept_size < self._base_size:
-            cut = slice(max(0, self._kept_size - start), max(0, self._base_size - start))
-            view[cut] = bytes(len(view[cut]))
-        if self._pages and start < self._base_size:
-            self._lay_over(view, start)
-        self._position = start + len(view)
+        try:
+            self._read(view, self._position)
+        except BaseException as error:
+            self._note(error)
+        self._position += len(view)
         return len(view)
 
     def write(self, data: bytes | memoryview) -> int:
         view = memoryview(data).cast("B")
-        start = self._position
-        below = max(0, min(len(view), self._base_size - start))
-        if below:
-            self._write_pages(view[:below], start)
-        if below < len(view):
-            self._write_through(view[below:], start + below)
-        self._position = start + len(view)
+        try:
+            self._write(view, self._position)
+        except BaseException as error:
+            self._note(error)
+        self._position += len(view)
         self._size = max(self._size, self._position)
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
         self._size = self._position if size is None else size
-        if self._size < self._kept_size:
-            self._kept_size = self._size
-            self._forget_pages(self._size)
-        if self._size < os.fstat(self._descriptor).st_size:
-            os.ftruncate(self._descriptor, max(self._size, self._base_size))
+        try:
+            self._cut()
+        except BaseException as error:
+            self._note(error)
         return self._size
 
     def flush(self) -> None:
         """Nothing: the pages stay until the commit."""
 
     def commit(self) -> None:
-        """Write the pages, and cut the file to its new size."""
+        """
+        Write the pages, and cut the file to its new size.
+
+        :raises BaseException: the error that was noted before, or that came up now; the
+            file is what it was, unless the system refuses even to write that back.
+        """
+        self.raise_error()
+        self._clear_cut()
+        # Nothing is written before all that it replaces is known.
+        before = [(number, self._held(number)) for number in sorted(self._pages)]
         try:
-            self._clear_cut()
-            for number in sorted(self._pages):
-                offset = number * PAGE
-                stop = min(self._base_size - offset, PAGE)
-                self._write_through(memoryview(self._pages[number])[:stop], offset)
+            for number, held in before:
+                self._write_through(memoryview(self._pages[number])[: len(held)], number * PAGE)
             os.ftruncate(self._descriptor, self._size)
-        except OSError as error:
-            self.error = error
+        except BaseException:
+            self._write_back(before)
             raise
         self._pages.clear()
 
     def rollback(self) -> None:
         """Forget the pages, and cut off what was added."""
         self._pages.clear()
-        if os.fstat(self._descriptor).st_size != self._base_size:
+        if os.fstat(self._descriptor).st_size > self._base_size:
             os.ftruncate(self._descriptor, self._base_size)
+
+    def raise_error(self) -> None:
+        """Raise the error that was noted, if any."""
+        if self.error is not None:
+            raise self.error
+
+    def _note(self, error: BaseException) -> None:
+        if self.error is None:
+            self.error = error
+
+    def _read(self, view: memoryview, start: int) -> None:
+        done = 0 if self.error is not None else self._read_base(view, start)
+        view[done:] = bytes(len(view) - done)
+        if self._kept_size < self._base_size:
+            cut = slice(max(0, self._kept_size - start), max(0, self._base_size - start))
+            view[cut] = bytes(len(view[cut]))
+        if self._pages and start < self._base_size:
+            self._lay_over(view, start)
+
+    def _write(self, view: memoryview, start: int) -> None:
+        if self.error is not None:
+            return
+        below = max(0, min(len(view), self._base_size - start))
+        if below:
+            self._write_pages(view[:below], start)
+        if below < len(view):
+            self._write_through(view[below:], start + below)
+
+    def _cut(self) -> None:
+        if self._size < self._kept_size:
+            self._kept_size = self._size
+            self._forget_pages(self._size)
+        if self._size < os.fstat(self._descriptor).st_size:
+            os.ftruncate(self._descriptor, max(self._size, self._base_size))
+
+    def _write_back(self, before: list[tuple[int, bytes]]) -> None:
+        for number, held in before:
+            # One that can't be written was not written before either.
+            with contextlib.suppress(OSError):
+                self._write_through(memoryview(held), number * PAGE)
+
+    def _held(self, number: int) -> bytes:
+        """What the file held of a page at the start."""
+        held = bytearray(min(PAGE, self._base_size - number * PAGE))
+        self._read_base(memoryview(held), number * PAGE)
+        return bytes(held)
 
     def _forget_pages(self, size: int) -> None:
         """What pages hold from a cut on is gone."""
@@ -122,25 +172,17 @@ class OverlayFile:
 
     def _read_base(self, view: memoryview, start: int) -> int:
         done = 0
-        try:
-            while done < len(view):
-                count = os.preadv(self._descriptor, [view[done:]], start + done)
-                if not count:
-                    break
-                done += count
-        except OSError as error:
-            self.error = error
-            raise
+        while done < len(view):
+            count = os.preadv(self._descriptor, [view[done:]], start + done)
+            if not count:
+                break
+            done += count
         return done
 
     def _write_through(self, view: memoryview, start: int) -> None:
         done = 0
-        try:
-            while done < len(view):
-                done += os.pwrite(self._descriptor, view[done:], start + done)
-        except OSError as error:
-            self.error = error
-            raise
+        while done < len(view):
+            done += os.pwrite(self._descriptor, view[done:], start + done)
 
     def _lay_over(self, view: memoryview, start: int) -> None:
         stop = min(start + len(view), self._base_size)

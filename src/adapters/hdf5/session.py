@@ -10,9 +10,59 @@ from h5py import h5f, h5fd, h5g, h5p
 from ...errors import NotANetworkError
 from .arrays import Hdf5Group, Hdf5GroupWriter
 from .context import Context
-from .errors import system_error, translated
+from .errors import as_ours, translated
+from .interrupts import note_interrupts, raise_interrupts
+from .locking import close_file
 from .overlay import OverlayFile
 from .paths import give_name, remove_temporary, temporary_path
+
+
+class OpenFile:
+    """
+    An HDF5 file, open over a descriptor that it closes.
+
+    :param flags: of HDF5, to read or to write.
+    :param locked: whether the descriptor holds the lock of the file.
+    :raises NotANetworkError: it is no HDF5 file.
+    """
+
+    def __init__(self, location: str, descriptor: int, flags: int, *, locked: bool) -> None:
+        self._descriptor = descriptor
+        self._locked = locked
+        self._writable = flags == h5f.ACC_RDWR
+        self._notes_interrupts = note_interrupts()
+        self.overlay = OverlayFile(descriptor)
+        self.context = Context(location, self.overlay)
+        try:
+            self.id = _open(self.overlay, location, flags)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def close(self, *, commit: bool) -> None:
+        """Close the file, and let its changes take effect if nothing is wrong with them."""
+        try:
+            with self.context.translated():
+                # Even the close writes, so that the pages are complete only after it.
+                self.id.close()
+                if commit:
+                    self.overlay.commit()
+        except BaseException:
+            commit = False
+            raise
+        finally:
+            try:
+                if self._writable and not commit:
+                    self.overlay.rollback()
+            finally:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        try:
+            if self._notes_interrupts:
+                raise_interrupts()
+        finally:
+            close_file(self._descriptor, locked=self._locked)
 
 
 class Hdf5ReadSession:
@@ -22,22 +72,16 @@ class Hdf5ReadSession:
     :param descriptor: of the file; the session closes it.
     """
 
-    def __init__(self, location: str, descriptor: int) -> None:
-        self._descriptor = descriptor
-        file = OverlayFile(descriptor)
-        self._context = Context(location, file)
-        self._id = _open(file, location, h5f.ACC_RDONLY)
+    def __init__(self, location: str, descriptor: int, *, locked: bool) -> None:
+        self._file = OpenFile(location, descriptor, h5f.ACC_RDONLY, locked=locked)
 
     @property
     def root(self) -> Hdf5Group:
-        return Hdf5Group(h5g.open(self._id, b"/"), self._context)
+        with self._file.context.translated():
+            return Hdf5Group(h5g.open(self._file.id, b"/"), self._file.context)
 
     def close(self) -> None:
-        try:
-            with self._context.translated():
-                self._id.close()
-        finally:
-            os.close(self._descriptor)
+        self._file.close(commit=False)
 
 
 class Hdf5AdoptedSession:
@@ -53,7 +97,8 @@ class Hdf5AdoptedSession:
 
     @property
     def root(self) -> Hdf5GroupWriter:
-        return Hdf5GroupWriter(h5g.open(self._id, b"/"), self._context)
+        with self._context.translated():
+            return Hdf5GroupWriter(h5g.open(self._id, b"/"), self._context)
 
     @property
     def changes(self) -> int:
@@ -74,31 +119,14 @@ class Hdf5WriteSession(Hdf5AdoptedSession):
     """
 
     def __init__(self, location: str, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._file = OverlayFile(descriptor)
-        context = Context(location, self._file)
-        super().__init__(_open(self._file, location, h5f.ACC_RDWR), context)
+        self._file = OpenFile(location, descriptor, h5f.ACC_RDWR, locked=True)
+        super().__init__(self._file.id, self._file.context)
 
     def commit(self) -> None:
-        try:
-            with self._context.translated():
-                # Even the close writes, so that the pages are complete only after it.
-                self._id.close()
-                if self.changes:
-                    self._file.commit()
-        except BaseException:
-            self._file.rollback()
-            raise
-        finally:
-            os.close(self._descriptor)
+        self._file.close(commit=bool(self.changes))
 
     def rollback(self) -> None:
-        try:
-            with self._context.translated():
-                self._id.close()
-        finally:
-            self._file.rollback()
-            os.close(self._descriptor)
+        self._file.close(commit=False)
 
 
 class Hdf5CreationSession(Hdf5AdoptedSession):
@@ -145,10 +173,12 @@ def _open(file: OverlayFile, location: str, flags: int) -> Any:
         # HDF5 would take it for a file that is about to be made.
         raise NotANetworkError(f"'{location}' is an empty file", location=location)
     try:
-        return h5f.open(repr(file).encode(), flags, fapl=_access(file))
+        opened = h5f.open(repr(file).encode(), flags, fapl=_access(file))
+        file.raise_error()
+        return opened
     except (OSError, RuntimeError, ValueError) as error:
         if file.error is not None:
-            raise system_error(file.error, location) from error
+            raise as_ours(file.error, location) from error
         raise NotANetworkError(
             f"'{location}' is no HDF5 file, or a damaged one: {error}", location=location
         ) from error

@@ -14,7 +14,7 @@ import h5py
 from ...errors import HandleError, NotANetworkError, StoreError, StoreExistsError, StoreIOError
 from .context import Context
 from .errors import system_error, translated
-from .locking import lock_file
+from .locking import close_file, lock_file
 from .paths import copy_file, give_name, is_named
 from .session import (
     Hdf5AdoptedSession,
@@ -47,7 +47,7 @@ class Hdf5Store:
     """
 
     def __init__(self, path: str, settings: Hdf5Settings | None = None) -> None:
-        self._path = os.path.abspath(path)
+        self._path = os.path.abspath(os.fsdecode(path))
         self._settings = settings or Hdf5Settings()
 
     @property
@@ -71,7 +71,7 @@ class Hdf5Store:
         except OSError:
             return False
         finally:
-            os.close(descriptor)
+            close_file(descriptor)
 
     def create(self) -> Hdf5CreationSession:
         if self.exists():
@@ -80,19 +80,11 @@ class Hdf5Store:
 
     def open_read(self, *, locking: bool = True) -> Hdf5ReadSession:
         descriptor = self._open(os.O_RDONLY, locking=locking)
-        try:
-            return Hdf5ReadSession(self._path, descriptor)
-        except BaseException:
-            os.close(descriptor)
-            raise
+        return Hdf5ReadSession(self._path, descriptor, locked=locking)
 
     def open_write(self) -> Hdf5WriteSession:
         descriptor = self._open(os.O_RDWR, exclusive=True)
-        try:
-            return Hdf5WriteSession(self._path, descriptor)
-        except BaseException:
-            os.close(descriptor)
-            raise
+        return Hdf5WriteSession(self._path, descriptor)
 
     def adopt(self, handle: Any) -> tuple[Hdf5AdoptedSession, bool] | None:
         if not isinstance(handle, h5py.Group) or not handle:
@@ -110,14 +102,14 @@ class Hdf5Store:
         try:
             copy_file(descriptor, path)
         finally:
-            os.close(descriptor)
+            close_file(descriptor)
 
     def move(self, target: str) -> None:
         path = self._free_target(target)
         descriptor = self._open(os.O_RDONLY, exclusive=True)
         try:
             with translated(path):
-                give_name(self._path, path)
+                self._rename(path)
         except StoreIOError as error:
             if error.fields.get("errno") != errno.EXDEV:
                 raise
@@ -125,7 +117,13 @@ class Hdf5Store:
             copy_file(descriptor, path)
             os.unlink(self._path)
         finally:
-            os.close(descriptor)
+            close_file(descriptor)
+
+    def _rename(self, path: str) -> None:
+        # Where the path is a link, the file that it leads to moves, and the link goes.
+        give_name(os.path.realpath(self._path), path)
+        if os.path.islink(self._path):
+            os.unlink(self._path)
 
     def remove(self) -> None:
         descriptor = self._open(os.O_RDONLY, exclusive=True)
@@ -133,7 +131,7 @@ class Hdf5Store:
             with translated(self._path):
                 os.unlink(self._path)
         finally:
-            os.close(descriptor)
+            close_file(descriptor)
 
     def _free_target(self, target: str) -> str:
         path = os.path.abspath(target)
@@ -158,10 +156,10 @@ class Hdf5Store:
                 if is_named(descriptor, self._path):
                     return descriptor
             except BaseException:
-                os.close(descriptor)
+                close_file(descriptor)
                 raise
             # Somebody moved or removed the file while this one waited for its lock.
-            os.close(descriptor)
+            close_file(descriptor)
 
     def _descriptor(self, flags: int) -> int:
         try:
@@ -173,7 +171,7 @@ class Hdf5Store:
             raise NotANetworkError(f"'{self._path}' is no path: {error}") from error
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
             return descriptor
-        os.close(descriptor)
+        close_file(descriptor)
         raise self._open_error(IsADirectoryError())
 
     def _open_error(self, error: OSError) -> StoreError:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+def _sendable(error: Exception) -> Exception:
+    try:
+        pickle.dumps(error)
+    except Exception:  # whatever an error of others holds
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 class ServiceCommunicator:
@@ -35,8 +44,9 @@ class ServiceCommunicator:
         if self.rank == 0:
             try:
                 outcome = action(), None
+                pickle.dumps(outcome)
             except Exception as error:  # every rank must hear of it, or it hangs
-                outcome = None, error
+                outcome = None, _sendable(error)
         result, failure = self._service.bcast(outcome, root=0)
         if failure is not None:
             raise failure

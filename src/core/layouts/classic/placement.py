@@ -12,7 +12,7 @@ from ....ports.arrays import ArrayReader, ArrayWriter, GroupReader, GroupWriter
 from ...chunk_id import Ids
 from ...labels import LabelSets
 from ...network import ColumnSpec, Lengths, MorphologyRows, Rows, join
-from ...placement import LABELS, MORPHOLOGY, POSITION, PlacementRows
+from ...placement import LABELS, MORPHOLOGY, POSITION, PlacementRows, additional_column
 from ...statistics import ChunkCounts
 from .documents import interpreting, read_json, write_json
 from .sets import Totals, advance_revision, chunk_ids
@@ -30,6 +30,7 @@ class ClassicPlacement:
         self.name = name
         self._touched = False
         self._loaded_counts: dict[int, int] | None = None
+        self._widths: dict[str, tuple[int, ...]] = {}
 
     @classmethod
     def create(cls, group: GroupWriter, name: str, created_at: str) -> None:
@@ -81,6 +82,8 @@ class ClassicPlacement:
         before = self._counts.get(chunk, 0)
         if str(chunk) in self._group:
             self._check_fit(chunk, before, rows)
+        for key, values in rows.additional.items():
+            self._check_key(additional_column(key), values)
         self._touch()
         group = self._chunk(chunk)
         for column, values in rows.columns():
@@ -91,6 +94,7 @@ class ClassicPlacement:
         self._count(chunk, rows.count)
 
     def append_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
+        self._check_key(column, rows)
         self._touch()
         group = self._chunk(chunk)
         self._array(group, column, rows, append=True)
@@ -112,6 +116,7 @@ class ClassicPlacement:
 
     def clear(self, chunks: Ids | None) -> None:
         self._touch()
+        self._widths.clear()
         known = self.counts().ids
         cleared = known if chunks is None else np.intersect1d(known, chunks)
         for chunk in cleared.tolist():
@@ -252,6 +257,16 @@ class ClassicPlacement:
                 )
             _check_width(column, shape[1:], values)
 
+    def _check_key(self, column: ColumnSpec, rows: Rows) -> None:
+        """Rows of a key are as wide in every chunk; the first that has the key tells."""
+        if column.width is not None or column.name not in self.additional_keys():
+            return
+        if column.name not in self._widths:
+            arrays = (_find_array(self._group.group(name), column) for name in self._group.names())
+            first = next((array for array in arrays if array is not None), None)
+            self._widths[column.name] = rows.shape[1:] if first is None else first.shape[1:]
+        _check_width(column, self._widths[column.name], rows)
+
     def _check_morphologies(
         self, chunk: int, group: GroupWriter, before: int, rows: PlacementRows
     ) -> None:
@@ -290,6 +305,5 @@ def _find_array(group: GroupReader, column: ColumnSpec) -> ArrayReader | None:
 def _check_width(column: ColumnSpec, width: tuple[int, ...], rows: Rows) -> None:
     if rows.shape[1:] != width:
         raise LengthError(
-            f"rows of '{column.title}' are of shape {rows.shape[1:]};"
-            f" those of the chunk are of {width}"
+            f"rows of '{column.title}' are of shape {rows.shape[1:]}; those stored are of {width}"
         )
