@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..errors import LockTimeoutError
+from .interrupts import raise_held
 
 # Seconds.
 _COURTESY = 1.0
+_NAP = 0.2
 
 
 class Gate:
@@ -37,7 +40,7 @@ class Gate:
         :raises LockTimeoutError: it took longer.
         """
         with self._changed:
-            self._changed.wait_for(self._is_quiet, timeout=min(limit, _COURTESY))
+            self._wait_for(self._is_quiet, min(limit, _COURTESY))
             self._await(lambda: self._writer is None, limit)
             self._readers += 1
         try:
@@ -65,11 +68,19 @@ class Gate:
                 self._writer = None
                 self._changed.notify_all()
 
+    def _wait_for(self, free: Callable[[], bool], limit: float) -> bool:
+        end = time.monotonic() + limit
+        while not self._changed.wait_for(free, timeout=min(_NAP, end - time.monotonic())):
+            if time.monotonic() >= end:
+                return False
+            raise_held()
+        return True
+
     def _is_quiet(self) -> bool:
         return self._writer is None and not self._waiting
 
     def _await(self, free: Callable[[], bool], limit: float) -> None:
-        if not self._changed.wait_for(free, timeout=limit):
+        if not self._wait_for(free, limit):
             holder = f"thread '{self._writer}'" if self._writer else f"{self._readers} readers"
             raise LockTimeoutError(
                 f"'{self._location}' was held by {holder} of this process for {limit} seconds",

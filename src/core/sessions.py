@@ -31,6 +31,7 @@ from ..ports.arrays import GroupReader, GroupWriter
 from ..ports.lock import Lock
 from ..ports.store import ReadSession, Store, WriteSession
 from .gate import Gate, gate_of
+from .interrupts import uninterrupted
 from .network import Network
 from .provenance import Author, advance
 
@@ -154,8 +155,7 @@ class Sessions:
         self._open_network = open_network
         self._author = author
 
-    @contextmanager
-    def scope(self, *, write: bool, handle: Any = None) -> Iterator[Session]:
+    def scope(self, *, write: bool, handle: Any = None) -> AbstractContextManager[Session]:
         """
         A session for a block of code: the one that is open, or a new one.
 
@@ -164,6 +164,14 @@ class Sessions:
         :raises ReadOnlyError: ``write``, in read-only mode or with a handle that reads.
         :raises SessionAbortedError: an error left the changes of the scope half-way.
         """
+        return uninterrupted(self._scope(write=write, handle=handle))
+
+    def call(self, *, write: bool, handle: Any = None) -> AbstractContextManager[Session]:
+        """A session for one operation, which no other thread of the session disturbs."""
+        return uninterrupted(self._call(write=write, handle=handle), throughout=True)
+
+    @contextmanager
+    def _scope(self, *, write: bool, handle: Any) -> Iterator[Session]:
         if write:
             self._check_writable()
         if handle is not None:
@@ -183,9 +191,8 @@ class Sessions:
                 yield session
 
     @contextmanager
-    def call(self, *, write: bool, handle: Any = None) -> Iterator[Session]:
-        """A session for one operation, which no other thread of the session disturbs."""
-        with self.scope(write=write, handle=handle) as session, session.mutex:
+    def _call(self, *, write: bool, handle: Any) -> Iterator[Session]:
+        with self._scope(write=write, handle=handle) as session, session.mutex:
             yield session
 
     def create(self, prepare: Callable[[GroupWriter], Network]) -> None:

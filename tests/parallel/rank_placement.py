@@ -123,3 +123,21 @@ def test_one_rank_may_write_alone(storage: Storage, writer: int) -> None:
     meet()
     expected = [signed(writer, turn, ROWS) for turn in range(TURNS)]
     assert_array_equal(ordered(placed.load_positions()), np.concatenate(expected))
+
+
+def test_ranks_require_a_set_that_is_empty_together(storage: Storage) -> None:
+    required = storage._engine.require_placement_set(cell_type("required by all"))
+    assert "required by all" == required.tag
+    assert 0 == len(required)
+    meet()
+    required.append_data(chunk(RANK), positions=signed(RANK, 0, ROWS))
+    meet()
+    assert RANKS * ROWS == len(storage._engine.require_placement_set(required.cell_type))
+
+
+def test_a_communicator_can_be_set_again(storage: Storage) -> None:
+    placed = cells(storage)
+    storage._engine.set_comm(storage._comm)
+    placed.append_data(chunk(RANK), positions=signed(RANK, 0, ROWS))
+    meet()
+    assert RANKS * ROWS == len(placed)

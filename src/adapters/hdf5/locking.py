@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Callable
 
+from ...core.interrupts import raise_held
 from ...errors import LockTimeoutError
 from .errors import system_error
 
@@ -53,6 +54,7 @@ def lock_file(
             warned = True
             on_slow(waited)
         time.sleep(nap)
+        raise_held()
         nap = min(2 * nap, _LONGEST_NAP)
 
 

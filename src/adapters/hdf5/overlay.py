@@ -20,7 +20,9 @@ class OverlayFile:
     A seekable binary file over a file descriptor, for h5py's ``fileobj`` driver.
 
     HDF5 calls its methods from C code that no exception may leave. They note the first one
-    in ``error`` instead, and do nothing from then on; whoever called HDF5 has to look there.
+    in ``error`` instead; whoever called HDF5 has to look there. From then on nothing is
+    written to the file any more, and HDF5, which has to come to an end, reads what it wrote
+    from memory.
 
     :param descriptor: stays open when the overlay is done with.
     """
@@ -32,6 +34,8 @@ class OverlayFile:
         # What the file held at the start counts up to here: less, once it was cut.
         self._kept_size = self._base_size
         self._pages: dict[int, bytearray] = {}
+        # What was written after an error.
+        self._patches: list[tuple[int, bytes]] = []
         self._position = 0
         self.error: BaseException | None = None
 
@@ -59,6 +63,8 @@ class OverlayFile:
             self._write(view, self._position)
         except BaseException as error:
             self._note(error)
+        if self.error is not None:
+            self._patches.append((self._position, bytes(view)))
         self._position += len(view)
         self._size = max(self._size, self._position)
         return len(view)
@@ -66,7 +72,8 @@ class OverlayFile:
     def truncate(self, size: int | None = None) -> int:
         self._size = self._position if size is None else size
         try:
-            self._cut()
+            if self.error is None:
+                self._cut()
         except BaseException as error:
             self._note(error)
         return self._size
@@ -92,7 +99,9 @@ class OverlayFile:
         except BaseException:
             self._write_back(before)
             raise
+        # There is nothing to undo any more.
         self._pages.clear()
+        self._base_size = self._kept_size = self._size
 
     def rollback(self) -> None:
         """Forget the pages, and cut off what was added."""
@@ -110,13 +119,17 @@ class OverlayFile:
             self.error = error
 
     def _read(self, view: memoryview, start: int) -> None:
-        done = 0 if self.error is not None else self._read_base(view, start)
+        done = self._read_base(view, start)
         view[done:] = bytes(len(view) - done)
         if self._kept_size < self._base_size:
             cut = slice(max(0, self._kept_size - start), max(0, self._base_size - start))
             view[cut] = bytes(len(view[cut]))
         if self._pages and start < self._base_size:
             self._lay_over(view, start)
+        for offset, data in self._patches:
+            low, high = max(start, offset), min(start + len(view), offset + len(data))
+            if low < high:
+                view[low - start : high - start] = data[low - offset : high - offset]
 
     def _write(self, view: memoryview, start: int) -> None:
         if self.error is not None:

@@ -11,7 +11,6 @@ from ...errors import NotANetworkError
 from .arrays import Hdf5Group, Hdf5GroupWriter
 from .context import Context
 from .errors import as_ours, translated
-from .interrupts import note_interrupts, raise_interrupts
 from .locking import close_file
 from .overlay import OverlayFile
 from .paths import give_name, remove_temporary, temporary_path
@@ -30,7 +29,6 @@ class OpenFile:
         self._descriptor = descriptor
         self._locked = locked
         self._writable = flags == h5f.ACC_RDWR
-        self._notes_interrupts = note_interrupts()
         self.overlay = OverlayFile(descriptor)
         self.context = Context(location, self.overlay)
         try:
@@ -58,11 +56,7 @@ class OpenFile:
                 self._let_go()
 
     def _let_go(self) -> None:
-        try:
-            if self._notes_interrupts:
-                raise_interrupts()
-        finally:
-            close_file(self._descriptor, locked=self._locked)
+        close_file(self._descriptor, locked=self._locked)
 
 
 class Hdf5ReadSession:

@@ -83,8 +83,7 @@ class Hdf5Store:
         return Hdf5ReadSession(self._path, descriptor, locked=locking)
 
     def open_write(self) -> Hdf5WriteSession:
-        descriptor = self._open(os.O_RDWR, exclusive=True)
-        return Hdf5WriteSession(self._path, descriptor)
+        return Hdf5WriteSession(self._path, self._open(os.O_RDWR, exclusive=True))
 
     def adopt(self, handle: Any) -> tuple[Hdf5AdoptedSession, bool] | None:
         if not isinstance(handle, h5py.Group) or not handle:

@@ -1,0 +1,105 @@
+"""
+Ctrl-C, held up while an operation is under way.
+
+Python raises KeyboardInterrupt between any two of its instructions: between taking a lock
+and noting that it was taken, or in a method that C code calls back, which no exception may
+leave. So an interrupt that comes within an operation is raised at its end. Only the main
+thread is ever interrupted; where the program handles interrupts itself, nothing is held up.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import AbstractContextManager
+from types import FrameType, TracebackType
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class _Held:
+    """How many operations are under way in the main thread, and whether an interrupt came."""
+
+    depth = 0
+    pending = False
+
+
+def _hold(number: int, frame: FrameType | None) -> None:
+    _Held.pending = True
+
+
+def _begin() -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if not _Held.depth and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _hold)
+    _Held.depth += 1
+
+
+def _end() -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return
+    _Held.depth -= 1
+    if not _Held.depth and signal.getsignal(signal.SIGINT) is _hold:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def raise_held() -> None:
+    """Raise the interrupt that came, if any; for operations that wait."""
+    if _Held.pending and threading.current_thread() is threading.main_thread():
+        _Held.pending = False
+        raise KeyboardInterrupt
+
+
+class uninterrupted(AbstractContextManager[T], Generic[T]):  # noqa: N801  # used like a function
+    """
+    Enter and leave a context manager without interrupts.
+
+    :param inner: the context manager.
+    :param throughout: hold them up within the block as well.
+    """
+
+    def __init__(self, inner: AbstractContextManager[T], *, throughout: bool = False) -> None:
+        self._inner = inner
+        self._throughout = throughout
+
+    def __enter__(self) -> T:
+        _begin()
+        try:
+            value = self._inner.__enter__()
+        except BaseException:
+            _end()
+            raise
+        if not self._throughout:
+            _end()
+            if _Held.pending and not _Held.depth:
+                self._interrupt()
+        return value
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        if not self._throughout:
+            _begin()
+        try:
+            suppressed = self._inner.__exit__(kind, error, trace)
+        finally:
+            _end()
+        if not _Held.depth:
+            raise_held()
+        return suppressed
+
+    def _interrupt(self) -> Any:
+        try:
+            raise_held()
+        except KeyboardInterrupt as interrupt:
+            _begin()
+            try:
+                self._inner.__exit__(type(interrupt), interrupt, interrupt.__traceback__)
+            finally:
+                _end()
+            raise

@@ -1,0 +1,142 @@
+"""
+Ctrl-C at random times, in a program that writes.
+
+``BSB_HDF5_INTERRUPTS`` is how many of them; more than the few of a usual run find more.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bsb_hdf5 import PlacementSet
+from tests.face.samples import run_python
+from tests.faults.programs import ROOT, run_program
+
+INTERRUPTS = int(os.environ.get("BSB_HDF5_INTERRUPTS", "40"))
+LONGEST_PAUSE = 0.12
+
+LOOP = """
+    import os, signal, sys
+    from bsb import Storage
+    from tests.face.samples import cell_type, chunk, open_engine_quickly, positions
+    path, count = sys.argv[1], int(sys.argv[2])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    storage = open_engine_quickly(Storage("hdf5", path))
+    cells = storage.get_placement_set(cell_type("a"))
+    before, acknowledged, interrupts = len(cells), 0, 0
+
+    def once():
+        if acknowledged % 2:
+            cells.append_data(chunk(1), positions(10))
+        else:
+            with storage.write_scope():
+                for x in range(0, 10):
+                    cells.append_data(chunk(x), positions(1))
+
+    print("ready", flush=True)
+    while interrupts < count:
+        try:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            while True:
+                once()
+                acknowledged += 1
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            interrupts += 1
+            # What was interrupted is stored or not: either, but whole.
+            stored, rest = divmod(len(cells) - before, 10)
+            found = len(cells.load_positions()) - before
+            if rest or found != 10 * stored or stored not in (acknowledged, acknowledged + 1):
+                sys.exit(f"{acknowledged} acknowledged, {found} cells, {len(cells)} counted")
+            acknowledged = stored
+            print("interrupted", flush=True)
+    with open(sys.argv[3], "w") as file:
+        file.write(str(acknowledged))
+"""
+
+
+def interrupt_often(process: subprocess.Popen[str]) -> None:
+    """Interrupt a program until it ends."""
+    assert process.stdout is not None
+    chance = random.Random(11)
+    assert "ready\n" == process.stdout.readline()
+    while process.poll() is None:
+        time.sleep(chance.uniform(0, LONGEST_PAUSE))
+        process.send_signal(signal.SIGINT)
+        # Where Python discards an exception, as in a destructor, an interrupt is lost.
+        if select.select([process.stdout], [], [], 0.5)[0]:
+            process.stdout.readline()
+
+
+@pytest.mark.timeout(120 + INTERRUPTS)
+def test_interrupts_at_any_time_neither_kill_the_program_nor_harm_the_file(
+    cells: PlacementSet, path: Path
+) -> None:
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    told = path.with_name("acknowledged")
+    arguments = str(path), str(INTERRUPTS), str(told)
+    process = run_python(LOOP, *arguments, cwd=ROOT, env=env, stderr=subprocess.PIPE)
+    try:
+        interrupt_often(process)
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+    assert 0 == process.returncode, errors
+    assert 1000 + 10 * int(told.read_text()) == len(cells) == len(cells.load_positions())
+    assert np.isfinite(cells.load_positions()).all()
+
+
+OUT_OF_ORDER = """
+    import signal, sys
+    from bsb import Storage
+    from tests.face.samples import cell_type, chunk, open_engine_quickly, positions
+    from bsb_hdf5.adapters.hdf5 import overlay
+    storages = [open_engine_quickly(Storage("hdf5", path)) for path in sys.argv[1:]]
+    first, second = [each.require_placement_set(cell_type("a")) for each in storages]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    a, b = [each.write_scope() for each in storages]
+    a.__enter__()
+    b.__enter__()
+    a.__exit__(None, None, None)
+    # The next time that HDF5 reads, an interrupt comes before the method can catch anything.
+    interrupts = []
+
+    def trace(frame, event, argument):
+        if frame.f_code is overlay.OverlayFile.readinto.__code__ and not interrupts:
+            interrupts.append(frame)
+            signal.raise_signal(signal.SIGINT)
+
+    sys.settrace(trace)
+    raised = None
+    try:
+        for x in range(20):
+            second.append_data(chunk(x), positions(50))
+        b.__exit__(None, None, None)
+    except KeyboardInterrupt as error:
+        raised = error
+        try:
+            b.__exit__(KeyboardInterrupt, error, error.__traceback__)
+        except KeyboardInterrupt:
+            pass
+    sys.settrace(None)
+    assert interrupts and raised
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    first.append_data(chunk(0), positions(1))
+    second.append_data(chunk(0), positions(1))
+    print(len(first), len(second))
+"""
+
+
+def test_an_interrupt_kills_no_program_whose_scopes_end_out_of_order(tmp_path: Path) -> None:
+    paths = [str(tmp_path / name) for name in ("first.hdf5", "second.hdf5")]
+    assert ["1 1"] == run_program(OUT_OF_ORDER, *paths)
