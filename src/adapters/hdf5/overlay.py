@@ -34,6 +34,8 @@ class OverlayFile:
         # What the file held at the start counts up to here: less, once it was cut.
         self._kept_size = self._base_size
         self._pages: dict[int, bytearray] = {}
+        # What the file holds where a page will be written.
+        self._replaced: dict[int, bytes] = {}
         # What was written after an error.
         self._patches: list[tuple[int, bytes]] = []
         self._position = 0
@@ -90,8 +92,7 @@ class OverlayFile:
         """
         self.raise_error()
         self._clear_cut()
-        # Nothing is written before all that it replaces is known.
-        before = [(number, self._held(number)) for number in sorted(self._pages)]
+        before = [(number, self._replaced[number]) for number in sorted(self._pages)]
         try:
             for number, held in before:
                 self._write_through(memoryview(self._pages[number])[: len(held)], number * PAGE)
@@ -153,12 +154,6 @@ class OverlayFile:
             with contextlib.suppress(OSError):
                 self._write_through(memoryview(held), number * PAGE)
 
-    def _held(self, number: int) -> bytes:
-        """What the file held of a page at the start."""
-        held = bytearray(min(PAGE, self._base_size - number * PAGE))
-        self._read_base(memoryview(held), number * PAGE)
-        return bytes(held)
-
     def _forget_pages(self, size: int) -> None:
         """What pages hold from a cut on is gone."""
         for number in [n for n in self._pages if (n + 1) * PAGE > size]:
@@ -176,11 +171,13 @@ class OverlayFile:
                 self._new_page(number)
 
     def _new_page(self, number: int) -> bytearray:
-        """A page with what the file held there at the start."""
+        """A page with what the file held there at the start, up to where it was cut."""
+        held = bytearray(min(PAGE, self._base_size - number * PAGE))
+        self._read_base(memoryview(held), number * PAGE)
+        self._replaced[number] = bytes(held)
         page = self._pages[number] = bytearray(PAGE)
-        held = min(PAGE, self._kept_size - number * PAGE)
-        if held > 0:
-            self._read_base(memoryview(page)[:held], number * PAGE)
+        kept = max(0, min(len(held), self._kept_size - number * PAGE))
+        page[:kept] = held[:kept]
         return page
 
     def _read_base(self, view: memoryview, start: int) -> int:
