@@ -34,6 +34,7 @@ from .gate import Gate, gate_of
 from .interrupts import uninterrupted
 from .network import Network
 from .provenance import Author, advance
+from .recollection import Memory, Recollection
 
 
 class Session:
@@ -137,7 +138,8 @@ class Sessions:
 
     :param store: where the network lies.
     :param lock: excludes the other ranks.
-    :param open_network: finds the layout of what a root group holds; is told the location.
+    :param open_network: finds the layout of what a root group holds; is told the location,
+        and what is remembered of the store.
     :param author: stamps what is written.
     """
 
@@ -145,7 +147,7 @@ class Sessions:
         self,
         store: Store,
         lock: Lock,
-        open_network: Callable[[GroupReader, str], Network],
+        open_network: Callable[[GroupReader, str, Memory], Network],
         author: Author,
         settings: Settings,
     ) -> None:
@@ -154,6 +156,7 @@ class Sessions:
         self.settings = settings
         self._open_network = open_network
         self._author = author
+        self._recollection = Recollection()
 
     def scope(self, *, write: bool, handle: Any = None) -> AbstractContextManager[Session]:
         """
@@ -300,14 +303,28 @@ class Sessions:
             held.enter_context(self.lock.shared())
         raw = self.store.open_read(locking=locking)
         held.callback(raw.close)
-        return raw, self._open_network(raw.root, self.store.location)
+        return raw, self._network(raw, self._recollection)
+
+    def _network(self, raw: ReadSession | WriteSession, recollection: Recollection) -> Network:
+        memory = recollection.at(raw.version)
+        return self._open_network(raw.root, self.store.location, memory)
+
+    @contextmanager
+    def _recollected(self, raw: WriteSession) -> Iterator[None]:
+        before = raw.version
+        try:
+            yield
+        except BaseException:
+            self._recollection.forget()
+            raise
+        self._recollection.advance(before, raw.version)
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
         with self._gate_exclusive(), self.lock.exclusive():
             raw = self.store.open_write()
-            with _committed(raw):
-                network = self._open_network(raw.root, self.store.location)
+            with self._recollected(raw), _committed(raw):
+                network = self._network(raw, self._recollection)
                 session = Session(raw, network, self.store.identity, writable=True)
                 try:
                     yield session
@@ -338,7 +355,8 @@ class Sessions:
                 " valid are an open session and an open file of the engine's backend"
             )
         raw, writable = adopted
-        network = self._open_network(raw.root, self.store.location)
+        # What the owner of the handle makes of the changes is not known here.
+        network = self._network(raw, Recollection())
         session = Session(raw, network, self.store.identity, writable=writable)
         try:
             session.check(write=write)

@@ -66,6 +66,14 @@ class ArrayReader(Protocol):
     def read(self, start: int = 0, stop: int | None = None, /) -> AnyArray:
         """The rows ``start`` to ``stop`` (default: all), in order, as a copy."""
 
+    def read_ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64], /) -> AnyArray:
+        """
+        The rows of many ranges, one range after the other, as a copy.
+
+        :param starts: (k,) first rows, in any order; ``stops`` (k,) the rows after the last.
+        :raises ShapeError: a range reaches past the end.
+        """
+
 
 class ArrayWriter(ArrayReader, Protocol):
     """An array whose rows can be changed; ``resize`` needs one made growable."""

@@ -8,6 +8,7 @@ may open one (:mod:`..core.sessions`).
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any, Protocol
 
 from .arrays import GroupReader, GroupWriter
@@ -18,6 +19,14 @@ class ReadSession(Protocol):
 
     @property
     def root(self) -> GroupReader: ...
+
+    @property
+    def version(self) -> Hashable | None:
+        """
+        Tells what the session sees from all else that the store held or will hold.
+
+        None if that can't be told.
+        """
 
     def close(self) -> None:
         """End the session; its groups and arrays can't be used any more."""
@@ -32,6 +41,10 @@ class WriteSession(Protocol):
     @property
     def changes(self) -> int:
         """How many changes were made so far."""
+
+    @property
+    def version(self) -> Hashable | None:
+        """As of a read session; after the commit, of what was committed."""
 
     def commit(self) -> None:
         """Make the changes durable and end the session; on an error they are undone."""

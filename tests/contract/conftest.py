@@ -5,4 +5,4 @@ from __future__ import annotations
 import pytest
 
 # The suite is no test module itself, and its assertions should explain themselves all the same.
-pytest.register_assert_rewrite("tests.contract.store_contract")
+pytest.register_assert_rewrite("bsb_hdf5.testing.store_contract")

@@ -15,7 +15,7 @@ import pytest
 from bsb_hdf5.adapters.memory import arrays, store
 from bsb_hdf5.errors import StorageError
 from bsb_hdf5.ports.store import Store
-from tests.contract.store_contract import StoreContract
+from bsb_hdf5.testing.store_contract import StoreContract
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -25,7 +25,7 @@ Group, GroupWriter = arrays.MemoryGroup, arrays.MemoryGroupWriter
 Session, Memory = store.MemoryWriteSession, store.MemoryStore
 
 read, append, resize = Array.read, ArrayWriter.append, ArrayWriter.resize
-names, members = Group.names, store.MemoryStore._members
+names, network = Group.names, store.MemoryStore._network
 write_document = GroupWriter.write_document
 
 
@@ -92,7 +92,7 @@ MUTANTS: dict[str, tuple[type, str, Any]] = {
         "create",
         lambda s: store.MemoryCreationSession(s._name),
     ),
-    "a copy shares its arrays": (Memory, "copy", lambda s, t: s._put(str(t), members(s))),
+    "a copy shares its arrays": (Memory, "copy", lambda s, t: s._put(str(t), network(s))),
     "a copy replaces what is there": (
         Memory,
         "_put",
@@ -100,7 +100,7 @@ MUTANTS: dict[str, tuple[type, str, Any]] = {
     ),
     "a moved store stays": (Memory, "move", lambda s, t: s.copy(t)),
     "removing nothing is no error": (Memory, "remove", swallow(Memory.remove)),
-    "a removed store stays": (Memory, "remove", lambda s: members(s) and None),
+    "a removed store stays": (Memory, "remove", lambda s: network(s) and None),
     "every store exists": (Memory, "exists", lambda s: True),
 }
 

@@ -10,7 +10,7 @@ import pytest
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.adapters.memory.store import MemoryStore
 from bsb_hdf5.ports.store import Store
-from tests.contract.store_contract import NewStore, StoreContract
+from bsb_hdf5.testing.store_contract import NewStore, StoreContract
 
 
 class TestMemoryStore(StoreContract):

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from bsb_hdf5.core.connectivity import Blocks
 from bsb_hdf5.core.files import StoredContent
-from bsb_hdf5.core.layouts.classic.documents import pad, parse_json, write_json
 from bsb_hdf5.core.layouts.classic.network import ClassicNetwork
 from bsb_hdf5.core.layouts.detection import open_network
+from bsb_hdf5.core.layouts.documents import pad, parse_json, write_json
 from bsb_hdf5.core.placement import (
     POSITION,
     ROTATION,

@@ -12,7 +12,7 @@ import pytest
 
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.errors import CorruptNetworkError, StorageError
-from tests.contract.contents import contents_of, make, reading, snapshot, value_of, writing
+from bsb_hdf5.testing.contents import contents_of, make, reading, snapshot, value_of, writing
 
 NAMES = [f"morphology {i}" for i in range(5000)]
 

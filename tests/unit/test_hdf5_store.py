@@ -27,7 +27,7 @@ from bsb_hdf5.errors import (
     StoreIOError,
     StoreNotFoundError,
 )
-from tests.contract.contents import make, reading, snapshot, writing
+from bsb_hdf5.testing.contents import make, reading, snapshot, writing
 
 Hold = Callable[..., subprocess.Popen[bytes]]
 

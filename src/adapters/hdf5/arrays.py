@@ -9,6 +9,7 @@ from h5py import h5a, h5d, h5g, h5l, h5o, h5p, h5s, h5t
 from numpy.typing import NDArray
 
 from ...core.names import can_name
+from ...core.ranges import check_ranges, coalesce, rows_of_ranges
 from ...errors import (
     CorruptNetworkError,
     NodeExistsError,
@@ -24,6 +25,11 @@ _LEAST_BYTES = 512
 _MOST_BYTES = 256 * 1024
 # An array of more pieces than this is stored anew, in larger ones.
 _MOST_PIECES = 64
+
+# Ranges are read in one piece, and what lies between them is dropped, if all of it is at
+# most this many times what was asked for, or this many bytes.
+_MOST_SURPLUS = 4
+_LEAST_HULL = 1024 * 1024
 
 # Up to this many attributes are stored with the group itself, which takes less space.
 _COMPACT_ATTRIBUTES = 1024
@@ -86,6 +92,27 @@ class Hdf5Array:
             elif rows.size:
                 self._id.read(h5s.create_simple(rows.shape), self._rows(start, rows.shape), rows)
             return rows
+
+    def read_ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[Any]:
+        check_ranges(starts, stops, self.shape[0])
+        first, last = coalesce(starts, stops)
+        if len(first) == 1:
+            return self.read(int(first[0]), int(last[0]))
+        lengths = last - first
+        total = int(lengths.sum())
+        low, high = (int(first.min()), int(last.max())) if len(first) else (0, 0)
+        if high - low <= _MOST_SURPLUS * total or (high - low) * self._row_bytes <= _LEAST_HULL:
+            rows = self.read(low, high)
+            return np.asarray(rows[rows_of_ranges(first - low, last - low)])
+        rows = np.empty((total, *self.shape[1:]), dtype=self.dtype)
+        ends = np.cumsum(lengths)
+        for start, length, end in zip(first.tolist(), lengths.tolist(), ends.tolist(), strict=True):
+            rows[end - length : end] = self.read(start, start + length)
+        return rows
+
+    @property
+    def _row_bytes(self) -> int:
+        return int(np.prod(self.shape[1:])) * self.dtype.itemsize
 
     def _rows(self, start: int, shape: tuple[int, ...]) -> Any:
         space = self._id.get_space()

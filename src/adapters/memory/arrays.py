@@ -14,6 +14,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.ranges import check_ranges, rows_of_ranges
 from ...errors import NodeExistsError, NodeNotFoundError, ShapeError
 from ...ports.arrays import AttributeValue
 
@@ -146,6 +147,13 @@ class MemoryArray:
 
     def read(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
         return self._rows.view[start:stop].copy()
+
+    def read_ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[Any]:
+        view = self._rows.view
+        check_ranges(starts, stops, len(view))
+        if len(starts) == 1:
+            return view[starts[0] : stops[0]].copy()
+        return view[rows_of_ranges(starts, stops)]
 
 
 class MemoryArrayWriter(MemoryArray):

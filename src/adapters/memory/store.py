@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from typing import Any
+
+import attrs
 
 from ...errors import StoreExistsError, StoreNotFoundError
 from .arrays import Journal, Members, MemoryGroup, MemoryGroupWriter
 
-_NETWORKS: dict[str, Members] = {}
+_VERSIONS = itertools.count()
+
+
+@attrs.define(eq=False)
+class Network:
+    """A root group; no two states of a network in this process are of the same version."""
+
+    members: Members
+    version: int = attrs.field(factory=_VERSIONS.__next__)
+
+
+_NETWORKS: dict[str, Network] = {}
 
 
 class MemoryReadSession:
     """A view of the network."""
 
-    def __init__(self, members: Members) -> None:
-        self._members = members
+    def __init__(self, network: Network) -> None:
+        self._network = network
 
     @property
     def root(self) -> MemoryGroup:
-        return MemoryGroup(self._members)
+        return MemoryGroup(self._network.members)
+
+    @property
+    def version(self) -> int:
+        return self._network.version
 
     def close(self) -> None:
         """There is nothing to close."""
@@ -28,19 +46,25 @@ class MemoryReadSession:
 class MemoryWriteSession:
     """Changes that can be undone."""
 
-    def __init__(self, members: Members) -> None:
-        self._members = members
+    def __init__(self, network: Network) -> None:
+        self._network = network
         self._journal = Journal()
 
     @property
     def root(self) -> MemoryGroupWriter:
-        return MemoryGroupWriter(self._members, self._journal)
+        return MemoryGroupWriter(self._network.members, self._journal)
+
+    @property
+    def version(self) -> int:
+        return self._network.version
 
     @property
     def changes(self) -> int:
         return len(self._journal.undo)
 
     def commit(self) -> None:
+        if self.changes:
+            self._network.version = next(_VERSIONS)
         self._journal.undo.clear()
 
     def rollback(self) -> None:
@@ -51,12 +75,12 @@ class MemoryCreationSession(MemoryWriteSession):
     """A new network, which gets its name at the commit."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(Members())
+        super().__init__(Network(Members()))
         self._name = name
 
     def commit(self) -> None:
         super().commit()
-        if _NETWORKS.setdefault(self._name, self._members) is not self._members:
+        if _NETWORKS.setdefault(self._name, self._network) is not self._network:
             raise StoreExistsError(f"'{self._name}' exists", location=self._name)
 
 
@@ -86,29 +110,29 @@ class MemoryStore:
         return MemoryCreationSession(self._name)
 
     def open_read(self, *, locking: bool = True) -> MemoryReadSession:
-        return MemoryReadSession(self._members())
+        return MemoryReadSession(self._network())
 
     def open_write(self) -> MemoryWriteSession:
-        return MemoryWriteSession(self._members())
+        return MemoryWriteSession(self._network())
 
     def adopt(self, handle: Any) -> tuple[MemoryWriteSession, bool] | None:
         return None
 
     def copy(self, target: str) -> None:
-        self._put(str(target), copy.deepcopy(self._members()))
+        self._put(str(target), Network(copy.deepcopy(self._network().members)))
 
     def move(self, target: str) -> None:
-        members = self._members()
+        network = self._network()
         if str(target) in _NETWORKS:
             raise StoreExistsError(f"'{target}' exists", location=str(target))
-        self._put(str(target), members)
+        self._put(str(target), network)
         del _NETWORKS[self._name]
 
     def remove(self) -> None:
-        self._members()
+        self._network()
         del _NETWORKS[self._name]
 
-    def _members(self) -> Members:
+    def _network(self) -> Network:
         try:
             return _NETWORKS[self._name]
         except KeyError:
@@ -116,6 +140,6 @@ class MemoryStore:
                 f"there is no network '{self._name}' in memory", location=self._name
             ) from None
 
-    def _put(self, name: str, members: Members) -> None:
-        if _NETWORKS.setdefault(name, members) is not members:
+    def _put(self, name: str, network: Network) -> None:
+        if _NETWORKS.setdefault(name, network) is not network:
             raise StoreExistsError(f"'{name}' exists", location=name)

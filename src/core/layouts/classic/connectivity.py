@@ -21,7 +21,7 @@ from ...chunk_id import Ids, pack, unpack
 from ...connectivity import DIRECTIONS, Blocks, Perspective
 from ...network import Lengths, Locations
 from ...statistics import ChunkCounts
-from .documents import interpreting, read_json, write_json
+from ..documents import interpreting, read_json, write_json
 from .sets import Totals, advance_revision, chunk_ids
 
 _ARRAYS = ("local_locs", "global_locs")

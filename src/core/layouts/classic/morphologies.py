@@ -13,7 +13,7 @@ from ....ports.arrays import GroupReader, GroupWriter
 from ...labels import LabelSets
 from ...morphology import MorphologyTable, dump_meta, load_meta
 from ...names import check_name
-from .documents import pad, read_json, write_json
+from ..documents import pad, read_json, write_json
 from .sets import Totals
 
 _META = "morphology_meta"

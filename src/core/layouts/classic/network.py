@@ -13,10 +13,11 @@ from ....errors import CorruptNetworkError, SetExistsError, SetNotFoundError, Sh
 from ....ports.arrays import GroupWriter
 from ...chunk_id import UNKNOWN_SIZE, normalize_size
 from ...names import check_name
+from ...recollection import Memory, Recollection
 from ...statistics import NetworkTotals
+from ..documents import interpreting, read_json, write_json
+from ..files import StoredFiles
 from .connectivity import ClassicConnectivity
-from .documents import interpreting, read_json, write_json
-from .files import ClassicFiles
 from .morphologies import ClassicMorphologies
 from .placement import ClassicPlacement
 
@@ -26,8 +27,9 @@ _PARTS = ("placement", "connectivity", "files", "morphologies")
 class ClassicNetwork:
     """A stored network, for the duration of a session."""
 
-    def __init__(self, root: GroupWriter) -> None:
+    def __init__(self, root: GroupWriter, memory: Memory | None = None) -> None:
         self._root = root
+        self.memory = memory or Recollection().at(None)
         self._placements: dict[str, ClassicPlacement] = {}
         self._connectivities: dict[str, ClassicConnectivity] = {}
         self._totals: NetworkTotals | None = None
@@ -156,8 +158,8 @@ class ClassicNetwork:
         return ClassicMorphologies(self._root, self)
 
     @cached_property
-    def files(self) -> ClassicFiles:
-        return ClassicFiles(self._root)
+    def files(self) -> StoredFiles:
+        return StoredFiles(self._root)
 
     def flush(self) -> None:
         for cells in self._placements.values():

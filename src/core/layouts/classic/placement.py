@@ -14,7 +14,7 @@ from ...labels import LabelSets
 from ...network import ColumnSpec, Lengths, MorphologyRows, Rows, join
 from ...placement import LABELS, MORPHOLOGY, POSITION, PlacementRows, additional_column
 from ...statistics import ChunkCounts
-from .documents import interpreting, read_json, write_json
+from ..documents import interpreting, read_json, write_json
 from .sets import Totals, advance_revision, chunk_ids
 
 _ADDITIONAL = "additional"

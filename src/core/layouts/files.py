@@ -1,13 +1,13 @@
-"""Files in the classic layout: a document each."""
+"""Files, in every layout: a document each."""
 
 from __future__ import annotations
 
 from functools import cached_property
 
-from ....errors import FileNotStoredError
-from ....ports.arrays import DocumentReader, GroupWriter
-from ...files import StoredContent, checksum
-from ...names import check_name
+from ...errors import FileNotStoredError
+from ...ports.arrays import DocumentReader, GroupWriter
+from ..files import StoredContent, checksum
+from ..names import check_name
 from .documents import read_json, write_json
 
 # bsb-hdf5 8.0.2 stores an empty file as this one byte; its checksum tells it from a file of
@@ -16,7 +16,7 @@ _PLACEHOLDER = b"\0"
 _EMPTY_SHA256 = checksum(b"")
 
 
-class ClassicFiles:
+class StoredFiles:
     """The files of a network."""
 
     def __init__(self, root: GroupWriter) -> None:

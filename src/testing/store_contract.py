@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytest
 
-from bsb_hdf5.errors import (
+from ..errors import (
     NodeExistsError,
     NodeNotFoundError,
     ShapeError,
@@ -20,13 +20,13 @@ from bsb_hdf5.errors import (
     StoreExistsError,
     StoreNotFoundError,
 )
-from bsb_hdf5.ports.arrays import (
+from ..ports.arrays import (
     AttributeWriter,
     GroupReader,
     GroupWriter,
 )
-from bsb_hdf5.ports.store import Store
-from tests.contract.contents import (
+from ..ports.store import Store
+from .contents import (
     attributes_of,
     contents_of,
     make,
@@ -117,7 +117,7 @@ class StoreContract:
     # Groups
 
     def test_a_new_store_is_empty(self, new_store: NewStore) -> None:
-        assert {"attributes": {}, "members": {}} == snapshot(make(new_store("a")))
+        assert snapshot(make(new_store("a"))) == {"attributes": {}, "members": {}}
 
     def test_names_of_members_are_sorted(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
@@ -137,7 +137,7 @@ class StoreContract:
         with writing(store) as root:
             prepare(root)
         with reading(store) as read:
-            assert [True] * 3 == [kind in read for kind in KINDS]
+            assert [kind in read for kind in KINDS] == [True] * 3
             assert "inner" not in read
             assert "inner" in read.group("group")
 
@@ -148,7 +148,7 @@ class StoreContract:
         with writing(store) as root:
             prepare(root)
             before = contents_of(root)
-            assert ("inner",) == root.require_group("group").names()
+            assert root.require_group("group").names() == ("inner",)
             assert before == contents_of(root)
 
     def test_requiring_a_group_where_there_is_an_array_is_refused(
@@ -196,7 +196,7 @@ class StoreContract:
             assert kind not in root.names()
             root.require_group(kind)
         with reading(store) as read:
-            assert {"attributes": {}, "members": {}} == contents_of(read.group(kind))
+            assert contents_of(read.group(kind)) == {"attributes": {}, "members": {}}
 
     def test_deleting_an_absent_member_is_refused(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
@@ -252,7 +252,7 @@ class StoreContract:
         with writing(store) as root:
             assert value_of(rows) == value_of(root.create_array("x", rows).read())
         with reading(store) as read:
-            assert (3, 2) == read.array("x").shape
+            assert read.array("x").shape == (3, 2)
             assert rows.dtype == read.array("x").dtype
             assert value_of(rows) == value_of(read.array("x").read())
 
@@ -276,7 +276,7 @@ class StoreContract:
         with writing(store) as root:
             root.create_array("x", rows, growable=growable)
         with reading(store) as read:
-            assert (5, 0) == read.array("x").read().shape
+            assert read.array("x").read().shape == (5, 0)
 
     def test_floats_come_back_to_the_last_bit(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
@@ -484,8 +484,8 @@ class StoreContract:
             root.write_document("bytes", b"")
             root.write_document("text", "")
         with reading(store) as read:
-            assert b"" == read.document("text").read()
-            assert b"" == read.document("bytes").read()
+            assert read.document("text").read() == b""
+            assert read.document("bytes").read() == b""
 
     @pytest.mark.parametrize("text", ["plain", "Purkyně · 小脳", "x" * 100_000], ids=len)
     def test_a_text_is_read_as_utf_8(self, new_store: NewStore, text: str) -> None:
@@ -542,7 +542,7 @@ class StoreContract:
         with writing(store) as root:
             root.attributes.set("x", ("a", "b"))
         with reading(store) as read:
-            assert ["a", "b"] == read.attributes.get("x")
+            assert read.attributes.get("x") == ["a", "b"]
 
     def test_an_absent_attribute_is_none(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
@@ -561,7 +561,7 @@ class StoreContract:
                     root.attributes.set("x", second)
                     found = root.attributes.get("x")
                     assert repr(value_of(second)) == repr(value_of(found))
-            assert ("x",) == root.attributes.names()
+            assert root.attributes.names() == ("x",)
 
     def test_an_attribute_that_is_read_is_a_copy(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
@@ -574,12 +574,12 @@ class StoreContract:
             texts.append("c")
             root.attributes.get("array")[:] = -1
             root.attributes.get("texts").append("c")
-            assert [0, 1, 2] == root.attributes.get("array").tolist()
+            assert root.attributes.get("array").tolist() == [0, 1, 2]
         with reading(store) as read:
             read.attributes.get("array")[:] = -1
             read.attributes.get("texts").append("c")
-            assert [0, 1, 2] == read.attributes.get("array").tolist()
-            assert ["a", "b"] == read.attributes.get("texts")
+            assert read.attributes.get("array").tolist() == [0, 1, 2]
+            assert read.attributes.get("texts") == ["a", "b"]
 
     def test_integers_come_in_the_order_of_their_names(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
@@ -592,8 +592,8 @@ class StoreContract:
             found = read.attributes.integers(names)
             assert np.int64 == found.dtype
             assert [values[name] for name in names] == found.tolist()
-            assert [-3, -1000, -3] == read.attributes.integers(["small", "0", "small"]).tolist()
-            assert (0,) == read.attributes.integers([]).shape
+            assert read.attributes.integers(["small", "0", "small"]).tolist() == [-3, -1000, -3]
+            assert read.attributes.integers([]).shape == (0,)
 
     def test_integers_overwrite_and_are_read_like_other_attributes(
         self, new_store: NewStore
@@ -603,8 +603,8 @@ class StoreContract:
             root.attributes.set_integers({"a": 1, "b": 2**62})
             root.attributes.set_integers({"a": -1, "c": 3})
         with reading(store) as read:
-            assert [-1, 2**62, 3] == [int(read.attributes.get(name)) for name in "abc"]
-            assert ["a", "b", "c"] == sorted(read.attributes.names())
+            assert [int(read.attributes.get(name)) for name in "abc"] == [-1, 2**62, 3]
+            assert sorted(read.attributes.names()) == ["a", "b", "c"]
 
     def test_an_absent_integer_is_not_found(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
@@ -624,7 +624,7 @@ class StoreContract:
             root.attributes.delete("a")
             root.attributes.delete("missing")
         with reading(store) as read:
-            assert ("b",) == read.attributes.names()
+            assert read.attributes.names() == ("b",)
             assert read.attributes.get("a") is None
 
     # Sessions
@@ -638,11 +638,11 @@ class StoreContract:
             prepare(root)
         before = snapshot(store)
         session = store.open_write()
-        assert 0 == session.changes
+        assert session.changes == 0
         assert before == contents_of(session.root)
-        assert 0 == session.changes
+        assert session.changes == 0
         CHANGES[title](session.root)
-        assert 0 < session.changes
+        assert session.changes > 0
         changed = contents_of(session.root)
         session.commit()
         assert before != changed
@@ -765,13 +765,13 @@ class StoreContract:
         assert not store.exists()
         with pytest.raises(StoreNotFoundError):
             store.open_read()
-        assert {"attributes": {}, "members": {}} == snapshot(make(store))
+        assert snapshot(make(store)) == {"attributes": {}, "members": {}}
 
     def test_a_creation_counts_its_changes(self, new_store: NewStore) -> None:
         session = new_store("a").create()
-        assert 0 == session.changes
+        assert session.changes == 0
         session.root.require_group("new")
-        assert 0 < session.changes
+        assert session.changes > 0
         session.rollback()
 
     def test_a_store_that_exists_is_not_created_again(self, new_store: NewStore) -> None:
@@ -862,7 +862,7 @@ class StoreContract:
         store.remove()
         assert not new_store("a").exists()
         assert not new_store("a").recognizes()
-        assert {"attributes": {}, "members": {}} == snapshot(make(store))
+        assert snapshot(make(store)) == {"attributes": {}, "members": {}}
 
     def test_identity_tells_places_apart(self, new_store: NewStore) -> None:
         assert new_store("a").identity == new_store("a").identity

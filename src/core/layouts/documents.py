@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ....errors import CorruptNetworkError
-from ....ports.arrays import AttributeReader, AttributeWriter
+from ...errors import CorruptNetworkError
+from ...ports.arrays import AttributeReader, AttributeWriter
 
 
 def read_json(attributes: AttributeReader, name: str) -> dict[str, Any]:

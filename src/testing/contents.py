@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from bsb_hdf5.errors import CorruptNetworkError, NodeNotFoundError
-from bsb_hdf5.ports.arrays import AttributeReader, GroupReader, GroupWriter
-from bsb_hdf5.ports.store import Store
+from ..errors import CorruptNetworkError, NodeNotFoundError
+from ..ports.arrays import AttributeReader, GroupReader, GroupWriter
+from ..ports.store import Store
 
 
 def value_of(value: Any) -> Any:

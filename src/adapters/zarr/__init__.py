@@ -1,0 +1,1 @@
+"""Networks in zarr stores: directories, archives and object stores."""

@@ -1,0 +1,44 @@
+"""Ranges of rows: many pieces of an array, read as few."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ShapeError
+
+Bounds = NDArray[np.int64]
+
+
+def check_ranges(starts: Bounds, stops: Bounds, length: int) -> None:
+    """
+    Check that ranges lie within an array.
+
+    :param length: rows of the array.
+    :raises ShapeError: one of them does not.
+    """
+    wrong = (starts < 0) | (stops < starts) | (stops > length)
+    if wrong.any():
+        bad = int(np.argmax(wrong))
+        raise ShapeError(
+            f"rows {starts[bad]} to {stops[bad]} are not within the {length} rows of the array",
+            asked=(int(starts[bad]), int(stops[bad])),
+            valid=length,
+        )
+
+
+def rows_of_ranges(starts: Bounds, stops: Bounds) -> Bounds:
+    """Every row of some ranges, one range after the other."""
+    lengths = stops - starts
+    offsets = np.cumsum(lengths) - lengths
+    return np.asarray(np.arange(int(lengths.sum())) + np.repeat(starts - offsets, lengths))
+
+
+def coalesce(starts: Bounds, stops: Bounds) -> tuple[Bounds, Bounds]:
+    """The same rows in fewer ranges: one that begins where the one before it ends joins it."""
+    kept = stops > starts
+    starts, stops = starts[kept], stops[kept]
+    if not len(starts):
+        return starts, stops
+    new = np.append(True, starts[1:] != stops[:-1])
+    return starts[new], stops[np.append(new[1:], True)]

@@ -1,0 +1,1 @@
+"""What tests of networks and of backends need: shipped, so that others test theirs too."""
