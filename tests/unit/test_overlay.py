@@ -97,6 +97,18 @@ def test_a_file_that_is_cut_and_grows_again_has_zeros_where_it_was_cut(
     run(size, history, ending)
 
 
+def test_what_was_written_after_a_cut_is_gone_after_a_second_cut() -> None:
+    history: list[Step] = [
+        ("truncate", 5, None),
+        ("truncate", 3 * PAGE, None),
+        ("write", PAGE, b"\xff" * PAGE),
+        ("truncate", PAGE + 3, None),
+        ("truncate", 3 * PAGE, None),
+        ("read", 0, 3 * PAGE),
+    ]
+    run(4 * PAGE, history, "commit")
+
+
 @pytest.mark.parametrize("left", [3, PAGE - 1, PAGE, PAGE + 1, 4 * PAGE])
 def test_a_file_that_is_cut_at_the_end_is_shorter_after_the_commit(left: int) -> None:
     with overlaid(4 * PAGE + 3) as (file, content, descriptor):

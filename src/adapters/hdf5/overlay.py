@@ -142,8 +142,8 @@ class OverlayFile:
             self._write_through(view[below:], start + below)
 
     def _cut(self) -> None:
-        if self._size < self._kept_size:
-            self._kept_size = self._size
+        if self._size < self._base_size:
+            self._kept_size = min(self._kept_size, self._size)
             self._forget_pages(self._size)
         if self._size < os.fstat(self._descriptor).st_size:
             os.ftruncate(self._descriptor, max(self._size, self._base_size))
