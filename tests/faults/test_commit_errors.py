@@ -59,7 +59,7 @@ def calls_of(path: Path, name: str) -> int:
     return call.calls
 
 
-@pytest.mark.parametrize("name", ["pwrite", "ftruncate"])
+@pytest.mark.parametrize("name", ["pwrite", "pwritev", "ftruncate"])
 def test_whichever_write_fails_the_file_is_what_it_was(
     cells: PlacementSet, storage: Storage, path: Path, name: str
 ) -> None:
@@ -77,13 +77,14 @@ def test_whichever_write_fails_the_file_is_what_it_was(
     assert 1300 == len(cells) == len(cells.load_positions())
 
 
+@pytest.mark.parametrize("name", ["pwrite", "pwritev"])
 def test_whichever_write_is_interrupted_the_file_is_what_it_was(
-    cells: PlacementSet, storage: Storage, path: Path
+    cells: PlacementSet, storage: Storage, path: Path, name: str
 ) -> None:
     before = digest(path)
-    for k in range(calls_of(path, "pwrite")):
+    for k in range(calls_of(path, name)):
         with pytest.MonkeyPatch.context() as patch:
-            failing(patch, "pwrite", k, KeyboardInterrupt())
+            failing(patch, name, k, KeyboardInterrupt())
             with pytest.raises(KeyboardInterrupt):
                 change(storage)
         assert before == digest(path), k
@@ -95,28 +96,36 @@ def test_a_place_on_the_disk_that_can_never_be_written_spoils_nothing(
     cells: PlacementSet, storage: Storage, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, size, places = digest(path), path.stat().st_size, set[int]()
-    pwrite = os.pwrite
+    pwrite, pwritev = os.pwrite, os.pwritev
 
-    def note(descriptor: int, view: memoryview, start: int) -> int:
+    def note(descriptor: int, views: list[memoryview], start: int) -> int:
         places.add(start)
-        return pwrite(descriptor, view, start)
+        return pwritev(descriptor, views, start)
 
     copy = path.with_name("rehearsal.hdf5")
     shutil.copyfile(path, copy)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "pwrite", note)
+        patch.setattr(os, "pwritev", note)
         change(Storage("hdf5", str(copy)))
     below = sorted(start for start in places if start < size)
     assert len(below) > 2
     for bad in below:
 
-        def refuse(descriptor: int, view: memoryview, start: int, bad: int = bad) -> int:
-            if start == bad:
+        def check(size: int, start: int, bad: int = bad) -> None:
+            if start <= bad < start + size:
                 raise OSError(errno.EIO, "Input/output error")
+
+        def refuse(descriptor: int, view: memoryview, start: int) -> int:
+            check(len(view), start)
             return pwrite(descriptor, view, start)
+
+        def refuse_all(descriptor: int, views: list[memoryview], start: int) -> int:
+            check(sum(map(len, views)), start)
+            return pwritev(descriptor, views, start)
 
         with monkeypatch.context() as patch:
             patch.setattr(os, "pwrite", refuse)
+            patch.setattr(os, "pwritev", refuse_all)
             with pytest.raises(errors.StoreIOError):
                 change(storage)
         assert before == digest(path), bad

@@ -161,7 +161,8 @@ def test_a_failure_is_raised_at_the_commit_which_changes_nothing(
     with overlaid(PAGE) as (file, content, descriptor):
         if where == "the commit":
             file.write(b"x")
-        monkeypatch.setattr(os, "pwrite", fail)
+        for name in ("pwrite", "pwritev"):
+            monkeypatch.setattr(os, name, fail)
         if where == "the write":
             # HDF5 calls this, and no exception may pass through it.
             file.seek(PAGE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ class Hdf5Array:
             if rows.size and len(rows) == shape[0]:
                 self._id.read(h5s.ALL, h5s.ALL, rows)
             elif rows.size:
-                self._id.read(h5s.create_simple(rows.shape), self._rows(start, rows.shape), rows)
+                self._id.read(_space(rows.shape), self._rows(start, rows.shape), rows)
             return rows
 
     def read_ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[Any]:
@@ -164,7 +165,7 @@ class Hdf5ArrayWriter(Hdf5Array):
     def _write(self, start: int, rows: NDArray[Any]) -> None:
         if rows.size:
             data = np.ascontiguousarray(rows)
-            self._id.write(h5s.create_simple(data.shape), self._rows(start, data.shape), data)
+            self._id.write(_space(data.shape), self._rows(start, data.shape), data)
 
     def _is_in_too_many_pieces(self, rows: int) -> bool:
         properties = self._id.get_create_plist()
@@ -227,9 +228,9 @@ class Hdf5DocumentWriter(Hdf5Document):
 class Hdf5Group:
     """A group, to read. Links that lead elsewhere are not followed."""
 
-    def __init__(self, id_: Any, context: Context) -> None:
+    def __init__(self, id_: Any, path: str, context: Context) -> None:
         self._id = id_
-        self._links = id_.links
+        self._path = path
         self._context = context
 
     @property
@@ -245,10 +246,13 @@ class Hdf5Group:
         if not can_name(name):
             return False
         with self._context.translated():
-            return bool(self._links.exists(name.encode()))
+            return self._inside(name) in self._context.members or bool(
+                self._id.links.exists(name.encode())
+            )
 
     def group(self, name: str) -> Hdf5Group:
-        return Hdf5Group(self._member(name, h5g.GroupID, "group"), self._context)
+        member = self._member(name, h5g.GroupID, "group")
+        return Hdf5Group(member, self._inside(name), self._context)
 
     def array(self, name: str) -> Hdf5Array:
         return Hdf5Array(self._member(name, h5d.DatasetID, "array"), name, self._context)
@@ -257,25 +261,40 @@ class Hdf5Group:
         return Hdf5Document(self._member(name, h5d.DatasetID, "document"), name, self._context)
 
     def _member(self, name: str, kind: type[Any], title: str) -> Any:
-        if name not in self:
-            raise NodeNotFoundError(f"there is no {title} '{name}'", asked=name)
-        key = name.encode()
+        path = self._inside(name)
         with self._context.translated():
-            if self._links.get_info(key).type != h5l.TYPE_HARD:
-                raise CorruptNetworkError(f"'{name}' is a link that leads elsewhere")
-            member = h5o.open(self._id, key)
+            member = self._context.members.get(path)
+            if member is None:
+                member = self._open(name, title)
+                self._context.remember(path, member)
             if not isinstance(member, kind) or (title == "array") != _has_rows(member):
                 raise NodeNotFoundError(f"'{name}' is no {title}", asked=name)
             return member
+
+    def _open(self, name: str, title: str) -> Any:
+        if name not in self:
+            raise NodeNotFoundError(f"there is no {title} '{name}'", asked=name)
+        key = name.encode()
+        link = self._id.links.get_info(key)
+        if link.type != h5l.TYPE_HARD:
+            raise CorruptNetworkError(f"'{name}' is a link that leads elsewhere")
+        return h5o.open(self._id, key)
+
+    def _inside(self, name: str) -> str:
+        return f"{self._path}/{name}"
 
 
 class Hdf5GroupWriter(Hdf5Group):
     """A group that can be changed."""
 
     def __init__(
-        self, id_: Any, context: Context, parent: tuple[Hdf5GroupWriter, str] | None = None
+        self,
+        id_: Any,
+        path: str,
+        context: Context,
+        parent: tuple[Hdf5GroupWriter, str] | None = None,
     ) -> None:
-        super().__init__(id_, context)
+        super().__init__(id_, path, context)
         self._parent = parent
 
     @property
@@ -284,9 +303,10 @@ class Hdf5GroupWriter(Hdf5Group):
         return Hdf5AttributesWriter(self._id, self._context, modernize)
 
     def group(self, name: str) -> Hdf5GroupWriter:
-        return Hdf5GroupWriter(
-            self._member(name, h5g.GroupID, "group"), self._context, (self, name)
-        )
+        return self._group_writer(self._member(name, h5g.GroupID, "group"), name)
+
+    def _group_writer(self, member: Any, name: str) -> Hdf5GroupWriter:
+        return Hdf5GroupWriter(member, self._inside(name), self._context, (self, name))
 
     def array(self, name: str) -> Hdf5ArrayWriter:
         return Hdf5ArrayWriter(
@@ -304,7 +324,7 @@ class Hdf5GroupWriter(Hdf5Group):
         self._context.changes += 1
         with self._context.translated():
             made = h5g.create(self._id, name.encode(), lcpl=_link(name), gcpl=_GROUP)
-        return Hdf5GroupWriter(made, self._context, (self, name))
+        return self._group_writer(made, name)
 
     def create_array(
         self, name: str, rows: NDArray[Any], *, growable: bool = True, expected: int = 0
@@ -351,7 +371,12 @@ class Hdf5GroupWriter(Hdf5Group):
         self._context.changes += 1
         with self._context.translated():
             _recall_texts(h5o.open(self._id, name.encode()), self._context)
-            self._id.unlink(name.encode())
+            self._unlink(name)
+
+    def _unlink(self, name: str) -> None:
+        # What stays open keeps its space in the file, and what is below would still be found.
+        self._context.members.clear()
+        self._id.unlink(name.encode())
 
     def _write_text(self, name: str, content: str) -> Any:
         kind = h5t.TypeStringID.copy(h5t.C_S1)
@@ -380,7 +405,8 @@ class Hdf5GroupWriter(Hdf5Group):
             if held.has_type(kind):
                 return self._member(name, h5d.DatasetID, "document")
             attributes = {key: held.attributes.get(key) for key in held.attributes.names()}
-            self._id.unlink(name.encode())
+            del held
+            self._unlink(name)
         properties = h5p.create(h5p.DATASET_CREATE)
         properties.set_obj_track_times(False)
         space = h5s.create(h5s.SCALAR)
@@ -405,10 +431,16 @@ class Hdf5GroupWriter(Hdf5Group):
         moved = Hdf5AttributesWriter(made, self._context)
         for key in held.names():
             moved.set(key, held.get(key))
-        parent._id.unlink(name.encode())
+        parent._unlink(name)
         parent._id.links.move(temporary.encode(), parent._id, name.encode())
-        self._id, self._links = made, made.links
+        self._id = made
         return made
+
+
+@lru_cache(maxsize=512)
+def _space(shape: tuple[int, ...]) -> Any:
+    """All of an array in memory. HDF5 takes long to make one, and nobody changes it."""
+    return h5s.create_simple(shape)
 
 
 def _recall_texts(id_: Any, context: Context) -> None:

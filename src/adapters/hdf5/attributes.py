@@ -103,6 +103,10 @@ class Hdf5AttributesWriter(Hdf5Attributes):
         """Write over a value of the same type and shape; else remove what is there."""
         if not h5a.exists(self._id, key):
             return False
+        if array.ndim and not _is_text(array):
+            # Numbers take no space elsewhere in the file: to compare is not worth it.
+            h5a.delete(self._id, key)
+            return False
         held = h5a.open(self._id, key)
         if held.shape == array.shape and _same_type(held.dtype, array.dtype):
             held.write(array)
@@ -110,6 +114,10 @@ class Hdf5AttributesWriter(Hdf5Attributes):
         del held
         h5a.delete(self._id, key)
         return False
+
+
+def _is_text(array: NDArray[Any]) -> bool:
+    return array.dtype.kind == "O"
 
 
 def _same_type(held: np.dtype[Any], given: np.dtype[Any]) -> bool:

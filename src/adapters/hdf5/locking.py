@@ -9,6 +9,7 @@ where a filesystem has none. The latter is what happens here by default.
 from __future__ import annotations
 
 import contextlib
+import enum
 import errno
 import fcntl
 import os
@@ -33,20 +34,21 @@ def lock_file(
     exclusive: bool,
     limit: float,
     on_slow: Callable[[float], None],
-) -> None:
+) -> bool:
     """
     Wait for the lock on an open file; closing the file gives it back.
 
     :param limit: seconds to wait.
     :param on_slow: is told once, with the seconds waited so far, when it takes long.
+    :returns: whether there is a lock, which others respect too.
     :raises LockTimeoutError: others held it for longer.
     """
     if not _wanted():
-        return
+        return False
     operation = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
     start = time.monotonic()
     nap, warned = 0.0005, False
-    while not _try_lock(descriptor, operation, location):
+    while (locked := _try_lock(descriptor, operation, location)) is Attempt.BUSY:
         waited = time.monotonic() - start
         if waited > limit:
             raise _timeout(descriptor, location, limit)
@@ -56,32 +58,47 @@ def lock_file(
         time.sleep(nap)
         raise_held()
         nap = min(2 * nap, _LONGEST_NAP)
+    return locked is Attempt.LOCKED
 
 
 def close_file(descriptor: int, *, locked: bool = True) -> None:
     """Close a file and give its lock back, which a forked child would keep otherwise."""
     try:
-        if locked and _wanted():
-            with contextlib.suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
+        if locked:
+            unlock_file(descriptor)
     finally:
         os.close(descriptor)
+
+
+def unlock_file(descriptor: int) -> None:
+    """Give the lock of a file back, which stays open."""
+    if _wanted():
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def _wanted() -> bool:
     return os.environ.get("HDF5_USE_FILE_LOCKING", "").upper() not in ("FALSE", "0")
 
 
-def _try_lock(descriptor: int, operation: int, location: str) -> bool:
+class Attempt(enum.Enum):
+    """What comes of an attempt to lock a file."""
+
+    LOCKED = enum.auto()
+    BUSY = enum.auto()
+    NO_LOCKS = enum.auto()
+
+
+def _try_lock(descriptor: int, operation: int, location: str) -> Attempt:
     try:
         fcntl.flock(descriptor, operation)
     except OSError as error:
         if error.errno in _NO_LOCKS:
-            return True
+            return Attempt.NO_LOCKS
         if error.errno in _BUSY:
-            return False
+            return Attempt.BUSY
         raise system_error(error, location) from error
-    return True
+    return Attempt.LOCKED
 
 
 def _timeout(descriptor: int, location: str, limit: float) -> LockTimeoutError:

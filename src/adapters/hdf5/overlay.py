@@ -13,6 +13,8 @@ import contextlib
 import os
 
 PAGE = 4096
+# Buffers that the system takes in one call.
+_MOST_AT_ONCE = 1024
 
 
 class OverlayFile:
@@ -94,14 +96,14 @@ class OverlayFile:
         self._clear_cut()
         before = [(number, self._replaced[number]) for number in sorted(self._pages)]
         try:
-            for number, held in before:
-                self._write_through(memoryview(self._pages[number])[: len(held)], number * PAGE)
+            self._write_all([(n, memoryview(self._pages[n])[: len(held)]) for n, held in before])
             os.ftruncate(self._descriptor, self._size)
         except BaseException:
             self._write_back(before)
             raise
         # There is nothing to undo any more.
         self._pages.clear()
+        self._replaced.clear()
         self._base_size = self._kept_size = self._size
 
     def rollback(self) -> None:
@@ -109,6 +111,15 @@ class OverlayFile:
         self._pages.clear()
         if os.fstat(self._descriptor).st_size > self._base_size:
             os.ftruncate(self._descriptor, self._base_size)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing was written since the start, or since the commit."""
+        return not self._pages and self._size == self._base_size and self.error is None
+
+    def refuse_writes(self) -> None:
+        """Write nothing to the file any more; HDF5 may come to its end."""
+        self._note(RuntimeError("the session has ended"))
 
     def raise_error(self) -> None:
         """Raise the error that was noted, if any."""
@@ -193,6 +204,24 @@ class OverlayFile:
         done = 0
         while done < len(view):
             done += os.pwrite(self._descriptor, view[done:], start + done)
+
+    def _write_all(self, pages: list[tuple[int, memoryview]]) -> None:
+        """Write pages, ascending; those that follow each other at once."""
+        first = 0
+        for last, (number, _) in enumerate(pages):
+            is_last = last + 1 == len(pages) or last + 1 - first == _MOST_AT_ONCE
+            if is_last or pages[last + 1][0] != number + 1:
+                run = pages[first : last + 1]
+                self._write_run([view for _, view in run], run[0][0] * PAGE)
+                first = last + 1
+
+    def _write_run(self, views: list[memoryview], start: int) -> None:
+        done = os.pwritev(self._descriptor, views, start)
+        for view in views:
+            if done < len(view):
+                self._write_through(view[done:], start + done)
+                done = len(view)
+            start, done = start + len(view), done - len(view)
 
     def _lay_over(self, view: memoryview, start: int) -> None:
         stop = min(start + len(view), self._base_size)

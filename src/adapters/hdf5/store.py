@@ -10,11 +10,13 @@ from typing import Any
 
 import attrs
 import h5py
+from h5py import h5f
 
 from ...errors import HandleError, NotANetworkError, StoreError, StoreExistsError, StoreIOError
 from .context import Context
 from .errors import system_error, translated
 from .locking import close_file, lock_file
+from .opened import KEPT, OpenFile
 from .paths import copy_file, give_name, is_named
 from .session import (
     Hdf5AdoptedSession,
@@ -49,6 +51,7 @@ class Hdf5Store:
     def __init__(self, path: str, settings: Hdf5Settings | None = None) -> None:
         self._path = os.path.abspath(os.fsdecode(path))
         self._settings = settings or Hdf5Settings()
+        KEPT.serve(self)
 
     @property
     def location(self) -> str:
@@ -79,11 +82,10 @@ class Hdf5Store:
         return Hdf5CreationSession(self._path)
 
     def open_read(self, *, locking: bool = True) -> Hdf5ReadSession:
-        descriptor = self._open(os.O_RDONLY, locking=locking)
-        return Hdf5ReadSession(self._path, descriptor, locked=locking)
+        return Hdf5ReadSession(self._file(h5f.ACC_RDONLY, locking=locking), self._keep)
 
     def open_write(self) -> Hdf5WriteSession:
-        return Hdf5WriteSession(self._path, self._open(os.O_RDWR, exclusive=True))
+        return Hdf5WriteSession(self._file(h5f.ACC_RDWR), self._keep)
 
     def adopt(self, handle: Any) -> tuple[Hdf5AdoptedSession, bool] | None:
         if not isinstance(handle, h5py.Group) or not handle:
@@ -97,7 +99,7 @@ class Hdf5Store:
 
     def copy(self, target: str) -> None:
         path = self._free_target(target)
-        descriptor = self._open(os.O_RDONLY)
+        descriptor, _ = self._open(os.O_RDONLY)
         try:
             copy_file(descriptor, path)
         finally:
@@ -105,7 +107,8 @@ class Hdf5Store:
 
     def move(self, target: str) -> None:
         path = self._free_target(target)
-        descriptor = self._open(os.O_RDONLY, exclusive=True)
+        KEPT.drop(id(self))
+        descriptor, _ = self._open(os.O_RDONLY, exclusive=True)
         try:
             with translated(path):
                 self._rename(path)
@@ -125,7 +128,8 @@ class Hdf5Store:
             os.unlink(self._path)
 
     def remove(self) -> None:
-        descriptor = self._open(os.O_RDONLY, exclusive=True)
+        KEPT.drop(id(self))
+        descriptor, _ = self._open(os.O_RDONLY, exclusive=True)
         try:
             with translated(self._path):
                 os.unlink(self._path)
@@ -138,27 +142,56 @@ class Hdf5Store:
             raise StoreExistsError(f"'{path}' exists", location=path)
         return path
 
-    def _open(self, flags: int, *, exclusive: bool = False, locking: bool = True) -> int:
-        """A file descriptor, and the lock on what the path names."""
+    def _file(self, flags: int, *, locking: bool = True) -> OpenFile:
+        """The open and locked HDF5 file: that of an earlier session, or a new one."""
+        writing = flags == h5f.ACC_RDWR
+        kept = KEPT.take(self) if locking else None
+        if kept is not None:
+            if (kept.writable or not writing) and self._is_usable(kept, exclusive=writing):
+                return kept
+            kept.discard()
+        mode = os.O_RDWR if writing else os.O_RDONLY
+        descriptor, locked = self._open(mode, exclusive=writing, locking=locking)
+        return OpenFile(self._path, descriptor, flags, locked=locked)
+
+    def _keep(self, file: OpenFile) -> None:
+        KEPT.keep(self, file)
+
+    def _is_usable(self, file: OpenFile, *, exclusive: bool) -> bool:
+        """Lock the file of an earlier session, if it is the one that the path names."""
+        try:
+            file.locked = self._lock(file.descriptor, exclusive=exclusive)
+        except BaseException:
+            file.discard()
+            raise
+        return file.locked and is_named(file.descriptor, self._path) and file.is_as_it_was()
+
+    def _open(
+        self, flags: int, *, exclusive: bool = False, locking: bool = True
+    ) -> tuple[int, bool]:
+        """A file descriptor, and whether it has the lock on what the path names."""
         while True:
             descriptor = self._descriptor(flags)
             try:
                 if not locking:
-                    return descriptor
-                lock_file(
-                    descriptor,
-                    self._path,
-                    exclusive=exclusive,
-                    limit=self._settings.lock_limit,
-                    on_slow=self._settings.on_slow,
-                )
+                    return descriptor, False
+                locked = self._lock(descriptor, exclusive=exclusive)
                 if is_named(descriptor, self._path):
-                    return descriptor
+                    return descriptor, locked
             except BaseException:
                 close_file(descriptor)
                 raise
             # Somebody moved or removed the file while this one waited for its lock.
             close_file(descriptor)
+
+    def _lock(self, descriptor: int, *, exclusive: bool) -> bool:
+        return lock_file(
+            descriptor,
+            self._path,
+            exclusive=exclusive,
+            limit=self._settings.lock_limit,
+            on_slow=self._settings.on_slow,
+        )
 
     def _descriptor(self, flags: int) -> int:
         try:

@@ -30,6 +30,19 @@ _ORDER = "chunk_list"
 _EXPECTED_ROWS = 85
 
 
+@attrs.define(eq=False)
+class Known:
+    """
+    What is remembered of a set.
+
+    :param totals: incoming and outgoing connections per chunk.
+    :param orders: global chunks by direction and local chunk, in the order of their rows.
+    """
+
+    totals: dict[int, list[int]]
+    orders: dict[tuple[str, int], Ids] = attrs.field(factory=dict)
+
+
 @attrs.frozen(eq=False)
 class LocalBlocks:
     """
@@ -82,7 +95,8 @@ class ClassicConnectivity:
         self._network = network
         self.tag = tag
         self._touched = False
-        self._loaded_totals: dict[int, list[int]] | None = None
+        self._key = ("connectivity", tag)
+        self._loaded: Known | None = None
         self._last: tuple[tuple[str, int], tuple[GroupWriter, LocalBlocks]] | None = None
 
     @classmethod
@@ -166,16 +180,18 @@ class ClassicConnectivity:
         write_json(self._group.attributes, "chunks", totals)
         self._group.attributes.set("len", self.count)
         advance_revision(self._group.attributes)
+        self._network.memory.note(self._key, self._load())
         self._touched = False
 
     @property
     def _totals(self) -> dict[int, list[int]]:
-        return self._load_totals()
+        return self._load().totals
 
-    def _load_totals(self) -> dict[int, list[int]]:
-        if self._loaded_totals is None:
-            self._loaded_totals = self._read_totals()
-        return self._loaded_totals
+    def _load(self) -> Known:
+        if self._loaded is None:
+            known: Known | None = self._network.memory.recall(self._key)
+            self._loaded = Known(self._read_totals()) if known is None else known
+        return self._loaded
 
     def _read_totals(self) -> dict[int, list[int]]:
         if self._group.attributes.get("chunks") is None:
@@ -217,7 +233,7 @@ class ClassicConnectivity:
 
     def _touch(self) -> None:
         """Note that something is about to change; what is not counted yet is counted first."""
-        self._load_totals()
+        self._load()
         self._touched = True
         self._last = None
         self._network.touch()
@@ -232,6 +248,7 @@ class ClassicConnectivity:
     def _append(self, side: Perspective) -> None:
         sides = self._group.require_group(side.direction)
         held = set(self.local_chunks(side.direction).tolist())
+        orders = self._load().orders
         for local, blocks, rows in side.by_local_chunk():
             chunks = side.global_chunks[blocks]
             sizes = np.diff(side.starts[blocks.start : blocks.stop + 1])
@@ -241,11 +258,18 @@ class ClassicConnectivity:
                 for name, part in zip(_ARRAYS, parts, strict=True):
                     group.create_array(name, part, expected=_EXPECTED_ROWS)
                 _write_blocks(group, np.cumsum(sizes) - sizes, chunks, order=chunks)
+                order = chunks
             else:
-                _insert(sides.group(str(local)), chunks, sizes, parts)
+                group = sides.group(str(local))
+                known = orders.get((side.direction, local))
+                order = _insert(
+                    group, read_order(group) if known is None else known, chunks, sizes, parts
+                )
+            orders[side.direction, local] = order
             self._count(side.direction, local, rows.stop - rows.start)
 
     def _clear_local(self, direction: str, local: int, chunks: Ids | None) -> None:
+        self._load().orders.pop((direction, local), None)
         sides = self._group.group(direction)
         group = sides.group(str(local))
         total = group.array(_ARRAYS[0]).shape[0]
@@ -276,15 +300,21 @@ def _write_local(
 
 
 def _insert(
-    group: GroupWriter, chunks: Ids, sizes: Lengths, parts: tuple[Locations, Locations]
-) -> None:
+    group: GroupWriter,
+    order: Ids,
+    chunks: Ids,
+    sizes: Lengths,
+    parts: tuple[Locations, Locations],
+) -> Ids:
     """
     Add rows to the blocks of a local chunk that has some already.
+
+    :param order: its global chunks, in the order of their rows.
+    :returns: the same, afterwards.
 
     The rows of a block that is new go to the end; those of a block that exists go to its
     end, and what follows moves.
     """
-    order = read_order(group)
     held = set(order.tolist())
     known = np.array([chunk in held for chunk in chunks.tolist()])
     arrays = [group.array(name) for name in _ARRAYS]
@@ -293,8 +323,9 @@ def _insert(
         for array, part in zip(arrays, parts, strict=True):
             array.append(part)
         starts = total + np.cumsum(sizes) - sizes
-        _write_blocks(group, starts, chunks, order=np.append(order, chunks))
-        return
+        order = np.append(order, chunks)
+        _write_blocks(group, starts, chunks, order=order)
+        return order
     blocks = LocalBlocks.read(group)
     merged_chunks = np.concatenate((blocks.chunks, chunks[~known]))
     place = {chunk: i for i, chunk in enumerate(merged_chunks.tolist())}
@@ -315,6 +346,7 @@ def _insert(
     starts = np.cumsum(grown) - grown
     new_order = None if known.all() else merged_chunks
     _write_blocks(group, starts[first:], merged_chunks[first:], order=new_order)
+    return merged_chunks
 
 
 def _write_blocks(

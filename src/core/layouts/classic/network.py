@@ -84,7 +84,8 @@ class ClassicNetwork:
 
     def _load_totals(self) -> NetworkTotals:
         if self._totals is None:
-            self._totals = self._read_totals()
+            known: NetworkTotals | None = self.memory.recall("totals")
+            self._totals = self._read_totals() if known is None else known
         return self._totals
 
     def _read_totals(self) -> NetworkTotals:
@@ -115,6 +116,7 @@ class ClassicNetwork:
     def remove_placement(self, name: str) -> None:
         self.placement(name).clear(None)
         del self._placements[name]
+        self.memory.forget(("placement", name))
         self._root.group("placement").delete(name)
 
     def connectivity_tags(self) -> tuple[str, ...]:
@@ -138,10 +140,12 @@ class ClassicNetwork:
     def remove_connectivity(self, tag: str) -> None:
         self.connectivity(tag).clear(None)
         del self._connectivities[tag]
+        self.memory.forget(("connectivity", tag))
         self._root.group("connectivity").delete(tag)
 
     def clear_placement(self) -> None:
         self.touch()
+        self._forget("placement")
         self._placements.clear()
         self._replace("placement")
         self._root.attributes.delete("chunk_size")
@@ -149,6 +153,7 @@ class ClassicNetwork:
 
     def clear_connectivity(self) -> None:
         self.touch()
+        self._forget("connectivity")
         self._connectivities.clear()
         self._replace("connectivity")
         self.totals.forget_connectivity()
@@ -171,6 +176,7 @@ class ClassicNetwork:
         if self._totals is not None and self._totals.changed:
             write_json(self._root.attributes, "chunks", self._totals.as_document())
             self._totals.changed = False
+            self.memory.note("totals", self._totals)
 
     def _count(self) -> NetworkTotals:
         """Networks of early versions have no totals."""
@@ -184,6 +190,10 @@ class ClassicNetwork:
                 totals.add(chunk, incoming=incoming, outgoing=outgoing)
         totals.changed = False
         return totals
+
+    def _forget(self, part: str) -> None:
+        for name in self._root.group(part).names() if part in self._root else ():
+            self.memory.forget((part, name))
 
     def _replace(self, part: str) -> None:
         if part in self._root:

@@ -28,6 +28,7 @@ class ClassicPlacement:
         self._group = group
         self._network = network
         self.name = name
+        self._key = ("placement", name)
         self._touched = False
         self._loaded_counts: dict[int, int] | None = None
         self._widths: dict[str, tuple[int, ...]] = {}
@@ -132,6 +133,7 @@ class ClassicPlacement:
         write_json(self._group.attributes, "chunks", counts)
         self._group.attributes.set("len", sum(self._counts.values()))
         advance_revision(self._group.attributes)
+        self._network.memory.note(self._key, self._counts)
         self._touched = False
 
     @property
@@ -140,7 +142,8 @@ class ClassicPlacement:
 
     def _load_counts(self) -> dict[int, int]:
         if self._loaded_counts is None:
-            self._loaded_counts = self._read_counts()
+            known: dict[int, int] | None = self._network.memory.recall(self._key)
+            self._loaded_counts = self._read_counts() if known is None else known
         return self._loaded_counts
 
     def _read_counts(self) -> dict[int, int]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from ....errors import CorruptNetworkError
 from ....ports.arrays import AttributeWriter
 from ...chunk_id import Ids, sorted_ids
+from ...recollection import Memory
 from ...statistics import NetworkTotals
 
 
@@ -16,6 +17,9 @@ class Totals(Protocol):
 
     @property
     def totals(self) -> NetworkTotals: ...
+
+    @property
+    def memory(self) -> Memory: ...
 
     def touch(self) -> None: ...
 

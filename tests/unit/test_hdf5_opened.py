@@ -1,0 +1,228 @@
+"""HDF5 files that stay open between sessions, and what others do to them meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from bsb_hdf5.adapters.hdf5 import opened
+from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
+from bsb_hdf5.errors import SessionClosedError, StoreNotFoundError
+from bsb_hdf5.testing.contents import make, reading, writing
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "network.hdf5"
+
+
+@pytest.fixture
+def store(path: Path) -> Hdf5Store:
+    """A store whose file was written, and stays open."""
+    store = Hdf5Store(str(path), Hdf5Settings(lock_limit=0.1))
+    make(store)
+    with writing(store) as root:
+        root.create_array("rows", np.arange(100))
+    return store
+
+
+def descriptors_of(path: Path) -> int:
+    """How often this process has a file open."""
+    folder = Path("/proc/self/fd")
+    return sum(os.path.realpath(folder / name) == str(path) for name in os.listdir(folder))
+
+
+def rows_of(store: Hdf5Store) -> list[int]:
+    with reading(store) as root:
+        rows: list[int] = root.array("rows").read().tolist()
+        return rows
+
+
+def refuse(number: int) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+def test_the_next_session_opens_no_file(store: Hdf5Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "open", refuse(errno.EMFILE))
+    assert list(range(100)) == rows_of(store)
+    with writing(store) as root:
+        root.array("rows").write(0, np.array([7]))
+    assert 7 == rows_of(store)[0]
+
+
+@pytest.mark.parametrize("mode", ["r+", "w"])
+def test_other_programs_can_use_the_file_between_sessions(
+    store: Hdf5Store, path: Path, mode: str
+) -> None:
+    with h5py.File(path, mode) as file:
+        file.require_dataset("rows", (100,), int)[3] = 33
+    assert 33 == rows_of(store)[3]
+    with writing(store) as root:
+        root.array("rows").write(4, np.array([44]))
+    with h5py.File(path, "r") as file:
+        assert [33, 44] == file["rows"][3:5].tolist()
+
+
+def test_a_file_that_another_store_changed_is_read_anew(store: Hdf5Store, path: Path) -> None:
+    other = Hdf5Store(str(path))
+    for value in range(10):
+        for changing, reader in ((store, other), (other, store)):
+            with writing(changing) as root:
+                root.array("rows").write(0, np.array([value]))
+                root.array("rows").append(np.array([value]))
+            assert value == rows_of(reader)[0] == rows_of(reader)[-1]
+    assert 120 == len(rows_of(store))
+
+
+def test_a_file_that_was_replaced_is_opened_anew(store: Hdf5Store, path: Path) -> None:
+    other = Hdf5Store(str(path.with_name("other.hdf5")))
+    make(other)
+    with writing(other) as root:
+        root.create_array("rows", -np.arange(5))
+    os.replace(path.with_name("other.hdf5"), path)
+    assert [0, -1, -2, -3, -4] == rows_of(store)
+    path.unlink()
+    with pytest.raises(StoreNotFoundError):
+        store.open_read()
+
+
+def test_a_file_that_grew_meanwhile_is_not_cut(store: Hdf5Store, path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file["more"] = np.arange(100_000)
+    content = path.read_bytes()
+    opened.KEPT.drop(id(store))
+    assert content == path.read_bytes()
+
+
+def test_a_session_that_was_rolled_back_leaves_nothing_open(store: Hdf5Store, path: Path) -> None:
+    session = store.open_write()
+    session.root.array("rows").write(0, np.array([9]))
+    session.rollback()
+    assert 0 == descriptors_of(path)
+    assert 0 == rows_of(store)[0]
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_the_groups_and_arrays_of_a_session_end_with_it(store: Hdf5Store, writes: bool) -> None:
+    session: Any = store.open_write() if writes else store.open_read()
+    root = session.root
+    array = root.array("rows")
+    (session.commit if writes else session.close)()
+    for use in (array.read, root.names, lambda: root.array("rows"), root.attributes.names):
+        with pytest.raises(SessionClosedError):
+            use()
+
+
+def test_a_store_that_is_gone_leaves_nothing_open(store: Hdf5Store, path: Path) -> None:
+    other = Hdf5Store(str(path))
+    rows_of(other)
+    assert 2 == descriptors_of(path)
+    del other
+    gc.collect()
+    assert 1 == descriptors_of(path)
+
+
+def test_a_store_that_is_removed_or_moved_leaves_nothing_open(store: Hdf5Store, path: Path) -> None:
+    store.move(str(path.with_name("moved.hdf5")))
+    moved = Hdf5Store(str(path.with_name("moved.hdf5")))
+    assert 100 == len(rows_of(moved))
+    moved.remove()
+    assert 0 == descriptors_of(path.with_name("moved.hdf5"))
+    assert not os.listdir(path.parent)
+
+
+def test_few_files_stay_open(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    stores = [Hdf5Store(str(tmp_path / f"{i}.hdf5")) for i in range(opened._MOST_KEPT + 9)]
+    for each in stores:
+        make(each)
+        with writing(each) as root:
+            root.create_array("rows", np.arange(3))
+    assert len(os.listdir("/proc/self/fd")) <= before + opened._MOST_KEPT
+    assert all([0, 1, 2] == rows_of(each) for each in stores)
+
+
+def test_a_filesystem_that_keeps_no_times_is_used_without(
+    store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "utime", refuse(errno.EPERM))
+    session = store.open_write()
+    session.root.array("rows").write(0, np.array([5]))
+    session.commit()
+    assert session.version is None
+    assert 0 == descriptors_of(path)
+    assert 5 == rows_of(store)[0]
+
+
+def test_files_that_nobody_can_lock_are_not_kept_open(
+    store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HDF5_USE_FILE_LOCKING", "FALSE")
+    with writing(store) as root:
+        root.array("rows").write(0, np.array([5]))
+    assert 0 == descriptors_of(path)
+
+
+def test_a_change_so_recent_that_another_could_look_the_same_makes_no_version(
+    store: Hdf5Store, path: Path
+) -> None:
+    with h5py.File(path, "r+") as file:
+        file["rows"][0] = 1
+    session = store.open_read()
+    assert session.version is None
+    session.close()
+    assert 0 == descriptors_of(path)
+
+
+def test_a_forked_child_shares_no_lock_with_its_parent(store: Hdf5Store, path: Path) -> None:
+    assert 100 == len(rows_of(store))
+    child = os.fork()
+    if not child:
+        with writing(store) as root:
+            root.array("rows").append(np.array([1]))
+        os._exit(0 if 101 == len(rows_of(store)) else 1)
+    assert 0 == os.waitpid(child, 0)[1]
+    assert 101 == len(rows_of(store))
+
+
+PROGRAM = """
+import sys
+import numpy as np
+from bsb_hdf5.adapters.hdf5.store import Hdf5Store
+from bsb_hdf5.testing.contents import make, reading, writing
+store = Hdf5Store(sys.argv[1])
+make(store)
+with writing(store) as root:
+    root.create_array("rows", np.arange(3))
+with reading(store) as root:
+    print(root.array("rows").read().tolist(), flush=True)
+"""
+
+
+def test_a_program_that_leaves_files_open_ends_well(path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-W", "error", "-c", PROGRAM, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=60,
+    )
+    assert (0, "[0, 1, 2]\n", "") == (done.returncode, done.stdout, done.stderr)
+    with h5py.File(path, "r") as file:
+        assert [0, 1, 2] == file["rows"][:].tolist()
