@@ -5,9 +5,49 @@ from __future__ import annotations
 import uuid
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from bsb import StorageNode as _StorageNode
 from bsb import config
+from bsb.config import types
+
+from .core.layouts.detection import LAYOUTS
+
+
+class NetworkRoot(str):
+    """
+    The root of a storage, and how a network that is made there is to be stored.
+
+    It equals its text. What is there already stays as it is stored.
+
+    :param root: path of the file.
+    :param layout: ``classic`` or ``columnar``; None for the default.
+    """
+
+    layout: str | None
+
+    def __new__(cls, root: Any, layout: str | None = None) -> NetworkRoot:
+        made = super().__new__(cls, root)
+        made.layout = layout
+        return made
+
+    def __reduce__(self) -> tuple[type[NetworkRoot], tuple[str, str | None]]:
+        return type(self), (str(self), self.layout)
+
+    def __str__(self) -> str:
+        # The text alone, not this object: formats know no other texts.
+        return "".join(self)
+
+
+_Attribute: Any = type(config.attr())
+
+
+class _RootAttribute(_Attribute):
+    """Hands out the root with the layout that stands beside it in the configuration."""
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        root = super().__get__(instance, owner)
+        return NetworkRoot(root, instance.layout) if isinstance(root, str) else root
 
 
 def _default_root() -> str:
@@ -19,8 +59,14 @@ def _default_root() -> str:
 class StorageNode(_StorageNode):
     """With ``engine: hdf5``."""
 
-    root = config.attr(type=str, default=_default_root, call_default=True)
+    root = _RootAttribute(type=str, default=_default_root, call_default=True)
     """Path of the file."""
+    layout = config.attr(type=types.in_(LAYOUTS))
+    """
+    How a file that is made is laid out: ``classic``, which bsb-hdf5 8.0.2 reads and writes too,
+    or ``columnar``. Without, the environment variable ``BSB_HDF5_LAYOUT`` decides; else it is
+    ``classic``.
+    """
 
 
 def _unique_root() -> str:
@@ -33,3 +79,15 @@ class MemoryStorageNode(_StorageNode):
 
     root = config.attr(type=str, default=_unique_root, call_default=True)
     """Any text; storages of the same root in one process see the same network."""
+
+
+def _default_directory() -> str:
+    return _default_root().removesuffix(".hdf5") + ".zarr"
+
+
+@config.node
+class ZarrStorageNode(_StorageNode):
+    """With ``engine: zarr``."""
+
+    root = config.attr(type=str, default=_default_directory, call_default=True)
+    """Path of a directory, path of a ``.zip`` to read, or URL, such as ``s3://bucket/name``."""

@@ -19,12 +19,14 @@ from .core.connectivity import (
     Blocks,
     Side,
     as_locations,
+    batches,
     check_direction,
     check_pairs,
     demultiplex,
 )
 from .core.network import ConnectivityWriter, Locations
 from .core.sessions import Session
+from .core.statistics import ChunkCounts
 from .errors import InputError, SetTypeError
 from .exceptions import counterpart_of
 from .placement_set import PlacementSet
@@ -275,9 +277,11 @@ class ConnectivitySet(Resource, bsb.ConnectivitySet):
         :param global_: likewise.
         :returns: direction, local chunk, global chunk, and (n, 3) local and global locations.
         """
-        iterator = CSIterator(self, direction, local_, global_)
         for each in get_dir_iter(direction):
-            for local in iterator.get_local_iter(each, local_):
+            if local_ is None and global_ is None:
+                yield from self._iter_direction(each)
+                continue
+            for local in CSIterator(self, direction).get_local_iter(each, local_):
                 for chunk, block in self._iter_blocks(each, local, global_):
                     yield each, local, chunk, block
 
@@ -312,6 +316,43 @@ class ConnectivitySet(Resource, bsb.ConnectivitySet):
 
     def _data(self, session: Session) -> ConnectivityWriter:
         return session.network.connectivity(self.tag)
+
+    def _iter_direction(
+        self, direction: str
+    ) -> Iterator[tuple[str, Chunk, Chunk, tuple[Locations, Locations]]]:
+        sizes = self._local_sizes(direction)
+        for ids in batches(sizes, _ROWS_AT_ONCE):
+            if len(ids) == 1:
+                # It may have more connections than are read at once.
+                (local,) = as_chunks(ids, UNKNOWN_SIZE)
+                for chunk, block in self._iter_blocks(direction, local, None):
+                    yield direction, local, chunk, block
+                continue
+            for local, chunk, block in self._read_locals(direction, ids):
+                yield direction, local, chunk, block
+
+    @handles_handles("r")
+    def _local_sizes(self, direction: str, handle: Any = HANDLED) -> ChunkCounts:
+        return self._data(handle).local_sizes(direction)
+
+    @handles_handles("r")
+    def _read_locals(
+        self, direction: str, ids: Ids, handle: Any = HANDLED
+    ) -> list[tuple[Chunk, Chunk, tuple[Locations, Locations]]]:
+        """All blocks of some local chunks."""
+        found = self._data(handle).read_locals(direction, ids)
+        edges = found.starts[1:-1]
+        near, far = np.split(found.local_locations, edges), np.split(found.global_locations, edges)
+        if not len(found.local_chunks):
+            return []
+        return list(
+            zip(
+                as_chunks(found.local_chunks, UNKNOWN_SIZE),
+                as_chunks(found.global_chunks, UNKNOWN_SIZE),
+                zip(near, far, strict=True),
+                strict=True,
+            )
+        )
 
     def _iter_blocks(
         self, direction: str, local: Chunk, global_: Any

@@ -53,6 +53,8 @@ class StorageEngine(bsb.Engine):
     """
 
     _format = ""
+    # Of networks that are made.
+    _layout = "classic"
 
     def __init__(self, root: Any, comm: Any) -> None:
         self._settings = Settings()
@@ -163,10 +165,20 @@ class StorageEngine(bsb.Engine):
         self._sessions.create(self._fill)
 
     def _fill(self, root: GroupWriter) -> Network:
-        network = create_network(root)
+        network = create_network(root, self._new_layout())
         network.set_provenance(self._new_bundle())
         network.set_versions(*_versions())
         return network
+
+    def _new_layout(self) -> str:
+        """The layout of a network that is made."""
+        return self._layout
+
+    @property
+    def layout(self) -> str:
+        """The layout of the stored network: ``classic`` or ``columnar``."""
+        with self._network() as network:
+            return network.layout
 
     def copy(self, new_root: Any) -> None:
         """

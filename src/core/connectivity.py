@@ -22,6 +22,7 @@ from ..errors import InputError, LengthError, LocationError, ShapeError
 from .chunk_id import Ids
 from .network import Locations
 from .placement import SelectedCells
+from .statistics import ChunkCounts
 from .validation import as_integers
 
 DIRECTIONS = ("inc", "out")
@@ -153,6 +154,21 @@ class Perspective:
         for first, last in pairwise(bounds):
             rows = slice(int(self.starts[first]), int(self.starts[last]))
             yield int(self.local_chunks[first]), slice(first, last), rows
+
+
+def batches(sizes: ChunkCounts, most: int) -> Iterator[Ids]:
+    """
+    Local chunks, as many at a time as have at most so many connections; never none.
+
+    :param sizes: connections per local chunk.
+    """
+    ends = np.cumsum(sizes.counts)
+    first = 0
+    while first < len(ends):
+        before = int(ends[first - 1]) if first else 0
+        last = max(first + 1, int(np.searchsorted(ends, before + most, side="right")))
+        yield sizes.ids[first:last]
+        first = last
 
 
 @attrs.frozen(eq=False)

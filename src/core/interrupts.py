@@ -10,12 +10,19 @@ thread is ever interrupted; where the program handles interrupts itself, nothing
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from contextlib import AbstractContextManager
 from types import FrameType, TracebackType
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+
+# The functions of the ``signal`` module wrap those of the interpreter, to return members of
+# enumerations: that takes longer than all else that a session does in memory.
+_signals: Any = sys.modules.get("_signal", signal)
+_get_handler, _set_handler = _signals.getsignal, _signals.signal
+_INTERRUPT = int(signal.SIGINT)
 
 
 class _Held:
@@ -30,24 +37,28 @@ def _hold(number: int, frame: FrameType | None) -> None:
 
 
 def _begin() -> None:
-    if threading.current_thread() is not threading.main_thread():
+    if not _in_main_thread():
         return
-    if not _Held.depth and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _hold)
+    if not _Held.depth and _get_handler(_INTERRUPT) is signal.default_int_handler:
+        _set_handler(_INTERRUPT, _hold)
     _Held.depth += 1
 
 
 def _end() -> None:
-    if threading.current_thread() is not threading.main_thread():
+    if not _in_main_thread():
         return
     _Held.depth -= 1
-    if not _Held.depth and signal.getsignal(signal.SIGINT) is _hold:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not _Held.depth and _get_handler(_INTERRUPT) is _hold:
+        _set_handler(_INTERRUPT, signal.default_int_handler)
+
+
+def _in_main_thread() -> bool:
+    return threading.get_ident() == threading.main_thread().ident
 
 
 def raise_held() -> None:
     """Raise the interrupt that came, if any; for operations that wait."""
-    if _Held.pending and threading.current_thread() is threading.main_thread():
+    if _Held.pending and _in_main_thread():
         _Held.pending = False
         raise KeyboardInterrupt
 

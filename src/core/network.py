@@ -149,6 +149,17 @@ class ConnectivityReader(Protocol):
     def block_sizes(self, direction: str, local: int, /) -> ChunkCounts:
         """Connections of a local chunk per global chunk."""
 
+    def local_sizes(self, direction: str, /) -> ChunkCounts:
+        """Connections in a direction per local chunk that has any."""
+
+    def read_locals(self, direction: str, locals_: Ids, /) -> Any:
+        """
+        All connections of some local chunks.
+
+        :param locals_: ids, ascending.
+        :returns: :class:`.connectivity.Perspective`.
+        """
+
     def read_blocks(
         self, direction: str, local: int, globals_: Ids, /
     ) -> tuple[Locations, Locations, Lengths]:
@@ -239,6 +250,10 @@ class FileWriter(FileReader, Protocol):
 
 class Network(Protocol):
     """A stored network, within a session. Its writers fail in a read session."""
+
+    @property
+    def layout(self) -> str:
+        """Name of the layout."""
 
     @property
     def chunk_size(self) -> NDArray[np.float64]:

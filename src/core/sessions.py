@@ -57,6 +57,8 @@ class Session:
         self.writable = writable
         self.mutex = threading.RLock()
         self.doomed: BaseException | None = None
+        # Whether somebody may have written past the network, to the groups and arrays.
+        self.bypassed = False
         # What a read session holds, so that a write within it can let go of it.
         self.held = ExitStack()
 
@@ -67,6 +69,7 @@ class Session:
     @property
     def root(self) -> GroupReader:
         """The root group of the store."""
+        self.bypassed = True
         return self._open_view()[0].root
 
     @property
@@ -335,6 +338,8 @@ class Sessions:
                 finally:
                     with session.mutex:
                         session.end()
+                    if session.bypassed:
+                        self._recollection.forget()
 
     @contextmanager
     def _promoted(self, reader: Session) -> Iterator[Session]:

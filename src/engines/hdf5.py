@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from .. import engine as _engine
@@ -26,15 +27,29 @@ __all__ = [
 ]
 
 
+# Names the layout of files that are made, where nothing else does.
+LAYOUT_VARIABLE = "BSB_HDF5_LAYOUT"
+
+
 class HDF5Engine(_engine.StorageEngine):
     """
     A network in an HDF5 file.
 
     :param root: path of the file.
     :param comm: ``bsb.services.mpi.MPIService``.
+    :param layout: ``classic`` or ``columnar``, if the file is made; without, that of the root
+        (:class:`~bsb_hdf5.config.NetworkRoot`), of the environment variable
+        ``BSB_HDF5_LAYOUT``, or ``classic``.
     """
 
     _format = "hdf5"
+
+    def __init__(self, root: Any, comm: Any, layout: str | None = None) -> None:
+        self._wanted_layout = layout or getattr(root, "layout", None)
+        super().__init__(root, comm)
+
+    def _new_layout(self) -> str:
+        return self._wanted_layout or os.environ.get(LAYOUT_VARIABLE) or self._layout
 
     def _make_store(self, root: Any) -> Hdf5Store:
         return Hdf5Store(root, Hdf5Settings(on_slow=warn_of_slow_lock))

@@ -23,7 +23,7 @@ from .context import Context
 # HDF5 stores growable arrays in pieces of equal size: as large as the first rows, between
 # these limits.
 _LEAST_BYTES = 512
-_MOST_BYTES = 256 * 1024
+_MOST_BYTES = 64 * 1024
 # An array of more pieces than this is stored anew, in larger ones.
 _MOST_PIECES = 64
 
@@ -251,29 +251,30 @@ class Hdf5Group:
             )
 
     def group(self, name: str) -> Hdf5Group:
-        member = self._member(name, h5g.GroupID, "group")
+        member = self._member(name, "group")
         return Hdf5Group(member, self._inside(name), self._context)
 
     def array(self, name: str) -> Hdf5Array:
-        return Hdf5Array(self._member(name, h5d.DatasetID, "array"), name, self._context)
+        return Hdf5Array(self._member(name, "array"), name, self._context)
 
     def document(self, name: str) -> Hdf5Document:
-        return Hdf5Document(self._member(name, h5d.DatasetID, "document"), name, self._context)
+        return Hdf5Document(self._member(name, "document"), name, self._context)
 
-    def _member(self, name: str, kind: type[Any], title: str) -> Any:
+    def _member(self, name: str, kind: str) -> Any:
         path = self._inside(name)
         with self._context.translated():
-            member = self._context.members.get(path)
-            if member is None:
-                member = self._open(name, title)
-                self._context.remember(path, member)
-            if not isinstance(member, kind) or (title == "array") != _has_rows(member):
-                raise NodeNotFoundError(f"'{name}' is no {title}", asked=name)
-            return member
+            found = self._context.members.get(path)
+            if found is None:
+                member = self._open(name, kind)
+                found = (_kind_of(member), member)
+                self._context.remember(path, found)
+            if found[0] != kind:
+                raise NodeNotFoundError(f"'{name}' is no {kind}", asked=name)
+            return found[1]
 
-    def _open(self, name: str, title: str) -> Any:
+    def _open(self, name: str, kind: str) -> Any:
         if name not in self:
-            raise NodeNotFoundError(f"there is no {title} '{name}'", asked=name)
+            raise NodeNotFoundError(f"there is no {kind} '{name}'", asked=name)
         key = name.encode()
         link = self._id.links.get_info(key)
         if link.type != h5l.TYPE_HARD:
@@ -303,20 +304,16 @@ class Hdf5GroupWriter(Hdf5Group):
         return Hdf5AttributesWriter(self._id, self._context, modernize)
 
     def group(self, name: str) -> Hdf5GroupWriter:
-        return self._group_writer(self._member(name, h5g.GroupID, "group"), name)
+        return self._group_writer(self._member(name, "group"), name)
 
     def _group_writer(self, member: Any, name: str) -> Hdf5GroupWriter:
         return Hdf5GroupWriter(member, self._inside(name), self._context, (self, name))
 
     def array(self, name: str) -> Hdf5ArrayWriter:
-        return Hdf5ArrayWriter(
-            self._member(name, h5d.DatasetID, "array"), name, self._context, self
-        )
+        return Hdf5ArrayWriter(self._member(name, "array"), name, self._context, self)
 
     def document(self, name: str) -> Hdf5DocumentWriter:
-        return Hdf5DocumentWriter(
-            self._member(name, h5d.DatasetID, "document"), name, self._context
-        )
+        return Hdf5DocumentWriter(self._member(name, "document"), name, self._context)
 
     def require_group(self, name: str) -> Hdf5GroupWriter:
         if name in self:
@@ -401,9 +398,9 @@ class Hdf5GroupWriter(Hdf5Group):
         """The scalar dataset of that name and type; one of another type is replaced."""
         attributes: dict[str, Any] = {}
         if name in self:
-            held = Hdf5Document(self._member(name, h5d.DatasetID, "document"), name, self._context)
+            held = Hdf5Document(self._member(name, "document"), name, self._context)
             if held.has_type(kind):
-                return self._member(name, h5d.DatasetID, "document")
+                return self._member(name, "document")
             attributes = {key: held.attributes.get(key) for key in held.attributes.names()}
             del held
             self._unlink(name)
@@ -460,8 +457,10 @@ def _is_lone_terminator(kind: Any) -> bool:
     return bool(kind.get_size() == 1 and kind.get_strpad() == h5t.STR_NULLTERM)
 
 
-def _has_rows(member: Any) -> bool:
-    return isinstance(member, h5d.DatasetID) and bool(member.shape)
+def _kind_of(member: Any) -> str:
+    if isinstance(member, h5d.DatasetID):
+        return "array" if member.shape else "document"
+    return "group" if isinstance(member, h5g.GroupID) else "named type"
 
 
 def _piece_rows(data: NDArray[Any], expected: int) -> int:

@@ -10,7 +10,7 @@ from ...errors import SessionClosedError
 from .errors import FailureSource, translated
 
 # Groups and arrays that stay open for the sessions that follow.
-_MOST_MEMBERS = 1024
+_MOST_MEMBERS = 512
 
 
 @attrs.define(eq=False)
@@ -20,14 +20,14 @@ class Context:
 
     :param location: of the store, for messages.
     :param source: the file below HDF5, which knows why it failed.
-    :param members: ids of HDF5 by path, open beyond the session.
+    :param members: kind and id of HDF5 by path, open beyond the session.
     :param changes: made so far.
     :param ended: whether the session is over, so that nothing can be read or written.
     """
 
     location: str
     source: FailureSource | None = None
-    members: dict[str, Any] = attrs.field(factory=dict)
+    members: dict[str, tuple[str, Any]] = attrs.field(factory=dict)
     changes: int = 0
     ended: bool = False
 
@@ -41,7 +41,7 @@ class Context:
             raise SessionClosedError("the session that this belongs to has ended")
         return translated(self.location, self.source)
 
-    def remember(self, path: str, member: Any) -> None:
+    def remember(self, path: str, member: tuple[str, Any]) -> None:
         """Keep a group or array open; the one that was opened first may have to go."""
         if len(self.members) >= _MOST_MEMBERS:
             del self.members[next(iter(self.members))]

@@ -30,6 +30,8 @@ Stamp: TypeAlias = tuple[int, int, int, int, int]
 _COARSEST_CLOCK = 2.0
 # Files kept open, over all stores of the process.
 _MOST_KEPT = 16
+# What HDF5 may hold in memory of each array: two of the largest pieces that are written.
+_PIECE_SLOTS, _PIECE_BYTES = 31, 128 * 1024
 # Times that this process gave to files: they tell apart what was written.
 _OWN_STAMPS: deque[Stamp] = deque(maxlen=64)
 
@@ -49,7 +51,7 @@ class OpenFile:
         self.locked = locked
         self.writable = flags == h5f.ACC_RDWR
         self.overlay = OverlayFile(descriptor)
-        self._members: dict[str, Any] = {}
+        self._members: dict[str, tuple[str, Any]] = {}
         self.stamp = _distinct_stamp(descriptor) if locked else None
         try:
             self.id = _open(self.overlay, location, flags)
@@ -222,6 +224,8 @@ def access_properties(file: OverlayFile | None) -> Any:
     properties.set_fclose_degree(h5f.CLOSE_STRONG)
     # Objects in the format of HDF5 1.8: it has no limit on the size of attributes, and
     # unlike that of 1.10 no mark in the file that a killed writer leaves behind.
+    # Arrays stay open; what each may hold of its pieces adds up.
+    properties.set_cache(0, _PIECE_SLOTS, _PIECE_BYTES, 0.75)
     properties.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_LATEST)
     if file is not None:
         properties.set_fileobj_driver(h5fd.fileobj_driver, file)

@@ -51,6 +51,7 @@ class Hdf5Store:
     def __init__(self, path: str, settings: Hdf5Settings | None = None) -> None:
         self._path = os.path.abspath(os.fsdecode(path))
         self._settings = settings or Hdf5Settings()
+        self._identity: tuple[tuple[int, int], str] | None = None
         KEPT.serve(self)
 
     @property
@@ -59,7 +60,15 @@ class Hdf5Store:
 
     @property
     def identity(self) -> str:
-        return f"hdf5:{os.path.realpath(self._path)}"
+        # To follow all links of a path takes longer than many a session.
+        try:
+            status = os.stat(self._path)
+        except (OSError, ValueError):
+            return f"hdf5:{os.path.realpath(self._path)}"
+        file = (status.st_dev, status.st_ino)
+        if self._identity is None or self._identity[0] != file:
+            self._identity = (file, f"hdf5:{os.path.realpath(self._path)}")
+        return self._identity[1]
 
     def exists(self) -> bool:
         return os.path.exists(self._path)

@@ -137,6 +137,28 @@ class ClassicConnectivity:
         order = np.argsort(blocks.chunks)
         return ChunkCounts(blocks.chunks[order], blocks.sizes[order])
 
+    def local_sizes(self, direction: str) -> ChunkCounts:
+        side = DIRECTIONS.index(direction)
+        counted = {chunk: counts[side] for chunk, counts in self._totals.items()}
+        locals_ = self.local_chunks(direction).tolist()
+        return ChunkCounts.of({local: counted.get(local, 0) for local in locals_})
+
+    def read_locals(self, direction: str, locals_: Ids) -> Perspective:
+        sizes = [self.block_sizes(direction, local) for local in locals_.tolist()]
+        found = [
+            self.read_blocks(direction, local, size.ids)
+            for local, size in zip(locals_.tolist(), sizes, strict=True)
+        ]
+        lengths = np.concatenate([length for _, _, length in found])
+        return Perspective(
+            direction,
+            np.repeat(locals_, [len(size.ids) for size in sizes]),
+            np.concatenate([size.ids for size in sizes]),
+            np.append(0, np.cumsum(lengths)),
+            np.concatenate([near for near, _, _ in found]),
+            np.concatenate([far for _, far, _ in found]),
+        )
+
     def read_blocks(
         self, direction: str, local: int, globals_: Ids
     ) -> tuple[Locations, Locations, Lengths]:

@@ -27,6 +27,8 @@ _PARTS = ("placement", "connectivity", "files", "morphologies")
 class ClassicNetwork:
     """A stored network, for the duration of a session."""
 
+    layout = "classic"
+
     def __init__(self, root: GroupWriter, memory: Memory | None = None) -> None:
         self._root = root
         self.memory = memory or Recollection().at(None)
