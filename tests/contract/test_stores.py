@@ -9,6 +9,10 @@ import pytest
 
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.adapters.memory.store import MemoryStore
+from bsb_hdf5.adapters.zarr import commit as zarr_commit
+from bsb_hdf5.adapters.zarr import packing as zarr_packing
+from bsb_hdf5.adapters.zarr import tree as zarr_tree
+from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.ports.store import Store
 from bsb_hdf5.testing.store_contract import NewStore, StoreContract
 
@@ -37,30 +41,80 @@ class TestHdf5Store(StoreContract):
         return new_store
 
 
-def overridden_tests(suite: type[StoreContract]) -> list[str]:
-    """Tests of the contract that a subclass replaces, or takes away."""
-    return [
-        name for name in vars(suite) if name.startswith("test") and hasattr(StoreContract, name)
-    ]
+class TestZarrStore(StoreContract):
+    """Networks in directories."""
+
+    @pytest.fixture
+    def new_store(self, tmp_path: Path) -> NewStore:
+        def new_store(name: str) -> Store:
+            return ZarrStore(str(tmp_path / f"{name}.zarr"))
+
+        return new_store
+
+
+class TestZarrStoreOfObjects(StoreContract):
+    """Networks in directories, where even the smallest array and value has a file."""
+
+    @pytest.fixture
+    def new_store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NewStore:
+        monkeypatch.setattr(zarr_commit, "SMALL", 0)
+        monkeypatch.setattr(zarr_commit, "_MOST_GATHERED", 200)
+        monkeypatch.setattr(zarr_packing, "INLINE", 0)
+        monkeypatch.setattr(zarr_tree, "_CHUNK_BYTES", 64)
+
+        def new_store(name: str) -> Store:
+            return ZarrStore(str(tmp_path / f"{name}.zarr"))
+
+        return new_store
+
+
+class TestRemoteZarrStore(StoreContract):
+    """Networks in an object store."""
+
+    @pytest.fixture
+    def new_store(self) -> NewStore:
+        prefix = uuid.uuid4().hex
+
+        def new_store(name: str) -> Store:
+            return ZarrStore(f"memory://{prefix}/{name}.zarr")
+
+        return new_store
 
 
 def test_there_is_a_suite_for_each_store() -> None:
     suites = {suite.__name__ for suite in StoreContract.__subclasses__()}
-    assert {"TestMemoryStore", "TestHdf5Store"} <= suites
+    assert {"TestMemoryStore", "TestHdf5Store", "TestZarrStore", "TestRemoteZarrStore"} <= suites
 
 
-def test_no_suite_overrides_a_test_of_the_contract() -> None:
-    suites = [s for s in StoreContract.__subclasses__() if s.__module__ == __name__]
-    assert {} == {s.__name__: overridden_tests(s) for s in suites if overridden_tests(s)}
+def test_a_suite_that_replaces_a_test_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"'Lenient' replaces test_a_new_store_is_empty of the"):
+
+        class Lenient(StoreContract):
+            def test_a_new_store_is_empty(self, new_store: NewStore) -> None:
+                """Nothing is checked."""
 
 
-def test_a_suite_that_overrides_a_test_is_noticed() -> None:
-    class Lenient(StoreContract):
-        test_names_of_members_are_sorted = None  # type: ignore[assignment]
+def test_a_suite_that_takes_a_test_away_is_refused() -> None:
+    with pytest.raises(TypeError, match="test_names_of_members_are_sorted"):
 
+        class Shorter(StoreContract):
+            test_names_of_members_are_sorted = None  # type: ignore[assignment]
+
+
+def test_a_suite_whose_tests_another_class_replaces_is_refused() -> None:
+    class Patient:
         def test_a_new_store_is_empty(self, new_store: NewStore) -> None:
             """Nothing is checked."""
 
-    assert ["test_a_new_store_is_empty", "test_names_of_members_are_sorted"] == sorted(
-        overridden_tests(Lenient)
-    )
+    with pytest.raises(TypeError, match="test_a_new_store_is_empty"):
+
+        class Inheriting(Patient, StoreContract):
+            pass
+
+
+def test_a_suite_may_have_tests_of_its_own() -> None:
+    class Longer(StoreContract):
+        def test_something_else(self) -> None:
+            """Of no interest here."""
+
+    assert issubclass(Longer, StoreContract)

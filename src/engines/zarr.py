@@ -1,0 +1,71 @@
+"""The ``zarr`` engine: a network in a zarr store, which is a directory or lies below a URL."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .. import engine as _engine
+from ..adapters.mpi.communicator import ServiceCommunicator
+from ..adapters.mpi.lock import MpiLock, SerialLock, make_lock
+from ..adapters.zarr.locking import Patience
+from ..adapters.zarr.store import ZarrStore
+from ..config import ZarrStorageNode as StorageNode
+from ..connectivity_set import ConnectivitySet
+from ..errors import StorageError
+from ..exceptions import warn_of_slow_lock
+from ..file_store import FileStore
+from ..morphology_repository import MorphologyRepository
+from ..placement_set import PlacementSet
+
+__all__ = [
+    "ConnectivitySet",
+    "FileStore",
+    "MorphologyRepository",
+    "PlacementSet",
+    "StorageNode",
+    "ZarrEngine",
+]
+
+
+class ZarrEngine(_engine.StorageEngine):
+    """
+    A network in a zarr store.
+
+    Programs exclude each other in directories; remote networks have no locks, so only one
+    program at a time may write there. Zip archives are only read.
+
+    :param root: path of a directory, path of a ``.zip`` to read, or URL (``s3://bucket/name``).
+    :param comm: ``bsb.services.mpi.MPIService``.
+    """
+
+    _format = "zarr"
+    _layout = "columnar"
+
+    def _make_store(self, root: Any) -> ZarrStore:
+        return ZarrStore(root, Patience(on_slow=warn_of_slow_lock))
+
+    def _make_communicator(self, comm: Any) -> ServiceCommunicator:
+        return ServiceCommunicator(comm)
+
+    def _make_lock(self, comm: Any) -> MpiLock | SerialLock:
+        return make_lock(comm)
+
+    @property
+    def root_slug(self) -> str:
+        """The root: a URL, or a path relative to the working directory."""
+        root = str(self._root)
+        return root if "://" in root else str(os.path.relpath(root))
+
+    @classmethod
+    def peek_exists(cls, root: Any) -> bool:
+        """Whether anything is at the root."""
+        return isinstance(root, str | os.PathLike) and ZarrStore(root).exists()
+
+    @staticmethod
+    def recognizes(root: Any, comm: Any) -> bool:
+        """Whether there is a network in a zarr store at the root."""
+        try:
+            return _engine.recognizes(ZarrStore(root))
+        except StorageError:
+            return False

@@ -1,0 +1,48 @@
+"""A server of the S3 protocol on this machine."""
+
+from __future__ import annotations
+
+import logging
+import urllib.request
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from .proxy import Proxy
+
+SECRET = "a-secret-that-is-stored-nowhere"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[tuple[str, int]]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield host, port
+    server.stop()
+
+
+@pytest.fixture
+def proxy(server: tuple[str, int]) -> Iterator[Proxy]:
+    proxy = Proxy(server)
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture
+def bucket(proxy: Proxy, server: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> str:
+    """URL of an empty bucket, in the settings of the environment."""
+    name = f"bucket-{uuid.uuid4().hex}"
+    url = f"http://{server[0]}:{server[1]}/{name}"
+    urllib.request.urlopen(urllib.request.Request(url, method="PUT")).close()
+    for key, value in {
+        "AWS_ENDPOINT_URL": proxy.url,
+        "AWS_ACCESS_KEY_ID": "an-id",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(key, value)
+    return f"s3://{name}"
