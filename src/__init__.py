@@ -2,14 +2,45 @@
 Storage of BSB networks: the ``hdf5`` engine, and what other engines are made of.
 
 An engine is used through ``bsb.Storage`` or a configuration; the classes here are what
-those hand out.
+those hand out. They are imported when they are asked for: what imports a part of the package,
+as pytest does with its plugin, does not import BSB with it.
 """
 
-from .connectivity_set import ConnectivitySet
-from .engines.hdf5 import HDF5Engine, HDF5SlowLockingWarning, StorageNode
-from .file_store import FileStore
-from .morphology_repository import MorphologyRepository
-from .placement_set import PlacementSet
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .connectivity_set import ConnectivitySet
+    from .engines.hdf5 import HDF5Engine, HDF5SlowLockingWarning, StorageNode
+    from .file_store import FileStore
+    from .morphology_repository import MorphologyRepository
+    from .placement_set import PlacementSet
+
+_MODULES = {
+    "ConnectivitySet": "connectivity_set",
+    "FileStore": "file_store",
+    "HDF5Engine": "engines.hdf5",
+    "HDF5SlowLockingWarning": "engines.hdf5",
+    "MorphologyRepository": "morphology_repository",
+    "PlacementSet": "placement_set",
+    "StorageNode": "engines.hdf5",
+}
+# Modules that could be reached as attributes of the package before, without an import.
+_SUBMODULES = {
+    "chunks",
+    "config",
+    "connectivity_set",
+    "engine",
+    "engines",
+    "errors",
+    "exceptions",
+    "file_store",
+    "morphology_repository",
+    "placement_set",
+    "resource",
+}
 
 __all__ = [
     "ConnectivitySet",
@@ -20,3 +51,15 @@ __all__ = [
     "PlacementSet",
     "StorageNode",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
+    if name in _SUBMODULES:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

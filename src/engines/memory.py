@@ -37,6 +37,7 @@ class MemoryEngine(_engine.StorageEngine):
     """
 
     _format = "memory"
+    _layout = "columnar"
 
     def _make_store(self, root: Any) -> MemoryStore:
         return MemoryStore(str(root))

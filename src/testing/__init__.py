@@ -1,1 +1,45 @@
-"""What tests of networks and of backends need: shipped, so that others test theirs too."""
+"""
+What tests of networks and of backends need: shipped, so that others test theirs too.
+
+``StoreContract`` holds what every store promises, as tests. ``NetworkMachine`` and
+``histories_on`` run random histories of networks on a storage engine. The fixtures
+``memory_storage`` and ``memory_network`` come with the pytest plugin, :mod:`.plugin`.
+
+They are imported when they are asked for: the plugin is loaded by every run of pytest, and costs
+it neither numpy nor BSB; and each of them needs no more than its own library.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .network_machine import NetworkMachine, histories_on, machine_settings
+    from .store_contract import NewStore, StoreContract
+
+_MODULES = {
+    "NetworkMachine": "network_machine",
+    "NewStore": "store_contract",
+    "StoreContract": "store_contract",
+    "histories_on": "network_machine",
+    "machine_settings": "network_machine",
+}
+
+__all__ = [
+    "NetworkMachine",
+    "NewStore",
+    "StoreContract",
+    "histories_on",
+    "machine_settings",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,12 +1,13 @@
 """
 What every store promises: one suite, subclassed once an adapter.
 
-A subclass overrides the fixture ``new_store`` and nothing else.
+A subclass overrides the fixture ``new_store`` and nothing else. Defining one that replaces a
+test, or takes it away, fails.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -60,6 +61,32 @@ DTYPES = ["f8", "f4", "i8", "i4", "i2", "u1", "u8", "?", ">f8", ">i4"]
 
 KINDS = ["group", "array", "document"]
 
+# First rows, and rows after the last, of an array of 10 rows.
+RANGES: dict[str, list[tuple[int, int]]] = {
+    "none": [],
+    "one": [(3, 7)],
+    "the whole": [(0, 10)],
+    "an empty one": [(4, 4)],
+    "empty ones at both ends": [(0, 0), (10, 10)],
+    "two that touch": [(2, 4), (4, 7)],
+    "two that touch, the later first": [(4, 7), (2, 4)],
+    "in reverse": [(8, 10), (5, 6), (0, 2)],
+    "overlapping": [(1, 6), (4, 9), (4, 5)],
+    "the same thrice": [(7, 9), (7, 9), (7, 9)],
+    "one within another": [(0, 10), (3, 4)],
+    "empty ones between": [(5, 8), (2, 2), (8, 9), (9, 9), (0, 1)],
+    "each row by itself": [(i, i + 1) for i in (9, 0, 8, 1, 7, 2)],
+}
+RANGES_OUTSIDE = [
+    [(0, 11)],
+    [(11, 11)],
+    [(-1, 2)],
+    [(-3, -1)],
+    [(4, 2)],
+    [(0, 2), (9, 11)],
+    [(20, 30), (0, 2)],
+]
+
 
 def prepare(root: GroupWriter) -> None:
     """One member of each kind, one attribute on each."""
@@ -106,8 +133,44 @@ CHANGES: dict[str, Change] = {
 }
 
 
+def bounds(ranges: list[tuple[int, int]]) -> tuple[Any, Any]:
+    """First rows, and rows after the last, as arrays."""
+    starts, stops = np.array(ranges, dtype=np.int64).reshape(-1, 2).T
+    return starts, stops
+
+
+def version_of(store: Store) -> Hashable | None:
+    """The version that a session sees now; None if the store can't tell."""
+    session = store.open_read()
+    try:
+        return session.version
+    finally:
+        session.close()
+
+
+def told(versions: list[Hashable | None]) -> set[Hashable]:
+    """The versions that differ, of those that the store could tell."""
+    return {version for version in versions if version is not None}
+
+
 class StoreContract:
-    """The promises of ``ports/arrays.py`` and ``ports/store.py``."""
+    """
+    The promises of ``ports/arrays.py`` and ``ports/store.py``.
+
+    :raises TypeError: a subclass replaces a test.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        tests = [name for name in vars(StoreContract) if name.startswith("test")]
+        replaced = [
+            name for name in tests if getattr(cls, name, None) is not getattr(StoreContract, name)
+        ]
+        if replaced:
+            raise TypeError(
+                f"'{cls.__name__}' replaces {', '.join(replaced)} of the contract; a store keeps"
+                " all of it. Valid are the fixture 'new_store', and tests of other names"
+            )
 
     @pytest.fixture
     def new_store(self) -> NewStore:
@@ -328,6 +391,75 @@ class StoreContract:
             assert value_of(ROWS) == value_of(read.array("x").read())
         with reading(store) as read:
             assert value_of(ROWS) == value_of(read.array("x").read())
+
+    @pytest.mark.parametrize("growable", [True, False])
+    @pytest.mark.parametrize("title", RANGES)
+    def test_ranges_of_rows_come_one_after_the_other(
+        self, new_store: NewStore, title: str, growable: bool
+    ) -> None:
+        store = make(new_store("a"))
+        rows = np.arange(30, dtype=np.int16).reshape(10, 3)
+        expected = np.concatenate([rows[:0], *(rows[a:b] for a, b in RANGES[title])])
+        with writing(store) as root:
+            array = root.create_array("x", rows, growable=growable)
+            assert value_of(expected) == value_of(array.read_ranges(*bounds(RANGES[title])))
+        with reading(store) as read:
+            found = read.array("x").read_ranges(*bounds(RANGES[title]))
+            assert value_of(expected) == value_of(found)
+
+    def test_ranges_hold_what_the_session_wrote(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.create_array("x", np.arange(10))
+        with writing(store) as root:
+            array = root.array("x")
+            array.append(np.arange(10, 20))
+            array.write(2, np.array([-1, -2]))
+            found = array.read_ranges(*bounds([(15, 20), (1, 5), (9, 11)]))
+            assert found.tolist() == [15, 16, 17, 18, 19, 1, -1, -2, 4, 9, 10]
+
+    @pytest.mark.parametrize("ranges", RANGES_OUTSIDE, ids=repr)
+    def test_ranges_that_reach_past_the_end_are_refused(
+        self, new_store: NewStore, ranges: list[tuple[int, int]]
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            array = root.create_array("x", np.arange(10))
+            with pytest.raises(ShapeError):
+                array.read_ranges(*bounds(ranges))
+        with reading(store) as read, pytest.raises(ShapeError):
+            read.array("x").read_ranges(*bounds(ranges))
+
+    @pytest.mark.parametrize("ranges", [[(1, 3)], [(3, 4), (0, 2)], [(0, 4)]], ids=repr)
+    def test_what_is_read_of_ranges_is_a_copy(
+        self, new_store: NewStore, ranges: list[tuple[int, int]]
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            array = root.create_array("x", ROWS)
+            array.read_ranges(*bounds(ranges))[:] = -1
+            assert value_of(ROWS) == value_of(array.read())
+        with reading(store) as read:
+            starts, stops = bounds(ranges)
+            read.array("x").read_ranges(starts, stops)[:] = -1
+            assert value_of(ROWS) == value_of(read.array("x").read())
+            assert list(zip(starts.tolist(), stops.tolist(), strict=True)) == ranges
+
+    @pytest.mark.parametrize("longest", [1, 3, 40])
+    def test_many_ranges_all_over_a_large_array_are_read(
+        self, new_store: NewStore, longest: int
+    ) -> None:
+        store = make(new_store("a"))
+        random = np.random.default_rng(longest)
+        rows = np.arange(400_000).reshape(200_000, 2)
+        starts = random.permutation(np.arange(0, 199_900, 97))
+        stops = starts + random.integers(0, longest + 1, len(starts))
+        with writing(store) as root:
+            root.create_array("x", rows)
+        with reading(store) as read:
+            found = read.array("x").read_ranges(starts, stops)
+        expected = np.concatenate([rows[a:b] for a, b in zip(starts, stops, strict=True)])
+        assert np.array_equal(expected, found)
 
     def test_what_was_given_is_not_kept(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
@@ -741,6 +873,97 @@ class StoreContract:
             prepare(root)
         with reading(store) as first, reading(new_store("a")) as second:
             assert contents_of(first) == contents_of(second)
+
+    # Versions: a store may say None, now and then or always, where it can't tell
+
+    def test_sessions_that_see_the_same_are_of_one_version(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        first, second = store.open_read(), new_store("a").open_read()
+        versions = [first.version, second.version]
+        first.close()
+        second.close()
+        write = store.open_write()
+        versions.append(write.version)
+        write.rollback()
+        assert len(told([*versions, version_of(store)])) <= 1
+
+    @pytest.mark.parametrize("title", CHANGES)
+    def test_a_change_that_is_committed_makes_another_version(
+        self, new_store: NewStore, title: str
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        before = version_of(store)
+        with writing(store) as root:
+            CHANGES[title](root)
+        assert before is None or before != version_of(store)
+
+    @pytest.mark.parametrize("title", CHANGES)
+    def test_a_change_that_is_rolled_back_makes_no_other_version(
+        self, new_store: NewStore, title: str
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        before = version_of(store)
+        session = store.open_write()
+        CHANGES[title](session.root)
+        session.rollback()
+        assert len(told([before, version_of(store)])) <= 1
+
+    def test_a_version_that_was_rolled_back_does_not_come_again(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        seen: list[list[Hashable | None]] = [[version_of(store)]]
+        for number, keep in enumerate([False, True, False, True]):
+            session = store.open_write()
+            session.root.attributes.set("number", number)
+            if keep:
+                session.commit()
+                seen.append([])
+            else:
+                session.rollback()
+            seen[-1].append(version_of(store))
+        versions = [told(state) for state in seen]
+        assert [state for state in versions if len(state) > 1] == []
+        assert len(set().union(*versions)) == sum(map(len, versions))
+
+    def test_a_session_that_was_committed_knows_the_version_it_made(
+        self, new_store: NewStore
+    ) -> None:
+        store = make(new_store("a"))
+        for number in range(3):
+            session = store.open_write()
+            session.root.attributes.set("number", number)
+            session.commit()
+            assert len(told([session.version, version_of(new_store("a"))])) <= 1
+
+    def test_no_two_of_many_quick_commits_are_of_one_version(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.create_array("x", np.zeros(3))
+        versions = []
+        for number in range(30):
+            # In the end as in the beginning, and never of another size.
+            with writing(store) as root:
+                root.array("x").write(1, np.array([float(number % 2)]))
+            versions.append(version_of(store))
+        assert len(told(versions)) == sum(version is not None for version in versions)
+
+    def test_what_is_made_anew_or_moved_here_is_of_another_version(
+        self, new_store: NewStore
+    ) -> None:
+        store, other = make(new_store("a")), make(new_store("b"))
+        versions = [version_of(store)]
+        for _ in range(2):
+            store.remove()
+            versions.append(version_of(make(store)))
+        store.remove()
+        other.move(store.location)
+        versions.append(version_of(store))
+        assert len(told(versions)) == sum(version is not None for version in versions)
 
     # The store
 

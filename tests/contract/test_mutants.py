@@ -24,6 +24,7 @@ Attributes, AttributesWriter = arrays.MemoryAttributes, arrays.MemoryAttributesW
 Group, GroupWriter = arrays.MemoryGroup, arrays.MemoryGroupWriter
 Session, Memory = store.MemoryWriteSession, store.MemoryStore
 
+read_ranges = Array.read_ranges
 read, append, resize = Array.read, ArrayWriter.append, ArrayWriter.resize
 names, network = Group.names, store.MemoryStore._network
 write_document = GroupWriter.write_document
@@ -58,11 +59,93 @@ def extend_without_zeros(self: Any, rows: int) -> None:
         resize(self, rows)
 
 
+def read_ranges_by_row(self: Any, starts: Any, stops: Any) -> Any:
+    """The ranges in the order of their rows."""
+    order = np.argsort(starts, kind="stable")
+    return read_ranges(self, starts[order], stops[order])
+
+
+def read_ranges_once(self: Any, starts: Any, stops: Any) -> Any:
+    """No row twice."""
+    rows = [row for a, b in zip(starts, stops, strict=True) for row in range(a, b)]
+    read_ranges(self, starts, stops)
+    return self._rows.view[list(dict.fromkeys(rows))]
+
+
+def read_ranges_as_slices(self: Any, starts: Any, stops: Any) -> Any:
+    """Ranges are cut to what is there."""
+    parts = [self._rows.view[a:b] for a, b in zip(starts, stops, strict=True)]
+    return np.concatenate([self._rows.view[:0], *parts])
+
+
+def alias_one_range(self: Any, starts: Any, stops: Any) -> Any:
+    """A view, when there is one range."""
+    found = read_ranges(self, starts, stops)
+    return self._rows.view[starts[0] : stops[0]] if len(starts) == 1 else found
+
+
+def only_touching_ranges(self: Any, starts: Any, stops: Any) -> Any:
+    """From the first row to the last, when there are many ranges."""
+    if len(starts) < 1000:
+        return read_ranges(self, starts, stops)
+    return self._rows.view[starts.min() : stops.max()].copy()
+
+
+def commit_unversioned(self: Any) -> None:
+    """The changes stay, the version too."""
+    self._journal.undo.clear()
+
+
+def roll_back_to_another_version(self: Any) -> None:
+    """As if something had been stored."""
+    self._journal.revert()
+    self._network.version = next(store._VERSIONS)
+
+
+def version_by_contents(self: Any) -> Any:
+    """What was made anew looks as before."""
+    return len(self._network.members.nodes)
+
+
+class Stale(store.MemoryWriteSession):
+    """Knows the version that it began at only."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__(network)
+        self._first = network.version
+
+    @property
+    def version(self) -> int:
+        return int(self._first)
+
+
 MUTANTS: dict[str, tuple[type, str, Any]] = {
     "reads alias the store": (Array, "read", lambda s, a=0, b=None: s._rows.view[a:b]),
     "reads ignore the start": (Array, "read", lambda s, a=0, b=None: read(s, 0, b)),
     "rows are read in reverse": (Array, "read", lambda s, a=0, b=None: read(s, a, b)[::-1].copy()),
     "rows are read as floats": (Array, "read", lambda s, a=0, b=None: read(s, a, b) * 1.0),
+    "ranges come in the order of their rows": (Array, "read_ranges", read_ranges_by_row),
+    "ranges that overlap are read once": (Array, "read_ranges", read_ranges_once),
+    "ranges reach past the end": (Array, "read_ranges", read_ranges_as_slices),
+    "one range aliases the store": (Array, "read_ranges", alias_one_range),
+    "many ranges are read as one": (Array, "read_ranges", only_touching_ranges),
+    "a commit makes no other version": (Session, "commit", commit_unversioned),
+    "a rollback makes another version": (Session, "rollback", roll_back_to_another_version),
+    "what is made anew is of the old version": (
+        store.MemoryReadSession,
+        "version",
+        property(version_by_contents),
+    ),
+    "a session does not know what it committed": (
+        Memory,
+        "open_write",
+        lambda s: Stale(network(s)),
+    ),
+    "a read session writes": (
+        store.MemoryReadSession,
+        "root",
+        property(lambda s: GroupWriter(s._network.members, arrays.Journal())),
+    ),
     "the last row appended is lost": (ArrayWriter, "append", lambda s, r: append(s, r[:-1])),
     "rows of any width are appended": (ArrayWriter, "_check", lambda s, r: None),
     "rows written are ignored": (ArrayWriter, "write", lambda s, a, r: s._check(r)),

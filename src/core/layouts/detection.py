@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import cast
 
-from ...errors import NotANetworkError, StoreError
+from ...errors import InputError, NotANetworkError, StoreError
 from ...ports.arrays import GroupReader, GroupWriter
 from ..network import Network
 from ..recollection import Memory
 from .classic.network import ClassicNetwork
+from .columnar.network import FORMAT, ColumnarNetwork, check_version
 
+LAYOUTS = ("classic", "columnar")
 _PARTS = ("placement", "connectivity")
+_CHECKED = ("columnar", "version")
 
 
 def open_network(root: GroupReader, location: str, memory: Memory | None = None) -> Network:
@@ -19,8 +22,31 @@ def open_network(root: GroupReader, location: str, memory: Memory | None = None)
 
     :param location: of the store, for messages.
     :param memory: what earlier sessions found out about the store.
-    :raises NotANetworkError: the group holds no network of a known layout.
+    :raises NotANetworkError: the group holds no network of a known layout and version.
     """
+    # The writers of a network fail by themselves in a session that only reads.
+    writer = cast(GroupWriter, root)
+    if memory is not None and memory.recall(_CHECKED):
+        return ColumnarNetwork(writer, memory)
+    found = root.attributes.get("format")
+    if found is None:
+        _check_parts(root, location)
+        return ClassicNetwork(writer, memory)
+    if not isinstance(found, str) or found != FORMAT:
+        raise NotANetworkError(
+            f"'{location}' is in the layout {found!r}; valid are '{FORMAT}',"
+            " and the classic one, which does not say so",
+            location=location,
+            found=str(found),
+            valid=FORMAT,
+        )
+    check_version(root, location)
+    if memory is not None:
+        memory.note(_CHECKED, True)
+    return ColumnarNetwork(writer, memory)
+
+
+def _check_parts(root: GroupReader, location: str) -> None:
     missing = [part for part in _PARTS if not _has_group(root, part)]
     if missing:
         raise NotANetworkError(
@@ -28,8 +54,6 @@ def open_network(root: GroupReader, location: str, memory: Memory | None = None)
             f" it holds {list(root.names())[:10]}",
             location=location,
         )
-    # The writers of a network fail by themselves in a session that only reads.
-    return ClassicNetwork(cast(GroupWriter, root), memory)
 
 
 def _has_group(root: GroupReader, name: str) -> bool:
@@ -40,6 +64,19 @@ def _has_group(root: GroupReader, name: str) -> bool:
     return True
 
 
-def create_network(root: GroupWriter) -> Network:
-    """Prepare an empty root group to hold a network."""
-    return ClassicNetwork.create(root)
+def create_network(root: GroupWriter, layout: str = "classic") -> Network:
+    """
+    Prepare an empty root group to hold a network.
+
+    :param layout: ``classic`` or ``columnar``.
+    :raises InputError: there is no such layout.
+    """
+    if layout == "classic":
+        return ClassicNetwork.create(root)
+    if layout == "columnar":
+        return ColumnarNetwork.create(root)
+    raise InputError(
+        f"there is no layout {layout!r}; valid are {' and '.join(map(repr, LAYOUTS))}",
+        asked=layout,
+        valid=LAYOUTS,
+    )

@@ -17,17 +17,22 @@ _EMPTY_SHA256 = checksum(b"")
 
 
 class StoredFiles:
-    """The files of a network."""
+    """
+    The files of a network.
 
-    def __init__(self, root: GroupWriter) -> None:
+    :param name: of the group that they are in.
+    """
+
+    def __init__(self, root: GroupWriter, name: str = "files") -> None:
         self._root = root
+        self._name = name
 
     @cached_property
     def _group(self) -> GroupWriter:
-        return self._root.group("files")
+        return self._root.group(self._name)
 
     def ids(self) -> tuple[str, ...]:
-        return self._group.names() if "files" in self._root else ()
+        return self._group.names() if self._name in self._root else ()
 
     def load(self, id_: str) -> StoredContent:
         document = self._document(id_)
@@ -42,7 +47,7 @@ class StoredFiles:
 
     def store(self, id_: str, content: StoredContent) -> None:
         check_name(id_, "file")
-        group = self._root.require_group("files")
+        group = self._root.require_group(self._name)
         if id_ in group:
             group.delete(id_)
         attributes = group.write_document(id_, content.data).attributes
@@ -56,7 +61,7 @@ class StoredFiles:
         self._group.delete(id_)
 
     def _document(self, id_: str) -> DocumentReader:
-        if "files" not in self._root or id_ not in self._group:
+        if self._name not in self._root or id_ not in self._group:
             raise FileNotStoredError(f"no file '{id_}' is stored", asked=id_)
         return self._group.document(id_)
 

@@ -1,1 +1,1 @@
-"""The columnar layout: long arrays that grow, and tables of what lies where."""
+"""The columnar layout: long arrays that grow, and a small table of what lies where."""

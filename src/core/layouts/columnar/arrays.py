@@ -1,0 +1,225 @@
+"""
+Long arrays: rows that are added at the end, few at a time, and stored many at a time.
+
+Rows past the last that a table knows of are ignored, and overwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....errors import CorruptNetworkError, NodeNotFoundError
+from ....ports.arrays import ArrayReader, ArrayWriter, GroupWriter
+from ...network import Lengths, Rows
+from ...ranges import Bounds, coalesce, rows_of_ranges
+
+# Rows wait to be stored together until they take this many bytes.
+_MOST_WAITING = 4 * 1024 * 1024
+# An array that takes at most this many bytes is stored anew in one piece, others in many.
+_MOST_AT_ONCE = 64 * 1024 * 1024
+
+
+class LongArray:
+    """
+    An array of a group, for the duration of a session; made when rows come to it.
+
+    :param group: where it is.
+    :param name: of the array.
+    :param kinds: dtypes that its rows may be stored as, the narrowest first.
+    :param collection: the group in ``group`` that it belongs to, if any.
+    """
+
+    def __init__(
+        self,
+        group: GroupWriter,
+        name: str,
+        kinds: Sequence[np.dtype[Any]],
+        collection: str | None = None,
+    ) -> None:
+        self._group = group
+        self._name = name
+        self._collection = collection
+        self._kinds = tuple(kinds)
+        self._waiting: list[Rows] = []
+        self._waiting_bytes = 0
+        self._array: ArrayWriter | None = self._find()
+        self._length, self._dtype = 0, self._kinds[0]
+        self._width: tuple[int, ...] = ()
+        if self._array is not None:
+            self._length, *width = self._array.shape
+            self._width, self._dtype = tuple(width), self._array.dtype
+            if self._dtype.kind not in "biuf":
+                raise CorruptNetworkError(f"'{name}' is of dtype '{self._dtype}'")
+
+    @property
+    def width(self) -> tuple[int, ...] | None:
+        """Shape of a row; None if there never was any."""
+        if self._waiting:
+            return self._waiting[0].shape[1:]
+        return None if self._array is None else self._width
+
+    @property
+    def length(self) -> int:
+        """Rows, those that wait included."""
+        return self._length
+
+    def put(self, first: int, rows: Rows) -> None:
+        """
+        Place rows at the end.
+
+        What lies between the end and row ``first`` is filled with zeros, and what lies past
+        it is dropped. The rows may not be changed any more.
+        """
+        if not len(rows) and self.width is not None:
+            return
+        rows = self._fitting(rows)
+        if first != self._length:
+            self._align(first, rows)
+        self._waiting.append(rows)
+        self._waiting_bytes += rows.nbytes
+        self._length += len(rows)
+        if self._waiting_bytes > _MOST_WAITING:
+            self.write_out()
+
+    def write_out(self) -> None:
+        """Store the rows that wait."""
+        if not self._waiting:
+            return
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        rows = waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
+        if self._array is None:
+            self._array = self._create(self._name, rows)
+        elif len(rows):
+            self._array.append(rows)
+
+    def read_ranges(self, starts: Bounds, stops: Bounds) -> Rows:
+        """The rows of many ranges, one range after the other, as they are stored."""
+        self.write_out()
+        assert self._array is not None
+        return self._array.read_ranges(*coalesce(starts, stops))
+
+    def scatter(self, starts: Bounds, counts: Lengths, rows: Rows) -> None:
+        """Overwrite ranges, to which the rows belong one after the other."""
+        rows = self._fitting(rows)
+        self.write_out()
+        stops = starts + counts
+        last = int(stops.max(initial=0))
+        array = self._align(max(last, self._length), rows)
+        order = np.argsort(starts, kind="stable")
+        offsets = np.cumsum(counts) - counts
+        rows = rows[rows_of_ranges(offsets[order], (offsets + counts)[order])]
+        begins, ends = coalesce(starts[order], stops[order])
+        done = 0
+        for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+            array.write(begin, rows[done : done + end - begin])
+            done += end - begin
+
+    def empty(self) -> None:
+        """Remove all rows."""
+        self._waiting, self._waiting_bytes, self._length = [], 0, 0
+        if self._array is not None:
+            self._array.resize(0)
+
+    def drop(self) -> None:
+        """Remove the array; the next rows make it anew."""
+        self._waiting, self._waiting_bytes = [], 0
+        stored, self._array, self._length = self._array is not None, None, 0
+        if stored:
+            self._parent().delete(self._name)
+        self._dtype = self._kinds[0]
+
+    def _find(self) -> ArrayWriter | None:
+        group = self._group
+        if self._collection is not None:
+            if self._collection not in group:
+                return None
+            group = group.group(self._collection)
+        try:
+            return group.array(self._name)
+        except NodeNotFoundError:
+            return None
+
+    def _parent(self) -> GroupWriter:
+        if self._collection is None:
+            return self._group
+        return self._group.require_group(self._collection)
+
+    def _create(self, name: str, rows: Rows, expected: int = 0) -> ArrayWriter:
+        self._width = rows.shape[1:]
+        return self._parent().create_array(name, rows, expected=expected)
+
+    def _align(self, first: int, rows: Rows) -> ArrayWriter:
+        """The array, as long as the first of these rows needs."""
+        self.write_out()
+        array = self._array
+        if array is None:
+            array = self._array = self._create(self._name, rows[:0], first + len(rows))
+        if first != self._length:
+            array.resize(first)
+            self._length = first
+        return array
+
+    def _fitting(self, rows: Rows) -> Rows:
+        """The rows in the dtype of the array, which is widened if they need it."""
+        if len(self._kinds) > 1 and rows.size:
+            low, high = int(rows.min()), int(rows.max())
+            if not _holds(self._dtype, low, high):
+                self._widen(next(kind for kind in self._kinds if self._suits(kind, low, high)))
+        return np.asarray(rows, dtype=self._dtype)
+
+    def _suits(self, kind: np.dtype[Any], low: int, high: int) -> bool:
+        return _holds(kind, low, high) and bool(np.can_cast(self._dtype, kind))
+
+    def _widen(self, dtype: np.dtype[Any]) -> None:
+        """Store the array anew, in pieces; twice, as nothing can be renamed."""
+        self.write_out()
+        self._dtype = dtype
+        if self._array is None:
+            return
+        held, parent = self._array, self._parent()
+        room = self._length * int(np.prod(self._width, dtype=np.int64)) * dtype.itemsize
+        if room <= _MOST_AT_ONCE:
+            rows = held.read().astype(dtype)
+            parent.delete(self._name)
+            self._array = self._create(self._name, rows)
+            return
+        temporary = f"{self._name}.wider"
+        self._copy(held, temporary)
+        parent.delete(self._name)
+        self._array = self._copy(parent.array(temporary), self._name)
+        parent.delete(temporary)
+
+    def _copy(self, source: ArrayReader, name: str) -> ArrayWriter:
+        width = int(np.prod(self._width, dtype=np.int64))
+        step = max(1, _MOST_AT_ONCE // (max(1, width) * self._dtype.itemsize))
+        target = self._create(name, np.zeros((0, *self._width), self._dtype), self._length)
+        for start in range(0, self._length, step):
+            stop = min(start + step, self._length)
+            target.append(source.read(start, stop).astype(self._dtype))
+        return target
+
+
+@cache
+def _limits(kind: np.dtype[Any]) -> tuple[int, int]:
+    limits = np.iinfo(kind)
+    return int(limits.min), int(limits.max)
+
+
+def _holds(kind: np.dtype[Any], low: int, high: int) -> bool:
+    if kind.kind not in "iu":
+        return True
+    least, most = _limits(kind)
+    return least <= low and high <= most
+
+
+def merge(pieces: tuple[NDArray[Any], ...], rows: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Pieces of one array with rows added; there stay few pieces, and little is copied."""
+    while pieces and len(pieces[-1]) < 2 * len(rows):
+        rows = np.concatenate((pieces[-1], rows))
+        pieces = pieces[:-1]
+    return (*pieces, rows)

@@ -1,0 +1,165 @@
+"""
+Connections in blocks: rows that follow each other, between one pair of chunks.
+
+An entry of the table of blocks is a presynaptic and a postsynaptic chunk id, the first row in
+the array of cells, how many rows, and the first row in the array of points, or -1 for
+connections that have neither branches nor points. The connections between two chunks are
+those of their blocks, in the order of the table.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ...chunk_id import Ids
+from ...connectivity import Blocks
+from ...network import Lengths
+from ...ranges import rows_of_ranges
+from ...statistics import ChunkCounts
+from .tables import Entries
+
+PRE, POST, FIRST, COUNT, POINTS = range(5)
+WIDTH = 5
+NO_POINTS = -1
+_FIRST = np.zeros(1, dtype=np.int64)
+
+
+class BlockIndex:
+    """
+    Blocks ordered by local chunk, then by global chunk, then as in the table.
+
+    :param table: (k, 5).
+    :param direction: ``inc`` or ``out``.
+    """
+
+    def __init__(self, table: Entries, direction: str) -> None:
+        near, far = (POST, PRE) if direction == "inc" else (PRE, POST)
+        order = np.lexsort((table[:, far], table[:, near]))
+        columns = [near, far, FIRST, COUNT, POINTS]
+        sorted_table = np.ascontiguousarray(table[order][:, columns].T)
+        self.near, self.far, self.first, self.count, self.points = sorted_table
+        new = np.ones(len(self.near), dtype=bool)
+        new[1:] = self.near[1:] != self.near[:-1]
+        begins = np.flatnonzero(new)
+        self.locals = self.near[begins]
+        self._bounds = np.append(begins, len(self.near))
+        self._ends = np.append(0, np.cumsum(self.count))
+        # Others may see these; nobody may change them.
+        self.locals.flags.writeable = False
+
+    @property
+    def local_sizes(self) -> ChunkCounts:
+        """Connections per local chunk."""
+        return ChunkCounts(self.locals, np.diff(self._ends[self._bounds]))
+
+    def range_of(self, local: int) -> tuple[int, int]:
+        """Where the blocks of a local chunk are."""
+        at = int(np.searchsorted(self.locals, local))
+        if at == len(self.locals) or self.locals[at] != local:
+            return 0, 0
+        return int(self._bounds[at]), int(self._bounds[at + 1])
+
+    def sizes(self, local: int) -> ChunkCounts:
+        """Connections of a local chunk per global chunk."""
+        begin, end = self.range_of(local)
+        far = self.far[begin:end]
+        new = np.ones(len(far), dtype=bool)
+        new[1:] = far[1:] != far[:-1]
+        starts = np.flatnonzero(new)
+        edges = np.append(starts, len(far)) + begin
+        return ChunkCounts(far[starts], np.diff(self._ends[edges]))
+
+    def find(self, local: int, globals_: Ids) -> tuple[NDArray[np.int64], Lengths]:
+        """The blocks to some global chunks, and how many connections there are to each."""
+        begin, end = self.range_of(local)
+        far = self.far[begin:end]
+        left = np.searchsorted(far, globals_, side="left") + begin
+        right = np.searchsorted(far, globals_, side="right") + begin
+        return rows_of_ranges(left, right), self._ends[right] - self._ends[left]
+
+    def find_all(self, locals_: Ids) -> NDArray[np.int64]:
+        """The blocks of some local chunks, in that order."""
+        if not len(self.locals):
+            return np.zeros(0, dtype=np.int64)
+        at = np.minimum(np.searchsorted(self.locals, locals_), len(self.locals) - 1)
+        known = self.locals[at] == locals_
+        begins = self._bounds[at]
+        return rows_of_ranges(begins, np.where(known, self._bounds[at + 1], begins))
+
+
+@attrs.frozen(eq=False)
+class SortedBlocks:
+    """
+    Connections of several blocks, ordered by block.
+
+    :param chunks: (k, 2) presynaptic and postsynaptic chunk of each block.
+    :param counts: (k,) connections of each.
+    :param cells: (n, 2) ranks of the presynaptic and the postsynaptic cells.
+    :param points: (m, 4) pre branch, pre point, post branch, post point of those blocks that
+        have any.
+    :param has_points: (k,) whether a block has.
+    """
+
+    chunks: Ids
+    counts: Lengths
+    cells: NDArray[np.int64]
+    points: NDArray[np.int64]
+    has_points: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, blocks: Blocks) -> SortedBlocks:
+        """Sort connections, of which there are some; those of a block keep their order."""
+        pre_chunks, post_chunks = blocks.pre_chunks, blocks.post_chunks
+        cells = np.stack((blocks.pre[:, 0], blocks.post[:, 0]), axis=1)
+        points = _points(blocks)
+        one = _is_one(pre_chunks) and _is_one(post_chunks)
+        if not one and not _in_order(pre_chunks, post_chunks):
+            order = np.lexsort((post_chunks, pre_chunks))
+            pre_chunks, post_chunks, cells = pre_chunks[order], post_chunks[order], cells[order]
+            points = None if points is None else points[order]
+        firsts = _FIRST if one else _first_rows(pre_chunks, post_chunks)
+        chunks = np.stack((pre_chunks[firsts], post_chunks[firsts]), axis=1)
+        counts = np.diff(firsts, append=len(cells))
+        if points is None:
+            nothing = np.zeros((0, 4), dtype=np.int64)
+            return cls(chunks, counts, cells, nothing, np.zeros(len(firsts), dtype=bool))
+        detailed = np.logical_or.reduceat((points != -1).any(axis=1), firsts)
+        if not detailed.all():
+            points = points[np.repeat(detailed, counts)]
+        return cls(chunks, counts, cells, points, detailed)
+
+    def entries(self, first: int, first_point: int) -> Entries:
+        """What the table says of them if their rows are added at these ends."""
+        rows = np.empty((len(self.counts), WIDTH), dtype=np.int64)
+        rows[:, :FIRST] = self.chunks
+        rows[:, FIRST] = first + np.cumsum(self.counts) - self.counts
+        rows[:, COUNT] = self.counts
+        pointed = np.where(self.has_points, self.counts, 0)
+        starts = first_point + np.cumsum(pointed) - pointed
+        rows[:, POINTS] = np.where(self.has_points, starts, NO_POINTS)
+        return rows
+
+
+def _points(blocks: Blocks) -> NDArray[np.int64] | None:
+    """(n, 4) branches and points; None if there are none."""
+    if not (blocks.pre[:, 1:] != -1).any() and not (blocks.post[:, 1:] != -1).any():
+        return None
+    return np.concatenate((blocks.pre[:, 1:], blocks.post[:, 1:]), axis=1)
+
+
+def _is_one(chunks: Ids) -> bool:
+    return bool((chunks == chunks[0]).all())
+
+
+def _first_rows(pre: Ids, post: Ids) -> NDArray[np.int64]:
+    """Where another pair of chunks begins."""
+    changes = (pre[1:] != pre[:-1]) | (post[1:] != post[:-1])
+    return np.append(0, np.flatnonzero(changes) + 1)
+
+
+def _in_order(pre: Ids, post: Ids) -> bool:
+    """Whether pairs of chunks ascend."""
+    steps = np.diff(pre)
+    return bool((steps >= 0).all() and (np.diff(post)[steps == 0] >= 0).all())

@@ -1,0 +1,244 @@
+"""The root of a network in the columnar layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....errors import (
+    CorruptNetworkError,
+    NotANetworkError,
+    ReadOnlyError,
+    SetExistsError,
+    SetNotFoundError,
+    ShapeError,
+)
+from ....ports.arrays import GroupReader, GroupWriter
+from ...chunk_id import UNKNOWN_SIZE, normalize_size
+from ...names import check_name
+from ...recollection import Memory, Recollection
+from ...statistics import NetworkTotals
+from ..documents import read_json, write_json
+from ..files import StoredFiles
+from .connectivity import ColumnarConnectivity
+from .morphologies import ColumnarMorphologies
+from .placement import ColumnarPlacement
+
+FORMAT = "bsb-hdf5-columnar"
+FORMAT_VERSION = "1.0"
+_PLACEMENT, _CONNECTIVITY = "placement_sets", "connectivity_sets"
+_MORPHOLOGIES, _FILES = "morphology_tables", "stored_files"
+# What bsb-hdf5 8.0.2 looks for: it stumbles over these, instead of seeing an empty network that
+# it could write to.
+_RESERVED = ("placement", "connectivity", "morphologies", "morphology_meta", "files")
+_RESERVED_ATTRIBUTE = "chunks"
+_NOTICE = f"This is a network in the layout {FORMAT}, which needs bsb-hdf5 8.1 or later."
+_SIZE = ("columnar", "chunk_size")
+
+
+def check_version(root: GroupReader, location: str) -> None:
+    """
+    Check that this version of the layout can be read.
+
+    :raises NotANetworkError: it is of another major version.
+    """
+    found = root.attributes.get("format_version")
+    major = FORMAT_VERSION.split(".", maxsplit=1)[0]
+    if not isinstance(found, str) or found.split(".", maxsplit=1)[0] != major:
+        raise NotANetworkError(
+            f"'{location}' is a network in version {found!r} of the layout '{FORMAT}';"
+            f" valid are the versions {major}.x",
+            location=location,
+            found=found,
+            valid=f"{major}.x",
+        )
+
+
+class ColumnarNetwork:
+    """A stored network, for the duration of a session."""
+
+    layout = "columnar"
+
+    def __init__(self, root: GroupWriter, memory: Memory | None = None) -> None:
+        self._root = root
+        # Much is stored at the end of a session only, which would be too late to fail.
+        self._writable = hasattr(root, "require_group")
+        self.memory = memory or Recollection().at(None)
+        self._placements: dict[str, ColumnarPlacement] = {}
+        self._connectivities: dict[str, ColumnarConnectivity] = {}
+        self.changes = 0
+
+    @classmethod
+    def create(cls, root: GroupWriter) -> ColumnarNetwork:
+        """Prepare an empty root group."""
+        root.attributes.set("format", FORMAT)
+        root.attributes.set("format_version", FORMAT_VERSION)
+        for name in _RESERVED:
+            root.write_document(name, _NOTICE)
+        root.attributes.set(_RESERVED_ATTRIBUTE, _NOTICE)
+        for name in (_PLACEMENT, _CONNECTIVITY, _FILES):
+            root.require_group(name)
+        ColumnarMorphologies.create(root.require_group(_MORPHOLOGIES))
+        return cls(root)
+
+    def touch(self) -> None:
+        """
+        Count a change that is about to be made.
+
+        :raises ReadOnlyError: the session only reads.
+        """
+        if not self._writable:
+            raise ReadOnlyError("the session only reads; this operation writes")
+        self.changes += 1
+
+    @property
+    def chunk_size(self) -> NDArray[np.float64]:
+        known: NDArray[np.float64] | None = self.memory.recall(_SIZE)
+        if known is None:
+            known = self._read_chunk_size()
+            self.memory.note(_SIZE, known)
+        return known.copy()
+
+    def set_chunk_size(self, size: NDArray[np.float64]) -> None:
+        self.touch()
+        self._root.attributes.set("chunk_size", size)
+        self.memory.note(_SIZE, np.array(size))
+
+    def _read_chunk_size(self) -> NDArray[np.float64]:
+        stored = self._root.attributes.get("chunk_size")
+        if stored is None:
+            return UNKNOWN_SIZE
+        try:
+            return normalize_size(stored)
+        except (ShapeError, ValueError, TypeError) as error:
+            raise CorruptNetworkError(f"the stored chunk size is {stored!r}") from error
+
+    @property
+    def versions(self) -> tuple[str | None, str | None]:
+        attributes = self._root.attributes
+        return attributes.get("bsb_version"), attributes.get("bsb_hdf5_version")
+
+    def set_versions(self, bsb: str, engine: str) -> None:
+        if self.versions != (bsb, engine):
+            self._root.attributes.set("bsb_version", bsb)
+            self._root.attributes.set("bsb_hdf5_version", engine)
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        return read_json(self._root.attributes, "bsb_provenance")
+
+    def set_provenance(self, bundle: Mapping[str, Any]) -> None:
+        write_json(self._root.attributes, "bsb_provenance", bundle)
+
+    @property
+    def totals(self) -> NetworkTotals:
+        totals = NetworkTotals()
+        for name in self.placement_names():
+            counts = self.placement(name).counts()
+            for chunk, placed in zip(counts.ids.tolist(), counts.counts.tolist(), strict=True):
+                totals.add(chunk, placed=placed)
+        for tag in self.connectivity_tags():
+            for chunk, (incoming, outgoing) in self.connectivity(tag).chunk_totals().items():
+                totals.add(chunk, incoming=incoming, outgoing=outgoing)
+        totals.changed = False
+        return totals
+
+    def placement_names(self) -> tuple[str, ...]:
+        return self._root.group(_PLACEMENT).names()
+
+    def placement(self, name: str) -> ColumnarPlacement:
+        if name not in self._placements:
+            sets = self._root.group(_PLACEMENT)
+            if name not in sets:
+                raise _not_found("placement", name, sets.names())
+            self._placements[name] = ColumnarPlacement(sets.group(name), name, self)
+        return self._placements[name]
+
+    def create_placement(self, name: str, *, created_at: str) -> None:
+        sets = self._root.group(_PLACEMENT)
+        if check_name(name, "placement set") in sets:
+            raise SetExistsError(f"the placement set '{name}' exists", asked=name)
+        self.touch()
+        ColumnarPlacement.create(sets.require_group(name), name, created_at)
+
+    def remove_placement(self, name: str) -> None:
+        # Unless there is none of that name.
+        self.placement(name)
+        self.touch()
+        del self._placements[name]
+        self.memory.forget(("columnar", "placement", name))
+        self._root.group(_PLACEMENT).delete(name)
+
+    def connectivity_tags(self) -> tuple[str, ...]:
+        return self._root.group(_CONNECTIVITY).names()
+
+    def connectivity(self, tag: str) -> ColumnarConnectivity:
+        if tag not in self._connectivities:
+            sets = self._root.group(_CONNECTIVITY)
+            if tag not in sets:
+                raise _not_found("connectivity", tag, sets.names())
+            self._connectivities[tag] = ColumnarConnectivity(sets.group(tag), tag, self)
+        return self._connectivities[tag]
+
+    def create_connectivity(self, tag: str, pre: str, post: str, *, created_at: str) -> None:
+        sets = self._root.group(_CONNECTIVITY)
+        if check_name(tag, "connectivity set") in sets:
+            raise SetExistsError(f"the connectivity set '{tag}' exists", asked=tag)
+        self.touch()
+        ColumnarConnectivity.create(sets.require_group(tag), tag, pre, post, created_at)
+
+    def remove_connectivity(self, tag: str) -> None:
+        self.connectivity(tag)
+        self.touch()
+        del self._connectivities[tag]
+        self.memory.forget(("columnar", "connectivity", tag))
+        self._root.group(_CONNECTIVITY).delete(tag)
+
+    def clear_placement(self) -> None:
+        self.touch()
+        self._forget("placement", self.placement_names())
+        self._placements.clear()
+        self._replace(_PLACEMENT)
+        self._root.attributes.delete("chunk_size")
+        self.memory.forget(_SIZE)
+
+    def clear_connectivity(self) -> None:
+        self.touch()
+        self._forget("connectivity", self.connectivity_tags())
+        self._connectivities.clear()
+        self._replace(_CONNECTIVITY)
+
+    @cached_property
+    def morphologies(self) -> ColumnarMorphologies:
+        return ColumnarMorphologies(self._root.group(_MORPHOLOGIES), self)
+
+    @cached_property
+    def files(self) -> StoredFiles:
+        return StoredFiles(self._root, _FILES)
+
+    def flush(self) -> None:
+        for cells in self._placements.values():
+            cells.flush()
+        for connections in self._connectivities.values():
+            connections.flush()
+        if "morphologies" in self.__dict__:
+            self.morphologies.flush()
+
+    def _forget(self, part: str, names: tuple[str, ...]) -> None:
+        for name in names:
+            self.memory.forget(("columnar", part, name))
+
+    def _replace(self, part: str) -> None:
+        self._root.delete(part)
+        self._root.require_group(part)
+
+
+def _not_found(kind: str, name: str, known: tuple[str, ...]) -> SetNotFoundError:
+    choices = ", ".join(f"'{each}'" for each in known) or "none"
+    return SetNotFoundError(
+        f"the {kind} set '{name}' does not exist; there is: {choices}", asked=name, valid=known
+    )

@@ -1,0 +1,423 @@
+"""A placement set in the columnar layout: a long array per column, and a table of segments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ....errors import CorruptNetworkError, InputError, InvalidNameError, LengthError
+from ....ports.arrays import GroupWriter
+from ...chunk_id import Ids
+from ...labels import LabelSets
+from ...network import ColumnSpec, Lengths, MorphologyRows, Rows
+from ...placement import LABELS, MORPHOLOGY, PlacementRows
+from ...statistics import ChunkCounts
+from ..documents import interpreting, read_json, write_json
+from .arrays import LongArray
+from .segments import COUNT, FIRST, MASK, MOST_COLUMNS, WIDTH, Cover, Segments, split
+from .sets import Holder, advance_revision
+from .tables import Entries, Form, Table, create_table
+
+SEGMENTS = "segments"
+ADDITIONAL = "additional"
+_NAMES = "names"
+_PREFIX = f"{ADDITIONAL}/"
+_SUMS = 3
+_ROWS, _CELLS, _WITH_MORPHOLOGY = range(_SUMS)
+_CODES = (np.dtype(np.int32), np.dtype(np.int64))
+
+
+@attrs.frozen(eq=False)
+class PlacementNames:
+    """
+    What a placement set knows by name; never changed, but replaced.
+
+    :param columns: bit of each column in the table, by its title.
+    :param morphologies: code of each morphology, by its name.
+    """
+
+    columns: Mapping[str, int]
+    morphologies: Mapping[str, int]
+    labels: LabelSets
+
+    @classmethod
+    def read(cls, group: GroupWriter) -> PlacementNames:
+        """
+        From the attribute of a set.
+
+        :raises CorruptNetworkError: it holds something else.
+        """
+        document = read_json(group.attributes, _NAMES)
+        with interpreting(_NAMES):
+            columns = [str(title) for title in document.get("columns", [])]
+            morphologies = [str(name) for name in document.get("morphologies", [])]
+            labels = LabelSets.from_lists(document.get("labels", {}))
+        if len(columns) > MOST_COLUMNS:
+            raise CorruptNetworkError(f"a placement set has {len(columns)} columns")
+        return cls(_codes(columns), _codes(morphologies), labels)
+
+    def document(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {
+            "columns": list(self.columns),
+            "morphologies": list(self.morphologies),
+            "labels": {str(code): held for code, held in self.labels.to_lists().items()},
+        }
+
+
+def _codes(names: list[str]) -> dict[str, int]:
+    codes = {name: code for code, name in enumerate(names)}
+    if len(codes) < len(names):
+        raise CorruptNetworkError(f"names that must differ are {names}")
+    return codes
+
+
+class ColumnarPlacement:
+    """The cells of one type, for the duration of a session."""
+
+    def __init__(self, group: GroupWriter, name: str, network: Holder) -> None:
+        self._group = group
+        self._network = network
+        self.name = name
+        self._touched = False
+        self._arrays: dict[str, LongArray] = {}
+        self._masks: dict[tuple[str, ...], int] = {}
+        self._morphology_codes: dict[tuple[str, ...], Rows] = {}
+        self._held: dict[int, list[int]] | None = None
+        form = Form(SEGMENTS, WIDTH, _SUMS, self._check, self._count, self._read_names)
+        self._table = Table(group, ("columnar", "placement", name), network.memory, form)
+        self._names: PlacementNames = self._table.names
+
+    @classmethod
+    def create(cls, group: GroupWriter, name: str, created_at: str) -> None:
+        """Prepare an empty group."""
+        group.attributes.set("cell_type", name)
+        group.attributes.set("revision", 0)
+        group.attributes.set("created_at", created_at)
+        create_table(group, SEGMENTS, WIDTH, _SUMS)
+
+    def chunks(self) -> Ids:
+        return self._segments.counts.ids
+
+    def counts(self) -> ChunkCounts:
+        return self._segments.counts
+
+    def label_sets(self) -> LabelSets:
+        return self._names.labels
+
+    def additional_keys(self) -> tuple[str, ...]:
+        titles = self._names.columns
+        start = len(_PREFIX)
+        return tuple(sorted(title[start:] for title in titles if title.startswith(_PREFIX)))
+
+    def read_column(self, column: ColumnSpec, chunks: Ids) -> tuple[Rows, Lengths]:
+        bit = self._names.columns.get(column.title)
+        if bit is None:
+            return column.empty, np.zeros(len(chunks), dtype=np.int64)
+        cover = self._segments.cover(bit, chunks)
+        return self._read(column, cover), cover.lengths
+
+    def read_morphologies(self, chunks: Ids) -> MorphologyRows:
+        codes, lengths = self.read_column(MORPHOLOGY, chunks)
+        names = tuple(self._names.morphologies)
+        if len(codes) and (codes.min() < 0 or codes.max() >= len(names)):
+            raise CorruptNetworkError(
+                f"'{self.name}' has {len(names)} morphologies,"
+                f" but its cells use index {codes.min()} to {codes.max()}"
+            )
+        used = np.zeros(len(names), dtype=bool)
+        used[codes] = True
+        indices = (np.cumsum(used) - 1)[codes] if len(codes) else codes
+        return MorphologyRows(
+            tuple(names[code] for code in np.flatnonzero(used).tolist()), indices, lengths
+        )
+
+    def require_chunk(self, chunk: int) -> None:
+        if chunk not in self._cells_held():
+            self._touch()
+            self._add(chunk, 0, 0, with_morphology=False)
+
+    def append(self, chunk: int, rows: PlacementRows) -> None:
+        columns = list(rows.columns())
+        for column, values in columns:
+            self._check_width(column, values)
+        with_morphology = rows.morphologies is not None and rows.count > 0
+        if rows.count:
+            self._check_morphologies(chunk, rows.count, with_morphology)
+        titles = [column.title for column, _ in columns]
+        if with_morphology:
+            titles.append(MORPHOLOGY.name)
+        mask = self._mask(tuple(titles))
+        self._touch()
+        first = self._table.sums[_ROWS]
+        for column, values in columns:
+            self._array(column).put(first, values)
+        if with_morphology and rows.morphologies is not None:
+            self._array(MORPHOLOGY).put(first, self._morphology_rows(rows.morphologies))
+        self._add(chunk, rows.count, mask, with_morphology=with_morphology)
+
+    def append_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
+        chunks = np.array([chunk], dtype=np.int64)
+        bit = self._names.columns.get(column.title)
+        held = 0 if bit is None else int(self._segments.cover(bit, chunks).lengths[0])
+        self._write_column(column, chunk, held, rows, only=False)
+
+    def overwrite_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
+        self._write_column(column, chunk, 0, rows, only=True)
+
+    def write_labels(self, counts: ChunkCounts, codes: Rows, sets: LabelSets) -> None:
+        if (self.counts().among(counts.ids).counts < counts.counts).any():
+            raise LengthError(f"there are more labels than cells in chunks of '{self.name}'")
+        self._mask((LABELS.name,))
+        self._touch()
+        self._cover(LABELS, counts.ids, (np.zeros_like(counts.counts), counts.counts), codes, True)
+        if sets.table != self._names.labels.table:
+            self._names = attrs.evolve(self._names, labels=sets)
+
+    def clear(self, chunks: Ids | None) -> None:
+        self._touch()
+        table = self._table.rows
+        kept = table[:0] if chunks is None else table[~np.isin(table[:, 0], chunks)]
+        if len(kept) < len(table):
+            self._replace(kept)
+        if not len(kept):
+            for title in self._names.columns:
+                self._array_of(title, None).empty()
+
+    def flush(self) -> None:
+        """Store the rows that wait, the names, and last the table; once a session."""
+        if not self._touched:
+            return
+        if self._names is not self._table.names:
+            # Entries and rows of codes that have no name yet could not be read.
+            write_json(self._group.attributes, _NAMES, self._names.document())
+        for array in self._arrays.values():
+            array.write_out()
+        self._table.flush(self._names)
+        advance_revision(self._group.attributes)
+        self._touched = False
+
+    @property
+    def _segments(self) -> Segments:
+        segments: Segments = self._table.derive(SEGMENTS, Segments)
+        return segments
+
+    def _touch(self) -> None:
+        self._touched = True
+        self._network.touch()
+
+    def _read_names(self) -> PlacementNames:
+        return PlacementNames.read(self._group)
+
+    def _array(self, column: ColumnSpec) -> LongArray:
+        found = self._arrays.get(column.title)
+        return self._array_of(column.title, column) if found is None else found
+
+    def _array_of(self, title: str, column: ColumnSpec | None) -> LongArray:
+        if title not in self._arrays:
+            codes = title in (MORPHOLOGY.name, LABELS.name)
+            dtype = np.dtype(np.float64) if column is None else column.dtype
+            nested = title.startswith(_PREFIX)
+            name = title.removeprefix(_PREFIX)
+            self._arrays[title] = LongArray(
+                self._group, name, _CODES if codes else (dtype,), ADDITIONAL if nested else None
+            )
+        return self._arrays[title]
+
+    def _read(self, column: ColumnSpec, cover: Cover) -> Rows:
+        """The rows of a cover; cells without a value before others get that of the column."""
+        if not len(cover.counts):
+            return column.empty
+        starts, counts, present = cover.starts, cover.counts, cover.present
+        array = self._array(column)
+        if column.width is not None and array.width != column.width:
+            raise CorruptNetworkError(
+                f"rows of '{column.title}' of '{self.name}' have shape {array.width}"
+            )
+        read = array.read_ranges(starts[present], (starts + counts)[present])
+        if column.dtype.kind == "i":
+            read = np.asarray(read, dtype=column.dtype)
+        if present.all():
+            return read
+        if column.fill is None:
+            raise CorruptNetworkError(
+                f"cells of '{self.name}' without '{column.title}' come before cells with one"
+            )
+        rows = np.full((int(counts.sum()), *read.shape[1:]), column.fill, dtype=read.dtype)
+        rows[np.repeat(present, counts)] = read
+        return rows
+
+    def _mask(self, titles: tuple[str, ...]) -> int:
+        """The bits of some columns; those that are new get one."""
+        found = self._masks.get(titles)
+        if found is None:
+            columns = dict(self._names.columns)
+            for title in titles:
+                _check_title(title)
+                columns.setdefault(title, len(columns))
+            if len(columns) > MOST_COLUMNS:
+                raise InputError(
+                    f"'{self.name}' would have {len(columns)} columns;"
+                    f" a placement set of the columnar layout has {MOST_COLUMNS} at most"
+                )
+            if len(columns) > len(self._names.columns):
+                self._names = attrs.evolve(self._names, columns=columns)
+            found = sum(1 << columns[title] for title in titles)
+            self._masks[titles] = found
+        return found
+
+    def _morphology_rows(self, rows: MorphologyRows) -> NDArray[np.int32]:
+        codes = self._morphology_codes.get(rows.names)
+        if codes is None:
+            known = dict(self._names.morphologies)
+            for name in rows.names:
+                known.setdefault(name, len(known))
+            if len(known) > len(self._names.morphologies):
+                self._names = attrs.evolve(self._names, morphologies=known)
+            codes = np.array([known[name] for name in rows.names], dtype=np.int32)
+            self._morphology_codes[rows.names] = codes
+        return codes[rows.indices]
+
+    def _add(self, chunk: int, count: int, mask: int, *, with_morphology: bool) -> None:
+        """Add a segment of rows that were put at the end."""
+        sums = self._table.sums
+        self._table.add(np.array([[chunk, sums[_ROWS], count, mask]], dtype=np.int64))
+        sums[_ROWS] += count
+        sums[_CELLS] += count
+        if with_morphology:
+            sums[_WITH_MORPHOLOGY] += count
+        if self._held is not None:
+            held = self._held.setdefault(chunk, [0, 0])
+            held[0] += count
+            held[1] = held[0] if with_morphology else held[1]
+
+    def _check_width(self, column: ColumnSpec, rows: Rows) -> None:
+        """Rows of a column are as wide in every chunk; new ones decide if there are no others."""
+        array = self._array(column)
+        width = array.width
+        if width is None or rows.shape[1:] == width:
+            return
+        bit = self._names.columns.get(column.title)
+        if bit is not None and self._segments.has(bit):
+            raise LengthError(
+                f"rows of '{column.title}' are of shape {rows.shape[1:]};"
+                f" those stored are of {width}"
+            )
+        self._drop(column.title)
+
+    def _drop(self, title: str) -> None:
+        self._array_of(title, None).drop()
+        del self._arrays[title]
+
+    def _check_morphologies(self, chunk: int, count: int, given: bool) -> None:
+        """A cell without morphology can't stand among cells that have one."""
+        _, cells, with_one = self._table.sums
+        if with_one == (cells if given else 0):
+            return
+        before, held = self._cells_held().get(chunk, (0, 0))
+        if held == (before if given else 0):
+            return
+        raise LengthError(
+            f"chunk {chunk} of '{self.name}' has {held} morphologies for {before} cells,"
+            f" and {count if given else 0} are given for {count} more; valid is one for every"
+            " cell of a chunk, or none"
+        )
+
+    def _cells_held(self) -> dict[int, list[int]]:
+        """Cells, and cells with morphology, of every chunk."""
+        if self._held is None:
+            counts = self.counts()
+            lengths = self._morphology_lengths(self._segments, self._names, counts.ids)
+            pairs = zip(counts.counts.tolist(), lengths.tolist(), strict=True)
+            self._held = {
+                chunk: list(pair) for chunk, pair in zip(counts.ids.tolist(), pairs, strict=True)
+            }
+        return self._held
+
+    def _write_column(
+        self, column: ColumnSpec, chunk: int, begin: int, rows: Rows, *, only: bool
+    ) -> None:
+        """Write rows of one column from a cell of a chunk on; those past the last are new cells."""
+        if len(rows):
+            self._check_width(column, rows)
+        mask = self._mask((column.title,))
+        self._touch()
+        chunks = np.array([chunk], dtype=np.int64)
+        held = int(self.counts().among(chunks).counts[0])
+        within = min(len(rows), held - begin)
+        if held:
+            end = np.array([begin + within])
+            self._cover(column, chunks, (np.array([begin]), end), rows[:within], only)
+        if within < len(rows) or chunk not in self.chunks():
+            self._array(column).put(self._table.sums[_ROWS], rows[within:])
+            with_morphology = column.title == MORPHOLOGY.name
+            self._add(chunk, len(rows) - within, mask, with_morphology=with_morphology)
+
+    def _cover(
+        self,
+        column: ColumnSpec,
+        chunks: Ids,
+        ranges: tuple[Lengths, Lengths],
+        rows: Rows,
+        only: bool,
+    ) -> None:
+        """Give a column values for a range of the cells of each of some chunks."""
+        table, bit = self._table.rows, self._names.columns[column.title]
+        parts = split(table, self._segments, bit, chunks, ranges, only=only)
+        if len(parts.counts):
+            self._array(column).scatter(parts.starts, parts.counts, rows)
+        if not np.array_equal(parts.table, table):
+            self._replace(parts.table)
+
+    def _replace(self, table: Entries) -> None:
+        self._held = None
+        self._table.replace(table, self._names)
+
+    def _count(self, table: Entries, names: PlacementNames) -> tuple[int, ...]:
+        segments = Segments(table)
+        rows = int((table[:, FIRST] + table[:, COUNT]).max(initial=0))
+        counts = segments.counts
+        lengths = self._morphology_lengths(segments, names, counts.ids)
+        return rows, counts.total, int(lengths.sum())
+
+    @staticmethod
+    def _morphology_lengths(segments: Segments, names: PlacementNames, ids: Ids) -> Lengths:
+        bit = names.columns.get(MORPHOLOGY.name)
+        return np.zeros_like(ids) if bit is None else segments.cover(bit, ids).lengths
+
+    def _check(self, table: Entries, names: PlacementNames) -> None:
+        """
+        Check entries that were read.
+
+        :raises CorruptNetworkError: they speak of rows or columns that are not there.
+        """
+        _check_entries(self.name, table, len(names.columns))
+        for title, bit in names.columns.items():
+            filled = table[(table[:, MASK] >> bit & 1 == 1) & (table[:, COUNT] > 0)]
+            last = int((filled[:, FIRST] + filled[:, COUNT]).max(initial=0))
+            length = self._array_of(title, None).length if last else 0
+            if last > length:
+                raise CorruptNetworkError(
+                    f"'{self.name}' has {length} rows of '{title}', but a segment ends at row"
+                    f" {last}"
+                )
+
+
+def _check_entries(name: str, table: Entries, columns: int) -> None:
+    limit = np.iinfo(np.int64).max
+    bad = (table[:, FIRST:MASK] < 0).any(axis=1) | (table[:, FIRST] > limit - table[:, COUNT])
+    bad |= table[:, MASK] >> columns != 0
+    if bad.any():
+        raise CorruptNetworkError(
+            f"a segment of '{name}' is {table[bad][0].tolist()}; valid are a chunk, a first row,"
+            f" a count and bits of {columns} columns"
+        )
+
+
+def _check_title(title: str) -> None:
+    if title in (SEGMENTS, ADDITIONAL):
+        raise InvalidNameError(f"'{title}' can't name a column of a placement set", asked=title)

@@ -1,0 +1,290 @@
+"""
+The table of a set: which rows of its arrays belong to which chunk.
+
+A table only grows, and what is known of it is remembered from session to session, so that a
+session reads its new end at most. What changes it any other way gives it another
+``generation``. An attribute beside it, the tally, holds sums over the entries, for those who
+only add to it; it says of how many entries, and is ignored if there are more or fewer. Its
+checksum tells apart tables that went different ways from one generation on, as those of
+copies do.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ....errors import CorruptNetworkError, NodeNotFoundError
+from ....ports.arrays import ArrayWriter, GroupWriter
+from ...recollection import Memory
+from .arrays import merge
+
+Entries = NDArray[np.int64]
+
+TALLY = "tally"
+_HEAD = 3
+# Of sums that are not to be trusted.
+_UNKNOWN = -1
+
+
+@attrs.frozen(eq=False)
+class Held:
+    """
+    Entries that were read, from the first on.
+
+    :param pieces: of them, in order.
+    :param derived: what was computed from them.
+    """
+
+    generation: int
+    entries: int
+    checksum: int
+    pieces: tuple[Entries, ...]
+    derived: dict[str, Any] = attrs.field(factory=dict)
+
+    def joined(self, width: int) -> Entries:
+        """All of them: (n, width)."""
+        rows = self.derived.get("rows")
+        if rows is None:
+            parts = self.pieces
+            rows = np.concatenate(parts) if parts else np.zeros((0, width), dtype=np.int64)
+            self.derived["rows"] = rows
+        return np.asarray(rows)
+
+
+@attrs.frozen(eq=False)
+class Known:
+    """
+    What is known of a table.
+
+    :param generation: which changes when anything but an end is added.
+    :param entries: how many.
+    :param checksum: CRC-32 of their bytes.
+    :param sums: over the entries, as the set defines them.
+    :param names: what the set knows by name.
+    :param held: entries that were read; perhaps of another generation, or not all.
+    """
+
+    generation: int
+    entries: int
+    checksum: int
+    sums: tuple[int, ...]
+    names: Any
+    held: Held | None
+
+
+@attrs.frozen(eq=False)
+class Form:
+    """
+    What is particular to the table of a kind of set.
+
+    :param name: of the array.
+    :param width: integers an entry.
+    :param sums: how many sums there are.
+    :param check: raises CorruptNetworkError for entries that can't be; is told the names too.
+    :param count: the sums over all entries; likewise.
+    :param read_names: what the set knows by name, from its group.
+    """
+
+    name: str
+    width: int
+    sums: int
+    check: Callable[[Entries, Any], None]
+    count: Callable[[Entries, Any], tuple[int, ...]]
+    read_names: Callable[[], Any]
+
+
+class Table:
+    """
+    The table of a set, for the duration of a session; stored when that ends.
+
+    ``sums`` are those of the entries now; whoever adds entries counts them.
+    """
+
+    def __init__(self, group: GroupWriter, key: Hashable, memory: Memory, form: Form) -> None:
+        self._group = group
+        self._key = key
+        self._memory = memory
+        self._form = form
+        self._new: list[Entries] = []
+        self._replaced: Entries | None = None
+        self._rows: Entries | None = None
+        self._derived: dict[str, Any] = {}
+        self._found: ArrayWriter | None = None
+        self._known: Known = memory.recall(key) or self._read()
+        self.sums = list(self._known.sums)
+
+    @property
+    def names(self) -> Any:
+        """What the set knew by name when the session began."""
+        return self._known.names
+
+    @property
+    def changed(self) -> bool:
+        return bool(self._new) or self._replaced is not None
+
+    @property
+    def rows(self) -> Entries:
+        """All entries: (n, width)."""
+        if self._rows is None:
+            base = self._base() if self._replaced is None else self._replaced
+            self._rows = np.concatenate((base, *self._new)) if self._new else base
+        return self._rows
+
+    def derive(self, name: str, compute: Callable[[Entries], Any]) -> Any:
+        """Something computed from all entries, once as long as they stay the same."""
+        rows = self.rows
+        held = self._known.held
+        unchanged = not self.changed and held is not None
+        derived = held.derived if unchanged and held is not None else self._derived
+        if name not in derived:
+            derived[name] = compute(rows)
+        return derived[name]
+
+    def add(self, entries: Entries) -> None:
+        """Add entries at the end: (n, width)."""
+        self._new.append(entries)
+        self._rows = None
+        if self._derived:
+            self._derived = {}
+
+    def replace(self, entries: Entries, names: Any) -> None:
+        """Store other entries than before; ``names`` are those of now."""
+        self._new = []
+        self._replaced = self._rows = entries
+        self._derived = {}
+        self.sums = list(self._form.count(entries, names))
+
+    def flush(self, names: Any) -> None:
+        """
+        Store what changed.
+
+        :param names: what the set knows by name now, to be remembered.
+        """
+        known = self._store_new(names) if self._replaced is None else self._store_all(names)
+        head = [known.generation, known.entries, known.checksum]
+        self._group.attributes.set(TALLY, np.array([*head, *known.sums], dtype=np.int64))
+        self._known, self._new, self._replaced = known, [], None
+        self._derived = {}
+        self._memory.note(self._key, known)
+
+    def _store_all(self, names: Any) -> Known:
+        rows, array = self.rows, self._array
+        array.resize(len(rows))
+        if len(rows):
+            array.write(0, rows)
+        # One more than that of an unknown generation is the first.
+        return self._anew(rows, names, self._known.generation + 1)
+
+    def _store_new(self, names: Any) -> Known:
+        before = self._known
+        sums = tuple(self.sums)
+        if before.generation == _UNKNOWN:
+            self._replaced = self.rows
+            return self._store_all(names)
+        if not self._new:
+            return attrs.evolve(before, names=names, sums=sums)
+        new = self._new[0] if len(self._new) == 1 else np.concatenate(self._new)
+        self._array.append(new)
+        entries = before.entries + len(new)
+        checksum = zlib.crc32(new.tobytes(), before.checksum)
+        held = before.held
+        if held is not None and _is_all(held, before):
+            derived = {**self._derived, "rows": self._rows} if self._rows is not None else {}
+            pieces = merge(held.pieces, new)
+            held = Held(before.generation, entries, checksum, pieces, derived)
+        return Known(before.generation, entries, checksum, sums, names, held)
+
+    @property
+    def _array(self) -> ArrayWriter:
+        if self._found is None:
+            self._found = self._open()
+        return self._found
+
+    def _open(self) -> ArrayWriter:
+        name, width = self._form.name, self._form.width
+        try:
+            array = self._group.array(name)
+        except NodeNotFoundError as error:
+            raise CorruptNetworkError(f"a set has no table '{name}'") from error
+        if array.shape[1:] != (width,) or array.dtype.kind not in "iu":
+            raise CorruptNetworkError(
+                f"the table '{name}' has shape {array.shape} and dtype '{array.dtype}';"
+                f" valid are (n, {width}) integers"
+            )
+        return array
+
+    def _read(self) -> Known:
+        """What the attributes say; whoever wrote may have been interrupted before them."""
+        outdated = self._memory.recall_outdated(self._key)
+        held = None if outdated is None else outdated.held
+        names = self._form.read_names()
+        tally = self._group.attributes.get(TALLY)
+        entries = self._array.shape[0]
+        if _is_tally(tally, _HEAD + self._form.sums) and int(tally[1]) == entries:
+            generation, _, checksum, *sums = tally.tolist()
+            held = held if entries else Held(generation, 0, checksum, ())
+            known = Known(generation, entries, checksum, tuple(sums), names, held)
+        else:
+            known = self._anew(self._read_rows(0, entries, names), names, _UNKNOWN)
+        self._memory.note(self._key, known)
+        return known
+
+    def _anew(self, rows: Entries, names: Any, generation: int) -> Known:
+        checksum = zlib.crc32(rows.tobytes())
+        held = Held(generation, len(rows), checksum, (rows,), {**self._derived, "rows": rows})
+        sums = self._form.count(rows, names)
+        return Known(generation, len(rows), checksum, sums, names, held)
+
+    def _base(self) -> Entries:
+        """The entries that were there when the session began."""
+        known = self._known
+        if known.held is None or not _is_all(known.held, known):
+            self._known = known = self._catch_up(known)
+            if not self.changed:
+                self._memory.note(self._key, known)
+                self.sums = list(known.sums)
+        assert known.held is not None
+        return known.held.joined(self._form.width)
+
+    def _catch_up(self, known: Known) -> Known:
+        held = known.held
+        if held is not None and held.generation == known.generation:
+            new = self._read_rows(held.entries, known.entries, known.names)
+            if zlib.crc32(new.tobytes(), held.checksum) == known.checksum:
+                pieces = merge(held.pieces, new)
+                caught = Held(known.generation, known.entries, known.checksum, pieces)
+                return attrs.evolve(known, held=caught)
+        rows = self._read_rows(0, known.entries, known.names)
+        # Counts again: somebody may have changed the table without its sums.
+        return self._anew(rows, known.names, known.generation)
+
+    def _read_rows(self, start: int, stop: int, names: Any) -> Entries:
+        if stop <= start:
+            return np.zeros((0, self._form.width), dtype=np.int64)
+        rows = np.ascontiguousarray(self._array.read(start, stop), dtype=np.int64)
+        self._form.check(rows, names)
+        return rows
+
+
+def create_table(group: GroupWriter, name: str, width: int, sums: int) -> None:
+    """Prepare an empty table."""
+    group.create_array(name, np.zeros((0, width), dtype=np.int64))
+    group.attributes.set(TALLY, np.zeros(_HEAD + sums, dtype=np.int64))
+
+
+def _is_all(held: Held, known: Known) -> bool:
+    return (
+        held.generation == known.generation
+        and held.entries == known.entries
+        and held.checksum == known.checksum
+    )
+
+
+def _is_tally(value: Any, size: int) -> bool:
+    return isinstance(value, np.ndarray) and value.shape == (size,) and value.dtype.kind == "i"

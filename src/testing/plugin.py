@@ -1,0 +1,92 @@
+"""
+The pytest plugin: networks in memory, for tests of components.
+
+Every run of pytest loads it where this package is installed, so it imports nothing that takes
+long before a test asks for a fixture.
+"""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bsb import Configuration, Scaffold, Storage
+
+_ENGINE = "memory"
+_WITH_ASSERTIONS = ("store_contract", "network_comparison", "network_machine", "network_mistakes")
+
+# Assertions of modules that are no test modules explain themselves, too.
+for _module in (f"bsb_hdf5.testing.{name}" for name in _WITH_ASSERTIONS):
+    if _module not in sys.modules:
+        pytest.register_assert_rewrite(_module)
+
+
+class MemoryNetwork(Protocol):
+    """What the fixture ``memory_network`` is."""
+
+    def __call__(
+        self, configuration: Mapping[str, Any] | Configuration | Path | str | None = None, /
+    ) -> Scaffold:
+        """
+        A new network in memory; its storage is removed at the end of the test.
+
+        :param configuration: a ``bsb.Configuration``; the path of a configuration file; or a
+            dictionary of those parts that differ from BSB's default configuration. Whatever it
+            says of the storage is not obeyed.
+        """
+
+
+@pytest.fixture
+def memory_storage() -> Iterator[Storage]:
+    """A storage in memory of its own, which is removed at the end of the test."""
+    storage = _new_storage()
+    yield storage
+    _remove(storage)
+
+
+@pytest.fixture
+def memory_network() -> Iterator[MemoryNetwork]:
+    """Makes networks in memory, which are removed at the end of the test."""
+    storages = []
+
+    def memory_network(
+        configuration: Mapping[str, Any] | Configuration | Path | str | None = None, /
+    ) -> Scaffold:
+        import bsb
+
+        known = _as_configuration(configuration)
+        storages.append(_new_storage())
+        return bsb.Scaffold(known, storages[-1])
+
+    yield memory_network
+    for storage in storages:
+        _remove(storage)
+
+
+def _as_configuration(configuration: Any) -> Configuration:
+    import bsb
+
+    if isinstance(configuration, bsb.Configuration):
+        return configuration
+    if configuration is None or isinstance(configuration, Mapping):
+        parts = {**(configuration or {}), "storage": {"engine": _ENGINE}}
+        return bsb.Configuration.default(**parts)
+    return bsb.parse_configuration_file(str(configuration))
+
+
+def _new_storage() -> Storage:
+    import bsb
+
+    return bsb.Storage(_ENGINE, f"test {uuid.uuid4().hex}")
+
+
+def _remove(storage: Storage) -> None:
+    if storage.exists():
+        storage.remove()
