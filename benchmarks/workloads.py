@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -169,7 +170,7 @@ def morphology(points: int, number: int) -> Morphology:
     rng = np.random.default_rng(number)
     each = points // 10
     branches = [Branch(rng.random((each, 3)), rng.random(each)) for _ in range(10)]
-    for parent, child in zip(branches, branches[1:], strict=False):
+    for parent, child in itertools.pairwise(branches):
         parent.attach_child(child)
     return Morphology(branches[:1])
 
@@ -220,8 +221,7 @@ def bulk(figures: Figures) -> None:
 
 
 WORKLOADS = {
-    each.__name__: each
-    for each in (placement, connections, demultiplex, labels, repository, bulk)
+    each.__name__: each for each in (placement, connections, demultiplex, labels, repository, bulk)
 }
 
 
