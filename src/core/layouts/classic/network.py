@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....errors import CorruptNetworkError, SetExistsError, SetNotFoundError, ShapeError
+from ....errors import SetExistsError
 from ....ports.arrays import GroupWriter
-from ...chunk_id import UNKNOWN_SIZE, normalize_size
 from ...names import check_name
 from ...recollection import Memory, Recollection
 from ...statistics import NetworkTotals
 from ..documents import interpreting, read_json, write_json
 from ..files import StoredFiles
+from ..root import RootAttributes, not_found
 from .connectivity import ClassicConnectivity
 from .morphologies import ClassicMorphologies
 from .placement import ClassicPlacement
@@ -32,6 +32,7 @@ class ClassicNetwork:
     def __init__(self, root: GroupWriter, memory: Memory | None = None) -> None:
         self._root = root
         self.memory = memory or Recollection().at(None)
+        self._attributes = RootAttributes(root.attributes, self.memory, apart=False)
         self._placements: dict[str, ClassicPlacement] = {}
         self._connectivities: dict[str, ClassicConnectivity] = {}
         self._totals: NetworkTotals | None = None
@@ -52,33 +53,25 @@ class ClassicNetwork:
 
     @property
     def chunk_size(self) -> NDArray[np.float64]:
-        stored = self._root.attributes.get("chunk_size")
-        if stored is None:
-            return UNKNOWN_SIZE
-        try:
-            return normalize_size(stored)
-        except (ShapeError, ValueError, TypeError) as error:
-            raise CorruptNetworkError(f"the stored chunk size is {stored!r}") from error
+        return self._attributes.chunk_size
 
     def set_chunk_size(self, size: NDArray[np.float64]) -> None:
-        self._root.attributes.set("chunk_size", size)
+        self.touch()
+        self._attributes.set_chunk_size(size)
 
     @property
     def versions(self) -> tuple[str | None, str | None]:
-        attributes = self._root.attributes
-        return attributes.get("bsb_version"), attributes.get("bsb_hdf5_version")
+        return self._attributes.versions
 
     def set_versions(self, bsb: str, engine: str) -> None:
-        if self.versions != (bsb, engine):
-            self._root.attributes.set("bsb_version", bsb)
-            self._root.attributes.set("bsb_hdf5_version", engine)
+        self._attributes.set_versions(bsb, engine)
 
     @property
     def provenance(self) -> dict[str, Any]:
-        return read_json(self._root.attributes, "bsb_provenance")
+        return self._attributes.provenance
 
     def set_provenance(self, bundle: Mapping[str, Any]) -> None:
-        write_json(self._root.attributes, "bsb_provenance", bundle)
+        self._attributes.set_provenance(bundle)
 
     @property
     def totals(self) -> NetworkTotals:
@@ -104,7 +97,7 @@ class ClassicNetwork:
         if name not in self._placements:
             sets = self._root.group("placement")
             if name not in sets:
-                raise _not_found("placement", name, sets.names())
+                raise not_found("placement", name, sets.names())
             self._placements[name] = ClassicPlacement(sets.group(name), name, self)
         return self._placements[name]
 
@@ -128,7 +121,7 @@ class ClassicNetwork:
         if tag not in self._connectivities:
             sets = self._root.group("connectivity")
             if tag not in sets:
-                raise _not_found("connectivity", tag, sets.names())
+                raise not_found("connectivity", tag, sets.names())
             self._connectivities[tag] = ClassicConnectivity(sets.group(tag), tag, self)
         return self._connectivities[tag]
 
@@ -150,7 +143,7 @@ class ClassicNetwork:
         self._forget("placement")
         self._placements.clear()
         self._replace("placement")
-        self._root.attributes.delete("chunk_size")
+        self._attributes.forget_chunk_size()
         self.totals.forget_placement()
 
     def clear_connectivity(self) -> None:
@@ -201,10 +194,3 @@ class ClassicNetwork:
         if part in self._root:
             self._root.delete(part)
         self._root.require_group(part)
-
-
-def _not_found(kind: str, name: str, known: tuple[str, ...]) -> SetNotFoundError:
-    choices = ", ".join(f"'{each}'" for each in known) or "none"
-    return SetNotFoundError(
-        f"the {kind} set '{name}' does not exist; there is: {choices}", asked=name, valid=known
-    )

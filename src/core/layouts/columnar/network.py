@@ -10,20 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import (
-    CorruptNetworkError,
     NotANetworkError,
     ReadOnlyError,
     SetExistsError,
-    SetNotFoundError,
-    ShapeError,
 )
 from ....ports.arrays import GroupReader, GroupWriter
-from ...chunk_id import UNKNOWN_SIZE, normalize_size
 from ...names import check_name
 from ...recollection import Memory, Recollection
 from ...statistics import NetworkTotals
-from ..documents import read_json, write_json
 from ..files import StoredFiles
+from ..root import RootAttributes, not_found
 from .connectivity import ColumnarConnectivity
 from .morphologies import ColumnarMorphologies
 from .placement import ColumnarPlacement
@@ -37,7 +33,6 @@ _MORPHOLOGIES, _FILES = "morphology_tables", "stored_files"
 _RESERVED = ("placement", "connectivity", "morphologies", "morphology_meta", "files")
 _RESERVED_ATTRIBUTE = "chunks"
 _NOTICE = f"This is a network in the layout {FORMAT}, which needs bsb-hdf5 8.1 or later."
-_SIZE = ("columnar", "chunk_size")
 
 
 def check_version(root: GroupReader, location: str) -> None:
@@ -68,6 +63,7 @@ class ColumnarNetwork:
         # Much is stored at the end of a session only, which would be too late to fail.
         self._writable = hasattr(root, "require_group")
         self.memory = memory or Recollection().at(None)
+        self._attributes = RootAttributes(root.attributes, self.memory, apart=True)
         self._placements: dict[str, ColumnarPlacement] = {}
         self._connectivities: dict[str, ColumnarConnectivity] = {}
         self.changes = 0
@@ -97,42 +93,25 @@ class ColumnarNetwork:
 
     @property
     def chunk_size(self) -> NDArray[np.float64]:
-        known: NDArray[np.float64] | None = self.memory.recall(_SIZE)
-        if known is None:
-            known = self._read_chunk_size()
-            self.memory.note(_SIZE, known)
-        return known.copy()
+        return self._attributes.chunk_size
 
     def set_chunk_size(self, size: NDArray[np.float64]) -> None:
         self.touch()
-        self._root.attributes.set("chunk_size", size)
-        self.memory.note(_SIZE, np.array(size))
-
-    def _read_chunk_size(self) -> NDArray[np.float64]:
-        stored = self._root.attributes.get("chunk_size")
-        if stored is None:
-            return UNKNOWN_SIZE
-        try:
-            return normalize_size(stored)
-        except (ShapeError, ValueError, TypeError) as error:
-            raise CorruptNetworkError(f"the stored chunk size is {stored!r}") from error
+        self._attributes.set_chunk_size(size)
 
     @property
     def versions(self) -> tuple[str | None, str | None]:
-        attributes = self._root.attributes
-        return attributes.get("bsb_version"), attributes.get("bsb_hdf5_version")
+        return self._attributes.versions
 
     def set_versions(self, bsb: str, engine: str) -> None:
-        if self.versions != (bsb, engine):
-            self._root.attributes.set("bsb_version", bsb)
-            self._root.attributes.set("bsb_hdf5_version", engine)
+        self._attributes.set_versions(bsb, engine)
 
     @property
     def provenance(self) -> dict[str, Any]:
-        return read_json(self._root.attributes, "bsb_provenance")
+        return self._attributes.provenance
 
     def set_provenance(self, bundle: Mapping[str, Any]) -> None:
-        write_json(self._root.attributes, "bsb_provenance", bundle)
+        self._attributes.set_provenance(bundle)
 
     @property
     def totals(self) -> NetworkTotals:
@@ -154,7 +133,7 @@ class ColumnarNetwork:
         if name not in self._placements:
             sets = self._root.group(_PLACEMENT)
             if name not in sets:
-                raise _not_found("placement", name, sets.names())
+                raise not_found("placement", name, sets.names())
             self._placements[name] = ColumnarPlacement(sets.group(name), name, self)
         return self._placements[name]
 
@@ -180,7 +159,7 @@ class ColumnarNetwork:
         if tag not in self._connectivities:
             sets = self._root.group(_CONNECTIVITY)
             if tag not in sets:
-                raise _not_found("connectivity", tag, sets.names())
+                raise not_found("connectivity", tag, sets.names())
             self._connectivities[tag] = ColumnarConnectivity(sets.group(tag), tag, self)
         return self._connectivities[tag]
 
@@ -203,8 +182,7 @@ class ColumnarNetwork:
         self._forget("placement", self.placement_names())
         self._placements.clear()
         self._replace(_PLACEMENT)
-        self._root.attributes.delete("chunk_size")
-        self.memory.forget(_SIZE)
+        self._attributes.forget_chunk_size()
 
     def clear_connectivity(self) -> None:
         self.touch()
@@ -235,10 +213,3 @@ class ColumnarNetwork:
     def _replace(self, part: str) -> None:
         self._root.delete(part)
         self._root.require_group(part)
-
-
-def _not_found(kind: str, name: str, known: tuple[str, ...]) -> SetNotFoundError:
-    choices = ", ".join(f"'{each}'" for each in known) or "none"
-    return SetNotFoundError(
-        f"the {kind} set '{name}' does not exist; there is: {choices}", asked=name, valid=known
-    )
