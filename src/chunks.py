@@ -47,8 +47,10 @@ def as_ids(chunks: Iterable[Any]) -> Ids:
 
 
 def as_chunks(ids: Ids, size: NDArray[np.float64]) -> list[Chunk]:
-    """Chunks of a size (um), in the order of their ids."""
-    return [Chunk(coordinates, size) for coordinates in unpack(ids)]
+    """Chunks of a size (um), one for each id; equal ids get the same object."""
+    unique, where = np.unique(ids, return_inverse=True)
+    chunks = [Chunk(coordinates, size) for coordinates in unpack(unique)]
+    return [chunks[i] for i in where.tolist()]
 
 
 def settle_chunk_size(network: Network, chunk: Chunk) -> None:

@@ -66,8 +66,9 @@ def as_locations(locations: Any, what: str) -> Locations:
 
 
 def _check_signs(values: Locations, what: str) -> None:
-    bad = (values[:, 0] < 0) | (values[:, 1:] < -1).any(axis=1)
-    bad |= (values[:, 1] == -1) != (values[:, 2] == -1)
+    bad = (values[:, 0] < 0) | ((values[:, 1] < 0) != (values[:, 2] < 0))
+    if values.size and values.min() < -1:
+        bad |= (values < -1).any(axis=1)
     if bad.any():
         raise LocationError(
             f"{what} hold {values[bad][0].tolist()} ({int(bad.sum())} of {len(values)} are"
@@ -178,12 +179,14 @@ class Blocks:
 
     :param pre_chunks: (n,) ids; ``post_chunks`` likewise.
     :param pre: (n, 3) locations within the presynaptic chunk; ``post`` likewise.
+    :param one: whether they are known to be a single block.
     """
 
     pre_chunks: Ids
     post_chunks: Ids
     pre: Locations
     post: Locations
+    one: bool = False
 
     @classmethod
     def between(cls, pre_chunk: int, post_chunk: int, pre: Locations, post: Locations) -> Blocks:
@@ -193,6 +196,7 @@ class Blocks:
             np.full(len(post), post_chunk, dtype=np.int64),
             pre,
             post,
+            one=True,
         )
 
     def __len__(self) -> int:

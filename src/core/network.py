@@ -69,6 +69,19 @@ class MorphologyRows:
     lengths: Lengths = attrs.field(factory=lambda: np.zeros(0, dtype=np.int64))
 
 
+@attrs.frozen
+class SetHistory:
+    """
+    What a set says of itself; None where early versions noted nothing.
+
+    :param revision: how many sessions changed it.
+    :param created_at: when it was made, in ISO 8601.
+    """
+
+    revision: int | None
+    created_at: str | None
+
+
 class PlacementReader(Protocol):
     """The cells of one type."""
 
@@ -97,6 +110,8 @@ class PlacementReader(Protocol):
     def read_morphologies(self, chunks: Ids, /) -> MorphologyRows:
         """The morphologies of the cells of some chunks."""
 
+    def history(self) -> SetHistory: ...
+
 
 class PlacementWriter(PlacementReader, Protocol):
     """Cells that can be added, labelled and cleared."""
@@ -104,10 +119,15 @@ class PlacementWriter(PlacementReader, Protocol):
     def require_chunk(self, chunk: int, /) -> None:
         """Make sure that the chunk exists, with or without cells."""
 
-    def append(self, chunk: int, rows: Any, /) -> None:
+    def require_keys(self, keys: Sequence[str], /) -> None:
+        """Make sure that the set has additional data of these keys, with or without rows."""
+
+    def append(self, chunk: int, rows: Any, /, *, gaps: bool = False) -> None:
         """
         Add cells (:class:`.placement.PlacementRows`) to a chunk.
 
+        :param gaps: let cells without a morphology follow cells that have one, as early
+            versions stored them.
         :raises LengthError: a column of the chunk can't be aligned with them.
         """
 
@@ -123,6 +143,9 @@ class PlacementWriter(PlacementReader, Protocol):
     def clear(self, chunks: Ids | None, /) -> None:
         """Remove the cells of some chunks, or of all."""
 
+    def set_history(self, history: SetHistory, /) -> None:
+        """Store a history at once; sessions that change the set later go on from there."""
+
 
 class ConnectivityReader(Protocol):
     """The connections of one set. A direction is ``inc`` or ``out``."""
@@ -137,8 +160,14 @@ class ConnectivityReader(Protocol):
     def post_type(self) -> str: ...
 
     @property
+    def stored_twice(self) -> bool:
+        """Whether each direction is stored by itself, so that the two can contradict."""
+
+    @property
     def count(self) -> int:
         """How many connections."""
+
+    def history(self) -> SetHistory: ...
 
     def chunk_totals(self) -> Mapping[int, tuple[int, int]]:
         """Incoming and outgoing connections per chunk."""
@@ -179,9 +208,15 @@ class ConnectivityWriter(ConnectivityReader, Protocol):
     def clear(self, chunks: Ids | None, /) -> None:
         """Remove all connections, or those from or to some chunks."""
 
+    def set_history(self, history: SetHistory, /) -> None:
+        """As for :class:`PlacementWriter`."""
+
 
 class MorphologyReader(Protocol):
     """Morphologies by name."""
+
+    def names(self) -> tuple[str, ...]:
+        """Of those that are stored, sorted; metadata may be there for others."""
 
     def __contains__(self, name: str, /) -> bool: ...
 

@@ -54,7 +54,8 @@ class StoredFiles:
         if content.encoding is not None:
             attributes.set("encoding", content.encoding)
         write_json(attributes, "meta", content.meta)
-        attributes.set("mtime", int(content.meta["mtime"]))
+        if "mtime" in content.meta:
+            attributes.set("mtime", int(content.meta["mtime"]))
 
     def remove(self, id_: str) -> None:
         self._document(id_)

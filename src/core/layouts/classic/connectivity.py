@@ -19,9 +19,10 @@ from ....errors import CorruptNetworkError
 from ....ports.arrays import GroupReader, GroupWriter
 from ...chunk_id import Ids, pack, unpack
 from ...connectivity import DIRECTIONS, Blocks, Perspective
-from ...network import Lengths, Locations
+from ...network import Lengths, Locations, SetHistory
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
+from ..history import read_history, write_history
 from .sets import Totals, advance_revision, chunk_ids
 
 _ARRAYS = ("local_locs", "global_locs")
@@ -90,6 +91,8 @@ def read_order(group: GroupReader) -> Ids:
 class ClassicConnectivity:
     """The connections of one set, for the duration of a session."""
 
+    stored_twice = True
+
     def __init__(self, group: GroupWriter, tag: str, network: Totals) -> None:
         self._group = group
         self._network = network
@@ -119,6 +122,12 @@ class ClassicConnectivity:
     @property
     def count(self) -> int:
         return sum(incoming for incoming, _ in self._totals.values())
+
+    def history(self) -> SetHistory:
+        return read_history(self._group.attributes)
+
+    def set_history(self, history: SetHistory) -> None:
+        write_history(self._group.attributes, history)
 
     def chunk_totals(self) -> Mapping[int, tuple[int, int]]:
         return {chunk: (inc, out) for chunk, (inc, out) in self._totals.items() if inc or out}

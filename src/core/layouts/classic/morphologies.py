@@ -27,6 +27,9 @@ class ClassicMorphologies:
         self._network = network
         self._meta_changed = False
 
+    def names(self) -> tuple[str, ...]:
+        return self._root.group("morphologies").names() if "morphologies" in self._root else ()
+
     def __contains__(self, name: str) -> bool:
         return "morphologies" in self._root and name in self._root.group("morphologies")
 

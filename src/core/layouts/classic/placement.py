@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from ....errors import CorruptNetworkError, LengthError
 from ....ports.arrays import ArrayReader, ArrayWriter, GroupReader, GroupWriter
 from ...chunk_id import Ids
 from ...labels import LabelSets
-from ...network import ColumnSpec, Lengths, MorphologyRows, Rows, join
+from ...network import ColumnSpec, Lengths, MorphologyRows, Rows, SetHistory, join
 from ...placement import LABELS, MORPHOLOGY, POSITION, PlacementRows, additional_column
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
+from ..history import read_history, write_history
 from .sets import Totals, advance_revision, chunk_ids
 
 _ADDITIONAL = "additional"
@@ -79,10 +81,21 @@ class ClassicPlacement:
     def require_chunk(self, chunk: int) -> None:
         self._chunk(chunk)
 
-    def append(self, chunk: int, rows: PlacementRows) -> None:
+    def history(self) -> SetHistory:
+        return read_history(self._group.attributes)
+
+    def set_history(self, history: SetHistory) -> None:
+        write_history(self._group.attributes, history)
+
+    def require_keys(self, keys: Sequence[str]) -> None:
+        if not set(self.additional_keys()) >= set(keys):
+            self._touch()
+            self._add_keys(keys)
+
+    def append(self, chunk: int, rows: PlacementRows, *, gaps: bool = False) -> None:
         before = self._counts.get(chunk, 0)
         if str(chunk) in self._group:
-            self._check_fit(chunk, before, rows)
+            self._check_fit(chunk, before, rows, gaps=gaps)
         for key, values in rows.additional.items():
             self._check_key(additional_column(key), values)
         self._touch()
@@ -244,10 +257,11 @@ class ClassicPlacement:
         names = self._group.group(str(chunk)).attributes.get(_NAMES)
         return [] if names is None else [str(name) for name in names]
 
-    def _check_fit(self, chunk: int, before: int, rows: PlacementRows) -> None:
+    def _check_fit(self, chunk: int, before: int, rows: PlacementRows, *, gaps: bool) -> None:
         """Before anything is appended, check that all of it can be."""
         group = self._group.group(str(chunk))
-        self._check_morphologies(chunk, group, before, rows)
+        if not gaps:
+            self._check_morphologies(chunk, group, before, rows)
         for column, values in rows.columns():
             array = _find_array(group, column)
             if array is None:

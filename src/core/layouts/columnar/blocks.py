@@ -111,21 +111,21 @@ class SortedBlocks:
     @classmethod
     def of(cls, blocks: Blocks) -> SortedBlocks:
         """Sort connections, of which there are some; those of a block keep their order."""
-        pre_chunks, post_chunks = blocks.pre_chunks, blocks.post_chunks
-        cells = np.stack((blocks.pre[:, 0], blocks.post[:, 0]), axis=1)
+        pre_chunks, post_chunks, one = blocks.pre_chunks, blocks.post_chunks, blocks.one
+        cells = np.empty((len(blocks), 2), dtype=np.int64)
+        cells[:, 0], cells[:, 1] = blocks.pre[:, 0], blocks.post[:, 0]
         points = _points(blocks)
-        one = _is_one(pre_chunks) and _is_one(post_chunks)
         if not one and not _in_order(pre_chunks, post_chunks):
             order = np.lexsort((post_chunks, pre_chunks))
             pre_chunks, post_chunks, cells = pre_chunks[order], post_chunks[order], cells[order]
             points = None if points is None else points[order]
         firsts = _FIRST if one else _first_rows(pre_chunks, post_chunks)
         chunks = np.stack((pre_chunks[firsts], post_chunks[firsts]), axis=1)
-        counts = np.diff(firsts, append=len(cells))
+        counts = np.append(firsts[1:], len(cells)) - firsts
         if points is None:
             nothing = np.zeros((0, 4), dtype=np.int64)
             return cls(chunks, counts, cells, nothing, np.zeros(len(firsts), dtype=bool))
-        detailed = np.logical_or.reduceat((points != -1).any(axis=1), firsts)
+        detailed = np.logical_or.reduceat((points[:, 0] >= 0) | (points[:, 2] >= 0), firsts)
         if not detailed.all():
             points = points[np.repeat(detailed, counts)]
         return cls(chunks, counts, cells, points, detailed)
@@ -136,21 +136,19 @@ class SortedBlocks:
         rows[:, :FIRST] = self.chunks
         rows[:, FIRST] = first + np.cumsum(self.counts) - self.counts
         rows[:, COUNT] = self.counts
-        pointed = np.where(self.has_points, self.counts, 0)
-        starts = first_point + np.cumsum(pointed) - pointed
-        rows[:, POINTS] = np.where(self.has_points, starts, NO_POINTS)
+        rows[:, POINTS] = NO_POINTS
+        if len(self.points):
+            pointed = self.counts[self.has_points]
+            rows[self.has_points, POINTS] = first_point + np.cumsum(pointed) - pointed
         return rows
 
 
 def _points(blocks: Blocks) -> NDArray[np.int64] | None:
     """(n, 4) branches and points; None if there are none."""
-    if not (blocks.pre[:, 1:] != -1).any() and not (blocks.post[:, 1:] != -1).any():
+    # A location has a branch if, and only if, it has a point.
+    if not (blocks.pre[:, 1] >= 0).any() and not (blocks.post[:, 1] >= 0).any():
         return None
     return np.concatenate((blocks.pre[:, 1:], blocks.post[:, 1:]), axis=1)
-
-
-def _is_one(chunks: Ids) -> bool:
-    return bool((chunks == chunks[0]).all())
 
 
 def _first_rows(pre: Ids, post: Ids) -> NDArray[np.int64]:

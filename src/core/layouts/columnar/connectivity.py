@@ -18,8 +18,9 @@ from ....errors import CorruptNetworkError
 from ....ports.arrays import GroupWriter
 from ...chunk_id import Ids
 from ...connectivity import DIRECTIONS, Blocks, Perspective
-from ...network import Lengths, Locations
+from ...network import Lengths, Locations, SetHistory
 from ...statistics import ChunkCounts
+from ..history import read_history, write_history
 from .arrays import LongArray
 from .blocks import COUNT, FIRST, NO_POINTS, POINTS, POST, PRE, WIDTH, BlockIndex, SortedBlocks
 from .sets import Holder, advance_revision
@@ -45,6 +46,8 @@ class ConnectivityNames:
 
 class ColumnarConnectivity:
     """The connections of one set, for the duration of a session."""
+
+    stored_twice = False
 
     def __init__(self, group: GroupWriter, tag: str, network: Holder) -> None:
         self._group = group
@@ -75,6 +78,12 @@ class ColumnarConnectivity:
     @property
     def count(self) -> int:
         return int(self._table.sums[_COUNT])
+
+    def history(self) -> SetHistory:
+        return read_history(self._group.attributes)
+
+    def set_history(self, history: SetHistory) -> None:
+        write_history(self._group.attributes, history)
 
     def chunk_totals(self) -> Mapping[int, tuple[int, int]]:
         totals: dict[int, list[int]] = {}

@@ -142,6 +142,9 @@ class ColumnarMorphologies:
         group.create_array(LOG, np.zeros(0, dtype=np.uint8))
         group.attributes.set(TALLY, np.zeros(3, dtype=np.int64))
 
+    def names(self) -> tuple[str, ...]:
+        return tuple(sorted(self._catalogue.saved))
+
     def __contains__(self, name: str) -> bool:
         return name in self._catalogue.saved
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -13,10 +13,11 @@ from ....errors import CorruptNetworkError, InputError, InvalidNameError, Length
 from ....ports.arrays import GroupWriter
 from ...chunk_id import Ids
 from ...labels import LabelSets
-from ...network import ColumnSpec, Lengths, MorphologyRows, Rows
-from ...placement import LABELS, MORPHOLOGY, PlacementRows
+from ...network import ColumnSpec, Lengths, MorphologyRows, Rows, SetHistory
+from ...placement import LABELS, MORPHOLOGY, PlacementRows, additional_column
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
+from ..history import read_history, write_history
 from .arrays import LongArray
 from .segments import COUNT, FIRST, MASK, MOST_COLUMNS, WIDTH, Cover, Segments, split
 from .sets import Holder, advance_revision
@@ -141,12 +142,24 @@ class ColumnarPlacement:
             self._touch()
             self._add(chunk, 0, 0, with_morphology=False)
 
-    def append(self, chunk: int, rows: PlacementRows) -> None:
+    def history(self) -> SetHistory:
+        return read_history(self._group.attributes)
+
+    def set_history(self, history: SetHistory) -> None:
+        write_history(self._group.attributes, history)
+
+    def require_keys(self, keys: Sequence[str]) -> None:
+        titles = tuple(additional_column(key).title for key in keys)
+        if not self._names.columns.keys() >= set(titles):
+            self._touch()
+            self._mask(titles)
+
+    def append(self, chunk: int, rows: PlacementRows, *, gaps: bool = False) -> None:
         columns = list(rows.columns())
         for column, values in columns:
             self._check_width(column, values)
         with_morphology = rows.morphologies is not None and rows.count > 0
-        if rows.count:
+        if rows.count and not gaps:
             self._check_morphologies(chunk, rows.count, with_morphology)
         titles = [column.title for column, _ in columns]
         if with_morphology:

@@ -1,0 +1,34 @@
+"""What a set says of its own history, in every layout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...ports.arrays import AttributeReader, AttributeWriter
+from ..network import SetHistory
+from .documents import interpreting
+
+_REVISION, _CREATED = "revision", "created_at"
+
+
+def read_history(attributes: AttributeReader) -> SetHistory:
+    """
+    The history of a set.
+
+    :raises CorruptNetworkError: its revision is no number.
+    """
+    revision, created = attributes.get(_REVISION), attributes.get(_CREATED)
+    with interpreting(_REVISION):
+        return SetHistory(
+            None if revision is None else int(revision), None if created is None else str(created)
+        )
+
+
+def write_history(attributes: AttributeWriter, history: SetHistory) -> None:
+    """Store the history of a set; what nobody noted is absent."""
+    values: dict[str, Any] = {_REVISION: history.revision, _CREATED: history.created_at}
+    for name, value in values.items():
+        if value is None:
+            attributes.delete(name)
+        else:
+            attributes.set(name, value)
