@@ -41,15 +41,19 @@ class ChunkCounts:
 
     def among(self, chunks: Ids) -> ChunkCounts:
         """Of exactly these chunks, 0 for those that are not here."""
-        known = dict(zip(self.ids.tolist(), self.counts.tolist(), strict=True))
-        counts = [known.get(chunk, 0) for chunk in chunks.tolist()]
-        return ChunkCounts(chunks, np.array(counts, dtype=np.int64))
+        if not len(self.ids):
+            return ChunkCounts(chunks, np.zeros(len(chunks), dtype=np.int64))
+        places = np.minimum(np.searchsorted(self.ids, chunks), len(self.ids) - 1)
+        return ChunkCounts(chunks, np.where(self.ids[places] == chunks, self.counts[places], 0))
 
     def select(self, chunks: Ids | None) -> ChunkCounts:
         """Restricted to some chunks, those that exist; None restricts to nothing."""
         if chunks is None:
             return self
-        kept = np.isin(self.ids, chunks)
+        wanted = chunks if len(chunks) == 1 else np.unique(chunks)
+        places = np.searchsorted(self.ids, wanted)
+        places = places[places < len(self.ids)]
+        kept = places[self.ids[places] == wanted[: len(places)]]
         return ChunkCounts(self.ids[kept], self.counts[kept])
 
 
