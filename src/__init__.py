@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .file_store import FileStore
     from .morphology_repository import MorphologyRepository
     from .placement_set import PlacementSet
+    from .transfer import Repacked, convert, repack
 
 _MODULES = {
     "ConnectivitySet": "connectivity_set",
@@ -25,7 +26,10 @@ _MODULES = {
     "HDF5SlowLockingWarning": "engines.hdf5",
     "MorphologyRepository": "morphology_repository",
     "PlacementSet": "placement_set",
+    "Repacked": "transfer",
     "StorageNode": "engines.hdf5",
+    "convert": "transfer",
+    "repack": "transfer",
 }
 # Modules that could be reached as attributes of the package before, without an import.
 _SUBMODULES = {
@@ -40,6 +44,7 @@ _SUBMODULES = {
     "morphology_repository",
     "placement_set",
     "resource",
+    "transfer",
 }
 
 __all__ = [
@@ -49,7 +54,10 @@ __all__ = [
     "HDF5SlowLockingWarning",
     "MorphologyRepository",
     "PlacementSet",
+    "Repacked",
     "StorageNode",
+    "convert",
+    "repack",
 ]
 
 

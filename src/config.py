@@ -13,26 +13,32 @@ from bsb.config import types
 
 from .core.layouts.detection import LAYOUTS
 
+DURABILITIES = ("process", "power")
+
 
 class NetworkRoot(str):
     """
-    The root of a storage, and how a network that is made there is to be stored.
+    The root of a storage, and how to store a network there.
 
-    It equals its text. What is there already stays as it is stored.
+    It equals its text. A network that is there already keeps its layout.
 
     :param root: path of the file.
     :param layout: ``classic`` or ``columnar``; None for the default.
+    :param durability: see :attr:`StorageNode.durability`; None for the default.
     """
 
     layout: str | None
+    durability: str | None
 
-    def __new__(cls, root: Any, layout: str | None = None) -> NetworkRoot:
+    def __new__(
+        cls, root: Any, layout: str | None = None, durability: str | None = None
+    ) -> NetworkRoot:
         made = super().__new__(cls, root)
-        made.layout = layout
+        made.layout, made.durability = layout, durability
         return made
 
-    def __reduce__(self) -> tuple[type[NetworkRoot], tuple[str, str | None]]:
-        return type(self), (str(self), self.layout)
+    def __reduce__(self) -> tuple[type[NetworkRoot], tuple[str, str | None, str | None]]:
+        return type(self), (str(self), self.layout, self.durability)
 
     def __str__(self) -> str:
         # The text alone, not this object: formats know no other texts.
@@ -43,11 +49,13 @@ _Attribute: Any = type(config.attr())
 
 
 class _RootAttribute(_Attribute):
-    """Hands out the root with the layout that stands beside it in the configuration."""
+    """Hands out the root with the settings that stand beside it in the configuration."""
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         root = super().__get__(instance, owner)
-        return NetworkRoot(root, instance.layout) if isinstance(root, str) else root
+        if not isinstance(root, str):
+            return root
+        return NetworkRoot(root, instance.layout, instance.durability)
 
 
 def _default_root() -> str:
@@ -66,6 +74,11 @@ class StorageNode(_StorageNode):
     How a file that is made is laid out: ``classic``, which bsb-hdf5 8.0.2 reads and writes too,
     or ``columnar``. Without, the environment variable ``BSB_HDF5_LAYOUT`` decides; else it is
     ``classic``.
+    """
+    durability = config.attr(type=types.in_(DURABILITIES))
+    """
+    What survives: with ``process``, the default, all that was stored before a process died,
+    whole; with ``power`` before a power cut too, which takes time at the end of each session.
     """
 
 

@@ -180,6 +180,11 @@ class StorageEngine(bsb.Engine):
         with self._network() as network:
             return network.layout
 
+    @property
+    def limits(self) -> dict[str, str]:
+        """What the storage can't do, or not everywhere: one sentence by ability."""
+        return {str(ability): said for ability, said in self._sessions.store.limits.items()}
+
     def copy(self, new_root: Any) -> None:
         """
         :guilabel:`collective` Copy the storage to another root, whole or not at all.

@@ -9,8 +9,9 @@ from .. import engine as _engine
 from ..adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from ..adapters.mpi.communicator import ServiceCommunicator
 from ..adapters.mpi.lock import MpiLock, SerialLock, make_lock
-from ..config import StorageNode
+from ..config import DURABILITIES, StorageNode
 from ..connectivity_set import ConnectivitySet
+from ..errors import InputError
 from ..exceptions import HDF5SlowLockingWarning, warn_of_slow_lock
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
@@ -40,19 +41,32 @@ class HDF5Engine(_engine.StorageEngine):
     :param layout: ``classic`` or ``columnar``, if the file is made; without, that of the root
         (:class:`~bsb_hdf5.config.NetworkRoot`), of the environment variable
         ``BSB_HDF5_LAYOUT``, or ``classic``.
+    :param durability: ``process`` or ``power``: what a session that ended survives; without,
+        that of the root, or ``process``.
+    :raises InputError: another durability.
     """
 
     _format = "hdf5"
 
-    def __init__(self, root: Any, comm: Any, layout: str | None = None) -> None:
+    def __init__(
+        self, root: Any, comm: Any, layout: str | None = None, durability: str | None = None
+    ) -> None:
         self._wanted_layout = layout or getattr(root, "layout", None)
+        self._durability = durability or getattr(root, "durability", None) or DURABILITIES[0]
+        if self._durability not in DURABILITIES:
+            raise InputError(
+                f"the durability is {self._durability!r}; valid are {DURABILITIES}",
+                asked=self._durability,
+                valid=DURABILITIES,
+            )
         super().__init__(root, comm)
 
     def _new_layout(self) -> str:
         return self._wanted_layout or os.environ.get(LAYOUT_VARIABLE) or self._layout
 
     def _make_store(self, root: Any) -> Hdf5Store:
-        return Hdf5Store(root, Hdf5Settings(on_slow=warn_of_slow_lock))
+        durable = self._durability == "power"
+        return Hdf5Store(root, Hdf5Settings(on_slow=warn_of_slow_lock, durable=durable))
 
     def _make_communicator(self, comm: Any) -> ServiceCommunicator:
         return ServiceCommunicator(comm)

@@ -8,7 +8,6 @@ from typing import Any
 from .. import engine as _engine
 from ..adapters.mpi.communicator import ServiceCommunicator
 from ..adapters.mpi.lock import MpiLock, SerialLock, make_lock
-from ..adapters.zarr.locking import Patience
 from ..adapters.zarr.store import ZarrStore
 from ..config import ZarrStorageNode as StorageNode
 from ..connectivity_set import ConnectivitySet
@@ -43,7 +42,7 @@ class ZarrEngine(_engine.StorageEngine):
     _layout = "columnar"
 
     def _make_store(self, root: Any) -> ZarrStore:
-        return ZarrStore(root, Patience(on_slow=warn_of_slow_lock))
+        return ZarrStore(root, on_slow=warn_of_slow_lock)
 
     def _make_communicator(self, comm: Any) -> ServiceCommunicator:
         return ServiceCommunicator(comm)

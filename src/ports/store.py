@@ -8,10 +8,26 @@ may open one (:mod:`..core.sessions`).
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Any, Protocol
+import enum
+from collections.abc import Hashable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 from .arrays import GroupReader, GroupWriter
+
+
+class Ability(enum.StrEnum):
+    """What a backend may be unable to do, or not everywhere."""
+
+    LOCKS = "locks"
+    """Programs exclude each other where they have to."""
+    RANKS = "ranks"
+    """Several MPI ranks share a network."""
+    LASTING = "lasting"
+    """A network outlives the process that made it."""
+    WRITING = "writing"
+    """A network that can be read can be changed."""
+    DURABLE = "durable"
+    """What was stored can be made to survive a power cut."""
 
 
 class ReadSession(Protocol):
@@ -55,6 +71,10 @@ class WriteSession(Protocol):
 
 class Store(Protocol):
     """The place of one network."""
+
+    @property
+    def limits(self) -> Mapping[Ability, str]:
+        """What the store can't do, or not everywhere: one sentence each."""
 
     @property
     def location(self) -> str:
@@ -118,3 +138,27 @@ class Store(Protocol):
 
         :raises StoreNotFoundError: nothing is there.
         """
+
+
+class RewriteSession(WriteSession, Protocol):
+    """A write session that begins with an empty root group; its commit replaces all there was."""
+
+    @property
+    def before(self) -> GroupReader:
+        """What the store holds until the commit."""
+
+
+@runtime_checkable
+class Rewritable(Protocol):
+    """A store that can be written anew in its place; not every store is one."""
+
+    def rewrite(self) -> RewriteSession:
+        """
+        Begin to write the store anew, and keep everybody else away until the end.
+
+        Whoever opens the store later, also after a crash, finds all of the old or all of the
+        new content. Errors as for :meth:`Store.open_write`.
+        """
+
+    def size(self) -> int | None:
+        """Bytes that the store takes where it lies; None if that can't be told."""

@@ -26,7 +26,7 @@ from ..ports.arrays import (
     GroupReader,
     GroupWriter,
 )
-from ..ports.store import Store
+from ..ports.store import Ability, Store
 from .contents import (
     attributes_of,
     contents_of,
@@ -1086,6 +1086,11 @@ class StoreContract:
         assert not new_store("a").exists()
         assert not new_store("a").recognizes()
         assert snapshot(make(store)) == {"attributes": {}, "members": {}}
+
+    def test_what_it_can_not_do_is_said_in_a_sentence_each(self, new_store: NewStore) -> None:
+        for ability, sentence in new_store("a").limits.items():
+            assert isinstance(ability, Ability)
+            assert sentence[0].isupper() and sentence.endswith(".")
 
     def test_identity_tells_places_apart(self, new_store: NewStore) -> None:
         assert new_store("a").identity == new_store("a").identity

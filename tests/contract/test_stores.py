@@ -9,9 +9,8 @@ import pytest
 
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.adapters.memory.store import MemoryStore
-from bsb_hdf5.adapters.zarr import commit as zarr_commit
-from bsb_hdf5.adapters.zarr import packing as zarr_packing
-from bsb_hdf5.adapters.zarr import tree as zarr_tree
+from bsb_hdf5.adapters.zarr import arrays as zarr_arrays
+from bsb_hdf5.adapters.zarr import session as zarr_session
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.ports.store import Store
 from bsb_hdf5.testing.store_contract import NewStore, StoreContract
@@ -53,14 +52,13 @@ class TestZarrStore(StoreContract):
 
 
 class TestZarrStoreOfObjects(StoreContract):
-    """Networks in directories, where even the smallest array and value has a file."""
+    """Networks in directories, where even the smallest array has a file."""
 
     @pytest.fixture
     def new_store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NewStore:
-        monkeypatch.setattr(zarr_commit, "SMALL", 0)
-        monkeypatch.setattr(zarr_commit, "_MOST_GATHERED", 200)
-        monkeypatch.setattr(zarr_packing, "INLINE", 0)
-        monkeypatch.setattr(zarr_tree, "_CHUNK_BYTES", 64)
+        monkeypatch.setattr(zarr_session, "SMALL", 0)
+        monkeypatch.setattr(zarr_session, "_MOST_GATHERED", 200)
+        monkeypatch.setattr(zarr_arrays, "_CHUNK_BYTES", 64)
 
         def new_store(name: str) -> Store:
             return ZarrStore(str(tmp_path / f"{name}.zarr"))

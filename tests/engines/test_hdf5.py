@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import unittest
+from collections.abc import Iterator
 
-from bsb_test import engines
+import pytest
+from bsb_test import RandomStorageFixture, engines
+
+from bsb_hdf5.engines.hdf5 import LAYOUT_VARIABLE
+
+
+@pytest.fixture(scope="class", autouse=True)
+def by_default() -> Iterator[None]:
+    """Let nobody say which layout the files of BSB's suite are to have."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(LAYOUT_VARIABLE, raising=False)
+        yield
 
 
 class TestStorage(engines.TestStorage, unittest.TestCase, engine_name="hdf5"):  # type: ignore[arg-type]
@@ -25,3 +37,10 @@ class TestMorphologyRepository(
 
 class TestConnectivitySet(engines.TestConnectivitySet, unittest.TestCase, engine_name="hdf5"):  # type: ignore[arg-type]
     """Connectivity sets store connections and iterate over them."""
+
+
+class TestLayout(RandomStorageFixture, unittest.TestCase, engine_name="hdf5"):  # type: ignore[arg-type]
+    """What the suite above ran on."""
+
+    def test_the_storages_that_the_suite_is_given_are_classic(self) -> None:
+        assert "classic" == self.random_storage()._engine.layout

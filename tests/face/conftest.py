@@ -1,14 +1,26 @@
-"""A storage in a file of its own, and a network of two cell types in it."""
+"""A storage in a file of its own, in either layout, and a network of two cell types in it."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 from bsb import Storage
 
-from tests.face.samples import SmallNetwork, build_wide_network, open_engine_quickly
+from tests.face.layouts import LAYOUTS, new_storage
+from tests.face.samples import SmallNetwork, build_wide_network
+
+FileOf = Callable[[str], Path]
+
+
+@pytest.fixture(params=LAYOUTS)
+def layout(request: pytest.FixtureRequest) -> str:
+    """How the storage is laid out."""
+    name: str = request.param
+    return name
 
 
 @pytest.fixture
@@ -18,36 +30,46 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def storage(path: Path) -> Storage:
+def storage(path: Path, layout: str) -> Storage:
     """An empty storage that gives up on locks after seconds."""
-    return open_engine_quickly(Storage("hdf5", str(path)))
+    return new_storage(path, layout)
 
 
 @pytest.fixture(scope="session")
-def small_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a small network, for all tests to copy."""
-    path = tmp_path_factory.mktemp("small") / "network.hdf5"
-    SmallNetwork.build(Storage("hdf5", str(path)))
-    return path
+def small_file(tmp_path_factory: pytest.TempPathFactory) -> FileOf:
+    """The file of a small network in a layout, for all tests to copy."""
+
+    @cache
+    def small_file(layout: str) -> Path:
+        path = tmp_path_factory.mktemp("small") / "network.hdf5"
+        SmallNetwork.build(new_storage(path, layout))
+        return path
+
+    return small_file
 
 
 @pytest.fixture
-def small(path: Path, small_file: Path) -> SmallNetwork:
+def small(path: Path, small_file: FileOf, layout: str) -> SmallNetwork:
     """A few cells of two types, labels, connections, morphologies and files."""
-    shutil.copyfile(small_file, path)
-    return SmallNetwork.of(open_engine_quickly(Storage("hdf5", str(path))))
+    shutil.copyfile(small_file(layout), path)
+    return SmallNetwork.of(new_storage(path, layout))
 
 
 @pytest.fixture(scope="session")
-def wide_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wide_file(tmp_path_factory: pytest.TempPathFactory) -> FileOf:
     """The file of a network in which one chunk is connected to very many, for all to copy."""
-    path = tmp_path_factory.mktemp("wide") / "network.hdf5"
-    build_wide_network(Storage("hdf5", str(path)))
-    return path
+
+    @cache
+    def wide_file(layout: str) -> Path:
+        path = tmp_path_factory.mktemp("wide") / "network.hdf5"
+        build_wide_network(new_storage(path, layout))
+        return path
+
+    return wide_file
 
 
 @pytest.fixture
-def wide(path: Path, wide_file: Path) -> Storage:
+def wide(path: Path, wide_file: FileOf, layout: str) -> Storage:
     """One cell of type ``a`` that is connected to one of type ``b`` in each of many chunks."""
-    shutil.copyfile(wide_file, path)
-    return open_engine_quickly(Storage("hdf5", str(path)))
+    shutil.copyfile(wide_file(layout), path)
+    return new_storage(path, layout)

@@ -93,6 +93,7 @@ class SmallNetwork:
     a: PlacementSet
     b: PlacementSet
     ab: ConnectivitySet
+    layout: str
 
     @classmethod
     def build(cls, storage: Storage) -> SmallNetwork:
@@ -114,13 +115,14 @@ class SmallNetwork:
             ab = storage.require_connectivity_set(a.cell_type, b.cell_type, "a_to_b")
             ab.connect(a, b, on_soma(0, 3, 4), on_soma(0, 4, 6))
             storage.files.store("a text", id="note", meta={"kind": "text"})
-        return cls(storage, a, b, ab)
+        return cls(storage, a, b, ab, storage._engine.layout)
 
     @classmethod
     def of(cls, storage: Storage) -> SmallNetwork:
         """The one that a storage holds."""
         a, b = (storage.get_placement_set(cell_type(name)) for name in "ab")
-        return cls(storage, a, b, storage.get_connectivity_set("a_to_b"))
+        ab = storage.get_connectivity_set("a_to_b")
+        return cls(storage, a, b, ab, storage._engine.layout)
 
     @property
     def path(self) -> Path:
@@ -144,10 +146,19 @@ def wide_chunk(i: int) -> Chunk:
     return chunk(i % 100, i // 100, 1)
 
 
-def place_without_data(path: Path, name: str, chunks: list[Chunk]) -> None:
+def place_without_data(storage: Storage, name: str, chunks: list[Chunk]) -> None:
     """One entity in each of many chunks, at once: they are counted, and nothing more."""
+    if storage._engine.layout == "columnar":
+        cells = storage.get_placement_set(cell_type(name))
+        held = {each.id for each in cells.get_all_chunks()}
+        with storage.write_scope():
+            for each in chunks:
+                if each.id not in held:
+                    cells.append_entities(each, 1)
+        return
+    # The classic layout has a group for each chunk, and to make so many takes long.
     counts = json.dumps({str(each.id): 1 for each in chunks})
-    with h5py.File(path, "r+") as file:
+    with h5py.File(storage.root, "r+") as file:
         file["placement"][name].attrs["chunks"] = counts
         file["placement"][name].attrs["len"] = len(chunks)
 
@@ -155,7 +166,7 @@ def place_without_data(path: Path, name: str, chunks: list[Chunk]) -> None:
 def build_wide_network(storage: Storage) -> None:
     pre, post = (storage.require_placement_set(cell_type(name)) for name in "ab")
     pre.append_data(chunk(0), positions(1))
-    place_without_data(Path(storage.root), "b", [wide_chunk(i) for i in range(WIDTH)])
+    place_without_data(storage, "b", [wide_chunk(i) for i in range(WIDTH)])
     cs = storage.require_connectivity_set(pre.cell_type, post.cell_type, "wide")
     cs.connect(pre, post, on_soma(*[0] * WIDTH), on_soma(*range(WIDTH)))
 
@@ -184,7 +195,7 @@ def is_in_first_format(path: Path, group: str) -> bool:
 
 
 def rewrite_as_legacy(path: Path) -> None:
-    """What the file would be had it been written before networks had an identity."""
+    """What a classic file would be had it been written before networks had an identity."""
     with h5py.File(path, "r+") as file:
         del file.attrs["bsb_provenance"]
         for part in ("placement", "connectivity"):

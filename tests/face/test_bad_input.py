@@ -26,6 +26,7 @@ from bsb.storage import open_storage
 from bsb_hdf5 import HDF5Engine
 from bsb_hdf5 import errors as e
 from bsb_hdf5.chunks import as_chunk
+from tests.face.layouts import LAYOUTS, new_storage
 from tests.face.samples import (
     SmallNetwork,
     cell_type,
@@ -1059,9 +1060,9 @@ def test_no_cell_can_be_labelled_under_a_label_that_nobody_carries(small: SmallN
 @pytest.mark.parametrize("write", [False, True], ids=["read", "write"])
 @pytest.mark.parametrize("kind", ["session", "file"])
 def test_a_handle_of_another_storage_is_refused(
-    small: SmallNetwork, tmp_path: Path, write: bool, kind: str
+    small: SmallNetwork, tmp_path: Path, layout: str, write: bool, kind: str
 ) -> None:
-    other = open_engine_quickly(Storage("hdf5", str(tmp_path / "other.hdf5")))
+    other = new_storage(tmp_path / "other.hdf5", layout)
     with other.write_scope():
         other.require_placement_set(small.b.cell_type).append_data(chunk(0), positions(1))
     before = digest(small.path), digest(Path(other.root))
@@ -1079,13 +1080,13 @@ def test_a_handle_of_another_storage_is_refused(
 # --- files that are no networks -----------------------------------------------------------
 
 
-def _sound(path: Path) -> None:
-    SmallNetwork.build(open_engine_quickly(Storage("hdf5", str(path))))
+def _sound(path: Path, layout: str) -> None:
+    SmallNetwork.build(new_storage(path, layout))
 
 
-def _truncated_to(share: float) -> Callable[[Path], None]:
+def _truncated_to(share: float, layout: str) -> Callable[[Path], None]:
     def make(path: Path) -> None:
-        _sound(path)
+        _sound(path, layout)
         os.truncate(path, int(path.stat().st_size * share))
 
     return make
@@ -1100,10 +1101,19 @@ def _garbage_after_the_signature(path: Path) -> None:
 
 
 def _garbled_head(path: Path) -> None:
-    _sound(path)
+    _sound(path, "columnar")
     with open(path, "r+b") as file:
         file.seek(8)
         file.write(b"\xff" * 80)
+
+
+def _columnar_with(name: str, value: str) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        _sound(path, "columnar")
+        with h5py.File(path, "r+") as file:
+            file.attrs[name] = value
+
+    return make
 
 
 def _foreign(path: Path) -> None:
@@ -1137,9 +1147,13 @@ def _text(path: Path) -> None:
 
 
 BROKEN = {
-    "a file cut to a tenth": _truncated_to(0.1),
-    "a file cut to a half": _truncated_to(0.5),
-    "a file cut by a percent": _truncated_to(0.99),
+    **{
+        f"a {layout} file cut to {share}": _truncated_to(share, layout)
+        for layout in LAYOUTS
+        for share in (0.1, 0.5, 0.99)
+    },
+    "a columnar file of a later version": _columnar_with("format_version", "2.0"),
+    "a file in an unknown layout": _columnar_with("format", "bsb-hdf5-diagonal"),
     "garbage": _garbage,
     "garbage after the signature": _garbage_after_the_signature,
     "a garbled head": _garbled_head,
@@ -1193,8 +1207,8 @@ def test_a_broken_file_is_not_opened(broken: Path) -> None:
         open_storage(str(broken))
 
 
-def test_a_sound_file_is_recognized_and_opened(path: Path) -> None:
-    _sound(path)
+def test_a_sound_file_is_recognized_and_opened(path: Path, layout: str) -> None:
+    _sound(path, layout)
     with untouched(path):
         assert HDF5Engine.recognizes(str(path), None) is True
         assert "hdf5" == open_storage(str(path)).format

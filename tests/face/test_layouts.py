@@ -22,6 +22,12 @@ def path(tmp_path: Path) -> str:
     return str(tmp_path / "network.hdf5")
 
 
+@pytest.fixture(autouse=True)
+def nobody_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the variable is where the tests run, it is not set here."""
+    monkeypatch.delenv("BSB_HDF5_LAYOUT", raising=False)
+
+
 def configuration(path: str, **storage: Any) -> Configuration:
     return Configuration(
         {
@@ -46,7 +52,6 @@ def test_a_file_is_classic_where_nobody_says_otherwise(path: str) -> None:
     assert "classic" == Storage("hdf5", path)._engine.layout
 
 
-@pytest.mark.parametrize("layout", ["classic", "columnar"])
 def test_a_storage_made_by_hand_gets_the_layout_of_its_root(path: str, layout: str) -> None:
     storage = Storage("hdf5", NetworkRoot(path, layout=layout))
     assert layout == storage._engine.layout
@@ -73,7 +78,6 @@ def test_the_environment_decides_where_nothing_else_does(
     assert "classic" == other._engine.layout
 
 
-@pytest.mark.parametrize("layout", ["classic", "columnar"])
 def test_a_configuration_decides_on_the_layout(path: str, layout: str) -> None:
     network = Scaffold(configuration(path, layout=layout))
     network.compile()
@@ -115,3 +119,20 @@ def test_a_root_with_a_layout_is_its_text_and_can_be_sent_to_others(path: str) -
     assert (path, "columnar") == (sent, sent.layout)
     assert str is type(str(root))
     assert hash(path) == hash(root)
+
+
+@pytest.mark.parametrize(("durability", "durable"), [("process", False), ("power", True)])
+def test_a_configuration_decides_on_the_durability(
+    path: str, durability: str, durable: bool
+) -> None:
+    network = Scaffold(configuration(path, durability=durability))
+    assert durable is network.storage._engine._sessions.store._settings.durable
+    network.compile()
+    assert 30 == len(bsb.from_storage(path).get_placement_set("a"))
+
+
+def test_a_durability_that_does_not_exist_is_refused(path: str) -> None:
+    with pytest.raises(bsb.ConfigurationError, match="eternal"):
+        configuration(path, durability="eternal")
+    with pytest.raises(InputError, match=r"eternal.*process.*power"):
+        Storage("hdf5", NetworkRoot(path, durability="eternal"))

@@ -16,6 +16,7 @@ from bsb.storage import open_storage
 from numpy.typing import NDArray
 
 from bsb_hdf5.core.connectivity import Blocks, Perspective
+from tests.face.layouts import about_classic, new_storage, place
 from tests.face.samples import (
     WIDTH,
     SmallNetwork,
@@ -26,7 +27,6 @@ from tests.face.samples import (
     is_in_first_format,
     morphology,
     on_soma,
-    open_engine_quickly,
     place_without_data,
     positions,
     rewrite_as_legacy,
@@ -52,7 +52,7 @@ def names_of(storage: Storage) -> list[str]:
 @pytest.mark.parametrize("first", [False, True], ids=["our format", "HDF5's first format"])
 @pytest.mark.parametrize("held", [1, 4_000, 4_090])
 def test_a_chunk_that_has_morphologies_gets_more_than_fit_into_64_kilobytes(
-    storage: Storage, path: Path, held: int, first: bool
+    storage: Storage, path: Path, layout: str, held: int, first: bool
 ) -> None:
     numbers = range(5_000)
     storage.morphologies.set_all_meta({f"cell {i}": {"name": f"cell {i}"} for i in numbers})
@@ -61,7 +61,7 @@ def test_a_chunk_that_has_morphologies_gets_more_than_fit_into_64_kilobytes(
     cells.append_data(chunk(1), positions(1), morphologies=named(7))
     if first:
         rewrite_in_first_format(path)
-        assert is_in_first_format(path, "placement/many/0")
+        assert is_in_first_format(path, place(layout, "placement", "many"))
     assert [f"cell {i}" for i in (*range(held), 7)] == names_of(storage)
     more = range(held - 1, 5_000)
     cells.append_data(chunk(0), positions(len(more)), morphologies=named(*more))
@@ -92,7 +92,7 @@ def test_a_chunk_connected_to_very_many_is_extended(wide: Storage) -> None:
     pre, post = (wide.get_placement_set(cell_type(name)) for name in "ab")
     cs = wide.get_connectivity_set("wide")
     # The first, one in the middle and the last of those it is connected to, and a new one.
-    place_without_data(Path(wide.root), "b", [wide_chunk(i) for i in range(WIDTH + 1)])
+    place_without_data(wide, "b", [wide_chunk(i) for i in range(WIDTH + 1)])
     targets = [0, WIDTH // 2, WIDTH - 1, WIDTH]
     cs.connect(pre, post, on_soma(0, 0, 0, 0), on_soma(*targets))
     assert WIDTH + 4 == len(cs)
@@ -112,7 +112,7 @@ def first_format_network(storage: Storage, path: Path, held: int) -> None:
     pre, post = (storage.require_placement_set(cell_type(name)) for name in "ab")
     pre.append_data(chunk(0), positions(1))
     cs = storage.require_connectivity_set(pre.cell_type, post.cell_type, "wide")
-    place_without_data(path, "b", [wide_chunk(i) for i in range(WIDTH)])
+    place_without_data(storage, "b", [wide_chunk(i) for i in range(WIDTH)])
     cs.connect(pre, post, on_soma(0), on_soma(0))
     rewrite_in_first_format(path)
     chunks = [wide_chunk(i) for i in range(held)]
@@ -126,10 +126,12 @@ def first_format_network(storage: Storage, path: Path, held: int) -> None:
             group.attrs[str(each.id)] = row
 
 
+@about_classic
 @pytest.mark.parametrize("held", [1, 300])
 def test_a_chunk_in_the_first_format_is_connected_to_more_than_fit_into_64_kilobytes(
     storage: Storage, path: Path, held: int
 ) -> None:
+    """Classic only: there, the chunks that a chunk is connected to are a long attribute."""
     first_format_network(storage, path, held)
     assert is_in_first_format(path, "connectivity/wide/out/0")
     cs = storage.get_connectivity_set("wide")
@@ -155,7 +157,7 @@ def test_a_file_in_the_first_format_is_read_and_extended_like_any_other(
 ) -> None:
     expected = connections(small.ab), small.a.load_positions().tolist()
     rewrite_in_first_format(small.path)
-    assert is_in_first_format(small.path, "placement/a/0")
+    assert is_in_first_format(small.path, place(small.layout, "placement", "a"))
     with untouched(small.path):
         assert expected == (connections(small.ab), small.a.load_positions().tolist())
     small.b.append_data(chunk(0), positions(2), additional={"depth": [1.0, 2.0]})
@@ -173,6 +175,7 @@ def test_a_file_in_the_first_format_is_read_and_extended_like_any_other(
 
 @pytest.fixture
 def legacy(small: SmallNetwork) -> SmallNetwork:
+    """Classic only: networks have had an identity since before there were columnar files."""
     rewrite_as_legacy(small.path)
     return small
 
@@ -181,6 +184,7 @@ def _state_of_file(path: Path) -> tuple[str, int]:
     return digest(path), path.stat().st_mtime_ns
 
 
+@about_classic
 def test_opening_and_reading_a_legacy_file_changes_neither_a_byte_nor_its_time(
     legacy: SmallNetwork,
 ) -> None:
@@ -206,6 +210,7 @@ def test_opening_and_reading_a_legacy_file_changes_neither_a_byte_nor_its_time(
     assert before == _state_of_file(legacy.path)
 
 
+@about_classic
 def test_copying_a_legacy_file_changes_neither_of_them(legacy: SmallNetwork) -> None:
     before = _state_of_file(legacy.path)
     target = legacy.path.with_name("copy.hdf5")
@@ -214,6 +219,7 @@ def test_copying_a_legacy_file_changes_neither_of_them(legacy: SmallNetwork) -> 
     assert before[0] == digest(target)
 
 
+@about_classic
 def test_the_first_write_to_a_legacy_file_gives_it_an_identity_with_a_warning(
     legacy: SmallNetwork,
 ) -> None:
@@ -229,6 +235,7 @@ def test_the_first_write_to_a_legacy_file_gives_it_an_identity_with_a_warning(
     assert 9 == len(legacy.b)
 
 
+@about_classic
 def test_a_legacy_file_is_upgraded_once_by_a_scope(legacy: SmallNetwork) -> None:
     with pytest.warns(bsb.BsbProvenanceUpgradeWarning) as caught, legacy.storage.write_scope():
         legacy.b.append_data(chunk(0), positions(1))
@@ -237,6 +244,7 @@ def test_a_legacy_file_is_upgraded_once_by_a_scope(legacy: SmallNetwork) -> None
     assert 1 == legacy.storage._engine.state_id
 
 
+@about_classic
 def test_a_legacy_file_stays_one_when_the_first_write_raises(legacy: SmallNetwork) -> None:
     with untouched(legacy.path), pytest.raises(ZeroDivisionError), legacy.storage.write_scope():
         legacy.b.append_data(chunk(0), positions(1))
@@ -244,6 +252,7 @@ def test_a_legacy_file_stays_one_when_the_first_write_raises(legacy: SmallNetwor
     assert None is legacy.storage._engine.storage_id
 
 
+@about_classic
 def test_a_warning_that_is_an_error_does_not_undo_the_first_write_half_way(
     legacy: SmallNetwork,
 ) -> None:
@@ -284,15 +293,16 @@ SET_ATTRIBUTES = [
 
 @pytest.fixture(params=SET_ATTRIBUTES, ids=lambda param: f"{param[0]}: {param[1]}")
 def early(request: pytest.FixtureRequest, small: SmallNetwork) -> SmallNetwork:
-    """A network whose sets lack what early versions did not write."""
+    """Classic only: a network whose sets lack what early versions did not write."""
     paths, names = request.param
     with h5py.File(small.path, "r+") as file:
         for path in paths.split():
             for name in names:
                 file[path].attrs.pop(name, None)
-    return SmallNetwork.of(open_engine_quickly(Storage("hdf5", str(small.path))))
+    return SmallNetwork.of(new_storage(small.path, "classic"))
 
 
+@about_classic
 def test_sets_that_lack_attributes_are_read(early: SmallNetwork) -> None:
     with untouched(early.path):
         assert [5, 7, 3] == [len(each) for each in (early.a, early.b, early.ab)]
@@ -305,6 +315,7 @@ def test_sets_that_lack_attributes_are_read(early: SmallNetwork) -> None:
         assert 3 == len(connections(early.ab))
 
 
+@about_classic
 def test_sets_that_lack_attributes_are_extended(early: SmallNetwork) -> None:
     early.b.append_data(chunk(0), positions(2))
     early.b.append_data(chunk(5), positions(1))
@@ -320,6 +331,7 @@ def test_sets_that_lack_attributes_are_extended(early: SmallNetwork) -> None:
         ]
 
 
+@about_classic
 def test_sets_that_lack_attributes_are_cleared(early: SmallNetwork) -> None:
     early.ab.clear([chunk(0)])
     early.b.clear([chunk(0)])
@@ -350,9 +362,11 @@ def test_a_network_without_chunk_size_takes_that_of_the_first_chunk(small: Small
     assert [100.0] * 3 == small.b.get_all_chunks()[0].dimensions.tolist()
 
 
+@about_classic
 def test_a_network_without_parts_for_files_and_morphologies_gets_them_when_needed(
     small: SmallNetwork,
 ) -> None:
+    """Classic only: columnar files were never made without these parts."""
     with h5py.File(small.path, "r+") as file:
         del file["files"], file["morphologies"], file["morphology_meta"]
     assert {} == small.storage.files.all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import fcntl
 import inspect
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,6 +29,7 @@ from bsb_hdf5 import (
 from bsb_hdf5 import errors as e
 from bsb_hdf5.chunks import ChunkedCollection, ChunkedProperty, ChunkLoader
 from bsb_hdf5.resource import Resource
+from tests.face.layouts import column_place, new_storage, place
 from tests.face.samples import (
     SmallNetwork,
     cell_type,
@@ -51,9 +53,13 @@ def state_of(network: SmallNetwork) -> int:
     return int(network.storage._engine.state_id)
 
 
-def revision_of(network: SmallNetwork, path: str) -> int:
+def revision_of(network: SmallNetwork, part: str, name: str) -> int:
     with h5py.File(network.path, "r") as file:
-        return int(file[path].attrs["revision"])
+        return int(file[place(network.layout, part, name)].attrs["revision"])
+
+
+def revisions_of_b_and_a_to_b(network: SmallNetwork) -> tuple[int, int]:
+    return revision_of(network, "placement", "b"), revision_of(network, "connectivity", "a_to_b")
 
 
 def change_everything(network: SmallNetwork) -> None:
@@ -210,7 +216,7 @@ def test_a_read_scope_sees_one_state(small: SmallNetwork) -> None:
 
 
 def test_scopes_of_two_storages_are_independent(small: SmallNetwork, tmp_path: Path) -> None:
-    other = SmallNetwork.build(open_engine_quickly(Storage("hdf5", str(tmp_path / "other"))))
+    other = SmallNetwork.build(new_storage(tmp_path / "other", small.layout))
     with pytest.raises(InterruptedScopeError), small.storage.write_scope():
         small.b.append_data(chunk(0), positions(1))
         with other.storage.write_scope():
@@ -342,31 +348,31 @@ def test_the_state_stays_when_a_scope_raises(small: SmallNetwork) -> None:
 def test_the_revision_of_a_set_moves_once_with_a_scope_that_changes_it(
     small: SmallNetwork,
 ) -> None:
-    paths = ("placement/a", "placement/b", "connectivity/a_to_b")
-    before = [revision_of(small, path) for path in paths]
+    sets = (("placement", "a"), ("placement", "b"), ("connectivity", "a_to_b"))
+    before = [revision_of(small, *each) for each in sets]
     with small.storage.write_scope():
         for _ in range(3):
             small.b.append_data(chunk(0), positions(1))
             small.ab.connect(small.a, small.b, on_soma(0, 1), on_soma(0, 0))
         small.b.clear([chunk(2)])
     expected = [before[0], before[1] + 1, before[2] + 1]
-    assert expected == [revision_of(small, path) for path in paths]
+    assert expected == [revision_of(small, *each) for each in sets]
 
 
 def test_the_revision_of_a_set_moves_once_with_each_call(small: SmallNetwork) -> None:
-    before = revision_of(small, "placement/b"), revision_of(small, "connectivity/a_to_b")
+    before = revisions_of_b_and_a_to_b(small)
     small.b.append_data(chunk(0), positions(1))
     small.b.append_data(chunk(9), positions(1))
     small.ab.connect(small.a, small.b, on_soma(0, 4), on_soma(0, 0))
-    after = revision_of(small, "placement/b"), revision_of(small, "connectivity/a_to_b")
+    after = revisions_of_b_and_a_to_b(small)
     assert (before[0] + 2, before[1] + 1) == after
 
 
 def test_labels_move_the_revision_of_a_set(small: SmallNetwork) -> None:
-    before = revision_of(small, "placement/b")
+    before = revision_of(small, "placement", "b")
     small.b.label(["new"], [3])
     small.b.label(["new"], [3])
-    assert before + 1 == revision_of(small, "placement/b")
+    assert before + 1 == revision_of(small, "placement", "b")
 
 
 # --- read-only mode -----------------------------------------------------------------------
@@ -457,9 +463,16 @@ def test_a_write_scope_keeps_everybody_else_out_and_a_read_scope_writers_only(
     assert _lock_is_free(small.path, fcntl.LOCK_EX)
 
 
+def _times_open(path: Path) -> int:
+    """How many descriptors of this process are of the file."""
+    links = Path("/proc/self/fd").iterdir()
+    return [os.path.realpath(link) for link in links].count(os.path.realpath(path))
+
+
 def test_no_file_stays_open_or_locked_after_an_error(small: SmallNetwork) -> None:
-    held = Path("/proc/self/fd")
-    before = len(list(held.iterdir()))
+    # It stays open between sessions, once.
+    assert 7 == len(small.b)
+    before = _times_open(small.path)
     for _ in range(5):
         with pytest.raises(InterruptedScopeError), small.storage.write_scope():
             change_everything(small)
@@ -468,7 +481,7 @@ def test_no_file_stays_open_or_locked_after_an_error(small: SmallNetwork) -> Non
             small.b.append_data(chunk(0), [[1.0]])
         with pytest.raises(e.SetNotFoundError):
             small.storage.get_connectivity_set("other")
-    assert before == len(list(held.iterdir()))
+    assert before == _times_open(small.path)
     assert _lock_is_free(small.path, fcntl.LOCK_EX)
 
 
@@ -600,12 +613,18 @@ CALLS: dict[tuple[type, str], Call] = {
         chunk(0), np.ones(3), "weight", handle=h
     ),
     (Resource, "create"): lambda n, h: Resource(n.storage._engine, "/extra").create([1], handle=h),
-    (Resource, "exists"): lambda n, h: Resource(n.storage._engine, "/files").exists(handle=h),
-    (Resource, "keys"): lambda n, h: Resource(n.storage._engine, "/files").keys(handle=h),
-    (Resource, "remove"): lambda n, h: Resource(n.storage._engine, "/files/note").remove(handle=h),
+    (Resource, "exists"): lambda n, h: Resource(n.storage._engine, place(n.layout, "files")).exists(
+        handle=h
+    ),
+    (Resource, "keys"): lambda n, h: Resource(n.storage._engine, place(n.layout, "files")).keys(
+        handle=h
+    ),
+    (Resource, "remove"): lambda n, h: Resource(
+        n.storage._engine, place(n.layout, "files", "note")
+    ).remove(handle=h),
     (Resource, "require"): lambda n, h: Resource(n.storage._engine, "/extra").require(h),
     (Resource, "get_dataset"): lambda n, h: Resource(
-        n.storage._engine, "/placement/b/0/position"
+        n.storage._engine, column_place(n.layout, "b", chunk(0), "position")
     ).get_dataset(handle=h),
     (Resource, "append"): lambda n, h: Resource(n.storage._engine, "/extra").append([1], handle=h),
 }
@@ -692,7 +711,7 @@ def test_what_is_written_with_a_file_is_counted_and_stored_like_the_rest(
     small: SmallNetwork, method: tuple[type, str], tmp_path: Path
 ) -> None:
     small.storage._engine._sessions.store._settings.lock_limit = 0.2
-    other = SmallNetwork.build(open_engine_quickly(Storage("hdf5", str(tmp_path / "other"))))
+    other = SmallNetwork.build(new_storage(tmp_path / "other", small.layout))
     before = state_of(small)
     with h5py.File(small.path, "r+") as file:
         CALLS[method](small, file)
@@ -734,11 +753,13 @@ def test_connect_takes_a_file_under_morphology_label_filters(small: SmallNetwork
 
 
 def test_a_write_with_a_file_within_a_scope_on_it_is_seen_by_the_file(
-    small: SmallNetwork,
+    small: SmallNetwork, layout: str
 ) -> None:
     with h5py.File(small.path, "r+") as file:
         small.b.append_data(chunk(0), positions(2), handle=file)
-        assert (6, 3) == file["placement/b/0/position"].shape
+        column = file[column_place(layout, "b", chunk(0), "position")]
+        # That of the chunk, or that of the whole set.
+        assert (6 if layout == "classic" else 9, 3) == column.shape
         assert 9 == _length(small.b, file)
     assert 9 == len(small.b)
 

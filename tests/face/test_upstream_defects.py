@@ -22,6 +22,7 @@ from bsb.storage.interfaces import FileStore as FileStoreInterface
 from bsb_hdf5 import FileStore, HDF5Engine, HDF5SlowLockingWarning
 from bsb_hdf5 import errors as e
 from bsb_hdf5.connectivity_set import LocationOutOfBoundsError
+from tests.face.layouts import about_classic
 from tests.face.samples import (
     PATIENCE,
     WIDTH,
@@ -369,7 +370,9 @@ def test_more_global_chunks_than_fit_into_64_kilobytes_are_connected(wide: Stora
 # --- opening, and locks -------------------------------------------------------------------
 
 
+@about_classic
 def test_opening_an_old_file_does_not_write_to_it(small: SmallNetwork) -> None:
+    """Classic only: networks have had an identity since before there were columnar files."""
     rewrite_as_legacy(small.path)
     before = digest(small.path), small.path.stat().st_mtime_ns
     opened = open_storage(str(small.path))

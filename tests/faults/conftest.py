@@ -1,4 +1,4 @@
-"""A storage in a file of its own, with cells in it."""
+"""A storage in a file of its own, in either layout, with cells in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ import pytest
 from bsb import Storage
 
 from bsb_hdf5 import PlacementSet
-from tests.face.samples import cell_type, chunk, open_engine_quickly, positions
+from tests.face.layouts import LAYOUTS, new_storage
+from tests.face.samples import cell_type, chunk, positions
+
+
+@pytest.fixture(params=LAYOUTS)
+def layout(request: pytest.FixtureRequest) -> str:
+    """How the storage is laid out."""
+    name: str = request.param
+    return name
 
 
 @pytest.fixture
@@ -18,9 +26,9 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def storage(path: Path) -> Storage:
+def storage(path: Path, layout: str) -> Storage:
     """A storage that gives up on locks after seconds."""
-    return open_engine_quickly(Storage("hdf5", str(path)))
+    return new_storage(path, layout)
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from bsb import Storage
 from bsb_hdf5 import PlacementSet, errors
 from tests.face.samples import cell_type, chunk, digest, positions
 
+PAGE = 4096
+
 
 class FailingCall:
     """A function of the system that fails at its k-th call; -1 is never."""
@@ -99,7 +101,7 @@ def test_a_place_on_the_disk_that_can_never_be_written_spoils_nothing(
     pwrite, pwritev = os.pwrite, os.pwritev
 
     def note(descriptor: int, views: list[memoryview], start: int) -> int:
-        places.add(start)
+        places.update(range(start, start + sum(map(len, views)), PAGE))
         return pwritev(descriptor, views, start)
 
     copy = path.with_name("rehearsal.hdf5")

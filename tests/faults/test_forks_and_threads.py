@@ -16,8 +16,16 @@ from bsb import Storage
 
 from bsb_hdf5 import PlacementSet, errors
 from bsb_hdf5.core.layouts.classic.placement import ClassicPlacement
-from tests.face.samples import cell_type, chunk, open_engine_quickly, positions
+from bsb_hdf5.core.layouts.columnar.arrays import LongArray
+from tests.face.layouts import new_storage
+from tests.face.samples import cell_type, chunk, positions
 from tests.faults.programs import run_program
+
+# What writes a column of a chunk, of several that an append writes.
+WRITES_COLUMNS: dict[str, tuple[type, str]] = {
+    "classic": (ClassicPlacement, "_append_aligned"),
+    "columnar": (LongArray, "put"),
+}
 
 FORK = """
     import os, signal, sys, threading, time
@@ -98,17 +106,18 @@ def in_copied_context(action: Callable[[], Any]) -> threading.Thread:
 
 
 def test_a_scope_that_ends_while_a_thread_is_within_a_call_stores_whole_cells(
-    cells: PlacementSet, storage: Storage, monkeypatch: pytest.MonkeyPatch
+    cells: PlacementSet, storage: Storage, layout: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inside = threading.Event()
-    append = ClassicPlacement._append_aligned
+    owner, name = WRITES_COLUMNS[layout]
+    write_column = getattr(owner, name)
 
-    def slow_append(*arguments: Any) -> None:
-        append(*arguments)
+    def slowly(*arguments: Any) -> None:
+        write_column(*arguments)
         inside.set()
         time.sleep(0.5)
 
-    monkeypatch.setattr(ClassicPlacement, "_append_aligned", slow_append)
+    monkeypatch.setattr(owner, name, slowly)
 
     def write() -> None:
         cells.append_data(
@@ -142,11 +151,11 @@ def test_a_pool_reads_within_a_scope_while_a_writer_waits(
     assert 1002 == len(cells)
 
 
-def test_scopes_that_end_out_of_order_store_what_was_written_in_each(tmp_path: Path) -> None:
-    storages = [Storage("hdf5", str(tmp_path / name)) for name in ("a.hdf5", "b.hdf5")]
-    first, second = (
-        open_engine_quickly(each).require_placement_set(cell_type("a")) for each in storages
-    )
+def test_scopes_that_end_out_of_order_store_what_was_written_in_each(
+    tmp_path: Path, layout: str
+) -> None:
+    storages = [new_storage(tmp_path / name, layout) for name in ("a.hdf5", "b.hdf5")]
+    first, second = (each.require_placement_set(cell_type("a")) for each in storages)
     a, b = (each.write_scope() for each in storages)
     a.__enter__()
     b.__enter__()

@@ -98,10 +98,11 @@ def test_interrupts_at_any_time_neither_kill_the_program_nor_harm_the_file(
 
 OUT_OF_ORDER = """
     import signal, sys
-    from bsb import Storage
-    from tests.face.samples import cell_type, chunk, open_engine_quickly, positions
+    from tests.face.layouts import new_storage
+    from tests.face.samples import cell_type, chunk, positions
     from bsb_hdf5.adapters.hdf5 import opened, overlay
-    storages = [open_engine_quickly(Storage("hdf5", path)) for path in sys.argv[1:]]
+    layout, *paths = sys.argv[1:]
+    storages = [new_storage(path, layout) for path in paths]
     first, second = [each.require_placement_set(cell_type("a")) for each in storages]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # In a file that stayed open, HDF5 need not read.
@@ -140,6 +141,8 @@ OUT_OF_ORDER = """
 """
 
 
-def test_an_interrupt_kills_no_program_whose_scopes_end_out_of_order(tmp_path: Path) -> None:
+def test_an_interrupt_kills_no_program_whose_scopes_end_out_of_order(
+    tmp_path: Path, layout: str
+) -> None:
     paths = [str(tmp_path / name) for name in ("first.hdf5", "second.hdf5")]
-    assert ["1 1"] == run_program(OUT_OF_ORDER, *paths)
+    assert ["1 1"] == run_program(OUT_OF_ORDER, layout, *paths)

@@ -11,6 +11,7 @@ import pytest
 from bsb import Storage
 
 from bsb_hdf5 import PlacementSet, errors
+from tests.face.layouts import new_storage
 from tests.face.samples import cell_type, chunk, on_soma, positions, untouched
 
 
@@ -53,10 +54,10 @@ def test_a_set_that_was_cleared_takes_another_width(storage: Storage) -> None:
 
 
 def test_cells_of_another_storage_are_not_connected(
-    cells: PlacementSet, storage: Storage, path: Path, tmp_path: Path
+    cells: PlacementSet, storage: Storage, path: Path, layout: str
 ) -> None:
     cs = storage.require_connectivity_set(cells.cell_type, cells.cell_type, "loop")
-    other = Storage("hdf5", str(tmp_path / "other.hdf5"))
+    other = new_storage(path.with_name("other.hdf5"), layout)
     foreign = other.require_placement_set(cell_type("a"))
     foreign.append_data(chunk(0), positions(50))
     for pre, post in ((foreign, cells), (cells, foreign)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from bsb import LabellingError, Storage
 from numpy.testing import assert_array_equal
 
+from bsb_hdf5.engines.hdf5 import LAYOUT_VARIABLE
 from tests.parallel.ranks import (
     MAIN,
     RANK,
@@ -29,6 +31,10 @@ SECONDS_TO_SEE_ALL = 30.0
 
 class GaveUpError(Exception):
     """Raised inside a scope on purpose."""
+
+
+def test_the_storages_of_this_run_are_in_the_layout_it_was_given(storage: Storage) -> None:
+    assert os.environ[LAYOUT_VARIABLE] == storage._engine.layout
 
 
 def write_in_scope(storage: Storage, placed: Any, turn: int) -> None:

@@ -36,7 +36,17 @@ SERIAL_ONLY = {
 }
 OUR_MODULES = sorted(path.name for path in HERE.glob("rank_*.py"))
 
+LAYOUTS = ("classic", "columnar")
+
 pytestmark = pytest.mark.timeout(LIMITS.run + 60)
+
+
+@pytest.fixture(params=LAYOUTS)
+def layout(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The layout of all files that the ranks make."""
+    name: str = request.param
+    monkeypatch.setenv("BSB_HDF5_LAYOUT", name)
+    return name
 
 
 def suite_of_bsb() -> set[str]:
@@ -56,6 +66,7 @@ def without_parameters(tests: set[str]) -> set[str]:
     return {test.partition("[")[0] for test in tests}
 
 
+@pytest.mark.usefixtures("layout")
 def test_the_suite_of_bsb_passes_on_every_rank(tmp_path: Path) -> None:
     run = run_on_ranks("bsb_suite.py", tmp_path, ranks=RANKS, limits=LIMITS)
     assert run.succeeded, str(run)
@@ -76,6 +87,7 @@ def test_only_the_two_racy_tests_of_bsb_are_overridden() -> None:
         assert RACY.get(name, set()) == code
 
 
+@pytest.mark.usefixtures("layout")
 @pytest.mark.parametrize("module", OUR_MODULES)
 def test_our_tests_pass_on_every_rank(module: str, tmp_path: Path) -> None:
     run = run_on_ranks(module, tmp_path, ranks=RANKS, limits=LIMITS)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from bsb_hdf5.adapters.memory.arrays import (
     MemoryArray,
@@ -117,12 +118,10 @@ def test_only_blocks_with_branches_have_points() -> None:
 
 
 def joined(*parts: Blocks) -> Blocks:
-    return Blocks(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("pre_chunks", "post_chunks", "pre", "post")
-        )
-    )
+    def column(name: str) -> NDArray[np.int64]:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    return Blocks(column("pre_chunks"), column("post_chunks"), column("pre"), column("post"))
 
 
 @pytest.mark.parametrize(

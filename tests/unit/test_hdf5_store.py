@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 import pytest
 
-from bsb_hdf5.adapters.hdf5 import locking
+from bsb_hdf5.adapters.files import locking
 from bsb_hdf5.adapters.hdf5 import store as store_module
 from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from bsb_hdf5.errors import (
@@ -392,7 +392,7 @@ def test_a_slow_lock_is_told_to_whom_it_concerns(
 ) -> None:
     hold(path)
     slow: list[float] = []
-    monkeypatch.setattr("bsb_hdf5.adapters.hdf5.locking._WARN_AFTER", 0.02)
+    monkeypatch.setattr("bsb_hdf5.adapters.files.locking._WARN_AFTER", 0.02)
     impatient = Hdf5Store(str(path), Hdf5Settings(lock_limit=0.2, on_slow=slow.append))
     with pytest.raises(LockTimeoutError):
         impatient.open_read()

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from bsb_hdf5.adapters.hdf5 import locking
-from bsb_hdf5.adapters.hdf5.locking import lock_file
+from bsb_hdf5.adapters.files import locking
+from bsb_hdf5.adapters.files.locking import lock_file
 from bsb_hdf5.errors import LockTimeoutError, StoreIOError
 
 Hold = Callable[..., subprocess.Popen[bytes]]

@@ -41,6 +41,15 @@ def overlaid(size: int) -> Iterator[tuple[OverlayFile, bytes, int]]:
         yield OverlayFile(file.fileno()), content, file.fileno()
 
 
+def commit(file: OverlayFile) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "journal")
+        try:
+            file.commit(path)
+        finally:
+            assert not os.path.exists(path)
+
+
 def on_disk(descriptor: int) -> bytes:
     return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
 
@@ -78,7 +87,7 @@ def run(size: int, history: list[Step], ending: str) -> None:
             apply(file, model, step)
             assert content == on_disk(descriptor)[:size]
         apply(file, model, ("read", 0, len(model) + PAGE))
-        getattr(file, ending)()
+        (commit if ending == "commit" else OverlayFile.rollback)(file)
         assert (bytes(model) if ending == "commit" else content) == on_disk(descriptor)
         assert file.error is None
 
@@ -115,7 +124,7 @@ def test_a_file_that_is_cut_at_the_end_is_shorter_after_the_commit(left: int) ->
         file.write(b"\xff" * 3)
         file.truncate(left)
         assert content == on_disk(descriptor)
-        file.commit()
+        commit(file)
         assert (b"\xff" * 3 + content[3:])[:left] == on_disk(descriptor)
 
 
@@ -169,7 +178,7 @@ def test_a_failure_is_raised_at_the_commit_which_changes_nothing(
             assert 1 == file.write(b"x")
             assert isinstance(file.error, OSError)
         with pytest.raises(OSError, match="No space"):
-            file.commit()
+            commit(file)
         file.rollback()
         assert content == on_disk(descriptor)
 
@@ -178,6 +187,6 @@ def test_the_descriptor_stays_open(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"content")
     with path.open("r+b") as file:
-        OverlayFile(file.fileno()).commit()
+        commit(OverlayFile(file.fileno()))
         OverlayFile(file.fileno()).rollback()
         assert b"content" == file.read()

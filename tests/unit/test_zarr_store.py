@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -10,17 +12,16 @@ import shutil
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from zarr.abc.store import SuffixByteRequest
+from zarr.storage import LocalStore
 
-from bsb_hdf5.adapters.zarr import depot, locking
-from bsb_hdf5.adapters.zarr.local import LocalObjects
-from bsb_hdf5.adapters.zarr.locking import Patience
+from bsb_hdf5.adapters.files import locking
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
     CorruptNetworkError,
@@ -36,10 +37,11 @@ from bsb_hdf5.errors import (
     StoreIOError,
     StoreNotFoundError,
 )
+from bsb_hdf5.ports.store import Ability
 from bsb_hdf5.testing.contents import make, reading, snapshot, writing
 
 ROWS = np.arange(6000.0).reshape(2000, 3)
-CHANGING = ("put", "put_description", "delete", "delete_below", "announce", "settle", "replace")
+CHANGING = ("set", "delete", "delete_dir")
 
 
 class KilledError(BaseException):
@@ -47,20 +49,24 @@ class KilledError(BaseException):
 
 
 class Death:
-    """Kills a program at one of the operations that change its files."""
+    """Kills a program before, within or after one of the operations that change its files."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, moment: int, *, after: bool) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, moment: int, when: str) -> None:
         self.operations = 0
         for name in CHANGING:
-            original = getattr(LocalObjects, name)
-            patch.setattr(LocalObjects, name, self._deadly(original, moment, after))
+            original = getattr(LocalStore, name)
+            patch.setattr(LocalStore, name, self._deadly(name, original, moment, when))
 
-    def _deadly(self, original: Callable[..., Any], moment: int, after: bool) -> Any:
-        def operation(*args: Any) -> Any:
+    def _deadly(self, name: str, original: Callable[..., Any], moment: int, when: str) -> Any:
+        async def operation(store: LocalStore, key: str, *arguments: Any) -> Any:
             self.operations += 1
-            if self.operations > moment or (self.operations == moment and not after):
+            if self.operations == moment and when == "within" and name == "set":
+                half = store.root / f"{key}.half.partial"
+                half.parent.mkdir(parents=True, exist_ok=True)
+                half.write_bytes(arguments[0].to_bytes()[:20])
+            if self.operations > moment or (self.operations == moment and when != "after"):
                 raise KilledError
-            result = original(*args)
+            result = await original(store, key, *arguments)
             if self.operations == moment:
                 raise KilledError
             return result
@@ -102,10 +108,10 @@ def files_of(path: Path) -> set[str]:
     return {str(each.relative_to(path)) for each in path.rglob("*") if each.is_file()}
 
 
-def commit_until_killed(store: ZarrStore, moment: int, *, after: bool) -> int:
+def commit_until_killed(store: ZarrStore, moment: int, when: str) -> int:
     with pytest.MonkeyPatch.context() as patch:
         session = store.open_write()
-        death = Death(patch, moment, after=after)
+        death = Death(patch, moment, when)
         change(session.root)
         try:
             session.commit()
@@ -114,9 +120,9 @@ def commit_until_killed(store: ZarrStore, moment: int, *, after: bool) -> int:
     return death.operations
 
 
-@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("when", ["before", "within", "after"])
 def test_a_commit_that_is_killed_at_any_operation_is_whole_or_not_there(
-    tmp_path: Path, after: bool
+    tmp_path: Path, when: str
 ) -> None:
     source = filled(tmp_path / "source.zarr")
     before = snapshot(source)
@@ -125,7 +131,7 @@ def test_a_commit_that_is_killed_at_any_operation_is_whole_or_not_there(
         moment += 1
         path = tmp_path / f"{moment}.zarr"
         shutil.copytree(tmp_path / "source.zarr", path)
-        operations = commit_until_killed(ZarrStore(path), moment, after=after)
+        operations = commit_until_killed(ZarrStore(path), moment, when)
         found = snapshot(ZarrStore(path))
         assert snapshot(ZarrStore(path)) == found
         seen.append(found == before)
@@ -168,35 +174,27 @@ def _check_goes_on(path: Path) -> None:
     assert set() == left
 
 
-def test_a_failing_commit_leaves_the_state_before_and_no_files(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("moment", range(1, 6))
+def test_a_failing_commit_leaves_the_state_before_and_no_files(path: Path, moment: int) -> None:
     store = filled(path)
-    before, files = snapshot(store), files_of(path)
-    for moment in range(1, 6):
-        with pytest.MonkeyPatch.context() as patch:
-            count = iter(range(100))
-            put = LocalObjects.put
+    before, files, count = snapshot(store), files_of(path), 0
+    original = LocalStore.set
 
-            def failing(
-                self: Any,
-                key: str,
-                data: bytes,
-                moment: int = moment,
-                put: Any = put,
-                count: Iterator[int] = count,
-            ) -> None:
-                if next(count) >= moment:
-                    raise StoreIOError("the disk is full")
-                put(self, key, data)
+    async def failing(self: Any, key: str, value: Any) -> None:
+        nonlocal count
+        count += 1
+        if count >= moment:
+            raise OSError(errno.ENOSPC, "the disk is full")
+        await original(self, key, value)
 
-            patch.setattr(LocalObjects, "put", failing)
-            session = store.open_write()
-            change(session.root)
-            with pytest.raises(StoreIOError, match="disk is full"):
-                session.commit()
-        assert before == snapshot(store) == snapshot(ZarrStore(path))
-    assert files >= files_of(path) - {".pending"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalStore, "set", failing)
+        session = store.open_write()
+        change(session.root)
+        with pytest.raises(StoreIOError, match="disk is full"):
+            session.commit()
+    assert before == snapshot(store) == snapshot(ZarrStore(path))
+    assert files >= files_of(path)
 
 
 WRITER = """
@@ -204,6 +202,8 @@ import sys
 import numpy as np
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 store = ZarrStore(sys.argv[1])
+# What is imported late is there.
+store.open_write().rollback()
 print("ready", flush=True)
 while True:
     session = store.open_write()
@@ -250,23 +250,28 @@ def test_who_reads_during_a_commit_sees_whole_states(
     old = ZarrStore(path).open_read(locking=False)
     seen: list[bool] = []
 
+    def look() -> None:
+        session = ZarrStore(path).open_read(locking=False)
+        group = session.root.group("placement").group("granule")
+        now = np.array_equal(ROWS, group.array("position").read())
+        assert now is ("gone" in group)
+        assert now is np.array_equal(ROWS, group.array("labels").read())
+        session.close()
+        seen.append(now)
+
     def looking(original: Callable[..., Any]) -> Callable[..., Any]:
-        def operation(*args: Any) -> Any:
-            session = ZarrStore(path).open_read(locking=False)
-            group = session.root.group("placement").group("granule")
-            now = np.array_equal(ROWS, group.array("position").read())
-            assert now is ("gone" in group)
-            assert now is np.array_equal(ROWS, group.array("labels").read())
-            session.close()
-            seen.append(now)
-            return original(*args)
+        async def operation(*arguments: Any) -> Any:
+            await asyncio.to_thread(look)
+            result = await original(*arguments)
+            await asyncio.to_thread(look)
+            return result
 
         return operation
 
     session = store.open_write()
     change(session.root)
-    for name in ("put", "put_description", "delete", "settle"):
-        monkeypatch.setattr(LocalObjects, name, looking(getattr(LocalObjects, name)))
+    for name in CHANGING:
+        monkeypatch.setattr(LocalStore, name, looking(getattr(LocalStore, name)))
     session.commit()
     assert {True, False} == set(seen)
     monkeypatch.undo()
@@ -285,22 +290,42 @@ def test_rows_that_went_missing_are_an_error_and_not_zeros(path: Path) -> None:
         root.group("placement").group("granule").array("position").read()
 
 
+def test_rows_are_found_while_their_file_is_replaced(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.random.default_rng(7).random((3000, 3))
+    store = make(ZarrStore(path))
+    with writing(store) as root:
+        root.create_array("x", rows)
+    get, replaced = LocalStore.get, 0
+
+    def append() -> None:
+        with writing(store) as root:
+            root.array("x").append(rows)
+
+    async def interrupted(self: Any, key: str, prototype: Any, byte_range: Any = None) -> Any:
+        nonlocal replaced
+        found = await get(self, key, prototype, byte_range)
+        if isinstance(byte_range, SuffixByteRequest) and not replaced:
+            replaced += 1
+            await asyncio.to_thread(append)
+        return found
+
+    reader = ZarrStore(path).open_read(locking=False)
+    monkeypatch.setattr(LocalStore, "get", interrupted)
+    assert np.array_equal(rows, reader.root.array("x").read())
+    assert 1 == replaced
+    reader.close()
+
+
 def test_an_unchanged_store_is_read_with_one_small_read(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = filled(path)
     store.open_read().close()
-    asked: list[str] = []
-    get = LocalObjects.get
-
-    def counted(self: Any, key: str, span: Any = None) -> Any:
-        asked.append(key)
-        return get(self, key, span)
-
-    monkeypatch.setattr(LocalObjects, "get", counted)
+    monkeypatch.setattr(LocalStore, "get", None)
     monkeypatch.setattr("bsb_hdf5.adapters.zarr.store.read_manifest", None)
     store.open_read().close()
-    assert ["zarr.json"] == asked
 
 
 def test_a_whole_network_is_few_files(path: Path) -> None:
@@ -329,37 +354,10 @@ def test_a_whole_network_is_few_files(path: Path) -> None:
     assert 60_000 > (path / "zarr.json").stat().st_size
 
 
-def test_many_sessions_make_few_packs(path: Path) -> None:
-    store = make(ZarrStore(path))
-    for i in range(60):
-        with writing(store) as root:
-            root.write_document(f"{i}", os.urandom(2000))
-            root.write_document("same", os.urandom(2000))
-    assert 61 == len(snapshot(store)["members"])
-    assert 20 > len(list((path / "packs").iterdir()))
-    size = sum(each.stat().st_size for each in (path / "packs").iterdir())
-    assert 5 * 61 * 2000 > size
-
-
-def test_packs_of_which_little_is_in_use_are_made_anew(path: Path) -> None:
-    store = make(ZarrStore(path))
-    with writing(store) as root:
-        for i in range(10):
-            root.write_document(str(i), os.urandom(50_000))
-    before = snapshot(store)["members"]
-    for i in range(8):
-        with writing(store) as root:
-            root.delete(str(i))
-    with writing(store) as root:
-        root.attributes.set("x", 1)
-    assert 250_000 > sum(each.stat().st_size for each in (path / "packs").iterdir())
-    assert {name: before[name] for name in "89"} == snapshot(ZarrStore(path))["members"]
-
-
 def test_long_sessions_keep_only_so_many_rows_in_memory(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bsb_hdf5.adapters.zarr.commit._MOST_GATHERED", 1 << 20)
+    monkeypatch.setattr("bsb_hdf5.adapters.zarr.session._MOST_GATHERED", 1 << 20)
     store = make(ZarrStore(path))
     rows = np.arange(60_000.0)
     with writing(store) as root:
@@ -479,14 +477,6 @@ def _break(node: Any, random: Any) -> None:
         node = node[key]
 
 
-def test_packs_that_were_cut_are_told(path: Path) -> None:
-    filled(path)
-    for pack in (path / "packs").iterdir():
-        pack.write_bytes(pack.read_bytes()[:10])
-    with reading(ZarrStore(path)) as root, pytest.raises(StoreIOError, match="packs/"):
-        root.document("document").read()
-
-
 def test_objects_of_python_are_refused(path: Path) -> None:
     store = filled(path)
     session = store.open_write()
@@ -525,7 +515,7 @@ def held(path: Path, operation: int) -> Iterator[None]:
 
 def test_writers_of_other_programs_are_waited_for(path: Path) -> None:
     filled(path)
-    store = ZarrStore(path, Patience(limit=0.05))
+    store = ZarrStore(path, limit=0.05)
     with held(path, fcntl.LOCK_EX):
         for verb in (store.open_read, store.open_write, store.remove):
             with pytest.raises(LockTimeoutError, match=r"gave up after 0\.05"):
@@ -536,7 +526,7 @@ def test_writers_of_other_programs_are_waited_for(path: Path) -> None:
 
 def test_readers_of_other_programs_hold_off_writers_only(path: Path) -> None:
     filled(path)
-    store = ZarrStore(path, Patience(limit=0.05))
+    store = ZarrStore(path, limit=0.05)
     with held(path, fcntl.LOCK_SH):
         store.open_read().close()
         with pytest.raises(LockTimeoutError):
@@ -545,7 +535,7 @@ def test_readers_of_other_programs_hold_off_writers_only(path: Path) -> None:
 
 def test_a_session_holds_its_lock_until_it_ends(path: Path) -> None:
     store = filled(path)
-    other = ZarrStore(path, Patience(limit=0))
+    other = ZarrStore(path, limit=0)
     writer = store.open_write()
     with pytest.raises(LockTimeoutError):
         other.open_write()
@@ -561,7 +551,7 @@ def test_a_long_wait_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     filled(path)
     waits: list[float] = []
     monkeypatch.setattr(locking, "_WARN_AFTER", 0.01)
-    store = ZarrStore(path, Patience(limit=0.2, on_slow=waits.append))
+    store = ZarrStore(path, limit=0.2, on_slow=waits.append)
     with held(path, fcntl.LOCK_EX), pytest.raises(LockTimeoutError):
         store.open_read()
     assert 1 == len(waits)
@@ -592,18 +582,6 @@ def test_a_commit_of_another_program_fails_ours(path: Path) -> None:
 # Other places
 
 
-def test_a_zip_is_read(path: Path, tmp_path: Path) -> None:
-    store = filled(path)
-    archive = ZarrStore(tmp_path / "net.zarr.zip")
-    store.copy(archive.location)
-    assert zipfile.is_zipfile(archive.location)
-    assert archive.recognizes()
-    assert snapshot(store) == snapshot(archive)
-    with reading(archive) as root:
-        array = root.group("placement").group("granule").array("position")
-        assert np.array_equal(ROWS[7:90], array.read(7, 90))
-
-
 @pytest.mark.parametrize("folder", [False, True])
 def test_a_zip_that_another_program_packed_is_read(
     path: Path, tmp_path: Path, folder: bool
@@ -611,21 +589,30 @@ def test_a_zip_that_another_program_packed_is_read(
     store = filled(path)
     root = {"root_dir": path.parent, "base_dir": path.name} if folder else {"root_dir": path}
     packed = shutil.make_archive(str(tmp_path / "packed"), "zip", **root)
-    assert snapshot(store) == snapshot(ZarrStore(packed))
+    archive = ZarrStore(packed)
+    assert archive.recognizes()
+    assert snapshot(store) == snapshot(archive)
+    with reading(archive) as group:
+        array = group.group("placement").group("granule").array("position")
+        assert np.array_equal(ROWS[7:90], array.read(7, 90))
+    with writing(store) as changed:
+        change(changed)
+    shutil.make_archive(str(tmp_path / "packed"), "zip", **root)
+    # Another archive took its place.
+    assert snapshot(store) == snapshot(archive)
 
 
 def test_a_zip_is_not_written(path: Path, tmp_path: Path) -> None:
-    filled(path).copy(str(tmp_path / "a.zip"))
-    archive = ZarrStore(tmp_path / "a.zip")
-    with pytest.raises(ReadOnlyError, match="zip archive, which is only read"):
-        archive.open_write()
-    archive.move(str(tmp_path / "b.zip"))
-    assert not archive.exists()
-    moved = ZarrStore(tmp_path / "b.zip")
-    moved.copy(str(tmp_path / "c.zarr"))
-    assert snapshot(moved) == snapshot(ZarrStore(tmp_path / "c.zarr"))
-    moved.remove()
-    assert not moved.exists()
+    store = filled(path)
+    archive = ZarrStore(shutil.make_archive(str(tmp_path / "a"), "zip", path))
+    for verb in (archive.open_write, archive.remove, lambda: archive.move(f"{path}.2")):
+        with pytest.raises(ReadOnlyError, match="zip archive, which is only read"):
+            verb()
+    for verb in (ZarrStore(tmp_path / "b.zip").create, lambda: store.copy(f"{path}.zip")):
+        with pytest.raises(ReadOnlyError, match="zip archive, which is only read"):
+            verb()
+    archive.copy(str(tmp_path / "c.zarr"))
+    assert snapshot(store) == snapshot(archive) == snapshot(ZarrStore(tmp_path / "c.zarr"))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nonsense"])
@@ -650,13 +637,29 @@ def test_networks_go_from_one_kind_of_place_to_another(path: Path, tmp_path: Pat
     assert before == snapshot(ZarrStore(tmp_path / "back.zarr"))
 
 
+def test_a_network_is_made_with_all_that_is_in_it_or_not_at_all(tmp_path: Path) -> None:
+    for root in (str(tmp_path / "net.zarr"), f"memory://{tmp_path.name}{os.getpid()}/made"):
+        for commits in (False, True):
+            store = ZarrStore(root)
+            session = store.create()
+            session.root.require_group("g").create_array("x", ROWS)
+            assert not store.recognizes()
+            session.commit() if commits else session.rollback()
+            assert commits is store.exists() is store.recognizes()
+        assert ["g"] == list(snapshot(store)["members"])
+        with pytest.raises(StoreExistsError):
+            store.create()
+
+
 def test_a_copy_that_fails_leaves_nothing(path: Path, tmp_path: Path) -> None:
     store = filled(path)
     os.unlink(path / "placement/granule/position/c/0/0")
-    for target in ("copy.zarr", "copy.zip"):
-        with pytest.raises(StoreIOError):
-            store.copy(str(tmp_path / target))
+    url = f"memory://{tmp_path.name}{os.getpid()}/failed"
+    for target in (str(tmp_path / "copy.zarr"), url):
+        with pytest.raises(StoreIOError, match="lacks 'placement/granule/position/c/0/0'"):
+            store.copy(target)
     assert {path.name} == {each.name for each in tmp_path.iterdir()}
+    assert not ZarrStore(url).exists()
 
 
 @pytest.mark.parametrize("url", ["s3://key:secret@bucket/net", "s3://bucket/net?key=secret"])
@@ -666,25 +669,24 @@ def test_credentials_in_a_root_are_refused_and_not_shown(url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_without_zarr_the_error_says_what_to_install(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = filled(path)
-    monkeypatch.setattr(depot, "_installed", lambda package: False)
-    for verb in (store.open_read, store.open_write, ZarrStore(f"{path}2").create):
-        with pytest.raises(StoreError, match=r"pip install 'bsb-hdf5\[zarr\]'"):
-            verb()
-
-
 WITHOUT = """
 import sys
-for name in ("zarr", "numcodecs", "google_crc32c", "obstore"):
+for name in ("zarr", "numcodecs", "obstore"):
     sys.modules[name] = None
 import bsb
 assert {"hdf5", "memory", "zarr"} <= set(bsb.get_engines()), bsb.get_engines()
 bsb.Storage("memory", "x")
 import bsb_hdf5.engines.zarr as engine
+from bsb_hdf5.adapters.zarr.store import ZarrStore
+from bsb_hdf5.errors import StoreError
 assert not engine.ZarrEngine.peek_exists("nothing.zarr")
+for root, extra in (("x.zarr", "zarr"), ("memory://x/y", "zarr-remote")):
+    try:
+        ZarrStore(root).create()
+    except StoreError as error:
+        assert f"pip install 'bsb-hdf5[{extra}]'" in str(error), error
+    else:
+        raise AssertionError(root)
 """
 
 
@@ -693,5 +695,5 @@ def test_the_other_engines_do_not_need_zarr(tmp_path: Path) -> None:
 
 
 def test_what_the_store_can_not_do_everywhere_is_declared() -> None:
-    assert {"locks", "writing"} == set(ZarrStore.capabilities)
-    assert "no locks" in ZarrStore.capabilities["locks"]
+    assert {"locks", "writing", "durable"} == set(ZarrStore.limits)
+    assert "no locks" in ZarrStore.limits[Ability.LOCKS]

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 from types import TracebackType
 from typing import Protocol
 
-from ...errors import (
-    CorruptNetworkError,
-    StorageError,
-    StoreAccessError,
-    StoreError,
-    StoreIOError,
-    StoreNotFoundError,
-)
+from ...errors import CorruptNetworkError, StorageError
+from ..files.errors import system_error
 
 
 class FailureSource(Protocol):
@@ -61,16 +54,3 @@ class translated:  # noqa: N801  # a context manager that is used like a functio
 def as_ours(error: BaseException, location: str) -> BaseException:
     """What was noted below HDF5, to be raised above it."""
     return system_error(error, location) if isinstance(error, OSError) else error
-
-
-def system_error(error: OSError, location: str) -> StoreError:
-    """An error of the system as one of ours."""
-    if error.errno == errno.ENOENT:
-        return StoreNotFoundError(f"there is no file '{location}'", location=location)
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return StoreAccessError(
-            f"'{location}' may not be opened or written: {error.strerror}", location=location
-        )
-    return StoreIOError(
-        f"'{location}': {error.strerror or error}", location=location, errno=error.errno
-    )

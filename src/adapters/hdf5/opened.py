@@ -16,12 +16,14 @@ import weakref
 from collections import OrderedDict, deque
 from typing import Any, TypeAlias
 
+import attrs
 from h5py import h5f, h5fd, h5p
 
 from ...errors import NotANetworkError
+from ..files.locking import close_file, unlock_file
 from .context import Context
 from .errors import as_ours
-from .locking import close_file, unlock_file
+from .journal import read_journal
 from .overlay import OverlayFile
 
 Stamp: TypeAlias = tuple[int, int, int, int, int]
@@ -30,10 +32,23 @@ Stamp: TypeAlias = tuple[int, int, int, int, int]
 _COARSEST_CLOCK = 2.0
 # Files kept open, over all stores of the process.
 _MOST_KEPT = 16
-# What HDF5 may hold in memory of each array: two of the largest pieces that are written.
+# What HDF5 may hold in memory of each array: some of the largest pieces that are written.
 _PIECE_SLOTS, _PIECE_BYTES = 31, 128 * 1024
 # Times that this process gave to files: they tell apart what was written.
 _OWN_STAMPS: deque[Stamp] = deque(maxlen=64)
+
+
+@attrs.frozen
+class Sidecar:
+    """
+    The side file of a network's commits.
+
+    :param path: where it is while a commit is under way.
+    :param durable: whether commits are to survive a power cut.
+    """
+
+    path: str
+    durable: bool = False
 
 
 class OpenFile:
@@ -42,11 +57,15 @@ class OpenFile:
 
     :param flags: of HDF5, to read or to write.
     :param locked: whether the descriptor holds the lock of the file.
+    :param sidecar: where its commits keep their side file.
     :raises NotANetworkError: it is no HDF5 file.
     """
 
-    def __init__(self, location: str, descriptor: int, flags: int, *, locked: bool) -> None:
+    def __init__(
+        self, location: str, descriptor: int, flags: int, *, locked: bool, sidecar: Sidecar
+    ) -> None:
         self.location = location
+        self._sidecar = sidecar
         self.descriptor = descriptor
         self.locked = locked
         self.writable = flags == h5f.ACC_RDWR
@@ -54,10 +73,17 @@ class OpenFile:
         self._members: dict[str, tuple[str, Any]] = {}
         self.stamp = _distinct_stamp(descriptor) if locked else None
         try:
+            self._read_through()
             self.id = _open(self.overlay, location, flags)
         except BaseException:
             close_file(descriptor, locked=locked)
             raise
+
+    def _read_through(self) -> None:
+        """What can't be finished, as the file may not be written, is read as if it were."""
+        journal = None if self.writable else read_journal(self._sidecar.path)
+        if journal is not None and journal.belongs_to(self.descriptor):
+            self.overlay.lay(journal)
 
     def context(self) -> Context:
         """For a new session."""
@@ -76,7 +102,7 @@ class OpenFile:
         try:
             with self.context().translated():
                 h5f.flush(self.id)
-                self.overlay.commit()
+                self.overlay.commit(self._sidecar.path, durable=self._sidecar.durable)
         except BaseException:
             self.roll_back()
             raise

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import zlib
+
+from .journal import Journal, Page, remove_journal
 
 PAGE = 4096
 # Buffers that the system takes in one call.
@@ -85,26 +88,63 @@ class OverlayFile:
     def flush(self) -> None:
         """Nothing: the pages stay until the commit."""
 
-    def commit(self) -> None:
+    def lay(self, journal: Journal) -> None:
+        """Show the file as it will be when an interrupted commit is finished."""
+        self._base_size = max(self._base_size, journal.base_size, journal.size)
+        for page in journal.pages:
+            self._write_pages(memoryview(page.data), page.number * journal.page_size)
+        self._size = journal.size
+
+    def commit(self, journal_path: str, *, durable: bool = False) -> None:
         """
         Write the pages, and cut the file to its new size.
 
+        :param journal_path: where the side file is, for as long as it is needed.
+        :param durable: make sure that all of it, or nothing, survives a power cut.
         :raises BaseException: the error that was noted before, or that came up now; the
             file is what it was, unless the system refuses even to write that back.
         """
         self.raise_error()
         self._clear_cut()
         before = [(number, self._replaced[number]) for number in sorted(self._pages)]
+        pages = [(n, memoryview(self._pages[n])[: len(held)]) for n, held in before]
+        if durable:
+            # What was added must be there before the side file speaks of it.
+            os.fsync(self._descriptor)
+        self._announce(journal_path, before, pages, durable=durable)
         try:
-            self._write_all([(n, memoryview(self._pages[n])[: len(held)]) for n, held in before])
+            self._write_all(pages)
             os.ftruncate(self._descriptor, self._size)
+            if durable:
+                os.fsync(self._descriptor)
         except BaseException:
             self._write_back(before)
+            remove_journal(journal_path)
             raise
+        remove_journal(journal_path)
         # There is nothing to undo any more.
         self._pages.clear()
         self._replaced.clear()
         self._base_size = self._kept_size = self._size
+
+    def _announce(
+        self,
+        path: str,
+        before: list[tuple[int, bytes]],
+        pages: list[tuple[int, memoryview]],
+        *,
+        durable: bool,
+    ) -> None:
+        replacing = [
+            Page(number, zlib.crc32(held), data)
+            for (number, held), (_, data) in zip(before, pages, strict=True)
+        ]
+        journal = Journal(PAGE, self._base_size, self._size, replacing)
+        try:
+            journal.write(path, durable=durable)
+        except BaseException:
+            remove_journal(path)
+            raise
 
     def rollback(self) -> None:
         """Forget the pages, and cut off what was added."""

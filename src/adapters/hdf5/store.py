@@ -5,19 +5,31 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import attrs
 import h5py
 from h5py import h5f
 
-from ...errors import HandleError, NotANetworkError, StoreError, StoreExistsError, StoreIOError
+from ...errors import (
+    HandleError,
+    NotANetworkError,
+    StoreAccessError,
+    StoreError,
+    StoreExistsError,
+    StoreIOError,
+    StoreNotFoundError,
+)
+from ...ports.store import Ability
+from ..files.errors import system_error
+from ..files.locking import close_file, lock_file
 from .context import Context
-from .errors import system_error, translated
-from .locking import close_file, lock_file
-from .opened import KEPT, OpenFile
+from .errors import translated
+from .journal import finish_commit, remove_journal
+from .opened import KEPT, OpenFile, Sidecar
 from .paths import copy_file, give_name, is_named
+from .rewriting import Hdf5RewriteSession
 from .session import (
     Hdf5AdoptedSession,
     Hdf5CreationSession,
@@ -25,6 +37,7 @@ from .session import (
     Hdf5WriteSession,
 )
 
+_SCHEME = "hdf5:"
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -35,10 +48,13 @@ class Hdf5Settings:
 
     :param lock_limit: seconds to wait for other programs.
     :param on_slow: is told once, with the seconds waited, when a lock takes long.
+    :param durable: whether what was stored is to survive a power cut, and not only the end
+        of the process.
     """
 
     lock_limit: float = 600.0
     on_slow: Callable[[float], None] = lambda waited: None
+    durable: bool = False
 
 
 class Hdf5Store:
@@ -54,6 +70,10 @@ class Hdf5Store:
         self._identity: tuple[tuple[int, int], str] | None = None
         KEPT.serve(self)
 
+    limits: ClassVar[Mapping[Ability, str]] = {
+        Ability.LOCKS: "On filesystems without locks, programs do not exclude each other.",
+    }
+
     @property
     def location(self) -> str:
         return self._path
@@ -64,10 +84,10 @@ class Hdf5Store:
         try:
             status = os.stat(self._path)
         except (OSError, ValueError):
-            return f"hdf5:{os.path.realpath(self._path)}"
+            return _SCHEME + os.path.realpath(self._path)
         file = (status.st_dev, status.st_ino)
         if self._identity is None or self._identity[0] != file:
-            self._identity = (file, f"hdf5:{os.path.realpath(self._path)}")
+            self._identity = (file, _SCHEME + os.path.realpath(self._path))
         return self._identity[1]
 
     def exists(self) -> bool:
@@ -88,6 +108,8 @@ class Hdf5Store:
     def create(self) -> Hdf5CreationSession:
         if self.exists():
             raise StoreExistsError(f"'{self._path}' exists", location=self._path)
+        # Of a file that is gone.
+        remove_journal(self._sidecar_path)
         return Hdf5CreationSession(self._path)
 
     def open_read(self, *, locking: bool = True) -> Hdf5ReadSession:
@@ -95,6 +117,15 @@ class Hdf5Store:
 
     def open_write(self) -> Hdf5WriteSession:
         return Hdf5WriteSession(self._file(h5f.ACC_RDWR), self._keep)
+
+    def rewrite(self) -> Hdf5RewriteSession:
+        held = self.open_write()
+        # Where the path is a link, the file that it leads to is replaced.
+        return Hdf5RewriteSession(os.path.realpath(self._path), held)
+
+    def size(self) -> int:
+        with translated(self._path):
+            return os.path.getsize(self._path)
 
     def adopt(self, handle: Any) -> tuple[Hdf5AdoptedSession, bool] | None:
         if not isinstance(handle, h5py.Group) or not handle:
@@ -141,7 +172,9 @@ class Hdf5Store:
         descriptor, _ = self._open(os.O_RDONLY, exclusive=True)
         try:
             with translated(self._path):
+                sidecar = self._sidecar_path
                 os.unlink(self._path)
+                remove_journal(sidecar)
         finally:
             close_file(descriptor)
 
@@ -161,7 +194,13 @@ class Hdf5Store:
             kept.discard()
         mode = os.O_RDWR if writing else os.O_RDONLY
         descriptor, locked = self._open(mode, exclusive=writing, locking=locking)
-        return OpenFile(self._path, descriptor, flags, locked=locked)
+        sidecar = Sidecar(self._sidecar_path, self._settings.durable)
+        return OpenFile(self._path, descriptor, flags, locked=locked, sidecar=sidecar)
+
+    @property
+    def _sidecar_path(self) -> str:
+        """Beside the file itself, where the path is a link."""
+        return f"{self.identity.removeprefix(_SCHEME)}.journal"
 
     def _keep(self, file: OpenFile) -> None:
         KEPT.keep(self, file)
@@ -173,12 +212,19 @@ class Hdf5Store:
         except BaseException:
             file.discard()
             raise
-        return file.locked and is_named(file.descriptor, self._path) and file.is_as_it_was()
+        return (
+            file.locked
+            and is_named(file.descriptor, self._path)
+            and file.is_as_it_was()
+            and not os.path.lexists(self._sidecar_path)
+        )
 
     def _open(
         self, flags: int, *, exclusive: bool = False, locking: bool = True
     ) -> tuple[int, bool]:
         """A file descriptor, and whether it has the lock on what the path names."""
+        if locking:
+            self._settle()
         while True:
             descriptor = self._descriptor(flags)
             try:
@@ -186,12 +232,33 @@ class Hdf5Store:
                     return descriptor, False
                 locked = self._lock(descriptor, exclusive=exclusive)
                 if is_named(descriptor, self._path):
+                    if flags == os.O_RDWR:
+                        self._finish_commit(descriptor)
                     return descriptor, locked
             except BaseException:
                 close_file(descriptor)
                 raise
             # Somebody moved or removed the file while this one waited for its lock.
             close_file(descriptor)
+
+    def _settle(self) -> None:
+        """Finish a commit that was interrupted, if the file may be written."""
+        if not os.path.lexists(self._sidecar_path):
+            return
+        try:
+            descriptor = self._descriptor(os.O_RDWR)
+        except (StoreAccessError, StoreNotFoundError):
+            return
+        try:
+            self._lock(descriptor, exclusive=True)
+            if is_named(descriptor, self._path):
+                self._finish_commit(descriptor)
+        finally:
+            close_file(descriptor)
+
+    def _finish_commit(self, descriptor: int) -> None:
+        with translated(self._path):
+            finish_commit(self._sidecar_path, descriptor, durable=self._settings.durable)
 
     def _lock(self, descriptor: int, *, exclusive: bool) -> bool:
         return lock_file(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import itertools
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import attrs
 
 from ...errors import StoreExistsError, StoreNotFoundError
-from .arrays import Journal, Members, MemoryGroup, MemoryGroupWriter
+from ...ports.store import Ability
+from .arrays import Content, Journal, Members, MemoryGroup, MemoryGroupWriter, Rows
 
 _VERSIONS = itertools.count()
 
@@ -84,11 +86,35 @@ class MemoryCreationSession(MemoryWriteSession):
             raise StoreExistsError(f"'{self._name}' exists", location=self._name)
 
 
+class MemoryRewriteSession(MemoryWriteSession):
+    """New members for a network, which takes them at the commit."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(Network(Members()))
+        self._held = network
+
+    @property
+    def before(self) -> MemoryGroup:
+        return MemoryGroup(self._held.members)
+
+    def commit(self) -> None:
+        super().commit()
+        self._held.members = self._network.members
+        self._held.version = next(_VERSIONS)
+
+
 class MemoryStore:
     """The place of one network: a name, known within the process."""
 
     def __init__(self, name: str) -> None:
         self._name = str(name)
+
+    limits: ClassVar[Mapping[Ability, str]] = {
+        Ability.RANKS: "A network in memory belongs to one process, so only a program of a single"
+        " MPI rank can use it.",
+        Ability.LASTING: "A network in memory is gone when its process ends.",
+        Ability.DURABLE: "A network in memory does not survive a power cut.",
+    }
 
     @property
     def location(self) -> str:
@@ -114,6 +140,12 @@ class MemoryStore:
 
     def open_write(self) -> MemoryWriteSession:
         return MemoryWriteSession(self._network())
+
+    def rewrite(self) -> MemoryRewriteSession:
+        return MemoryRewriteSession(self._network())
+
+    def size(self) -> int:
+        return _bytes_of(self._network().members)
 
     def adopt(self, handle: Any) -> tuple[MemoryWriteSession, bool] | None:
         return None
@@ -143,3 +175,10 @@ class MemoryStore:
     def _put(self, name: str, network: Network) -> None:
         if _NETWORKS.setdefault(name, network) is not network:
             raise StoreExistsError(f"'{name}' exists", location=name)
+
+
+def _bytes_of(node: Members | Rows | Content) -> int:
+    """Of the rows and documents, without the names and attributes."""
+    if isinstance(node, Members):
+        return sum(map(_bytes_of, node.nodes.values()))
+    return node.buffer.nbytes if isinstance(node, Rows) else len(node.data)

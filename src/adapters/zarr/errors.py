@@ -1,15 +1,16 @@
-"""What zarr and the system raise, as errors of ours."""
+"""What zarr, obstore and the system raise, as errors of ours."""
 
 from __future__ import annotations
 
-import errno
+import importlib
+import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ...errors import (
     CorruptNetworkError,
-    ReadOnlyError,
-    SessionAbortedError,
     StorageError,
     StoreAccessError,
     StoreError,
@@ -17,12 +18,19 @@ from ...errors import (
     StoreIOError,
     StoreNotFoundError,
 )
+from ..files.errors import system_error
+
+_UNREADABLE = (ValueError, TypeError, LookupError, RuntimeError, EOFError, zipfile.BadZipFile)
+
+
+class MissingObjectError(Exception):
+    """The store lacks an object of an array; the argument is its key."""
 
 
 @contextmanager
 def translated(location: str) -> Iterator[None]:
     """
-    Raise errors of ours from those of the system, and from what zarr can't decode.
+    Raise errors of ours from those of the system, of obstore, and from what zarr can't decode.
 
     :param location: of the store, for messages.
     """
@@ -30,25 +38,51 @@ def translated(location: str) -> Iterator[None]:
         yield
     except StorageError:
         raise
-    except OSError as error:
-        raise system_error(error, location) from error
-    except (ValueError, TypeError, LookupError, RuntimeError, ArithmeticError) as error:
+    except MissingObjectError as error:
+        raise StoreIOError(
+            f"'{location}' lacks '{error}': it was damaged, or changed while it was read"
+            " without a lock; open it again to see what is there now",
+            location=location,
+        ) from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise absent(location) from error
+    except _failures() as error:
+        raise _failure(error, location) from error
+    except _UNREADABLE as error:
         raise CorruptNetworkError(
             f"'{location}': zarr can't read or write this: {error}", location=location
         ) from error
 
 
-def system_error(error: OSError, location: str) -> StoreError:
-    """An error of the system as one of ours."""
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return absent(location)
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return StoreAccessError(
-            f"'{location}' may not be opened or written: {error.strerror}", location=location
-        )
-    return StoreIOError(
-        f"'{location}': {error.strerror or error}", location=location, errno=error.errno
-    )
+def _failures() -> tuple[type[Exception], ...]:
+    exceptions: Any = sys.modules.get("obstore.exceptions")
+    return (OSError, exceptions.BaseError) if exceptions else (OSError,)
+
+
+def _failure(error: Exception, location: str) -> StoreError:
+    if isinstance(error, OSError) and error.errno is not None:
+        return system_error(error, location)
+    text = f"'{location}': {(str(error).splitlines() or [''])[0] or type(error).__name__}"
+    denied = type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError")
+    if denied or isinstance(error, PermissionError):
+        return StoreAccessError(f"may not be opened or written: {text}", location=location)
+    return StoreIOError(text, location=location)
+
+
+def require(package: str, extra: str) -> None:
+    """
+    Check that an optional package is installed.
+
+    :raises StoreError: it is not.
+    """
+    try:
+        importlib.import_module(package)
+    except ImportError as error:
+        raise StoreError(
+            f"this needs the package {package}, which is not installed:"
+            f" install it with: pip install 'bsb-hdf5[{extra}]'",
+            found=package,
+        ) from error
 
 
 def absent(location: str) -> StoreNotFoundError:
@@ -59,29 +93,3 @@ def absent(location: str) -> StoreNotFoundError:
 def taken(location: str) -> StoreExistsError:
     """Something is there already."""
     return StoreExistsError(f"'{location}' exists", location=location)
-
-
-def overtaken(location: str) -> SessionAbortedError:
-    """Somebody else committed meanwhile."""
-    return SessionAbortedError(
-        f"another program changed '{location}' during this write session, which is not stored",
-        location=location,
-    )
-
-
-def unwritable(location: str) -> ReadOnlyError:
-    """It is an archive."""
-    return ReadOnlyError(
-        f"'{location}' is a zip archive, which is only read; copy it to a directory to change it",
-        location=location,
-    )
-
-
-def incomplete(location: str, key: str) -> StoreIOError:
-    """An object that the manifest names is not there."""
-    return StoreIOError(
-        f"'{location}' lacks '{key}': it was damaged, or changed while it was read"
-        " without a lock; open it again to see what is there now",
-        location=location,
-        key=key,
-    )

@@ -1,159 +1,225 @@
-"""Objects as the files of a directory."""
+"""Networks as directories, and as zip archives, which are only read."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+import zipfile
+from collections.abc import Callable
+from typing import Any
 
-from ...errors import NotANetworkError
-from .errors import absent, translated
-from .objects import MANIFEST, PACKS, Span, Tag
+from ...errors import NotANetworkError, ReadOnlyError
+from ..files.errors import system_error
+from ..files.locking import close_file, lock_file
+from .errors import absent, taken, translated
+from .manifest import MANIFEST, read_manifest
+from .places import LOCK_FILE, Held, Place, Tag
 
-_TEMPORARY = ".new-"
-_ANNOUNCED = ".pending"
+_OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
+_DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-class LocalObjects:
+class LocalPlace(Place):
+    """A path."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(os.path.abspath(path))
+
+    @property
+    def identity(self) -> str:
+        return f"zarr:{os.path.realpath(self.location)}"
+
+    def exists(self) -> bool:
+        return os.path.lexists(self.location)
+
+
+class DirectoryPlace(LocalPlace):
     """
-    Files of a directory, each replaced by renaming a complete one.
+    A directory.
 
-    :param root: path of the directory.
+    zarr replaces a file by renaming a complete one, so that programs that are killed leave
+    whole files. Nothing is flushed to the disk: the system may lose the last writes when the
+    machine stops.
+
+    :param limit: seconds to wait for other programs.
+    :param on_slow: is told once, with the seconds waited so far, when it takes long.
     """
 
-    remote = False
+    def __init__(self, path: str, limit: float, on_slow: Callable[[float], None]) -> None:
+        super().__init__(path)
+        self._limit = limit
+        self._on_slow = on_slow
 
-    def __init__(self, root: str) -> None:
-        self.location = root
+    def _open(self) -> Any:
+        from zarr.storage import LocalStore
 
-    def get(self, key: str, span: Span | None = None) -> bytes | None:
-        with translated(self.location):
-            try:
-                descriptor = os.open(self._path(key), os.O_RDONLY | os.O_CLOEXEC)
-            except (FileNotFoundError, NotADirectoryError):
-                return None
-            try:
-                return _read(descriptor, span or Span(0))
-            finally:
-                os.close(descriptor)
-
-    def put(self, key: str, data: bytes) -> None:
-        with translated(self.location), self._replaced(self._path(key)) as temporary:
-            _write(temporary, data)
-
-    @contextlib.contextmanager
-    def _replaced(self, path: str) -> Iterator[str]:
-        temporary = os.path.join(self.location, f"{_TEMPORARY}{uuid.uuid4().hex}")
-        try:
-            yield temporary
-            try:
-                os.replace(temporary, path)
-            except FileNotFoundError:
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
-
-    def put_description(self, key: str, data: bytes) -> None:
-        # Some filesystems flush a file that is renamed over another, which takes a millisecond.
-        with translated(self.location):
-            try:
-                descriptor = os.open(self._path(key), os.O_WRONLY | os.O_CLOEXEC)
-            except FileNotFoundError:
-                self.put(key, data)
-                return
-            try:
-                fits = os.fstat(descriptor).st_size == len(data)
-                if fits:
-                    os.pwrite(descriptor, data, 0)
-            finally:
-                os.close(descriptor)
-            if not fits:
-                self.put(key, data)
-
-    def claim(self, key: str, data: bytes) -> bool:
-        return True
-
-    def delete(self, keys: Iterable[str]) -> None:
-        with translated(self.location):
-            for key in keys:
-                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                    os.unlink(self._path(key))
-                self._prune(os.path.dirname(key))
-
-    def delete_below(self, path: str) -> None:
-        with translated(self.location):
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                shutil.rmtree(self._path(path))
-            self._prune(os.path.dirname(path))
-
-    def announce(self, paths: Iterable[str]) -> None:
-        self.put(_ANNOUNCED, "\n".join(paths).encode("utf-8"))
-
-    def settle(self) -> None:
-        self.delete([_ANNOUNCED])
-
-    def leftovers(self, packs: Iterable[str]) -> list[str]:
-        with translated(self.location):
-            names = os.listdir(self.location)
-            for name in names:
-                if name.startswith(_TEMPORARY):
-                    self.delete([name])
-            if PACKS in names:
-                found = set(os.listdir(self._path(PACKS)))
-                self.delete([f"{PACKS}/{name}" for name in found.difference(packs)])
-        announced = self.get(_ANNOUNCED) if _ANNOUNCED in names else None
-        return announced.decode("utf-8", "replace").split("\n") if announced else []
+        return LocalStore(os.path.realpath(self.location))
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
-        data = self.get(MANIFEST)
-        if data is None:
-            if not os.path.exists(self.location):
-                raise absent(self.location)
+        try:
+            with translated(self.location), open(f"{self.location}/{MANIFEST}", "rb") as file:
+                data = file.read()
+        except FileNotFoundError as error:
+            if not self.exists():
+                raise
             raise NotANetworkError(
                 f"'{self.location}' is no zarr network: it has no {MANIFEST}",
                 location=self.location,
-            )
+            ) from error
         # The content is its own tag: the times of files are too coarse to tell commits apart.
         return None if data == known else (data, data)
 
-    def replace(self, data: bytes, known: Tag | None) -> Tag:
-        self.put(MANIFEST, data)
-        return data
+    def replace(self, manifest: bytes, known: Tag | None) -> Tag:
+        self.put(MANIFEST, manifest)
+        return manifest
 
-    def _prune(self, path: str) -> None:
-        """Remove directories that became empty."""
-        while path:
-            try:
-                os.rmdir(self._path(path))
-            except OSError:
-                return
-            path = os.path.dirname(path)
+    def lock(self, *, exclusive: bool) -> Held:
+        path = os.path.join(self.location, LOCK_FILE)
+        if not os.path.exists(path):
+            # In the directory of something else, no file is made.
+            found = self.fetch(None)
+            read_manifest(found[0] if found else b"", self.location)
+        while True:
+            with Held() as held:
+                descriptor = self._open_lock(path, exclusive=exclusive)
+                if descriptor is None:
+                    return held
+                held.callback(close_file, descriptor)
+                safe = self._wait(descriptor, exclusive=exclusive)
+                # Somebody may have moved or removed the directory meanwhile.
+                with contextlib.suppress(OSError):
+                    if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                        kept = held.pop_all()
+                        kept.safe = safe
+                        return kept
 
-    def _path(self, key: str) -> str:
-        return f"{self.location}/{key}"
+    def _open_lock(self, path: str, *, exclusive: bool) -> int | None:
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError as error:
+            raise absent(self.location) from error
+        except OSError as error:
+            if exclusive or error.errno not in _DENIED:
+                raise system_error(error, self.location) from error
+        with contextlib.suppress(OSError):
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return None
+
+    def _wait(self, descriptor: int, *, exclusive: bool) -> bool:
+        return lock_file(
+            descriptor,
+            self.location,
+            exclusive=exclusive,
+            limit=self._limit,
+            on_slow=self._on_slow,
+            switch=None,
+        )
+
+    def build(self) -> NewDirectory:
+        if self.exists():
+            raise taken(self.location)
+        return NewDirectory(self.location)
+
+    def rename(self, target: Place) -> bool:
+        return isinstance(target, DirectoryPlace) and _renamed(self.location, target.location)
+
+    def remove(self) -> None:
+        with translated(self.location):
+            path = os.path.realpath(self.location)
+            # It goes at once for others, however long the deletion takes.
+            gone = _hidden(path, "gone")
+            os.rename(path, gone)
+            if os.path.islink(self.location):
+                os.unlink(self.location)
+            shutil.rmtree(gone)
 
 
-def _read(descriptor: int, span: Span) -> bytes:
-    size = os.fstat(descriptor).st_size
-    start = max(0, size + span.start) if span.start < 0 else span.start
-    stop = size if span.stop is None else min(size, span.stop)
-    parts = []
-    while start < stop:
-        part = os.pread(descriptor, stop - start, start)
-        if not part:
-            break
-        parts.append(part)
-        start += len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+class NewDirectory(DirectoryPlace):
+    """A directory that gets its name when it is complete."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(_hidden(target, "new"), 0, lambda waited: None)
+        self._target = target
+        with translated(target):
+            os.mkdir(self.location)
+
+    def check(self, known: Tag | None) -> None:
+        """Nobody else knows it."""
+
+    def replace(self, manifest: bytes, known: Tag | None) -> Tag:
+        tag = super().replace(manifest, known)
+        if os.path.lexists(self._target):
+            raise taken(self._target)
+        _renamed(self.location, self._target)
+        return tag
+
+    def discard(self) -> None:
+        if self.exists():
+            self.remove()
 
 
-def _write(path: str, data: bytes) -> None:
-    with open(path, "xb", buffering=0) as file:
-        view = memoryview(data)
-        while view:
-            view = view[file.write(view) :]
+class ArchivePlace(LocalPlace):
+    """A zip archive, with the network at its top or in a folder of it."""
+
+    _tag: Tag = None
+
+    def _open(self) -> Any:
+        from zarr.core.sync import sync
+        from zarr.storage import ZipStore
+
+        try:
+            with zipfile.ZipFile(self.location) as archive:
+                names = archive.namelist()
+            found = [name for name in names if name.split("/")[-1] == MANIFEST]
+            first = min(found, key=lambda name: (name.count("/"), name))
+        except (zipfile.BadZipFile, IsADirectoryError, ValueError) as error:
+            raise NotANetworkError(
+                f"'{self.location}' is no zip archive of a zarr network", location=self.location
+            ) from error
+        self.base = first.removesuffix(MANIFEST)
+        return sync(ZipStore.open(self.location, mode="r"))
+
+    def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
+        with translated(self.location):
+            status = os.stat(self.location)
+        tag = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if tag != self._tag:
+            self.__dict__.pop("store", None)
+            self._tag = tag
+        return None if tag == known else (self.get(MANIFEST) or b"", tag)
+
+    def lock(self, *, exclusive: bool) -> Held:
+        if exclusive:
+            raise ReadOnlyError(
+                f"'{self.location}' is a zip archive, which is only read;"
+                " copy it to a directory to change it",
+                location=self.location,
+            )
+        return Held()
+
+    def replace(self, manifest: bytes, known: Tag | None) -> Tag:
+        self.lock(exclusive=True)
+
+    def build(self) -> Place:
+        self.lock(exclusive=True)
+        return self
+
+
+def _hidden(path: str, kind: str) -> str:
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.{kind}")
+
+
+def _renamed(path: str, target: str) -> bool:
+    try:
+        os.rename(path, target)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            return False
+        if error.errno in _OCCUPIED:
+            raise taken(target) from error
+        raise system_error(error, target) from error
+    return True

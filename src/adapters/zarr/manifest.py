@@ -1,27 +1,40 @@
 """
 The manifest: the one object that says what a network holds.
 
-It is the metadata of zarr's root group. Our part of it are attributes of the group: the tree
-with all small values. The rest is for other zarr programs: the metadata of the arrays in it,
-as zarr consolidates them, with the lengths that they have in this very state of the network.
+It is the metadata of zarr's root group. The tree of groups, arrays and documents is an
+attribute of that group, with all attributes, and the rows of small arrays. Of a long array it
+has the path of the zarr array that holds its rows, and how many of them are committed.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import math
+import zlib
+from collections.abc import Collection, Iterator
+from typing import Any, TypeAlias
 
 import attrs
 import numpy as np
+from numpy.typing import NDArray
 
-from ...errors import CorruptNetworkError, NotANetworkError, StorageError
-from .metadata import array_metadata, group_metadata
-from .tree import ArrayNode, DocumentNode, Grid, GroupNode, Node, Values, walk
-from .values import Blob, Json, PackedPlace, Value, check_dtype, decode, encode
+from ...errors import CorruptNetworkError, DtypeError, NotANetworkError
+from ...ports.arrays import AttributeValue
+
+MANIFEST = "zarr.json"
 
 _KEY = "bsb_hdf5"
 _FORMAT = "network"
 _VERSION = 1
+
+Node: TypeAlias = dict[str, Any]
+"""
+A member of the tree, as JSON: ``kind``, ``attributes``, and if it is a group, ``members``.
+
+Arrays and documents (of bytes) have ``dtype`` and ``shape``, and their rows in ``content`` or
+at ``path``; while a session changes them, also a ``tail``.
+"""
 
 
 @attrs.define(eq=False)
@@ -30,100 +43,61 @@ class Manifest:
     One state of a network.
 
     :param generation: unique to this state.
-    :param root: the root group.
-    :param packs: sizes of the packs, by name.
-    :param stale: arrays and packs of the state before that are not of this one any more;
+    :param tree: the root group.
+    :param stale: paths of arrays of the state before that are not of this one any more;
         whoever still reads that state needs them, so the next commit removes them.
+    :param data: all this as stored.
     """
 
     generation: str
-    root: GroupNode
-    packs: dict[str, int] = attrs.field(factory=dict)
-    stale: list[str] = attrs.field(factory=list)
+    tree: Node
+    stale: list[str]
+    data: bytes = b""
 
-    def grids(self) -> dict[str, tuple[Grid, int]]:
-        """The zarr arrays and how many rows they have, by path."""
-        return {
-            node.grid.path: (node.grid, node.base)
-            for _, node in walk(self.root)
-            if isinstance(node, ArrayNode) and node.grid is not None
-        }
+    def paths(self) -> set[str]:
+        """Where the long arrays are."""
+        return paths_of(self.tree)
+
+    def draft(self) -> Node:
+        """A copy of the tree, to be changed."""
+        return dict(_ours(self.data, "")["tree"]) if self.data else new_group()
 
 
-def write_manifest(manifest: Manifest) -> bytes:
-    """The manifest as the metadata of zarr's root group."""
+def new_group() -> Node:
+    """A group without members."""
+    return {"kind": "group", "attributes": {}, "members": {}}
+
+
+def walk(node: Node, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Node]]:
+    """A node and all below it, with the names that lead to them."""
+    yield names, node
+    for name, member in node.get("members", {}).items():
+        yield from walk(member, (*names, name))
+
+
+def paths_of(tree: Node) -> set[str]:
+    """Where the long arrays of a tree are."""
+    return {str(node["path"]) for _, node in walk(tree) if "path" in node}
+
+
+def groups_above(paths: Collection[str]) -> set[str]:
+    """The keys of what other programs find of the groups above arrays."""
+    above = {path[:i] for path in paths for i, letter in enumerate(path) if letter == "/"}
+    return {f"{group}/{MANIFEST}" for group in above}
+
+
+def make_manifest(generation: str, tree: Node, stale: list[str]) -> Manifest:
+    """A manifest, and what is to be stored of it."""
     ours = {
         "format": _FORMAT,
         "version": _VERSION,
-        "generation": manifest.generation,
-        "packs": manifest.packs,
-        "stale": manifest.stale,
-        "tree": _write_node(manifest.root),
+        "generation": generation,
+        "stale": stale,
+        "tree": tree,
     }
-    document = {
-        **group_metadata(),
-        "attributes": {_KEY: ours},
-        "consolidated_metadata": {
-            "kind": "inline",
-            "must_understand": False,
-            "metadata": _consolidated(manifest),
-        },
-    }
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
-
-
-def _consolidated(manifest: Manifest) -> dict[str, Json]:
-    found: dict[str, Json] = {}
-    for path, (grid, rows) in sorted(manifest.grids().items()):
-        parts = path.split("/")
-        for depth in range(1, len(parts)):
-            found.setdefault("/".join(parts[:depth]), group_metadata())
-        found[path] = array_metadata(grid, rows)
-    return found
-
-
-def _write_node(node: Node) -> Json:
-    values = {"attributes": _write_values(node.values)} if node.values else {}
-    if isinstance(node, GroupNode):
-        members = {name: _write_node(member) for name, member in node.members.items()}
-        return {"kind": "group", "members": members, **values}
-    if isinstance(node, DocumentNode):
-        return {"kind": "document", "content": _write_blob(node.blob), **values}
-    placed: dict[str, Json] = {}
-    if node.grid is not None:
-        placed["zarr"] = attrs.asdict(node.grid)
-    elif node.blob is not None:
-        placed["content"] = _write_blob(node.blob)
-    shape = [node.base, *node.width]
-    return {"kind": "array", "dtype": node.dtype.str, "shape": shape, **placed, **values}
-
-
-def _write_values(values: Values) -> dict[str, Json]:
-    return {
-        name: {"packed": _write_blob(value.blob)} if value.blob else encoded(value)
-        for name, value in values.items()
-    }
-
-
-def encoded(value: Value) -> Json:
-    """A value as JSON, which is kept."""
-    if value.encoded is None:
-        value.encoded = encode(value.value)
-    return value.encoded
-
-
-def _write_blob(blob: Blob) -> Json:
-    if blob.place is not None:
-        return list(attrs.astuple(blob.place))
-    return base64.b64encode(blob.data or b"").decode("ascii")
-
-
-def is_manifest(data: bytes) -> bool:
-    """Whether these bytes are a manifest of any version; never raises."""
-    try:
-        return _ours(data, "") is not None
-    except StorageError:
-        return False
+    document = {"zarr_format": 3, "node_type": "group", "attributes": {_KEY: ours}}
+    data = json.dumps(document, separators=(",", ":")).encode("ascii")
+    return Manifest(generation, tree, stale, data)
 
 
 def read_manifest(data: bytes, location: str) -> Manifest:
@@ -135,24 +109,26 @@ def read_manifest(data: bytes, location: str) -> Manifest:
     """
     ours = _ours(data, location)
     try:
-        root = _read_node(ours["tree"])
-        if not isinstance(root, GroupNode):
+        stale = [checked_path(path) for path in ours["stale"]]
+        if ours["tree"]["kind"] != "group":
             raise ValueError("the root is no group")
-        manifest = Manifest(
-            generation=str(ours["generation"]),
-            root=root,
-            packs={str(name): int(size) for name, size in ours["packs"].items()},
-            stale=[str(path) for path in ours["stale"]],
-        )
-        _check_packs(manifest)
-    except (KeyError, TypeError, ValueError, AttributeError, StorageError, RecursionError) as error:
+        _check(ours["tree"])
+        return Manifest(str(ours["generation"]), ours["tree"], stale, data)
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+        zlib.error,
+    ) as error:
+        # A wrong dtype is a ValueError, too.
         raise CorruptNetworkError(
             f"the manifest of '{location}' contradicts itself: {error!r}", location=location
         ) from error
-    return manifest
 
 
-def _ours(data: bytes, location: str) -> dict[str, Json]:
+def _ours(data: bytes, location: str) -> dict[str, Any]:
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -174,75 +150,94 @@ def _ours(data: bytes, location: str) -> dict[str, Json]:
     return ours
 
 
-def _check_packs(manifest: Manifest) -> None:
-    for path, node in walk(manifest.root):
-        for blob in node.blobs():
-            place = blob.place
-            if place is None:
-                continue
-            size = manifest.packs[place.pack]
-            if not (0 <= place.start <= place.start + place.stored <= size and place.size >= 0):
-                raise ValueError(f"'{'/'.join(path)}' lies outside its pack of {size} bytes")
+def _check(node: Node) -> None:
+    for value in node["attributes"].values():
+        decode(value)
+    if node["kind"] == "group":
+        for member in node["members"].values():
+            _check(member)
+    elif node["kind"] in ("array", "document"):
+        _check_rows(node)
+    else:
+        raise ValueError(f"a node is a {node['kind']!r}")
 
 
-def _read_node(document: Json) -> Node:
-    values = {
-        str(name): _read_value(value) for name, value in document.get("attributes", {}).items()
-    }
-    kind = document["kind"]
-    if kind == "group":
-        members = {str(name): _read_node(node) for name, node in document["members"].items()}
-        return GroupNode(members, values)
-    if kind == "document":
-        return DocumentNode(_read_blob(document["content"]), values)
-    if kind == "array":
-        return _read_array(document, values)
-    raise ValueError(f"a node is a {kind!r}")
-
-
-def _read_array(document: Json, values: Values) -> ArrayNode:
-    dtype = np.dtype(document["dtype"])
+def _check_rows(node: Node) -> None:
+    dtype, shape = np.dtype(node["dtype"]), node["shape"]
     check_dtype(dtype)
-    base, *width = (int(length) for length in document["shape"])
-    if min(base, *width, 0) < 0:
-        raise ValueError(f"an array is of shape {document['shape']}")
-    node = ArrayNode(dtype, tuple(width), base, values=values)
-    if "zarr" in document:
-        node.grid = _read_grid(document["zarr"])
-    elif "content" in document:
-        node.blob = _read_blob(document["content"])
-        size = len(node.blob.data or b"") if node.blob.place is None else node.blob.place.size
-        if size != base * dtype.itemsize * int(np.prod(width, dtype=np.int64)):
-            raise ValueError(f"{size} bytes are an array of {base} rows of {dtype} {width}")
-    elif base:
-        raise ValueError(f"the {base} rows of an array are nowhere")
-    return node
+    if not shape or any(type(length) is not int or length < 0 for length in shape):
+        raise ValueError(f"an array is of shape {shape}")
+    if node["kind"] == "document" and (dtype.str != "|u1" or len(shape) > 1):
+        raise ValueError(f"a document consists of {dtype} {shape}")
+    if "path" in node:
+        checked_path(node["path"])
+    elif len(unpack(node["content"])) != dtype.itemsize * math.prod(shape):
+        raise ValueError(f"the rows of an array are not {dtype} {shape}")
 
 
-def _read_grid(document: Json) -> Grid:
-    grid = Grid(
-        path=str(document["path"]),
-        dtype=str(np.dtype(document["dtype"])),
-        width=tuple(int(length) for length in document["width"]),
-        chunk_rows=int(document["chunk_rows"]),
-        shard_rows=int(document["shard_rows"]),
-    )
-    parts = grid.path.split("/")
-    if "" in parts or ".." in parts or "." in parts:
-        raise ValueError(f"an array lies in {grid.path!r}")
-    if grid.chunk_rows < 1 or grid.shard_rows < 1 or grid.shard_rows % grid.chunk_rows:
-        raise ValueError(f"{grid.shard_rows} rows are cut into {grid.chunk_rows}")
-    return grid
+def checked_path(path: str) -> str:
+    """
+    The path of an array below the root group.
+
+    :raises ValueError: it leads elsewhere.
+    """
+    if {"", ".", ".."} & set(path.split("/")):
+        raise ValueError(f"an array lies in {path!r}")
+    return path
 
 
-def _read_value(document: Json) -> Value:
-    if isinstance(document, dict) and "packed" in document:
-        return Value(blob=_read_blob(document["packed"]))
-    return Value(value=decode(document), encoded=document)
+def content_of(node: Node) -> NDArray[Any]:
+    """The rows of an array that the manifest holds."""
+    data = unpack(node["content"])
+    return np.frombuffer(data, np.dtype(node["dtype"])).reshape(node["shape"]).copy()
 
 
-def _read_blob(document: Json) -> Blob:
-    if isinstance(document, list):
-        pack, start, stored, size = document
-        return Blob(None, PackedPlace(str(pack), int(start), int(stored), int(size)))
-    return Blob(base64.b64decode(document, validate=True))
+def stored_value(value: AttributeValue) -> Any:
+    """
+    An attribute as JSON.
+
+    :raises DtypeError: it is no text, list of texts, number or array.
+    """
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [str(item) for item in value]
+    array = np.array(value)
+    check_dtype(array.dtype)
+    data = array.tobytes()
+    return {"dtype": array.dtype.str, "shape": list(array.shape), "data": pack(data)}
+
+
+def decode(stored: Any) -> Any:
+    """The value of an attribute: text, list of texts, numpy scalar or array."""
+    if isinstance(stored, str):
+        return stored
+    if isinstance(stored, list):
+        return [str(item) for item in stored]
+    dtype = np.dtype(stored["dtype"])
+    check_dtype(dtype)
+    return np.frombuffer(unpack(stored["data"]), dtype).reshape(stored["shape"]).copy()[()]
+
+
+def check_dtype(dtype: np.dtype[Any]) -> None:
+    """
+    Check that values can be stored.
+
+    :raises DtypeError: they are Python objects, or records.
+    """
+    if dtype.hasobject or dtype.names is not None:
+        raise DtypeError(
+            f"values of dtype {dtype} can't be stored;"
+            " valid are numbers, truth values, texts and bytes of fixed length, and times",
+            asked=str(dtype),
+        )
+
+
+def pack(data: bytes) -> str:
+    """Bytes as text."""
+    return base64.b64encode(zlib.compress(data, 1)).decode("ascii")
+
+
+def unpack(text: str) -> bytes:
+    """What :func:`pack` was given."""
+    return zlib.decompress(base64.b64decode(text, validate=True))

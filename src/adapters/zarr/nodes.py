@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,26 +11,23 @@ from numpy.typing import NDArray
 from ...core.ranges import check_ranges, rows_of_ranges
 from ...errors import NodeExistsError, NodeNotFoundError, SessionClosedError, ShapeError
 from ...ports.arrays import AttributeValue
-from .depot import Depot
-from .tree import ArrayNode, DocumentNode, GroupNode, Node, Tail, Values
-from .values import Blob, Value, check_dtype, decode, stored_value
+from .arrays import Arrays
+from .manifest import Node, check_dtype, decode, new_group, stored_value
 
-_TITLES: dict[type[Any], str] = {GroupNode: "group", ArrayNode: "array", DocumentNode: "document"}
+Bounds = NDArray[np.int64]
 
 
 class View:
     """
     What the members of a session share.
 
-    :param depot: where rows and byte strings come from.
+    :param arrays: where rows come from.
     """
 
-    def __init__(self, depot: Depot) -> None:
-        self.depot = depot
+    def __init__(self, arrays: Arrays) -> None:
+        self.arrays = arrays
         self.changes = 0
         self.closed = False
-        # Marks the nodes that this session made or copied, and may change.
-        self.token = object()
 
     def check(self) -> None:
         """
@@ -40,22 +36,22 @@ class View:
         :raises SessionClosedError: it is not.
         """
         if self.closed:
-            raise SessionClosedError(f"the session on '{self.depot.objects.location}' is closed")
+            raise SessionClosedError(f"the session on '{self.arrays.place.location}' is closed")
 
     def change(self) -> None:
         """Count a change; errors as for :meth:`check`."""
         self.check()
         self.changes += 1
 
-    def gathered(self, names: tuple[str, ...], node: ArrayNode) -> None:
+    def gathered(self, names: tuple[str, ...], node: Node) -> None:
         """Rows were added to an array, which may be too many to keep."""
 
 
 class ZarrAttributes:
     """Attributes, to read."""
 
-    def __init__(self, values: Values, view: View) -> None:
-        self._values = values
+    def __init__(self, node: Node, view: View) -> None:
+        self._values: dict[str, Any] = node["attributes"]
         self._view = view
 
     def names(self) -> tuple[str, ...]:
@@ -64,13 +60,7 @@ class ZarrAttributes:
 
     def get(self, name: str) -> Any:
         self._view.check()
-        held = self._values.get(name)
-        if held is None:
-            return None
-        if held.value is None:
-            assert held.blob is not None
-            held.value = decode(json.loads(self._view.depot.load(held.blob)))
-        return held.value.copy() if isinstance(held.value, np.ndarray | list) else held.value
+        return decode(self._values[name]) if name in self._values else None
 
     def integers(self, names: Sequence[str]) -> NDArray[np.int64]:
         missing = [name for name in names if name not in self._values]
@@ -85,7 +75,7 @@ class ZarrAttributesWriter(ZarrAttributes):
     def set(self, name: str, value: AttributeValue) -> None:
         stored = stored_value(value)
         self._view.change()
-        self._values[name] = Value(stored)
+        self._values[name] = stored
 
     def set_integers(self, values: dict[str, int]) -> None:
         for name, value in values.items():
@@ -97,194 +87,171 @@ class ZarrAttributesWriter(ZarrAttributes):
             del self._values[name]
 
 
-class ZarrArray:
-    """Rows, to read."""
+class Member:
+    """
+    A group, array or document, to read.
 
-    def __init__(self, node: ArrayNode, view: View) -> None:
+    :param names: that lead to it.
+    """
+
+    def __init__(self, node: Node, view: View, names: tuple[str, ...] = ()) -> None:
         self._node = node
         self._view = view
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (self._node.length, *self._node.width)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self._node.dtype
-
-    @property
-    def attributes(self) -> ZarrAttributes:
-        return ZarrAttributes(self._node.values, self._view)
-
-    def read(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
-        self._view.check()
-        node = self._node
-        start, stop, _ = slice(start, stop).indices(node.length)
-        stored = self._view.depot.read_stored(node, start, min(stop, node.base))
-        if node.tail is None or stop <= node.base:
-            return stored
-        added = node.tail.view[max(0, start - node.base) : stop - node.base]
-        return np.concatenate((stored, added)) if len(stored) else added.copy()
-
-    def read_ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[Any]:
-        self._view.check()
-        node = self._node
-        check_ranges(starts, stops, node.length)
-        if node.tail is None or not (stops > node.base).any():
-            return self._view.depot.read_pieces(node, starts, stops)
-        # Rows of the tail take their turn among those that are stored.
-        base = np.int64(node.base)
-        stored = self._view.depot.read_pieces(
-            node, np.minimum(starts, base), np.minimum(stops, base)
-        )
-        rows = rows_of_ranges(starts, stops)
-        found = np.empty((len(rows), *node.width), dtype=node.dtype)
-        found[rows < base] = stored
-        found[rows >= base] = node.tail.view[rows[rows >= base] - base]
-        return found
-
-
-class ZarrArrayWriter(ZarrArray):
-    """
-    Rows that can be changed.
-
-    :param names: that lead to the array.
-    """
-
-    def __init__(self, node: ArrayNode, view: View, names: tuple[str, ...]) -> None:
-        super().__init__(node, view)
         self._names = names
 
     @property
+    def attributes(self) -> ZarrAttributes:
+        return ZarrAttributes(self._node, self._view)
+
+
+class MemberWriter(Member):
+    """A group, array or document that can be changed."""
+
+    @property
     def attributes(self) -> ZarrAttributesWriter:
-        return ZarrAttributesWriter(self._node.values, self._view)
+        return ZarrAttributesWriter(self._node, self._view)
+
+
+class ZarrArray(Member):
+    """Rows, to read: those below the base are stored, those of the tail are not yet."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self._node["shape"])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(self._node["dtype"])
+
+    def read(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
+        self._view.check()
+        start, stop, _ = slice(start, stop).indices(self.shape[0])
+        base = self._base
+        stored = self._view.arrays.read(self._node, min(start, base), min(stop, base))
+        if stop <= base:
+            return stored
+        added = self._tail()[max(0, start - base) : stop - base]
+        return np.concatenate((stored, added), dtype=self.dtype)
+
+    def read_ranges(self, starts: Bounds, stops: Bounds) -> NDArray[Any]:
+        self._view.check()
+        check_ranges(starts, stops, self.shape[0])
+        rows = rows_of_ranges(starts, stops)
+        is_stored = rows < self._base
+        stored = self._view.arrays.read_rows(self._node, rows[is_stored])
+        if is_stored.all():
+            return stored
+        found = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
+        found[is_stored] = stored
+        found[~is_stored] = self._tail()[rows[~is_stored] - self._base]
+        return found
+
+    @property
+    def _base(self) -> int:
+        return int(self._node.get("base", self.shape[0]))
+
+    def _tail(self) -> NDArray[Any]:
+        parts = self._node["tail"]
+        if len(parts) != 1:
+            parts[:] = [np.concatenate(parts, dtype=self.dtype)]
+        return np.asarray(parts[0])
+
+
+class ZarrArrayWriter(ZarrArray, MemberWriter):
+    """Rows that can be changed."""
 
     def append(self, rows: NDArray[Any]) -> None:
-        rows = np.asarray(rows)
+        rows = np.array(rows, dtype=self.dtype)
         self._check(rows)
-        self._view.change()
-        tail = self._tail(self._node.base)
-        held = tail.length
-        tail.resize(held + len(rows))
-        tail.view[held:] = rows
+        self._begin(self.shape[0])
+        self._node["tail"].append(rows)
+        self._node["shape"][0] += len(rows)
         self._view.gathered(self._names, self._node)
 
     def write(self, start: int, rows: NDArray[Any]) -> None:
         rows = np.asarray(rows)
         self._check(rows)
         stop = start + len(rows)
-        if start < 0 or stop > self._node.length:
-            raise ShapeError(f"{len(rows)} rows from {start} on reach past {self._node.length}")
-        self._view.change()
-        tail = self._tail(start)
-        tail.view[start - self._node.base : stop - self._node.base] = rows
+        if start < 0 or stop > self.shape[0]:
+            raise ShapeError(f"{len(rows)} rows from {start} on reach past {self.shape[0]}")
+        self._begin(start)
+        self._tail()[start - self._base : stop - self._base] = rows
 
     def resize(self, rows: int) -> None:
-        self._view.change()
-        self._tail(rows).resize(rows - self._node.base)
+        self._begin(rows)
+        kept = self._tail()[: rows - self._base]
+        added = rows - self._base - len(kept)
+        self._node["tail"] = [kept, np.zeros((added, *self.shape[1:]), dtype=self.dtype)]
+        self._node["shape"][0] = rows
 
-    def _tail(self, start: int) -> Tail:
-        """The tail, which holds all rows from one on. Rows below the base are never changed."""
+    def _begin(self, start: int) -> None:
+        """Have all rows from one on in the tail, as those that are stored are never changed."""
+        self._view.change()
         node = self._node
-        if start < node.base or (node.grid is None and node.base):
-            rows = self.read()
-            node.base, node.grid, node.blob = 0, None, None
-            node.tail = Tail(rows, len(rows))
-        if node.tail is None:
-            node.tail = Tail(np.zeros((0, *node.width), dtype=node.dtype), 0)
-        return node.tail
+        if start < self._base or (self._base and "path" not in node):
+            node["tail"], node["base"] = [self.read()], 0
+            node.pop("path", None)
+        elif "tail" not in node:
+            node["tail"], node["base"] = [np.zeros((0, *self.shape[1:]), self.dtype)], self._base
 
     def _check(self, rows: NDArray[Any]) -> None:
-        if rows.shape[1:] != self._node.width or not rows.ndim:
+        if not rows.ndim or rows.shape[1:] != self.shape[1:]:
             raise ShapeError(f"rows of shape {rows.shape} don't fit an array of {self.shape}")
 
 
-class ZarrDocument:
+class ZarrDocument(Member):
     """A byte string, to read."""
 
-    def __init__(self, node: DocumentNode, view: View) -> None:
-        self._node = node
-        self._view = view
-
-    @property
-    def attributes(self) -> ZarrAttributes:
-        return ZarrAttributes(self._node.values, self._view)
-
     def read(self) -> bytes:
-        self._view.check()
-        return self._view.depot.load(self._node.blob)
+        return ZarrArray(self._node, self._view).read().tobytes()
 
 
-class ZarrDocumentWriter(ZarrDocument):
+class ZarrDocumentWriter(ZarrDocument, MemberWriter):
     """A byte string that was written."""
 
-    @property
-    def attributes(self) -> ZarrAttributesWriter:
-        return ZarrAttributesWriter(self._node.values, self._view)
 
-
-class ZarrGroup:
+class ZarrGroup(Member):
     """A group, to read."""
-
-    def __init__(self, node: GroupNode, view: View) -> None:
-        self._node = node
-        self._view = view
-
-    @property
-    def attributes(self) -> ZarrAttributes:
-        return ZarrAttributes(self._node.values, self._view)
 
     def names(self) -> tuple[str, ...]:
         self._view.check()
-        return tuple(sorted(self._node.members))
+        return tuple(sorted(self._node["members"]))
 
     def __contains__(self, name: str) -> bool:
-        return name in self._node.members
+        return name in self._node["members"]
 
     def group(self, name: str) -> ZarrGroup:
-        return ZarrGroup(self._member(name, GroupNode), self._view)
+        return ZarrGroup(*self._member(name, "group"))
 
     def array(self, name: str) -> ZarrArray:
-        return ZarrArray(self._member(name, ArrayNode), self._view)
+        return ZarrArray(*self._member(name, "array"))
 
     def document(self, name: str) -> ZarrDocument:
-        return ZarrDocument(self._member(name, DocumentNode), self._view)
+        return ZarrDocument(*self._member(name, "document"))
 
-    def _member(self, name: str, kind: type[Any]) -> Any:
+    def _member(self, name: str, kind: str) -> tuple[Node, View, tuple[str, ...]]:
         self._view.check()
-        node = self._node.members.get(name)
-        if not isinstance(node, kind):
-            raise NodeNotFoundError(f"there is no {_TITLES[kind]} '{name}'", asked=name)
-        return node
+        node = self._node["members"].get(name)
+        if node is None or node["kind"] != kind:
+            raise NodeNotFoundError(f"there is no {kind} '{name}'", asked=name)
+        return node, self._view, (*self._names, name)
 
 
-class ZarrGroupWriter(ZarrGroup):
-    """
-    A group that can be changed: a copy of what is committed, as all members it gives.
-
-    :param names: that lead to the group.
-    """
-
-    def __init__(self, node: GroupNode, view: View, names: tuple[str, ...] = ()) -> None:
-        super().__init__(node, view)
-        self._names = names
-
-    @property
-    def attributes(self) -> ZarrAttributesWriter:
-        return ZarrAttributesWriter(self._node.values, self._view)
+class ZarrGroupWriter(ZarrGroup, MemberWriter):
+    """A group that can be changed."""
 
     def group(self, name: str) -> ZarrGroupWriter:
-        return ZarrGroupWriter(self._member(name, GroupNode), self._view, (*self._names, name))
+        return ZarrGroupWriter(*self._member(name, "group"))
 
     def array(self, name: str) -> ZarrArrayWriter:
-        return ZarrArrayWriter(self._member(name, ArrayNode), self._view, (*self._names, name))
+        return ZarrArrayWriter(*self._member(name, "array"))
 
     def document(self, name: str) -> ZarrDocumentWriter:
-        return ZarrDocumentWriter(self._member(name, DocumentNode), self._view)
+        return ZarrDocumentWriter(*self._member(name, "document"))
 
     def require_group(self, name: str) -> ZarrGroupWriter:
         if name not in self:
-            self._put(name, GroupNode(owner=self._view.token))
+            self._put(name, new_group())
         return self.group(name)
 
     def create_array(
@@ -296,28 +263,27 @@ class ZarrGroupWriter(ZarrGroup):
         check_dtype(rows.dtype)
         if not rows.ndim:
             raise ShapeError(f"'{name}' is given as a single value; an array has rows")
-        tail = Tail(rows, len(rows))
-        self._put(name, ArrayNode(rows.dtype, rows.shape[1:], tail=tail, owner=self._view.token))
+        self._put(name, _new_rows("array", rows, {}))
         return self.array(name)
 
     def write_document(self, name: str, content: bytes | str) -> ZarrDocumentWriter:
-        data = content.encode() if isinstance(content, str) else bytes(content)
-        values = self._member(name, DocumentNode).values if name in self else {}
-        self._put(name, DocumentNode(Blob(data), dict(values), owner=self._view.token))
+        data = content.encode() if isinstance(content, str) else content
+        values = self._member(name, "document")[0]["attributes"] if name in self else {}
+        self._put(name, _new_rows("document", np.frombuffer(data, np.uint8), values))
         return self.document(name)
 
     def delete(self, name: str) -> None:
         if name not in self:
             raise NodeNotFoundError(f"there is no member '{name}'", asked=name)
         self._view.change()
-        del self._node.members[name]
+        del self._node["members"][name]
 
     def _put(self, name: str, node: Node) -> None:
         self._view.change()
-        self._node.members[name] = node
+        self._node["members"][name] = node
 
-    def _member(self, name: str, kind: type[Any]) -> Any:
-        node = super()._member(name, kind)
-        if node.owner is not self._view.token:
-            node = self._node.members[name] = node.owned_by(self._view.token)
-        return node
+
+def _new_rows(kind: str, rows: NDArray[Any], values: dict[str, Any]) -> Node:
+    dtype, shape = rows.dtype.str, list(rows.shape)
+    node = {"kind": kind, "attributes": values, "dtype": dtype, "shape": shape}
+    return {**node, "base": 0, "tail": [rows]}

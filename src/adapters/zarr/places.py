@@ -1,76 +1,151 @@
-"""Where networks can be: what a root stands for, and what can be done with it as a whole."""
+"""Where networks can be: what a kind of zarr store can do with a network as a whole."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection
+from contextlib import ExitStack, suppress
+from functools import cached_property
+from typing import Any, TypeAlias
 
-from .objects import Objects, Tag
+from ...errors import SessionAbortedError, StorageError
+from .errors import require, translated
+from .manifest import MANIFEST, groups_above
 
+LOCK_FILE = ".lock"
 
-class Held(Protocol):
-    """Something that lasts as long as a session."""
-
-    def release(self) -> None:
-        """Give it back; once more is no error."""
-
-
-class Nothing:
-    """Held where there is nothing to hold."""
-
-    def release(self) -> None:
-        """Nothing is given back."""
+Tag: TypeAlias = Any
+"""Tells one content of the manifest from another."""
 
 
-class Building(Held, Protocol):
-    """A place for a new network; released before it is published, nothing of it stays."""
+class Held(ExitStack):
+    """What a session holds; ``safe`` if it keeps other programs away."""
 
-    @property
-    def objects(self) -> Objects: ...
-
-    def publish(self, manifest: bytes, /) -> Tag:
-        """
-        Put the manifest: from then on, the network is there.
-
-        :raises StoreExistsError: something came to be there meanwhile.
-        """
+    safe = False
 
 
-class Place(Protocol):
-    """One root."""
+class Place(ABC):
+    """
+    One root.
 
-    @property
-    def location(self) -> str:
-        """The path or URL."""
+    :param location: the path or URL.
+    """
+
+    base = ""
+    """What all keys in the store begin with."""
+
+    def __init__(self, location: str) -> None:
+        self.location = location
 
     @property
     def identity(self) -> str:
         """Equal for roots that are the same place."""
+        return f"zarr:{self.location}"
 
-    @property
-    def objects(self) -> Objects: ...
+    @cached_property
+    def store(self) -> Any:
+        """The store of zarr's."""
+        require("zarr", "zarr")
+        with translated(self.location):
+            return self._open()
 
+    @abstractmethod
+    def _open(self) -> Any: ...
+
+    @abstractmethod
     def exists(self) -> bool:
         """Whether anything is there."""
 
+    @abstractmethod
+    def fetch(self, known: Tag | None, /) -> tuple[bytes, Tag] | None:
+        """
+        The manifest and its tag; None if it is the one whose tag is known.
+
+        :raises StoreNotFoundError: there is nothing at this place.
+        :raises NotANetworkError: there is something without a manifest.
+        """
+
+    @abstractmethod
+    def replace(self, manifest: bytes, known: Tag | None, /) -> Tag:
+        """Put the manifest, the last of a commit; errors as for :meth:`check`."""
+
+    @abstractmethod
+    def build(self) -> Place:
+        """A place for a network, which comes to be this one when it gets its manifest."""
+
     def lock(self, *, exclusive: bool) -> Held:
-        """Keep other programs away, where that is possible."""
-
-    def build(self) -> Building:
         """
-        Begin a new network.
+        Keep other programs away, where that is possible.
 
-        :raises StoreExistsError: something is there.
+        :raises ReadOnlyError: ``exclusive``, and it can't be changed.
+        :raises LockTimeoutError: others held the lock for longer than the limit.
         """
+        return Held()
 
-    def check_writable(self) -> None:
+    def check(self, known: Tag | None) -> None:
         """
-        Check that a network here can be changed.
+        Check that nobody put a manifest since a session began.
 
-        :raises ReadOnlyError: it can't.
+        :param known: tag of the manifest that it began with; None if there was none.
+        :raises SessionAbortedError: somebody did.
+        :raises StoreExistsError: somebody did, and there was none.
         """
+        if self.fetch(known) is not None:
+            raise overtaken(self.location)
 
-    def rename(self, target: Place, /) -> bool:
+    def sweep(self, used: Collection[str]) -> None:
+        """Remove what sessions that were killed left, besides the arrays at these paths."""
+        kept = {MANIFEST, LOCK_FILE, *groups_above(used)}
+
+        async def sweep() -> None:
+            async for key in self.store.list():
+                if key not in kept and (
+                    key.endswith(".partial") or not any(key.startswith(f"{p}/") for p in used)
+                ):
+                    await self.store.delete(key)
+
+        self.sync(sweep)
+
+    def rename(self, target: Place) -> bool:
         """Go to another place at once; False if that can't be done."""
+        return False
+
+    def discard(self) -> None:
+        """Remove what was built, if it did not come to be a network."""
+        with suppress(StorageError):
+            if self.get(MANIFEST) is None:
+                self.remove()
+
+    def get(self, key: str) -> bytes | None:
+        """An object; None if there is none."""
+        from zarr.core.buffer import default_buffer_prototype
+
+        found = self.sync(self.store.get, self.base + key, default_buffer_prototype())
+        return None if found is None else bytes(found.to_bytes())
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store an object, whole or not at all."""
+        from zarr.core.buffer import default_buffer_prototype
+
+        self.sync(self.store.set, key, default_buffer_prototype().buffer.from_bytes(data))
 
     def remove(self) -> None:
         """Delete everything that is there."""
+        # Without its manifest the network is gone, however long the rest takes.
+        self.sync(self.store.delete, MANIFEST)
+        self.sync(self.store.delete_dir, "")
+
+    def sync(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        """The result of an asynchronous method of the store."""
+        from zarr.core.sync import sync
+
+        with translated(self.location):
+            return sync(method(*arguments))
+
+
+def overtaken(location: str) -> SessionAbortedError:
+    """Somebody else committed meanwhile."""
+    return SessionAbortedError(
+        f"another program changed '{location}' during this write session, which is not stored",
+        location=location,
+    )

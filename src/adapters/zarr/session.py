@@ -1,30 +1,45 @@
-"""Sessions on a manifest, and what it refers to."""
+"""
+Sessions on a manifest, and on the arrays that it names.
+
+What is new is stored where no committed state looks: in new zarr arrays, and in rows past the
+committed length of those that grow. Then the manifest is put, which is the commit. Arrays that
+it does not name any more are removed by the next commit, so that those who still read the
+state before find it whole.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import uuid
 from collections.abc import Callable
 
-from .commit import Changes, check_current, commit, remove_stale
-from .depot import Depot
-from .manifest import Manifest
+import numpy as np
+
+from ...errors import SessionAbortedError, StorageError, StoreExistsError
+from .arrays import Arrays, new_path
+from .manifest import Manifest, Node, make_manifest, new_group, pack, paths_of, walk
 from .nodes import View, ZarrGroup, ZarrGroupWriter
-from .objects import Tag
-from .places import Building, Held
-from .tree import ArrayNode, GroupNode
+from .places import Held, Place, Tag
+
+SMALL = 4096
+"""Bytes of an array that the manifest holds."""
+
+# Rows that a session gathers before it stores them.
+_MOST_GATHERED = 32 << 20
 
 
 class ZarrReadSession:
     """A view of one state of the network."""
 
-    def __init__(self, depot: Depot, manifest: Manifest, held: Held) -> None:
+    def __init__(self, arrays: Arrays, manifest: Manifest, held: Held) -> None:
         self._manifest = manifest
-        self._view = View(depot)
+        self._view = View(arrays)
         self._held = held
 
     @property
     def root(self) -> ZarrGroup:
         self._view.check()
-        return ZarrGroup(self._manifest.root, self._view)
+        return ZarrGroup(self._manifest.tree, self._view)
 
     @property
     def version(self) -> str:
@@ -32,48 +47,73 @@ class ZarrReadSession:
 
     def close(self) -> None:
         self._view.closed = True
-        self._held.release()
+        self._held.close()
 
 
 class Draft(View):
-    """What the members of a write session share."""
+    """
+    What the members of a write session share.
 
-    def __init__(self, depot: Depot, manifest: Manifest) -> None:
-        super().__init__(depot)
-        self.root = manifest.root.owned_by(self.token)
-        self.stored = Changes(depot, manifest)
+    :param before: the state that the session began with.
+    """
 
-    def gathered(self, names: tuple[str, ...], node: ArrayNode) -> None:
-        self.stored.store_early(names, node)
+    def __init__(self, arrays: Arrays, before: Manifest) -> None:
+        super().__init__(arrays)
+        self.tree = before.draft()
+        self.made: set[str] = set()
+        self._taken = {*before.paths(), *before.stale}
+
+    def gathered(self, names: tuple[str, ...], node: Node) -> None:
+        if sum(part.nbytes for part in node["tail"]) > _MOST_GATHERED:
+            self._store(names, node)
+
+    def store(self) -> None:
+        """Store all rows that were added or changed."""
+        for names, node in walk(self.tree):
+            if "tail" in node:
+                self._store(names, node)
+
+    def _store(self, names: tuple[str, ...], node: Node) -> None:
+        base, rows = node.pop("base"), np.concatenate(node.pop("tail"), dtype=node["dtype"])
+        if "path" not in node and rows.nbytes <= SMALL:
+            node["content"] = pack(rows.tobytes())
+            return
+        node.pop("content", None)
+        if "path" not in node:
+            node["path"] = new_path(names, {*self._taken, *self.made})
+            self.made.add(node["path"])
+            self.arrays.create(node)
+        if len(rows):
+            self.arrays.extend(node, base, rows)
 
 
 class ZarrWriteSession:
     """
     Changes in memory, or where no reader looks, until the commit.
 
-    :param tag: of the manifest that the session began with.
+    :param seen: the manifest that the session begins with, and its tag.
     :param committed: is told the new manifest and its tag; None if it isn't known what is there.
     """
 
     def __init__(
         self,
-        depot: Depot,
-        manifest: Manifest,
-        tag: Tag,
+        arrays: Arrays,
+        seen: tuple[Manifest, Tag],
         held: Held,
         committed: Callable[[tuple[Manifest, Tag] | None], None],
     ) -> None:
-        self._depot = depot
-        self._manifest = manifest
-        self._tag = tag
+        self._manifest, self._tag = seen
+        self._place: Place = arrays.place
         self._held = held
         self._committed = committed
-        self._draft = Draft(depot, manifest)
+        self._draft = Draft(arrays, self._manifest)
+        # Whether the manifest that names what was made may have been put.
+        self._uncertain = False
 
     @property
     def root(self) -> ZarrGroupWriter:
         self._draft.check()
-        return ZarrGroupWriter(self._draft.root, self._draft)
+        return ZarrGroupWriter(self._draft.tree, self._draft)
 
     @property
     def version(self) -> str:
@@ -85,68 +125,57 @@ class ZarrWriteSession:
 
     def commit(self) -> None:
         try:
-            if self._draft.changes:
+            if self._draft.changes or not self._manifest.data:
                 self._store()
-        except BaseException:
+        except BaseException as error:
             self._committed(None)
-            self._draft.stored.discard()
+            # If another program was faster, some of what was made may be its own.
+            if not isinstance(error, SessionAbortedError | StoreExistsError):
+                self._discard()
             raise
         finally:
             self._end()
 
     def _store(self) -> None:
-        objects, draft = self._depot.objects, self._draft
-        check_current(objects, self._tag)
-        remove_stale(objects, self._manifest.stale)
-        result = commit(
-            draft.root,
-            draft.token,
-            draft.stored,
-            self._manifest,
-            self._depot,
-            lambda data: objects.replace(data, self._tag),
-        )
-        self._manifest, self._tag = result
-        self._committed(result)
+        draft, before = self._draft, self._manifest
+        self._place.check(self._tag)
+        draft.arrays.remove(before.stale)
+        draft.store()
+        stale = sorted({*before.paths(), *draft.made} - paths_of(draft.tree))
+        after = make_manifest(uuid.uuid4().hex, draft.tree, stale)
+        # A server may store it and fail to say so.
+        self._uncertain = True
+        self._manifest, self._tag = after, self._place.replace(after.data, self._tag)
+        self._uncertain = False
+        self._committed((self._manifest, self._tag))
+
+    def _discard(self) -> None:
+        """Remove what was stored; as far as the place still answers."""
+        if not self._uncertain:
+            with contextlib.suppress(StorageError):
+                self._draft.arrays.remove(self._draft.made)
 
     def rollback(self) -> None:
         if not self._draft.closed:
-            self._draft.stored.discard()
+            self._discard()
         self._end()
 
     def _end(self) -> None:
         self._draft.closed = True
-        self._held.release()
+        self._held.close()
 
 
 class ZarrCreationSession(ZarrWriteSession):
     """
     A new network, which is there once it is complete.
 
-    :param building: where it is made.
+    :param place: where it is built.
     """
 
-    def __init__(self, building: Building) -> None:
-        empty = Manifest("", GroupNode())
-        super().__init__(Depot(building.objects), empty, None, building, lambda result: None)
-        self._building = building
+    def __init__(self, place: Place) -> None:
+        empty = Manifest("", new_group(), [])
+        super().__init__(Arrays(place), (empty, None), Held(), lambda result: None)
 
-    def commit(self) -> None:
-        try:
-            self._store()
-        except BaseException:
-            self._draft.stored.discard()
-            raise
-        finally:
-            self._end()
-
-    def _store(self) -> None:
-        draft = self._draft
-        self._manifest, self._tag = commit(
-            draft.root,
-            draft.token,
-            draft.stored,
-            self._manifest,
-            self._depot,
-            self._building.publish,
-        )
+    def _end(self) -> None:
+        super()._end()
+        self._place.discard()

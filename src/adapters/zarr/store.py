@@ -1,53 +1,25 @@
-"""
-A network as a zarr store: a directory, a zip archive, or objects below a URL.
-
-Programs keep out of each other's way by a lock in the directory. Below a URL there are no
-locks: there, a write session whose network was changed by another program since it began fails
-at its commit, unless both are at their commits at the same time; so one program at a time should
-write to a remote network. An archive is only read.
-"""
+"""Networks in zarr stores: directories, zip archives to read, and object stores by URL."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from ...core.rewriting import SnapshotRewrite
 from ...errors import StorageError
-from .archive import ArchivePlace
-from .commit import remove_leftovers
-from .depot import Depot, pack_key, require_zarr
-from .directory import DirectoryPlace
-from .errors import incomplete, taken
-from .locking import Patience
-from .manifest import Manifest, is_manifest, read_manifest, write_manifest
-from .objects import Objects, Tag
-from .places import Held, Nothing, Place
-from .session import ZarrCreationSession, ZarrReadSession, ZarrWriteSession
+from ...ports.store import Ability
+from .errors import require, taken
+from .local import ArchivePlace, DirectoryPlace
+from .manifest import Manifest, make_manifest, read_manifest
+from .places import Held, Place, Tag
 
-CAPABILITIES = {
-    "locks": "Programs exclude each other in directories; remote networks have no locks, so only"
-    " one program at a time may write there.",
-    "writing": "Directories and remote networks can be changed; zip archives are read.",
-}
-"""What the store can't do everywhere, a sentence each."""
-
-
-def place_of(root: str | os.PathLike[str], patience: Patience) -> Place:
-    """
-    What a root stands for.
-
-    :param root: a path, one that ends in ``.zip``, or a URL.
-    """
-    text = os.fsdecode(root)
-    if text.startswith("file://"):
-        text = url2pathname(urlsplit(text).path)
-    if "://" in text:
-        from .remote import RemotePlace
-
-        return RemotePlace(text)
-    return ArchivePlace(text) if text.endswith(".zip") else DirectoryPlace(text, patience)
+if TYPE_CHECKING:
+    from .arrays import Arrays
+    from .session import ZarrCreationSession, ZarrReadSession, ZarrWriteSession
 
 
 class ZarrStore:
@@ -55,18 +27,41 @@ class ZarrStore:
     The place of one network.
 
     :param root: path of a directory or of a ``.zip``, or a URL.
-    :param patience: how long to wait for other programs.
+    :param limit: seconds to wait for other programs.
+    :param on_slow: is told once, with the seconds waited so far, when it takes long.
     :raises InputError: the root is a URL with credentials in it.
     """
 
-    capabilities = CAPABILITIES
+    limits: ClassVar[Mapping[Ability, str]] = {
+        Ability.LOCKS: "Programs exclude each other in directories; remote networks have no locks,"
+        " so only one program at a time may write there.",
+        Ability.WRITING: "Directories and remote networks can be changed; zip archives are read.",
+        Ability.DURABLE: "What was stored survives the end of the process, but not always a power"
+        " cut.",
+    }
 
-    def __init__(self, root: str | os.PathLike[str], patience: Patience | None = None) -> None:
-        self._patience = patience or Patience()
-        self._place = place_of(root, self._patience)
-        self._depot = Depot(self._place.objects)
-        # The state that was seen last, and its tag.
-        self._seen: tuple[Manifest, Tag] | None = None
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        limit: float = 600.0,
+        on_slow: Callable[[float], None] = lambda waited: None,
+    ) -> None:
+        self._directory = partial(DirectoryPlace, limit=limit, on_slow=on_slow)
+        self._place = self._place_of(root)
+        # The state that was seen last, its tag, and its arrays as far as they were opened.
+        self._seen: tuple[Manifest, Tag, Arrays] | None = None
+        # The state that was found, or left, without remains of killed sessions.
+        self._swept = ""
+
+    def _place_of(self, root: str | os.PathLike[str]) -> Place:
+        text = os.fsdecode(root)
+        if text.startswith("file://"):
+            text = url2pathname(urlsplit(text).path)
+        if "://" in text:
+            from .remote import RemotePlace
+
+            return RemotePlace(text)
+        return ArchivePlace(text) if text.endswith(".zip") else self._directory(text)
 
     @property
     def location(self) -> str:
@@ -81,107 +76,95 @@ class ZarrStore:
 
     def recognizes(self) -> bool:
         try:
-            found = self._place.objects.fetch(None)
+            found = self._place.fetch(None)
+            return found is not None and read_manifest(found[0], self.location) is not None
         except StorageError:
             return False
-        return found is not None and is_manifest(found[0])
 
     def create(self) -> ZarrCreationSession:
-        require_zarr()
+        require("zarr", "zarr")
+        from .session import ZarrCreationSession
+
         return ZarrCreationSession(self._place.build())
 
     def open_read(self, *, locking: bool = True) -> ZarrReadSession:
-        require_zarr()
-        held: Held = self._place.lock(exclusive=False) if locking else Nothing()
-        try:
-            return ZarrReadSession(self._depot, self._current()[0], held)
-        except BaseException:
-            held.release()
-            raise
+        require("zarr", "zarr")
+        from .session import ZarrReadSession
+
+        with self._place.lock(exclusive=False) if locking else Held() as held:
+            manifest, _, arrays = self._current()
+            return ZarrReadSession(arrays, manifest, held.pop_all())
 
     def open_write(self) -> ZarrWriteSession:
-        require_zarr()
-        self._place.check_writable()
-        held = self._place.lock(exclusive=True)
-        try:
-            manifest, tag = self._current()
-            remove_leftovers(self._place.objects, manifest)
-            return ZarrWriteSession(self._depot, manifest, tag, held, self._committed)
-        except BaseException:
-            held.release()
-            raise
+        require("zarr", "zarr")
+        from .session import ZarrWriteSession
+
+        with self._place.lock(exclusive=True) as held:
+            manifest, tag, arrays = self._current()
+            if held.safe and self._swept != manifest.generation:
+                self._place.sweep({*manifest.paths(), *manifest.stale})
+                self._swept = manifest.generation
+            return ZarrWriteSession(arrays, (manifest, tag), held.pop_all(), self._committed)
+
+    def rewrite(self) -> SnapshotRewrite:
+        return SnapshotRewrite(self)
+
+    def size(self) -> int:
+        require("zarr", "zarr")
+        return int(self._place.sync(self._place.store.getsize_prefix, self._place.base))
 
     def adopt(self, handle: Any) -> tuple[ZarrWriteSession, bool] | None:
         return None
 
     def copy(self, target: str) -> None:
-        held = self._place.lock(exclusive=False)
-        try:
-            self._copy_to(self._free_target(target))
-        finally:
-            held.release()
+        with self._place.lock(exclusive=False):
+            self._copy_to(self._free(target))
 
     def move(self, target: str) -> None:
-        held = self._place.lock(exclusive=True)
-        try:
+        with self._place.lock(exclusive=True):
             self._current()
-            place = self._free_target(target)
+            place = self._free(target)
             if not self._place.rename(place):
                 # The copy is complete before the original goes.
                 self._copy_to(place)
                 self._place.remove()
-        finally:
-            held.release()
-        self._committed(None)
+        self._seen = None
 
     def remove(self) -> None:
-        held = self._place.lock(exclusive=True)
-        try:
+        with self._place.lock(exclusive=True):
             self._current()
             self._place.remove()
-        finally:
-            held.release()
-        self._committed(None)
+        self._seen = None
 
-    def _free_target(self, target: str) -> Place:
-        place = place_of(target, self._patience)
+    def _free(self, target: str) -> Place:
+        place = self._place_of(target)
         if place.exists():
             raise taken(place.location)
         return place
 
     def _copy_to(self, place: Place) -> None:
-        manifest, _ = self._current()
+        manifest, _, arrays = self._current()
         building = place.build()
         try:
-            _copy_objects(manifest, self._place.objects, building.objects)
-            kept = Manifest(manifest.generation, manifest.root, manifest.packs)
-            building.publish(write_manifest(kept))
+            for key in arrays.keys(manifest.tree):
+                building.put(key, arrays.object(key))
+            building.replace(make_manifest(manifest.generation, manifest.tree, []).data, None)
         finally:
-            building.release()
+            building.discard()
 
-    def _current(self) -> tuple[Manifest, Tag]:
+    def _current(self) -> tuple[Manifest, Tag, Arrays]:
         """The committed state, read anew if somebody changed it."""
+        from .arrays import Arrays
+
         seen = self._seen
-        found = self._place.objects.fetch(seen[1] if seen else None)
+        found = self._place.fetch(seen[1] if seen else None)
         if found is not None:
-            data, tag = found
-            seen = self._seen = read_manifest(data, self.location), tag
+            manifest = read_manifest(found[0], self.location)
+            seen = self._seen = manifest, found[1], Arrays(self._place)
         assert seen is not None
         return seen
 
     def _committed(self, result: tuple[Manifest, Tag] | None) -> None:
-        self._seen = result
-
-
-def _copy_objects(manifest: Manifest, source: Objects, target: Objects) -> None:
-    keys = [pack_key(name) for name in manifest.packs]
-    for grid, rows in manifest.grids().values():
-        keys += [grid.metadata_key, *map(grid.shard_key, range(grid.shards(rows)))]
-
-    def copy(key: str) -> None:
-        data = source.get(key)
-        if data is None:
-            raise incomplete(source.location, key)
-        target.put(key, data)
-
-    Depot(source if source.remote else target).each(copy, keys)
+        seen = self._seen
+        self._seen = (*result, seen[2]) if result and seen else None
+        self._swept = result[0].generation if result else ""

@@ -1,9 +1,10 @@
 """
-The lock that HDF5 programs take on a file: ``flock``, shared to read, exclusive to write.
+The lock that programs take on a file: ``flock``, shared to read, exclusive to write.
 
-The system frees the lock of a process that dies. ``HDF5_USE_FILE_LOCKING`` is honoured as
-the HDF5 library documents it: ``FALSE`` or ``0`` takes no locks, ``BEST_EFFORT`` goes on
-where a filesystem has none. The latter is what happens here by default.
+The system frees the lock of a process that dies. It is the lock that HDF5 programs take, and
+for their files ``HDF5_USE_FILE_LOCKING`` is honoured as the HDF5 library documents it:
+``FALSE`` or ``0`` takes no locks, ``BEST_EFFORT`` goes on where a filesystem has none. The
+latter is what happens here by default.
 """
 
 from __future__ import annotations
@@ -34,16 +35,18 @@ def lock_file(
     exclusive: bool,
     limit: float,
     on_slow: Callable[[float], None],
+    switch: str | None = "HDF5_USE_FILE_LOCKING",
 ) -> bool:
     """
     Wait for the lock on an open file; closing the file gives it back.
 
     :param limit: seconds to wait.
     :param on_slow: is told once, with the seconds waited so far, when it takes long.
+    :param switch: the environment variable that turns locks off, if there is one.
     :returns: whether there is a lock, which others respect too.
     :raises LockTimeoutError: others held it for longer.
     """
-    if not _wanted():
+    if switch is not None and os.environ.get(switch, "").upper() in ("FALSE", "0"):
         return False
     operation = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
     start = time.monotonic()
@@ -72,13 +75,8 @@ def close_file(descriptor: int, *, locked: bool = True) -> None:
 
 def unlock_file(descriptor: int) -> None:
     """Give the lock of a file back, which stays open."""
-    if _wanted():
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-
-def _wanted() -> bool:
-    return os.environ.get("HDF5_USE_FILE_LOCKING", "").upper() not in ("FALSE", "0")
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 class Attempt(enum.Enum):

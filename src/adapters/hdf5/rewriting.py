@@ -1,0 +1,60 @@
+"""Files that are written anew."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from .arrays import Hdf5Group
+from .errors import translated
+from .paths import remove_temporary
+from .session import Hdf5CreationSession, Hdf5WriteSession
+
+
+class Hdf5RewriteSession(Hdf5CreationSession):
+    """
+    A new file beside the one it is to replace, which stays locked.
+
+    :param path: of the file, no link.
+    :param held: a session on it that changes nothing; ended by this one.
+    """
+
+    def __init__(self, path: str, held: Hdf5WriteSession) -> None:
+        self._held = held
+        try:
+            super().__init__(path)
+        except BaseException:
+            held.rollback()
+            raise
+
+    @property
+    def before(self) -> Hdf5Group:
+        return self._held.root
+
+    def commit(self) -> None:
+        try:
+            with translated(self._path):
+                self._id.close()
+                shutil.copymode(self._path, self._temporary)
+                _sync(self._temporary)
+                # Programs that wait for the lock of the old file see that the path names another.
+                os.replace(self._temporary, self._path)
+                _sync(os.path.dirname(self._path))
+        finally:
+            remove_temporary(self._temporary)
+            self._held.rollback()
+
+    def rollback(self) -> None:
+        try:
+            super().rollback()
+        finally:
+            self._held.rollback()
+
+
+def _sync(path: str) -> None:
+    """What was written is on the disk when this returns."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,235 @@
+"""Long arrays: rows in zarr arrays, of which a shard is a file or object."""
+
+from __future__ import annotations
+
+import math
+import re
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.abc.store import ByteRequest, Store
+from zarr.codecs import BloscCodec, Crc32cCodec
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import StorePath, WrapperStore
+
+from ...errors import CorruptNetworkError
+from .errors import MissingObjectError, translated
+from .manifest import MANIFEST, Node, content_of, groups_above, paths_of, walk
+from .places import Place
+
+_CHUNK_BYTES = 128 << 10
+_CHUNKS_A_SHARD = 32
+_ATTEMPTS = 4
+_LONGEST_NAME = 100
+# Every row that was written has its chunk, so that one that is missing is no row of zeros.
+_CONFIG: Any = {"write_empty_chunks": True}
+
+
+class NewObjects(WrapperStore[Store]):
+    """The objects of a store, as zarr makes new ones; the manifest is left alone."""
+
+    async def set_if_not_exists(self, key: str, value: Buffer) -> None:
+        if key != MANIFEST and not await self.exists(key):
+            await self.set(key, value)
+
+
+class WholeObjects(WrapperStore[Store]):
+    """The objects of a store, where zarr is to find all parts of an array."""
+
+    async def get(
+        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        found = await super().get(key, prototype, byte_range)
+        # zarr takes what is missing for zeros.
+        if (found is None or not len(found)) and not key.endswith(MANIFEST):
+            raise MissingObjectError(key)
+        return found
+
+
+class Arrays:
+    """
+    The zarr arrays of a place; those that were opened are kept.
+
+    A shard is replaced as a whole, and its rows below the committed length stay the same, so
+    that any reader finds them. The checksum of each chunk tells one who reads without a lock
+    that a shard was replaced between the reads of its index and its chunks.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._kept: dict[str, zarr.Array[Any]] = {}
+
+    def read(self, node: Node, start: int, stop: int) -> NDArray[Any]:
+        """Rows of an array or document that are stored, as a copy."""
+        if stop <= start:
+            return np.zeros((0, *node["shape"][1:]), np.dtype(node["dtype"]))
+        if "path" not in node:
+            return content_of(node)[start:stop]
+        with translated(self.place.location):
+            handle = self._opened(node)
+            return _as_given(_repeated(lambda: handle[start:stop]), node)
+
+    def read_rows(self, node: Node, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Rows of an array that are stored, in any order."""
+        if "path" not in node or not len(rows):
+            return self.read(node, 0, node["shape"][0] if len(rows) else 0)[rows]
+        with translated(self.place.location):
+            handle = self._opened(node)
+            return _as_given(_repeated(lambda: handle.oindex[rows]), node)
+
+    def create(self, node: Node) -> None:
+        """Make the zarr array of a node, at its path, where no other is in use."""
+        dtype, width = _stored_form(node)
+        chunk = max(1, _CHUNK_BYTES // (dtype.itemsize * math.prod(width)))
+        with translated(self.place.location):
+            zarr.create_array(
+                NewObjects(self.place.store),
+                name=node["path"],
+                shape=(0, *width),
+                dtype=dtype,
+                chunks=(chunk, *width),
+                shards=(chunk * _CHUNKS_A_SHARD, *width),
+                compressors=[BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()],
+                overwrite=True,
+                config=_CONFIG,
+            )
+
+    def extend(self, node: Node, start: int, rows: NDArray[Any]) -> None:
+        """Store rows from one on; those after them are gone."""
+        stored, width = _stored_form(node)
+        rows = np.ascontiguousarray(rows)
+        if rows.ndim < len(width) + 1:
+            rows = rows.view(np.uint8).reshape(len(rows), *width)
+        path, stop = node["path"], start + len(rows)
+        with translated(self.place.location):
+            handle = self._open(path)
+            handle.resize((stop, *width))
+            # The rest of a shard that is there, then shards that are not.
+            shard = _shard_rows(handle)
+            middle = min(stop, -(-start // shard) * shard)
+            if middle > start:
+                handle[start:middle] = rows[: middle - start].astype(stored)
+            if stop > middle:
+                new = _seen_through(NewObjects(self.place.store), handle)
+                new[middle:stop] = rows[middle - start :].astype(stored)
+
+    def keys(self, tree: Node) -> Iterator[str]:
+        """The keys of all objects that the arrays of a network consist of."""
+        yield from groups_above(paths_of(tree))
+        with translated(self.place.location):
+            for _, node in walk(tree):
+                if "path" in node:
+                    handle = self._opened(node)
+                    shards = range(-(-node["shape"][0] // _shard_rows(handle)))
+                    rest = (0,) * (handle.ndim - 1)
+                    keys = (handle.metadata.encode_chunk_key((i, *rest)) for i in shards)
+                    yield from (f"{node['path']}/{key}" for key in (MANIFEST, *keys))
+
+    def object(self, key: str) -> bytes:
+        """
+        The content of an object.
+
+        :raises StoreIOError: it is not there.
+        """
+        with translated(self.place.location):
+            found = self.place.get(key)
+            if found is None:
+                raise MissingObjectError(key)
+            return found
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Delete zarr arrays, those of them that are there."""
+        with translated(self.place.location):
+            for path in paths:
+                self._kept.pop(path, None)
+                self.place.sync(self.place.store.delete_dir, path)
+
+    def _opened(self, node: Node) -> zarr.Array[Any]:
+        dtype, width = _stored_form(node)
+        handle = self._open(node["path"])
+        length = node.get("base", node["shape"][0])
+        if handle.dtype != dtype or handle.shape[1:] != width or handle.shape[0] < length:
+            raise CorruptNetworkError(
+                f"'{node['path']}' in '{self.place.location}' is of {handle.shape} {handle.dtype},"
+                f" which is not {node['shape']} {node['dtype']}, as the manifest says",
+                location=self.place.location,
+            )
+        return handle
+
+    def _open(self, path: str) -> zarr.Array[Any]:
+        handle = self._kept.get(path)
+        if handle is None:
+            store = WholeObjects(self.place.store)
+            name, mode = self.place.base + path, "r" if self.place.store.read_only else "r+"
+            try:
+                opened = zarr.open_array(store, path=name, mode=mode, zarr_format=3, config=_CONFIG)
+            except FileNotFoundError as error:
+                raise MissingObjectError(f"{path}/{MANIFEST}") from error
+            if opened.shards is None or opened.shards[1:] != opened.shape[1:]:
+                raise ValueError(f"'{path}' is cut into {opened.shards}")
+            handle = self._kept[path] = opened
+        return handle
+
+
+def _shard_rows(handle: zarr.Array[Any]) -> int:
+    return handle.shards[0] if handle.shards else 1
+
+
+def _seen_through(store: WrapperStore[Store], handle: zarr.Array[Any]) -> zarr.Array[Any]:
+    place = StorePath(store, handle.path)
+    return zarr.Array(zarr.AsyncArray(handle.metadata, place, config=_CONFIG))
+
+
+def _stored_form(node: Node) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """The dtype of zarr's own for some rows; that of bytes, a dimension more, if there is none."""
+    dtype, width = np.dtype(node["dtype"]), tuple(node["shape"][1:])
+    if dtype.kind in "biufc" and dtype.itemsize <= (16 if dtype.kind == "c" else 8):
+        return dtype.newbyteorder("="), width
+    return np.dtype(np.uint8), (*width, dtype.itemsize)
+
+
+def _as_given(rows: NDArray[Any], node: Node) -> NDArray[Any]:
+    dtype, width = np.dtype(node["dtype"]), node["shape"][1:]
+    if rows.ndim > len(width) + 1:
+        return np.ascontiguousarray(rows).view(dtype).reshape(len(rows), *width)
+    return rows.astype(dtype, copy=False)
+
+
+def _repeated(read: Callable[[], Any]) -> NDArray[Any]:
+    """Rows; without a lock, a shard may be replaced while it is read."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return np.asarray(read())
+        except (ValueError, RuntimeError):
+            continue
+    return np.asarray(read())
+
+
+def new_path(names: Sequence[str], taken: Collection[str]) -> str:
+    """
+    A path for an array: that of its names, as far as it is free and every place can have it.
+
+    :param names: that lead to the array.
+    :param taken: paths of other arrays; nothing can lie at, above or below one, whether or not
+        the place tells upper and lower case apart.
+    """
+    wanted, unique = "/".join(map(_portable, names)), uuid.uuid4().hex
+    folded = {f"{path.casefold()}/" for path in taken}
+    for path in (wanted, f"{wanted}.{unique[:8]}"):
+        key = f"{path.casefold()}/"
+        if not any(key.startswith(each) or each.startswith(key) for each in folded):
+            return path
+    return f"~{unique}"
+
+
+def _portable(name: str) -> str:
+    """The name in letters that every filesystem and object store takes."""
+    odd = re.compile(r"^[._ ]|[. ]$|[^A-Za-z0-9_. -]")
+    plain = odd.sub(lambda m: "".join(f"~{byte:02x}" for byte in m[0].encode("utf-8")), name)
+    if not plain or plain == MANIFEST or len(plain) > _LONGEST_NAME:
+        return f"{plain[:_LONGEST_NAME]}~{uuid.uuid4().hex}"
+    return plain
