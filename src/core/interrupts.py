@@ -52,6 +52,12 @@ def _end() -> None:
         _set_handler(_INTERRUPT, signal.default_int_handler)
 
 
+def _end_and_raise_held() -> None:
+    _end()
+    if not _Held.depth:
+        raise_held()
+
+
 def _in_main_thread() -> bool:
     return threading.get_ident() == threading.main_thread().ident
 
@@ -80,7 +86,7 @@ class uninterrupted(AbstractContextManager[T], Generic[T]):  # noqa: N801  # use
         try:
             value = self._inner.__enter__()
         except BaseException:
-            _end()
+            _end_and_raise_held()
             raise
         if not self._throughout:
             _end()
@@ -98,10 +104,10 @@ class uninterrupted(AbstractContextManager[T], Generic[T]):  # noqa: N801  # use
             _begin()
         try:
             suppressed = self._inner.__exit__(kind, error, trace)
-        finally:
-            _end()
-        if not _Held.depth:
-            raise_held()
+        except BaseException:
+            _end_and_raise_held()
+            raise
+        _end_and_raise_held()
         return suppressed
 
     def _interrupt(self) -> Any:

@@ -7,6 +7,7 @@ be read again while nobody else changed the store.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable
 from typing import Any
 
@@ -19,9 +20,13 @@ class Recollection:
 
     def __init__(self) -> None:
         self._entries: dict[Key, tuple[Version, Any]] = {}
+        self._process = os.getpid()
 
     def at(self, version: Version) -> Memory:
         """What is remembered, to a session that sees this version."""
+        if self._process != os.getpid():
+            # The parent of a forked child may yet roll back what one of its sessions noted.
+            self._entries, self._process = {}, os.getpid()
         return Memory(self._entries, version)
 
     def advance(self, before: Version, after: Version) -> None:

@@ -12,12 +12,15 @@ import select
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bsb_hdf5 import PlacementSet
+from bsb_hdf5.core.interrupts import uninterrupted
 from tests.face.samples import run_python
 from tests.faults.programs import ROOT, run_program
 
@@ -146,3 +149,24 @@ def test_an_interrupt_kills_no_program_whose_scopes_end_out_of_order(
 ) -> None:
     paths = [str(tmp_path / name) for name in ("first.hdf5", "second.hdf5")]
     assert ["1 1"] == run_program(OUT_OF_ORDER, layout, *paths)
+
+
+@contextmanager
+def interrupted_and_failing(at_end: bool) -> Iterator[None]:
+    if at_end:
+        yield
+    signal.raise_signal(signal.SIGINT)
+    raise ValueError
+
+
+@pytest.mark.parametrize("throughout", [True, False])
+@pytest.mark.parametrize("at_end", [True, False])
+def test_an_interrupt_of_an_operation_that_fails_is_not_left_for_the_next(
+    at_end: bool, throughout: bool
+) -> None:
+    failing = interrupted_and_failing(at_end)
+    with pytest.raises(KeyboardInterrupt), uninterrupted(failing, throughout=throughout):
+        pass
+    with uninterrupted(nullcontext(), throughout=throughout):
+        pass
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -277,3 +277,17 @@ def test_what_is_stored_is_what_other_programs_read(path: Path) -> None:
         assert ["a", "é"] == list(file["text"].attrs["names"])
         assert 4 == file["bytes"].dtype.itemsize
         assert 5 == file["小脳"].attrs["number"]
+
+
+@pytest.mark.parametrize("link", [h5py.SoftLink("/nowhere"), h5py.ExternalLink("no.hdf5", "/x")])
+def test_links_that_lead_nowhere_are_deleted(tmp_path: Path, link: Any) -> None:
+    store = Hdf5Store(str(tmp_path / "network.hdf5"))
+    make(store)
+    with h5py.File(store.location, "r+") as file:
+        file.create_group("group")["within"] = link
+        file["beside"] = link
+    with writing(store) as root:
+        root.delete("group")
+        root.delete("beside")
+    with h5py.File(store.location, "r") as file:
+        assert not list(file)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import struct
 import tempfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from bsb_hdf5.adapters.hdf5 import opened
 from bsb_hdf5.adapters.hdf5.journal import Journal, Page, finish_commit, read_journal
 from bsb_hdf5.adapters.hdf5.overlay import OverlayFile
 from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
-from bsb_hdf5.errors import StoreAccessError
+from bsb_hdf5.errors import StoreAccessError, StoreIOError
 from bsb_hdf5.testing.contents import make, reading, writing
 
 SIZE = 16
@@ -84,9 +86,9 @@ def rows(store: Hdf5Store, *, locking: bool = True) -> list[int]:
 AFTER = [*(-np.arange(3000)).tolist(), 1, 1, 1, 1, 1]
 pages = st.lists(
     st.builds(
-        Page,
+        Page.replacing,
         st.integers(0, 2**40),
-        st.integers(0, 2**32 - 1),
+        st.binary(min_size=SIZE, max_size=SIZE),
         st.binary(min_size=1, max_size=SIZE),
     ),
     max_size=5,
@@ -101,13 +103,14 @@ def test_what_is_written_is_read(pages: list[Page], base_size: int, size: int) -
         found = read_journal(path)
     assert found is not None
     assert (SIZE, base_size, size) == (found.page_size, found.base_size, found.size)
-    expected = [(each.number, each.before, bytes(each.data)) for each in pages]
-    assert expected == [(each.number, each.before, bytes(each.data)) for each in found.pages]
+    expected = [(each.number, list(each.before), bytes(each.data)) for each in pages]
+    read = [(each.number, list(each.before), bytes(each.data)) for each in found.pages]
+    assert expected == read
 
 
 def test_one_that_is_incomplete_or_damaged_counts_for_nothing(tmp_path: Path) -> None:
     path = tmp_path / "journal"
-    Journal(SIZE, 32, 32, [Page(0, 1, b"x" * SIZE), Page(1, 2, b"y")]).write(
+    Journal(SIZE, 32, 32, [Page(0, [1], b"x" * SIZE), Page(1, [2], b"y")]).write(
         str(path), durable=True
     )
     content = path.read_bytes()
@@ -192,7 +195,8 @@ def test_one_of_a_file_that_is_gone_does_not_reach_a_new_one(interrupted: Path, 
 def test_pages_that_a_power_cut_tore_are_written_again(tmp_path: Path) -> None:
     path, sidecar = tmp_path / "file", tmp_path / "journal"
     old, new = bytes(range(1, 256)) * 40, bytes(range(255, 0, -1)) * 40
-    Journal(4096, 8192, 8192, [Page(1, 0, new[:4096])]).write(str(sidecar), durable=True)
+    page = Page.replacing(1, old[:4096], new[:4096])
+    Journal(4096, 8192, 8192, [page]).write(str(sidecar), durable=True)
     path.write_bytes(old[:4096] + new[:1024] + old[1024:4096])
     descriptor = os.open(path, os.O_RDWR)
     finish_commit(str(sidecar), descriptor, durable=True)
@@ -267,3 +271,183 @@ def test_a_commit_leaves_no_side_file(store: Hdf5Store, path: Path) -> None:
     assert [path.name] == os.listdir(path.parent)
     with reading(store) as root:
         assert 1 == root.array("rows").read()[0]
+
+
+HUGE = 2**64 - 1
+HOSTILE: dict[str, tuple[tuple[int, int, int, int], list[tuple[int, int, bytes]]]] = {
+    "no page": ((4096, 10, 10, 0), []),
+    "more pages than there are": ((4096, 10, 10, HUGE), []),
+    "pages of no bytes": ((0, 10, 10, 1), [(5, 1, b"x")]),
+    "a page that is empty": ((4096, 10, 10, 1), [(0, 0, b"")]),
+    "a page beyond all files": ((4096, 10, 10, 1), [(HUGE, 1, b"x")]),
+    "a page past the end": ((4096, 10, 10, 1), [(2**51 - 1, 1, b"x")]),
+    "a page that ends past the end": ((4096, 1, 1, 1), [(0, 2, b"xy")]),
+    "a page of fewer bytes than it says": ((4096, 10, 10, 1), [(0, 2**32 - 1, b"x")]),
+    "pages on each other": ((4096, 10, 10, 2), [(0, 1, b"\x89"), (0, 1, b"\x89")]),
+    "an end beyond all files": ((4096, 10, HUGE, 1), [(0, 1, b"\x89")]),
+    "a beginning beyond all files": ((4096, HUGE, 10, 1), [(0, 1, b"\x89")]),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_one_that_no_commit_wrote_changes_nothing(name: str, store: Hdf5Store, path: Path) -> None:
+    head, entries = HOSTILE[name]
+    body = struct.pack("<16sIIQQQ", b"bsb-hdf5 journal", 2, *head)
+    for number, length, data in entries:
+        body += struct.pack("<QII", number, length, zlib.crc32(data)) + data
+    sidecar = path.with_name("network.hdf5.journal")
+    sidecar.write_bytes(body + struct.pack("<I", zlib.crc32(body)))
+    before = path.read_bytes()
+    assert list(range(3000)) == rows(store, locking=False) == rows(store)
+    assert not sidecar.exists()
+    assert before == path.read_bytes()
+
+
+def test_a_pipe_in_its_place_makes_nobody_wait(store: Hdf5Store, path: Path) -> None:
+    os.mkfifo(path.with_name("network.hdf5.journal"))
+    assert list(range(3000)) == rows(store, locking=False) == rows(store)
+
+
+def test_what_can_not_be_read_is_a_typed_error(
+    interrupted: Path, store: Hdf5Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system_open = os.open
+
+    def refuse(name: Any, flags: int, *rest: Any, **options: Any) -> int:
+        if name == str(interrupted):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return system_open(name, flags, *rest, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    for locking in (True, False):
+        with pytest.raises(StoreAccessError):
+            rows(store, locking=locking)
+
+
+def test_one_of_another_state_of_the_file_does_not_belong_to_it(tmp_path: Path) -> None:
+    old, new = bytes(range(1, 256)) * 17, bytes(range(255, 0, -1)) * 17
+    page = Page.replacing(0, old[:4096], new[:512] + old[512:3584] + new[3584:4096])
+    # Between what was and what was to be, all but one sector is the same.
+    assert page.fits(old[:4096])
+    assert page.fits(bytes(page.data))
+    assert page.fits(old[:3584] + new[3584:4096])
+    for place in range(0, 4096, 512):
+        other = bytearray(old[:4096])
+        other[place] ^= 1
+        assert not page.fits(bytes(other)), place
+
+
+def test_a_link_in_its_place_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("of somebody")
+    (tmp_path / "journal").symlink_to(tmp_path / "other")
+    with pytest.raises(OSError, match="symbolic"):
+        Journal(SIZE, 1, 1, [Page.replacing(0, b"x", b"y")]).write(
+            str(tmp_path / "journal"), durable=False
+        )
+    assert "of somebody" == (tmp_path / "other").read_text()
+
+
+def refuse_to_delete(monkeypatch: pytest.MonkeyPatch) -> None:
+    unlink = os.unlink
+
+    def refuse(name: Any, *rest: Any, **options: Any) -> None:
+        if str(name).endswith(".journal"):
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        unlink(name, *rest, **options)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+
+
+def test_one_that_can_not_be_deleted_is_emptied(
+    interrupted: Path, store: Hdf5Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_to_delete(monkeypatch)
+    assert AFTER == rows(store)
+    with writing(store) as root:
+        root.array("rows").append(np.array([7]))
+    assert b"" == interrupted.read_bytes()
+    monkeypatch.undo()
+    assert [*AFTER, 7] == rows(Hdf5Store(store.location))
+    assert not interrupted.exists()
+
+
+def test_a_commit_whose_side_file_can_be_neither_deleted_nor_emptied_is_stored(
+    store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system_open = os.open
+
+    def refuse(name: Any, flags: int, *rest: Any, **options: Any) -> int:
+        if str(name).endswith(".journal") and flags & os.O_TRUNC and not flags & os.O_CREAT:
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        return system_open(name, flags, *rest, **options)
+
+    refuse_to_delete(monkeypatch)
+    monkeypatch.setattr(os, "open", refuse)
+    with writing(store) as root:
+        root.create_array("more", np.arange(20_000))
+    with pytest.raises(StoreAccessError):
+        rows(store)
+    monkeypatch.undo()
+    with reading(store) as found:
+        assert list(range(20_000)) == found.array("more").read().tolist()
+    assert [path.name] == os.listdir(path.parent)
+
+
+def test_a_commit_that_is_not_applied_and_whose_side_file_stays_is_not_stored(
+    store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    before = path.read_bytes()
+    refuse_to_delete(monkeypatch)
+    monkeypatch.setattr(OverlayFile, "_write_all", fail)
+    session = store.open_write()
+    session.root.create_array("more", np.arange(20_000))
+    with pytest.raises(StoreIOError):
+        session.commit()
+    monkeypatch.undo()
+    assert before == path.read_bytes()
+    assert list(range(3000)) == rows(store)
+    assert before == path.read_bytes()
+
+
+def may_only_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    system_open = os.open
+
+    def refuse(name: Any, flags: int, *rest: Any, **options: Any) -> int:
+        if flags & os.O_RDWR and str(name) == str(path):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return system_open(name, flags, *rest, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+
+
+def test_a_copy_of_a_file_that_may_not_be_written_is_finished(
+    interrupted: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, target = path.read_bytes(), path.with_name("copy.hdf5")
+    may_only_read(path, monkeypatch)
+    Hdf5Store(str(path)).copy(str(target))
+    assert AFTER == rows(Hdf5Store(str(target)))
+    assert before == path.read_bytes()
+
+
+def test_a_file_that_may_not_be_written_is_not_moved_away_from_its_side_file(
+    interrupted: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_only_read(path, monkeypatch)
+    with pytest.raises(StoreAccessError, match="interrupted"):
+        Hdf5Store(str(path)).move(str(path.with_name("moved.hdf5")))
+    monkeypatch.undo()
+    assert AFTER == rows(Hdf5Store(str(path)))
+
+
+def test_who_reads_without_locks_leaves_a_commit_to_its_writer(
+    interrupted: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HDF5_USE_FILE_LOCKING", "FALSE")
+    before = path.read_bytes()
+    assert AFTER == rows(Hdf5Store(str(path)))
+    assert interrupted.exists()
+    assert before == path.read_bytes()

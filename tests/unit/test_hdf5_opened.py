@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import gc
 import os
 import subprocess
 import sys
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ import pytest
 
 from bsb_hdf5.adapters.hdf5 import opened
 from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
-from bsb_hdf5.errors import SessionClosedError, StoreNotFoundError
+from bsb_hdf5.errors import SessionClosedError, StoreIOError, StoreNotFoundError
 from bsb_hdf5.testing.contents import make, reading, writing
 
 ROOT = Path(__file__).parents[2]
@@ -220,9 +223,17 @@ with reading(store) as root:
 """
 
 
-def test_a_program_that_leaves_files_open_ends_well(path: Path) -> None:
+# A scope that is open when Python ends.
+OPEN_SCOPE = """
+scope = reading(store)
+scope.__enter__()
+"""
+
+
+@pytest.mark.parametrize("more", ["", OPEN_SCOPE])
+def test_a_program_that_leaves_files_open_ends_well(path: Path, more: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-W", "error", "-c", PROGRAM, str(path)],
+        [sys.executable, "-X", "faulthandler", "-W", "error", "-c", PROGRAM + more, str(path)],
         capture_output=True,
         text=True,
         check=False,
@@ -232,3 +243,74 @@ def test_a_program_that_leaves_files_open_ends_well(path: Path) -> None:
     assert (0, "[0, 1, 2]\n", "") == (done.returncode, done.stdout, done.stderr)
     with h5py.File(path, "r") as file:
         assert [0, 1, 2] == file["rows"][:].tolist()
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_forked_child_that_leaves_a_session_of_its_parent_changes_nothing(
+    store: Hdf5Store, path: Path, writes: bool
+) -> None:
+    session: Any = store.open_write() if writes else store.open_read()
+    if writes:
+        session.root.create_array("more", np.arange(100_000))
+        # So much is on the disk before the commit.
+        session.root.array("more").read()
+    size = path.stat().st_size
+    child = os.fork()
+    if not child:
+        (session.rollback if writes else session.close)()
+        os._exit(0)
+    assert 0 == os.waitpid(child, 0)[1]
+    assert size == path.stat().st_size
+    with open(path, "rb") as file, pytest.raises(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    (session.commit if writes else session.close)()
+    with reading(Hdf5Store(str(path))) as root:
+        assert not writes or 100_000 == len(root.array("more").read())
+
+
+def test_a_forked_child_can_not_commit_for_its_parent(store: Hdf5Store, path: Path) -> None:
+    session = store.open_write()
+    session.root.array("rows").write(0, np.array([9]))
+    child = os.fork()
+    if not child:
+        try:
+            session.commit()
+        except SessionClosedError:
+            os._exit(0)
+        os._exit(1)
+    assert 0 == os.waitpid(child, 0)[1]
+    session.rollback()
+    assert 0 == rows_of(store)[0]
+
+
+def test_a_file_whose_folder_went_is_neither_used_nor_kept_locked(
+    store: Hdf5Store, path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    moved = tmp_path_factory.mktemp("elsewhere") / "folder"
+    os.rename(path.parent, moved)
+    path.parent.write_text("a file now")
+    with pytest.raises(StoreIOError):
+        store.open_read()
+    with open(moved / path.name, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    path.parent.unlink()
+
+
+def test_a_store_that_is_found_to_be_gone_while_files_are_kept_stops_nobody(
+    store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others: list[Hdf5Store] = []
+
+    class Files(OrderedDict[int, opened.OpenFile]):
+        def __setitem__(self, key: int, file: opened.OpenFile) -> None:
+            super().__setitem__(key, file)
+            # As the garbage collector may do at any time.
+            others.clear()
+
+    monkeypatch.setattr(opened.KEPT, "_files", Files(opened.KEPT._files))
+    others.append(Hdf5Store(str(path)))
+    thread = threading.Thread(target=rows_of, args=(store,), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert 1 == descriptors_of(path)

@@ -190,3 +190,35 @@ def test_the_descriptor_stays_open(tmp_path: Path) -> None:
         commit(OverlayFile(file.fileno()))
         OverlayFile(file.fileno()).rollback()
         assert b"content" == file.read()
+
+
+@pytest.mark.parametrize("size", [0, PAGE + 3, 5 * PAGE, 7 * PAGE])
+@pytest.mark.parametrize("name", ["fsync", "ftruncate"])
+def test_whenever_a_durable_commit_fails_the_file_is_what_it_was(
+    name: str, size: int, tmp_path: Path
+) -> None:
+    call = getattr(os, name)
+    for k in range(9):
+        calls = 0
+
+        def fail(*arguments: Any, k: int = k) -> None:
+            nonlocal calls
+            calls += 1
+            if calls == k + 1:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            call(*arguments)
+
+        with overlaid(5 * PAGE) as (file, content, descriptor):
+            file.seek(PAGE - 2)
+            file.write(b"other")
+            file.truncate(size)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(os, name, fail)
+                try:
+                    file.commit(str(tmp_path / "journal"), durable=True)
+                except OSError:
+                    file.rollback()
+                    assert content == on_disk(descriptor), (k, calls)
+                else:
+                    assert k >= calls
+                    assert size == len(on_disk(descriptor))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -143,3 +144,13 @@ def test_a_store_that_does_not_tell_its_versions_apart_has_nothing_recalled() ->
     assert memory.recall("key") is None
     assert recollection.at(None).recall("key") is None
     assert "value" == memory.recall_outdated("key")
+
+
+def test_a_forked_child_remembers_nothing_that_its_parent_may_roll_back() -> None:
+    recollection = Recollection()
+    recollection.at(1).note("key", "value")
+    child = os.fork()
+    if not child:
+        os._exit(0 if recollection.at(1).recall("key") is None else 1)
+    assert 0 == os.waitpid(child, 0)[1]
+    assert "value" == recollection.at(1).recall("key")

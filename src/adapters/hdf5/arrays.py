@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
-from h5py import h5a, h5d, h5g, h5l, h5o, h5p, h5s, h5t
+from h5py import h5a, h5d, h5g, h5i, h5l, h5o, h5p, h5s, h5t
 from numpy.typing import NDArray
 
 from ...core.names import can_name
@@ -16,6 +17,7 @@ from ...errors import (
     NodeExistsError,
     NodeNotFoundError,
     ShapeError,
+    StoreIOError,
 )
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter
 from .context import Context
@@ -31,6 +33,11 @@ _MOST_PIECES = 64
 # most this many times what was asked for, or this many bytes.
 _MOST_SURPLUS = 4
 _LEAST_HULL = 1024 * 1024
+
+# A dataset that claims to hold more than this many bytes, and this many times what the file
+# takes, holds next to nothing: no filter of HDF5's own packs values so tightly.
+_MOST_UNQUESTIONED = 1 << 30
+_MOST_PACKED = 4096
 
 # Up to this many attributes are stored with the group itself, which takes less space.
 _COMPACT_ATTRIBUTES = 1024
@@ -86,8 +93,9 @@ class Hdf5Array:
                     f"'{self._name}' has shape {shape} and dtype '{dtype}';"
                     " valid are rows of numbers"
                 )
+            self._check_claim(shape, dtype)
             start, stop, _ = slice(start, stop).indices(shape[0])
-            rows = np.empty((max(0, stop - start), *shape[1:]), dtype=dtype)
+            rows = self._room((max(0, stop - start), *shape[1:]), dtype)
             if rows.size and len(rows) == shape[0]:
                 self._id.read(h5s.ALL, h5s.ALL, rows)
             elif rows.size:
@@ -105,11 +113,28 @@ class Hdf5Array:
         if high - low <= _MOST_SURPLUS * total or (high - low) * self._row_bytes <= _LEAST_HULL:
             rows = self.read(low, high)
             return np.asarray(rows[rows_of_ranges(first - low, last - low)])
-        rows = np.empty((total, *self.shape[1:]), dtype=self.dtype)
+        rows = self._room((total, *self.shape[1:]), self.dtype)
         ends = np.cumsum(lengths)
         for start, length, end in zip(first.tolist(), lengths.tolist(), ends.tolist(), strict=True):
             rows[end - length : end] = self.read(start, start + length)
         return rows
+
+    def _check_claim(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        """Check that there may be as many values as the dataset says."""
+        claimed = prod(shape) * dtype.itemsize
+        if claimed <= _MOST_UNQUESTIONED:
+            return
+        held = h5i.get_file_id(self._id).get_filesize()
+        if claimed > _MOST_PACKED * held:
+            raise CorruptNetworkError(
+                f"'{self._name}' claims to hold {claimed} bytes, in a file of {held}"
+            )
+
+    def _room(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        try:
+            return np.empty(shape, dtype=dtype)
+        except MemoryError as error:
+            raise StoreIOError(f"there is no memory for rows of '{self._name}': {error}") from error
 
     @property
     def _row_bytes(self) -> int:
@@ -279,7 +304,10 @@ class Hdf5Group:
         link = self._id.links.get_info(key)
         if link.type != h5l.TYPE_HARD:
             raise CorruptNetworkError(f"'{name}' is a link that leads elsewhere")
-        return h5o.open(self._id, key)
+        member = h5o.open(self._id, key)
+        if isinstance(member, h5d.DatasetID):
+            _check_own_values(member, name)
+        return member
 
     def _inside(self, name: str) -> str:
         return f"{self._path}/{name}"
@@ -367,7 +395,8 @@ class Hdf5GroupWriter(Hdf5Group):
             raise NodeNotFoundError(f"there is no member '{name}'", asked=name)
         self._context.changes += 1
         with self._context.translated():
-            _recall_texts(h5o.open(self._id, name.encode()), self._context)
+            if _is_hard(self._id, name.encode()):
+                _recall_texts(h5o.open(self._id, name.encode()), self._context)
             self._unlink(name)
 
     def _unlink(self, name: str) -> None:
@@ -446,11 +475,24 @@ def _recall_texts(id_: Any, context: Context) -> None:
 
     HDF5 uses the space of texts again only where it has read them since the file was opened.
     """
-    members = [h5o.open(id_, key) for key in id_] if isinstance(id_, h5g.GroupID) else []
+    keys = list(id_) if isinstance(id_, h5g.GroupID) else []
+    members = [h5o.open(id_, key) for key in keys if _is_hard(id_, key)]
     for each in (id_, *(m for m in members if isinstance(m, h5d.DatasetID))):
         attributes = Hdf5Attributes(each, context)
         for name in attributes.names():
             attributes.get(name)
+
+
+def _is_hard(group: Any, key: bytes) -> bool:
+    """Whether a link is to an object of the file itself, which is there."""
+    return bool(group.links.get_info(key).type == h5l.TYPE_HARD)
+
+
+def _check_own_values(member: Any, name: str) -> None:
+    """Check that the values of a dataset are in this file; HDF5 can take them from others."""
+    properties = member.get_create_plist()
+    if properties.get_layout() == h5d.VIRTUAL or properties.get_external_count():
+        raise CorruptNetworkError(f"the values of '{name}' are in another file")
 
 
 def _is_lone_terminator(kind: Any) -> bool:

@@ -11,19 +11,23 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import attrs
 
 _MAGIC = b"bsb-hdf5 journal"
-_VERSION = 1
+_VERSION = 2
 # Magic, version, size of a page, size of the file before and after, number of pages.
 _HEADER = struct.Struct("<16sIIQQQ")
-# Number of the page, bytes of it, checksum of what it replaces.
-_PAGE = struct.Struct("<QII")
+# Number of the page, bytes of it; then a checksum per sector of what it replaces.
+_PAGE = struct.Struct("<QI")
 _CHECKSUM = struct.Struct("<I")
+# No file is larger.
+_MOST_BYTES = 2**63 - 1
 # Disks write so many bytes whole.
 _SECTOR = 512
 # Buffers that the system takes in one call.
@@ -36,13 +40,27 @@ class Page:
     A piece of a file that is to be replaced.
 
     :param number: of the page in the file.
-    :param before: checksum of what it holds.
+    :param before: checksums of what it holds, one per sector.
     :param data: what it will hold.
     """
 
     number: int
-    before: int
+    before: Sequence[int]
     data: bytes | bytearray | memoryview
+
+    @classmethod
+    def replacing(cls, number: int, held: bytes, data: bytes | bytearray | memoryview) -> Page:
+        """One that replaces these bytes by as many others."""
+        return cls(number, [zlib.crc32(each) for each in _sectors(held)], data)
+
+    def fits(self, held: bytes) -> bool:
+        """Whether each sector holds what was to be replaced, or what is to replace it."""
+        # Of a page that the commit cuts, there may be less.
+        sectors = zip(_sectors(held), self.before, _sectors(self.data), strict=False)
+        return all(
+            zlib.crc32(sector) == before or sector == data[: len(sector)]
+            for sector, before, data in sectors
+        )
 
 
 @attrs.frozen(eq=False)
@@ -66,7 +84,8 @@ class Journal:
 
         :param durable: make sure that it survives a power cut.
         """
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(path, flags, 0o666)
         try:
             _write_all(descriptor, list(self._parts()))
             if durable:
@@ -82,7 +101,8 @@ class Journal:
         checksum = zlib.crc32(header)
         yield header
         for page in self.pages:
-            head = _PAGE.pack(page.number, len(page.data), page.before)
+            head = _PAGE.pack(page.number, len(page.data))
+            head += struct.pack(f"<{len(page.before)}I", *page.before)
             checksum = zlib.crc32(page.data, zlib.crc32(head, checksum))
             yield head
             yield page.data
@@ -90,18 +110,29 @@ class Journal:
 
     def belongs_to(self, descriptor: int) -> bool:
         """
-        Whether it is of this file: each page holds what was to be replaced, or what is to
-        replace it, be it in part after a power cut.
+        Whether it is of this file: each sector holds what was to be replaced, or what is to
+        replace it.
         """
-        if os.fstat(descriptor).st_size < min(self.base_size, self.size):
+        if not self._is_sound or os.fstat(descriptor).st_size < min(self.base_size, self.size):
             return False
         return all(self._fits(page, descriptor) for page in self.pages)
 
-    def _fits(self, page: Page, descriptor: int) -> bool:
-        held = os.pread(descriptor, len(page.data), page.number * self.page_size)
-        return zlib.crc32(held) == page.before or _agree_in_part(held, bytes(page.data))
+    @property
+    def _is_sound(self) -> bool:
+        """Whether it has pages, which ascend and lie within what the file held."""
+        ends = [page.number * self.page_size + len(page.data) for page in self.pages]
+        return (
+            len(ends) > 0
+            and max(self.base_size, self.size) <= _MOST_BYTES
+            and max(ends) <= self.base_size
+            and all(0 < len(page.data) <= self.page_size for page in self.pages)
+            and all(one.number < other.number for one, other in pairwise(self.pages))
+        )
 
-    def apply(self, descriptor: int, *, durable: bool) -> None:
+    def _fits(self, page: Page, descriptor: int) -> bool:
+        return page.fits(os.pread(descriptor, len(page.data), page.number * self.page_size))
+
+    def apply(self, descriptor: int, *, durable: bool = False) -> None:
         """Finish the commit. To do it twice does no harm."""
         for page in self.pages:
             _write_at(descriptor, memoryview(page.data), page.number * self.page_size)
@@ -112,11 +143,7 @@ class Journal:
 
 def read_journal(path: str) -> Journal | None:
     """The side file at a path; None if there is none, or one that is incomplete or foreign."""
-    try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except FileNotFoundError:
-        return None
+    content = _content(path)
     if len(content) < _HEADER.size + _CHECKSUM.size or not content.startswith(_MAGIC):
         return None
     body = content[: -_CHECKSUM.size]
@@ -125,21 +152,44 @@ def read_journal(path: str) -> Journal | None:
     _, version, page_size, base_size, size, count = _HEADER.unpack_from(body)
     if version != _VERSION:
         return None
-    pages, place = [], _HEADER.size
-    for _ in range(count):
-        number, length, before = _PAGE.unpack_from(body, place)
-        place += _PAGE.size
-        pages.append(Page(number, before, body[place : place + length]))
-        place += length
+    try:
+        pages = _read_pages(body, count)
+    except struct.error:
+        return None
     return Journal(page_size, base_size, size, pages)
 
 
-def _agree_in_part(held: bytes, data: bytes) -> bool:
-    sectors = range(0, len(data), _SECTOR)
-    return held == data or any(
-        any(data[i : i + _SECTOR]) and held[i : i + _SECTOR] == data[i : i + _SECTOR]
-        for i in sectors
-    )
+def _read_pages(body: bytes, count: int) -> list[Page]:
+    pages, place = [], _HEADER.size
+    for _ in range(count):
+        number, length = _PAGE.unpack_from(body, place)
+        place += _PAGE.size
+        before = struct.unpack_from(f"<{-(-length // _SECTOR)}I", body, place)
+        place += _CHECKSUM.size * len(before)
+        pages.append(Page(number, before, body[place : place + length]))
+        place += length
+    return pages
+
+
+def _content(path: str) -> bytes:
+    """Of a file; nothing if there is none, or something else."""
+    try:
+        # Opening a pipe would wait for somebody at its other end.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return b""
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return b""
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
+
+
+def _sectors(data: bytes | bytearray | memoryview) -> list[memoryview]:
+    view = memoryview(data)
+    return [view[i : i + _SECTOR] for i in range(0, len(view), _SECTOR)]
 
 
 def finish_commit(path: str, descriptor: int, *, durable: bool) -> None:
@@ -158,9 +208,13 @@ def finish_commit(path: str, descriptor: int, *, durable: bool) -> None:
 
 
 def remove_journal(path: str) -> None:
-    """Delete a side file, if it is there."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        os.unlink(path)
+    """Delete a side file, if it is there; one that can't be deleted is emptied."""
+    try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(path)
+    except OSError:
+        # As another user's, in a folder where everybody deletes only what is his.
+        os.close(os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW))
 
 
 def sync_folder(path: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 import time
 import weakref
@@ -19,10 +20,10 @@ from typing import Any, TypeAlias
 import attrs
 from h5py import h5f, h5fd, h5p
 
-from ...errors import NotANetworkError
+from ...errors import NotANetworkError, SessionClosedError
 from ..files.locking import close_file, unlock_file
 from .context import Context
-from .errors import as_ours
+from .errors import as_ours, translated
 from .journal import read_journal
 from .overlay import OverlayFile
 
@@ -31,7 +32,7 @@ Stamp: TypeAlias = tuple[int, int, int, int, int]
 # Seconds within which two changes of a file can have the same time on some filesystem.
 _COARSEST_CLOCK = 2.0
 # Files kept open, over all stores of the process.
-_MOST_KEPT = 16
+_MOST_KEPT = 4
 # What HDF5 may hold in memory of each array: some of the largest pieces that are written.
 _PIECE_SLOTS, _PIECE_BYTES = 31, 128 * 1024
 # Times that this process gave to files: they tell apart what was written.
@@ -78,10 +79,12 @@ class OpenFile:
         except BaseException:
             close_file(descriptor, locked=locked)
             raise
+        _OPEN.add(self)
 
     def _read_through(self) -> None:
         """What can't be finished, as the file may not be written, is read as if it were."""
-        journal = None if self.writable else read_journal(self._sidecar.path)
+        with translated(self.location):
+            journal = None if self.writable else read_journal(self._sidecar.path)
         if journal is not None and journal.belongs_to(self.descriptor):
             self.overlay.lay(journal)
 
@@ -136,8 +139,12 @@ class OpenFile:
         self._let_go()
 
     def abandon(self) -> None:
-        """Never write to the file again: it belongs to another process."""
-        self.overlay.refuse_writes()
+        """Neither write to the file again, nor unlock it: that is for the process it is of."""
+        if self.writable:
+            self.overlay.refuse_writes(
+                SessionClosedError("the session belongs to the process that began it")
+            )
+        self.writable = self.locked = False
 
     def _shut(self) -> None:
         # HDF5 writes when it closes a file; nobody wants that any more.
@@ -155,8 +162,8 @@ class KeptFiles:
 
     def __init__(self) -> None:
         self._files: OrderedDict[int, OpenFile] = OrderedDict()
-        self._lock = threading.Lock()
-        self._process = os.getpid()
+        # Python may find a store to be gone, and drop its file, while it is held.
+        self._lock = threading.RLock()
 
     def serve(self, store: object) -> None:
         """Close what is kept for a store when it is gone, at the latest when Python ends."""
@@ -164,12 +171,15 @@ class KeptFiles:
 
     def take(self, store: object) -> OpenFile | None:
         """The file kept for a store, if any; nobody else gets it."""
-        self._leave_to_parent()
         with self._lock:
             return self._files.pop(id(store), None)
 
     def keep(self, store: object, file: OpenFile) -> None:
         """Keep a file that was put down; the one kept longest may have to go."""
+        if sys.is_finalizing():
+            # Nobody would close it any more before the parts of Python that it needs are gone.
+            file.discard()
+            return
         with self._lock:
             surplus = [self._files.pop(id(store), None)]
             self._files[id(store)] = file
@@ -181,27 +191,33 @@ class KeptFiles:
 
     def drop(self, key: int) -> None:
         """Close what is kept for the store of that id."""
-        self._leave_to_parent()
         with self._lock:
             file = self._files.pop(key, None)
         if file is not None:
             file.discard()
 
-    def _leave_to_parent(self) -> None:
+    def leave_to_parent(self) -> None:
         """A forked child shares the descriptors of its parent, and the locks on them."""
-        if self._process == os.getpid():
-            return
-        self._process, self._lock = os.getpid(), threading.Lock()
-        for file in self._files.values():
-            file.abandon()
-            _OF_PARENT.append(file)
+        self._lock = threading.RLock()
+        _OF_PARENT.extend(self._files.values())
         self._files.clear()
 
 
+# Files that are open in this process, kept or not.
+_OPEN: weakref.WeakSet[OpenFile] = weakref.WeakSet()
 # What HDF5 has open in a forked child: closing it there is for the end of the process.
 _OF_PARENT: list[OpenFile] = []
 KEPT = KeptFiles()
-os.register_at_fork(after_in_child=KEPT._leave_to_parent)
+
+
+def _start_anew() -> None:
+    """In a forked child: files, and the locks on them, are its parent's."""
+    for file in list(_OPEN):
+        file.abandon()
+    KEPT.leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_start_anew)
 
 
 def _stamp(descriptor: int) -> Stamp:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import zlib
 
 from .journal import Journal, Page, remove_journal
 
@@ -114,18 +113,29 @@ class OverlayFile:
         self._announce(journal_path, before, pages, durable=durable)
         try:
             self._write_all(pages)
-            os.ftruncate(self._descriptor, self._size)
-            if durable:
-                os.fsync(self._descriptor)
+            self._set_size(durable=durable)
         except BaseException:
             self._write_back(before)
-            remove_journal(journal_path)
+            with contextlib.suppress(OSError):
+                remove_journal(journal_path)
             raise
-        remove_journal(journal_path)
         # There is nothing to undo any more.
         self._pages.clear()
         self._replaced.clear()
         self._base_size = self._kept_size = self._size
+        # If it stays, the next one who opens the network applies it again and removes it.
+        with contextlib.suppress(OSError):
+            remove_journal(journal_path)
+
+    def _set_size(self, *, durable: bool) -> None:
+        """Let the file end where it should; to cut it comes last, as it can't be undone."""
+        cuts = self._size < self._base_size
+        if not cuts:
+            os.ftruncate(self._descriptor, self._size)
+        if durable:
+            os.fsync(self._descriptor)
+        if cuts:
+            os.ftruncate(self._descriptor, self._size)
 
     def _announce(
         self,
@@ -136,14 +146,15 @@ class OverlayFile:
         durable: bool,
     ) -> None:
         replacing = [
-            Page(number, zlib.crc32(held), data)
+            Page.replacing(number, held, data)
             for (number, held), (_, data) in zip(before, pages, strict=True)
         ]
         journal = Journal(PAGE, self._base_size, self._size, replacing)
         try:
             journal.write(path, durable=durable)
         except BaseException:
-            remove_journal(path)
+            with contextlib.suppress(OSError):
+                remove_journal(path)
             raise
 
     def rollback(self) -> None:
@@ -157,9 +168,13 @@ class OverlayFile:
         """Whether nothing was written since the start, or since the commit."""
         return not self._pages and self._size == self._base_size and self.error is None
 
-    def refuse_writes(self) -> None:
-        """Write nothing to the file any more; HDF5 may come to its end."""
-        self._note(RuntimeError("the session has ended"))
+    def refuse_writes(self, error: BaseException | None = None) -> None:
+        """
+        Write nothing to the file any more; HDF5 may come to its end.
+
+        :param error: what to tell who goes on nevertheless.
+        """
+        self._note(error or RuntimeError("the session has ended"))
 
     def raise_error(self) -> None:
         """Raise the error that was noted, if any."""

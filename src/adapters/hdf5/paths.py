@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import uuid
+from collections.abc import Callable
 
 from ...errors import StoreExistsError
 from .errors import translated
@@ -26,10 +27,10 @@ def remove_temporary(path: str) -> None:
 
 
 def is_named(descriptor: int, path: str) -> bool:
-    """Whether the path still names the open file."""
+    """Whether the path still names the open file, as far as can be told."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except FileNotFoundError:
+    except OSError:
         return False
 
 
@@ -52,10 +53,11 @@ def give_name(path: str, target: str) -> None:
         os.unlink(path)
 
 
-def copy_file(descriptor: int, path: str) -> None:
+def copy_file(descriptor: int, path: str, finish: Callable[[int], None] | None = None) -> None:
     """
     Copy an open file.
 
+    :param finish: is told the descriptor of the copy, to change it before it gets its name.
     :raises StoreExistsError: somebody took the name of the copy meanwhile.
     """
     temporary = temporary_path(path)
@@ -63,6 +65,9 @@ def copy_file(descriptor: int, path: str) -> None:
         with translated(path), open(descriptor, "rb", closefd=False) as source:
             with open(temporary, "xb") as copy:
                 shutil.copyfileobj(source, copy, 1 << 20)
+                copy.flush()
+                if finish is not None:
+                    finish(copy.fileno())
             os.chmod(temporary, stat.S_IMODE(os.fstat(descriptor).st_mode))
             give_name(temporary, path)
     finally:

@@ -26,7 +26,7 @@ from ..files.errors import system_error
 from ..files.locking import close_file, lock_file
 from .context import Context
 from .errors import translated
-from .journal import finish_commit, remove_journal
+from .journal import Journal, finish_commit, read_journal, remove_journal
 from .opened import KEPT, OpenFile, Sidecar
 from .paths import copy_file, give_name, is_named
 from .rewriting import Hdf5RewriteSession
@@ -141,7 +141,8 @@ class Hdf5Store:
         path = self._free_target(target)
         descriptor, _ = self._open(os.O_RDONLY)
         try:
-            copy_file(descriptor, path)
+            unfinished = self._unfinished(descriptor)
+            copy_file(descriptor, path, None if unfinished is None else unfinished.apply)
         finally:
             close_file(descriptor)
 
@@ -150,6 +151,12 @@ class Hdf5Store:
         KEPT.drop(id(self))
         descriptor, _ = self._open(os.O_RDONLY, exclusive=True)
         try:
+            if self._unfinished(descriptor) is not None:
+                raise StoreAccessError(
+                    f"'{self._path}' can't be moved: its last commit was interrupted;"
+                    " the next session that writes finishes it",
+                    location=self._path,
+                )
             with translated(path):
                 self._rename(path)
         except StoreIOError as error:
@@ -157,9 +164,18 @@ class Hdf5Store:
                 raise
             # Another filesystem: the copy is complete before the original goes.
             copy_file(descriptor, path)
-            os.unlink(self._path)
+            with translated(self._path):
+                os.unlink(os.path.realpath(self._path))
+                if os.path.islink(self._path):
+                    os.unlink(self._path)
         finally:
             close_file(descriptor)
+
+    def _unfinished(self, descriptor: int) -> Journal | None:
+        """A commit that was interrupted, and could not be finished by who only reads."""
+        with translated(self._path):
+            journal = read_journal(self._sidecar_path)
+        return journal if journal is not None and journal.belongs_to(descriptor) else None
 
     def _rename(self, path: str) -> None:
         # Where the path is a link, the file that it leads to moves, and the link goes.
@@ -209,15 +225,15 @@ class Hdf5Store:
         """Lock the file of an earlier session, if it is the one that the path names."""
         try:
             file.locked = self._lock(file.descriptor, exclusive=exclusive)
+            return (
+                file.locked
+                and is_named(file.descriptor, self._path)
+                and file.is_as_it_was()
+                and not os.path.lexists(self._sidecar_path)
+            )
         except BaseException:
             file.discard()
             raise
-        return (
-            file.locked
-            and is_named(file.descriptor, self._path)
-            and file.is_as_it_was()
-            and not os.path.lexists(self._sidecar_path)
-        )
 
     def _open(
         self, flags: int, *, exclusive: bool = False, locking: bool = True
@@ -250,8 +266,9 @@ class Hdf5Store:
         except (StoreAccessError, StoreNotFoundError):
             return
         try:
-            self._lock(descriptor, exclusive=True)
-            if is_named(descriptor, self._path):
+            locked = self._lock(descriptor, exclusive=True)
+            # Where there are no locks, the writer may be at it itself.
+            if locked and is_named(descriptor, self._path):
                 self._finish_commit(descriptor)
         finally:
             close_file(descriptor)
