@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .connectivity_set import ConnectivitySet
     from .engines.hdf5 import HDF5Engine, HDF5SlowLockingWarning, StorageNode
     from .file_store import FileStore
+    from .integrity import Finding, Report, repair, verify
     from .morphology_repository import MorphologyRepository
     from .placement_set import PlacementSet
     from .transfer import Repacked, convert, repack
@@ -22,14 +23,18 @@ if TYPE_CHECKING:
 _MODULES = {
     "ConnectivitySet": "connectivity_set",
     "FileStore": "file_store",
+    "Finding": "integrity",
     "HDF5Engine": "engines.hdf5",
     "HDF5SlowLockingWarning": "engines.hdf5",
     "MorphologyRepository": "morphology_repository",
     "PlacementSet": "placement_set",
     "Repacked": "transfer",
+    "Report": "integrity",
     "StorageNode": "engines.hdf5",
     "convert": "transfer",
     "repack": "transfer",
+    "repair": "integrity",
+    "verify": "integrity",
 }
 # Modules that could be reached as attributes of the package before, without an import.
 _SUBMODULES = {
@@ -41,6 +46,7 @@ _SUBMODULES = {
     "errors",
     "exceptions",
     "file_store",
+    "integrity",
     "morphology_repository",
     "placement_set",
     "resource",
@@ -50,14 +56,18 @@ _SUBMODULES = {
 __all__ = [
     "ConnectivitySet",
     "FileStore",
+    "Finding",
     "HDF5Engine",
     "HDF5SlowLockingWarning",
     "MorphologyRepository",
     "PlacementSet",
     "Repacked",
+    "Report",
     "StorageNode",
     "convert",
     "repack",
+    "repair",
+    "verify",
 ]
 
 

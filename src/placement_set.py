@@ -310,9 +310,8 @@ class PlacementSet(
         """The label sets that occur, whatever the label filter."""
         data = self._data(handle)
         counts = data.counts().select(self._selected_chunks())
-        table = data.label_sets().table
-        codes = np.unique(placement.load_label_codes(data, counts)).tolist()
-        return [set(table[code]) for code in codes]
+        codes = np.unique(placement.load_label_codes(data, counts))
+        return [set(labels) for labels in data.label_sets().of(codes)]
 
     @handles_handles("r")
     def get_labelled(self, labels: Any = None, handle: Any = HANDLED) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from bsb.storage import create_engine, get_engines
 
 from .core.layouts.detection import create_network, open_network
 from .core.network import Network
+from .core.sessions import within_memory
 from .core.transfer import transfer
 from .engine import StorageEngine
 from .errors import (
@@ -150,7 +151,8 @@ def _write_copy(
     if target.exists():
         location = target._sessions.store.location
         raise StoreExistsError(f"'{location}' exists", location=location)
-    with source._scope(write=False) as session, bsb_errors():
+    location = source._sessions.store.location
+    with source._scope(write=False) as session, bsb_errors(), within_memory(location):
         if session.writable:
             raise SessionAbortedError(
                 f"'{source._sessions.store.location}' can't be copied within a write scope on it"

@@ -54,7 +54,7 @@ class Half:
 
     :param pairs: (k, 2) presynaptic and postsynaptic chunk, ascending.
     :param counts: (k,) connections.
-    :param digests: (k,) of the rows, in their order.
+    :param digests: (k,) of the rows.
     """
 
     pairs: Ids
@@ -62,14 +62,17 @@ class Half:
     digests: NDArray[np.uint64]
 
     @classmethod
-    def read(cls, source: ConnectivityReader, direction: str, most: int) -> Half:
+    def read(
+        cls, source: ConnectivityReader, direction: str, most: int, *, ordered: bool = True
+    ) -> Half:
         """
         Read all connections of a direction.
 
+        :param ordered: whether the order of the rows of a block counts.
         :raises CorruptNetworkError: that can't be done; the error names the set.
         """
         try:
-            parts = [_summarised(part) for part in perspectives(source, direction, most)]
+            parts = [_summarised(part, ordered) for part in perspectives(source, direction, most)]
         except StoreError as error:
             raise CorruptNetworkError(
                 f"the '{direction}' half of the connectivity set '{source.tag}' can't be read:"
@@ -141,7 +144,7 @@ def _described(where: list[tuple[int, int, int, int]]) -> str:
     return ", ".join(places) + (f", and so in {more} more places" if more else "")
 
 
-def _summarised(part: Perspective) -> tuple[Ids, Lengths, NDArray[np.uint64]]:
+def _summarised(part: Perspective, ordered: bool) -> tuple[Ids, Lengths, NDArray[np.uint64]]:
     """Pairs of chunks, counts and digests of the blocks of a piece."""
     far = part.direction == "inc"
     chunks, locations = (
@@ -153,7 +156,7 @@ def _summarised(part: Perspective) -> tuple[Ids, Lengths, NDArray[np.uint64]]:
     )
     counts = np.diff(part.starts)
     ranks = np.arange(len(locations[0])) - np.repeat(part.starts[:-1], counts)
-    rows = _mixed(ranks, *locations)
+    rows = _mixed(ranks if ordered else np.zeros_like(ranks), *locations)
     # Sums of what is between two ends, so that blocks without rows have a digest of 0.
     sums = np.append(np.uint64(0), np.cumsum(rows, dtype=np.uint64))
     digests = sums[part.starts[1:]] - sums[part.starts[:-1]]

@@ -52,6 +52,20 @@ class LabelSets:
         """From code to sorted list of labels."""
         return {code: sorted(labels) for code, labels in self.table.items()}
 
+    def of(self, codes: Codes) -> list[LabelSet]:
+        """
+        The label set of each code.
+
+        :raises CorruptNetworkError: a code has none.
+        """
+        found = [self.table.get(code) for code in codes.tolist()]
+        if None in found:
+            code = codes.tolist()[found.index(None)]
+            raise CorruptNetworkError(
+                f"label code {code} has no label set; known are {sorted(self.table)}", found=code
+            )
+        return [labels for labels in found if labels is not None]
+
     def matching(self, labels: Iterable[str]) -> Codes:
         """
         Codes of the sets that hold any of the labels.

@@ -119,7 +119,7 @@ def load_meta(text: str | bytes) -> dict[str, Any]:
     """
     try:
         meta = json.loads(text, object_hook=decode_meta_object)
-    except ValueError as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise CorruptNetworkError(
             f"the metadata of the morphologies is no JSON: {error}"
         ) from error

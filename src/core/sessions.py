@@ -12,6 +12,7 @@ A write inside a read session suspends it, and the read session sees its result.
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,7 @@ from ..errors import (
     ReadOnlyError,
     SessionAbortedError,
     SessionClosedError,
+    StoreIOError,
 )
 from ..ports.arrays import GroupReader, GroupWriter
 from ..ports.lock import Lock
@@ -198,7 +200,8 @@ class Sessions:
 
     @contextmanager
     def _call(self, *, write: bool, handle: Any) -> Iterator[Session]:
-        with self._scope(write=write, handle=handle) as session, session.mutex:
+        guarded = within_memory(self.store.location)
+        with self._scope(write=write, handle=handle) as session, session.mutex, guarded:
             yield session
 
     def create(self, prepare: Callable[[GroupWriter], Network]) -> None:
@@ -383,6 +386,23 @@ class Sessions:
         network.flush()
         if upgraded:
             self._author.on_upgrade()
+
+
+@contextmanager
+def within_memory(location: str) -> Iterator[None]:
+    """
+    Report what does not fit into memory, be it that a file claims to hold more than it does.
+
+    :raises StoreIOError: instead of a MemoryError.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise StoreIOError(
+            f"'{location}' holds, or says that it holds, more than there is memory for: {error}",
+            location=location,
+            errno=errno.ENOMEM,
+        ) from error
 
 
 @contextmanager

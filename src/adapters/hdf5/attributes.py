@@ -10,7 +10,7 @@ import numpy as np
 from h5py import h5a, h5s, h5t
 from numpy.typing import NDArray
 
-from ...errors import NodeNotFoundError
+from ...errors import CorruptNetworkError, NodeNotFoundError
 from ...ports.arrays import AttributeValue
 from .context import Context
 
@@ -49,7 +49,11 @@ class Hdf5Attributes:
                 key = name.encode()
                 if not h5a.exists(self._id, key):
                     raise NodeNotFoundError(f"there is no attribute '{name}'", asked=name)
-                h5a.open(self._id, key).read(cell)
+                attribute = h5a.open(self._id, key)
+                if attribute.shape != ():
+                    # HDF5 would write all of it past the end of the one number.
+                    raise CorruptNetworkError(f"the attribute '{name}' is no number")
+                attribute.read(cell)
                 values[i] = cell
         return values
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from ...errors import FileNotStoredError
+from ...errors import CorruptNetworkError, FileNotStoredError
 from ...ports.arrays import DocumentReader, GroupWriter
 from ..files import StoredContent, checksum
 from ..names import check_name
@@ -69,4 +69,6 @@ class StoredFiles:
 
 def _describe(document: DocumentReader) -> StoredContent:
     encoding = document.attributes.get("encoding")
+    if encoding is not None and not isinstance(encoding, str):
+        raise CorruptNetworkError(f"the encoding of a file is {encoding!r}")
     return StoredContent(b"", encoding, read_json(document.attributes, "meta"))

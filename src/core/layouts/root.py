@@ -63,6 +63,8 @@ class RootAttributes:
         if known is None:
             found = (self._attributes.get(name) for name in ("bsb_version", "bsb_hdf5_version"))
             bsb, engine = found
+            if not all(each is None or isinstance(each, str) for each in (bsb, engine)):
+                raise CorruptNetworkError(f"the stored versions are {bsb!r} and {engine!r}")
             known = (bsb, engine)
             self._memory.note(_VERSIONS, known)
         return known

@@ -85,7 +85,10 @@ class LocalBlocks:
 def read_order(group: GroupReader) -> Ids:
     """Ids of the global chunks of a local chunk, in the order of their rows."""
     order = group.attributes.get(_ORDER)
-    return np.zeros(0, dtype=np.int64) if order is None else pack(np.asarray(order).reshape(-1, 3))
+    if order is None:
+        return np.zeros(0, dtype=np.int64)
+    with interpreting(_ORDER):
+        return pack(np.asarray(order).reshape(-1, 3))
 
 
 class ClassicConnectivity:

@@ -57,7 +57,8 @@ class ClassicPlacement:
 
     def additional_keys(self) -> tuple[str, ...]:
         keys = self._group.attributes.get("additional_keys")
-        return () if keys is None else tuple(sorted(map(str, keys)))
+        with interpreting(f"additional_keys of {self.name}"):
+            return () if keys is None else tuple(sorted(map(str, keys)))
 
     def read_column(self, column: ColumnSpec, chunks: Ids) -> tuple[Rows, Lengths]:
         return join([self._read(column, chunk) for chunk in chunks.tolist()], column)
