@@ -50,7 +50,7 @@ class Hdf5Attributes:
                 if not h5a.exists(self._id, key):
                     raise NodeNotFoundError(f"there is no attribute '{name}'", asked=name)
                 attribute = h5a.open(self._id, key)
-                if attribute.shape != ():
+                if attribute.shape not in ((), (1,)):
                     # HDF5 would write all of it past the end of the one number.
                     raise CorruptNetworkError(f"the attribute '{name}' is no number")
                 attribute.read(cell)
