@@ -151,6 +151,14 @@ def test_an_interrupt_kills_no_program_whose_scopes_end_out_of_order(
     assert ["1 1"] == run_program(OUT_OF_ORDER, layout, *paths)
 
 
+@pytest.fixture
+def default_handler() -> Iterator[None]:
+    """Python's own, which a program that was started in the background does not have."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @contextmanager
 def interrupted_and_failing(at_end: bool) -> Iterator[None]:
     if at_end:
@@ -159,6 +167,7 @@ def interrupted_and_failing(at_end: bool) -> Iterator[None]:
     raise ValueError
 
 
+@pytest.mark.usefixtures("default_handler")
 @pytest.mark.parametrize("throughout", [True, False])
 @pytest.mark.parametrize("at_end", [True, False])
 def test_an_interrupt_of_an_operation_that_fails_is_not_left_for_the_next(
