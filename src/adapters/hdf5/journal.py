@@ -49,7 +49,9 @@ class Page:
     data: bytes | bytearray | memoryview
 
     @classmethod
-    def replacing(cls, number: int, held: bytes, data: bytes | bytearray | memoryview) -> Page:
+    def replacing(
+        cls, number: int, held: bytes | bytearray, data: bytes | bytearray | memoryview
+    ) -> Page:
         """One that replaces these bytes by as many others."""
         return cls(number, [zlib.crc32(each) for each in _sectors(held)], data)
 

@@ -11,12 +11,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
+from typing import TypeAlias
 
 from .journal import Journal, Page, remove_journal
 
 PAGE = 4096
 # Buffers that the system takes in one call.
 _MOST_AT_ONCE = 1024
+
+# Number of a page that changes, what the file holds there, and what it will hold.
+Replacement: TypeAlias = tuple[int, bytearray, memoryview]
 
 
 class OverlayFile:
@@ -38,8 +43,6 @@ class OverlayFile:
         # What the file held at the start counts up to here: less, once it was cut.
         self._kept_size = self._base_size
         self._pages: dict[int, bytearray] = {}
-        # What the file holds where a page will be written.
-        self._replaced: dict[int, bytes] = {}
         # What was written after an error.
         self._patches: list[tuple[int, bytes]] = []
         self._position = 0
@@ -105,23 +108,22 @@ class OverlayFile:
         """
         self.raise_error()
         self._clear_cut()
-        before = [(number, self._replaced[number]) for number in sorted(self._pages)]
-        pages = [(n, memoryview(self._pages[n])[: len(held)]) for n, held in before]
+        replacements = self._replacements()
         if durable:
             # What was added must be there before the side file speaks of it.
             os.fsync(self._descriptor)
-        self._announce(journal_path, before, pages, durable=durable)
+        if replacements:
+            self._announce(journal_path, replacements, durable=durable)
         try:
-            self._write_all(pages)
+            self._write_all([(number, data) for number, _, data in replacements])
             self._set_size(durable=durable)
         except BaseException:
-            self._write_back(before)
+            self._write_back(replacements)
             with contextlib.suppress(OSError):
                 remove_journal(journal_path)
             raise
         # There is nothing to undo any more.
         self._pages.clear()
-        self._replaced.clear()
         self._base_size = self._kept_size = self._size
         # If it stays, the next one who opens the network applies it again and removes it.
         with contextlib.suppress(OSError):
@@ -137,18 +139,22 @@ class OverlayFile:
         if cuts:
             os.ftruncate(self._descriptor, self._size)
 
-    def _announce(
-        self,
-        path: str,
-        before: list[tuple[int, bytes]],
-        pages: list[tuple[int, memoryview]],
-        *,
-        durable: bool,
-    ) -> None:
-        replacing = [
-            Page.replacing(number, held, data)
-            for (number, held), (_, data) in zip(before, pages, strict=True)
-        ]
+    def _replacements(self) -> list[Replacement]:
+        """Ascending; HDF5 writes whole pieces of arrays, of which few pages are new."""
+        found: list[Replacement] = []
+        for numbers in _runs(sorted(self._pages)):
+            start = numbers[0] * PAGE
+            held = bytearray(min(len(numbers) * PAGE, self._base_size - start))
+            self._read_base(memoryview(held), start)
+            for place, number in enumerate(numbers):
+                before = held[place * PAGE : (place + 1) * PAGE]
+                data = self._pages[number]
+                if before != (data if len(before) == PAGE else data[: len(before)]):
+                    found.append((number, before, memoryview(data)[: len(before)]))
+        return found
+
+    def _announce(self, path: str, replacements: list[Replacement], *, durable: bool) -> None:
+        replacing = [Page.replacing(*each) for each in replacements]
         journal = Journal(PAGE, self._base_size, self._size, replacing)
         try:
             journal.write(path, durable=durable)
@@ -214,8 +220,8 @@ class OverlayFile:
         if self._size < os.fstat(self._descriptor).st_size:
             os.ftruncate(self._descriptor, max(self._size, self._base_size))
 
-    def _write_back(self, before: list[tuple[int, bytes]]) -> None:
-        for number, held in before:
+    def _write_back(self, replacements: list[Replacement]) -> None:
+        for number, held, _ in replacements:
             # One that can't be written was not written before either.
             with contextlib.suppress(OSError):
                 self._write_through(memoryview(held), number * PAGE)
@@ -238,12 +244,9 @@ class OverlayFile:
 
     def _new_page(self, number: int) -> bytearray:
         """A page with what the file held there at the start, up to where it was cut."""
-        held = bytearray(min(PAGE, self._base_size - number * PAGE))
-        self._read_base(memoryview(held), number * PAGE)
-        self._replaced[number] = bytes(held)
         page = self._pages[number] = bytearray(PAGE)
-        kept = max(0, min(len(held), self._kept_size - number * PAGE))
-        page[:kept] = held[:kept]
+        kept = max(0, min(PAGE, self._kept_size - number * PAGE))
+        self._read_base(memoryview(page)[:kept], number * PAGE)
         return page
 
     def _read_base(self, view: memoryview, start: int) -> int:
@@ -262,13 +265,9 @@ class OverlayFile:
 
     def _write_all(self, pages: list[tuple[int, memoryview]]) -> None:
         """Write pages, ascending; those that follow each other at once."""
-        first = 0
-        for last, (number, _) in enumerate(pages):
-            is_last = last + 1 == len(pages) or last + 1 - first == _MOST_AT_ONCE
-            if is_last or pages[last + 1][0] != number + 1:
-                run = pages[first : last + 1]
-                self._write_run([view for _, view in run], run[0][0] * PAGE)
-                first = last + 1
+        views = dict(pages)
+        for numbers in _runs([number for number, _ in pages]):
+            self._write_run([views[number] for number in numbers], numbers[0] * PAGE)
 
     def _write_run(self, views: list[memoryview], start: int) -> None:
         done = os.pwritev(self._descriptor, views, start)
@@ -296,8 +295,19 @@ class OverlayFile:
         while done < len(view):
             number, offset = divmod(start + done, PAGE)
             count = min(PAGE - offset, len(view) - done)
-            page = self._pages.get(number)
-            if page is None:
-                page = self._new_page(number)
-            page[offset : offset + count] = view[done : done + count]
+            if count == PAGE:
+                self._pages[number] = bytearray(view[done : done + PAGE])
+            else:
+                page = self._pages.get(number) or self._new_page(number)
+                page[offset : offset + count] = view[done : done + count]
             done += count
+
+
+def _runs(numbers: list[int]) -> Iterator[list[int]]:
+    """Ascending numbers, those that follow each other together."""
+    first = 0
+    for last, number in enumerate(numbers):
+        is_last = last + 1 == len(numbers) or last + 1 - first == _MOST_AT_ONCE
+        if is_last or numbers[last + 1] != number + 1:
+            yield numbers[first : last + 1]
+            first = last + 1
