@@ -20,7 +20,7 @@ from ...errors import (
     StoreIOError,
 )
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter
-from .context import Context
+from .context import Context, Member
 
 # HDF5 stores growable arrays in pieces of equal size: as large as the first rows, between
 # these limits.
@@ -66,15 +66,20 @@ def _link(name: str) -> Any:
 class Hdf5Array:
     """A dataset of numbers, to read."""
 
-    def __init__(self, id_: Any, name: str, context: Context) -> None:
-        self._id = id_
+    def __init__(self, member: Member, name: str, context: Context) -> None:
+        self._member = member
         self._name = name
         self._context = context
 
     @property
+    def _id(self) -> Any:
+        return self._member.id
+
+    @property
     def shape(self) -> tuple[int, ...]:
-        shape: tuple[int, ...] = self._id.shape
-        return shape
+        if self._member.shape is None:
+            self._member.shape = self._id.shape
+        return self._member.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -83,7 +88,7 @@ class Hdf5Array:
 
     @property
     def attributes(self) -> Hdf5Attributes:
-        return Hdf5Attributes(self._id, self._context)
+        return Hdf5Attributes(self._member, self._context)
 
     def read(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
         with self._context.translated():
@@ -149,13 +154,13 @@ class Hdf5Array:
 class Hdf5ArrayWriter(Hdf5Array):
     """A dataset that can be changed."""
 
-    def __init__(self, id_: Any, name: str, context: Context, group: Hdf5GroupWriter) -> None:
-        super().__init__(id_, name, context)
+    def __init__(self, member: Member, name: str, context: Context, group: Hdf5GroupWriter) -> None:
+        super().__init__(member, name, context)
         self._group = group
 
     @property
     def attributes(self) -> Hdf5AttributesWriter:
-        return Hdf5AttributesWriter(self._id, self._context)
+        return Hdf5AttributesWriter(self._member, self._context)
 
     def append(self, rows: NDArray[Any]) -> None:
         shape = self.shape
@@ -168,7 +173,7 @@ class Hdf5ArrayWriter(Hdf5Array):
             if stop.bit_length() > shape[0].bit_length() and self._is_in_too_many_pieces(stop):
                 self._store_anew(np.concatenate((self.read(), rows)))
                 return
-            self._id.set_extent((stop, *shape[1:]))
+            self._set_shape((stop, *shape[1:]))
             self._write(shape[0], rows)
 
     def write(self, start: int, rows: NDArray[Any]) -> None:
@@ -185,7 +190,12 @@ class Hdf5ArrayWriter(Hdf5Array):
     def resize(self, rows: int) -> None:
         self._context.changes += 1
         with self._context.translated():
-            self._id.set_extent((rows, *self.shape[1:]))
+            self._set_shape((rows, *self.shape[1:]))
+
+    def _set_shape(self, shape: tuple[int, ...]) -> None:
+        self._member.shape = None
+        self._id.set_extent(shape)
+        self._member.shape = shape
 
     def _write(self, start: int, rows: NDArray[Any]) -> None:
         if rows.size:
@@ -204,7 +214,7 @@ class Hdf5ArrayWriter(Hdf5Array):
         self._group.delete(self._name)
         expected = len(rows) // 4
         piece = rows[:0].astype(self.dtype)
-        self._id = self._group.create_dataset(self._name, piece, expected=expected)
+        self._member = self._group.create_dataset(self._name, piece, expected=expected)
         self.resize(len(rows))
         self.write(0, rows)
 
@@ -212,14 +222,15 @@ class Hdf5ArrayWriter(Hdf5Array):
 class Hdf5Document:
     """A scalar dataset that holds a string, to read."""
 
-    def __init__(self, id_: Any, name: str, context: Context) -> None:
-        self._id = id_
+    def __init__(self, member: Member, name: str, context: Context) -> None:
+        self._member = member
+        self._id = member.id
         self._name = name
         self._context = context
 
     @property
     def attributes(self) -> Hdf5Attributes:
-        return Hdf5Attributes(self._id, self._context)
+        return Hdf5Attributes(self._member, self._context)
 
     def read(self) -> bytes:
         with self._context.translated():
@@ -247,20 +258,24 @@ class Hdf5DocumentWriter(Hdf5Document):
 
     @property
     def attributes(self) -> Hdf5AttributesWriter:
-        return Hdf5AttributesWriter(self._id, self._context)
+        return Hdf5AttributesWriter(self._member, self._context)
 
 
 class Hdf5Group:
     """A group, to read. Links that lead elsewhere are not followed."""
 
-    def __init__(self, id_: Any, path: str, context: Context) -> None:
-        self._id = id_
+    def __init__(self, member: Member, path: str, context: Context) -> None:
+        self._member = member
         self._path = path
         self._context = context
 
     @property
+    def _id(self) -> Any:
+        return self._member.id
+
+    @property
     def attributes(self) -> Hdf5Attributes:
-        return Hdf5Attributes(self._id, self._context)
+        return Hdf5Attributes(self._member, self._context)
 
     def names(self) -> tuple[str, ...]:
         with self._context.translated():
@@ -271,31 +286,33 @@ class Hdf5Group:
         if not can_name(name):
             return False
         with self._context.translated():
-            return self._inside(name) in self._context.members or bool(
-                self._id.links.exists(name.encode())
-            )
+            found = self._context.members.find(self._inside(name))
+            return found is not None or bool(self._id.links.exists(name.encode()))
 
     def group(self, name: str) -> Hdf5Group:
-        member = self._member(name, "group")
+        member = self._find(name, "group")
         return Hdf5Group(member, self._inside(name), self._context)
 
     def array(self, name: str) -> Hdf5Array:
-        return Hdf5Array(self._member(name, "array"), name, self._context)
+        return Hdf5Array(self._find(name, "array"), name, self._context)
 
     def document(self, name: str) -> Hdf5Document:
-        return Hdf5Document(self._member(name, "document"), name, self._context)
+        return Hdf5Document(self._find(name, "document"), name, self._context)
 
-    def _member(self, name: str, kind: str) -> Any:
+    def _find(self, name: str, kind: str) -> Member:
         path = self._inside(name)
         with self._context.translated():
-            found = self._context.members.get(path)
+            found = self._context.members.find(path)
             if found is None:
-                member = self._open(name, kind)
-                found = (_kind_of(member), member)
-                self._context.remember(path, found)
-            if found[0] != kind:
+                opened = self._open(name, kind)
+                found = self._keep(name, Member(_kind_of(opened), opened))
+            if found.kind != kind:
                 raise NodeNotFoundError(f"'{name}' is no {kind}", asked=name)
-            return found[1]
+            return found
+
+    def _keep(self, name: str, member: Member) -> Member:
+        self._context.members.add(self._inside(name), member)
+        return member
 
     def _open(self, name: str, kind: str) -> Any:
         if name not in self:
@@ -318,30 +335,30 @@ class Hdf5GroupWriter(Hdf5Group):
 
     def __init__(
         self,
-        id_: Any,
+        member: Member,
         path: str,
         context: Context,
         parent: tuple[Hdf5GroupWriter, str] | None = None,
     ) -> None:
-        super().__init__(id_, path, context)
+        super().__init__(member, path, context)
         self._parent = parent
 
     @property
     def attributes(self) -> Hdf5AttributesWriter:
         modernize = None if self._parent is None else self._modernize
-        return Hdf5AttributesWriter(self._id, self._context, modernize)
+        return Hdf5AttributesWriter(self._member, self._context, modernize)
 
     def group(self, name: str) -> Hdf5GroupWriter:
-        return self._group_writer(self._member(name, "group"), name)
+        return self._group_writer(self._find(name, "group"), name)
 
-    def _group_writer(self, member: Any, name: str) -> Hdf5GroupWriter:
+    def _group_writer(self, member: Member, name: str) -> Hdf5GroupWriter:
         return Hdf5GroupWriter(member, self._inside(name), self._context, (self, name))
 
     def array(self, name: str) -> Hdf5ArrayWriter:
-        return Hdf5ArrayWriter(self._member(name, "array"), name, self._context, self)
+        return Hdf5ArrayWriter(self._find(name, "array"), name, self._context, self)
 
     def document(self, name: str) -> Hdf5DocumentWriter:
-        return Hdf5DocumentWriter(self._member(name, "document"), name, self._context)
+        return Hdf5DocumentWriter(self._find(name, "document"), name, self._context)
 
     def require_group(self, name: str) -> Hdf5GroupWriter:
         if name in self:
@@ -349,7 +366,7 @@ class Hdf5GroupWriter(Hdf5Group):
         self._context.changes += 1
         with self._context.translated():
             made = h5g.create(self._id, name.encode(), lcpl=_link(name), gcpl=_GROUP)
-        return self._group_writer(made, name)
+        return self._group_writer(self._keep(name, Member("group", made)), name)
 
     def create_array(
         self, name: str, rows: NDArray[Any], *, growable: bool = True, expected: int = 0
@@ -361,8 +378,8 @@ class Hdf5GroupWriter(Hdf5Group):
 
     def create_dataset(
         self, name: str, rows: NDArray[Any], *, growable: bool = True, expected: int = 0
-    ) -> Any:
-        """A new dataset of these rows; its id."""
+    ) -> Member:
+        """A new dataset of these rows."""
         self._context.changes += 1
         data = np.ascontiguousarray(rows)
         properties = h5p.create(h5p.DATASET_CREATE)
@@ -379,7 +396,7 @@ class Hdf5GroupWriter(Hdf5Group):
             made = h5d.create(self._id, name.encode(), kind, space, properties, lcpl=_link(name))
             if data.size:
                 made.write(h5s.ALL, h5s.ALL, data)
-        return made
+        return self._keep(name, Member("array", made))
 
     def write_document(self, name: str, content: bytes | str) -> Hdf5DocumentWriter:
         self._context.changes += 1
@@ -400,19 +417,18 @@ class Hdf5GroupWriter(Hdf5Group):
             self._unlink(name)
 
     def _unlink(self, name: str) -> None:
-        # What stays open keeps its space in the file, and what is below would still be found.
-        self._context.members.clear()
+        self._context.members.forget(self._inside(name))
         self._id.unlink(name.encode())
 
-    def _write_text(self, name: str, content: str) -> Any:
+    def _write_text(self, name: str, content: str) -> Member:
         kind = h5t.TypeStringID.copy(h5t.C_S1)
         kind.set_size(h5t.VARIABLE)
         kind.set_cset(h5t.CSET_UTF8)
         made = self._string(name, kind)
-        made.write(h5s.ALL, h5s.ALL, np.array(content, dtype=made.dtype))
+        made.id.write(h5s.ALL, h5s.ALL, np.array(content, dtype=made.id.dtype))
         return made
 
-    def _write_bytes(self, name: str, content: bytes) -> Any:
+    def _write_bytes(self, name: str, content: bytes) -> Member:
         kind = h5t.TypeStringID.copy(h5t.C_S1)
         kind.set_size(max(1, len(content)))
         # HDF5 has no strings of size 0: the empty one is a lone terminator.
@@ -420,28 +436,30 @@ class Hdf5GroupWriter(Hdf5Group):
         made = self._string(name, kind)
         size = max(1, len(content))
         raw = np.frombuffer(content.ljust(size, b"\0"), dtype=np.dtype((np.void, size)))
-        made.write(h5s.ALL, h5s.ALL, raw.reshape(()), kind)
+        made.id.write(h5s.ALL, h5s.ALL, raw.reshape(()), kind)
         return made
 
-    def _string(self, name: str, kind: Any) -> Any:
+    def _string(self, name: str, kind: Any) -> Member:
         """The scalar dataset of that name and type; one of another type is replaced."""
         attributes: dict[str, Any] = {}
         if name in self:
-            held = Hdf5Document(self._member(name, "document"), name, self._context)
+            found = self._find(name, "document")
+            held = Hdf5Document(found, name, self._context)
             if held.has_type(kind):
-                return self._member(name, "document")
+                return found
             attributes = {key: held.attributes.get(key) for key in held.attributes.names()}
-            del held
+            del held, found
             self._unlink(name)
         properties = h5p.create(h5p.DATASET_CREATE)
         properties.set_obj_track_times(False)
         space = h5s.create(h5s.SCALAR)
-        made = h5d.create(self._id, name.encode(), kind, space, properties, lcpl=_link(name))
+        id_ = h5d.create(self._id, name.encode(), kind, space, properties, lcpl=_link(name))
+        made = self._keep(name, Member("document", id_))
         for key, value in attributes.items():
             Hdf5AttributesWriter(made, self._context).set(key, value)
         return made
 
-    def _modernize(self) -> Any:
+    def _modernize(self) -> None:
         """
         Replace the group by one in the current format, which holds larger attributes.
 
@@ -451,16 +469,17 @@ class Hdf5GroupWriter(Hdf5Group):
         parent, name = self._parent
         temporary = f"{name}.new"
         made = h5g.create(parent._id, temporary.encode(), lcpl=_UTF8_LINK, gcpl=_GROUP)
-        for member in list(self._id):
-            self._id.links.move(member, made, member)
-        held = Hdf5Attributes(self._id, self._context)
-        moved = Hdf5AttributesWriter(made, self._context)
-        for key in held.names():
-            moved.set(key, held.get(key))
-        parent._unlink(name)
+        for key in list(self._id):
+            self._id.links.move(key, made, key)
+        held = Hdf5Attributes(self._member, self._context)
+        moved = Hdf5AttributesWriter(Member("group", made), self._context)
+        for each in held.names():
+            moved.set(each, held.get(each))
+        # Whoever uses the group uses the new one from now on.
+        self._member.attributes.clear()
+        self._member.id = made
+        parent._id.unlink(name.encode())
         parent._id.links.move(temporary.encode(), parent._id, name.encode())
-        self._id = made
-        return made
 
 
 @lru_cache(maxsize=512)
@@ -478,7 +497,7 @@ def _recall_texts(id_: Any, context: Context) -> None:
     keys = list(id_) if isinstance(id_, h5g.GroupID) else []
     members = [h5o.open(id_, key) for key in keys if _is_hard(id_, key)]
     for each in (id_, *(m for m in members if isinstance(m, h5d.DatasetID))):
-        attributes = Hdf5Attributes(each, context)
+        attributes = Hdf5Attributes(Member("", each), context)
         for name in attributes.names():
             attributes.get(name)
 

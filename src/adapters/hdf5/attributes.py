@@ -12,64 +12,74 @@ from numpy.typing import NDArray
 
 from ...errors import CorruptNetworkError, NodeNotFoundError
 from ...ports.arrays import AttributeValue
-from .context import Context
+from .context import Context, Member, OpenAttribute
 
 _TEXT = h5py.string_dtype()
 _SCALAR = h5s.create(h5s.SCALAR)
 # A larger value does not fit into an object header of the first version.
 _COMPACT_BYTES = 60_000
 _BYTES_OF_A_TEXT = 16
+# Attributes of an object that stay open.
+_MOST_OPEN = 32
 
 
 class Hdf5Attributes:
     """Attributes of a group or dataset, to read."""
 
-    def __init__(self, id_: Any, context: Context) -> None:
-        self._id = id_
+    def __init__(self, member: Member, context: Context) -> None:
+        self._member = member
         self._context = context
 
     def names(self) -> tuple[str, ...]:
         found: list[str] = []
         with self._context.translated():
-            h5a.iterate(self._id, lambda name, *_: found.append(name.decode()))
+            h5a.iterate(self._member.id, lambda name, *_: found.append(name.decode()))
         return tuple(found)
 
     def get(self, name: str) -> Any:
-        key = name.encode()
         with self._context.translated():
-            if not h5a.exists(self._id, key):
-                return None
-            return _value(h5a.open(self._id, key))
+            held = self._find(name.encode())
+            return None if held is None else _value(held)
 
     def integers(self, names: Sequence[str]) -> NDArray[np.int64]:
         values = np.empty(len(names), dtype=np.int64)
         cell = np.empty((), dtype=np.int64)
         with self._context.translated():
             for i, name in enumerate(names):
-                key = name.encode()
-                if not h5a.exists(self._id, key):
+                held = self._find(name.encode())
+                if held is None:
                     raise NodeNotFoundError(f"there is no attribute '{name}'", asked=name)
-                attribute = h5a.open(self._id, key)
-                if attribute.shape not in ((), (1,)):
+                if held.shape not in ((), (1,)):
                     # HDF5 would write all of it past the end of the one number.
                     raise CorruptNetworkError(f"the attribute '{name}' is no number")
-                attribute.read(cell)
+                held.id.read(cell)
                 values[i] = cell
         return values
+
+    def _find(self, key: bytes) -> OpenAttribute | None:
+        found = self._member.attributes.get(key)
+        if found is None and h5a.exists(self._member.id, key):
+            found = self._keep(key, h5a.open(self._member.id, key))
+        return found
+
+    def _keep(self, key: bytes, id_: Any) -> OpenAttribute:
+        opened = OpenAttribute(id_, id_.shape, id_.dtype)
+        if len(self._member.attributes) < _MOST_OPEN:
+            self._member.attributes[key] = opened
+        return opened
 
 
 class Hdf5AttributesWriter(Hdf5Attributes):
     """
     Attributes that can be changed.
 
-    :param modernize: makes room for large values in an object of HDF5's first format;
-        returns the id of the object that replaces it.
+    :param modernize: makes room for large values in an object of HDF5's first format.
     """
 
     def __init__(
-        self, id_: Any, context: Context, modernize: Callable[[], Any] | None = None
+        self, member: Member, context: Context, modernize: Callable[[], None] | None = None
     ) -> None:
-        super().__init__(id_, context)
+        super().__init__(member, context)
         self._modernize = modernize
 
     def set(self, name: str, value: AttributeValue) -> None:
@@ -79,12 +89,12 @@ class Hdf5AttributesWriter(Hdf5Attributes):
             if self._overwrite(name.encode(), array):
                 return
             try:
-                _create(self._id, name.encode(), array)
+                self._create(name.encode(), array)
             except (OSError, RuntimeError, ValueError):
                 if _stored_bytes(array) < _COMPACT_BYTES or self._modernize is None:
                     raise
-                self._id = self._modernize()
-                _create(self._id, name.encode(), array)
+                self._modernize()
+                self._create(name.encode(), array)
 
     def set_integers(self, values: dict[str, int]) -> None:
         self._context.changes += 1
@@ -92,39 +102,47 @@ class Hdf5AttributesWriter(Hdf5Attributes):
             for name, value in values.items():
                 key = name.encode()
                 array = np.asarray(value, dtype=np.int64)
-                if h5a.exists(self._id, key):
-                    h5a.open(self._id, key).write(array)
-                else:
-                    h5a.create(self._id, key, h5t.NATIVE_INT64, _SCALAR).write(array)
+                held = self._find(key)
+                if held is None:
+                    id_ = h5a.create(self._member.id, key, h5t.NATIVE_INT64, _SCALAR)
+                    held = self._keep(key, id_)
+                held.id.write(array)
 
     def delete(self, name: str) -> None:
         self._context.changes += 1
         with self._context.translated():
-            if h5a.exists(self._id, name.encode()):
-                h5a.delete(self._id, name.encode())
+            if h5a.exists(self._member.id, name.encode()):
+                self._remove(name.encode())
 
     def _overwrite(self, key: bytes, array: NDArray[Any]) -> bool:
         """Write over a value of the same type and shape; else remove what is there."""
-        if not h5a.exists(self._id, key):
+        held = self._find(key)
+        if held is None:
             return False
-        if array.ndim and not _is_text(array):
-            # Numbers take no space elsewhere in the file: to compare is not worth it.
-            h5a.delete(self._id, key)
-            return False
-        held = h5a.open(self._id, key)
         if held.shape == array.shape and _same_type(held.dtype, array.dtype):
-            held.write(array)
+            if array.size:
+                held.id.write(array)
             return True
         del held
-        h5a.delete(self._id, key)
+        self._remove(key)
         return False
 
+    def _remove(self, key: bytes) -> None:
+        # What is open would stay, and be written to.
+        self._member.attributes.pop(key, None)
+        h5a.delete(self._member.id, key)
 
-def _is_text(array: NDArray[Any]) -> bool:
-    return array.dtype.kind == "O"
+    def _create(self, key: bytes, array: NDArray[Any]) -> None:
+        space = _SCALAR if array.shape == () else h5s.create_simple(array.shape)
+        kind = h5t.py_create(array.dtype, logical=True)
+        made = self._keep(key, h5a.create(self._member.id, key, kind, space))
+        if array.size:
+            made.id.write(array)
 
 
 def _same_type(held: np.dtype[Any], given: np.dtype[Any]) -> bool:
+    if held.kind in "iuf":
+        return held == given
     held_text, given_text = h5py.check_string_dtype(held), h5py.check_string_dtype(given)
     if held_text is not None and given_text is not None:
         return held_text.length is None
@@ -135,13 +153,6 @@ def _stored_bytes(array: NDArray[Any]) -> int:
     return int(array.size * (_BYTES_OF_A_TEXT if array.dtype.kind == "O" else array.itemsize))
 
 
-def _create(id_: Any, key: bytes, array: NDArray[Any]) -> None:
-    space = _SCALAR if array.shape == () else h5s.create_simple(array.shape)
-    attribute = h5a.create(id_, key, h5t.py_create(array.dtype, logical=True), space)
-    if array.size:
-        attribute.write(array)
-
-
 def _as_array(value: AttributeValue) -> NDArray[Any]:
     if isinstance(value, str):
         return np.array(value, dtype=_TEXT)
@@ -150,15 +161,14 @@ def _as_array(value: AttributeValue) -> NDArray[Any]:
     return np.ascontiguousarray(value) if isinstance(value, np.ndarray) else np.asarray(value)
 
 
-def _value(attribute: Any) -> Any:
+def _value(held: OpenAttribute) -> Any:
     """Text as ``str``, several as ``list[str]``, numbers as they are."""
-    dtype = attribute.dtype
-    if attribute.get_space().get_simple_extent_type() == h5s.NULL:
+    if held.shape is None:
         return None
-    array = np.empty(attribute.shape, dtype=dtype)
+    array = np.empty(held.shape, dtype=held.dtype)
     if array.size:
-        attribute.read(array)
-    if h5py.check_string_dtype(dtype) is None:
+        held.id.read(array)
+    if held.dtype.kind in "iuf" or h5py.check_string_dtype(held.dtype) is None:
         return array[()]
     if array.shape == ():
         return _decoded(array[()])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakValueDictionary
 
 import attrs
 
@@ -10,7 +11,74 @@ from ...errors import SessionClosedError
 from .errors import FailureSource, translated
 
 # Groups and arrays that stay open for the sessions that follow.
-_MOST_MEMBERS = 512
+_MOST_KEPT = 512
+
+
+@attrs.define(eq=False)
+class OpenAttribute:
+    """
+    An attribute.
+
+    :param shape: None if it has no value.
+    """
+
+    id: Any
+    shape: tuple[int, ...] | None
+    dtype: Any
+
+
+@attrs.define(eq=False)
+class Member:
+    """
+    A group, array or document of a file that is open.
+
+    To ask HDF5 what follows takes longer than to remember it.
+
+    :param kind: ``group``, ``array``, ``document``, or something else.
+    :param shape: of an array; None if it was not asked for yet.
+    :param attributes: those that are open, by name.
+    """
+
+    kind: str
+    id: Any
+    shape: tuple[int, ...] | None = None
+    attributes: dict[bytes, OpenAttribute] = attrs.field(factory=dict)
+
+
+class Members:
+    """
+    What is open of a file, by path: there is one member a path, as long as anybody uses it.
+    """
+
+    def __init__(self) -> None:
+        self._live: WeakValueDictionary[str, Member] = WeakValueDictionary()
+        # Those that stay open whether or not anybody uses them.
+        self._kept: dict[str, Member] = {}
+
+    def find(self, path: str) -> Member | None:
+        """The one that is open, if any."""
+        return self._kept.get(path) or self._live.get(path)
+
+    def add(self, path: str, member: Member) -> None:
+        """Keep one open; the one that was opened first may have to go."""
+        if len(self._kept) >= _MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
+        self._kept[path] = self._live[path] = member
+
+    def forget(self, path: str) -> None:
+        """Let go of an object that is about to be deleted, and of those within it."""
+        below = f"{path}/"
+        for each in [p for p in self._live if p == path or p.startswith(below)]:
+            # What stays open keeps its space in the file.
+            gone = self._live.pop(each, None)
+            if gone is not None:
+                gone.attributes.clear()
+            self._kept.pop(each, None)
+
+    def clear(self) -> None:
+        """Let go of all."""
+        self._live.clear()
+        self._kept.clear()
 
 
 @attrs.define(eq=False)
@@ -20,14 +88,14 @@ class Context:
 
     :param location: of the store, for messages.
     :param source: the file below HDF5, which knows why it failed.
-    :param members: kind and id of HDF5 by path, open beyond the session.
+    :param members: open beyond the session.
     :param changes: made so far.
     :param ended: whether the session is over, so that nothing can be read or written.
     """
 
     location: str
     source: FailureSource | None = None
-    members: dict[str, tuple[str, Any]] = attrs.field(factory=dict)
+    members: Members = attrs.field(factory=Members)
     changes: int = 0
     ended: bool = False
 
@@ -40,9 +108,3 @@ class Context:
         if self.ended:
             raise SessionClosedError("the session that this belongs to has ended")
         return translated(self.location, self.source)
-
-    def remember(self, path: str, member: tuple[str, Any]) -> None:
-        """Keep a group or array open; the one that was opened first may have to go."""
-        if len(self.members) >= _MOST_MEMBERS:
-            del self.members[next(iter(self.members))]
-        self.members[path] = member

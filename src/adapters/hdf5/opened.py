@@ -22,7 +22,7 @@ from h5py import h5f, h5fd, h5p
 
 from ...errors import NotANetworkError, SessionClosedError
 from ..files.locking import close_file, unlock_file
-from .context import Context
+from .context import Context, Members
 from .errors import as_ours, translated
 from .journal import read_journal
 from .overlay import OverlayFile
@@ -71,7 +71,7 @@ class OpenFile:
         self.locked = locked
         self.writable = flags == h5f.ACC_RDWR
         self.overlay = OverlayFile(descriptor)
-        self._members: dict[str, tuple[str, Any]] = {}
+        self._members = Members()
         self.stamp = _distinct_stamp(descriptor) if locked else None
         try:
             self._read_through()

@@ -9,7 +9,7 @@ from typing import Any
 from h5py import h5f, h5g
 
 from .arrays import Hdf5Group, Hdf5GroupWriter
-from .context import Context
+from .context import Context, Member
 from .errors import translated
 from .opened import OpenFile, Stamp, access_properties
 from .paths import give_name, remove_temporary, temporary_path
@@ -33,7 +33,7 @@ class Hdf5ReadSession:
     @property
     def root(self) -> Hdf5Group:
         with self._context.translated():
-            return Hdf5Group(h5g.open(self._file.id, b"/"), "", self._context)
+            return Hdf5Group(_root(self._file.id, self._context), "", self._context)
 
     @property
     def version(self) -> Stamp | None:
@@ -61,7 +61,7 @@ class Hdf5AdoptedSession:
     @property
     def root(self) -> Hdf5GroupWriter:
         with self._context.translated():
-            return Hdf5GroupWriter(h5g.open(self._id, b"/"), "", self._context)
+            return Hdf5GroupWriter(_root(self._id, self._context), "", self._context)
 
     @property
     def changes(self) -> int:
@@ -131,3 +131,11 @@ class Hdf5CreationSession(Hdf5AdoptedSession):
                 self._id.close()
         finally:
             remove_temporary(self._temporary)
+
+
+def _root(file: Any, context: Context) -> Member:
+    found = context.members.find("")
+    if found is None:
+        found = Member("group", h5g.open(file, b"/"))
+        context.members.add("", found)
+    return found
