@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -170,40 +171,40 @@ def _to_table(morphology: Any) -> MorphologyTable:
     """
     branches = morphology.branches
     properties = list(dict.fromkeys(key for b in branches for key in b._properties))
-    sets, codes = LabelSets(), []
-    for branch in branches:
-        sets, translated = sets.translate(np.asarray(branch.labels), _label_sets(branch.labels))
-        codes.append(translated)
-    data = [_branch_rows(*each, properties) for each in zip(branches, codes, strict=True)]
+    lengths = [len(branch.points) for branch in branches]
+    rows = np.empty((sum(lengths), 5 + len(properties)))
+    sets = LabelSets()
+    if branches:
+        rows[:, :3] = np.concatenate([branch.points for branch in branches])
+        rows[:, 3] = np.concatenate([branch.radii for branch in branches])
+        sets, rows[:, 4] = _labels(branches)
+    for i, key in enumerate(properties):
+        held = zip(branches, lengths, strict=True)
+        rows[:, 5 + i] = np.concatenate([_property(each, key, length) for each, length in held])
     index = {id(branch): i for i, branch in enumerate(branches)}
     graph = np.empty((len(branches), 2), dtype=np.int64)
-    graph[:, 0] = np.cumsum([len(rows) for rows in data])
+    graph[:, 0] = np.cumsum(lengths)
     graph[:, 1] = [index.get(id(branch.parent), -1) for branch in branches]
-    rows = np.concatenate(data) if data else np.empty((0, 5 + len(properties)))
     return MorphologyTable(rows, graph, sets, tuple(properties))
 
 
-def _label_sets(labels: Any) -> LabelSets:
-    return LabelSets.from_lists(labels.labels)
+def _labels(branches: list[Any]) -> tuple[LabelSets, NDArray[np.int64]]:
+    """The label codes of all points; as a rule they mean the same in all branches."""
+    sets, codes = LabelSets(), []
+    for table, some in itertools.groupby(branches, lambda branch: branch.labels.labels):
+        held = np.concatenate([np.asarray(branch.labels) for branch in some])
+        sets, translated = sets.translate(held, LabelSets.from_lists(table))
+        codes.append(translated)
+    return sets, np.concatenate(codes)
 
 
-def _branch_rows(
-    branch: Any, codes: NDArray[np.int64], properties: list[str]
-) -> NDArray[np.float64]:
-    rows = np.empty((len(branch.points), 5 + len(properties)))
-    rows[:, :3] = branch.points
-    rows[:, 3] = branch.radii
-    rows[:, 4] = codes
-    for i, key in enumerate(properties):
-        values = np.asarray(branch._properties.get(key, np.nan))
-        if values.dtype.kind not in "biuf":
-            raise DtypeError(f"the property '{key}' is of dtype '{values.dtype}', not numbers")
-        if values.ndim and values.shape != (len(rows),):
-            raise InputError(
-                f"the property '{key}' has shape {values.shape} for {len(rows)} points"
-            )
-        rows[:, 5 + i] = values
-    return rows
+def _property(branch: Any, key: str, points: int) -> NDArray[Any]:
+    values = np.asarray(branch._properties.get(key, np.nan))
+    if values.dtype.kind not in "biuf":
+        raise DtypeError(f"the property '{key}' is of dtype '{values.dtype}', not numbers")
+    if values.ndim and values.shape != (points,):
+        raise InputError(f"the property '{key}' has shape {values.shape} for {points} points")
+    return np.broadcast_to(values, (points,))
 
 
 def _to_morphology(table: MorphologyTable, meta: dict[str, Any]) -> Morphology:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from ..errors import InvalidNameError
@@ -38,6 +40,24 @@ def check_name(name: Any, what: str) -> str:
         " valid is a text without '/' and NUL, other than '.' and '..'",
         asked=name,
     )
+
+
+def check_names(names: Sequence[Any], what: str) -> tuple[str, ...]:
+    """
+    Many names; those of the sets that came last are known to be good.
+
+    :raises InvalidNameError: as :func:`check_name`.
+    """
+    try:
+        return _checked(tuple(names), what)
+    except TypeError:
+        # What can't be looked up is no text either.
+        return tuple(check_name(name, what) for name in names)
+
+
+@lru_cache(maxsize=64)
+def _checked(names: tuple[Any, ...], what: str) -> tuple[str, ...]:
+    return tuple(check_name(name, what) for name in names)
 
 
 def _encodable(name: str) -> bool:

@@ -23,7 +23,7 @@ from ..errors import (
     ShapeError,
 )
 from .chunk_id import Ids
-from .names import check_name
+from .names import check_name, check_names
 from .network import ColumnSpec, MorphologyRows, PlacementReader, PlacementWriter
 from .statistics import ChunkCounts
 from .validation import as_count, as_floats, as_integers
@@ -146,7 +146,7 @@ def _as_morphologies(names: Sequence[str], indices: Any) -> MorphologyRows:
             f"morphology indices reach from {codes.min()} to {codes.max()};"
             f" there are {len(names)} morphologies"
         )
-    return MorphologyRows(tuple(check_name(name, "morphology") for name in names), codes)
+    return MorphologyRows(check_names(names, "morphology"), codes)
 
 
 def _as_additional(

@@ -29,6 +29,8 @@ _NAMES = "names"
 _PREFIX = f"{ADDITIONAL}/"
 _SUMS = 3
 _ROWS, _CELLS, _WITH_MORPHOLOGY = range(_SUMS)
+# Sets of morphology names whose codes are remembered.
+_MOST_CODED = 64
 _CODES = (np.dtype(np.int32), np.dtype(np.int64))
 
 
@@ -44,6 +46,8 @@ class PlacementNames:
     columns: Mapping[str, int]
     morphologies: Mapping[str, int]
     labels: LabelSets
+    # Codes of morphologies by the names that cells came with; the same ones come again.
+    coded: dict[tuple[str, ...], NDArray[np.int32]] = attrs.field(factory=dict, init=False)
 
     @classmethod
     def read(cls, group: GroupWriter) -> PlacementNames:
@@ -87,7 +91,6 @@ class ColumnarPlacement:
         self._touched = False
         self._arrays: dict[str, LongArray] = {}
         self._masks: dict[tuple[str, ...], int] = {}
-        self._morphology_codes: dict[tuple[str, ...], Rows] = {}
         self._held: dict[int, list[int]] | None = None
         form = Form(SEGMENTS, WIDTH, _SUMS, self._check, self._count, self._read_names)
         self._table = Table(group, ("columnar", "placement", name), network.memory, form)
@@ -284,7 +287,7 @@ class ColumnarPlacement:
         return found
 
     def _morphology_rows(self, rows: MorphologyRows) -> NDArray[np.int32]:
-        codes = self._morphology_codes.get(rows.names)
+        codes = self._names.coded.get(rows.names)
         if codes is None:
             known = dict(self._names.morphologies)
             for name in rows.names:
@@ -292,7 +295,8 @@ class ColumnarPlacement:
             if len(known) > len(self._names.morphologies):
                 self._names = attrs.evolve(self._names, morphologies=known)
             codes = np.array([known[name] for name in rows.names], dtype=np.int32)
-            self._morphology_codes[rows.names] = codes
+            if len(self._names.coded) < _MOST_CODED:
+                self._names.coded[rows.names] = codes
         return codes[rows.indices]
 
     def _add(self, chunk: int, count: int, mask: int, *, with_morphology: bool) -> None:
