@@ -15,7 +15,7 @@ from bsb import Storage
 from bsb_hdf5 import PlacementSet, errors
 from tests.face.samples import cell_type, chunk, digest, positions
 
-PAGE = 4096
+SECTOR = 512
 
 
 class FailingCall:
@@ -61,7 +61,7 @@ def calls_of(path: Path, name: str) -> int:
     return call.calls
 
 
-@pytest.mark.parametrize("name", ["pwrite", "pwritev", "ftruncate"])
+@pytest.mark.parametrize("name", ["pwrite", "writev", "ftruncate"])
 def test_whichever_write_fails_the_file_is_what_it_was(
     cells: PlacementSet, storage: Storage, path: Path, name: str
 ) -> None:
@@ -79,7 +79,7 @@ def test_whichever_write_fails_the_file_is_what_it_was(
     assert 1300 == len(cells) == len(cells.load_positions())
 
 
-@pytest.mark.parametrize("name", ["pwrite", "pwritev"])
+@pytest.mark.parametrize("name", ["pwrite", "writev"])
 def test_whichever_write_is_interrupted_the_file_is_what_it_was(
     cells: PlacementSet, storage: Storage, path: Path, name: str
 ) -> None:
@@ -98,36 +98,28 @@ def test_a_place_on_the_disk_that_can_never_be_written_spoils_nothing(
     cells: PlacementSet, storage: Storage, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, size, places = digest(path), path.stat().st_size, set[int]()
-    pwrite, pwritev = os.pwrite, os.pwritev
+    pwrite = os.pwrite
 
-    def note(descriptor: int, views: list[memoryview], start: int) -> int:
-        places.update(range(start, start + sum(map(len, views)), PAGE))
-        return pwritev(descriptor, views, start)
+    def note(descriptor: int, view: memoryview, start: int) -> int:
+        places.update(range(start, start + len(view), SECTOR))
+        return pwrite(descriptor, view, start)
 
     copy = path.with_name("rehearsal.hdf5")
     shutil.copyfile(path, copy)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "pwritev", note)
+        patch.setattr(os, "pwrite", note)
         change(Storage("hdf5", str(copy)))
     below = sorted(start for start in places if start < size)
     assert len(below) > 2
     for bad in below:
 
-        def check(size: int, start: int, bad: int = bad) -> None:
-            if start <= bad < start + size:
+        def refuse(descriptor: int, view: memoryview, start: int, bad: int = bad) -> int:
+            if start <= bad < start + len(view):
                 raise OSError(errno.EIO, "Input/output error")
-
-        def refuse(descriptor: int, view: memoryview, start: int) -> int:
-            check(len(view), start)
             return pwrite(descriptor, view, start)
-
-        def refuse_all(descriptor: int, views: list[memoryview], start: int) -> int:
-            check(sum(map(len, views)), start)
-            return pwritev(descriptor, views, start)
 
         with monkeypatch.context() as patch:
             patch.setattr(os, "pwrite", refuse)
-            patch.setattr(os, "pwritev", refuse_all)
             with pytest.raises(errors.StoreIOError):
                 change(storage)
         assert before == digest(path), bad

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bsb_hdf5.adapters.hdf5 import opened
-from bsb_hdf5.adapters.hdf5.journal import Journal, Page, finish_commit, read_journal
+from bsb_hdf5.adapters.hdf5.journal import Journal, Piece, finish_commit, read_journal
 from bsb_hdf5.adapters.hdf5.overlay import OverlayFile
 from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from bsb_hdf5.errors import StoreAccessError, StoreIOError
@@ -84,9 +84,9 @@ def rows(store: Hdf5Store, *, locking: bool = True) -> list[int]:
 
 
 AFTER = [*(-np.arange(3000)).tolist(), 1, 1, 1, 1, 1]
-pages = st.lists(
+pieces = st.lists(
     st.builds(
-        Page.replacing,
+        Piece.replacing,
         st.integers(0, 2**40),
         st.binary(min_size=SIZE, max_size=SIZE),
         st.binary(min_size=1, max_size=SIZE),
@@ -95,22 +95,22 @@ pages = st.lists(
 )
 
 
-@given(pages, st.integers(0, 2**50), st.integers(0, 2**50))
-def test_what_is_written_is_read(pages: list[Page], base_size: int, size: int) -> None:
+@given(pieces, st.integers(0, 2**50), st.integers(0, 2**50))
+def test_what_is_written_is_read(pieces: list[Piece], base_size: int, size: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "journal")
-        Journal(SIZE, base_size, size, pages).write(path, durable=False)
+        Journal(base_size, size, pieces).write(path, durable=False)
         found = read_journal(path)
     assert found is not None
-    assert (SIZE, base_size, size) == (found.page_size, found.base_size, found.size)
-    expected = [(each.number, list(each.before), bytes(each.data)) for each in pages]
-    read = [(each.number, list(each.before), bytes(each.data)) for each in found.pages]
+    assert (base_size, size) == (found.base_size, found.size)
+    expected = [(each.start, list(each.before), each.data) for each in pieces]
+    read = [(each.start, list(each.before), each.data) for each in found.pieces]
     assert expected == read
 
 
 def test_one_that_is_incomplete_or_damaged_counts_for_nothing(tmp_path: Path) -> None:
     path = tmp_path / "journal"
-    Journal(SIZE, 32, 32, [Page(0, [1], b"x" * SIZE), Page(1, [2], b"y")]).write(
+    Journal(32, 32, [Piece(0, [1], b"x" * SIZE), Piece(SIZE, [2], b"y")]).write(
         str(path), durable=True
     )
     content = path.read_bytes()
@@ -192,11 +192,11 @@ def test_one_of_a_file_that_is_gone_does_not_reach_a_new_one(interrupted: Path, 
     assert not interrupted.exists()
 
 
-def test_pages_that_a_power_cut_tore_are_written_again(tmp_path: Path) -> None:
+def test_pieces_that_a_power_cut_tore_are_written_again(tmp_path: Path) -> None:
     path, sidecar = tmp_path / "file", tmp_path / "journal"
     old, new = bytes(range(1, 256)) * 40, bytes(range(255, 0, -1)) * 40
-    page = Page.replacing(1, old[:4096], new[:4096])
-    Journal(4096, 8192, 8192, [page]).write(str(sidecar), durable=True)
+    piece = Piece.replacing(4096, old[:4096], new[:4096])
+    Journal(8192, 8192, [piece]).write(str(sidecar), durable=True)
     path.write_bytes(old[:4096] + new[:1024] + old[1024:4096])
     descriptor = os.open(path, os.O_RDWR)
     finish_commit(str(sidecar), descriptor, durable=True)
@@ -229,7 +229,7 @@ def test_a_durable_commit_syncs_in_the_right_order(
     store = Hdf5Store(str(path), Hdf5Settings(durable=True))
     make(store)
     calls: list[str] = []
-    for name in ("pwritev", "pwrite", "writev", "ftruncate", "fsync", "unlink"):
+    for name in ("pwrite", "writev", "ftruncate", "fsync", "unlink"):
         call = getattr(os, name)
 
         def noted(*arguments: Any, call: Any = call, name: str = name) -> Any:
@@ -248,7 +248,7 @@ def test_a_durable_commit_syncs_in_the_right_order(
         "writev sidecar",
         "fsync sidecar",
         "fsync folder",
-        "pwritev file",
+        "pwrite file",
         "ftruncate file",
         "fsync file",
         "unlink sidecar",
@@ -274,25 +274,24 @@ def test_a_commit_leaves_no_side_file(store: Hdf5Store, path: Path) -> None:
 
 
 HUGE = 2**64 - 1
-HOSTILE: dict[str, tuple[tuple[int, int, int, int], list[tuple[int, int, bytes]]]] = {
-    "no page": ((4096, 10, 10, 0), []),
-    "more pages than there are": ((4096, 10, 10, HUGE), []),
-    "pages of no bytes": ((0, 10, 10, 1), [(5, 1, b"x")]),
-    "a page that is empty": ((4096, 10, 10, 1), [(0, 0, b"")]),
-    "a page beyond all files": ((4096, 10, 10, 1), [(HUGE, 1, b"x")]),
-    "a page past the end": ((4096, 10, 10, 1), [(2**51 - 1, 1, b"x")]),
-    "a page that ends past the end": ((4096, 1, 1, 1), [(0, 2, b"xy")]),
-    "a page of fewer bytes than it says": ((4096, 10, 10, 1), [(0, 2**32 - 1, b"x")]),
-    "pages on each other": ((4096, 10, 10, 2), [(0, 1, b"\x89"), (0, 1, b"\x89")]),
-    "an end beyond all files": ((4096, 10, HUGE, 1), [(0, 1, b"\x89")]),
-    "a beginning beyond all files": ((4096, HUGE, 10, 1), [(0, 1, b"\x89")]),
+HOSTILE: dict[str, tuple[tuple[int, int, int], list[tuple[int, int, bytes]]]] = {
+    "no piece": ((10, 10, 0), []),
+    "more pieces than there are": ((10, 10, HUGE), []),
+    "a piece that is empty": ((10, 10, 1), [(0, 0, b"")]),
+    "a piece beyond all files": ((10, 10, 1), [(HUGE, 1, b"x")]),
+    "a piece past the end": ((10, 10, 1), [(2**63 - 1, 1, b"x")]),
+    "a piece that ends past the end": ((1, 1, 1), [(0, 2, b"xy")]),
+    "a piece of fewer bytes than it says": ((10, 10, 1), [(0, 2**32 - 1, b"x")]),
+    "pieces on each other": ((10, 10, 2), [(0, 1, b"\x89"), (0, 1, b"\x89")]),
+    "an end beyond all files": ((10, HUGE, 1), [(0, 1, b"\x89")]),
+    "a beginning beyond all files": ((HUGE, 10, 1), [(0, 1, b"\x89")]),
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_one_that_no_commit_wrote_changes_nothing(name: str, store: Hdf5Store, path: Path) -> None:
     head, entries = HOSTILE[name]
-    body = struct.pack("<16sIIQQQ", b"bsb-hdf5 journal", 2, *head)
+    body = struct.pack("<16sIQQQ", b"bsb-hdf5 journal", 3, *head)
     for number, length, data in entries:
         body += struct.pack("<QII", number, length, zlib.crc32(data)) + data
     sidecar = path.with_name("network.hdf5.journal")
@@ -326,22 +325,22 @@ def test_what_can_not_be_read_is_a_typed_error(
 
 def test_one_of_another_state_of_the_file_does_not_belong_to_it(tmp_path: Path) -> None:
     old, new = bytes(range(1, 256)) * 17, bytes(range(255, 0, -1)) * 17
-    page = Page.replacing(0, old[:4096], new[:512] + old[512:3584] + new[3584:4096])
+    piece = Piece.replacing(0, old[:4096], new[:512] + old[512:3584] + new[3584:4096])
     # Between what was and what was to be, all but one sector is the same.
-    assert page.fits(old[:4096])
-    assert page.fits(bytes(page.data))
-    assert page.fits(old[:3584] + new[3584:4096])
+    assert piece.fits(old[:4096])
+    assert piece.fits(piece.data)
+    assert piece.fits(old[:3584] + new[3584:4096])
     for place in range(0, 4096, 512):
         other = bytearray(old[:4096])
         other[place] ^= 1
-        assert not page.fits(bytes(other)), place
+        assert not piece.fits(bytes(other)), place
 
 
 def test_a_link_in_its_place_leads_nowhere(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("of somebody")
     (tmp_path / "journal").symlink_to(tmp_path / "other")
     with pytest.raises(OSError, match="symbolic"):
-        Journal(SIZE, 1, 1, [Page.replacing(0, b"x", b"y")]).write(
+        Journal(1, 1, [Piece.replacing(0, b"x", b"y")]).write(
             str(tmp_path / "journal"), durable=False
         )
     assert "of somebody" == (tmp_path / "other").read_text()

@@ -106,7 +106,7 @@ def test_a_full_disk_is_reported_and_leaves_the_file_as_it_was(
     session = store.open_write()
     if moment == "the commit":
         session.root.array("rows").write(0, -np.arange(3000.0))
-    for name in ("pwrite", "pwritev"):
+    for name in ("pwrite", "writev"):
         monkeypatch.setattr(os, name, fail_with(errno.ENOSPC))
     with pytest.raises(StoreIOError, match="No space left") as caught:
         if moment == "the write":

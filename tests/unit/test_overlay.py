@@ -170,7 +170,7 @@ def test_a_failure_is_raised_at_the_commit_which_changes_nothing(
     with overlaid(PAGE) as (file, content, descriptor):
         if where == "the commit":
             file.write(b"x")
-        for name in ("pwrite", "pwritev"):
+        for name in ("pwrite", "writev"):
             monkeypatch.setattr(os, name, fail)
         if where == "the write":
             # HDF5 calls this, and no exception may pass through it.

@@ -15,49 +15,46 @@ import stat
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 import attrs
 
 _MAGIC = b"bsb-hdf5 journal"
-_VERSION = 2
-# Magic, version, size of a page, size of the file before and after, number of pages.
-_HEADER = struct.Struct("<16sIIQQQ")
-# Number of the page, bytes of it; then a checksum per sector of what it replaces.
-_PAGE = struct.Struct("<QI")
+_VERSION = 3
+# Magic, version, size of the file before and after, number of pieces.
+_HEADER = struct.Struct("<16sIQQQ")
+# Where the piece begins, bytes of it; then a checksum per sector of what it replaces.
+_PIECE = struct.Struct("<QI")
 _CHECKSUM = struct.Struct("<I")
 # No file is larger.
 _MOST_BYTES = 2**63 - 1
 # Disks write so many bytes whole.
-_SECTOR = 512
+SECTOR = 512
 # Buffers that the system takes in one call.
 _MOST_AT_ONCE = 1024
 
 
 @attrs.frozen(eq=False)
-class Page:
+class Piece:
     """
     A piece of a file that is to be replaced.
 
-    :param number: of the page in the file.
+    :param start: of its first byte in the file, that of a sector.
     :param before: checksums of what it holds, one per sector.
     :param data: what it will hold.
     """
 
-    number: int
+    start: int
     before: Sequence[int]
-    data: bytes | bytearray | memoryview
+    data: bytes
 
     @classmethod
-    def replacing(
-        cls, number: int, held: bytes | bytearray, data: bytes | bytearray | memoryview
-    ) -> Page:
+    def replacing(cls, start: int, held: bytes, data: bytes) -> Piece:
         """One that replaces these bytes by as many others."""
-        return cls(number, [zlib.crc32(each) for each in _sectors(held)], data)
+        return cls(start, [zlib.crc32(each) for each in _sectors(held)], data)
 
     def fits(self, held: bytes) -> bool:
         """Whether each sector holds what was to be replaced, or what is to replace it."""
-        # Of a page that the commit cuts, there may be less.
+        # Of a piece that the commit cuts, there may be less.
         sectors = zip(_sectors(held), self.before, _sectors(self.data), strict=False)
         return all(
             zlib.crc32(sector) == before or sector == data[: len(sector)]
@@ -70,15 +67,13 @@ class Journal:
     """
     What a commit does to a file.
 
-    :param page_size: bytes of a page.
     :param base_size: of the file when the session began.
     :param size: of the file after the commit.
     """
 
-    page_size: int
     base_size: int
     size: int
-    pages: Sequence[Page]
+    pieces: Sequence[Piece]
 
     def write(self, path: str, *, durable: bool) -> None:
         """
@@ -97,17 +92,17 @@ class Journal:
         if durable:
             sync_folder(path)
 
-    def _parts(self) -> Iterator[bytes | bytearray | memoryview]:
-        sizes = (self.page_size, self.base_size, self.size, len(self.pages))
+    def _parts(self) -> Iterator[bytes]:
+        sizes = (self.base_size, self.size, len(self.pieces))
         header = _HEADER.pack(_MAGIC, _VERSION, *sizes)
         checksum = zlib.crc32(header)
         yield header
-        for page in self.pages:
-            head = _PAGE.pack(page.number, len(page.data))
-            head += struct.pack(f"<{len(page.before)}I", *page.before)
-            checksum = zlib.crc32(page.data, zlib.crc32(head, checksum))
+        for piece in self.pieces:
+            head = _PIECE.pack(piece.start, len(piece.data))
+            head += struct.pack(f"<{len(piece.before)}I", *piece.before)
+            checksum = zlib.crc32(piece.data, zlib.crc32(head, checksum))
             yield head
-            yield page.data
+            yield piece.data
         yield _CHECKSUM.pack(checksum)
 
     def belongs_to(self, descriptor: int) -> bool:
@@ -117,27 +112,28 @@ class Journal:
         """
         if not self._is_sound or os.fstat(descriptor).st_size < min(self.base_size, self.size):
             return False
-        return all(self._fits(page, descriptor) for page in self.pages)
+        return all(self._fits(piece, descriptor) for piece in self.pieces)
 
     @property
     def _is_sound(self) -> bool:
-        """Whether it has pages, which ascend and lie within what the file held."""
-        ends = [page.number * self.page_size + len(page.data) for page in self.pages]
+        """Whether it has pieces, which ascend and lie within what the file held."""
+        starts = [piece.start for piece in self.pieces]
+        ends = [piece.start + len(piece.data) for piece in self.pieces]
         return (
             len(ends) > 0
             and max(self.base_size, self.size) <= _MOST_BYTES
             and max(ends) <= self.base_size
-            and all(0 < len(page.data) <= self.page_size for page in self.pages)
-            and all(one.number < other.number for one, other in pairwise(self.pages))
+            and all(start < end for start, end in zip(starts, ends, strict=True))
+            and all(end <= start for end, start in zip(ends, starts[1:], strict=False))
         )
 
-    def _fits(self, page: Page, descriptor: int) -> bool:
-        return page.fits(os.pread(descriptor, len(page.data), page.number * self.page_size))
+    def _fits(self, piece: Piece, descriptor: int) -> bool:
+        return piece.fits(os.pread(descriptor, len(piece.data), piece.start))
 
     def apply(self, descriptor: int, *, durable: bool = False) -> None:
         """Finish the commit. To do it twice does no harm."""
-        for page in self.pages:
-            _write_at(descriptor, memoryview(page.data), page.number * self.page_size)
+        for piece in self.pieces:
+            _write_at(descriptor, memoryview(piece.data), piece.start)
         os.ftruncate(descriptor, self.size)
         if durable:
             os.fsync(descriptor)
@@ -151,26 +147,26 @@ def read_journal(path: str) -> Journal | None:
     body = content[: -_CHECKSUM.size]
     if _CHECKSUM.unpack(content[-_CHECKSUM.size :]) != (zlib.crc32(body),):
         return None
-    _, version, page_size, base_size, size, count = _HEADER.unpack_from(body)
+    _, version, base_size, size, count = _HEADER.unpack_from(body)
     if version != _VERSION:
         return None
     try:
-        pages = _read_pages(body, count)
+        pieces = _read_pieces(body, count)
     except struct.error:
         return None
-    return Journal(page_size, base_size, size, pages)
+    return Journal(base_size, size, pieces)
 
 
-def _read_pages(body: bytes, count: int) -> list[Page]:
-    pages, place = [], _HEADER.size
+def _read_pieces(body: bytes, count: int) -> list[Piece]:
+    pieces, place = [], _HEADER.size
     for _ in range(count):
-        number, length = _PAGE.unpack_from(body, place)
-        place += _PAGE.size
-        before = struct.unpack_from(f"<{-(-length // _SECTOR)}I", body, place)
+        start, length = _PIECE.unpack_from(body, place)
+        place += _PIECE.size
+        before = struct.unpack_from(f"<{-(-length // SECTOR)}I", body, place)
         place += _CHECKSUM.size * len(before)
-        pages.append(Page(number, before, body[place : place + length]))
+        pieces.append(Piece(start, before, body[place : place + length]))
         place += length
-    return pages
+    return pieces
 
 
 def _content(path: str) -> bytes:
@@ -189,9 +185,10 @@ def _content(path: str) -> bytes:
         os.close(descriptor)
 
 
-def _sectors(data: bytes | bytearray | memoryview) -> list[memoryview]:
-    view = memoryview(data)
-    return [view[i : i + _SECTOR] for i in range(0, len(view), _SECTOR)]
+def _sectors(data: bytes) -> list[bytes]:
+    if len(data) <= SECTOR:
+        return [data]
+    return [data[i : i + SECTOR] for i in range(0, len(data), SECTOR)]
 
 
 def finish_commit(path: str, descriptor: int, *, durable: bool) -> None:
@@ -232,7 +229,7 @@ def sync_folder(path: str) -> None:
         os.close(descriptor)
 
 
-def _write_all(descriptor: int, parts: list[bytes | bytearray | memoryview]) -> None:
+def _write_all(descriptor: int, parts: list[bytes]) -> None:
     place = 0
     for first in range(0, len(parts), _MOST_AT_ONCE):
         some = parts[first : first + _MOST_AT_ONCE]

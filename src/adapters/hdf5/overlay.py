@@ -14,14 +14,14 @@ import os
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from .journal import Journal, Page, remove_journal
+from .journal import SECTOR, Journal, Piece, remove_journal
 
 PAGE = 4096
-# Buffers that the system takes in one call.
+# Numbers that follow each other and are dealt with at once.
 _MOST_AT_ONCE = 1024
 
-# Number of a page that changes, what the file holds there, and what it will hold.
-Replacement: TypeAlias = tuple[int, bytearray, memoryview]
+# Where some sectors that change begin, what the file holds there, and what it will hold.
+Replacement: TypeAlias = tuple[int, bytes, bytes]
 
 
 class OverlayFile:
@@ -93,8 +93,8 @@ class OverlayFile:
     def lay(self, journal: Journal) -> None:
         """Show the file as it will be when an interrupted commit is finished."""
         self._base_size = max(self._base_size, journal.base_size, journal.size)
-        for page in journal.pages:
-            self._write_pages(memoryview(page.data), page.number * journal.page_size)
+        for piece in journal.pieces:
+            self._write_pages(memoryview(piece.data), piece.start)
         self._size = journal.size
 
     def commit(self, journal_path: str, *, durable: bool = False) -> None:
@@ -115,7 +115,7 @@ class OverlayFile:
         if replacements:
             self._announce(journal_path, replacements, durable=durable)
         try:
-            self._write_all([(number, data) for number, _, data in replacements])
+            self._write_all(replacements)
             self._set_size(durable=durable)
         except BaseException:
             self._write_back(replacements)
@@ -140,22 +140,27 @@ class OverlayFile:
             os.ftruncate(self._descriptor, self._size)
 
     def _replacements(self) -> list[Replacement]:
-        """Ascending; HDF5 writes whole pieces of arrays, of which few pages are new."""
+        """
+        Sectors that change, ascending, those that follow each other together.
+
+        HDF5 writes whole pieces of arrays, of which little is new.
+        """
         found: list[Replacement] = []
         for numbers in _runs(sorted(self._pages)):
             start = numbers[0] * PAGE
             held = bytearray(min(len(numbers) * PAGE, self._base_size - start))
             self._read_base(memoryview(held), start)
-            for place, number in enumerate(numbers):
-                before = held[place * PAGE : (place + 1) * PAGE]
-                data = self._pages[number]
-                if before != (data if len(before) == PAGE else data[: len(before)]):
-                    found.append((number, before, memoryview(data)[: len(before)]))
+            pages = [self._pages[number] for number in numbers]
+            for sectors in _runs(_changed_sectors(held, pages)):
+                low, high = sectors[0] * SECTOR, (sectors[-1] + 1) * SECTOR
+                found.append(
+                    (start + low, bytes(held[low:high]), _slice(pages, low, min(high, len(held))))
+                )
         return found
 
     def _announce(self, path: str, replacements: list[Replacement], *, durable: bool) -> None:
-        replacing = [Page.replacing(*each) for each in replacements]
-        journal = Journal(PAGE, self._base_size, self._size, replacing)
+        pieces = [Piece.replacing(*each) for each in replacements]
+        journal = Journal(self._base_size, self._size, pieces)
         try:
             journal.write(path, durable=durable)
         except BaseException:
@@ -221,10 +226,10 @@ class OverlayFile:
             os.ftruncate(self._descriptor, max(self._size, self._base_size))
 
     def _write_back(self, replacements: list[Replacement]) -> None:
-        for number, held, _ in replacements:
+        for start, held, _ in replacements:
             # One that can't be written was not written before either.
             with contextlib.suppress(OSError):
-                self._write_through(memoryview(held), number * PAGE)
+                self._write_through(memoryview(held), start)
 
     def _forget_pages(self, size: int) -> None:
         """What pages hold from a cut on is gone."""
@@ -263,19 +268,9 @@ class OverlayFile:
         while done < len(view):
             done += os.pwrite(self._descriptor, view[done:], start + done)
 
-    def _write_all(self, pages: list[tuple[int, memoryview]]) -> None:
-        """Write pages, ascending; those that follow each other at once."""
-        views = dict(pages)
-        for numbers in _runs([number for number, _ in pages]):
-            self._write_run([views[number] for number in numbers], numbers[0] * PAGE)
-
-    def _write_run(self, views: list[memoryview], start: int) -> None:
-        done = os.pwritev(self._descriptor, views, start)
-        for view in views:
-            if done < len(view):
-                self._write_through(view[done:], start + done)
-                done = len(view)
-            start, done = start + len(view), done - len(view)
+    def _write_all(self, replacements: list[Replacement]) -> None:
+        for start, _, data in replacements:
+            self._write_through(memoryview(data), start)
 
     def _lay_over(self, view: memoryview, start: int) -> None:
         stop = min(start + len(view), self._base_size)
@@ -301,6 +296,29 @@ class OverlayFile:
                 page = self._pages.get(number) or self._new_page(number)
                 page[offset : offset + count] = view[done : done + count]
             done += count
+
+
+def _changed_sectors(held: bytearray, pages: list[bytearray]) -> list[int]:
+    """Sectors in which pages that follow each other differ from what a file holds there."""
+    changed: list[int] = []
+    for i, page in enumerate(pages):
+        first = i * PAGE
+        before = held[first : first + PAGE]
+        if before != page[: len(before)]:
+            changed.extend(
+                (first + offset) // SECTOR
+                for offset in range(0, len(before), SECTOR)
+                if before[offset : offset + SECTOR]
+                != page[offset : min(offset + SECTOR, len(before))]
+            )
+    return changed
+
+
+def _slice(pages: list[bytearray], low: int, high: int) -> bytes:
+    """Bytes of pages that follow each other."""
+    first, last = low // PAGE, (high - 1) // PAGE
+    joined = pages[first] if first == last else b"".join(pages[first : last + 1])
+    return bytes(joined[low - first * PAGE : high - first * PAGE])
 
 
 def _runs(numbers: list[int]) -> Iterator[list[int]]:
