@@ -1097,7 +1097,7 @@ class StoreContract:
         assert new_store("a").identity != new_store("b").identity
         assert new_store("a").location == new_store("a").location
 
-    @pytest.mark.parametrize("handle", [None, "a path", 5, object()], ids=repr)
+    @pytest.mark.parametrize("handle", [None, "a path", 5, object()], ids=type)
     def test_a_handle_of_no_backend_is_not_adopted(self, new_store: NewStore, handle: Any) -> None:
         assert make(new_store("a")).adopt(handle) is None
 

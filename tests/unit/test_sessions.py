@@ -585,7 +585,7 @@ def test_an_open_file_that_only_reads_is_not_written(network: Recorder) -> None:
         assert () == session.network.placement_names()
 
 
-@pytest.mark.parametrize("handle", ["path", 5, object()], ids=repr)
+@pytest.mark.parametrize("handle", ["path", 5, object()], ids=type)
 def test_anything_else_is_no_handle(network: Recorder, handle: Any) -> None:
     with (
         pytest.raises(HandleError, match=type(handle).__name__),
