@@ -7,6 +7,7 @@ only ever run as another process. Environments are kept in the folder that
 each content of ``upstream-requirements.txt``.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -53,19 +54,28 @@ def upstream_python() -> Path:
 
 
 def _make(environment: Path) -> None:
-    """Make the environment beside its place and move it there whole."""
+    """Make the environment beside its place and move it there whole; processes take turns."""
     environment.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(environment):
+        if not environment.exists():
+            _make_alone(environment)
+
+
+@contextmanager
+def _alone(environment: Path) -> Iterator[None]:
+    """Wait for other processes that make it."""
+    with environment.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make_alone(environment: Path) -> None:
     with _scratch_folder(environment) as scratch:
         _run([_base_python(), "-m", "venv", str(scratch)])
         pip = [str(scratch / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
         # The list is complete, and compiling all of it would take longer than using it.
         _run([*pip, "install", "--no-deps", "--no-compile", "-r", str(REQUIREMENTS)])
-        try:
-            scratch.rename(environment)
-        except OSError:
-            if not environment.exists():
-                raise
-            # Another process was faster, and its environment is the same.
+        scratch.rename(environment)
 
 
 @contextmanager
