@@ -11,6 +11,9 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
+# Tests run in so many processes; those with MPI ranks have the machine to themselves.
+PROCESSES ?= 2
+SIDE_BY_SIDE := --numprocesses $(PROCESSES) --dist loadgroup
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -53,7 +56,7 @@ demo: env
 
 .PHONY: test
 test: lint types contracts docs
-	@pytest
+	@pytest $(SIDE_BY_SIDE) -m "not mpi"; status=$$?; pytest -m mpi && exit $$status
 
 .PHONY: format
 format: env
@@ -79,7 +82,7 @@ docs: env
 
 .PHONY: unit
 unit: env
-	@pytest -m "not mpi and not compat and not slow"
+	@pytest $(SIDE_BY_SIDE) -m "not mpi and not compat and not slow"
 
 .PHONY: bench
 bench: env

@@ -16,6 +16,5 @@ TestHdf5Columnar = pytest.mark.slow(
 TestMemory = histories_on("memory", examples=20)
 TestZarr = pytest.mark.slow(histories_on("zarr", examples=6))
 
-if EXAMPLES_VARIABLE in os.environ:
-    # As many histories as are asked for take as long as they take.
-    pytestmark = pytest.mark.timeout(0)
+# As many histories as are asked for take as long as they take.
+pytestmark = pytest.mark.timeout(0 if EXAMPLES_VARIABLE in os.environ else 600)
