@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from datetime import date
 from pathlib import Path
@@ -12,8 +13,33 @@ from bsb import config
 from bsb.config import types
 
 from .core.layouts.detection import LAYOUTS
+from .errors import InputError
 
 DURABILITIES = ("process", "power")
+LOCK_LIMIT = 600.0
+"""Seconds to wait for a lock, where nobody says otherwise."""
+
+
+def as_lock_limit(value: Any) -> float:
+    """
+    Seconds to wait for a lock; infinite to wait for as long as it takes.
+
+    :raises InputError: no number above 0.
+    """
+    try:
+        seconds = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    if not seconds > 0:
+        raise InputError(
+            f"the lock limit is {value!r}; valid are seconds above 0, and infinity for no limit",
+            asked=value,
+        )
+    return seconds
+
+
+# What BSB calls the type in its errors.
+as_lock_limit.__name__ = "seconds above 0"
 
 
 class NetworkRoot(str):
@@ -22,29 +48,36 @@ class NetworkRoot(str):
 
     It equals its text. A network that is there already keeps its layout.
 
-    :param root: path of the file.
-    :param layout: ``classic`` or ``columnar``; None for the default.
+    :param root: path of the file, or as the engine takes it.
+    :param layout: see :attr:`StorageNode.layout`; None for the default.
     :param durability: see :attr:`StorageNode.durability`; None for the default.
+    :param lock_limit: see :attr:`StorageNode.lock_limit`; None for the default.
     """
 
     layout: str | None
     durability: str | None
+    lock_limit: float | None
 
     def __new__(
-        cls, root: Any, layout: str | None = None, durability: str | None = None
+        cls,
+        root: Any,
+        layout: str | None = None,
+        durability: str | None = None,
+        lock_limit: float | None = None,
     ) -> NetworkRoot:
         made = super().__new__(cls, root)
-        made.layout, made.durability = layout, durability
+        made.layout, made.durability, made.lock_limit = layout, durability, lock_limit
         return made
 
-    def __reduce__(self) -> tuple[type[NetworkRoot], tuple[str, str | None, str | None]]:
-        return type(self), (str(self), self.layout, self.durability)
+    def __reduce__(self) -> tuple[type[NetworkRoot], tuple[Any, ...]]:
+        return type(self), (str(self), self.layout, self.durability, self.lock_limit)
 
     def __str__(self) -> str:
         # The text alone, not this object: formats know no other texts.
         return "".join(self)
 
 
+_SETTINGS = ("layout", "durability", "lock_limit")
 _Attribute: Any = type(config.attr())
 
 
@@ -55,7 +88,8 @@ class _RootAttribute(_Attribute):
         root = super().__get__(instance, owner)
         if not isinstance(root, str):
             return root
-        return NetworkRoot(root, instance.layout, instance.durability)
+        settings = (getattr(instance, name, None) for name in _SETTINGS)
+        return NetworkRoot(root, *settings)
 
 
 def _default_root() -> str:
@@ -80,6 +114,12 @@ class StorageNode(_StorageNode):
     What survives: with ``process``, the default, all that was stored before a process died,
     whole; with ``power`` before a power cut too, which takes time at the end of each session.
     """
+    lock_limit = config.attr(type=as_lock_limit)
+    """
+    Seconds to wait for other threads or programs to give the network free, before giving up
+    with a :class:`~bsb_hdf5.errors.LockTimeoutError`: above 0, without it 600, and infinite
+    (``.inf`` in YAML) to wait for as long as it takes.
+    """
 
 
 def _unique_root() -> str:
@@ -90,8 +130,10 @@ def _unique_root() -> str:
 class MemoryStorageNode(_StorageNode):
     """With ``engine: memory``."""
 
-    root = config.attr(type=str, default=_unique_root, call_default=True)
+    root = _RootAttribute(type=str, default=_unique_root, call_default=True)
     """Any text; storages of the same root in one process see the same network."""
+    lock_limit = config.attr(type=as_lock_limit)
+    """As for :attr:`StorageNode.lock_limit`; only threads are waited for."""
 
 
 def _default_directory() -> str:
@@ -102,5 +144,7 @@ def _default_directory() -> str:
 class ZarrStorageNode(_StorageNode):
     """With ``engine: zarr``."""
 
-    root = config.attr(type=str, default=_default_directory, call_default=True)
+    root = _RootAttribute(type=str, default=_default_directory, call_default=True)
     """Path of a directory, path of a ``.zip`` to read, or URL, such as ``s3://bucket/name``."""
+    lock_limit = config.attr(type=as_lock_limit)
+    """As for :attr:`StorageNode.lock_limit`; programs wait for each other in directories only."""

@@ -17,6 +17,7 @@ from typing import Any
 import bsb
 from bsb.storage.provenance import build_root_metadata
 
+from .config import LOCK_LIMIT, as_lock_limit
 from .core.layouts.detection import create_network, open_network
 from .core.network import Network
 from .core.provenance import Author
@@ -50,14 +51,19 @@ class StorageEngine(bsb.Engine):
 
     :param root: where it lies; every rank gets that of rank 0.
     :param comm: BSB's MPI service.
+    :param lock_limit: seconds to wait for other threads or programs; without, those of the root
+        (:class:`~bsb_hdf5.config.NetworkRoot`), or 600.
+    :raises InputError: another limit than a number above 0.
     """
 
     _format = ""
     # Of networks that are made.
     _layout = "classic"
 
-    def __init__(self, root: Any, comm: Any) -> None:
-        self._settings = Settings()
+    def __init__(self, root: Any, comm: Any, lock_limit: float | None = None) -> None:
+        given = getattr(root, "lock_limit", None) if lock_limit is None else lock_limit
+        limit = LOCK_LIMIT if given is None else as_lock_limit(given)
+        self._settings = Settings(limit=limit)
         super().__init__(root, comm)
         self._connect()
 

@@ -43,13 +43,20 @@ class HDF5Engine(_engine.StorageEngine):
         ``BSB_HDF5_LAYOUT``, or ``classic``.
     :param durability: ``process`` or ``power``: what a session that ended survives; without,
         that of the root, or ``process``.
-    :raises InputError: another durability.
+    :param lock_limit: seconds to wait for other threads or programs; without, those of the root,
+        or 600.
+    :raises InputError: another durability, or another limit than a number above 0.
     """
 
     _format = "hdf5"
 
     def __init__(
-        self, root: Any, comm: Any, layout: str | None = None, durability: str | None = None
+        self,
+        root: Any,
+        comm: Any,
+        layout: str | None = None,
+        durability: str | None = None,
+        lock_limit: float | None = None,
     ) -> None:
         self._wanted_layout = layout or getattr(root, "layout", None)
         self._durability = durability or getattr(root, "durability", None) or DURABILITIES[0]
@@ -59,14 +66,18 @@ class HDF5Engine(_engine.StorageEngine):
                 asked=self._durability,
                 valid=DURABILITIES,
             )
-        super().__init__(root, comm)
+        super().__init__(root, comm, lock_limit)
 
     def _new_layout(self) -> str:
         return self._wanted_layout or os.environ.get(LAYOUT_VARIABLE) or self._layout
 
     def _make_store(self, root: Any) -> Hdf5Store:
-        durable = self._durability == "power"
-        return Hdf5Store(root, Hdf5Settings(on_slow=warn_of_slow_lock, durable=durable))
+        settings = Hdf5Settings(
+            lock_limit=self._settings.limit,
+            on_slow=warn_of_slow_lock,
+            durable=self._durability == "power",
+        )
+        return Hdf5Store(root, settings)
 
     def _make_communicator(self, comm: Any) -> ServiceCommunicator:
         return ServiceCommunicator(comm)

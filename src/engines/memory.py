@@ -33,7 +33,9 @@ class MemoryEngine(_engine.StorageEngine):
 
     :param root: any text.
     :param comm: ``bsb.services.mpi.MPIService``, of one rank.
+    :param lock_limit: seconds to wait for other threads; without, those of the root, or 600.
     :raises SingleProcessError: there are several ranks.
+    :raises InputError: another limit than a number above 0.
     """
 
     _format = "memory"

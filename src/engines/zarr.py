@@ -36,13 +36,16 @@ class ZarrEngine(_engine.StorageEngine):
 
     :param root: path of a directory, path of a ``.zip`` to read, or URL (``s3://bucket/name``).
     :param comm: ``bsb.services.mpi.MPIService``.
+    :param lock_limit: seconds to wait for other threads or programs; without, those of the root,
+        or 600.
+    :raises InputError: another limit than a number above 0.
     """
 
     _format = "zarr"
     _layout = "columnar"
 
     def _make_store(self, root: Any) -> ZarrStore:
-        return ZarrStore(root, on_slow=warn_of_slow_lock)
+        return ZarrStore(root, self._settings.limit, warn_of_slow_lock)
 
     def _make_communicator(self, comm: Any) -> ServiceCommunicator:
         return ServiceCommunicator(comm)

@@ -8,7 +8,7 @@ import pytest
 from bsb import Chunk, Storage
 
 from bsb_hdf5.config import NetworkRoot
-from tests.face.samples import open_engine_quickly
+from tests.face.samples import PATIENCE
 
 LAYOUTS = ("classic", "columnar")
 
@@ -24,7 +24,7 @@ _PLACES = {
 
 def new_storage(path: Path | str, layout: str) -> Storage:
     """A storage in a layout, that gives up on locks after seconds."""
-    return open_engine_quickly(Storage("hdf5", NetworkRoot(path, layout)))
+    return Storage("hdf5", NetworkRoot(path, layout, lock_limit=PATIENCE))
 
 
 def place(layout: str, part: str, *names: str) -> str:

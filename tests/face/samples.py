@@ -216,8 +216,8 @@ def run_python(code: str, *arguments: str, **options: Any) -> subprocess.Popen[s
 
 
 @contextmanager
-def locked_elsewhere(path: Path, *, exclusive: bool = True, seconds: float = 60) -> Iterator[None]:
-    """Another process holds the lock of the file, as a program that uses HDF5 would."""
+def locked_elsewhere(path: Path, *, exclusive: bool = True, seconds: float = 60) -> Iterator[int]:
+    """Another process holds the lock of the file, as a program that uses HDF5 would; its id."""
     code = """
         import fcntl, os, select, sys
         file = os.open(sys.argv[1], os.O_RDWR)
@@ -229,6 +229,6 @@ def locked_elsewhere(path: Path, *, exclusive: bool = True, seconds: float = 60)
     try:
         assert process.stdout is not None
         assert "locked\n" == process.stdout.readline()
-        yield
+        yield process.pid
     finally:
         process.communicate(timeout=30)
