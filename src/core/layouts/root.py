@@ -3,19 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import CorruptNetworkError, SetNotFoundError, ShapeError
-from ...ports.arrays import AttributeWriter
+from ...ports.arrays import AttributeWriter, GroupWriter
 from ..chunk_id import UNKNOWN_SIZE, normalize_size
-from ..recollection import Memory
+from ..network import Network
+from ..recollection import Memory, Recollection
+from ..statistics import NetworkTotals
 from .documents import interpreting, read_json, write_json
 
 _SIZE, _VERSIONS, _PROVENANCE = (("root", part) for part in ("size", "versions", "provenance"))
 _STATE = "state_id"
+
+
+class RootedNetwork:
+    """
+    What the root of a network says, in every layout.
+
+    :param root: group of the network.
+    :param memory: what is remembered of it.
+    """
+
+    # As of RootAttributes.
+    _state_apart: ClassVar[bool]
+
+    def __init__(self, root: GroupWriter, memory: Memory | None) -> None:
+        self._root = root
+        self.memory = memory or Recollection().at(None)
+        self._attributes = RootAttributes(root.attributes, self.memory, apart=self._state_apart)
+        self.changes = 0
+
+    def touch(self) -> None:
+        """Count a change that is about to be made."""
+        self.changes += 1
+
+    @property
+    def chunk_size(self) -> NDArray[np.float64]:
+        return self._attributes.chunk_size
+
+    def set_chunk_size(self, size: NDArray[np.float64]) -> None:
+        self.touch()
+        self._attributes.set_chunk_size(size)
+
+    @property
+    def versions(self) -> tuple[str | None, str | None]:
+        return self._attributes.versions
+
+    def set_versions(self, bsb: str, engine: str) -> None:
+        self._attributes.set_versions(bsb, engine)
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        return self._attributes.provenance
+
+    def set_provenance(self, bundle: Mapping[str, Any]) -> None:
+        self._attributes.set_provenance(bundle)
+
+
+def count_totals(network: Network) -> NetworkTotals:
+    """The totals of a network, from those of its sets."""
+    totals = NetworkTotals()
+    for name in network.placement_names():
+        counts = network.placement(name).counts()
+        for chunk, placed in zip(counts.ids.tolist(), counts.counts.tolist(), strict=True):
+            totals.add(chunk, placed=placed)
+    for tag in network.connectivity_tags():
+        for chunk, (incoming, outgoing) in network.connectivity(tag).chunk_totals().items():
+            totals.add(chunk, incoming=incoming, outgoing=outgoing)
+    totals.changed = False
+    return totals
 
 
 class RootAttributes:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ....errors import SetExistsError
 from ....ports.arrays import GroupWriter
 from ...names import check_name
-from ...recollection import Memory, Recollection
+from ...recollection import Memory
 from ...statistics import NetworkTotals
 from ..documents import interpreting, read_json, write_json
 from ..files import StoredFiles
-from ..root import RootAttributes, not_found
+from ..root import RootedNetwork, count_totals, not_found
 from .connectivity import ClassicConnectivity
 from .morphologies import ClassicMorphologies
 from .placement import ClassicPlacement
@@ -24,19 +19,17 @@ from .placement import ClassicPlacement
 _PARTS = ("placement", "connectivity", "files", "morphologies")
 
 
-class ClassicNetwork:
+class ClassicNetwork(RootedNetwork):
     """A stored network, for the duration of a session."""
 
     layout = "classic"
+    _state_apart = False
 
     def __init__(self, root: GroupWriter, memory: Memory | None = None) -> None:
-        self._root = root
-        self.memory = memory or Recollection().at(None)
-        self._attributes = RootAttributes(root.attributes, self.memory, apart=False)
+        super().__init__(root, memory)
         self._placements: dict[str, ClassicPlacement] = {}
         self._connectivities: dict[str, ClassicConnectivity] = {}
         self._totals: NetworkTotals | None = None
-        self.changes = 0
 
     @classmethod
     def create(cls, root: GroupWriter) -> ClassicNetwork:
@@ -49,29 +42,7 @@ class ClassicNetwork:
         """Count a change that is about to be made."""
         # What has no totals yet is counted, which must be before it changes.
         self._load_totals()
-        self.changes += 1
-
-    @property
-    def chunk_size(self) -> NDArray[np.float64]:
-        return self._attributes.chunk_size
-
-    def set_chunk_size(self, size: NDArray[np.float64]) -> None:
-        self.touch()
-        self._attributes.set_chunk_size(size)
-
-    @property
-    def versions(self) -> tuple[str | None, str | None]:
-        return self._attributes.versions
-
-    def set_versions(self, bsb: str, engine: str) -> None:
-        self._attributes.set_versions(bsb, engine)
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        return self._attributes.provenance
-
-    def set_provenance(self, bundle: Mapping[str, Any]) -> None:
-        self._attributes.set_provenance(bundle)
+        super().touch()
 
     @property
     def totals(self) -> NetworkTotals:
@@ -85,7 +56,8 @@ class ClassicNetwork:
 
     def _read_totals(self) -> NetworkTotals:
         if self._root.attributes.get("chunks") is None:
-            return self._count()
+            # Networks of early versions have no totals.
+            return count_totals(self)
         document = read_json(self._root.attributes, "chunks")
         with interpreting("chunks"):
             return NetworkTotals.from_document(document)
@@ -172,19 +144,6 @@ class ClassicNetwork:
             write_json(self._root.attributes, "chunks", self._totals.as_document())
             self._totals.changed = False
             self.memory.note("totals", self._totals)
-
-    def _count(self) -> NetworkTotals:
-        """Networks of early versions have no totals."""
-        totals = NetworkTotals()
-        for name in self.placement_names():
-            counts = self.placement(name).counts()
-            for chunk, placed in zip(counts.ids.tolist(), counts.counts.tolist(), strict=True):
-                totals.add(chunk, placed=placed)
-        for tag in self.connectivity_tags():
-            for chunk, (incoming, outgoing) in self.connectivity(tag).chunk_totals().items():
-                totals.add(chunk, incoming=incoming, outgoing=outgoing)
-        totals.changed = False
-        return totals
 
     def _forget(self, part: str) -> None:
         for name in self._root.group(part).names() if part in self._root else ():

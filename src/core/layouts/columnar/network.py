@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ....errors import (
     NotANetworkError,
@@ -16,10 +11,10 @@ from ....errors import (
 )
 from ....ports.arrays import GroupReader, GroupWriter
 from ...names import check_name
-from ...recollection import Memory, Recollection
+from ...recollection import Memory
 from ...statistics import NetworkTotals
 from ..files import StoredFiles
-from ..root import RootAttributes, not_found
+from ..root import RootedNetwork, count_totals, not_found
 from .connectivity import ColumnarConnectivity
 from .morphologies import ColumnarMorphologies
 from .placement import ColumnarPlacement
@@ -53,20 +48,18 @@ def check_version(root: GroupReader, location: str) -> None:
         )
 
 
-class ColumnarNetwork:
+class ColumnarNetwork(RootedNetwork):
     """A stored network, for the duration of a session."""
 
     layout = "columnar"
+    _state_apart = True
 
     def __init__(self, root: GroupWriter, memory: Memory | None = None) -> None:
-        self._root = root
+        super().__init__(root, memory)
         # Much is stored at the end of a session only, which would be too late to fail.
         self._writable = hasattr(root, "require_group")
-        self.memory = memory or Recollection().at(None)
-        self._attributes = RootAttributes(root.attributes, self.memory, apart=True)
         self._placements: dict[str, ColumnarPlacement] = {}
         self._connectivities: dict[str, ColumnarConnectivity] = {}
-        self.changes = 0
 
     @classmethod
     def create(cls, root: GroupWriter) -> ColumnarNetwork:
@@ -89,42 +82,11 @@ class ColumnarNetwork:
         """
         if not self._writable:
             raise ReadOnlyError("the session only reads; this operation writes")
-        self.changes += 1
-
-    @property
-    def chunk_size(self) -> NDArray[np.float64]:
-        return self._attributes.chunk_size
-
-    def set_chunk_size(self, size: NDArray[np.float64]) -> None:
-        self.touch()
-        self._attributes.set_chunk_size(size)
-
-    @property
-    def versions(self) -> tuple[str | None, str | None]:
-        return self._attributes.versions
-
-    def set_versions(self, bsb: str, engine: str) -> None:
-        self._attributes.set_versions(bsb, engine)
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        return self._attributes.provenance
-
-    def set_provenance(self, bundle: Mapping[str, Any]) -> None:
-        self._attributes.set_provenance(bundle)
+        super().touch()
 
     @property
     def totals(self) -> NetworkTotals:
-        totals = NetworkTotals()
-        for name in self.placement_names():
-            counts = self.placement(name).counts()
-            for chunk, placed in zip(counts.ids.tolist(), counts.counts.tolist(), strict=True):
-                totals.add(chunk, placed=placed)
-        for tag in self.connectivity_tags():
-            for chunk, (incoming, outgoing) in self.connectivity(tag).chunk_totals().items():
-                totals.add(chunk, incoming=incoming, outgoing=outgoing)
-        totals.changed = False
-        return totals
+        return count_totals(self)
 
     def placement_names(self) -> tuple[str, ...]:
         return self._root.group(_PLACEMENT).names()
