@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from bsb import Chunk, chunklist
@@ -22,7 +22,7 @@ from .core.placement import POSITION, align
 from .core.sessions import Session
 from .core.statistics import ChunkCounts
 from .core.validation import as_integers, as_numbers
-from .errors import DataNotFoundError, InputError, ShapeError
+from .errors import DataNotFoundError, InputError, NodeNotFoundError, ShapeError
 from .resource import HANDLED, SessionEngine, handles_handles
 
 
@@ -74,7 +74,6 @@ class ChunkLoader:
     """
 
     _engine: SessionEngine
-    _path: str
     _property_makers: ClassVar[tuple[Callable[[Any], ChunkedProperty], ...]] = ()
     _collection_makers: ClassVar[tuple[Callable[[Any], ChunkedCollection], ...]] = ()
 
@@ -84,6 +83,11 @@ class ChunkLoader:
         super().__init_subclass__(**kwargs)
         cls._property_makers = tuple(properties) or cls._property_makers
         cls._collection_makers = tuple(collections) or cls._collection_makers
+
+    if TYPE_CHECKING:
+
+        @property
+        def _path(self) -> str: ...
 
     def __init__(self) -> None:
         self._chunks: list[Chunk] = []
@@ -117,17 +121,27 @@ class ChunkLoader:
         self, chunk: Any = None, collection: str | None = None, key: str | None = None
     ) -> str:
         """
-        The path of a chunk in the classic layout, or of a column of it.
+        The path of a chunk, or of a column of it, in layouts that have a group a chunk.
 
         :param chunk: a chunk; the path of the set without.
         :param collection: name of a collection of the chunk.
         :param key: name of a property of the chunk, or of a column of the collection.
+        :raises NodeNotFoundError: the layout has no groups of chunks, as the columnar one.
         """
-        names = [self._path]
-        if chunk is not None:
-            names.append(str(as_chunk(chunk).id))
-            names.extend(name for name in (collection, key) if name is not None)
-        return "/".join(names)
+        if chunk is None:
+            return self._path
+        names = (str(as_chunk(chunk).id), collection, key)
+        self._check_chunk_groups()
+        return "/".join([self._path, *(name for name in names if name is not None)])
+
+    @handles_handles("r")
+    def _check_chunk_groups(self, handle: Any = HANDLED) -> None:
+        if not handle.network.chunk_groups:
+            raise NodeNotFoundError(
+                f"'{self._path}' has no groups of chunks: in the {handle.network.layout} layout,"
+                " the rows of all chunks are in the same arrays",
+                asked=self._path,
+            )
 
     def include_chunk(self, chunk: Any) -> None:
         """Restrict the set to this chunk as well."""

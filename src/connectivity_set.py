@@ -32,14 +32,13 @@ from .exceptions import counterpart_of
 from .placement_set import PlacementSet
 from .resource import (
     HANDLED,
-    Resource,
+    NetworkPart,
     SessionEngine,
     handles_class_handles,
     handles_handles,
     handles_static_handles,
 )
 
-_ROOT = "/connectivity/"
 # Rows that an iteration reads at once: 24 MB a side.
 _ROWS_AT_ONCE = 1_000_000
 
@@ -54,7 +53,7 @@ def get_dir_iter(direction: str | None) -> tuple[str, ...]:
     return DIRECTIONS if direction is None else (check_direction(direction),)
 
 
-class ConnectivitySet(Resource, bsb.ConnectivitySet):
+class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
     """
     The connections from one type of cells to another.
 
@@ -67,7 +66,7 @@ class ConnectivitySet(Resource, bsb.ConnectivitySet):
     post_type: CellType
 
     def __init__(self, engine: SessionEngine, tag: str, handle: Any = None) -> None:
-        super().__init__(engine, f"{_ROOT}{tag}")
+        super().__init__(engine, "connectivity", tag)
         self.tag = tag
         self.pre_type = None
         self.post_type = None

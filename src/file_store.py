@@ -14,17 +14,16 @@ import bsb
 from .core.files import StoredContent
 from .core.names import check_name
 from .errors import CorruptNetworkError, FileStoredError
-from .resource import HANDLED, Resource, SessionEngine, handles_handles
+from .resource import HANDLED, NetworkPart, SessionEngine, handles_handles
 
-_ROOT = "/files"
 _ACTIVE = "active_config"
 
 
-class FileStore(Resource, bsb.FileStore):
+class FileStore(NetworkPart, bsb.FileStore):
     """The files of a network, by id."""
 
     def __init__(self, engine: SessionEngine) -> None:
-        super().__init__(engine, _ROOT)
+        super().__init__(engine, "files")
 
     def __bool__(self) -> bool:
         # An empty store is a store.

@@ -16,9 +16,7 @@ from .core.labels import LabelSets
 from .core.morphology import MorphologyTable, decode_meta_object, encode_meta_value
 from .core.names import check_name
 from .errors import DtypeError, InputError, MorphologyExistsError
-from .resource import HANDLED, Resource, SessionEngine, handles_handles
-
-_ROOT = "/morphologies"
+from .resource import HANDLED, NetworkPart, SessionEngine, handles_handles
 
 
 class MetaEncoder(json.JSONEncoder):
@@ -38,11 +36,11 @@ def meta_object_hook(obj: dict[str, Any]) -> dict[str, Any]:
     return decode_meta_object(obj)
 
 
-class MorphologyRepository(Resource, bsb.MorphologyRepository):
+class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
     """The morphologies of a network, by name."""
 
     def __init__(self, engine: SessionEngine) -> None:
-        super().__init__(engine, _ROOT)
+        super().__init__(engine, "morphologies")
 
     @handles_handles("r")
     def all(self, handle: Any = HANDLED) -> list[StoredMorphology]:

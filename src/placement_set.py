@@ -30,14 +30,12 @@ from .core.validation import as_numbers
 from .errors import DataNotFoundError, InputError, LabelError, LengthError, MorphologyNotFoundError
 from .resource import (
     HANDLED,
-    Resource,
+    NetworkPart,
     SessionEngine,
     handles_class_handles,
     handles_handles,
     handles_static_handles,
 )
-
-_ROOT = "/placement/"
 
 
 def encode_labels(data: Any, ds: Any) -> EncodedLabels:
@@ -62,7 +60,7 @@ _collections = (lambda loader: ChunkedCollection(loader, "additional", shape=Non
 
 
 class PlacementSet(
-    Resource, ChunkLoader, bsb.PlacementSet, properties=_properties, collections=_collections
+    NetworkPart, ChunkLoader, bsb.PlacementSet, properties=_properties, collections=_collections
 ):
     """
     The cells of one type.
@@ -77,7 +75,7 @@ class PlacementSet(
     """
 
     def __init__(self, engine: SessionEngine, cell_type: Any, handle: Any = None) -> None:
-        Resource.__init__(self, engine, _ROOT + cell_type.name)
+        NetworkPart.__init__(self, engine, "placement", cell_type.name)
         bsb.PlacementSet.__init__(self, engine, cell_type)
         ChunkLoader.__init__(self)
         self._check_exists(handle=handle)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from .core.sessions import Session, Sessions
 from .core.validation import as_numbers
 from .errors import InputError, NodeNotFoundError
 from .exceptions import bsb_errors
-from .ports.arrays import ArrayReader, GroupReader, GroupWriter
+from .ports.arrays import ArrayReader, DocumentReader, GroupReader, GroupWriter
 from .ports.communicator import Communicator
 
 
@@ -110,13 +111,21 @@ class Resource:
     """
     A group or array of the stored network, by its path.
 
+    What lies at which path is for the layout of the network to say. All of it can be read; what
+    the network could not do without, or what would contradict the rest, is changed by the methods
+    of the set, repository or store that it belongs to, and not by its path.
+
     :param engine: of the storage.
     :param path: names separated by ``/``, from the root.
     """
 
     def __init__(self, engine: SessionEngine, path: str) -> None:
         self._engine = engine
-        self._path = path
+        self._given = path
+
+    @property
+    def _path(self) -> str:
+        return self._given
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -126,7 +135,8 @@ class Resource:
         )
 
     def __hash__(self) -> int:
-        return hash((type(self).__name__, self._path))
+        # Which name comes first, only the layout of the network tells.
+        return hash(tuple(self._names()[1:]))
 
     @handles_handles("a")
     def create(self, data: Any, *args: Any, handle: Any = HANDLED, **kwargs: Any) -> None:
@@ -135,11 +145,13 @@ class Resource:
 
         :param data: numbers; the array is of their shape, and of ``dtype`` if it is given.
         :raises NodeExistsError: the path is taken.
+        :raises InputError: the path belongs to the layout.
         """
         dtype = kwargs.pop("dtype", None)
         if args or kwargs:
             raise InputError(f"only 'data' and 'dtype' are supported, not {[*args, *kwargs]}")
         rows = np.array(as_numbers(data, "the data"), dtype=dtype)
+        self._check_free(handle)
         parent, name = self._parent(handle)
         parent.create_array(name, np.atleast_1d(rows))
 
@@ -158,7 +170,7 @@ class Resource:
 
     @handles_handles("r")
     def keys(self, handle: Any = HANDLED) -> list[str] | None:
-        """Names of the members of a group; None for an array."""
+        """Names of the members of a group; None for an array or a document."""
         node = self._node(handle)
         return list(node.names()) if isinstance(node, GroupReader) else None
 
@@ -168,7 +180,9 @@ class Resource:
         Delete what is at the path, and all below it.
 
         :raises NodeNotFoundError: there is nothing.
+        :raises InputError: the path belongs to the layout.
         """
+        self._check_free(handle)
         parent, name = self._parent(handle)
         parent.delete(name)
 
@@ -177,9 +191,12 @@ class Resource:
         The group at the path, made if it is absent.
 
         :param handle: of a session that writes.
+        :raises InputError: it is absent, and the path belongs to the layout.
         """
         with bsb_errors(), self._engine._sessions.call(write=True, handle=handle) as session:
             group: Any = session.root
+            if not self.exists(handle=session):
+                self._check_free(session)
             for name in self._names():
                 group = group.require_group(name)
             result: GroupWriter = group
@@ -253,7 +270,9 @@ class Resource:
 
         :param new_data: (n, ...) numbers.
         :param dtype: of an array that is made.
+        :raises InputError: the path belongs to the layout.
         """
+        self._check_free(handle)
         rows = np.atleast_1d(as_numbers(new_data, "the data"))
         parent, name = self._parent(handle)
         if name in parent:
@@ -270,26 +289,41 @@ class Resource:
     def _read_shape(self, handle: Any = HANDLED) -> tuple[int, ...]:
         return self._array(handle).shape
 
+    def _check_free(self, session: Session) -> None:
+        network = session.network
+        if network.owns(self._names()):
+            raise InputError(
+                f"'{self._path}' can't be changed by its path: it belongs to the {network.layout}"
+                " layout; the methods of placement sets, connectivity sets, morphology repository"
+                " and file store change what they hold",
+                asked=self._path,
+            )
+
     def _names(self) -> list[str]:
         return [name for name in self._path.split("/") if name]
 
-    def _node(self, session: Session) -> GroupReader | ArrayReader:
-        group = session.root
+    def _node(self, session: Session) -> GroupReader | ArrayReader | DocumentReader:
         names = self._names()
-        for name in names[:-1]:
-            group = group.group(name)
         if not names:
-            return group
-        try:
-            return group.group(names[-1])
-        except NodeNotFoundError:
-            return group.array(names[-1])
+            return session.root
+        above = self._above(session)
+        for member in (above.group, above.array):
+            with suppress(NodeNotFoundError):
+                return member(names[-1])
+        return above.document(names[-1])
 
     def _array(self, session: Session) -> ArrayReader:
-        node = self._node(session)
-        if isinstance(node, GroupReader):
-            raise NodeNotFoundError(f"'{self._path}' is a group, not an array", asked=self._path)
-        return node
+        names = self._names()
+        if not names:
+            raise NodeNotFoundError("'/' is a group, not an array", asked=self._path)
+        return self._above(session).array(names[-1])
+
+    def _above(self, session: Session) -> GroupReader:
+        """The group above the path."""
+        group = session.root
+        for name in self._names()[:-1]:
+            group = group.group(name)
+        return group
 
     def _parent(self, session: Session) -> tuple[GroupWriter, str]:
         """The group above the path, and the last name."""
@@ -298,3 +332,39 @@ class Resource:
         for each in above:
             group = group.require_group(each)
         return group, name
+
+
+class NetworkPart(Resource):
+    """
+    A part of the network, or a set in it, at the path that the layout of the network says.
+
+    :param engine: of the storage.
+    :param part: ``placement``, ``connectivity``, ``morphologies`` or ``files``.
+    :param names: of what is in the part.
+    """
+
+    def __init__(self, engine: SessionEngine, part: str, *names: str) -> None:
+        self._engine = engine
+        self._part = part
+        self._within = names
+
+    @property
+    def _path(self) -> str:
+        return self._read_path()
+
+    @handles_handles("r")
+    def _read_path(self, handle: Any = HANDLED) -> str:
+        path: str = handle.network.place(self._part, *self._within)
+        return path
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, NetworkPart):
+            return super().__eq__(other)
+        return (
+            self._engine == other._engine
+            and self._part == other._part
+            and self._within == other._within
+        )
+
+    def __hash__(self) -> int:
+        return hash(self._within)

@@ -291,6 +291,20 @@ class Network(Protocol):
         """Name of the layout."""
 
     @property
+    def chunk_groups(self) -> bool:
+        """Whether each chunk of a placement set has a group of its own, named by its id."""
+
+    def place(self, part: str, /, *names: str) -> str:
+        """
+        The path of a part of the network, or of something in it.
+
+        :param part: ``placement``, ``connectivity``, ``morphologies`` or ``files``.
+        """
+
+    def owns(self, names: Sequence[str], /) -> bool:
+        """Whether the layout alone may change what is at a path, or make something there."""
+
+    @property
     def chunk_size(self) -> NDArray[np.float64]:
         """(3,) um; NaN if nobody gave it."""
 

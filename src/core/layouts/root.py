@@ -28,6 +28,8 @@ class RootedNetwork:
     :param memory: what is remembered of it.
     """
 
+    # Names of the groups that hold the parts.
+    _parts: ClassVar[Mapping[str, str]]
     # As of RootAttributes.
     _state_apart: ClassVar[bool]
 
@@ -36,6 +38,9 @@ class RootedNetwork:
         self.memory = memory or Recollection().at(None)
         self._attributes = RootAttributes(root.attributes, self.memory, apart=self._state_apart)
         self.changes = 0
+
+    def place(self, part: str, *names: str) -> str:
+        return "/".join(["", self._parts[part], *names])
 
     def touch(self) -> None:
         """Count a change that is about to be made."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
+from typing import ClassVar
 
 from ....errors import SetExistsError
 from ....ports.arrays import GroupWriter
@@ -17,12 +19,16 @@ from .morphologies import ClassicMorphologies
 from .placement import ClassicPlacement
 
 _PARTS = ("placement", "connectivity", "files", "morphologies")
+# Those, and the metadata of the morphologies.
+_NEEDED = frozenset((*_PARTS, "morphology_meta"))
 
 
 class ClassicNetwork(RootedNetwork):
     """A stored network, for the duration of a session."""
 
     layout = "classic"
+    chunk_groups = True
+    _parts: ClassVar = {part: part for part in _PARTS}
     _state_apart = False
 
     def __init__(self, root: GroupWriter, memory: Memory | None = None) -> None:
@@ -37,6 +43,9 @@ class ClassicNetwork(RootedNetwork):
         for part in _PARTS:
             root.require_group(part)
         return cls(root)
+
+    def owns(self, names: Sequence[str]) -> bool:
+        return not names or (len(names) == 1 and names[0] in _NEEDED)
 
     def touch(self) -> None:
         """Count a change that is about to be made."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
+from typing import ClassVar
 
 from ....errors import (
     NotANetworkError,
@@ -27,6 +29,8 @@ _MORPHOLOGIES, _FILES = "morphology_tables", "stored_files"
 # it could write to.
 _RESERVED = ("placement", "connectivity", "morphologies", "morphology_meta", "files")
 _RESERVED_ATTRIBUTE = "chunks"
+# Their arrays and tables are of no use without each other.
+_ENTANGLED = frozenset((_PLACEMENT, _CONNECTIVITY, _MORPHOLOGIES, *_RESERVED))
 _NOTICE = f"This is a network in the layout {FORMAT}, which needs bsb-hdf5 8.1 or later."
 
 
@@ -52,6 +56,13 @@ class ColumnarNetwork(RootedNetwork):
     """A stored network, for the duration of a session."""
 
     layout = "columnar"
+    chunk_groups = False
+    _parts: ClassVar = {
+        "placement": _PLACEMENT,
+        "connectivity": _CONNECTIVITY,
+        "morphologies": _MORPHOLOGIES,
+        "files": _FILES,
+    }
     _state_apart = True
 
     def __init__(self, root: GroupWriter, memory: Memory | None = None) -> None:
@@ -73,6 +84,9 @@ class ColumnarNetwork(RootedNetwork):
             root.require_group(name)
         ColumnarMorphologies.create(root.require_group(_MORPHOLOGIES))
         return cls(root)
+
+    def owns(self, names: Sequence[str]) -> bool:
+        return not names or names[0] in _ENTANGLED or tuple(names) == (_FILES,)
 
     def touch(self) -> None:
         """
