@@ -7,6 +7,8 @@ from collections.abc import Hashable
 from ..ports.arrays import GroupReader, GroupWriter
 from ..ports.store import Store, WriteSession
 
+_MARK = "rewritten"
+
 
 class SnapshotRewrite:
     """
@@ -47,10 +49,11 @@ class SnapshotRewrite:
             self._after.commit()
         finally:
             self._before.close()
-        again = self._store.open_write()
-        for name in again.root.attributes.names()[:1]:
-            again.root.attributes.set(name, again.root.attributes.get(name))
-        again.commit()
+        self._after = self._store.open_write()
+        # A session that changed nothing would not commit.
+        self._after.root.attributes.set(_MARK, "")
+        self._after.root.attributes.delete(_MARK)
+        self._after.commit()
 
     def rollback(self) -> None:
         try:

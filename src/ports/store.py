@@ -28,6 +28,8 @@ class Ability(enum.StrEnum):
     """A network that can be read can be changed."""
     DURABLE = "durable"
     """What was stored can be made to survive a power cut."""
+    REWRITING = "rewriting"
+    """A network can be written anew in its place (:class:`Rewritable`)."""
 
 
 class ReadSession(Protocol):
@@ -150,7 +152,7 @@ class RewriteSession(WriteSession, Protocol):
 
 @runtime_checkable
 class Rewritable(Protocol):
-    """A store that can be written anew in its place; not every store is one."""
+    """A store that can be written anew in its place; a store that is none says so in its limits."""
 
     def rewrite(self) -> RewriteSession:
         """

@@ -20,7 +20,19 @@ if TYPE_CHECKING:
     from bsb import Configuration, Scaffold, Storage
 
 _ENGINE = "memory"
-_WITH_ASSERTIONS = ("store_contract", "network_comparison", "network_machine", "network_mistakes")
+_WITH_ASSERTIONS = (
+    "contract_arrays",
+    "contract_attributes",
+    "contract_documents",
+    "contract_groups",
+    "contract_place",
+    "contract_rewriting",
+    "contract_sessions",
+    "contract_versions",
+    "network_comparison",
+    "network_machine",
+    "network_mistakes",
+)
 
 # Assertions of modules that are no test modules explain themselves, too.
 for _module in (f"bsb_hdf5.testing.{name}" for name in _WITH_ASSERTIONS):

@@ -45,7 +45,9 @@ def backend(pytester: pytest.Pytester) -> pytest.Pytester:
 @pytest.mark.slow
 def test_the_store_of_the_page_keeps_the_contract(backend: pytest.Pytester) -> None:
     outcomes = run(backend, "test_store.py").parseoutcomes()
-    assert set(outcomes) == {"passed"}
+    # It says that it can't be written anew.
+    assert {"passed", "skipped"} == set(outcomes)
+    assert 8 == outcomes["skipped"]
     assert 200 < outcomes["passed"]
 
 

@@ -100,7 +100,7 @@ class MemoryRewriteSession(MemoryWriteSession):
     def commit(self) -> None:
         super().commit()
         self._held.members = self._network.members
-        self._held.version = next(_VERSIONS)
+        self._held.version = self._network.version = next(_VERSIONS)
 
 
 class MemoryStore:

@@ -1,0 +1,319 @@
+"""Arrays of rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ..errors import (
+    ShapeError,
+)
+from .contents import (
+    make,
+    reading,
+    snapshot,
+    value_of,
+    writing,
+)
+from .contract_samples import (
+    DTYPES,
+    RANGES,
+    RANGES_OUTSIDE,
+    ROWS,
+    NewStore,
+    bounds,
+)
+
+
+class ArrayContract:
+    """What arrays promise."""
+
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_rows_come_back_with_their_dtype(self, new_store: NewStore, dtype: str) -> None:
+        store = make(new_store("a"))
+        rows = np.array([[1, 0], [0, 1], [1, 1]], dtype=dtype)
+        with writing(store) as root:
+            assert value_of(rows) == value_of(root.create_array("x", rows).read())
+        with reading(store) as read:
+            assert read.array("x").shape == (3, 2)
+            assert rows.dtype == read.array("x").dtype
+            assert value_of(rows) == value_of(read.array("x").read())
+
+    @pytest.mark.parametrize("shape", [(7,), (0,), (0, 3), (4, 1), (2, 3, 4), (0, 2, 2)])
+    def test_rows_come_back_with_their_shape(
+        self, new_store: NewStore, shape: tuple[int, ...]
+    ) -> None:
+        store = make(new_store("a"))
+        rows = np.arange(np.prod(shape), dtype=np.float64).reshape(shape)
+        with writing(store) as root:
+            root.create_array("growable", rows)
+            root.create_array("fixed", rows, growable=False)
+        with reading(store) as read:
+            for name in ("growable", "fixed"):
+                assert value_of(rows) == value_of(read.array(name).read())
+
+    @pytest.mark.parametrize("growable", [True, False])
+    def test_rows_may_hold_no_values(self, new_store: NewStore, growable: bool) -> None:
+        store = make(new_store("a"))
+        rows = np.zeros((5, 0))
+        with writing(store) as root:
+            root.create_array("x", rows, growable=growable)
+        with reading(store) as read:
+            assert read.array("x").read().shape == (5, 0)
+
+    def test_floats_come_back_to_the_last_bit(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        rows = np.array([np.nan, np.inf, -np.inf, -0.0, 5e-324, 1.7976931348623157e308, 0.1])
+        with writing(store) as root:
+            root.create_array("x", rows)
+        with reading(store) as read:
+            assert rows.tobytes() == read.array("x").read().tobytes()
+
+    def test_rows_that_are_views_are_stored_in_their_order(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        whole = np.arange(60.0).reshape(6, 10)
+        views = [whole.T, whole[::2], whole[:, 3:5], whole[::-1], np.asfortranarray(whole)]
+        with writing(store) as root:
+            for i, view in enumerate(views):
+                array = root.create_array(str(i), view)
+                array.append(view)
+                array.write(0, view)
+        with reading(store) as read:
+            for i, view in enumerate(views):
+                expected = np.concatenate((view, view))
+                assert value_of(expected) == value_of(read.array(str(i)).read())
+
+    @pytest.mark.parametrize(
+        ("start", "stop"), [(0, 10), (3, 7), (0, 1), (9, 10), (4, 4), (7, 3), (8, 50), (20, 30)]
+    )
+    def test_a_range_of_rows_is_read_like_a_slice(
+        self, new_store: NewStore, start: int, stop: int
+    ) -> None:
+        store = make(new_store("a"))
+        rows = np.arange(30).reshape(10, 3)
+        with writing(store) as root:
+            root.create_array("x", rows)
+        with reading(store) as read:
+            array = read.array("x")
+            assert value_of(rows[start:stop]) == value_of(array.read(start, stop))
+            assert value_of(rows[start:]) == value_of(array.read(start))
+
+    def test_what_is_read_is_a_copy(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            array = root.create_array("x", ROWS)
+            array.read()[:] = -1
+            array.read(1, 3)[:] = -1
+            assert value_of(ROWS) == value_of(array.read())
+        with reading(store) as read:
+            read.array("x").read()[:] = -1
+            read.array("x").read(1, 3)[:] = -1
+            assert value_of(ROWS) == value_of(read.array("x").read())
+        with reading(store) as read:
+            assert value_of(ROWS) == value_of(read.array("x").read())
+
+    @pytest.mark.parametrize("growable", [True, False])
+    @pytest.mark.parametrize("title", RANGES)
+    def test_ranges_of_rows_come_one_after_the_other(
+        self, new_store: NewStore, title: str, growable: bool
+    ) -> None:
+        store = make(new_store("a"))
+        rows = np.arange(30, dtype=np.int16).reshape(10, 3)
+        expected = np.concatenate([rows[:0], *(rows[a:b] for a, b in RANGES[title])])
+        with writing(store) as root:
+            array = root.create_array("x", rows, growable=growable)
+            assert value_of(expected) == value_of(array.read_ranges(*bounds(RANGES[title])))
+        with reading(store) as read:
+            found = read.array("x").read_ranges(*bounds(RANGES[title]))
+            assert value_of(expected) == value_of(found)
+
+    def test_ranges_hold_what_the_session_wrote(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.create_array("x", np.arange(10))
+        with writing(store) as root:
+            array = root.array("x")
+            array.append(np.arange(10, 20))
+            array.write(2, np.array([-1, -2]))
+            found = array.read_ranges(*bounds([(15, 20), (1, 5), (9, 11)]))
+            assert found.tolist() == [15, 16, 17, 18, 19, 1, -1, -2, 4, 9, 10]
+
+    @pytest.mark.parametrize("ranges", RANGES_OUTSIDE, ids=repr)
+    def test_ranges_that_reach_past_the_end_are_refused(
+        self, new_store: NewStore, ranges: list[tuple[int, int]]
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            array = root.create_array("x", np.arange(10))
+            with pytest.raises(ShapeError):
+                array.read_ranges(*bounds(ranges))
+        with reading(store) as read, pytest.raises(ShapeError):
+            read.array("x").read_ranges(*bounds(ranges))
+
+    @pytest.mark.parametrize("ranges", [[(1, 3)], [(3, 4), (0, 2)], [(0, 4)]], ids=repr)
+    def test_what_is_read_of_ranges_is_a_copy(
+        self, new_store: NewStore, ranges: list[tuple[int, int]]
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            array = root.create_array("x", ROWS)
+            array.read_ranges(*bounds(ranges))[:] = -1
+            assert value_of(ROWS) == value_of(array.read())
+        with reading(store) as read:
+            starts, stops = bounds(ranges)
+            read.array("x").read_ranges(starts, stops)[:] = -1
+            assert value_of(ROWS) == value_of(read.array("x").read())
+            assert list(zip(starts.tolist(), stops.tolist(), strict=True)) == ranges
+
+    @pytest.mark.parametrize("longest", [1, 3, 40])
+    def test_many_ranges_all_over_a_large_array_are_read(
+        self, new_store: NewStore, longest: int
+    ) -> None:
+        store = make(new_store("a"))
+        random = np.random.default_rng(longest)
+        rows = np.arange(400_000).reshape(200_000, 2)
+        starts = random.permutation(np.arange(0, 199_900, 97))
+        stops = starts + random.integers(0, longest + 1, len(starts))
+        with writing(store) as root:
+            root.create_array("x", rows)
+        with reading(store) as read:
+            found = read.array("x").read_ranges(starts, stops)
+        expected = np.concatenate([rows[a:b] for a, b in zip(starts, stops, strict=True)])
+        assert np.array_equal(expected, found)
+
+    def test_what_was_given_is_not_kept(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        made, added, written = ROWS.copy(), ROWS.copy(), ROWS.copy()
+        with writing(store) as root:
+            array = root.create_array("x", made)
+            array.append(added)
+            array.append(written)
+            array.write(8, written)
+            for given in (made, added, written):
+                given[:] = -1
+            assert value_of(np.concatenate([ROWS] * 3)) == value_of(array.read())
+        assert np.concatenate([ROWS] * 3).tolist() == snapshot(store)["members"]["x"]["rows"][3]
+
+    def test_what_was_given_is_not_changed(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        rows = ROWS.copy()
+        rows.flags.writeable = False
+        with writing(store) as root:
+            array = root.create_array("x", rows)
+            array.append(rows)
+            array.write(0, rows)
+            array.attributes.set("rows", rows)
+        assert value_of(ROWS) == value_of(rows)
+
+    def test_appended_rows_follow_in_order(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        parts = [np.arange(n * 3).reshape(n, 3) + 1000 * n for n in (0, 1, 5, 0, 70, 2)]
+        with writing(store) as root:
+            array = root.create_array("x", parts[0])
+            for part in parts[1:4]:
+                array.append(part)
+        with writing(store) as root:
+            for part in parts[4:]:
+                root.array("x").append(part)
+            assert value_of(np.concatenate(parts)) == value_of(root.array("x").read())
+        with reading(store) as read:
+            assert value_of(np.concatenate(parts)) == value_of(read.array("x").read())
+
+    @pytest.mark.parametrize("described", [True, False])
+    def test_very_many_small_appends_lose_nothing(
+        self, new_store: NewStore, described: bool
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            array = root.create_array("x", np.zeros((0, 40)))
+            if described:
+                array.attributes.set("of", "an array")
+        for first in range(0, 300, 100):
+            with writing(store) as root:
+                array = root.array("x")
+                for i in range(first, first + 100):
+                    array.append(np.full((2, 40), float(i)))
+                assert (2 * (first + 100), 40) == array.shape
+        with reading(store) as read:
+            assert np.repeat(np.arange(300.0), 2).tolist() == read.array("x").read()[:, 7].tolist()
+            assert ("an array" if described else None) == read.array("x").attributes.get("of")
+
+    def test_the_rows_expected_are_not_there_yet(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.create_array("x", ROWS, expected=1000)
+        with reading(store) as read:
+            assert value_of(ROWS) == value_of(read.array("x").read())
+
+    def test_appended_rows_of_another_shape_are_refused_and_nothing_is_appended(
+        self, new_store: NewStore
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            array = root.create_array("x", ROWS)
+            for wrong in (np.zeros((2, 2)), np.zeros(3), np.zeros((1, 3, 1))):
+                with pytest.raises(ShapeError):
+                    array.append(wrong)
+            assert value_of(ROWS) == value_of(array.read())
+
+    @pytest.mark.parametrize(("start", "count"), [(0, 4), (0, 1), (3, 1), (1, 2), (4, 0), (0, 0)])
+    def test_written_rows_replace_those_that_were_there(
+        self, new_store: NewStore, start: int, count: int
+    ) -> None:
+        store = make(new_store("a"))
+        rows = -ROWS[:count] - 1
+        expected = ROWS.copy()
+        expected[start : start + count] = rows
+        with writing(store) as root:
+            root.create_array("growable", ROWS).write(start, rows)
+            root.create_array("fixed", ROWS, growable=False).write(start, rows)
+        with reading(store) as read:
+            assert value_of(expected) == value_of(read.array("growable").read())
+            assert value_of(expected) == value_of(read.array("fixed").read())
+
+    @pytest.mark.parametrize(("start", "count"), [(0, 5), (3, 2), (4, 1), (9, 1), (-1, 1)])
+    def test_rows_past_the_end_are_refused_and_nothing_is_written(
+        self, new_store: NewStore, start: int, count: int
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            array = root.create_array("x", ROWS)
+            with pytest.raises(ShapeError):
+                array.write(start, np.full((count, 3), -1.0))
+            assert value_of(ROWS) == value_of(array.read())
+
+    def test_written_rows_of_another_shape_are_refused(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            array = root.create_array("x", ROWS)
+            with pytest.raises(ShapeError):
+                array.write(0, np.zeros((2, 2)))
+            assert value_of(ROWS) == value_of(array.read())
+
+    def test_an_array_is_cut_and_extended_with_zeros(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            array = root.create_array("x", ROWS)
+            array.resize(2)
+            assert value_of(ROWS[:2]) == value_of(array.read())
+            array.resize(6)
+            expected = np.concatenate((ROWS[:2], np.zeros((4, 3))))
+            assert value_of(expected) == value_of(array.read())
+            array.append(ROWS[:1])
+        with reading(store) as read:
+            expected = np.concatenate((expected, ROWS[:1]))
+            assert value_of(expected) == value_of(read.array("x").read())
+
+    def test_zeros_take_the_place_of_rows_that_an_earlier_session_stored(
+        self, new_store: NewStore
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.create_array("x", ROWS)
+        with writing(store) as root:
+            root.array("x").resize(1)
+        with writing(store) as root:
+            root.array("x").resize(4)
+        with reading(store) as read:
+            expected = np.concatenate((ROWS[:1], np.zeros((3, 3))))
+            assert value_of(expected) == value_of(read.array("x").read())

@@ -1,0 +1,143 @@
+"""Attributes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ..errors import (
+    NodeNotFoundError,
+)
+from .contents import (
+    make,
+    reading,
+    value_of,
+    writing,
+)
+from .contract_samples import (
+    KINDS,
+    VALUES,
+    NewStore,
+    prepare,
+)
+
+
+def holder_of(root: Any, holder: str) -> Any:
+    """The attributes of the root, or of a member by its kind."""
+    return root.attributes if holder == "root" else getattr(root, holder)(holder).attributes
+
+
+class AttributeContract:
+    """What attributes promise."""
+
+    @pytest.mark.parametrize("holder", ["root", *KINDS])
+    @pytest.mark.parametrize("title", VALUES)
+    def test_attributes_come_back(self, new_store: NewStore, holder: str, title: str) -> None:
+        value = VALUES[title]
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+            holder_of(root, holder).set("é name", value)
+        with reading(store) as read:
+            found = holder_of(read, holder).get("é name")
+            assert repr(value_of(value)) == repr(value_of(found))
+
+    @pytest.mark.parametrize("value", [5, -(2**62), 0.1, True])
+    def test_numbers_come_back_as_numpy_scalars(self, new_store: NewStore, value: Any) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.attributes.set("x", value)
+        with reading(store) as read:
+            assert value_of(np.asarray(value)[()]) == value_of(read.attributes.get("x"))
+
+    def test_texts_may_be_given_as_a_tuple(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.attributes.set("x", ("a", "b"))
+        with reading(store) as read:
+            assert read.attributes.get("x") == ["a", "b"]
+
+    def test_an_absent_attribute_is_none(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        with reading(store) as read:
+            for holder in ("root", *KINDS):
+                assert holder_of(read, holder).get("missing") is None
+
+    def test_an_attribute_is_replaced_by_a_value_of_any_kind(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            for first in VALUES.values():
+                for second in VALUES.values():
+                    root.attributes.set("x", first)
+                    root.attributes.set("x", second)
+                    found = root.attributes.get("x")
+                    assert repr(value_of(second)) == repr(value_of(found))
+            assert root.attributes.names() == ("x",)
+
+    def test_an_attribute_that_is_read_is_a_copy(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        given = np.arange(3)
+        texts = ["a", "b"]
+        with writing(store) as root:
+            root.attributes.set("array", given)
+            root.attributes.set("texts", texts)
+            given[:] = -1
+            texts.append("c")
+            root.attributes.get("array")[:] = -1
+            root.attributes.get("texts").append("c")
+            assert root.attributes.get("array").tolist() == [0, 1, 2]
+        with reading(store) as read:
+            read.attributes.get("array")[:] = -1
+            read.attributes.get("texts").append("c")
+            assert read.attributes.get("array").tolist() == [0, 1, 2]
+            assert read.attributes.get("texts") == ["a", "b"]
+
+    def test_integers_come_in_the_order_of_their_names(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        values = {str(i * 7919 % 2003): i - 1000 for i in range(2000)}
+        with writing(store) as root:
+            root.attributes.set_integers(values)
+            root.attributes.set("small", np.array(-3, dtype=np.int16))
+        with reading(store) as read:
+            names = list(reversed(values))
+            found = read.attributes.integers(names)
+            assert np.int64 == found.dtype
+            assert [values[name] for name in names] == found.tolist()
+            assert read.attributes.integers(["small", "0", "small"]).tolist() == [-3, -1000, -3]
+            assert read.attributes.integers([]).shape == (0,)
+
+    def test_integers_overwrite_and_are_read_like_other_attributes(
+        self, new_store: NewStore
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.attributes.set_integers({"a": 1, "b": 2**62})
+            root.attributes.set_integers({"a": -1, "c": 3})
+        with reading(store) as read:
+            assert [int(read.attributes.get(name)) for name in "abc"] == [-1, 2**62, 3]
+            assert sorted(read.attributes.names()) == ["a", "b", "c"]
+
+    def test_an_absent_integer_is_not_found(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.attributes.set_integers({"a": 1})
+        with reading(store) as read, pytest.raises(NodeNotFoundError, match="missing"):
+            read.attributes.integers(["a", "missing"])
+
+    def test_a_deleted_attribute_is_gone_and_an_absent_one_no_error(
+        self, new_store: NewStore
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.attributes.set("a", 1)
+            root.attributes.set("b", 2)
+        with writing(store) as root:
+            root.attributes.delete("a")
+            root.attributes.delete("missing")
+        with reading(store) as read:
+            assert read.attributes.names() == ("b",)
+            assert read.attributes.get("a") is None

@@ -1,0 +1,157 @@
+"""Groups and their members."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ..errors import (
+    NodeExistsError,
+    NodeNotFoundError,
+    StorageError,
+)
+from ..ports.arrays import GroupReader, GroupWriter
+from .contents import (
+    contents_of,
+    make,
+    reading,
+    snapshot,
+    writing,
+)
+from .contract_samples import (
+    KINDS,
+    ROWS,
+    NewStore,
+    prepare,
+)
+
+
+class GroupContract:
+    """What groups promise."""
+
+    def test_a_new_store_is_empty(self, new_store: NewStore) -> None:
+        assert snapshot(make(new_store("a"))) == {"attributes": {}, "members": {}}
+
+    def test_names_of_members_are_sorted(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        names = ["b", "a", "10", "9", "Z", "é", "小脳", "a b", "a.b"]
+        with writing(store) as root:
+            for i, name in enumerate(names):
+                if i % 2:
+                    root.require_group(name)
+                else:
+                    root.create_array(name, ROWS)
+            assert tuple(sorted(names)) == root.names()
+        with reading(store) as read:
+            assert tuple(sorted(names)) == read.names()
+
+    def test_a_group_contains_its_own_members_only(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        with reading(store) as read:
+            assert [kind in read for kind in KINDS] == [True] * 3
+            assert "inner" not in read
+            assert "inner" in read.group("group")
+
+    def test_requiring_a_group_that_exists_returns_it_with_its_members(
+        self, new_store: NewStore
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+            before = contents_of(root)
+            assert root.require_group("group").names() == ("inner",)
+            assert before == contents_of(root)
+
+    def test_requiring_a_group_where_there_is_an_array_is_refused(
+        self, new_store: NewStore
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+            with pytest.raises(NodeNotFoundError):
+                root.require_group("array")
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_an_absent_member_is_not_found(self, new_store: NewStore, kind: str) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root, pytest.raises(NodeNotFoundError, match="missing"):
+            getattr(root, kind)("missing")
+        with reading(store) as read, pytest.raises(NodeNotFoundError, match="missing"):
+            getattr(read, kind)("missing")
+
+    @pytest.mark.parametrize("held", KINDS)
+    @pytest.mark.parametrize("asked", KINDS)
+    def test_a_member_of_another_kind_is_not_found(
+        self, new_store: NewStore, held: str, asked: str
+    ) -> None:
+        if held == asked:
+            return
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+            with pytest.raises(NodeNotFoundError, match=held):
+                getattr(root, asked)(held)
+        with reading(store) as read, pytest.raises(NodeNotFoundError, match=held):
+            getattr(read, asked)(held)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_a_deleted_member_is_gone_with_all_below_it(
+        self, new_store: NewStore, kind: str
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        with writing(store) as root:
+            root.delete(kind)
+            assert kind not in root
+            assert kind not in root.names()
+            root.require_group(kind)
+        with reading(store) as read:
+            assert contents_of(read.group(kind)) == {"attributes": {}, "members": {}}
+
+    def test_deleting_an_absent_member_is_refused(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root, pytest.raises(NodeNotFoundError, match="missing"):
+            root.delete("missing")
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_an_array_of_a_taken_name_is_refused_and_what_is_there_stays(
+        self, new_store: NewStore, kind: str
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+            before = contents_of(root)
+            with pytest.raises(NodeExistsError, match=kind):
+                root.create_array(kind, np.zeros(2))
+            assert before == contents_of(root)
+
+    @pytest.mark.parametrize("kind", ["group", "array"])
+    def test_a_document_of_a_taken_name_is_refused_and_what_is_there_stays(
+        self, new_store: NewStore, kind: str
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+            before = contents_of(root)
+            with pytest.raises(StorageError, match=kind):
+                root.write_document(kind, b"content")
+            assert before == contents_of(root)
+
+    def test_a_read_session_has_no_verbs_that_change(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+            assert isinstance(root, GroupWriter)
+            assert isinstance(root.group("group"), GroupWriter)
+        with reading(store) as read:
+            assert isinstance(read, GroupReader)
+            groups = [read, read.group("group")]
+            for group in groups:
+                assert not isinstance(group, GroupWriter)
+                assert not hasattr(group.attributes, "set")
+            assert not hasattr(read.array("array"), "append")
+            assert not hasattr(read.array("array").attributes, "set")
+            assert not hasattr(read.document("document").attributes, "set")

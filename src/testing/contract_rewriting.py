@@ -1,0 +1,130 @@
+"""Stores that are written anew in their place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ..errors import StoreNotFoundError
+from ..ports.store import Ability, Rewritable, RewriteSession, Store
+from .contents import contents_of, make, reading, snapshot, value_of, writing
+from .contract_samples import ROWS, NewStore, prepare, told, version_of
+
+EMPTY: dict[str, Any] = {"attributes": {}, "members": {}}
+BULK = np.random.default_rng(1).integers(0, 2**62, 50_000)
+
+
+class RewritingContract:
+    """What stores promise that can be written anew; a store says if it can't be."""
+
+    def test_it_can_be_written_anew_or_says_that_it_can_not(self, new_store: NewStore) -> None:
+        store = new_store("a")
+        assert isinstance(store, Rewritable) is not (Ability.REWRITING in store.limits)
+
+    def test_a_rewrite_begins_empty_beside_what_there_was(self, new_store: NewStore) -> None:
+        store = _prepared(new_store)
+        before = snapshot(store)
+        session = _rewrite(store)
+        assert contents_of(session.root) == EMPTY
+        assert before == contents_of(session.before)
+        session.root.create_array("array", -ROWS)
+        session.root.attributes.set("text", "after")
+        assert before == contents_of(session.before)
+        session.rollback()
+
+    def test_a_rewrite_replaces_all_there_was(self, new_store: NewStore) -> None:
+        store = _prepared(new_store)
+        session = _rewrite(store)
+        session.root.require_group("group").create_array("other", ROWS)
+        session.root.attributes.set("number", 2)
+        after = contents_of(session.root)
+        session.commit()
+        assert after == snapshot(store) == snapshot(new_store("a"))
+        with writing(store) as root:
+            root.group("group").array("other").append(ROWS)
+            assert root.group("group").array("other").shape == (8, 3)
+
+    def test_what_there_was_can_be_taken_over(self, new_store: NewStore) -> None:
+        store = _prepared(new_store)
+        session = _rewrite(store)
+        session.root.create_array("array", session.before.array("array").read()[::-1].copy())
+        session.commit()
+        with reading(store) as read:
+            assert value_of(ROWS[::-1]) == value_of(read.array("array").read())
+
+    def test_a_rewrite_that_is_rolled_back_changes_nothing(self, new_store: NewStore) -> None:
+        store = _prepared(new_store)
+        before, version = snapshot(store), version_of(store)
+        session = _rewrite(store)
+        session.root.create_array("array", -ROWS)
+        session.rollback()
+        assert before == snapshot(store) == snapshot(new_store("a"))
+        assert len(told([version, version_of(store)])) <= 1
+        session = _rewrite(store)
+        session.root.require_group("new")
+        session.commit()
+        assert [*snapshot(store)["members"]] == ["new"]
+
+    def test_a_rewrite_counts_its_changes(self, new_store: NewStore) -> None:
+        session = _rewrite(_prepared(new_store))
+        before = session.changes
+        session.root.require_group("new")
+        assert session.changes > before
+        session.rollback()
+
+    def test_what_is_written_anew_is_of_another_version(self, new_store: NewStore) -> None:
+        store = _prepared(new_store)
+        versions = [version_of(store)]
+        for _ in range(2):
+            # Each time the same, so that nothing but the version tells them apart.
+            session = _rewrite(store)
+            session.root.create_array("array", ROWS)
+            session.commit()
+            versions.append(version_of(store))
+            assert len(told([session.version, versions[-1]])) <= 1
+        assert len(told(versions)) == sum(version is not None for version in versions)
+
+    def test_what_is_not_there_is_not_written_anew(self, new_store: NewStore) -> None:
+        _rewrite(_prepared(new_store)).rollback()
+        missing = new_store("missing")
+        with pytest.raises(StoreNotFoundError):
+            _rewrite(missing)
+        assert not missing.exists()
+
+    def test_a_rewrite_gives_back_the_room_of_what_went(self, new_store: NewStore) -> None:
+        store = _prepared(new_store)
+        sizes = [_size(store)]
+        with writing(store) as root:
+            root.create_array("bulk", BULK)
+        sizes.append(_size(store))
+        session = _rewrite(store)
+        session.root.create_array("array", ROWS)
+        session.commit()
+        sizes.append(_size(store))
+        known = [size for size in sizes if size is not None]
+        assert len(known) in (0, 3)
+        if known:
+            assert known[0] > 0
+            assert known[1] - known[0] > BULK.nbytes // 2
+            assert known[1] - known[2] > BULK.nbytes // 2
+
+
+def _prepared(new_store: NewStore) -> Store:
+    store = make(new_store("a"))
+    with writing(store) as root:
+        prepare(root)
+    return store
+
+
+def _rewrite(store: Store) -> RewriteSession:
+    """A session that writes the store anew; a store that says that it can't be is done with."""
+    if Ability.REWRITING in store.limits:
+        pytest.skip(store.limits[Ability.REWRITING])
+    assert isinstance(store, Rewritable)
+    return store.rewrite()
+
+
+def _size(store: Store) -> int | None:
+    return store.size() if isinstance(store, Rewritable) else None

@@ -1,0 +1,113 @@
+"""Versions: a store may say None, now and then or always, where it can't tell."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import numpy as np
+import pytest
+
+from .contents import (
+    make,
+    writing,
+)
+from .contract_samples import (
+    CHANGES,
+    NewStore,
+    prepare,
+    told,
+    version_of,
+)
+
+
+class VersionContract:
+    """What the versions of a store promise."""
+
+    def test_sessions_that_see_the_same_are_of_one_version(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        first, second = store.open_read(), new_store("a").open_read()
+        versions = [first.version, second.version]
+        first.close()
+        second.close()
+        write = store.open_write()
+        versions.append(write.version)
+        write.rollback()
+        assert len(told([*versions, version_of(store)])) <= 1
+
+    @pytest.mark.parametrize("title", CHANGES)
+    def test_a_change_that_is_committed_makes_another_version(
+        self, new_store: NewStore, title: str
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        before = version_of(store)
+        with writing(store) as root:
+            CHANGES[title](root)
+        assert before is None or before != version_of(store)
+
+    @pytest.mark.parametrize("title", CHANGES)
+    def test_a_change_that_is_rolled_back_makes_no_other_version(
+        self, new_store: NewStore, title: str
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        before = version_of(store)
+        session = store.open_write()
+        CHANGES[title](session.root)
+        session.rollback()
+        assert len(told([before, version_of(store)])) <= 1
+
+    def test_a_version_that_was_rolled_back_does_not_come_again(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        seen: list[list[Hashable | None]] = [[version_of(store)]]
+        for number, keep in enumerate([False, True, False, True]):
+            session = store.open_write()
+            session.root.attributes.set("number", number)
+            if keep:
+                session.commit()
+                seen.append([])
+            else:
+                session.rollback()
+            seen[-1].append(version_of(store))
+        versions = [told(state) for state in seen]
+        assert [state for state in versions if len(state) > 1] == []
+        assert len(set().union(*versions)) == sum(map(len, versions))
+
+    def test_a_session_that_was_committed_knows_the_version_it_made(
+        self, new_store: NewStore
+    ) -> None:
+        store = make(new_store("a"))
+        for number in range(3):
+            session = store.open_write()
+            session.root.attributes.set("number", number)
+            session.commit()
+            assert len(told([session.version, version_of(new_store("a"))])) <= 1
+
+    def test_no_two_of_many_quick_commits_are_of_one_version(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            root.create_array("x", np.zeros(3))
+        versions = []
+        for number in range(30):
+            # In the end as in the beginning, and never of another size.
+            with writing(store) as root:
+                root.array("x").write(1, np.array([float(number % 2)]))
+            versions.append(version_of(store))
+        assert len(told(versions)) == sum(version is not None for version in versions)
+
+    def test_what_is_made_anew_or_moved_here_is_of_another_version(
+        self, new_store: NewStore
+    ) -> None:
+        store, other = make(new_store("a")), make(new_store("b"))
+        versions = [version_of(store)]
+        for _ in range(2):
+            store.remove()
+            versions.append(version_of(make(store)))
+        store.remove()
+        other.move(store.location)
+        versions.append(version_of(store))
+        assert len(told(versions)) == sum(version is not None for version in versions)
