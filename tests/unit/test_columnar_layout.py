@@ -431,6 +431,16 @@ def test_more_columns_than_bits_are_refused() -> None:
     assert 1 == data.counts().total
 
 
+def test_requiring_more_columns_than_bits_changes_nothing() -> None:
+    network = new_network()
+    before = network.changes
+    with pytest.raises(InputError, match=r"64 columns.*63 at most"):
+        network.placement("cell").require_keys([f"k{i}" for i in range(64)])
+    assert before == network.changes
+    network.flush()
+    assert () == reopened(network).placement("cell").additional_keys()
+
+
 @pytest.mark.parametrize("name", ["segments", "additional"])
 def test_a_column_has_no_name_of_the_layout(name: str) -> None:
     data = new_network().placement("cell")

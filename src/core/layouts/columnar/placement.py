@@ -154,8 +154,8 @@ class ColumnarPlacement:
     def require_keys(self, keys: Sequence[str]) -> None:
         titles = tuple(additional_column(key).title for key in keys)
         if not self._names.columns.keys() >= set(titles):
-            self._touch()
             self._mask(titles)
+            self._touch()
 
     def append(self, chunk: int, rows: PlacementRows, *, gaps: bool = False) -> None:
         columns = list(rows.columns())
