@@ -11,6 +11,8 @@ from typing import Any
 from bsb import MPI
 from bsb_test import engines
 
+from tests.parallel.engine import ENGINE
+
 
 @contextmanager
 def ranks_meet_after_each_assertion(case: unittest.TestCase) -> Iterator[None]:
@@ -39,11 +41,11 @@ def ranks_meet_after_each_assertion(case: unittest.TestCase) -> Iterator[None]:
             delattr(case, name)
 
 
-class TestStorage(engines.TestStorage, unittest.TestCase, engine_name="hdf5"):  # type: ignore[arg-type]
+class TestStorage(engines.TestStorage, unittest.TestCase, engine_name=ENGINE):  # type: ignore[arg-type]
     """Storages are created, moved, removed and compared."""
 
 
-class TestPlacementSet(engines.TestPlacementSet, unittest.TestCase, engine_name="hdf5"):  # type: ignore[arg-type]
+class TestPlacementSet(engines.TestPlacementSet, unittest.TestCase, engine_name=ENGINE):  # type: ignore[arg-type]
     """Placement sets store cells and labels."""
 
     def test_clear(self) -> None:
@@ -58,10 +60,10 @@ class TestPlacementSet(engines.TestPlacementSet, unittest.TestCase, engine_name=
 class TestMorphologyRepository(
     engines.TestMorphologyRepository,
     unittest.TestCase,
-    engine_name="hdf5",  # type: ignore[arg-type]
+    engine_name=ENGINE,  # type: ignore[arg-type]
 ):
     """Morphologies come back as they were saved."""
 
 
-class TestConnectivitySet(engines.TestConnectivitySet, unittest.TestCase, engine_name="hdf5"):  # type: ignore[arg-type]
+class TestConnectivitySet(engines.TestConnectivitySet, unittest.TestCase, engine_name=ENGINE):  # type: ignore[arg-type]
     """Connectivity sets store connections and iterate over them."""

@@ -22,4 +22,6 @@ def storage(shared_path: Path) -> Any:
     """A new storage that all ranks have opened."""
     from bsb import Storage
 
-    return Storage("hdf5", str(shared_path / "network.hdf5"))
+    from tests.parallel.engine import ENGINE
+
+    return Storage(ENGINE, str(shared_path / f"network.{ENGINE}"))

@@ -10,6 +10,7 @@ from bsb import MPI, Configuration, Scaffold, Storage
 from mpi4py.MPI import COMM_SELF
 from numpy.testing import assert_array_equal
 
+from tests.parallel.engine import ENGINE
 from tests.parallel.ranks import RANK, Rows, meet, ordered
 
 
@@ -18,7 +19,7 @@ def configuration() -> Configuration:
     return Configuration(
         {
             "name": "on ranks",
-            "storage": {"engine": "hdf5"},
+            "storage": {"engine": ENGINE},
             "network": {"x": 200.0, "y": 200.0, "z": 200.0, "chunk_size": [100.0] * 3},
             "rng": {"seed": 3},
             "partitions": {"layer": {"type": "layer", "thickness": 200.0}},
@@ -45,7 +46,7 @@ def configuration() -> Configuration:
 
 
 def compiled(root: Path, comm: Any = None) -> Scaffold:
-    network = Scaffold(configuration(), Storage("hdf5", str(root), comm), comm=comm)
+    network = Scaffold(configuration(), Storage(ENGINE, str(root), comm), comm=comm)
     network.compile()
     return network
 
@@ -60,9 +61,9 @@ def contents(network: Scaffold) -> dict[str, Rows]:
 
 
 def test_ranks_compile_together_what_one_rank_compiles_alone(shared_path: Path) -> None:
-    together = contents(compiled(shared_path / "together.hdf5"))
+    together = contents(compiled(shared_path / "together"))
     meet()
-    alone = contents(compiled(shared_path / f"alone-{RANK}.hdf5", COMM_SELF))
+    alone = contents(compiled(shared_path / f"alone-{RANK}", COMM_SELF))
     assert 5 * 80 == len(alone["connections"])
     for name, expected in alone.items():
         assert_array_equal(ordered(together[name]), ordered(expected), err_msg=name)

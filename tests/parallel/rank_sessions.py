@@ -12,6 +12,7 @@ from bsb import LabellingError, Storage
 from numpy.testing import assert_array_equal
 
 from bsb_hdf5.engines.hdf5 import LAYOUT_VARIABLE
+from tests.parallel.engine import ENGINE
 from tests.parallel.ranks import (
     MAIN,
     RANK,
@@ -33,8 +34,11 @@ class GaveUpError(Exception):
     """Raised inside a scope on purpose."""
 
 
-def test_the_storages_of_this_run_are_in_the_layout_it_was_given(storage: Storage) -> None:
-    assert os.environ[LAYOUT_VARIABLE] == storage._engine.layout
+def test_the_storages_are_of_the_engine_and_layout_of_this_run(
+    storage: Storage,
+) -> None:
+    assert ENGINE == storage.format
+    assert os.environ.get(LAYOUT_VARIABLE, "columnar") == storage._engine.layout
 
 
 def write_in_scope(storage: Storage, placed: Any, turn: int) -> None:

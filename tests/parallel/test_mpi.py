@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.parallel import bsb_suite
+from tests.parallel.engine import ENGINE_VARIABLE
 from tests.parallel.launcher import HERE, Limits, RankReport, run_on_ranks
 
 RANKS = 2
@@ -36,16 +37,29 @@ SERIAL_ONLY = {
 }
 OUR_MODULES = sorted(path.name for path in HERE.glob("rank_*.py"))
 
-LAYOUTS = ("classic", "columnar")
-
 pytestmark = pytest.mark.timeout(LIMITS.run + 60)
 
 
-@pytest.fixture(params=LAYOUTS)
-def layout(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The layout of all files that the ranks make."""
+KINDS = {
+    "hdf5 classic": {"BSB_HDF5_LAYOUT": "classic", ENGINE_VARIABLE: "hdf5"},
+    "hdf5 columnar": {"BSB_HDF5_LAYOUT": "columnar", ENGINE_VARIABLE: "hdf5"},
+    "zarr": {ENGINE_VARIABLE: "zarr"},
+}
+# What ranks do to sets is up to the core, which is the same for each kind of store.
+LEFT_OUT: dict[str, set[str]] = {
+    "hdf5 classic": set(),
+    "hdf5 columnar": set(),
+    "zarr": {"rank_connectivity.py", "rank_placement.py"},
+}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The engine of all networks that the ranks make, and the layout of its files."""
     name: str = request.param
-    monkeypatch.setenv("BSB_HDF5_LAYOUT", name)
+    monkeypatch.delenv("BSB_HDF5_LAYOUT", raising=False)
+    for variable, value in KINDS[name].items():
+        monkeypatch.setenv(variable, value)
     return name
 
 
@@ -66,7 +80,7 @@ def without_parameters(tests: set[str]) -> set[str]:
     return {test.partition("[")[0] for test in tests}
 
 
-@pytest.mark.usefixtures("layout")
+@pytest.mark.usefixtures("kind")
 def test_the_suite_of_bsb_passes_on_every_rank(tmp_path: Path) -> None:
     run = run_on_ranks("bsb_suite.py", tmp_path, ranks=RANKS, limits=LIMITS)
     assert run.succeeded, str(run)
@@ -87,9 +101,12 @@ def test_only_the_two_racy_tests_of_bsb_are_overridden() -> None:
         assert RACY.get(name, set()) == code
 
 
-@pytest.mark.usefixtures("layout")
-@pytest.mark.parametrize("module", OUR_MODULES)
-def test_our_tests_pass_on_every_rank(module: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "module"),
+    [(kind, module) for kind in KINDS for module in OUR_MODULES if module not in LEFT_OUT[kind]],
+    indirect=["kind"],
+)
+def test_our_tests_pass_on_every_rank(kind: str, module: str, tmp_path: Path) -> None:
     run = run_on_ranks(module, tmp_path, ranks=RANKS, limits=LIMITS)
     assert run.succeeded, str(run)
     for report in run.reports:
