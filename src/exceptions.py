@@ -11,7 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import bsb
 
@@ -86,13 +86,18 @@ def warn_of_slow_lock(waited: float) -> None:
     )
 
 
+def raise_as_bsb(error: errors.StorageError) -> NoReturn:
+    """Raise an error of the core as its counterpart, if it has one."""
+    counterpart = _COUNTERPARTS.get(type(error))
+    if counterpart is None:
+        raise error
+    raise counterpart(error.message, **error.fields) from error
+
+
 @contextmanager
 def bsb_errors() -> Iterator[None]:
     """Replace errors of the core by their counterparts."""
     try:
         yield
     except errors.StorageError as error:
-        counterpart = _COUNTERPARTS.get(type(error))
-        if counterpart is None:
-            raise
-        raise counterpart(error.message, **error.fields) from error
+        raise_as_bsb(error)

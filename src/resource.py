@@ -18,8 +18,8 @@ import numpy as np
 
 from .core.sessions import Session, Sessions
 from .core.validation import as_numbers
-from .errors import InputError, NodeNotFoundError
-from .exceptions import bsb_errors
+from .errors import InputError, NodeNotFoundError, StorageError
+from .exceptions import bsb_errors, raise_as_bsb
 from .ports.arrays import ArrayReader, DocumentReader, GroupReader, GroupWriter
 from .ports.communicator import Communicator
 
@@ -85,10 +85,16 @@ def _with_session(
             if rest:
                 names = list(inspect.signature(function).parameters)[position + 1 :]
                 kwargs.update(zip(names, rest, strict=False))
-        engine: SessionEngine = handler(args)
-        with bsb_errors(), engine._sessions.call(write=write, handle=handle) as session:
+
+        def operation(session: Session) -> R:
             kwargs["handle"] = session
             return function(*args, **kwargs)
+
+        engine: SessionEngine = handler(args)
+        try:
+            return engine._sessions.run(operation, write=write, handle=handle)
+        except StorageError as error:
+            raise_as_bsb(error)
 
     return call
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from ..errors import LockTimeoutError
 from .interrupts import raise_held
@@ -31,28 +31,32 @@ class Gate:
         self._writer: str | None = None
         self._waiting = 0
 
-    @contextmanager
-    def shared(self, limit: float) -> Iterator[None]:
+    def shared(self, limit: float) -> AbstractContextManager[None]:
         """
         Hold off writers.
 
         :param limit: seconds to wait.
         :raises LockTimeoutError: it took longer.
         """
-        with self._changed:
-            self._wait_for(self._is_quiet, min(limit, _COURTESY))
-            self._await(lambda: self._writer is None, limit)
-            self._readers += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._readers -= 1
-                self._changed.notify_all()
+        return _Turn(self._enter_shared, self._leave_shared, limit)
 
-    @contextmanager
-    def exclusive(self, limit: float) -> Iterator[None]:
+    def exclusive(self, limit: float) -> AbstractContextManager[None]:
         """Hold off everybody else; parameters and errors as for :meth:`shared`."""
+        return _Turn(self._enter_exclusive, self._leave_exclusive, limit)
+
+    def _enter_shared(self, limit: float) -> None:
+        with self._changed:
+            if not self._is_quiet():
+                self._wait_for(self._is_quiet, min(limit, _COURTESY))
+                self._await(lambda: self._writer is None, limit)
+            self._readers += 1
+
+    def _leave_shared(self) -> None:
+        with self._changed:
+            self._readers -= 1
+            self._changed.notify_all()
+
+    def _enter_exclusive(self, limit: float) -> None:
         with self._changed:
             self._waiting += 1
             try:
@@ -61,12 +65,11 @@ class Gate:
                 self._waiting -= 1
                 self._changed.notify_all()
             self._writer = threading.current_thread().name
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._writer = None
-                self._changed.notify_all()
+
+    def _leave_exclusive(self) -> None:
+        with self._changed:
+            self._writer = None
+            self._changed.notify_all()
 
     def _wait_for(self, free: Callable[[], bool], limit: float) -> bool:
         end = time.monotonic() + limit
@@ -89,6 +92,23 @@ class Gate:
             )
 
 
+class _Turn(AbstractContextManager[None]):
+    """A turn at the gate."""
+
+    def __init__(
+        self, enter: Callable[[float], None], leave: Callable[[], None], limit: float
+    ) -> None:
+        self._enter = enter
+        self._leave = leave
+        self._limit = limit
+
+    def __enter__(self) -> None:
+        self._enter(self._limit)
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()
+
+
 _GATES: dict[str, Gate] = {}
 _GATES_LOCK = threading.Lock()
 
@@ -100,8 +120,11 @@ def gate_of(identity: str, location: str) -> Gate:
     :param identity: of the store.
     :param location: of the store, for messages.
     """
-    with _GATES_LOCK:
-        return _GATES.setdefault(identity, Gate(location))
+    found = _GATES.get(identity)
+    if found is None:
+        with _GATES_LOCK:
+            found = _GATES.setdefault(identity, Gate(location))
+    return found
 
 
 def _start_anew() -> None:

@@ -36,7 +36,7 @@ def _hold(number: int, frame: FrameType | None) -> None:
     _Held.pending = True
 
 
-def _begin() -> None:
+def begin_uninterrupted() -> None:
     if not _in_main_thread():
         return
     if not _Held.depth and _get_handler(_INTERRUPT) is signal.default_int_handler:
@@ -52,7 +52,7 @@ def _end() -> None:
         _set_handler(_INTERRUPT, signal.default_int_handler)
 
 
-def _end_and_raise_held() -> None:
+def end_uninterrupted() -> None:
     _end()
     if not _Held.depth:
         raise_held()
@@ -82,11 +82,11 @@ class uninterrupted(AbstractContextManager[T], Generic[T]):  # noqa: N801  # use
         self._throughout = throughout
 
     def __enter__(self) -> T:
-        _begin()
+        begin_uninterrupted()
         try:
             value = self._inner.__enter__()
         except BaseException:
-            _end_and_raise_held()
+            end_uninterrupted()
             raise
         if not self._throughout:
             _end()
@@ -101,20 +101,20 @@ class uninterrupted(AbstractContextManager[T], Generic[T]):  # noqa: N801  # use
         trace: TracebackType | None,
     ) -> bool | None:
         if not self._throughout:
-            _begin()
+            begin_uninterrupted()
         try:
             suppressed = self._inner.__exit__(kind, error, trace)
         except BaseException:
-            _end_and_raise_held()
+            end_uninterrupted()
             raise
-        _end_and_raise_held()
+        end_uninterrupted()
         return suppressed
 
     def _interrupt(self) -> Any:
         try:
             raise_held()
         except KeyboardInterrupt as interrupt:
-            _begin()
+            begin_uninterrupted()
             try:
                 self._inner.__exit__(type(interrupt), interrupt, interrupt.__traceback__)
             finally:

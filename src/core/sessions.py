@@ -16,9 +16,10 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Any, cast
+from types import TracebackType
+from typing import Any, TypeAlias, TypeVar, cast
 
 import attrs
 
@@ -33,10 +34,15 @@ from ..ports.arrays import GroupReader, GroupWriter
 from ..ports.lock import Lock
 from ..ports.store import ReadSession, Store, WriteSession
 from .gate import Gate, gate_of
-from .interrupts import uninterrupted
+from .interrupts import begin_uninterrupted, end_uninterrupted, uninterrupted
 from .network import Network
 from .provenance import Author, advance
 from .recollection import Memory, Recollection
+
+T = TypeVar("T")
+
+
+View: TypeAlias = tuple[ReadSession | WriteSession, Network]
 
 
 class Session:
@@ -47,22 +53,17 @@ class Session:
     """
 
     def __init__(
-        self,
-        raw: ReadSession | WriteSession,
-        network: Network,
-        identity: str,
-        *,
-        writable: bool,
+        self, view: View, identity: str, *, writable: bool, turn: _ReadersTurn | None = None
     ) -> None:
         self.identity = identity
-        self._view: tuple[ReadSession | WriteSession, Network] | None = (raw, network)
+        self._view: View | None = view
         self.writable = writable
+        # What a read session holds, so that a write within it can let go of it.
+        self.turn = turn
         self.mutex = threading.RLock()
         self.doomed: BaseException | None = None
         # Whether somebody may have written past the network, to the groups and arrays.
         self.bypassed = False
-        # What a read session holds, so that a write within it can let go of it.
-        self.held = ExitStack()
 
     @property
     def closed(self) -> bool:
@@ -98,15 +99,15 @@ class Session:
         if write and self.doomed is not None:
             raise _aborted(self.doomed)
 
-    def show(self, raw: ReadSession | WriteSession, network: Network) -> None:
+    def show(self, view: View) -> None:
         """Point the session at another view of the store."""
-        self._view = (raw, network)
+        self._view = view
 
     def end(self) -> None:
         """Nothing can be read or written any more."""
         self._view = None
 
-    def _open_view(self) -> tuple[ReadSession | WriteSession, Network]:
+    def _open_view(self) -> View:
         if self._view is None:
             raise SessionClosedError("the session that this handle belongs to has ended")
         return self._view
@@ -172,37 +173,45 @@ class Sessions:
         :raises ReadOnlyError: ``write``, in read-only mode or with a handle that reads.
         :raises SessionAbortedError: an error left the changes of the scope half-way.
         """
-        return uninterrupted(self._scope(write=write, handle=handle))
-
-    def call(self, *, write: bool, handle: Any = None) -> AbstractContextManager[Session]:
-        """A session for one operation, which no other thread of the session disturbs."""
-        return uninterrupted(self._call(write=write, handle=handle), throughout=True)
+        return uninterrupted(_Scope(self, write, handle))
 
     @contextmanager
-    def _scope(self, *, write: bool, handle: Any) -> Iterator[Session]:
+    def call(self, *, write: bool, handle: Any = None) -> Iterator[Session]:
+        """A session for one operation, as :meth:`run` gives it, for a block of code."""
+        scope = uninterrupted(_Scope(self, write, handle), throughout=True)
+        with scope as session, session.mutex, within_memory(self.store.location):
+            yield session
+
+    def run(self, operation: Callable[[Session], T], *, write: bool, handle: Any = None) -> T:
+        """
+        What an operation returns; no interrupt and no other thread of its session disturbs it.
+
+        :param operation: is given the session; other parameters and errors as for :meth:`scope`.
+        :raises StoreIOError: there is not enough memory.
+        """
+        begin_uninterrupted()
+        try:
+            with self.open(write=write, handle=handle) as session, session.mutex:
+                try:
+                    return operation(session)
+                except MemoryError as error:
+                    raise _too_large(self.store.location, error) from error
+        finally:
+            end_uninterrupted()
+
+    def open(self, *, write: bool, handle: Any) -> AbstractContextManager[Session]:
+        """As :meth:`scope`, to be entered at once, and with no regard to interrupts."""
         if write:
             self._check_writable()
+        identity = self.store.identity
+        active = _active(identity)
         if handle is not None:
-            with self._given(handle, write=write) as session, _activated(session):
-                yield session
-            return
-        active = self._active()
+            return self._given(identity, active, handle, write=write)
         if active is None:
-            opened = self._writing() if write else self._reading()
-            with opened as session, _activated(session):
-                yield session
-        elif write and not active.writable:
-            with self._promoted(active) as session:
-                yield session
-        else:
-            with self._joined(active, write=write) as session:
-                yield session
-
-    @contextmanager
-    def _call(self, *, write: bool, handle: Any) -> Iterator[Session]:
-        guarded = within_memory(self.store.location)
-        with self._scope(write=write, handle=handle) as session, session.mutex, guarded:
-            yield session
+            return self._writing(identity) if write else _Reading(self, identity)
+        if write and not active.writable:
+            return self._promoted(active)
+        return _Joined(active, write=write)
 
     def create(self, prepare: Callable[[GroupWriter], Network]) -> None:
         """
@@ -213,9 +222,9 @@ class Sessions:
         """
         self._check_writable()
         self._check_outside("made")
-        with self._gate_exclusive(), self.lock.exclusive():
+        with self._alone(self.store.identity), self.lock.exclusive():
             raw = self.store.create()
-            with _committed(raw):
+            with _Committed(raw):
                 prepare(raw.root).flush()
 
     @contextmanager
@@ -225,7 +234,8 @@ class Sessions:
 
         :raises SessionAbortedError: this thread is writing to the store itself.
         """
-        active = self._active()
+        identity = self.store.identity
+        active = _active(identity)
         if active is not None and active.writable:
             raise SessionAbortedError(
                 f"'{self.store.location}' can't be copied within a write scope on it"
@@ -233,7 +243,7 @@ class Sessions:
         if active is not None:
             yield
             return
-        with self._gate_shared(), self.lock.shared():
+        with self._gate(identity).shared(self.settings.limit), self.lock.shared():
             yield
 
     @contextmanager
@@ -246,7 +256,7 @@ class Sessions:
         """
         self._check_writable()
         self._check_outside("moved or removed")
-        with self._gate_exclusive(), self.lock.exclusive():
+        with self._alone(self.store.identity), self.lock.exclusive():
             yield
 
     def _check_writable(self) -> None:
@@ -256,106 +266,79 @@ class Sessions:
             )
 
     def _check_outside(self, action: str) -> None:
-        if self._active() is not None:
+        if _active(self.store.identity) is not None:
             raise SessionAbortedError(
                 f"'{self.store.location}' can't be {action} within a scope on it"
             )
 
-    def _gate(self) -> Gate:
-        return gate_of(self.store.identity, self.store.location)
+    def _gate(self, identity: str) -> Gate:
+        return gate_of(identity, self.store.location)
 
-    def _gate_shared(self) -> AbstractContextManager[None]:
-        return self._gate().shared(self.settings.limit)
+    def _alone(self, identity: str) -> AbstractContextManager[None]:
+        return self._gate(identity).exclusive(self.settings.limit)
 
-    def _gate_exclusive(self) -> AbstractContextManager[None]:
-        return self._gate().exclusive(self.settings.limit)
-
-    def _active(self) -> Session | None:
-        session = (_ACTIVE.get() or {}).get(self.store.identity)
-        return None if session is None or session.closed else session
-
-    def _given(self, handle: Any, *, write: bool) -> AbstractContextManager[Session]:
+    def _given(
+        self, identity: str, active: Session | None, handle: Any, *, write: bool
+    ) -> AbstractContextManager[Session]:
         if not isinstance(handle, Session):
-            return self._adopted(handle, write=write)
-        if handle.identity != self.store.identity:
+            return self._adopted(identity, handle, write=write)
+        if handle.identity != identity:
             raise HandleError(
-                f"the handle is a session on '{handle.identity}', not on '{self.store.identity}'"
+                f"the handle is a session on '{handle.identity}', not on '{identity}'"
             )
+        if handle is active:
+            return _Joined(handle, write=write)
         return self._joined(handle, write=write)
 
     @contextmanager
     def _joined(self, session: Session, *, write: bool) -> Iterator[Session]:
-        session.check(write=write)
-        with _watched(session):
+        with _Joined(session, write=write), _Activated(session):
             yield session
 
-    @contextmanager
-    def _reading(self) -> Iterator[Session]:
-        with ExitStack() as held:
-            session = Session(*self._view(held), self.store.identity, writable=False)
-            # A write within this scope swaps what is held (see _promoted).
-            session.held = held
-            try:
-                yield session
-            finally:
-                # A thread of the session may be within a call.
-                with session.mutex:
-                    session.end()
-
-    def _view(self, held: ExitStack) -> tuple[ReadSession, Network]:
-        held.enter_context(self._gate_shared())
-        locking = not self.settings.read_only
-        if locking:
-            held.enter_context(self.lock.shared())
-        raw = self.store.open_read(locking=locking)
-        held.callback(raw.close)
-        return raw, self._network(raw, self._recollection)
-
-    def _network(self, raw: ReadSession | WriteSession, recollection: Recollection) -> Network:
-        memory = recollection.at(raw.version)
-        return self._open_network(raw.root, self.store.location, memory)
+    def _view(self, raw: ReadSession | WriteSession) -> View:
+        memory = self._recollection.at(raw.version)
+        return raw, self._open_network(raw.root, self.store.location, memory)
 
     @contextmanager
-    def _recollected(self, raw: WriteSession) -> Iterator[None]:
-        before = raw.version
-        try:
-            yield
-        except BaseException:
-            self._recollection.forget()
-            raise
-        self._recollection.advance(before, raw.version)
-
-    @contextmanager
-    def _writing(self) -> Iterator[Session]:
-        with self._gate_exclusive(), self.lock.exclusive():
+    def _writing(self, identity: str) -> Iterator[Session]:
+        with self._alone(identity), self.lock.exclusive():
             raw = self.store.open_write()
-            with self._recollected(raw), _committed(raw):
-                network = self._network(raw, self._recollection)
-                session = Session(raw, network, self.store.identity, writable=True)
-                try:
-                    yield session
-                    # A thread of the session may be within a call.
-                    with session.mutex:
-                        self._finish(session)
-                        session.end()
-                finally:
-                    with session.mutex:
-                        session.end()
-                    if session.bypassed:
-                        self._recollection.forget()
+            before = raw.version
+            try:
+                with _Committed(raw):
+                    session = Session(self._view(raw), identity, writable=True)
+                    try:
+                        with _Activated(session):
+                            yield session
+                        # A thread of the session may be within a call.
+                        with session.mutex:
+                            self._finish(session)
+                            session.end()
+                    finally:
+                        with session.mutex:
+                            session.end()
+                        if session.bypassed:
+                            self._recollection.forget()
+            except BaseException:
+                self._recollection.forget()
+                raise
+            self._recollection.advance(before, raw.version)
 
     @contextmanager
     def _promoted(self, reader: Session) -> Iterator[Session]:
+        """Let go of what a session reads from, to write, and take it up again."""
         with reader.mutex:
-            reader.held.close()
+            if reader.turn is not None:
+                reader.turn.end()
             try:
-                with self._writing() as session, _activated(session):
+                with self._writing(reader.identity) as session:
                     yield session
             finally:
-                reader.show(*self._view(reader.held))
+                if reader.turn is not None:
+                    reader.show(reader.turn.begin())
 
     @contextmanager
-    def _adopted(self, handle: Any, *, write: bool) -> Iterator[Session]:
+    def _adopted(self, identity: str, handle: Any, *, write: bool) -> Iterator[Session]:
         adopted = self.store.adopt(handle)
         if adopted is None:
             raise HandleError(
@@ -364,11 +347,12 @@ class Sessions:
             )
         raw, writable = adopted
         # What the owner of the handle makes of the changes is not known here.
-        network = self._network(raw, Recollection())
-        session = Session(raw, network, self.store.identity, writable=writable)
+        network = self._open_network(raw.root, self.store.location, Recollection().at(raw.version))
+        session = Session((raw, network), identity, writable=writable)
         try:
             session.check(write=write)
-            yield session
+            with _Activated(session):
+                yield session
             if write:
                 self._finish(session)
         finally:
@@ -388,6 +372,88 @@ class Sessions:
             self._author.on_upgrade()
 
 
+class _Scope(AbstractContextManager[Session]):
+    """A session, found or opened when the block begins."""
+
+    def __init__(self, sessions: Sessions, write: bool, handle: Any) -> None:
+        self._sessions = sessions
+        self._write = write
+        self._handle = handle
+
+    def __enter__(self) -> Session:
+        self._opened = self._sessions.open(write=self._write, handle=self._handle)
+        return self._opened.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        return self._opened.__exit__(kind, error, trace)
+
+
+class _ReadersTurn:
+    """What a read session holds: the gate, the lock and a session of the store."""
+
+    def __init__(self, sessions: Sessions, identity: str) -> None:
+        self._sessions = sessions
+        self._identity = identity
+        self._held: list[Callable[[], object]] = []
+
+    def begin(self) -> View:
+        """Wait for a turn, and look at the store."""
+        sessions = self._sessions
+        store, settings = sessions.store, sessions.settings
+        try:
+            self._enter(sessions._gate(self._identity).shared(settings.limit))
+            if not settings.read_only:
+                self._enter(sessions.lock.shared())
+            raw = store.open_read(locking=not settings.read_only)
+            self._held.append(raw.close)
+            return sessions._view(raw)
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self) -> None:
+        """Let go of it, the last first."""
+        while self._held:
+            try:
+                self._held.pop()()
+            except BaseException:
+                self.end()
+                raise
+
+    def _enter(self, turn: AbstractContextManager[None]) -> None:
+        turn.__enter__()
+        self._held.append(lambda: turn.__exit__(None, None, None))
+
+
+class _Reading(AbstractContextManager[Session]):
+    """A session that reads."""
+
+    def __init__(self, sessions: Sessions, identity: str) -> None:
+        self._turn = _ReadersTurn(sessions, identity)
+        self._identity = identity
+
+    def __enter__(self) -> Session:
+        view = self._turn.begin()
+        self._session = Session(view, self._identity, writable=False, turn=self._turn)
+        self._activated = _Activated(self._session)
+        self._activated.__enter__()
+        return self._session
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._activated.__exit__()
+            # A thread of the session may be within a call.
+            with self._session.mutex:
+                self._session.end()
+        finally:
+            self._turn.end()
+
+
 @contextmanager
 def within_memory(location: str) -> Iterator[None]:
     """
@@ -398,47 +464,85 @@ def within_memory(location: str) -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
-        raise StoreIOError(
-            f"'{location}' holds, or says that it holds, more than there is memory for: {error}",
-            location=location,
-            errno=errno.ENOMEM,
-        ) from error
+        raise _too_large(location, error) from error
 
 
-@contextmanager
-def _activated(session: Session) -> Iterator[None]:
+class _Activated(AbstractContextManager[None]):
     """What runs in this context joins the session."""
-    before = (_ACTIVE.get() or {}).get(session.identity)
-    _ACTIVE.set({**(_ACTIVE.get() or {}), session.identity: session})
-    try:
-        yield
-    finally:
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> None:
+        identity, current = self._session.identity, _ACTIVE.get() or {}
+        self._before = current.get(identity)
+        _ACTIVE.set({**current, identity: self._session})
+
+    def __exit__(self, *_: object) -> None:
         # Others may have come and not gone yet, or this may be another context.
-        current = dict(_ACTIVE.get() or {})
-        if current.get(session.identity) is session:
-            del current[session.identity]
-            if before is not None:
-                current[session.identity] = before
+        identity, current = self._session.identity, dict(_ACTIVE.get() or {})
+        if current.get(identity) is self._session:
+            del current[identity]
+            if self._before is not None:
+                current[identity] = self._before
             _ACTIVE.set(current)
 
 
-@contextmanager
-def _watched(session: Session) -> Iterator[None]:
-    """Note that an error left an inner scope half-way: the outer one must not commit it."""
-    before = session.changes
-    try:
-        yield
-    except BaseException as error:
-        if not session.closed and session.changes != before and session.doomed is None:
+class _Joined(AbstractContextManager[Session]):
+    """
+    A part of a session that is open.
+
+    An error in a part that has changed something leaves the session half-way, so that it can't be
+    committed any more.
+    """
+
+    def __init__(self, session: Session, *, write: bool) -> None:
+        self._session = session
+        self._write = write
+
+    def __enter__(self) -> Session:
+        self._session.check(write=self._write)
+        self._before = self._session.changes
+        return self._session
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        session = self._session
+        if error is None or session.closed or session.doomed is not None:
+            return
+        if session.changes != self._before:
             session.doomed = error
-        raise
 
 
-@contextmanager
-def _committed(raw: WriteSession) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        raw.rollback()
-        raise
-    raw.commit()
+class _Committed(AbstractContextManager[None]):
+    """Commits what a block changed, or undoes it if it raises."""
+
+    def __init__(self, raw: WriteSession) -> None:
+        self._raw = raw
+
+    def __enter__(self) -> None:
+        """The changes began with the session."""
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._raw.commit()
+        else:
+            self._raw.rollback()
+
+
+def _active(identity: str) -> Session | None:
+    """The session of a store that is open in this context."""
+    session = (_ACTIVE.get() or {}).get(identity)
+    return None if session is None or session.closed else session
+
+
+def _too_large(location: str, error: MemoryError) -> StoreIOError:
+    return StoreIOError(
+        f"'{location}' holds, or says that it holds, more than there is memory for: {error}",
+        location=location,
+        errno=errno.ENOMEM,
+    )

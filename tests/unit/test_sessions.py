@@ -446,7 +446,7 @@ def test_a_writer_that_waits_gets_its_turn_before_new_readers(network: Recorder)
     with ThreadPoolExecutor(2) as pool:
         with network.read:
             writer = pool.submit(use, True, "writer")
-            while not network.sessions._gate()._waiting:
+            while not network.sessions._gate(network.sessions.store.identity)._waiting:
                 time.sleep(0.001)
             reader = pool.submit(use, False, "reader")
             time.sleep(0.05)
