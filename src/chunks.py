@@ -12,10 +12,18 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from bsb import Chunk, chunklist
+from bsb import Chunk
 from numpy.typing import NDArray
 
-from .core.chunk_id import Ids, agree_on_size, normalize_size, pack, sorted_ids, unpack
+from .core.chunk_id import (
+    Ids,
+    agree_on_size,
+    normalize_size,
+    pack,
+    pack_one,
+    sorted_ids,
+    unpack,
+)
 from .core.names import check_name
 from .core.network import ColumnSpec, Network, PlacementWriter
 from .core.placement import POSITION, align
@@ -41,9 +49,16 @@ def as_chunk(chunk: Any) -> Chunk:
     return Chunk(unpack(pack(coordinates[None]))[0], None)
 
 
+def as_id(chunk: Any) -> int:
+    """The id of a chunk; parameters and errors as for :func:`as_chunk`."""
+    found = as_chunk(chunk)
+    # Sums and differences of chunks can be of another type.
+    return pack_one(*found.tolist()) if found.dtype == np.int16 else int(found.id)
+
+
 def as_ids(chunks: Iterable[Any]) -> Ids:
     """Ids of chunks, each once, ascending."""
-    return sorted_ids(as_chunk(chunk).id for chunk in chunks)
+    return sorted_ids(map(as_id, chunks))
 
 
 def as_chunks(ids: Ids, size: NDArray[np.float64]) -> list[Chunk]:
@@ -90,17 +105,23 @@ class ChunkLoader:
         def _path(self) -> str: ...
 
     def __init__(self) -> None:
-        self._chunks: list[Chunk] = []
-        self._properties = [make(self) for make in self._property_makers]
-        self._collections = [make(self) for make in self._collection_makers]
-        for column in self._properties:
-            setattr(self, f"_{column.name}_chunks", column)
-        for collection in self._collections:
-            setattr(self, f"_{collection.collection}_chunks", collection)
+        # By id, ascending.
+        self._chunks: dict[int, Chunk] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        # Few sets are asked for a column, so columns are made when that happens.
+        if name.startswith("_") and name.endswith("_chunks"):
+            for make in (*self._property_makers, *self._collection_makers):
+                column = make(self)
+                self.__dict__[f"_{column.collection or column.name}_chunks"] = column
+        try:
+            return self.__dict__[name]
+        except KeyError:
+            raise AttributeError(f"a '{type(self).__name__}' has no '{name}'") from None
 
     def get_loaded_chunks(self) -> list[Chunk]:
         """The chunks that the set is restricted to, or all."""
-        return list(self._chunks) if self._chunks else self.get_all_chunks()
+        return list(self._chunks.values()) if self._chunks else self.get_all_chunks()
 
     @handles_handles("r")
     def get_all_chunks(self, handle: Any = HANDLED) -> list[Chunk]:
@@ -130,7 +151,7 @@ class ChunkLoader:
         """
         if chunk is None:
             return self._path
-        names = (str(as_chunk(chunk).id), collection, key)
+        names = (str(as_id(chunk)), collection, key)
         self._check_chunk_groups()
         return "/".join([self._path, *(name for name in names if name is not None)])
 
@@ -145,7 +166,7 @@ class ChunkLoader:
 
     def include_chunk(self, chunk: Any) -> None:
         """Restrict the set to this chunk as well."""
-        self._chunks = chunklist([*self._chunks, as_chunk(chunk)])
+        self.set_chunk_filter([*self._chunks.values(), chunk])
 
     def exclude_chunk(self, chunk: Any) -> None:
         """
@@ -153,19 +174,20 @@ class ChunkLoader:
 
         :raises ValueError: the set is not restricted to it.
         """
-        excluded = as_chunk(chunk)
-        kept = [each for each in self._chunks if each.id != excluded.id]
-        if len(kept) == len(self._chunks):
-            raise InputError(f"the set is not restricted to chunk {excluded.tolist()}")
-        self._chunks = kept
+        excluded = as_id(chunk)
+        if excluded not in self._chunks:
+            raise InputError(f"the set is not restricted to chunk {as_chunk(chunk).tolist()}")
+        self._chunks = {id_: kept for id_, kept in self._chunks.items() if id_ != excluded}
 
     def set_chunk_filter(self, chunks: Iterable[Any]) -> None:
         """Restrict the set to some chunks; an empty list lifts the restriction."""
-        self._chunks = chunklist(as_chunk(chunk) for chunk in chunks)
+        given = [as_chunk(chunk) for chunk in chunks]
+        by_id = {as_id(chunk): chunk for chunk in reversed(given)}
+        self._chunks = dict(sorted(by_id.items()))
 
     def clear_chunk_filter(self) -> None:
         """Lift the restriction to some chunks."""
-        self._chunks = []
+        self._chunks = {}
 
     @handles_handles("a")
     def require_chunk(self, chunk: Any, handle: Any = HANDLED) -> None:
@@ -176,10 +198,10 @@ class ChunkLoader:
         """
         needed = as_chunk(chunk)
         settle_chunk_size(handle.network, needed)
-        self._data(handle).require_chunk(needed.id)
+        self._data(handle).require_chunk(as_id(needed))
 
     def _selected_chunks(self) -> Ids | None:
-        return as_ids(self._chunks) if self._chunks else None
+        return np.array(list(self._chunks), dtype=np.int64) if self._chunks else None
 
     def _data(self, session: Session) -> PlacementWriter:
         return session.network.placement(self._path.rsplit("/", 1)[-1])
@@ -243,7 +265,7 @@ class ChunkedProperty:
 
         def read(chunk: Any) -> Any:
             with self.loader._engine._sessions.call(write=False, handle=handle) as session:
-                ids = np.array([as_chunk(chunk).id], dtype=np.int64)
+                ids = np.array([as_id(chunk)], dtype=np.int64)
                 return self._load(session, ids, raw, key, pad_by)
 
         return read
@@ -259,15 +281,15 @@ class ChunkedProperty:
         """
         self.loader.require_chunk(chunk, handle=handle)
         column, rows = self._rows(data, key)
-        self.loader._data(handle).append_column(column, as_chunk(chunk).id, rows)
+        self.loader._data(handle).append_column(column, as_id(chunk), rows)
 
     @handles_handles("a", lambda args: args[0].loader._engine)
     def clear(self, chunk: Any, key: str | None = None, handle: Any = HANDLED) -> None:
         """Remove the rows of a chunk."""
         column = self._column(key)
         data = self.loader._data(handle)
-        held, _ = data.read_column(column, np.array([as_chunk(chunk).id], dtype=np.int64))
-        data.overwrite_column(column, as_chunk(chunk).id, held[:0])
+        held, _ = data.read_column(column, np.array([as_id(chunk)], dtype=np.int64))
+        data.overwrite_column(column, as_id(chunk), held[:0])
 
     @handles_handles("a", lambda args: args[0].loader._engine)
     def overwrite(
@@ -276,7 +298,7 @@ class ChunkedProperty:
         """Replace the rows of a chunk."""
         self.loader.require_chunk(chunk, handle=handle)
         column, rows = self._rows(data, key)
-        self.loader._data(handle).overwrite_column(column, as_chunk(chunk).id, rows)
+        self.loader._data(handle).overwrite_column(column, as_id(chunk), rows)
 
     def _column(self, key: str | None) -> ColumnSpec:
         name = check_name(self.name if key is None else key, "column")

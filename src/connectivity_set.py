@@ -12,7 +12,7 @@ from bsb.storage.provenance import iso_now
 from numpy.typing import NDArray
 
 from . import errors
-from .chunks import as_chunk, as_chunks, as_ids
+from .chunks import as_chunk, as_chunks, as_id, as_ids
 from .core.chunk_id import UNKNOWN_SIZE, Ids
 from .core.connectivity import (
     DIRECTIONS,
@@ -229,7 +229,7 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         src = as_locations(src_locs, "source locations")
         dest = as_locations(dst_locs, "destination locations")
         check_pairs(src, dest)
-        blocks = Blocks.between(as_chunk(src_chunk).id, as_chunk(dst_chunk).id, src, dest)
+        blocks = Blocks.between(as_id(src_chunk), as_id(dst_chunk), src, dest)
         self._data(handle).append(blocks)
 
     @handles_handles("r")
@@ -249,7 +249,7 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
     @handles_handles("r")
     def get_global_chunks(self, direction: str, local_: Any, handle: Any = HANDLED) -> list[Chunk]:
         """Chunks that a local chunk is connected with in a direction, by id."""
-        sizes = self._data(handle).block_sizes(check_direction(direction), as_chunk(local_).id)
+        sizes = self._data(handle).block_sizes(check_direction(direction), as_id(local_))
         return as_chunks(sizes.ids, UNKNOWN_SIZE)
 
     def nested_iter_connections(
@@ -293,9 +293,9 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
 
         :returns: (n, 3) local and (n, 3) global locations.
         """
-        chunks = np.array([as_chunk(global_).id], dtype=np.int64)
+        chunks = np.array([as_id(global_)], dtype=np.int64)
         local, far, _ = self._data(handle).read_blocks(
-            check_direction(direction), as_chunk(local_).id, chunks
+            check_direction(direction), as_id(local_), chunks
         )
         return local, far
 
@@ -308,7 +308,7 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
 
         :returns: (n, 3) local locations, (n,) ids of global chunks, (n, 3) global locations.
         """
-        data, local = self._data(handle), as_chunk(local_).id
+        data, local = self._data(handle), as_id(local_)
         sizes = data.block_sizes(check_direction(direction), local)
         near, far, lengths = data.read_blocks(direction, local, sizes.ids)
         return near, np.repeat(sizes.ids, lengths), far

@@ -18,6 +18,7 @@ from .chunks import (
     ChunkedProperty,
     ChunkLoader,
     as_chunk,
+    as_id,
     as_ids,
     settle_chunk_size,
 )
@@ -225,7 +226,7 @@ class PlacementSet(
         target = as_chunk(chunk)
         rows = _rows(positions, morphologies, rotations, additional, count)
         settle_chunk_size(handle.network, target)
-        self._data(handle).append(target.id, rows)
+        self._data(handle).append(as_id(target), rows)
 
     def append_entities(self, chunk: Any, count: int, additional: Any = None) -> None:
         """Add entities to a chunk; see :meth:`append_data`."""
@@ -239,9 +240,9 @@ class PlacementSet(
         :param data: rows of numbers, for the first of these cells on.
         :raises LengthError: there are more rows than such cells; nothing is stored.
         """
-        target, placed = as_chunk(chunk), self._data(handle)
+        target, placed = as_id(chunk), self._data(handle)
         rows = placement.as_additional_rows(name, data)
-        placement.append_additional(placed, name, target.id, rows)
+        placement.append_additional(placed, name, target, rows)
 
     @handles_handles("a")
     def clear(self, chunks: Iterable[Any] | None = None, handle: Any = HANDLED) -> None:

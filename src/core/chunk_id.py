@@ -44,6 +44,11 @@ def pack(coordinates: ArrayLike) -> Ids:
     return np.asarray(digits[:, 0] | digits[:, 1] << _DIGIT | digits[:, 2] << 2 * _DIGIT)
 
 
+def pack_one(x: int, y: int, z: int) -> int:
+    """The id of one chunk, whose coordinates are in the range of int16."""
+    return (x & 0xFFFF) | (y & 0xFFFF) << 16 | (z & 0xFFFF) << 32
+
+
 def unpack(ids: ArrayLike) -> NDArray[np.int16]:
     """
     Coordinates of chunks.
@@ -58,7 +63,7 @@ def unpack(ids: ArrayLike) -> NDArray[np.int16]:
 
 def sorted_ids(ids: Iterable[int]) -> Ids:
     """Unique ids in ascending order."""
-    return np.unique(np.fromiter(ids, dtype=np.int64))
+    return np.array(sorted(set(ids)), dtype=np.int64)
 
 
 UNKNOWN_SIZE: NDArray[np.float64] = np.full(3, np.nan)
@@ -74,7 +79,9 @@ def normalize_size(size: Any) -> NDArray[np.float64]:
     values = np.asarray(np.nan if size is None else size, dtype=np.float64)
     if values.shape not in ((), (1,), (3,)):
         raise ShapeError(f"a chunk size has shape {values.shape}; valid is (3,)")
-    return np.broadcast_to(values, (3,)).copy()
+    normal = np.empty(3)
+    normal[:] = values
+    return normal
 
 
 def agree_on_size(
@@ -87,7 +94,7 @@ def agree_on_size(
 
     :raises ChunkSizeError: two sizes differ.
     """
-    if (stored == given).all() or np.isnan(given).all():
+    if stored.tolist() == given.tolist() or np.isnan(given).all():
         return None
     if np.isnan(stored).all():
         return given

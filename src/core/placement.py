@@ -269,7 +269,7 @@ def load_column(data: PlacementReader, column: ColumnSpec, cells: SelectedCells)
     chunks has the column at all: then there are no rows.
     """
     rows, lengths = data.read_column(column, cells.counts.ids)
-    if not lengths.any():
+    if not len(rows):
         return rows
     aligned = align(column, rows, lengths, cells.counts)
     return aligned if cells.mask is None else aligned[cells.mask]
@@ -283,7 +283,7 @@ def align(
 
     :raises CorruptNetworkError: a chunk has more rows than cells.
     """
-    if np.array_equal(lengths, counts.counts):
+    if not np.count_nonzero(lengths != counts.counts):
         return rows
     if np.any(lengths > counts.counts):
         chunk = int(np.argmax(lengths > counts.counts))

@@ -18,7 +18,7 @@ def check_ranges(starts: Bounds, stops: Bounds, length: int) -> None:
     :raises ShapeError: one of them does not.
     """
     wrong = (starts < 0) | (stops < starts) | (stops > length)
-    if wrong.any():
+    if np.count_nonzero(wrong):
         bad = int(np.argmax(wrong))
         raise ShapeError(
             f"rows {starts[bad]} to {stops[bad]} are not within the {length} rows of the array",
@@ -29,13 +29,18 @@ def check_ranges(starts: Bounds, stops: Bounds, length: int) -> None:
 
 def rows_of_ranges(starts: Bounds, stops: Bounds) -> Bounds:
     """Every row of some ranges, one range after the other."""
+    if len(starts) == 1:
+        return np.arange(starts[0], stops[0])
     lengths = stops - starts
-    offsets = np.cumsum(lengths) - lengths
-    return np.asarray(np.arange(int(lengths.sum())) + np.repeat(starts - offsets, lengths))
+    ends = lengths.cumsum()
+    total = int(ends[-1]) if len(ends) else 0
+    return np.asarray(np.arange(total) + (starts - ends + lengths).repeat(lengths))
 
 
 def coalesce(starts: Bounds, stops: Bounds) -> tuple[Bounds, Bounds]:
     """The same rows in fewer ranges: one that begins where the one before it ends joins it."""
+    if len(starts) == 1 and stops[0] > starts[0]:
+        return starts, stops
     kept = stops > starts
     starts, stops = starts[kept], stops[kept]
     if not len(starts):

@@ -50,7 +50,11 @@ class ChunkCounts:
         """Restricted to some chunks, those that exist; None restricts to nothing."""
         if chunks is None:
             return self
-        wanted = chunks if len(chunks) == 1 else np.unique(chunks)
+        if len(chunks) == 1:
+            at = int(self.ids.searchsorted(chunks[0]))
+            same = slice(at, at + (at < len(self.ids) and bool(self.ids[at] == chunks[0])))
+            return ChunkCounts(self.ids[same], self.counts[same])
+        wanted = np.unique(chunks)
         places = np.searchsorted(self.ids, wanted)
         places = places[places < len(self.ids)]
         kept = places[self.ids[places] == wanted[: len(places)]]

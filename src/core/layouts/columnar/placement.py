@@ -254,10 +254,14 @@ class ColumnarPlacement:
             raise CorruptNetworkError(
                 f"rows of '{column.title}' of '{self.name}' have shape {array.width}"
             )
-        read = array.read_ranges(starts[present], (starts + counts)[present])
+        whole = bool(present.all())
+        stops = starts + counts
+        if not whole:
+            starts, stops = starts[present], stops[present]
+        read = array.read_ranges(starts, stops)
         if column.dtype.kind == "i":
             read = np.asarray(read, dtype=column.dtype)
-        if present.all():
+        if whole:
             return read
         if column.fill is None:
             raise CorruptNetworkError(

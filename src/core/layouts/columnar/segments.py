@@ -93,6 +93,8 @@ class Segments:
 
         :param bit: of the column.
         """
+        if len(chunks) == 1:
+            return self._cover_one(bit, int(chunks[0]))
         entries, sizes = self.of(chunks)
         counts = self.count[entries]
         present = (self.mask[entries] >> bit & 1).astype(bool)
@@ -104,6 +106,18 @@ class Segments:
         if len(entries):
             lengths[filled] = np.maximum.reduceat(reached, firsts[filled])
         kept = (stops <= np.repeat(lengths, sizes)) & (counts > 0)
+        return Cover(lengths, self.first[entries][kept], counts[kept], present[kept])
+
+    def _cover_one(self, bit: int, chunk: int) -> Cover:
+        """The same for one chunk, whose segments follow each other."""
+        at = int(self._ids.searchsorted(chunk))
+        known = at < len(self._ids) and self._ids[at] == chunk
+        entries = slice(*self._bounds[at : at + 2].tolist()) if known else slice(0)
+        counts, present = self.count[entries], (self.mask[entries] >> bit & 1).astype(bool)
+        stops = counts.cumsum()
+        length = int(stops[present].max(initial=0))
+        kept = (stops <= length) & (counts > 0)
+        lengths = np.array([length], dtype=np.int64)
         return Cover(lengths, self.first[entries][kept], counts[kept], present[kept])
 
     def has(self, bit: int) -> bool:
