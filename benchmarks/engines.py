@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -40,6 +41,7 @@ def storages(folder: Path) -> dict[str, Storage]:
     }
 
 
+@cache
 def chunk(number: int) -> Chunk:
     return Chunk([number % 10, number // 10 % 10, number // 100], EDGE)
 

@@ -66,10 +66,11 @@ def as_locations(locations: Any, what: str) -> Locations:
 
 
 def _check_signs(values: Locations, what: str) -> None:
-    bad = (values[:, 0] < 0) | ((values[:, 1] < 0) != (values[:, 2] < 0))
-    if values.size and values.min() < -1:
-        bad |= (values < -1).any(axis=1)
-    if bad.any():
+    negative, below = values < 0, values < -1
+    bad = negative[:, 0] | (negative[:, 1] != negative[:, 2])
+    if np.count_nonzero(below):
+        bad |= below.any(axis=1)
+    if np.count_nonzero(bad):
         raise LocationError(
             f"{what} hold {values[bad][0].tolist()} ({int(bad.sum())} of {len(values)} are"
             " wrong); valid is a cell, branch and point from 0 up,"

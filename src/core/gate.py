@@ -58,12 +58,8 @@ class Gate:
 
     def _enter_exclusive(self, limit: float) -> None:
         with self._changed:
-            self._waiting += 1
-            try:
-                self._await(lambda: self._writer is None and not self._readers, limit)
-            finally:
-                self._waiting -= 1
-                self._changed.notify_all()
+            if not self._is_free():
+                self._queue(limit)
             self._writer = threading.current_thread().name
 
     def _leave_exclusive(self) -> None:
@@ -78,6 +74,17 @@ class Gate:
                 return False
             raise_held()
         return True
+
+    def _queue(self, limit: float) -> None:
+        self._waiting += 1
+        try:
+            self._await(self._is_free, limit)
+        finally:
+            self._waiting -= 1
+            self._changed.notify_all()
+
+    def _is_free(self) -> bool:
+        return self._writer is None and not self._readers
 
     def _is_quiet(self) -> bool:
         return self._writer is None and not self._waiting

@@ -8,6 +8,7 @@ the network holds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -32,6 +33,18 @@ class Rows:
     @property
     def view(self) -> NDArray[Any]:
         return self.buffer[: self.length]
+
+    def grow(self, length: int) -> None:
+        """Make room; what is in the new rows is anything."""
+        if length > len(self.buffer):
+            room = max(length, 2 * len(self.buffer), _LEAST_ROWS)
+            grown = np.empty((room, *self.buffer.shape[1:]), dtype=self.buffer.dtype)
+            grown[: self.length] = self.view
+            self.buffer = grown
+        self.length = length
+
+    def cut(self, length: int) -> None:
+        self.length = length
 
 
 @attrs.define(eq=False)
@@ -135,7 +148,7 @@ class MemoryArray:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._rows.view.shape
+        return self._rows.length, *self._rows.buffer.shape[1:]
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -168,10 +181,11 @@ class MemoryArrayWriter(MemoryArray):
         return MemoryAttributesWriter(self._rows.values, self._journal)
 
     def append(self, rows: NDArray[Any]) -> None:
-        held = self._rows.length
         self._check(rows)
-        self.resize(held + len(rows))
-        self._rows.buffer[held : self._rows.length] = rows
+        target, held = self._rows, self._rows.length
+        self._journal.undo.append(partial(target.cut, held))
+        target.grow(held + len(rows))
+        target.buffer[held : target.length] = rows
 
     def write(self, start: int, rows: NDArray[Any]) -> None:
         self._check(rows)
@@ -187,25 +201,22 @@ class MemoryArrayWriter(MemoryArray):
         self._journal.undo.append(undo)
 
     def resize(self, rows: int) -> None:
-        target, buffer, length = self._rows, self._rows.buffer, self._rows.length
-        dropped = buffer[rows:length].copy()
-        if rows > len(buffer):
-            room = max(rows, 2 * len(buffer), _LEAST_ROWS)
-            target.buffer = np.zeros((room, *buffer.shape[1:]), dtype=buffer.dtype)
-            target.buffer[:length] = buffer[:length]
-        elif rows > length:
-            buffer[length:rows] = 0
-        target.length = rows
+        target, length = self._rows, self._rows.length
+        dropped = target.view[rows:].copy()
+        if rows > length:
+            target.grow(rows)
+            target.buffer[length:rows] = 0
+        target.cut(rows)
 
         def undo() -> None:
-            target.length = length
+            target.cut(length)
             if len(dropped):
                 target.buffer[rows:length] = dropped
 
         self._journal.undo.append(undo)
 
     def _check(self, rows: NDArray[Any]) -> None:
-        if rows.shape[1:] != self.shape[1:]:
+        if rows.shape[1:] != self._rows.buffer.shape[1:]:
             raise ShapeError(f"rows of shape {rows.shape} don't fit an array of {self.shape}")
 
 

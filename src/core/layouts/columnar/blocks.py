@@ -56,7 +56,7 @@ class BlockIndex:
 
     def range_of(self, local: int) -> tuple[int, int]:
         """Where the blocks of a local chunk are."""
-        at = int(np.searchsorted(self.locals, local))
+        at = int(self.locals.searchsorted(local))
         if at == len(self.locals) or self.locals[at] != local:
             return 0, 0
         return int(self._bounds[at]), int(self._bounds[at + 1])
@@ -75,8 +75,8 @@ class BlockIndex:
         """The blocks to some global chunks, and how many connections there are to each."""
         begin, end = self.range_of(local)
         far = self.far[begin:end]
-        left = np.searchsorted(far, globals_, side="left") + begin
-        right = np.searchsorted(far, globals_, side="right") + begin
+        left = far.searchsorted(globals_, side="left") + begin
+        right = far.searchsorted(globals_, side="right") + begin
         return rows_of_ranges(left, right), self._ends[right] - self._ends[left]
 
     def find_all(self, locals_: Ids) -> NDArray[np.int64]:
@@ -120,8 +120,8 @@ class SortedBlocks:
             pre_chunks, post_chunks, cells = pre_chunks[order], post_chunks[order], cells[order]
             points = None if points is None else points[order]
         firsts = _FIRST if one else _first_rows(pre_chunks, post_chunks)
-        chunks = np.stack((pre_chunks[firsts], post_chunks[firsts]), axis=1)
-        counts = np.append(firsts[1:], len(cells)) - firsts
+        chunks = np.array((pre_chunks[firsts], post_chunks[firsts])).T
+        counts = np.array([len(cells)]) if one else np.diff(firsts, append=len(cells))
         if points is None:
             nothing = np.zeros((0, 4), dtype=np.int64)
             return cls(chunks, counts, cells, nothing, np.zeros(len(firsts), dtype=bool))
@@ -134,7 +134,7 @@ class SortedBlocks:
         """What the table says of them if their rows are added at these ends."""
         rows = np.empty((len(self.counts), WIDTH), dtype=np.int64)
         rows[:, :FIRST] = self.chunks
-        rows[:, FIRST] = first + np.cumsum(self.counts) - self.counts
+        rows[:, FIRST] = first + self.counts.cumsum() - self.counts
         rows[:, COUNT] = self.counts
         rows[:, POINTS] = NO_POINTS
         if len(self.points):
@@ -146,7 +146,7 @@ class SortedBlocks:
 def _points(blocks: Blocks) -> NDArray[np.int64] | None:
     """(n, 4) branches and points; None if there are none."""
     # A location has a branch if, and only if, it has a point.
-    if not (blocks.pre[:, 1] >= 0).any() and not (blocks.post[:, 1] >= 0).any():
+    if not any(np.count_nonzero(side[:, 1] >= 0) for side in (blocks.pre, blocks.post)):
         return None
     return np.concatenate((blocks.pre[:, 1:], blocks.post[:, 1:]), axis=1)
 
