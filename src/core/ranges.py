@@ -17,6 +17,8 @@ def check_ranges(starts: Bounds, stops: Bounds, length: int) -> None:
     :param length: rows of the array.
     :raises ShapeError: one of them does not.
     """
+    if len(starts) == 1 and 0 <= starts[0] <= stops[0] <= length:
+        return
     wrong = (starts < 0) | (stops < starts) | (stops > length)
     if np.count_nonzero(wrong):
         bad = int(np.argmax(wrong))

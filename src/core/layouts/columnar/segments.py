@@ -9,6 +9,7 @@ order of the table.
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import attrs
 import numpy as np
@@ -60,7 +61,8 @@ class Segments:
         # Others may see these; nobody may change them.
         self._ids.flags.writeable = False
         self._bounds = np.append(begins, len(chunks))
-        self._ends = np.cumsum(self.count)
+        self._ends = self.count.cumsum()
+        self._covers: dict[int, tuple[Cover, Bounds]] = {}
 
     @cached_property
     def counts(self) -> ChunkCounts:
@@ -71,21 +73,15 @@ class Segments:
 
     def of(self, chunks: Ids) -> tuple[NDArray[np.int64], Lengths]:
         """Indices of the segments of some chunks, and how many each chunk has."""
-        if not len(self._ids):
-            return np.zeros(0, dtype=np.int64), np.zeros(len(chunks), dtype=np.int64)
-        found = np.minimum(np.searchsorted(self._ids, chunks), len(self._ids) - 1)
-        known = self._ids[found] == chunks
-        begins, ends = self._bounds[found], self._bounds[found + 1]
-        ends = np.where(known, ends, begins)
+        found, known = self._find(chunks)
+        begins, ends = self._bounds[found], self._bounds[found + known]
         return rows_of_ranges(begins, ends), ends - begins
 
-    def ranks(self, entries: NDArray[np.int64], sizes: Lengths) -> Lengths:
-        """How many cells of its chunk come before each of some segments (:meth:`of`)."""
-        counts = self.count[entries]
-        before = np.cumsum(counts) - counts
-        firsts = np.cumsum(sizes) - sizes
-        filled = sizes > 0
-        return np.asarray(before - np.repeat(before[firsts[filled]], sizes[filled]))
+    @cached_property
+    def ranks(self) -> Lengths:
+        """How many cells of its chunk come before each segment."""
+        before = self._ends - self.count
+        return np.asarray(before - before[self._bounds[:-1]].repeat(np.diff(self._bounds)))
 
     def cover(self, bit: int, chunks: Ids) -> Cover:
         """
@@ -93,32 +89,37 @@ class Segments:
 
         :param bit: of the column.
         """
-        if len(chunks) == 1:
-            return self._cover_one(bit, int(chunks[0]))
-        entries, sizes = self.of(chunks)
-        counts = self.count[entries]
-        present = (self.mask[entries] >> bit & 1).astype(bool)
-        stops = self.ranks(entries, sizes) + counts
-        reached = np.where(present, stops, 0)
+        if bit not in self._covers:
+            self._covers[bit] = self._cover_all(bit)
+        whole, bounds = self._covers[bit]
+        if chunks is self._ids:
+            return whole
+        found, known = self._find(chunks)
         lengths = np.zeros(len(chunks), dtype=np.int64)
-        filled = sizes > 0
-        firsts = np.cumsum(sizes) - sizes
-        if len(entries):
-            lengths[filled] = np.maximum.reduceat(reached, firsts[filled])
-        kept = (stops <= np.repeat(lengths, sizes)) & (counts > 0)
-        return Cover(lengths, self.first[entries][kept], counts[kept], present[kept])
+        lengths[known] = whole.lengths[found[known]]
+        first, last = bounds[found], bounds[found + known]
+        rows: Any = slice(first[0], last[0]) if len(chunks) == 1 else rows_of_ranges(first, last)
+        return Cover(lengths, whole.starts[rows], whole.counts[rows], whole.present[rows])
 
-    def _cover_one(self, bit: int, chunk: int) -> Cover:
-        """The same for one chunk, whose segments follow each other."""
-        at = int(self._ids.searchsorted(chunk))
-        known = at < len(self._ids) and self._ids[at] == chunk
-        entries = slice(*self._bounds[at : at + 2].tolist()) if known else slice(0)
-        counts, present = self.count[entries], (self.mask[entries] >> bit & 1).astype(bool)
-        stops = counts.cumsum()
-        length = int(stops[present].max(initial=0))
-        kept = (stops <= length) & (counts > 0)
-        lengths = np.array([length], dtype=np.int64)
-        return Cover(lengths, self.first[entries][kept], counts[kept], present[kept])
+    def _find(self, chunks: Ids) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Where some chunks are, or would be, among all; and whether they are there."""
+        found = self._ids.searchsorted(chunks)
+        known = found < len(self._ids)
+        known[known] = self._ids[found[known]] == chunks[known]
+        return found, known
+
+    def _cover_all(self, bit: int) -> tuple[Cover, Bounds]:
+        """The cover of all chunks, and where the pieces of each begin and end."""
+        present = (self.mask >> bit & 1).astype(bool)
+        stops = self.ranks + self.count
+        begins = self._bounds[:-1]
+        lengths = np.where(present, stops, 0)
+        if len(begins):
+            lengths = np.maximum.reduceat(lengths, begins)
+        kept = (stops <= lengths.repeat(np.diff(self._bounds))) & (self.count > 0)
+        lengths.flags.writeable = False
+        bounds = np.append(0, kept.cumsum())[self._bounds]
+        return Cover(lengths, self.first[kept], self.count[kept], present[kept]), bounds
 
     def has(self, bit: int) -> bool:
         """Whether any chunk has the column, be it without rows."""
@@ -159,7 +160,7 @@ def split(
     """
     entries, sizes = segments.of(chunks)
     counts = segments.count[entries]
-    ranks = segments.ranks(entries, sizes)
+    ranks = segments.ranks[entries]
     begin, end = (np.clip(np.repeat(r, sizes) - ranks, 0, counts) for r in ranges)
     end = np.maximum(begin, end)
     where = segments.order[entries]
