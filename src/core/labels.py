@@ -103,7 +103,7 @@ class LabelSets:
         before = (source or self).table
         known = {held: code for code, held in reversed(list(self.table.items()))}
         table = dict(self.table)
-        unique, where = np.unique(codes, return_inverse=True)
+        unique, where = _distinct(codes)
         after = np.empty(unique.shape, dtype=np.int64)
         for i, code in enumerate(unique.tolist()):
             if code not in before:
@@ -115,4 +115,17 @@ class LabelSets:
                 known[held] = max(table) + 1
                 table[known[held]] = held
             after[i] = known[held]
-        return LabelSets(table), after[where.reshape(codes.shape)]
+        return LabelSets(table), after[where]
+
+
+def _distinct(codes: Codes) -> tuple[Codes, Codes]:
+    """The codes that occur, ascending, and the place of each code among them."""
+    least, most = (codes.min(), codes.max()) if codes.size else (0, 0)
+    if not 0 <= least <= most <= codes.size:
+        unique, where = np.unique(codes, return_inverse=True)
+        return unique, where.reshape(codes.shape)
+    # Few sets stand for many cells, so there is no need to sort.
+    unique = np.flatnonzero(np.bincount(codes.ravel()))
+    places = np.zeros(int(most) + 1, dtype=np.int64)
+    places[unique] = np.arange(len(unique))
+    return unique, places[codes]

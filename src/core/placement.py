@@ -182,7 +182,7 @@ def as_cell_ids(ids: Any, size: int, what: str) -> NDArray[np.int64]:
     if cells.ndim != 1:
         raise ShapeError(f"ids of {what} have shape {cells.shape}; valid is (n,)")
     outside = (cells < 0) | (cells >= size)
-    if outside.any():
+    if np.count_nonzero(outside):
         raise CellIdError(
             f"{what} {cells[outside][0]} is outside the {size} cells"
             f" ({int(outside.sum())} of {len(cells)} ids are)",
@@ -235,7 +235,7 @@ class SelectedCells:
         """
         flat = ids if self.mask is None else np.flatnonzero(self.mask)[ids]
         offsets = self.counts.offsets
-        chunk = np.searchsorted(offsets + self.counts.counts, flat, side="right")
+        chunk = (offsets + self.counts.counts).searchsorted(flat, side="right")
         return chunk, flat - offsets[chunk]
 
     def global_ids(self, whole: ChunkCounts) -> NDArray[np.int64]:
@@ -362,13 +362,13 @@ def change_labels(
     if not len(ids) or not labels:
         return
     chunk, rank = cells.locate(ids)
-    touched = np.unique(chunk)
+    touched = np.flatnonzero(np.bincount(chunk))
     counts = ChunkCounts(cells.counts.ids[touched], cells.counts.counts[touched])
     codes = load_label_codes(data, counts)
-    flat = counts.offsets[np.searchsorted(touched, chunk)] + rank
-    sets = data.label_sets()
-    sets, changed = (sets.remove if remove else sets.add)(codes[flat], labels)
-    if np.array_equal(changed, codes[flat]):
+    flat = counts.offsets[touched.searchsorted(chunk)] + rank
+    sets, before = data.label_sets(), codes[flat]
+    sets, changed = (sets.remove if remove else sets.add)(before, labels)
+    if np.array_equal(changed, before):
         return
     codes[flat] = changed
     data.write_labels(counts, codes, sets)

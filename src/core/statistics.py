@@ -37,7 +37,7 @@ class ChunkCounts:
     @property
     def offsets(self) -> Counts:
         """Rank, in the whole set, of the first cell of each chunk."""
-        return np.asarray(np.cumsum(self.counts) - self.counts)
+        return np.asarray(self.counts.cumsum() - self.counts)
 
     def among(self, chunks: Ids) -> ChunkCounts:
         """Of exactly these chunks, 0 for those that are not here."""

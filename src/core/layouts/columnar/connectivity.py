@@ -24,7 +24,7 @@ from ..history import read_history, write_history
 from .arrays import LongArray
 from .blocks import COUNT, FIRST, NO_POINTS, POINTS, POST, PRE, WIDTH, BlockIndex, SortedBlocks
 from .sets import Holder, advance_revision
-from .tables import Entries, Form, Table, create_table
+from .tables import Counted, Entries, Form, Table, create_table
 
 BLOCKS = "blocks"
 CELLS = "cells"
@@ -148,7 +148,7 @@ class ColumnarConnectivity:
         else:
             kept = table[~(np.isin(table[:, PRE], chunks) | np.isin(table[:, POST], chunks))]
         if len(kept) < len(table):
-            self._table.replace(kept, self._names)
+            self._table.replace(kept, _count(kept, self._names))
         if not len(kept):
             for name in _COLUMNS:
                 self._array(name).empty()
@@ -244,8 +244,8 @@ def _outside(first: NDArray[np.int64], count: NDArray[np.int64], array: LongArra
     return (first < 0) | (first > array.length) | (count > array.length - first)
 
 
-def _count(table: Entries, names: ConnectivityNames) -> tuple[int, ...]:
+def _count(table: Entries, names: ConnectivityNames) -> Counted:
     detailed = table[table[:, POINTS] != NO_POINTS]
     rows = int((table[:, FIRST] + table[:, COUNT]).max(initial=0))
     points = int((detailed[:, POINTS] + detailed[:, COUNT]).max(initial=0))
-    return rows, points, int(table[:, COUNT].sum())
+    return (rows, points, int(table[:, COUNT].sum())), {}

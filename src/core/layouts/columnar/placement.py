@@ -21,7 +21,7 @@ from ..history import read_history, write_history
 from .arrays import LongArray
 from .segments import COUNT, FIRST, MASK, MOST_COLUMNS, WIDTH, Cover, Segments, split
 from .sets import Holder, advance_revision
-from .tables import Entries, Form, Table, create_table
+from .tables import Counted, Entries, Form, Table, create_table
 
 SEGMENTS = "segments"
 ADDITIONAL = "additional"
@@ -186,11 +186,16 @@ class ColumnarPlacement:
         self._write_column(column, chunk, 0, rows, only=True)
 
     def write_labels(self, counts: ChunkCounts, codes: Rows, sets: LabelSets) -> None:
-        if (self.counts().among(counts.ids).counts < counts.counts).any():
+        held = self.counts().among(counts.ids).counts
+        if (held < counts.counts).any():
             raise LengthError(f"there are more labels than cells in chunks of '{self.name}'")
         self._mask((LABELS.name,))
         self._touch()
-        self._cover(LABELS, counts.ids, (np.zeros_like(counts.counts), counts.counts), codes, True)
+        if (held == counts.counts).all():
+            self._mark(LABELS, counts, codes)
+        else:
+            ranges = np.zeros_like(counts.counts), counts.counts
+            self._cover(LABELS, counts.ids, ranges, codes, True)
         if sets.table != self._names.labels.table:
             self._names = attrs.evolve(self._names, labels=sets)
 
@@ -199,7 +204,7 @@ class ColumnarPlacement:
         table = self._table.rows
         kept = table[:0] if chunks is None else table[~np.isin(table[:, 0], chunks)]
         if len(kept) < len(table):
-            self._replace(kept)
+            self._replace(kept, Segments(kept))
         if not len(kept):
             for title in self._names.columns:
                 self._array_of(title, None).empty()
@@ -392,18 +397,30 @@ class ColumnarPlacement:
         if len(parts.counts):
             self._array(column).scatter(parts.starts, parts.counts, rows)
         if not np.array_equal(parts.table, table):
-            self._replace(parts.table)
+            self._replace(parts.table, Segments(parts.table))
 
-    def _replace(self, table: Entries) -> None:
+    def _mark(self, column: ColumnSpec, counts: ChunkCounts, rows: Rows) -> None:
+        """Give a column values for all cells of some chunks."""
+        bit, segments = self._names.columns[column.title], self._segments
+        entries, _ = segments.of(counts.ids)
+        entries = entries[segments.count[entries] > 0]
+        self._array(column).scatter(segments.first[entries], segments.count[entries], rows)
+        marked = segments.marked(bit, entries)
+        if marked is not segments:
+            self._replace(marked.table, marked)
+
+    def _replace(self, table: Entries, segments: Segments) -> None:
         self._held = None
-        self._table.replace(table, self._names)
+        self._table.replace(table, self._counted(table, segments, self._names))
 
-    def _count(self, table: Entries, names: PlacementNames) -> tuple[int, ...]:
-        segments = Segments(table)
+    def _count(self, table: Entries, names: PlacementNames) -> Counted:
+        return self._counted(table, Segments(table), names)
+
+    def _counted(self, table: Entries, segments: Segments, names: PlacementNames) -> Counted:
         rows = int((table[:, FIRST] + table[:, COUNT]).max(initial=0))
         counts = segments.counts
         lengths = self._morphology_lengths(segments, names, counts.ids)
-        return rows, counts.total, int(lengths.sum())
+        return (rows, counts.total, int(lengths.sum())), {SEGMENTS: segments}
 
     @staticmethod
     def _morphology_lengths(segments: Segments, names: PlacementNames, ids: Ids) -> Lengths:

@@ -8,6 +8,7 @@ order of the table.
 
 from __future__ import annotations
 
+import copy
 from functools import cached_property
 from typing import Any
 
@@ -52,7 +53,8 @@ class Segments:
     """
 
     def __init__(self, table: Entries) -> None:
-        self.order = np.argsort(table[:, CHUNK], kind="stable")
+        self.table = table
+        self.order = table[:, CHUNK].argsort(kind="stable")
         chunks, self.first, self.count, self.mask = np.ascontiguousarray(table[self.order].T)
         new = np.ones(len(chunks), dtype=bool)
         new[1:] = chunks[1:] != chunks[:-1]
@@ -120,6 +122,23 @@ class Segments:
         lengths.flags.writeable = False
         bounds = np.append(0, kept.cumsum())[self._bounds]
         return Cover(lengths, self.first[kept], self.count[kept], present[kept]), bounds
+
+    def marked(self, bit: int, entries: NDArray[np.int64]) -> Segments:
+        """
+        The same, but with a column in some of the segments; itself if they all have it.
+
+        :param bit: of the column.
+        :param entries: indices of segments (:meth:`of`).
+        """
+        value = np.int64(1) << np.int64(bit)
+        if (self.mask[entries] & value).all():
+            return self
+        marked = copy.copy(self)
+        marked.table, marked.mask = self.table.copy(), self.mask.copy()
+        marked.table[self.order[entries], MASK] |= value
+        marked.mask[entries] |= value
+        marked._covers = {other: held for other, held in self._covers.items() if other != bit}
+        return marked
 
     def has(self, bit: int) -> bool:
         """Whether any chunk has the column, be it without rows."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 import numpy as np
@@ -78,7 +78,10 @@ class Known:
     held: Held | None
 
 
-@attrs.frozen(eq=False)
+Counted: TypeAlias = tuple[tuple[int, ...], dict[str, Any]]
+
+
+@attrs.define(eq=False)
 class Form:
     """
     What is particular to the table of a kind of set.
@@ -87,7 +90,8 @@ class Form:
     :param width: integers an entry.
     :param sums: how many sums there are.
     :param check: raises CorruptNetworkError for entries that can't be; is told the names too.
-    :param count: the sums over all entries; likewise.
+    :param count: the sums over all entries, and what was computed from these on the way, by
+        the name that :meth:`Table.derive` takes; likewise.
     :param read_names: what the set knows by name, from its group.
     """
 
@@ -95,7 +99,7 @@ class Form:
     width: int
     sums: int
     check: Callable[[Entries, Any], None]
-    count: Callable[[Entries, Any], tuple[int, ...]]
+    count: Callable[[Entries, Any], Counted]
     read_names: Callable[[], Any]
 
 
@@ -153,12 +157,12 @@ class Table:
         if self._derived:
             self._derived = {}
 
-    def replace(self, entries: Entries, names: Any) -> None:
-        """Store other entries than before; ``names`` are those of now."""
+    def replace(self, entries: Entries, counted: Counted) -> None:
+        """Store other entries than before."""
         self._new = []
         self._replaced = self._rows = entries
-        self._derived = {}
-        self.sums = list(self._form.count(entries, names))
+        sums, self._derived = counted
+        self.sums = list(sums)
 
     def flush(self, names: Any) -> None:
         """
@@ -179,7 +183,8 @@ class Table:
         if len(rows):
             array.write(0, rows)
         # One more than that of an unknown generation is the first.
-        return self._anew(rows, names, self._known.generation + 1)
+        counted = tuple(self.sums), self._derived
+        return self._anew(rows, names, self._known.generation + 1, counted)
 
     def _store_new(self, names: Any) -> Known:
         before = self._known
@@ -231,14 +236,15 @@ class Table:
             held = held if entries else Held(generation, 0, checksum, ())
             known = Known(generation, entries, checksum, tuple(sums), names, held)
         else:
-            known = self._anew(self._read_rows(0, entries, names), names, _UNKNOWN)
+            rows = self._read_rows(0, entries, names)
+            known = self._anew(rows, names, _UNKNOWN, self._form.count(rows, names))
         self._memory.note(self._key, known)
         return known
 
-    def _anew(self, rows: Entries, names: Any, generation: int) -> Known:
+    def _anew(self, rows: Entries, names: Any, generation: int, counted: Counted) -> Known:
         checksum = zlib.crc32(rows.tobytes())
-        held = Held(generation, len(rows), checksum, (rows,), {**self._derived, "rows": rows})
-        sums = self._form.count(rows, names)
+        sums, derived = counted
+        held = Held(generation, len(rows), checksum, (rows,), {**derived, "rows": rows})
         return Known(generation, len(rows), checksum, sums, names, held)
 
     def _base(self) -> Entries:
@@ -262,7 +268,8 @@ class Table:
                 return attrs.evolve(known, held=caught)
         rows = self._read_rows(0, known.entries, known.names)
         # Counts again: somebody may have changed the table without its sums.
-        return self._anew(rows, known.names, known.generation)
+        counted = self._form.count(rows, known.names)
+        return self._anew(rows, known.names, known.generation, counted)
 
     def _read_rows(self, start: int, stop: int, names: Any) -> Entries:
         if stop <= start:
