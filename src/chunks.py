@@ -61,11 +61,20 @@ def as_ids(chunks: Iterable[Any]) -> Ids:
     return sorted_ids(map(as_id, chunks))
 
 
-def as_chunks(ids: Ids, size: NDArray[np.float64]) -> list[Chunk]:
-    """Chunks of a size (um), one for each id; equal ids get the same object."""
-    unique, where = np.unique(ids, return_inverse=True)
-    chunks = [Chunk(coordinates, size) for coordinates in unpack(unique)]
-    return [chunks[i] for i in where.tolist()]
+def as_chunks(
+    ids: Ids, size: NDArray[np.float64], made: dict[int, Chunk] | None = None
+) -> list[Chunk]:
+    """
+    Chunks of a size (um), one for each id; equal ids get the same object.
+
+    :param made: chunks by id, to use; those that are made are added.
+    """
+    chunks = {} if made is None else made
+    wanted = ids.tolist()
+    missing = [id_ for id_ in dict.fromkeys(wanted) if id_ not in chunks]
+    for id_, coordinates in zip(missing, unpack(missing).tolist(), strict=True):
+        chunks[id_] = Chunk(coordinates, size)
+    return [chunks[id_] for id_ in wanted]
 
 
 def settle_chunk_size(network: Network, chunk: Chunk) -> None:

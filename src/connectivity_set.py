@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import bsb
@@ -17,6 +18,7 @@ from .core.chunk_id import UNKNOWN_SIZE, Ids
 from .core.connectivity import (
     DIRECTIONS,
     Blocks,
+    Perspective,
     Side,
     as_locations,
     batches,
@@ -39,7 +41,8 @@ from .resource import (
     handles_static_handles,
 )
 
-# Rows that an iteration reads at once: 24 MB a side.
+# Rows that an iteration reads at once. It gives them to the caller as 24 bytes a side; how many
+# rows take that at a time, the layout decides.
 _ROWS_AT_ONCE = 1_000_000
 
 
@@ -320,6 +323,7 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         self, direction: str
     ) -> Iterator[tuple[str, Chunk, Chunk, tuple[Locations, Locations]]]:
         sizes = self._local_sizes(direction)
+        chunks: dict[int, Chunk] = {}
         for ids in batches(sizes, _ROWS_AT_ONCE):
             if len(ids) == 1:
                 # It may have more connections than are read at once.
@@ -327,8 +331,9 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
                 for chunk, block in self._iter_blocks(direction, local, None):
                     yield direction, local, chunk, block
                 continue
-            for local, chunk, block in self._read_locals(direction, ids):
-                yield direction, local, chunk, block
+            for part in self._read_locals(direction, ids):
+                for local, chunk, block in _blocks_of(part, chunks):
+                    yield direction, local, chunk, block
 
     @handles_handles("r")
     def _local_sizes(self, direction: str, handle: Any = HANDLED) -> ChunkCounts:
@@ -337,21 +342,9 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
     @handles_handles("r")
     def _read_locals(
         self, direction: str, ids: Ids, handle: Any = HANDLED
-    ) -> list[tuple[Chunk, Chunk, tuple[Locations, Locations]]]:
-        """All blocks of some local chunks."""
-        found = self._data(handle).read_locals(direction, ids)
-        edges = found.starts[1:-1]
-        near, far = np.split(found.local_locations, edges), np.split(found.global_locations, edges)
-        if not len(found.local_chunks):
-            return []
-        return list(
-            zip(
-                as_chunks(found.local_chunks, UNKNOWN_SIZE),
-                as_chunks(found.global_chunks, UNKNOWN_SIZE),
-                zip(near, far, strict=True),
-                strict=True,
-            )
-        )
+    ) -> Iterator[Perspective]:
+        found: Iterator[Perspective] = self._data(handle).read_locals(direction, ids)
+        return found
 
     def _iter_blocks(
         self, direction: str, local: Chunk, global_: Any
@@ -434,6 +427,24 @@ class CSIterator:
         if global_ is None:
             return iter(self._cs.get_global_chunks(direction, local_))
         return iter(_given(global_))
+
+
+def _blocks_of(
+    part: Perspective, chunks: dict[int, Chunk]
+) -> Iterator[tuple[Chunk, Chunk, tuple[Locations, Locations]]]:
+    """
+    Local chunk, global chunk, and local and global locations of each block.
+
+    :param chunks: those that were made before, by id.
+    """
+    bounds = pairwise(part.starts.tolist())
+    near, far = part.local_locations, part.global_locations
+    return zip(
+        as_chunks(part.local_chunks, UNKNOWN_SIZE, chunks),
+        as_chunks(part.global_chunks, UNKNOWN_SIZE, chunks),
+        [(near[first:last], far[first:last]) for first, last in bounds],
+        strict=True,
+    )
 
 
 def _given(chunks: Any) -> list[Chunk]:

@@ -33,7 +33,7 @@ def perspectives(source: ConnectivityReader, direction: str, most: int) -> Itera
     """
     for locals_ in batches(source.local_sizes(direction), most):
         if len(locals_) > 1:
-            yield source.read_locals(direction, locals_)
+            yield from source.read_locals(direction, locals_)
             continue
         local = int(locals_[0])
         for globals_ in batches(source.block_sizes(direction, local), most):

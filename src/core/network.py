@@ -186,7 +186,8 @@ class ConnectivityReader(Protocol):
         All connections of some local chunks.
 
         :param locals_: ids, ascending.
-        :returns: :class:`.connectivity.Perspective`.
+        :returns: iterator of :class:`.connectivity.Perspective`, in pieces of whole blocks. All
+            is read by the call, and each piece unpacked when it is asked for.
         """
 
     def read_blocks(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
 
 Bounds = NDArray[np.int64]
+# Rows of a range from which on it takes less time to copy it than to index its rows.
+_LONG = 16
 
 
 def check_ranges(starts: Bounds, stops: Bounds, length: int) -> None:
@@ -37,6 +41,15 @@ def rows_of_ranges(starts: Bounds, stops: Bounds) -> Bounds:
     ends = lengths.cumsum()
     total = int(ends[-1]) if len(ends) else 0
     return np.asarray(np.arange(total) + (starts - ends + lengths).repeat(lengths))
+
+
+def take_ranges(rows: NDArray[Any], starts: Bounds, stops: Bounds) -> NDArray[Any]:
+    """Some ranges of rows, one after the other, as a copy."""
+    total = int((stops - starts).sum())
+    if not 0 < _LONG * len(starts) <= total:
+        return np.asarray(rows[rows_of_ranges(starts, stops)])
+    bounds = zip(starts.tolist(), stops.tolist(), strict=True)
+    return np.concatenate([rows[start:stop] for start, stop in bounds])
 
 
 def coalesce(starts: Bounds, stops: Bounds) -> tuple[Bounds, Bounds]:

@@ -176,18 +176,19 @@ def test_many_chunks_are_read_at_once_as_they_are_one_by_one() -> None:
     data = reopened(network).connectivity("loop")
     for direction in ("inc", "out"):
         asked = np.array([0, 1, 3, 7])
-        seen = data.read_locals(direction, asked)
         sizes = data.local_sizes(direction)
-        for local, blocks, rows in seen.by_local_chunk():
-            found = data.block_sizes(direction, local)
-            assert found.ids.tolist() == seen.global_chunks[blocks].tolist()
-            near, far, _ = data.read_blocks(direction, local, found.ids)
-            assert near.tolist() == seen.local_locations[rows].tolist()
-            assert far.tolist() == seen.global_locations[rows].tolist()
-            assert rows.stop - rows.start == sizes.among(np.array([local])).total
-        wanted = np.intersect1d(asked, data.local_chunks(direction))
-        assert wanted.tolist() == np.unique(seen.local_chunks).tolist()
-    assert 0 == len(data.read_locals("inc", np.array([99])).local_locations)
+        seen = []
+        for part in data.read_locals(direction, asked):
+            for local, blocks, rows in part.by_local_chunk():
+                found = data.block_sizes(direction, local)
+                assert found.ids.tolist() == part.global_chunks[blocks].tolist()
+                near, far, _ = data.read_blocks(direction, local, found.ids)
+                assert near.tolist() == part.local_locations[rows].tolist()
+                assert far.tolist() == part.global_locations[rows].tolist()
+                assert rows.stop - rows.start == sizes.among(np.array([local])).total
+                seen.append(local)
+        assert np.intersect1d(asked, data.local_chunks(direction)).tolist() == seen
+    assert [] == list(data.read_locals("inc", np.array([99])))
 
 
 def test_cleared_connections_leave_a_hole_that_nothing_reads() -> None:

@@ -15,7 +15,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.ranges import check_ranges, rows_of_ranges
+from ...core.ranges import check_ranges, take_ranges
 from ...errors import NodeExistsError, NodeNotFoundError, ShapeError
 from ...ports.arrays import AttributeValue
 
@@ -166,7 +166,7 @@ class MemoryArray:
         check_ranges(starts, stops, len(view))
         if len(starts) == 1:
             return view[starts[0] : stops[0]].copy()
-        return view[rows_of_ranges(starts, stops)]
+        return take_ranges(view, starts, stops)
 
 
 class MemoryArrayWriter(MemoryArray):

@@ -8,7 +8,7 @@ block begins, an attribute named by its chunk tells.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -155,21 +155,14 @@ class ClassicConnectivity:
         locals_ = self.local_chunks(direction).tolist()
         return ChunkCounts.of({local: counted.get(local, 0) for local in locals_})
 
-    def read_locals(self, direction: str, locals_: Ids) -> Perspective:
-        sizes = [self.block_sizes(direction, local) for local in locals_.tolist()]
-        found = [
-            self.read_blocks(direction, local, size.ids)
-            for local, size in zip(locals_.tolist(), sizes, strict=True)
-        ]
-        lengths = np.concatenate([length for _, _, length in found])
-        return Perspective(
-            direction,
-            np.repeat(locals_, [len(size.ids) for size in sizes]),
-            np.concatenate([size.ids for size in sizes]),
-            np.append(0, np.cumsum(lengths)),
-            np.concatenate([near for near, _, _ in found]),
-            np.concatenate([far for _, far, _ in found]),
-        )
+    def read_locals(self, direction: str, locals_: Ids) -> Iterator[Perspective]:
+        return iter([self._read_perspective(direction, local) for local in locals_.tolist()])
+
+    def _read_perspective(self, direction: str, local: int) -> Perspective:
+        globals_ = self.block_sizes(direction, local).ids
+        near, far, lengths = self.read_blocks(direction, local, globals_)
+        starts = np.append(0, np.cumsum(lengths))
+        return Perspective(direction, np.full_like(globals_, local), globals_, starts, near, far)
 
     def read_blocks(
         self, direction: str, local: int, globals_: Ids

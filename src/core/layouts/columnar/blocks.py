@@ -9,13 +9,16 @@ those of their blocks, in the order of the table.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from ...chunk_id import Ids
-from ...connectivity import Blocks
-from ...network import Lengths
+from ...connectivity import Blocks, Perspective, batches
+from ...network import Lengths, Locations, Rows
 from ...ranges import rows_of_ranges
 from ...statistics import ChunkCounts
 from .tables import Entries
@@ -24,6 +27,8 @@ PRE, POST, FIRST, COUNT, POINTS = range(5)
 WIDTH = 5
 NO_POINTS = -1
 _FIRST = np.zeros(1, dtype=np.int64)
+# Connections that are unpacked together: few enough that they stay in the caches.
+_UNPACKED = 16 * 1024
 
 
 class BlockIndex:
@@ -87,6 +92,65 @@ class BlockIndex:
         known = self.locals[at] == locals_
         begins = self._bounds[at]
         return rows_of_ranges(begins, np.where(known, self._bounds[at + 1], begins))
+
+
+@attrs.frozen(eq=False)
+class PackedBlocks:
+    """
+    Blocks as they are stored, one after the other.
+
+    :param counts: (k,) connections of each.
+    :param cells: (n, 2) ranks of the presynaptic and the postsynaptic cells.
+    :param points: (m, 4) pre branch, pre point, post branch, post point of those blocks that
+        have any.
+    :param detailed: (k,) whether a block has.
+    """
+
+    counts: Lengths
+    cells: Rows
+    points: Rows
+    detailed: NDArray[np.bool_]
+
+    def locations(self, direction: str) -> tuple[Locations, Locations]:
+        """(n, 3) local and (n, 3) global locations."""
+        cells, points = self.cells, self.points
+        pre, post = (np.empty((len(cells), 3), dtype=np.int64) for _ in range(2))
+        if len(points) < len(cells):
+            pre.fill(-1)
+            post.fill(-1)
+        pre[:, 0], post[:, 0] = cells[:, 0], cells[:, 1]
+        if len(points):
+            whole = len(points) == len(cells)
+            rows: Any = slice(None) if whole else self.detailed.repeat(self.counts)
+            pre[rows, 1:], post[rows, 1:] = points[:, :2], points[:, 2:]
+        return (post, pre) if direction == "inc" else (pre, post)
+
+    def perspectives(self, direction: str, local: Ids, far: Ids) -> Iterator[Perspective]:
+        """
+        The blocks from one side, in pieces.
+
+        :param local: (k,) local chunk of each, ascending; those of ``far`` ascend within each.
+        """
+        new = np.ones(len(local), dtype=bool)
+        new[1:] = (local[1:] != local[:-1]) | (far[1:] != far[:-1])
+        firsts = np.append(new.nonzero()[0], len(new))
+        ends = np.append(0, self.counts.cumsum())
+        pointed = np.append(0, np.where(self.detailed, self.counts, 0).cumsum())
+        starts = ends[firsts]
+        pairs = ChunkCounts(np.arange(len(firsts) - 1), np.diff(starts))
+        for some in batches(pairs, _UNPACKED):
+            bounds = firsts[some[0] : some[-1] + 2]
+            begin, end = int(bounds[0]), int(bounds[-1])
+            part = PackedBlocks(
+                self.counts[begin:end],
+                self.cells[ends[begin] : ends[end]],
+                self.points[pointed[begin] : pointed[end]],
+                self.detailed[begin:end],
+            )
+            rows = starts[some[0] : some[-1] + 2] - starts[some[0]]
+            near, other = part.locations(direction)
+            at = bounds[:-1]
+            yield Perspective(direction, local[at], far[at], rows, near, other)
 
 
 @attrs.frozen(eq=False)

@@ -7,7 +7,7 @@ chunks, and both perspectives are read through an order of its entries.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -18,11 +18,23 @@ from ....errors import CorruptNetworkError
 from ....ports.arrays import GroupWriter
 from ...chunk_id import Ids
 from ...connectivity import DIRECTIONS, Blocks, Perspective
-from ...network import Lengths, Locations, SetHistory
+from ...network import Lengths, Locations, Rows, SetHistory
+from ...ranges import Bounds
 from ...statistics import ChunkCounts
 from ..history import read_history, write_history
 from .arrays import LongArray
-from .blocks import COUNT, FIRST, NO_POINTS, POINTS, POST, PRE, WIDTH, BlockIndex, SortedBlocks
+from .blocks import (
+    COUNT,
+    FIRST,
+    NO_POINTS,
+    POINTS,
+    POST,
+    PRE,
+    WIDTH,
+    BlockIndex,
+    PackedBlocks,
+    SortedBlocks,
+)
 from .sets import Holder, advance_revision
 from .tables import Counted, Entries, Form, Table, create_table
 
@@ -108,24 +120,14 @@ class ColumnarConnectivity:
     ) -> tuple[Locations, Locations, Lengths]:
         index = self._index(direction)
         entries, lengths = index.find(local, globals_)
-        near, far = self._read(index, entries, direction)
+        near, far = self._read(index, entries).locations(direction)
         return near, far, lengths
 
-    def read_locals(self, direction: str, locals_: Ids) -> Perspective:
-        """
-        All connections of some local chunks.
-
-        :param locals_: ids, ascending.
-        """
+    def read_locals(self, direction: str, locals_: Ids) -> Iterator[Perspective]:
         index = self._index(direction)
         entries = index.find_all(locals_)
-        near, far = self._read(index, entries, direction)
-        chunks = np.stack((index.near[entries], index.far[entries]), axis=1)
-        new = np.ones(len(chunks), dtype=bool)
-        new[1:] = (chunks[1:] != chunks[:-1]).any(axis=1)
-        ends = np.append(0, np.cumsum(index.count[entries]))
-        starts = np.append(ends[:-1][new], ends[-1])
-        return Perspective(direction, chunks[new, 0], chunks[new, 1], starts, near, far)
+        packed = self._read(index, entries)
+        return packed.perspectives(direction, index.near[entries], index.far[entries])
 
     def append(self, blocks: Blocks) -> None:
         if not len(blocks):
@@ -193,32 +195,21 @@ class ColumnarConnectivity:
             self._arrays[name] = array
         return self._arrays[name]
 
-    def _read(
-        self, index: BlockIndex, entries: NDArray[np.int64], direction: str
-    ) -> tuple[Locations, Locations]:
-        """Local and global locations of some blocks, one after the other."""
-        counts = index.count[entries]
-        total = int(counts.sum())
-        pre, post = (np.full((total, 3), -1, dtype=np.int64) for _ in range(2))
-        if total:
-            starts = index.first[entries]
-            cells = self._array(CELLS).read_ranges(starts, starts + counts)
-            pre[:, 0], post[:, 0] = cells.T
-            self._read_points(index, entries, pre, post)
-        return (post, pre) if direction == "inc" else (pre, post)
+    def _read(self, index: BlockIndex, entries: NDArray[np.int64]) -> PackedBlocks:
+        """Some blocks, one after the other."""
+        counts, points = index.count[entries], index.points[entries]
+        detailed = points != NO_POINTS
+        return PackedBlocks(
+            counts,
+            self._read_rows(CELLS, index.first[entries], counts),
+            self._read_rows(POINTS_ARRAY, points[detailed], counts[detailed]),
+            detailed,
+        )
 
-    def _read_points(
-        self, index: BlockIndex, entries: NDArray[np.int64], pre: Locations, post: Locations
-    ) -> None:
-        """Fill in the branches and points of those blocks that have any."""
-        starts, counts = index.points[entries], index.count[entries]
-        detailed = starts != NO_POINTS
-        if not detailed.any():
-            return
-        starts, sizes = starts[detailed], counts[detailed]
-        points = self._array(POINTS_ARRAY).read_ranges(starts, starts + sizes)
-        rows: Any = slice(None) if detailed.all() else np.repeat(detailed, counts)
-        pre[rows, 1:], post[rows, 1:] = points[:, :2], points[:, 2:]
+    def _read_rows(self, name: str, starts: Bounds, counts: Lengths) -> Rows:
+        if not len(starts):
+            return np.zeros((0, _COLUMNS[name]), dtype=np.int16)
+        return self._array(name).read_ranges(starts, starts + counts)
 
     def _check(self, table: Entries, names: ConnectivityNames) -> None:
         """
