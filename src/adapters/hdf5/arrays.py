@@ -11,7 +11,7 @@ from h5py import h5a, h5d, h5g, h5i, h5l, h5o, h5p, h5s, h5t
 from numpy.typing import NDArray
 
 from ...core.names import can_name
-from ...core.ranges import check_ranges, coalesce, rows_of_ranges
+from ...core.ranges import check_ranges, coalesce, take_ranges
 from ...errors import (
     CorruptNetworkError,
     NodeExistsError,
@@ -117,7 +117,7 @@ class Hdf5Array:
         low, high = (int(first.min()), int(last.max())) if len(first) else (0, 0)
         if high - low <= _MOST_SURPLUS * total or (high - low) * self._row_bytes <= _LEAST_HULL:
             rows = self.read(low, high)
-            return np.asarray(rows[rows_of_ranges(first - low, last - low)])
+            return take_ranges(rows, first - low, last - low)
         rows = self._room((total, *self.shape[1:]), self.dtype)
         ends = np.cumsum(lengths)
         for start, length, end in zip(first.tolist(), lengths.tolist(), ends.tolist(), strict=True):
