@@ -290,6 +290,18 @@ def test_rows_that_went_missing_are_an_error_and_not_zeros(path: Path) -> None:
         root.group("placement").group("granule").array("position").read()
 
 
+def test_rows_of_zeros_stay_though_more_are_added(path: Path) -> None:
+    store = make(ZarrStore(path))
+    with writing(store) as root:
+        root.create_array("x", np.zeros(1000))
+    for count in range(2000, 6000, 1000):
+        with writing(store) as root:
+            root.array("x").append(np.zeros(1000))
+        for seen in (store, ZarrStore(path)):
+            with reading(seen) as view:
+                assert np.array_equal(np.zeros(count), view.array("x").read())
+
+
 def test_rows_are_found_while_their_file_is_replaced(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -171,7 +171,8 @@ class Arrays:
                 raise MissingObjectError(f"{path}/{MANIFEST}") from error
             if opened.shards is None or opened.shards[1:] != opened.shape[1:]:
                 raise ValueError(f"'{path}' is cut into {opened.shards}")
-            handle = self._kept[path] = opened
+            # Nor does zarr heed the configuration when it opens an array.
+            handle = self._kept[path] = _seen_through(store, opened)
         return handle
 
 
