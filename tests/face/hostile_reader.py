@@ -1,57 +1,132 @@
 """
-Reads hostile files in every way, with little memory; prints what went wrong.
+Reads hostile networks in every way, with little memory, each in a process of its own.
 
-Started by ``test_hostile.py`` with the paths of the files. For each it prints a line of JSON:
-the path, seconds, and the errors that are none of ours, by what was tried.
+``python -m tests.face.hostile_reader`` takes a case (:class:`Case`) per line, as JSON, and says
+what went wrong with it: by what was tried, the errors that are none of ours, or that the process
+died or took too long.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import resource
+import select
+import signal
+import subprocess
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
+from types import SimpleNamespace, TracebackType
 from typing import Any
-
-from bsb import Storage
-
-import bsb_hdf5
-from bsb_hdf5.errors import StorageError
-from tests.face.samples import cell_type
 
 ROOM = 3 << 30
 """Bytes that may be taken beyond what the imports took."""
 
+Attempt = tuple[str, Callable[[], Any]]
 
-def attempts(path: str) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Whatever can be asked of a storage."""
+
+@dataclass
+class Case:
+    """
+    A network to read.
+
+    :param types: names of its placement sets.
+    :param tags: names of its connectivity sets, each with the two types that it is between.
+    :param seconds: that it may take.
+    """
+
+    path: str
+    engine: str = "hdf5"
+    types: list[str] = field(default_factory=lambda: ["a", "b"])
+    tags: dict[str, list[str]] = field(default_factory=lambda: {"a_to_b": ["a", "b"]})
+    seconds: float = 20.0
+
+
+@dataclass
+class Outcome:
+    """
+    What became of a case.
+
+    :param problems: errors that are none of ours, by what was tried.
+    :param sizes: numbers of cells and connections that could be read, by set.
+    """
+
+    seconds: float
+    problems: dict[str, str]
+    sizes: dict[str, int]
+
+
+class Reader:
+    """A process that judges networks for whoever holds this."""
+
+    def __enter__(self) -> Reader:
+        command = [sys.executable, "-m", "tests.face.hostile_reader"]
+        root = Path(__file__).parents[2]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=root)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def judge(self, case: Case) -> Outcome:
+        """What becomes of a case."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(asdict(case)) + "\n")
+        self._process.stdin.flush()
+        return Outcome(**json.loads(self._process.stdout.readline()))
+
+
+def attempts(case: Case) -> Iterator[Attempt]:
+    """Whatever can be asked of a storage; at last, to change it."""
+    from bsb import Storage
+
+    import bsb_hdf5
+
+    path = case.path
     yield "verify", lambda: str(bsb_hdf5.verify(path))
-    storage = Storage("hdf5", path)
+    storage = Storage(case.engine, path)
     engine: Any = storage._engine
     for name in ("metadata", "versions", "layout", "storage_id", "state_id"):
         yield name, partial(getattr, engine, name)
     yield "stats", engine.get_chunk_stats
-    for name in ("a", "b"):
+    for name in case.types:
         yield from cells(storage, name)
-    yield from connections(storage)
-    for name in ("stub", "..", "x/y", "/files/note"):
-        yield f"morphology {name}", partial(storage.morphologies.load, name)
-        yield f"file {name}", partial(storage.files.load, name)
-    yield "file", lambda: storage.files.load("note")[0]
-    yield "files", storage.files.all
-    yield "morphologies", lambda: [each.load() for each in storage.morphologies.all()]
-    yield "metas", storage.morphologies.get_all_meta
+    for tag, ends in case.tags.items():
+        yield from connections(storage, tag, ends)
+    yield "connectivity sets", storage.get_connectivity_sets
+    yield from documents(storage)
     yield "convert", lambda: bsb_hdf5.convert(path, f"{path} copy", engine="memory")
     yield "repair", lambda: str(bsb_hdf5.repair(path, believe="out"))
     yield "repack", lambda: bsb_hdf5.repack(path, believe="inc")
 
 
-def cells(storage: Storage, name: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+def documents(storage: Any) -> Iterator[Attempt]:
+    for name in ("stub", "..", "x/y", "/files/note"):
+        yield f"morphology {name}", partial(storage.morphologies.load, name)
+        yield f"file {name}", partial(storage.files.load, name)
+    yield "file", lambda: storage.files.load("note")[0]
+    yield "files", lambda: [storage.files.load(each) for each in storage.files.all()]
+    yield "morphologies", lambda: [each.load() for each in storage.morphologies.all()]
+    yield "metas", storage.morphologies.get_all_meta
+
+
+def cells(storage: Any, name: str) -> Iterator[Attempt]:
+    from tests.face.samples import cell_type
+
     def read(verb: str, *arguments: Any) -> Any:
         return getattr(storage.get_placement_set(cell_type(name)), verb)(*arguments)
 
@@ -70,10 +145,12 @@ def cells(storage: Storage, name: str) -> Iterator[tuple[str, Callable[[], Any]]
     yield f"{name} mask", lambda: read("get_label_mask", ["core"])
 
 
-def connections(storage: Storage) -> Iterator[tuple[str, Callable[[], Any]]]:
+def connections(storage: Any, tag: str, ends: list[str]) -> Iterator[Attempt]:
+    from tests.face.samples import cell_type
+
     def read(verb: str, *arguments: Any) -> Any:
-        found = storage.get_connectivity_set("a_to_b")
-        for side, name in (("pre_type", "a"), ("post_type", "b")):
+        found = storage.get_connectivity_set(tag)
+        for side, name in zip(("pre_type", "post_type"), ends, strict=True):
             cells = partial(storage.get_placement_set, cell_type(name))
             setattr(found, side, SimpleNamespace(get_placement_set=cells))
         return getattr(found, verb)(*arguments)
@@ -81,38 +158,99 @@ def connections(storage: Storage) -> Iterator[tuple[str, Callable[[], Any]]]:
     def flat(direction: str) -> Any:
         return list(read("flat_iter_connections", direction))
 
-    yield "connections len", lambda: read("__len__")
-    yield "connections all", lambda: read("load_connections").all()
+    yield f"{tag} __len__", lambda: read("__len__")
+    yield f"{tag} all", lambda: read("load_connections").all()
     for direction in ("inc", "out"):
-        yield f"connections {direction}", partial(flat, direction)
-    yield "connectivity sets", storage.get_connectivity_sets
+        yield f"{tag} {direction}", partial(flat, direction)
 
 
-def problems(path: str) -> dict[str, str]:
-    """The errors that are none of ours, by what was tried."""
-    found: dict[str, str] = {}
-    tries = attempts(path)
+def read_all(case: Case, tell: Callable[[Any], None]) -> Outcome:
+    """
+    Try all there is to try.
+
+    :param tell: is told each title before it is tried.
+    """
+    from bsb_hdf5.errors import StorageError
+
+    begin = time.monotonic()
+    outcome = Outcome(0.0, {}, {})
+    tries = attempts(case)
     while True:
         title = "open"
         try:
+            tell(title)
             title, action = next(tries)
-            action()
+            tell(title)
+            value = action()
+            if title.endswith("__len__"):
+                outcome.sizes[title.removesuffix(" __len__")] = value
         except StopIteration:
-            return found
+            outcome.seconds = time.monotonic() - begin
+            return outcome
         except StorageError:
             pass
         except BaseException as error:
-            found[title] = f"{type(error).__name__}: {error}"[:300]
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            outcome.problems[title] = f"{type(error).__name__}: {error}"[:300] + f" {where}"
+
+
+def limit_memory() -> None:
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + ROOM, taken + ROOM))
+
+
+def judge(case: Case) -> Outcome:
+    """What becomes of a case in a child, which may die or hang."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            limit_memory()
+            with open(writer, "w") as pipe:
+
+                def tell(said: Any) -> None:
+                    print(json.dumps(said), file=pipe, flush=True)
+
+                tell(asdict(read_all(case, tell)))
+        finally:
+            os._exit(0)
+    os.close(writer)
+    begin = time.monotonic()
+    said, in_time = _heard(reader, begin + case.seconds)
+    if not in_time:
+        os.kill(child, signal.SIGKILL)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    last = json.loads(said[-1]) if said else "the beginning"
+    if in_time and isinstance(last, dict):
+        return Outcome(**last)
+    end = f"ended with {status}" if in_time else f"was not done after {case.seconds} s"
+    return Outcome(time.monotonic() - begin, {str(last): f"the process {end}"}, {})
+
+
+def _heard(reader: int, end: float) -> tuple[list[bytes], bool]:
+    """Lines that were written to a pipe, and whether it was closed in time."""
+    heard = b""
+    while (left := end - time.monotonic()) > 0 and select.select([reader], [], [], left)[0]:
+        part = os.read(reader, 1 << 16)
+        if not part:
+            break
+        heard += part
+    os.close(reader)
+    return heard.splitlines(), left > 0
 
 
 def main() -> None:
+    import bsb
+
+    import bsb_hdf5
+    from bsb_hdf5.engines import hdf5, zarr
+    from tests.face import samples
+
+    # The children find all of it imported.
+    assert bsb, (bsb_hdf5, hdf5, zarr, samples)
     warnings.simplefilter("ignore")
-    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + ROOM, taken + ROOM))
-    for path in sys.argv[1:]:
-        begin = time.monotonic()
-        found = problems(path)
-        print(json.dumps([path, time.monotonic() - begin, found]), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(asdict(judge(Case(**json.loads(line))))), flush=True)
 
 
 if __name__ == "__main__":

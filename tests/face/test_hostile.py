@@ -5,10 +5,7 @@ ours at worst, in bounded time and memory, and nothing outside the file is read 
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from shutil import copyfile
@@ -21,11 +18,9 @@ from h5py import h5d, h5g, h5p, h5s, h5t
 
 from bsb_hdf5.testing.network_machine import EXAMPLES_VARIABLE
 from tests.face.conftest import FileOf
+from tests.face.hostile_reader import Case, Outcome, Reader
 from tests.face.layouts import LAYOUTS, column_place, place
 from tests.face.samples import chunk
-
-SECONDS = 20
-"""For all that is tried with one file, on a busy machine."""
 
 HUGE = 10**15
 SECRET = b"1234567890abcdefghijklmnopqrstuvwxyz" * 100
@@ -291,34 +286,27 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def results(
     tmp_path_factory: pytest.TempPathFactory, small_file: FileOf, outside: Path
-) -> dict[tuple[str, str], Any]:
+) -> dict[tuple[str, str], Outcome]:
     """What became of each file, in a process of little memory."""
     folder = tmp_path_factory.mktemp("hostile")
-    paths = {}
-    for number, (layout, title) in enumerate(CASES):
-        path = folder / f"{number}.hdf5"
-        copyfile(small_file(layout), path)
-        with h5py.File(path, "r+") as file:
-            HARMS[title][0](file, layout, outside)
-        paths[str(path)] = (layout, title)
-    command = [sys.executable, "-m", "tests.face.hostile_reader", *paths]
-    root = Path(__file__).parents[2]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=root, check=False)
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    if len(lines) < len(paths):
-        lines.append([list(paths)[len(lines)], 0.0, {"process": done.stderr[-2000:]}])
-    return {paths[path]: (seconds, found) for path, seconds, found in lines}
+    found = {}
+    with Reader() as reader:
+        for number, (layout, title) in enumerate(CASES):
+            path = folder / f"{number}.hdf5"
+            copyfile(small_file(layout), path)
+            with h5py.File(path, "r+") as file:
+                HARMS[title][0](file, layout, outside)
+            found[layout, title] = reader.judge(Case(str(path)))
+    return found
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("layout", "title"), CASES, ids=[f"{a}: {b}" for a, b in CASES])
 def test_a_hostile_file_does_no_harm(
-    layout: str, title: str, results: dict[tuple[str, str], Any]
+    layout: str, title: str, results: dict[tuple[str, str], Outcome]
 ) -> None:
-    seconds, found = results[layout, title]
-    assert SECONDS > seconds
-    assert {} == found
+    assert {} == results[layout, title].problems
 
 
 @pytest.mark.slow
