@@ -13,8 +13,12 @@ WRITES = ("pwrite", "writev")
 OTHERS = ("ftruncate", "unlink", "utime", "open")
 
 
-def die_at(k: int) -> None:
-    """Kill this process at the k-th call that changes files, half-way through what it writes."""
+def die_at(k: int, *, half_way: bool = True) -> None:
+    """
+    Kill this process at the k-th call that changes files.
+
+    :param half_way: through what it writes; else before it writes anything.
+    """
     calls = 0
 
     def counted(call: Callable[..., Any], halve: bool) -> Callable[..., Any]:
@@ -30,7 +34,7 @@ def die_at(k: int) -> None:
         return run
 
     for name in WRITES:
-        setattr(os, name, counted(getattr(os, name), True))
+        setattr(os, name, counted(getattr(os, name), half_way))
     for name in OTHERS:
         setattr(os, name, counted(getattr(os, name), False))
 

@@ -1,0 +1,335 @@
+"""
+Files in which bits flipped, that were cut, or of which parts are zeros or somewhere else.
+
+Each is read, verified and repaired in a process of its own, with little memory. What can be read
+may be wrong; what can't is an error of ours. ``BSB_HDF5_TESTING_EXAMPLES=1000 pytest
+tests/faults/test_mutated_files.py`` tries that many of each kind.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from bsb import Storage
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from bsb_hdf5.testing.network_machine import EXAMPLES_VARIABLE
+from tests.face.hostile_reader import Case, Outcome, Reader
+from tests.face.layouts import LAYOUTS, new_storage
+from tests.face.samples import SmallNetwork, chunk, on_soma, positions
+from tests.faults.dying import die_at, in_child
+
+COMPAT = Path(__file__).parents[1] / "compat" / "files"
+ASKED = os.environ.get(EXAMPLES_VARIABLE)
+PAGE = 512
+LONGEST = 4096
+SECONDS = 60.0
+# How HDF5 marks the parts of a file that tell where the rest is.
+SIGNATURES = re.compile(rb"\x89HDF|OHDR|OCHK|TREE|SNOD|HEAP|GCOL|FRHP|FHDB|FHIB|BTHD|BTLF|FSHD")
+FIRST_BYTES = 96
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 if ASKED is None else 100_000)]
+
+
+def examples(count: int) -> settings:
+    """So many examples, the same in each run; or as many others as are asked for."""
+    return settings(
+        max_examples=int(ASKED) if ASKED else count,
+        derandomize=not ASKED,
+        # To shrink one takes minutes, and its mutations are few.
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@attrs.frozen
+class Mutation:
+    """
+    Something that happens to the bytes of a file.
+
+    :param place: where, as a share of all bytes, or of all marked places.
+    :param other: another such place, or a size as a share of the largest.
+    :param bits: that flip.
+    """
+
+    kind: str
+    marked: bool
+    place: float
+    other: float
+    bits: int
+
+    def apply(self, data: bytearray) -> None:
+        """Change the bytes."""
+        if not data:
+            return
+        start = self._start(data)
+        length = 1 + int(self.other * LONGEST)
+        if self.kind == "flip":
+            data[start] ^= self.bits
+        elif self.kind == "fill":
+            data[start : start + length % 16] = bytes([self.bits]) * len(
+                data[start : start + length % 16]
+            )
+        elif self.kind == "zero":
+            data[start : start + length] = bytes(len(data[start : start + length]))
+        elif self.kind == "cut":
+            del data[start:]
+        else:
+            self._swap(data)
+
+    def _start(self, data: bytearray) -> int:
+        marks = [match.start() for match in SIGNATURES.finditer(data)] if self.marked else []
+        if not marks:
+            return int(self.place * (len(data) - 1))
+        mark = marks[int(self.place * (len(marks) - 1))]
+        return min(len(data) - 1, mark + int(self.other * FIRST_BYTES))
+
+    def _swap(self, data: bytearray) -> None:
+        pages = len(data) // PAGE
+        one, two = (slice(n * PAGE, (n + 1) * PAGE) for n in self._two(pages))
+        data[one], data[two] = data[two], data[one]
+
+    def _two(self, pages: int) -> tuple[int, int]:
+        return int(self.place * max(0, pages - 1)), int(self.other * max(0, pages - 1))
+
+
+shares = st.floats(0, 1)
+mutations = st.lists(
+    st.builds(
+        Mutation,
+        kind=st.sampled_from(["flip", "flip", "flip", "fill", "zero", "cut", "swap"]),
+        marked=st.booleans(),
+        place=shares,
+        other=shares,
+        bits=st.integers(1, 255),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def mutated(data: bytes, changes: list[Mutation]) -> bytes:
+    result = bytearray(data)
+    for change in changes:
+        change.apply(result)
+    return bytes(result)
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Reader]:
+    """Judges all files of this module."""
+    with Reader() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("mutated")
+
+
+def grow(network: SmallNetwork) -> None:
+    """More rows, so that they do not fit into what tells about them."""
+    with network.storage.write_scope():
+        network.b.append_data(chunk(1), positions(700))
+        ends = on_soma(*(i % 500 for i in range(3000)))
+        network.ab.chunk_connect(chunk(0), chunk(1), on_soma(*(i % 3 for i in range(3000))), ends)
+
+
+@pytest.fixture(scope="module")
+def sound(folder: Path) -> dict[str, Path]:
+    """The file of a small network, by layout; one is of 8.0.2."""
+    files = {name: folder / f"sound-{name}" for name in (*LAYOUTS, "8.0.2")}
+    for layout in LAYOUTS:
+        grow(SmallNetwork.build(new_storage(files[layout], layout)))
+    packed = (COMPAT / "created-default.hdf5.gz").read_bytes()
+    files["8.0.2"].write_bytes(gzip.decompress(packed))
+    return files
+
+
+def judged(reader: Reader, path: Path, **options: Any) -> Outcome:
+    """What became of a file, which is then gone."""
+    try:
+        return reader.judge(Case(str(path), **options))
+    finally:
+        for each in path.parent.glob(f"{path.name}*"):
+            shutil.rmtree(each) if each.is_dir() else each.unlink()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_file_that_is_sound_is_read_without_problems(
+    reader: Reader, folder: Path, sound: dict[str, Path], layout: str
+) -> None:
+    path = folder / "file"
+    shutil.copyfile(sound[layout], path)
+    outcome = judged(reader, path)
+    assert {} == outcome.problems
+    assert {"a": 5, "b": 707, "a_to_b": 3003} == outcome.sizes
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@examples(15)
+@given(changes=mutations)
+def test_a_mutated_file_does_no_harm(
+    reader: Reader, folder: Path, sound: dict[str, Path], layout: str, changes: list[Mutation]
+) -> None:
+    path = folder / "file"
+    path.write_bytes(mutated(sound[layout].read_bytes(), changes))
+    assert {} == judged(reader, path, seconds=SECONDS).problems
+
+
+@examples(4)
+@given(changes=mutations)
+def test_a_mutated_file_of_8_0_2_does_no_harm(
+    reader: Reader, folder: Path, sound: dict[str, Path], changes: list[Mutation]
+) -> None:
+    path = folder / "file"
+    path.write_bytes(mutated(sound["8.0.2"].read_bytes(), changes))
+    outcome = judged(
+        reader,
+        path,
+        types=["granule", "pyramidal", "mossy"],
+        tags={"granule_to_stellate": ["granule", "stellate"]},
+        seconds=2 * SECONDS,
+    )
+    assert {} == outcome.problems
+
+
+# --- side files ---------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Interrupted:
+    """A file and its side file, of a commit that was interrupted before it changed the file."""
+
+    file: bytes = attrs.field(repr=False)
+    sidecar: bytes = attrs.field(repr=False)
+
+
+@pytest.fixture(scope="module")
+def interrupted(folder: Path, sound: dict[str, Path]) -> dict[str, Interrupted]:
+    """By layout; the commit would add 7 cells and 4 connections."""
+    return {
+        layout: interrupt(folder / f"interrupted-{layout}", sound[layout].read_bytes())
+        for layout in LAYOUTS
+    }
+
+
+def interrupt(path: Path, data: bytes) -> Interrupted:
+    """Kill a writer when its side file is complete, and nothing else is done."""
+    sidecar = path.with_name(f"{path.name}.journal")
+
+    def change(k: int) -> None:
+        network = SmallNetwork.of(Storage("hdf5", str(path)))
+        die_at(k, half_way=False)
+        with network.storage.write_scope():
+            network.a.append_data(chunk(3), positions(7))
+            network.ab.chunk_connect(chunk(3), chunk(0), on_soma(0, 1, 2, 3), on_soma(0, 1, 2, 3))
+
+    for k in range(200):
+        path.write_bytes(data)
+        in_child(partial(change, k))
+        if sidecar.exists():
+            found = Interrupted(path.read_bytes(), sidecar.read_bytes())
+            if len(SmallNetwork.of(Storage("hdf5", str(path))).a) == 12:
+                return found
+            sidecar.unlink(missing_ok=True)
+    raise AssertionError("no commit left a side file")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@examples(12)
+@given(changes=mutations)
+def test_a_mutated_side_file_is_finished_or_dropped(
+    reader: Reader,
+    folder: Path,
+    interrupted: dict[str, Interrupted],
+    layout: str,
+    changes: list[Mutation],
+) -> None:
+    path, given = folder / "file", interrupted[layout]
+    path.write_bytes(given.file)
+    sidecar = mutated(given.sidecar, changes)
+    path.with_name(f"{path.name}.journal").write_bytes(sidecar)
+    outcome = judged(reader, path)
+    assert {} == outcome.problems
+    before, after = {"a": 5, "b": 707, "a_to_b": 3003}, {"a": 12, "b": 707, "a_to_b": 3007}
+    assert (after if sidecar == given.sidecar else before) == outcome.sizes
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@examples(6)
+@given(changes=mutations)
+def test_a_side_file_beside_a_mutated_file_does_no_harm(
+    reader: Reader,
+    folder: Path,
+    interrupted: dict[str, Interrupted],
+    layout: str,
+    changes: list[Mutation],
+) -> None:
+    path, given = folder / "file", interrupted[layout]
+    path.write_bytes(mutated(given.file, changes))
+    path.with_name(f"{path.name}.journal").write_bytes(given.sidecar)
+    assert {} == judged(reader, path, seconds=SECONDS).problems
+
+
+@pytest.mark.parametrize(("mine", "other"), [LAYOUTS, LAYOUTS[::-1]])
+def test_the_side_file_of_another_network_is_dropped(
+    reader: Reader, folder: Path, interrupted: dict[str, Interrupted], mine: str, other: str
+) -> None:
+    path = folder / "file"
+    path.write_bytes(interrupted[mine].file)
+    path.with_name(f"{path.name}.journal").write_bytes(interrupted[other].sidecar)
+    outcome = judged(reader, path)
+    assert {} == outcome.problems
+    assert {"a": 5, "b": 707, "a_to_b": 3003} == outcome.sizes
+
+
+# --- zarr ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def directory(folder: Path) -> Path:
+    """A network in a zarr directory, with rows in files of their own."""
+    root = folder / "sound.zarr"
+    grow(SmallNetwork.build(Storage("zarr", str(root))))
+    return root
+
+
+def parts_of(directory: Path) -> list[Path]:
+    """Of the files that are not empty, by path; the manifest comes four times."""
+    files = sorted(each for each in directory.rglob("*") if each.is_file() and each.stat().st_size)
+    return [*[directory / "zarr.json"] * 3, *files]
+
+
+@examples(20)
+@given(which=shares, changes=mutations, gone=st.integers(0, 9))
+def test_a_mutated_zarr_network_does_no_harm(
+    reader: Reader,
+    folder: Path,
+    directory: Path,
+    which: float,
+    changes: list[Mutation],
+    gone: int,
+) -> None:
+    root = folder / "file.zarr"
+    shutil.copytree(directory, root)
+    parts = parts_of(root)
+    assert len(parts) > 6
+    part = parts[int(which * (len(parts) - 1))]
+    if gone:
+        part.write_bytes(mutated(part.read_bytes(), changes))
+    else:
+        part.unlink()
+    assert {} == judged(reader, root, engine="zarr").problems
