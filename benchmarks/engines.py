@@ -1,7 +1,10 @@
-"""Single calls through each engine, and the benchmark network compiled through zarr and HDF5.
+"""Single calls through each engine, BSB's suite, and the benchmark network through zarr and HDF5.
 
 ``python benchmarks/engines.py`` makes the same calls on storages of all engines, turn by turn in
-one run, and prints the median of each and how many times faster it is than through ``hdf5``.
+one run, and prints the median of each and how many times faster it is than through ``hdf5``. The
+last column is a dictionary of arrays, which keeps what the calls give it and copies what they
+get, and has neither rules nor sessions: what BSB's objects and numpy take by themselves.
+``--suite`` runs BSB's suite for engines on ``memory`` and ``hdf5``, in turn.
 ``--compile`` compiles the benchmark network of ``compile_once.py`` through zarr and HDF5 too.
 """
 
@@ -18,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 from bsb import CellType, Chunk, Storage
@@ -89,11 +93,55 @@ class Calls:
         self._set.load_block_connections("inc", chunk(number % 10), chunk(number // 10))
 
 
+class BareCalls:
+    """The same calls on a dictionary of arrays."""
+
+    def __init__(self, like: Calls) -> None:
+        self._positions = like._positions
+        self._locations = like._locations
+        self._cells: dict[Any, Any] = {}
+        self._labels: dict[Any, Any] = {}
+        self._blocks: dict[Any, Any] = {}
+
+    def all(self) -> dict[str, Callable[[int], Any]]:
+        return {
+            "append 400 cells": self._append,
+            "load the positions of a chunk": lambda number: self._cells[chunk(number)].copy(),
+            "load all positions": lambda number: np.concatenate(list(self._cells.values())),
+            "label 200 cells": self._label,
+            "chunk_connect 1,000": self._connect,
+            "load a block": self._load_block,
+            "len of both sets": lambda number: [
+                sum(map(len, each.values())) for each in (self._cells, self._blocks)
+            ],
+        }
+
+    def _append(self, number: int) -> None:
+        self._cells[chunk(number)] = np.array(self._positions, dtype=float)
+
+    def _label(self, number: int) -> None:
+        codes = np.zeros(CELLS, dtype=int)
+        codes[np.arange(CELLS // 2)] = number % 5 + 1
+        self._labels[chunk(number)] = codes
+
+    def _connect(self, number: int) -> None:
+        pair = chunk(number // 10), chunk(number % 10)
+        self._blocks[pair] = np.array((self._locations, self._locations), dtype=int)
+
+    def _load_block(self, number: int) -> tuple[Any, Any]:
+        pre, post = self._blocks[chunk(number // 10), chunk(number % 10)]
+        return post.copy(), pre.copy()
+
+
 def time_calls(repeats: int) -> dict[str, dict[str, float]]:
     """Median seconds by call and engine."""
     taken: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        calls = {name: Calls(each).all() for name, each in storages(Path(folder)).items()}
+        made = {name: Calls(each) for name, each in storages(Path(folder)).items()}
+        calls = {name: each.all() for name, each in made.items()}
+        calls["dictionary"] = BareCalls(made["memory"]).all()
+        for number in range(repeats):
+            chunk(number)
         for call in next(iter(calls.values())):
             seconds: dict[str, list[float]] = {name: [] for name in calls}
             for first in range(0, repeats, BATCH):
@@ -113,6 +161,40 @@ def print_calls(taken: dict[str, dict[str, float]]) -> None:
         reference = seconds[engines[0]]
         cells = (f"{each * 1e6:11.0f} us ({reference / each:5.1f} x)" for each in seconds.values())
         print(f"{call:32}" + "".join(f"{cell:>24}" for cell in cells))
+
+
+SUITES = {"hdf5": "test_hdf5.py", "memory": "test_memory.py"}
+
+
+def time_suite(module: str) -> dict[str, float]:
+    """Seconds of each test of a module."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        path = HERE.parent / "tests" / "engines" / module
+        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", str(path)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=HERE.parent)
+        cases = ElementTree.parse(report).iter("testcase")
+        return {
+            f"{case.get('classname', '').rpartition('.')[2]}.{case.get('name')}": float(
+                case.get("time", 0)
+            )
+            for case in cases
+        }
+
+
+def print_suites(repeats: int) -> None:
+    runs: dict[str, list[dict[str, float]]] = {engine: [] for engine in SUITES}
+    for _ in range(repeats):
+        for engine, module in SUITES.items():
+            runs[engine].append(time_suite(module))
+    shared = set.intersection(*(set(run) for each in runs.values() for run in each))
+    sums = {
+        engine: median(sum(run[name] for name in shared) for run in each)
+        for engine, each in runs.items()
+    }
+    for engine, seconds in sums.items():
+        ratio = sums["hdf5"] / seconds
+        print(f"{len(shared)} tests of BSB's on {engine:8} {seconds:7.2f} s ({ratio:.1f} x)")
 
 
 COMPILE = """
@@ -166,9 +248,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeats", type=int, default=100, help="calls of each kind")
+    parser.add_argument("--suite", type=int, default=0, metavar="N", help="runs of BSB's suite")
     parser.add_argument("--compile", type=int, default=0, metavar="N", help="compiles, each")
     arguments = parser.parse_args()
     print_calls(time_calls(min(arguments.repeats, 100)))
+    if arguments.suite:
+        print_suites(arguments.suite)
     if arguments.compile:
         print_compiles(arguments.compile)
 
