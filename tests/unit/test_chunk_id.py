@@ -14,6 +14,7 @@ from bsb_hdf5.core.chunk_id import (
     agree_on_size,
     normalize_size,
     pack,
+    pack_one,
     sorted_ids,
     unpack,
 )
@@ -62,6 +63,14 @@ def test_coordinates_beyond_16_bits_are_refused(outside: int, axis: int) -> None
 def test_coordinates_come_in_threes(shape: tuple[int, ...]) -> None:
     with pytest.raises(ShapeError):
         pack(np.zeros(shape, dtype=np.int64))
+
+
+@pytest.mark.parametrize("axis", range(3))
+@pytest.mark.parametrize("value", [-(2**15), -1, 0, 7, 2**15 - 1])
+def test_one_chunk_has_the_id_that_it_has_among_others(axis: int, value: int) -> None:
+    coordinates = [1, -2, 3]
+    coordinates[axis] = value
+    assert pack([coordinates]).tolist() == [pack_one(*coordinates)]
 
 
 def test_no_coordinates_have_no_ids() -> None:

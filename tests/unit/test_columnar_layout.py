@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -33,8 +34,10 @@ from bsb_hdf5.core.placement import (
     Selection,
     additional_column,
     change_labels,
+    load_column,
 )
 from bsb_hdf5.core.recollection import Recollection
+from bsb_hdf5.core.statistics import ChunkCounts
 from bsb_hdf5.errors import (
     CorruptNetworkError,
     InputError,
@@ -393,6 +396,38 @@ def test_labels_are_written_over_those_of_before() -> None:
     codes, _ = data.read_column(LABELS, data.chunks())
     mask = [data.label_sets().mask(codes, [label]).nonzero()[0].tolist() for label in "xy"]
     assert [[0, 3, 7], [3, 4]] == mask
+
+
+def test_labels_of_all_cells_of_a_chunk_leave_other_columns_and_chunks_alone() -> None:
+    network = new_network()
+    placed = network.placement("cell")
+    for chunk, count in ((1, 2), (0, 3), (1, 1), (2, 0)):
+        placed.append(chunk, cells(count, 10.0 * chunk))
+    before = load_column(placed, POSITION, Selection().resolve(placed)).tolist()
+    codes = np.array([1, 2, 3])
+    placed.write_labels(ChunkCounts(np.array([1]), np.array([3])), codes, LabelSets())
+    for seen in (placed, reopened(network).placement("cell")):
+        rows, lengths = seen.read_column(LABELS, seen.chunks())
+        assert ([1, 2, 3], [0, 3, 0]) == (rows.tolist(), lengths.tolist())
+        assert before == load_column(seen, POSITION, Selection().resolve(seen)).tolist()
+        assert [[0, 3], [1, 3], [2, 0]] == np.stack(attrs.astuple(seen.counts())).T.tolist()
+
+
+def test_connections_come_in_pieces_of_whole_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bsb_hdf5.core.layouts.columnar.blocks._UNPACKED", 4)
+    network = new_network()
+    sizes = [(0, 1, 3), (1, 1, 9), (0, 0, 1), (0, 1, 2), (1, 0, 1), (2, 2, 1)]
+    for pre, post, size in sizes:
+        point = (size, 5) if size in (3, 1) else (-1, -1)
+        network.connectivity("loop").append(links(pre, post, list(range(size)), point))
+    data = reopened(network).connectivity("loop")
+    parts = list(data.read_locals("out", np.array([0, 1, 2])))
+    assert [1, 5, 1, 9, 1] == [count for part in parts for count in np.diff(part.starts).tolist()]
+    assert [[1], [5], [1], [9], [1]] == [np.diff(part.starts).tolist() for part in parts]
+    for part in parts:
+        near, far, _ = data.read_blocks("out", int(part.local_chunks[0]), part.global_chunks)
+        assert near.tolist() == part.local_locations.tolist()
+        assert far.tolist() == part.global_locations.tolist()
 
 
 def test_more_labels_than_cells_are_refused() -> None:

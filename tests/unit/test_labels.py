@@ -133,3 +133,17 @@ def test_labels_may_be_any_iterable_of_texts() -> None:
     assert ["a", "b"] == check_labels(label for label in ("a", "b"))
     assert ["a"] == check_labels(np.array(["a"]))
     assert [] == check_labels(())
+
+
+@pytest.mark.parametrize("code", [3, 10**15])
+def test_codes_may_be_as_large_as_they_like(code: int) -> None:
+    table = LabelSets({0: frozenset(), code: frozenset({"a"})})
+    grown, codes = table.add(np.array([[code, 0], [0, code]]), ["b"])
+    assert [[code + 2, code + 1], [code + 1, code + 2]] == codes.tolist()
+    assert [{"a", "b"}, {"b"}] == sets_of(grown, codes[0])
+
+
+@pytest.mark.parametrize("code", [-1, 5, 10**15])
+def test_a_code_without_a_set_is_refused_whatever_its_size(code: int) -> None:
+    with pytest.raises(CorruptNetworkError, match=f"code {code} "):
+        LabelSets().add(np.array([0] * 20 + [code]), ["a"])

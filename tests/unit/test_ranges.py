@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bsb_hdf5.core.ranges import check_ranges, coalesce, rows_of_ranges
+from bsb_hdf5.core.ranges import check_ranges, coalesce, rows_of_ranges, take_ranges
 from bsb_hdf5.errors import ShapeError
 
 LENGTH = 40
@@ -32,6 +32,16 @@ def test_the_rows_of_ranges_come_one_range_after_the_other(pairs: list[tuple[int
     assert listed(pairs) == rows_of_ranges(*bounds(pairs)).tolist()
 
 
+@pytest.mark.parametrize("longer", [1, 20], ids=["short", "long"])
+@given(ranges)
+def test_ranges_of_rows_are_taken_as_a_copy(longer: int, pairs: list[tuple[int, int]]) -> None:
+    rows = np.arange(2 * longer * LENGTH).reshape(-1, 2)
+    starts, stops = (longer * each for each in bounds(pairs))
+    taken = take_ranges(rows, starts, stops)
+    assert rows[rows_of_ranges(starts, stops)].tolist() == taken.tolist()
+    assert not np.shares_memory(rows, taken)
+
+
 @given(ranges)
 def test_coalesced_ranges_hold_the_same_rows(pairs: list[tuple[int, int]]) -> None:
     starts, stops = coalesce(*bounds(pairs))
@@ -49,6 +59,12 @@ def pairwise_ends(starts: np.ndarray, stops: np.ndarray) -> list[tuple[int, int]
 @given(ranges)
 def test_ranges_within_an_array_are_fine(pairs: list[tuple[int, int]]) -> None:
     check_ranges(*bounds(pairs), LENGTH)
+
+
+@pytest.mark.parametrize("bad", [(-1, 3), (3, 2), (5, LENGTH + 1)])
+def test_a_single_range_outside_is_refused(bad: tuple[int, int]) -> None:
+    with pytest.raises(ShapeError, match=f"{bad[0]} to {bad[1]} .* {LENGTH} rows"):
+        check_ranges(*bounds([bad]), LENGTH)
 
 
 @pytest.mark.parametrize("bad", [(-1, 3), (3, 2), (5, LENGTH + 1)])
