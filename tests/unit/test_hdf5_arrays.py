@@ -67,6 +67,19 @@ def test_a_group_in_the_first_format_takes_large_attributes(path: Path, title: s
         assert ["set"] == list(file["sets"])
 
 
+def test_a_group_in_the_first_format_leaves_its_siblings_alone(path: Path) -> None:
+    store = old_file(path)
+    with h5py.File(path, "r+") as file:
+        file["sets"].create_group("set.new").attrs["text"] = "another set"
+    before = snapshot(store)["members"]["sets"]["members"]["set.new"]
+    with writing(store) as root:
+        root.group("sets").group("set").attributes.set("large", np.arange(30_000))
+    found = snapshot(store)["members"]["sets"]["members"]
+    assert ["set", "set.new"] == [*found]
+    assert before == found["set.new"]
+    assert "large" in found["set"]["attributes"]
+
+
 def test_a_large_attribute_replaces_a_small_one_in_the_first_format(path: Path) -> None:
     store = old_file(path)
     large = np.arange(30_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -467,8 +468,9 @@ class Hdf5GroupWriter(Hdf5Group):
         """
         assert self._parent is not None
         parent, name = self._parent
-        temporary = f"{name}.new"
-        made = h5g.create(parent._id, temporary.encode(), lcpl=_UTF8_LINK, gcpl=_GROUP)
+        # A name that no other group has.
+        temporary = f"{uuid.uuid4().hex}.new".encode()
+        made = h5g.create(parent._id, temporary, gcpl=_GROUP)
         for key in list(self._id):
             self._id.links.move(key, made, key)
         held = Hdf5Attributes(self._member, self._context)
@@ -479,7 +481,7 @@ class Hdf5GroupWriter(Hdf5Group):
         self._member.attributes.clear()
         self._member.id = made
         parent._id.unlink(name.encode())
-        parent._id.links.move(temporary.encode(), parent._id, name.encode())
+        parent._id.links.move(temporary, parent._id, name.encode(), lcpl=_link(name))
 
 
 @lru_cache(maxsize=512)
