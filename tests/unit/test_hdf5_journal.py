@@ -302,6 +302,46 @@ def test_one_that_no_commit_wrote_changes_nothing(name: str, store: Hdf5Store, p
     assert before == path.read_bytes()
 
 
+# Bytes of a page, and pages, that a side file of a terabyte declares.
+CLAIMS = {
+    "nothing": (0, 0),
+    "one page": (4096, 1),
+    "a page of all": (2**32 - 1, 1),
+    "many large pages": (2**32 - 1, 2**10),
+    "pages of all": (4096, 2**28),
+    "pages of no bytes": (0, 2**40),
+}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_one_larger_than_the_file_can_need_is_not_read(
+    name: str, store: Hdf5Store, path: Path
+) -> None:
+    page_size, count = CLAIMS[name]
+    sidecar = path.with_name("network.hdf5.journal")
+    with open(sidecar, "wb") as file:
+        sizes = (page_size, 2**40, 2**40, count)
+        file.write(struct.pack("<16sIIQQQ", b"bsb-hdf5 journal", 2, *sizes))
+        file.truncate(2**40)
+    before = path.read_bytes()
+    assert list(range(3000)) == rows(store, locking=False) == rows(store)
+    assert not sidecar.exists()
+    assert before == path.read_bytes()
+
+
+@given(st.integers(1, 30), st.integers(0, 3), st.binary(max_size=40))
+def test_the_largest_that_a_file_can_need_is_read(size: int, spare: int, tail: bytes) -> None:
+    held = bytes(size)
+    starts = range(0, size, SIZE)
+    pages = [Page.replacing(i // SIZE, held[i : i + SIZE], held[i : i + SIZE]) for i in starts]
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "journal")
+        Journal(SIZE, size, size + len(tail), pages).write(path, durable=False)
+        found = read_journal(path, size + spare)
+        assert found is not None
+        assert len(pages) == len(found.pages)
+
+
 def test_a_pipe_in_its_place_makes_nobody_wait(store: Hdf5Store, path: Path) -> None:
     os.mkfifo(path.with_name("network.hdf5.journal"))
     assert list(range(3000)) == rows(store, locking=False) == rows(store)

@@ -139,9 +139,14 @@ class Journal:
             os.fsync(descriptor)
 
 
-def read_journal(path: str) -> Journal | None:
-    """The side file at a path; None if there is none, or one that is incomplete or foreign."""
-    content = _content(path)
+def read_journal(path: str, within: int = _MOST_BYTES) -> Journal | None:
+    """
+    The side file at a path; None if there is none, or one that is incomplete or foreign.
+
+    :param within: bytes of the network's file: one that holds more than there is to replace is
+        foreign, and not read.
+    """
+    content = _content(path, within)
     if len(content) < _HEADER.size + _CHECKSUM.size or not content.startswith(_MAGIC):
         return None
     body = content[: -_CHECKSUM.size]
@@ -169,8 +174,8 @@ def _read_pieces(body: bytes, count: int) -> list[Piece]:
     return pieces
 
 
-def _content(path: str) -> bytes:
-    """Of a file; nothing if there is none, or something else."""
+def _content(path: str, within: int) -> bytes:
+    """Of a side file; nothing if there is none, or something else."""
     try:
         # Opening a pipe would wait for somebody at its other end.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -180,9 +185,24 @@ def _content(path: str) -> bytes:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return b""
         with open(descriptor, "rb", closefd=False) as file:
-            return file.read()
+            head = file.read(_HEADER.size)
+            if os.fstat(descriptor).st_size > _most_bytes(head, within):
+                return b""
+            return head + file.read()
     finally:
         os.close(descriptor)
+
+
+def _most_bytes(head: bytes, within: int) -> int:
+    """What a side file with this header can take, all of it."""
+    if len(head) < _HEADER.size:
+        return 0
+    count: int
+    *_, count = _HEADER.unpack(head)
+    # Each begins within the file, as what is cut off is not replaced before.
+    sectors = -(-within // SECTOR)
+    pieces = min(count, sectors) * _PIECE.size
+    return _HEADER.size + pieces + sectors * (SECTOR + _CHECKSUM.size) + _CHECKSUM.size
 
 
 def _sectors(data: bytes) -> list[bytes]:
@@ -200,7 +220,7 @@ def finish_commit(path: str, descriptor: int, *, durable: bool) -> None:
     """
     if not os.path.lexists(path):
         return
-    journal = read_journal(path)
+    journal = read_journal(path, os.fstat(descriptor).st_size)
     if journal is not None and journal.belongs_to(descriptor):
         journal.apply(descriptor, durable=durable)
     remove_journal(path)

@@ -84,7 +84,8 @@ class OpenFile:
     def _read_through(self) -> None:
         """What can't be finished, as the file may not be written, is read as if it were."""
         with translated(self.location):
-            journal = None if self.writable else read_journal(self._sidecar.path)
+            size = os.fstat(self.descriptor).st_size
+            journal = None if self.writable else read_journal(self._sidecar.path, size)
         if journal is not None and journal.belongs_to(self.descriptor):
             self.overlay.lay(journal)
 

@@ -174,7 +174,7 @@ class Hdf5Store:
     def _unfinished(self, descriptor: int) -> Journal | None:
         """A commit that was interrupted, and could not be finished by who only reads."""
         with translated(self._path):
-            journal = read_journal(self._sidecar_path)
+            journal = read_journal(self._sidecar_path, os.fstat(descriptor).st_size)
         return journal if journal is not None and journal.belongs_to(descriptor) else None
 
     def _rename(self, path: str) -> None:
