@@ -158,6 +158,50 @@ def test_a_creation_whose_place_was_taken_leaves_no_file(path: Path, tmp_path: P
     assert ["network.hdf5"] == files(tmp_path)
 
 
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """Which files get their names, and what is made sure of, in order."""
+    found: list[str] = []
+
+    def note(name: str, kind: Callable[[Any], str]) -> None:
+        call = getattr(os, name)
+
+        def noted(*arguments: Any, **options: Any) -> Any:
+            found.append(f"{name} {kind(arguments[0])}")
+            return call(*arguments, **options)
+
+        monkeypatch.setattr(os, name, noted)
+
+    def kind_of(descriptor: int) -> str:
+        return "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+
+    note("fsync", kind_of)
+    note("link", lambda path: "file")
+    note("replace", lambda path: "file")
+    return found
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_what_is_made_or_copied_survives_a_power_cut_if_it_is_to(
+    path: Path, calls: list[str], durable: bool
+) -> None:
+    store = Hdf5Store(str(path), Hdf5Settings(durable=durable))
+    named = ["fsync file", "link file", "fsync folder"] if durable else ["link file"]
+    make(store)
+    assert named == calls
+    calls.clear()
+    store.copy(f"{path}.copy")
+    assert named == calls
+    calls.clear()
+    store.move(f"{path}.moved")
+    assert named[-2:] == calls
+
+
+def test_what_is_written_anew_survives_a_power_cut(store: Hdf5Store, calls: list[str]) -> None:
+    store.rewrite().commit()
+    assert ["fsync file", "replace file", "fsync folder"] == calls
+
+
 def test_a_link_that_leads_nowhere_is_not_replaced(path: Path, tmp_path: Path) -> None:
     path.symlink_to(tmp_path / "nowhere")
     with pytest.raises(StoreExistsError):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from ...errors import StoreExistsError
 from .errors import translated
+from .journal import sync_folder
 
 
 def temporary_path(path: str) -> str:
@@ -24,6 +25,15 @@ def remove_temporary(path: str) -> None:
     """Delete a file, if it is there."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
+
+
+def sync_file(path: str) -> None:
+    """Make sure that what a file holds survives a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def is_named(descriptor: int, path: str) -> bool:
@@ -53,11 +63,18 @@ def give_name(path: str, target: str) -> None:
         os.unlink(path)
 
 
-def copy_file(descriptor: int, path: str, finish: Callable[[int], None] | None = None) -> None:
+def copy_file(
+    descriptor: int,
+    path: str,
+    finish: Callable[[int], None] | None = None,
+    *,
+    durable: bool = False,
+) -> None:
     """
     Copy an open file.
 
     :param finish: is told the descriptor of the copy, to change it before it gets its name.
+    :param durable: whether the copy is to survive a power cut.
     :raises StoreExistsError: somebody took the name of the copy meanwhile.
     """
     temporary = temporary_path(path)
@@ -69,6 +86,10 @@ def copy_file(descriptor: int, path: str, finish: Callable[[int], None] | None =
                 if finish is not None:
                     finish(copy.fileno())
             os.chmod(temporary, stat.S_IMODE(os.fstat(descriptor).st_mode))
+            if durable:
+                sync_file(temporary)
             give_name(temporary, path)
+            if durable:
+                sync_folder(path)
     finally:
         remove_temporary(temporary)

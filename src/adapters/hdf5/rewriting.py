@@ -7,7 +7,8 @@ import shutil
 
 from .arrays import Hdf5Group
 from .errors import translated
-from .paths import remove_temporary
+from .journal import sync_folder
+from .paths import remove_temporary, sync_file
 from .session import Hdf5CreationSession, Hdf5WriteSession
 
 
@@ -36,10 +37,10 @@ class Hdf5RewriteSession(Hdf5CreationSession):
             with translated(self._path):
                 self._id.close()
                 shutil.copymode(self._path, self._temporary)
-                _sync(self._temporary)
+                sync_file(self._temporary)
                 # Programs that wait for the lock of the old file see that the path names another.
                 os.replace(self._temporary, self._path)
-                _sync(os.path.dirname(self._path))
+                sync_folder(self._path)
         finally:
             remove_temporary(self._temporary)
             self._held.rollback()
@@ -49,12 +50,3 @@ class Hdf5RewriteSession(Hdf5CreationSession):
             super().rollback()
         finally:
             self._held.rollback()
-
-
-def _sync(path: str) -> None:
-    """What was written is on the disk when this returns."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -11,8 +11,9 @@ from h5py import h5f, h5g
 from .arrays import Hdf5Group, Hdf5GroupWriter
 from .context import Context, Member
 from .errors import translated
+from .journal import sync_folder
 from .opened import OpenFile, Stamp, access_properties
-from .paths import give_name, remove_temporary, temporary_path
+from .paths import give_name, remove_temporary, sync_file, temporary_path
 
 # Takes a file that a session is done with.
 Keeper = Callable[[OpenFile], None]
@@ -108,10 +109,15 @@ class Hdf5WriteSession(Hdf5AdoptedSession):
 
 
 class Hdf5CreationSession(Hdf5AdoptedSession):
-    """A new file, which gets its name at the commit."""
+    """
+    A new file, which gets its name at the commit.
 
-    def __init__(self, path: str) -> None:
+    :param durable: whether it is to survive a power cut then.
+    """
+
+    def __init__(self, path: str, *, durable: bool = False) -> None:
         self._path = path
+        self._durable = durable
         self._temporary = temporary_path(path)
         with translated(path):
             id_ = h5f.create(os.fsencode(self._temporary), fapl=access_properties(None))
@@ -121,7 +127,11 @@ class Hdf5CreationSession(Hdf5AdoptedSession):
         try:
             with translated(self._path):
                 self._id.close()
+                if self._durable:
+                    sync_file(self._temporary)
                 give_name(self._temporary, self._path)
+                if self._durable:
+                    sync_folder(self._path)
         finally:
             remove_temporary(self._temporary)
 

@@ -26,7 +26,7 @@ from ..files.errors import system_error
 from ..files.locking import close_file, lock_file
 from .context import Context
 from .errors import translated
-from .journal import Journal, finish_commit, read_journal, remove_journal
+from .journal import Journal, finish_commit, read_journal, remove_journal, sync_folder
 from .opened import KEPT, OpenFile, Sidecar
 from .paths import copy_file, give_name, is_named
 from .rewriting import Hdf5RewriteSession
@@ -110,7 +110,7 @@ class Hdf5Store:
             raise StoreExistsError(f"'{self._path}' exists", location=self._path)
         # Of a file that is gone.
         remove_journal(self._sidecar_path)
-        return Hdf5CreationSession(self._path)
+        return Hdf5CreationSession(self._path, durable=self._settings.durable)
 
     def open_read(self, *, locking: bool = True) -> Hdf5ReadSession:
         return Hdf5ReadSession(self._file(h5f.ACC_RDONLY, locking=locking), self._keep)
@@ -142,7 +142,8 @@ class Hdf5Store:
         descriptor, _ = self._open(os.O_RDONLY)
         try:
             unfinished = self._unfinished(descriptor)
-            copy_file(descriptor, path, None if unfinished is None else unfinished.apply)
+            finish = None if unfinished is None else unfinished.apply
+            copy_file(descriptor, path, finish, durable=self._settings.durable)
         finally:
             close_file(descriptor)
 
@@ -159,11 +160,13 @@ class Hdf5Store:
                 )
             with translated(path):
                 self._rename(path)
+                if self._settings.durable:
+                    sync_folder(path)
         except StoreIOError as error:
             if error.fields.get("errno") != errno.EXDEV:
                 raise
             # Another filesystem: the copy is complete before the original goes.
-            copy_file(descriptor, path)
+            copy_file(descriptor, path, durable=True)
             with translated(self._path):
                 os.unlink(os.path.realpath(self._path))
                 if os.path.islink(self._path):
