@@ -303,6 +303,108 @@ def test_a_path_may_lead_over_links(store: Hdf5Store, path: Path, tmp_path: Path
     assert snapshot(store) == snapshot(Hdf5Store(str(link)))
 
 
+def half_committed(store: Hdf5Store, path: Path) -> Path:
+    """Interrupt a commit before the first byte is overwritten; its side file."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(os, "pwritev", killed)
+        patch.setattr(os, "unlink", killed)
+        with writing(store) as root:
+            root.array("rows").write(0, -np.arange(3000.0))
+    return path.with_name(f"{path.name}.journal")
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def killed(*_: Any, **__: Any) -> Any:
+    raise Killed
+
+
+@pytest.mark.parametrize("folder", [".", "other"])
+def test_a_file_of_several_names_is_only_read(
+    store: Hdf5Store, path: Path, tmp_path: Path, folder: str
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = tmp_path / folder / "name.hdf5"
+    before = snapshot(store)
+    os.link(path, other)
+    for each in (store, Hdf5Store(str(path)), Hdf5Store(str(other))):
+        assert before == snapshot(each)
+        with pytest.raises(StoreAccessError, match="several names"):
+            each.open_write()
+        with pytest.raises(StoreAccessError, match="several names"):
+            each.rewrite()
+    path.unlink()
+    renamed = Hdf5Store(str(other))
+    with writing(renamed) as root:
+        change_much(root)
+    assert before != snapshot(renamed)
+
+
+def test_a_commit_that_was_interrupted_is_not_missed_by_another_name(
+    store: Hdf5Store, path: Path, tmp_path: Path
+) -> None:
+    sidecar = half_committed(store, path)
+    assert sidecar.exists()
+    other = tmp_path / "name.hdf5"
+    os.link(path, other)
+    for action in (Hdf5Store(str(other)).open_read, Hdf5Store(str(other)).open_write):
+        with pytest.raises(StoreAccessError, match="which finishes the commit"):
+            action()
+    with reading(Hdf5Store(str(path))) as root:
+        assert -1.0 == root.array("rows").read()[1]
+    with reading(Hdf5Store(str(other))) as root:
+        assert -1.0 == root.array("rows").read()[1]
+
+
+def test_a_name_that_a_killed_creation_left_is_removed(store: Hdf5Store, path: Path) -> None:
+    left = path.with_name(".network.hdf5.0123abcd.new")
+    os.link(path, left)
+    with reading(store):
+        assert left.exists()
+    with writing(store) as root:
+        change_much(root)
+    assert not left.exists()
+    assert path.exists()
+
+
+def test_a_file_that_moved_with_its_link_keeps_its_side_file_beside_it(
+    store: Hdf5Store, path: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    link, moved = tmp_path / "link", tmp_path / "other" / "network.hdf5"
+    link.symlink_to(path)
+    linked = Hdf5Store(str(link))
+    with writing(linked) as root:
+        root.array("rows").write(0, np.array([5.0]))
+    path.rename(moved)
+    link.unlink()
+    link.symlink_to(moved)
+    assert Hdf5Store(str(moved)).identity == linked.identity
+    half_committed(linked, moved)
+    assert {"other", "link"} == {*os.listdir(tmp_path)}
+    with reading(Hdf5Store(str(moved))) as root:
+        assert -1.0 == root.array("rows").read()[1]
+
+
+def test_a_link_that_was_moved_to_another_file_is_followed(
+    store: Hdf5Store, path: Path, tmp_path: Path
+) -> None:
+    link, other = tmp_path / "link", tmp_path / "other.hdf5"
+    store.copy(str(other))
+    with writing(Hdf5Store(str(other))) as root:
+        root.array("rows").write(0, np.array([7.0]))
+    link.symlink_to(path)
+    linked = Hdf5Store(str(link))
+    for target, value in ((path, 0.0), (other, 7.0), (path, 0.0)):
+        link.unlink()
+        link.symlink_to(target)
+        with reading(linked) as root:
+            assert value == root.array("rows").read()[0]
+        assert Hdf5Store(str(target)).identity == linked.identity
+
+
 def test_a_relative_path_is_meant_where_it_was_given(
     store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,7 +66,7 @@ class OpenFile:
         self, location: str, descriptor: int, flags: int, *, locked: bool, sidecar: Sidecar
     ) -> None:
         self.location = location
-        self._sidecar = sidecar
+        self.sidecar = sidecar
         self.descriptor = descriptor
         self.locked = locked
         self.writable = flags == h5f.ACC_RDWR
@@ -85,7 +85,7 @@ class OpenFile:
         """What can't be finished, as the file may not be written, is read as if it were."""
         with translated(self.location):
             size = os.fstat(self.descriptor).st_size
-            journal = None if self.writable else read_journal(self._sidecar.path, size)
+            journal = None if self.writable else read_journal(self.sidecar.path, size)
         if journal is not None and journal.belongs_to(self.descriptor):
             self.overlay.lay(journal)
 
@@ -106,7 +106,7 @@ class OpenFile:
         try:
             with self.context().translated():
                 h5f.flush(self.id)
-                self.overlay.commit(self._sidecar.path, durable=self._sidecar.durable)
+                self.overlay.commit(self.sidecar.path, durable=self.sidecar.durable)
         except BaseException:
             self.roll_back()
             raise

@@ -21,6 +21,24 @@ def temporary_path(path: str) -> str:
     return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.new")
 
 
+def other_names(descriptor: int, path: str) -> list[str]:
+    """Other paths in the folder of a path that name the same open file, as far as can be told."""
+    status = os.fstat(descriptor)
+    folder, name = os.path.split(path)
+    try:
+        with os.scandir(folder) as entries:
+            found = [each.path for each in entries if each.inode() == status.st_ino]
+    except OSError:
+        return []
+    return [each for each in found if os.path.basename(each) != name and is_named(descriptor, each)]
+
+
+def is_temporary(candidate: str, path: str) -> bool:
+    """Whether it is a path that a file had which was to get the other one."""
+    start, end = temporary_path(path).rsplit(".", 2)[0], ".new"
+    return candidate.startswith(f"{start}.") and candidate.endswith(end)
+
+
 def remove_temporary(path: str) -> None:
     """Delete a file, if it is there."""
     with contextlib.suppress(FileNotFoundError):
@@ -60,7 +78,8 @@ def give_name(path: str, target: str) -> None:
         # A filesystem without hard links.
         os.rename(path, target)
     else:
-        os.unlink(path)
+        # Whoever opened the file meanwhile may have done it.
+        remove_temporary(path)
 
 
 def copy_file(

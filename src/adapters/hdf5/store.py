@@ -28,7 +28,14 @@ from .context import Context
 from .errors import translated
 from .journal import Journal, finish_commit, read_journal, remove_journal, sync_folder
 from .opened import KEPT, OpenFile, Sidecar
-from .paths import copy_file, give_name, is_named
+from .paths import (
+    copy_file,
+    give_name,
+    is_named,
+    is_temporary,
+    other_names,
+    remove_temporary,
+)
 from .rewriting import Hdf5RewriteSession
 from .session import (
     Hdf5AdoptedSession,
@@ -86,9 +93,19 @@ class Hdf5Store:
         except (OSError, ValueError):
             return _SCHEME + os.path.realpath(self._path)
         file = (status.st_dev, status.st_ino)
-        if self._identity is None or self._identity[0] != file:
+        if self._identity is None or self._identity[0] != file or self._is_elsewhere(status):
             self._identity = (file, _SCHEME + os.path.realpath(self._path))
         return self._identity[1]
+
+    def _is_elsewhere(self, status: os.stat_result) -> bool:
+        """Whether the file, to which a link leads, was moved, and the link after it."""
+        path = self._identity[1].removeprefix(_SCHEME) if self._identity else self._path
+        if path == self._path:
+            return False
+        try:
+            return not os.path.samestat(os.stat(path), status)
+        except OSError:
+            return True
 
     def exists(self) -> bool:
         return os.path.exists(self._path)
@@ -232,6 +249,7 @@ class Hdf5Store:
                 file.locked
                 and is_named(file.descriptor, self._path)
                 and file.is_as_it_was()
+                and file.sidecar.path == self._sidecar_path
                 and not os.path.lexists(self._sidecar_path)
             )
         except BaseException:
@@ -253,12 +271,42 @@ class Hdf5Store:
                 if is_named(descriptor, self._path):
                     if flags == os.O_RDWR:
                         self._finish_commit(descriptor)
+                    self._check_names(descriptor, writing=flags == os.O_RDWR)
                     return descriptor, locked
             except BaseException:
                 close_file(descriptor)
                 raise
             # Somebody moved or removed the file while this one waited for its lock.
             close_file(descriptor)
+
+    def _check_names(self, descriptor: int, *, writing: bool) -> None:
+        """A side file is beside one name: who comes by another would not see it."""
+        if os.fstat(descriptor).st_nlink == 1:
+            return
+        path = self.identity.removeprefix(_SCHEME)
+        others = other_names(descriptor, path)
+        for other in others:
+            if is_temporary(other, path):
+                self._drop_temporary(other, writing=writing)
+            elif os.path.lexists(f"{other}.journal"):
+                raise StoreAccessError(
+                    f"the last commit to '{self._path}' was interrupted; open it by its other"
+                    f" name '{other}', which finishes the commit",
+                    location=self._path,
+                )
+        if writing and os.fstat(descriptor).st_nlink > 1:
+            raise StoreAccessError(
+                f"'{self._path}' has several names (hard links), and is only read as long as it"
+                " has; copy it, or remove the other names, to change it",
+                location=self._path,
+                found=others,
+            )
+
+    def _drop_temporary(self, path: str, *, writing: bool) -> None:
+        """The name that the file had as it was made, by somebody who was killed then."""
+        if writing:
+            with translated(self._path):
+                remove_temporary(path)
 
     def _settle(self) -> None:
         """Finish a commit that was interrupted, if the file may be written."""
