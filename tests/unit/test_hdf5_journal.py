@@ -17,7 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bsb_hdf5.adapters.hdf5 import opened
-from bsb_hdf5.adapters.hdf5.journal import Journal, Piece, finish_commit, read_journal
+from bsb_hdf5.adapters.hdf5.journal import (
+    SECTOR,
+    Journal,
+    Piece,
+    finish_commit,
+    read_journal,
+)
 from bsb_hdf5.adapters.hdf5.overlay import OverlayFile
 from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from bsb_hdf5.errors import StoreAccessError, StoreIOError
@@ -329,17 +335,17 @@ def test_one_larger_than_the_file_can_need_is_not_read(
     assert before == path.read_bytes()
 
 
-@given(st.integers(1, 30), st.integers(0, 3), st.binary(max_size=40))
+@given(st.integers(1, 30 * SECTOR), st.integers(0, 3), st.binary(max_size=40))
 def test_the_largest_that_a_file_can_need_is_read(size: int, spare: int, tail: bytes) -> None:
     held = bytes(size)
-    starts = range(0, size, SIZE)
-    pages = [Page.replacing(i // SIZE, held[i : i + SIZE], held[i : i + SIZE]) for i in starts]
+    sectors = [(start, held[start : start + SECTOR]) for start in range(0, size, SECTOR)]
+    pieces = [Piece.replacing(start, sector, sector) for start, sector in sectors]
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "journal")
-        Journal(SIZE, size, size + len(tail), pages).write(path, durable=False)
+        Journal(size, size + len(tail), pieces).write(path, durable=False)
         found = read_journal(path, size + spare)
         assert found is not None
-        assert len(pages) == len(found.pages)
+        assert len(pieces) == len(found.pieces)
 
 
 def test_a_pipe_in_its_place_makes_nobody_wait(store: Hdf5Store, path: Path) -> None:

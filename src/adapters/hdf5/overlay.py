@@ -146,9 +146,11 @@ class OverlayFile:
         HDF5 writes whole pieces of arrays, of which little is new.
         """
         found: list[Replacement] = []
+        # What is cut off need not be replaced before.
+        end = min(self._base_size, self._size)
         for numbers in _runs(sorted(self._pages)):
             start = numbers[0] * PAGE
-            held = bytearray(min(len(numbers) * PAGE, self._base_size - start))
+            held = bytearray(min(len(numbers) * PAGE, end - start))
             self._read_base(memoryview(held), start)
             pages = [self._pages[number] for number in numbers]
             for sectors in _runs(_changed_sectors(held, pages)):
