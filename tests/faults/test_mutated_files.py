@@ -213,8 +213,8 @@ def test_a_mutated_file_of_8_0_2_does_no_harm(
 class Interrupted:
     """A file and its side file, of a commit that was interrupted before it changed the file."""
 
-    file: bytes = attrs.field(repr=False)
-    sidecar: bytes = attrs.field(repr=False)
+    file: Path
+    sidecar: Path
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +241,9 @@ def interrupt(path: Path, data: bytes) -> Interrupted:
         path.write_bytes(data)
         in_child(partial(change, k))
         if sidecar.exists():
-            found = Interrupted(path.read_bytes(), sidecar.read_bytes())
+            found = Interrupted(path.with_suffix(".file"), path.with_suffix(".sidecar"))
+            shutil.copyfile(path, found.file)
+            shutil.copyfile(sidecar, found.sidecar)
             if len(SmallNetwork.of(Storage("hdf5", str(path))).a) == 12:
                 return found
             sidecar.unlink(missing_ok=True)
@@ -259,13 +261,13 @@ def test_a_mutated_side_file_is_finished_or_dropped(
     changes: list[Mutation],
 ) -> None:
     path, given = folder / "file", interrupted[layout]
-    path.write_bytes(given.file)
-    sidecar = mutated(given.sidecar, changes)
+    shutil.copyfile(given.file, path)
+    sidecar = mutated(given.sidecar.read_bytes(), changes)
     path.with_name(f"{path.name}.journal").write_bytes(sidecar)
     outcome = judged(reader, path)
     assert {} == outcome.problems
     before, after = {"a": 5, "b": 707, "a_to_b": 3003}, {"a": 12, "b": 707, "a_to_b": 3007}
-    assert (after if sidecar == given.sidecar else before) == outcome.sizes
+    assert (after if sidecar == given.sidecar.read_bytes() else before) == outcome.sizes
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -279,8 +281,8 @@ def test_a_side_file_beside_a_mutated_file_does_no_harm(
     changes: list[Mutation],
 ) -> None:
     path, given = folder / "file", interrupted[layout]
-    path.write_bytes(mutated(given.file, changes))
-    path.with_name(f"{path.name}.journal").write_bytes(given.sidecar)
+    path.write_bytes(mutated(given.file.read_bytes(), changes))
+    path.with_name(f"{path.name}.journal").write_bytes(given.sidecar.read_bytes())
     assert {} == judged(reader, path, seconds=SECONDS).problems
 
 
@@ -289,8 +291,8 @@ def test_the_side_file_of_another_network_is_dropped(
     reader: Reader, folder: Path, interrupted: dict[str, Interrupted], mine: str, other: str
 ) -> None:
     path = folder / "file"
-    path.write_bytes(interrupted[mine].file)
-    path.with_name(f"{path.name}.journal").write_bytes(interrupted[other].sidecar)
+    shutil.copyfile(interrupted[mine].file, path)
+    shutil.copyfile(interrupted[other].sidecar, path.with_name(f"{path.name}.journal"))
     outcome = judged(reader, path)
     assert {} == outcome.problems
     assert {"a": 5, "b": 707, "a_to_b": 3003} == outcome.sizes
