@@ -56,9 +56,27 @@ def as_id(chunk: Any) -> int:
     return pack_one(*found.tolist()) if found.dtype == np.int16 else int(found.id)
 
 
+def each_chunk(chunks: Iterable[Any]) -> list[Chunk]:
+    """
+    Some chunks.
+
+    :raises InputError: they are no list, or one of them is no chunk.
+    """
+    return [as_chunk(chunk) for chunk in _listed(chunks)]
+
+
+def _listed(chunks: Any) -> list[Any]:
+    try:
+        return list(chunks)
+    except TypeError as error:
+        raise InputError(
+            f"chunks are given as {chunks!r}; valid is a list of chunks", asked=chunks
+        ) from error
+
+
 def as_ids(chunks: Iterable[Any]) -> Ids:
     """Ids of chunks, each once, ascending."""
-    return sorted_ids(map(as_id, chunks))
+    return sorted_ids(map(as_id, _listed(chunks)))
 
 
 def as_chunks(
@@ -190,7 +208,7 @@ class ChunkLoader:
 
     def set_chunk_filter(self, chunks: Iterable[Any]) -> None:
         """Restrict the set to some chunks; an empty list lifts the restriction."""
-        given = [as_chunk(chunk) for chunk in chunks]
+        given = each_chunk(chunks)
         by_id = {as_id(chunk): chunk for chunk in reversed(given)}
         self._chunks = dict(sorted(by_id.items()))
 

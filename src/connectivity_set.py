@@ -13,7 +13,7 @@ from bsb.storage.provenance import iso_now
 from numpy.typing import NDArray
 
 from . import errors
-from .chunks import as_chunk, as_chunks, as_id, as_ids
+from .chunks import as_chunks, as_id, as_ids, each_chunk
 from .core.chunk_id import UNKNOWN_SIZE, Ids
 from .core.connectivity import (
     DIRECTIONS,
@@ -26,10 +26,11 @@ from .core.connectivity import (
     check_pairs,
     demultiplex,
 )
+from .core.names import check_text
 from .core.network import ConnectivityWriter, Locations
 from .core.sessions import Session
 from .core.statistics import ChunkCounts
-from .errors import InputError, SetTypeError
+from .errors import DtypeError, InputError, SetTypeError
 from .exceptions import counterpart_of
 from .placement_set import PlacementSet
 from .resource import (
@@ -69,7 +70,7 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
     post_type: CellType
 
     def __init__(self, engine: SessionEngine, tag: str, handle: Any = None) -> None:
-        super().__init__(engine, "connectivity", tag)
+        super().__init__(engine, "connectivity", check_text(tag, "connectivity set"))
         self.tag = tag
         self.pre_type = None
         self.post_type = None
@@ -450,7 +451,7 @@ def _blocks_of(
 def _given(chunks: Any) -> list[Chunk]:
     if isinstance(chunks, Chunk):
         return [chunks]
-    result: list[Chunk] = bsb.chunklist(as_chunk(chunk) for chunk in chunks)
+    result: list[Chunk] = bsb.chunklist(each_chunk(chunks))
     return result
 
 
@@ -462,6 +463,8 @@ def _side(
     cells: PlacementSet, role: str, locations: Locations, handle: Session
 ) -> tuple[Side, NDArray[np.int64]]:
     """The cells that locations count, and the locations on whole morphologies."""
+    if not isinstance(cells, PlacementSet):
+        raise DtypeError(f"the {role} cells are {cells!r}; valid is a placement set", asked=cells)
     if cells._engine._sessions.store.identity != handle.identity:
         raise InputError(f"the {role} cells '{cells.tag}' are of another storage")
     side = Side(cells.tag, role, cells._cells(handle))

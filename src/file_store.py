@@ -12,7 +12,7 @@ from typing import Any
 import bsb
 
 from .core.files import StoredContent
-from .core.names import check_name
+from .core.names import check_name, check_text
 from .errors import CorruptNetworkError, FileStoredError
 from .resource import HANDLED, NetworkPart, SessionEngine, handles_handles
 
@@ -38,7 +38,7 @@ class FileStore(NetworkPart, bsb.FileStore):
     @handles_handles("r")
     def has(self, id: str, handle: Any = HANDLED) -> bool:
         """Whether there is a file of that id."""
-        return id in handle.network.files.ids()
+        return check_text(id, "file") in handle.network.files.ids()
 
     @handles_handles("r")
     def load(self, id: str, handle: Any = HANDLED) -> tuple[str | bytes, dict[str, Any]]:
@@ -47,23 +47,23 @@ class FileStore(NetworkPart, bsb.FileStore):
 
         :raises FileNotFoundError: there is none of that id.
         """
-        stored = handle.network.files.load(id)
+        stored = handle.network.files.load(check_text(id, "file"))
         return stored.content(), dict(stored.meta)
 
     @handles_handles("r")
     def get_meta(self, id: str, handle: Any = HANDLED) -> dict[str, Any]:
         """Metadata of a file; errors as for :meth:`load`."""
-        return dict(handle.network.files.describe(id).meta)
+        return dict(handle.network.files.describe(check_text(id, "file")).meta)
 
     @handles_handles("r")
     def get_mtime(self, id: str, handle: Any = HANDLED) -> int:
         """When a file was stored, in seconds since 1970; errors as for :meth:`load`."""
-        return int(handle.network.files.describe(id).meta.get("mtime", 0))
+        return int(handle.network.files.describe(check_text(id, "file")).meta.get("mtime", 0))
 
     @handles_handles("r")
     def get_encoding(self, id: str, handle: Any = HANDLED) -> str | None:
         """Encoding of a text, None of bytes; errors as for :meth:`load`."""
-        encoding: str | None = handle.network.files.describe(id).encoding
+        encoding: str | None = handle.network.files.describe(check_text(id, "file")).encoding
         return encoding
 
     @handles_handles("a")
@@ -103,7 +103,7 @@ class FileStore(NetworkPart, bsb.FileStore):
 
         :raises FileNotFoundError: there is none of that id.
         """
-        handle.network.files.remove(id)
+        handle.network.files.remove(check_text(id, "file"))
 
     def load_active_config(self) -> bsb.Configuration:
         """

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .core.labels import LabelSets
 from .core.morphology import MorphologyTable, decode_meta_object, encode_meta_value
-from .core.names import check_name
+from .core.names import check_name, check_text
 from .errors import DtypeError, InputError, MorphologyExistsError
 from .resource import HANDLED, NetworkPart, SessionEngine, handles_handles
 
@@ -67,7 +67,7 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
     @handles_handles("r")
     def has(self, name: str, handle: Any = HANDLED) -> bool:
         """Whether there is a morphology of that name."""
-        return name in handle.network.morphologies
+        return check_text(name, "morphology") in handle.network.morphologies
 
     @handles_handles("r")
     def preload(self, name: str, meta: Any = None, handle: Any = HANDLED) -> StoredMorphology:
@@ -77,6 +77,7 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         :param meta: its metadata, if they are known.
         :raises MissingMorphologyError: there is none of that name.
         """
+        check_text(name, "morphology")
         known = handle.network.morphologies.meta_of(name) if meta is None else meta
         return self._stored(name, known)
 
@@ -89,7 +90,7 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         :raises MissingMorphologyError: there is none of that name.
         """
         morphologies = handle.network.morphologies
-        table = morphologies.load(name)
+        table = morphologies.load(check_text(name, "morphology"))
         meta = morphologies.meta_of(name) if preloaded_meta is None else preloaded_meta
         return _to_morphology(table, meta)
 
@@ -100,7 +101,8 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
 
         :raises MissingMorphologyError: there is none of that name.
         """
-        meta: dict[str, Any] = handle.network.morphologies.meta_of(name)
+        morphologies = handle.network.morphologies
+        meta: dict[str, Any] = morphologies.meta_of(check_text(name, "morphology"))
         return meta
 
     @handles_handles("r")
@@ -154,7 +156,7 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
 
         :raises MissingMorphologyError: there is none of that name.
         """
-        handle.network.morphologies.remove(name)
+        handle.network.morphologies.remove(check_text(name, "morphology"))
         handle.network.morphologies.forget_meta(name)
 
     def _stored(self, name: str, meta: dict[str, Any]) -> StoredMorphology:
@@ -167,6 +169,8 @@ def _to_table(morphology: Any) -> MorphologyTable:
 
     :raises InputError: properties that are no numbers, or of another length.
     """
+    if not isinstance(morphology, Morphology):
+        raise DtypeError(f"{morphology!r} is no morphology", asked=morphology)
     branches = morphology.branches
     properties = list(dict.fromkeys(key for b in branches for key in b._properties))
     lengths = [len(branch.points) for branch in branches]

@@ -28,7 +28,14 @@ from .core.network import MorphologyRows, PlacementWriter
 from .core.placement import PlacementRows, SelectedCells, Selection
 from .core.sessions import Session
 from .core.validation import as_numbers
-from .errors import DataNotFoundError, InputError, LabelError, LengthError, MorphologyNotFoundError
+from .errors import (
+    DataNotFoundError,
+    DtypeError,
+    InputError,
+    LabelError,
+    LengthError,
+    MorphologyNotFoundError,
+)
 from .resource import (
     HANDLED,
     NetworkPart,
@@ -403,6 +410,11 @@ def _rows(
         rotations = np.asarray(_rotation_rows(rotations))
     names = None
     if morphologies is not None:
+        if not isinstance(morphologies, MorphologySet):
+            raise DtypeError(
+                f"the morphologies are {morphologies!r}; valid is a MorphologySet",
+                asked=morphologies,
+            )
         names = ([loader.name for loader in morphologies._loaders], morphologies.get_indices())
     return PlacementRows.of_cells(positions, names, rotations, additional)
 

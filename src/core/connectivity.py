@@ -34,7 +34,7 @@ def check_direction(direction: Any) -> str:
 
     :raises InputError: it is neither ``inc`` nor ``out``.
     """
-    if direction not in DIRECTIONS:
+    if not isinstance(direction, str) or direction not in DIRECTIONS:
         raise InputError(
             f"{direction!r} is no direction; valid are 'inc' and 'out'", asked=direction
         )

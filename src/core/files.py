@@ -41,6 +41,8 @@ class StoredContent:
         :raises InputError: a text that its encoding can't hold, or meta that JSON can't.
         """
         data, encoding = _encode(content, encoding)
+        if not isinstance(meta, Mapping | None):
+            raise DtypeError(f"the meta of a file is {meta!r}; valid is a dictionary", asked=meta)
         # A checksum in the meta may be that of an older content.
         known = {**(meta or {}), "mtime": mtime, "content_sha256": checksum(data)}
         try:

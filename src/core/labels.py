@@ -28,7 +28,7 @@ def check_labels(labels: Any) -> list[str]:
     """
     if isinstance(labels, str | bytes) or not isinstance(labels, Iterable):
         raise LabelError(f"labels are given as {labels!r}; valid is a list of texts", asked=labels)
-    found = list(labels)
+    found = list(np.atleast_1d(labels) if isinstance(labels, np.ndarray) else labels)
     for label in found:
         if not isinstance(label, str):
             raise LabelError(f"{label!r} is no label; valid are texts", asked=label)

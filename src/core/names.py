@@ -16,6 +16,19 @@ def can_name(name: Any) -> bool:
     return name.isascii() or _encodable(name)
 
 
+def check_text(name: Any, what: str) -> str:
+    """
+    The name, if it is a text; whether it can name anything is another question.
+
+    :raises InvalidNameError: it is none.
+    """
+    if not isinstance(name, str):
+        raise InvalidNameError(
+            f"{name!r} names no {what}: it is a {type(name).__name__}; valid is a text", asked=name
+        )
+    return name
+
+
 def check_name(name: Any, what: str) -> str:
     """
     The name, if it can name a member of a group in every backend.

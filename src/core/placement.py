@@ -18,12 +18,13 @@ from ..errors import (
     CellIdError,
     CorruptNetworkError,
     DataNotFoundError,
+    DtypeError,
     InputError,
     LengthError,
     ShapeError,
 )
 from .chunk_id import Ids
-from .names import check_name, check_names
+from .names import check_name, check_names, check_text
 from .network import ColumnSpec, MorphologyRows, PlacementReader, PlacementWriter
 from .statistics import ChunkCounts
 from .validation import as_count, as_floats, as_integers
@@ -152,6 +153,10 @@ def _as_morphologies(names: Sequence[str], indices: Any) -> MorphologyRows:
 def _as_additional(
     additional: Mapping[str, Any] | None, count: int
 ) -> dict[str, NDArray[np.float64]]:
+    if not isinstance(additional, Mapping | None):
+        raise DtypeError(
+            f"additional data is {additional!r}; valid is a dictionary", asked=additional
+        )
     return {
         check_name(key, "key of additional data"): as_additional_rows(key, values)
         for key, values in (additional or {}).items()
@@ -329,7 +334,7 @@ def load_additional(data: PlacementReader, key: str, cells: SelectedCells) -> ND
     :raises DataNotFoundError: the set has no data of that key.
     """
     keys = data.additional_keys()
-    if key not in keys:
+    if check_text(key, "additional data") not in keys:
         raise DataNotFoundError(
             f"'{data.name}' has no additional data '{key}'; it has {list(keys)}",
             asked=key,
