@@ -22,7 +22,7 @@ from .errors import (
 )
 from .exceptions import bsb_errors
 from .ports.arrays import GroupWriter
-from .ports.store import Rewritable
+from .ports.store import Rewritable, RewriteSession
 
 
 @attrs.frozen
@@ -81,7 +81,7 @@ def convert(
     return bsb.Storage(name, target, storage._comm.get_communicator(), missing_ok=False)
 
 
-def repack(storage: Any, *, believe: str | None = None) -> Repacked:
+def repack(storage: Any, *, compress: bool = False, believe: str | None = None) -> Repacked:
     """
     :guilabel:`collective` Write a storage anew in its place: sorted by chunk, without holes.
 
@@ -91,6 +91,9 @@ def repack(storage: Any, *, believe: str | None = None) -> Repacked:
     takes the room of both, and a crash leaves the one or the other.
 
     :param storage: ``bsb.Storage``, or its root.
+    :param compress: in an HDF5 file, store connections, labels and other integers in fewer bytes,
+        for networks that are done: to read them, and to add to them, takes longer from then on.
+        Networks of zarr are always compressed, those in memory never.
     :param believe: as for :func:`convert`.
     :returns: bytes before and after.
     :raises InputError: networks of this engine can't be written anew; :func:`convert` them.
@@ -100,7 +103,7 @@ def repack(storage: Any, *, believe: str | None = None) -> Repacked:
     """
     held = storage if isinstance(storage, bsb.Storage) else _open(storage)
     engine = _engine_of(held)
-    result: Repacked = engine._ranks.on_main(lambda: _rewrite(engine, believe))
+    result: Repacked = engine._ranks.on_main(lambda: _rewrite(engine, believe, compress))
     return result
 
 
@@ -167,7 +170,7 @@ def _write_copy(
         target._sessions.create(fill)
 
 
-def _rewrite(engine: StorageEngine, believe: str | None) -> Repacked:
+def _rewrite(engine: StorageEngine, believe: str | None, compress: bool) -> Repacked:
     sessions = engine._sessions
     store = sessions.store
     if not isinstance(store, Rewritable):
@@ -178,12 +181,11 @@ def _rewrite(engine: StorageEngine, believe: str | None) -> Repacked:
         )
     with bsb_errors(), sessions.alone():
         before = store.size()
-        _write_anew(store, store.location, believe)
+        _write_anew(store.rewrite(compress=compress), store.location, believe)
         return Repacked(before, store.size())
 
 
-def _write_anew(store: Rewritable, location: str, believe: str | None) -> None:
-    raw = store.rewrite()
+def _write_anew(raw: RewriteSession, location: str, believe: str | None) -> None:
     try:
         network = open_network(raw.before, location)
         made = create_network(raw.root, network.layout)

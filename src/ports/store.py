@@ -154,9 +154,12 @@ class RewriteSession(WriteSession, Protocol):
 class Rewritable(Protocol):
     """A store that can be written anew in its place; a store that is none says so in its limits."""
 
-    def rewrite(self) -> RewriteSession:
+    def rewrite(self, *, compress: bool = False) -> RewriteSession:
         """
         Begin to write the store anew, and keep everybody else away until the end.
+
+        :param compress: store growable arrays of integers in fewer bytes, which takes longer to
+            write and to read. Stores that always do, or never can, take no notice.
 
         Whoever opens the store later, also after a crash, finds all of the old or all of the
         new content. Errors as for :meth:`Store.open_write`.

@@ -21,7 +21,7 @@ def test_their_engine_reads_a_converted_and_repacked_file_like_the_original(
     columnar, classic = exchange.place(), exchange.place()
     convert(str(original), str(columnar), layout="columnar")
     convert(str(columnar), str(classic), layout="classic")
-    repack(str(classic))
+    repack(str(classic), compress=True)
     expected, found = exchange.their_dump_extended, exchange.theirs.dump(classic)
     assert [] == differences(network_of(expected), network_of(found))
     assert [] == differences(expected["volatile"], found["volatile"])

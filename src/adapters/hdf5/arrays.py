@@ -40,6 +40,9 @@ _LEAST_HULL = 1024 * 1024
 _MOST_UNQUESTIONED = 1 << 30
 _MOST_PACKED = 4096
 
+# Of zlib: more saves next to nothing.
+_EFFORT = 1
+
 # Up to this many attributes are stored with the group itself, which takes less space.
 _COMPACT_ATTRIBUTES = 1024
 
@@ -391,6 +394,10 @@ class Hdf5GroupWriter(Hdf5Group):
             width = data.shape[1:]
             most = (h5s.UNLIMITED, *(length or h5s.UNLIMITED for length in width))
             properties.set_chunk((_piece_rows(data, expected), *(max(1, n) for n in width)))
+            if self._context.compress and data.dtype.kind in "iu":
+                # Filters that every HDF5 library has.
+                properties.set_shuffle()
+                properties.set_deflate(_EFFORT)
         with self._context.translated():
             space = h5s.create_simple(data.shape, most)
             kind = h5t.py_create(data.dtype, logical=True)

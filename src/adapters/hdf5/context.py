@@ -89,6 +89,7 @@ class Context:
     :param location: of the store, for messages.
     :param source: the file below HDF5, which knows why it failed.
     :param members: open beyond the session.
+    :param compress: whether new growable arrays of integers are compressed.
     :param changes: made so far.
     :param ended: whether the session is over, so that nothing can be read or written.
     """
@@ -96,6 +97,7 @@ class Context:
     location: str
     source: FailureSource | None = None
     members: Members = attrs.field(factory=Members)
+    compress: bool = False
     changes: int = 0
     ended: bool = False
 

@@ -18,15 +18,17 @@ class Hdf5RewriteSession(Hdf5CreationSession):
 
     :param path: of the file, no link.
     :param held: a session on it that changes nothing; ended by this one.
+    :param compress: growable arrays of integers.
     """
 
-    def __init__(self, path: str, held: Hdf5WriteSession) -> None:
+    def __init__(self, path: str, held: Hdf5WriteSession, *, compress: bool) -> None:
         self._held = held
         try:
             super().__init__(path)
         except BaseException:
             held.rollback()
             raise
+        self._context.compress = compress
 
     @property
     def before(self) -> Hdf5Group:

@@ -135,10 +135,10 @@ class Hdf5Store:
     def open_write(self) -> Hdf5WriteSession:
         return Hdf5WriteSession(self._file(h5f.ACC_RDWR), self._keep)
 
-    def rewrite(self) -> Hdf5RewriteSession:
+    def rewrite(self, *, compress: bool = False) -> Hdf5RewriteSession:
         held = self.open_write()
         # Where the path is a link, the file that it leads to is replaced.
-        return Hdf5RewriteSession(os.path.realpath(self._path), held)
+        return Hdf5RewriteSession(os.path.realpath(self._path), held, compress=compress)
 
     def size(self) -> int:
         with translated(self._path):

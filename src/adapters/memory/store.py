@@ -141,7 +141,7 @@ class MemoryStore:
     def open_write(self) -> MemoryWriteSession:
         return MemoryWriteSession(self._network())
 
-    def rewrite(self) -> MemoryRewriteSession:
+    def rewrite(self, *, compress: bool = False) -> MemoryRewriteSession:
         return MemoryRewriteSession(self._network())
 
     def size(self) -> int:

@@ -106,7 +106,7 @@ class ZarrStore:
                 self._swept = manifest.generation
             return ZarrWriteSession(arrays, (manifest, tag), held.pop_all(), self._committed)
 
-    def rewrite(self) -> SnapshotRewrite:
+    def rewrite(self, *, compress: bool = False) -> SnapshotRewrite:
         return SnapshotRewrite(self)
 
     def size(self) -> int:
