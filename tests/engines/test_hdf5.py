@@ -6,9 +6,10 @@ import unittest
 from collections.abc import Iterator
 
 import pytest
-from bsb_test import RandomStorageFixture, engines
+from bsb_test import RandomStorageFixture
 
 from bsb_hdf5.engines.hdf5 import LAYOUT_VARIABLE
+from tests.engines.suite import suite_of_bsb
 
 
 @pytest.fixture(scope="class", autouse=True)
@@ -19,24 +20,7 @@ def by_default() -> Iterator[None]:
         yield
 
 
-class TestStorage(engines.TestStorage, unittest.TestCase, engine_name="hdf5"):  # type: ignore[arg-type]
-    """Storages are created, moved, removed and compared."""
-
-
-class TestPlacementSet(engines.TestPlacementSet, unittest.TestCase, engine_name="hdf5"):  # type: ignore[arg-type]
-    """Placement sets store cells and labels."""
-
-
-class TestMorphologyRepository(
-    engines.TestMorphologyRepository,
-    unittest.TestCase,
-    engine_name="hdf5",  # type: ignore[arg-type]
-):
-    """Morphologies come back as they were saved."""
-
-
-class TestConnectivitySet(engines.TestConnectivitySet, unittest.TestCase, engine_name="hdf5"):  # type: ignore[arg-type]
-    """Connectivity sets store connections and iterate over them."""
+TestStorage, TestPlacementSet, TestMorphologyRepository, TestConnectivitySet = suite_of_bsb("hdf5")
 
 
 class TestLayout(RandomStorageFixture, unittest.TestCase, engine_name="hdf5"):  # type: ignore[arg-type]

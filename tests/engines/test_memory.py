@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import unittest
 import uuid
 from typing import Any
 
 import numpy as np
 import pytest
 from bsb import MPI, Chunk, Storage, get_engine_node, open_storage
-from bsb_test import engines
 
 from bsb_hdf5.engines.memory import MemoryEngine
 from bsb_hdf5.errors import SingleProcessError, StoreExistsError
+from tests.engines.suite import suite_of_bsb
 
-
-class TestStorage(engines.TestStorage, unittest.TestCase, engine_name="memory"):  # type: ignore[arg-type]
-    """Storages are created, moved, removed and compared."""
-
-
-class TestPlacementSet(engines.TestPlacementSet, unittest.TestCase, engine_name="memory"):  # type: ignore[arg-type]
-    """Placement sets store cells and labels."""
-
-
-class TestMorphologyRepository(
-    engines.TestMorphologyRepository,
-    unittest.TestCase,
-    engine_name="memory",  # type: ignore[arg-type]
-):
-    """Morphologies come back as they were saved."""
-
-
-class TestConnectivitySet(engines.TestConnectivitySet, unittest.TestCase, engine_name="memory"):  # type: ignore[arg-type]
-    """Connectivity sets store connections and iterate over them."""
+TestStorage, TestPlacementSet, TestMorphologyRepository, TestConnectivitySet = suite_of_bsb(
+    "memory"
+)
 
 
 class CellType:

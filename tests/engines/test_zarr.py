@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import unittest
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +10,12 @@ import numpy as np
 import pytest
 import zarr
 from bsb import Chunk, Storage, get_engine_node, get_engines, open_storage
-from bsb_test import engines
 
 from bsb_hdf5.engines.zarr import ZarrEngine
 from bsb_hdf5.errors import NotANetworkError, ReadOnlyError
+from tests.engines.suite import suite_of_bsb
 
-
-class TestStorage(engines.TestStorage, unittest.TestCase, engine_name="zarr"):  # type: ignore[arg-type]
-    """Storages are created, moved, removed and compared."""
-
-
-class TestPlacementSet(engines.TestPlacementSet, unittest.TestCase, engine_name="zarr"):  # type: ignore[arg-type]
-    """Placement sets store cells and labels."""
-
-
-class TestMorphologyRepository(
-    engines.TestMorphologyRepository,
-    unittest.TestCase,
-    engine_name="zarr",  # type: ignore[arg-type]
-):
-    """Morphologies come back as they were saved."""
-
-
-class TestConnectivitySet(engines.TestConnectivitySet, unittest.TestCase, engine_name="zarr"):  # type: ignore[arg-type]
-    """Connectivity sets store connections and iterate over them."""
+TestStorage, TestPlacementSet, TestMorphologyRepository, TestConnectivitySet = suite_of_bsb("zarr")
 
 
 class CellType:
