@@ -308,14 +308,13 @@ def test_one_that_no_commit_wrote_changes_nothing(name: str, store: Hdf5Store, p
     assert before == path.read_bytes()
 
 
-# Bytes of a page, and pages, that a side file of a terabyte declares.
+# Bytes of its network, and pieces, that a side file of a terabyte declares.
 CLAIMS = {
-    "nothing": (0, 0),
-    "one page": (4096, 1),
-    "a page of all": (2**32 - 1, 1),
-    "many large pages": (2**32 - 1, 2**10),
-    "pages of all": (4096, 2**28),
-    "pages of no bytes": (0, 2**40),
+    "nothing": (2**40, 0),
+    "one piece": (2**40, 1),
+    "a piece a sector": (2**40, 2**31),
+    "pieces of no bytes": (0, 2**40),
+    "all there can be": (HUGE, HUGE),
 }
 
 
@@ -323,11 +322,10 @@ CLAIMS = {
 def test_one_larger_than_the_file_can_need_is_not_read(
     name: str, store: Hdf5Store, path: Path
 ) -> None:
-    page_size, count = CLAIMS[name]
+    size, count = CLAIMS[name]
     sidecar = path.with_name("network.hdf5.journal")
     with open(sidecar, "wb") as file:
-        sizes = (page_size, 2**40, 2**40, count)
-        file.write(struct.pack("<16sIIQQQ", b"bsb-hdf5 journal", 2, *sizes))
+        file.write(struct.pack("<16sIQQQ", b"bsb-hdf5 journal", 3, size, size, count))
         file.truncate(2**40)
     before = path.read_bytes()
     assert list(range(3000)) == rows(store, locking=False) == rows(store)
