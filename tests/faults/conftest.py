@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from bsb import Storage
 
 from bsb_hdf5 import PlacementSet
-from tests.face.layouts import LAYOUTS, new_storage
 from tests.face.samples import cell_type, chunk, positions
+from tests.storages import layout, path, storage
 
-
-@pytest.fixture(params=LAYOUTS)
-def layout(request: pytest.FixtureRequest) -> str:
-    """How the storage is laid out."""
-    name: str = request.param
-    return name
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the storage lies."""
-    return tmp_path / "network.hdf5"
-
-
-@pytest.fixture
-def storage(path: Path, layout: str) -> Storage:
-    """A storage that gives up on locks after seconds."""
-    return new_storage(path, layout)
+__all__ = ["layout", "path", "storage"]
 
 
 @pytest.fixture
