@@ -404,11 +404,13 @@ def test_labels_of_all_cells_of_a_chunk_leave_other_columns_and_chunks_alone() -
     for chunk, count in ((1, 2), (0, 3), (1, 1), (2, 0)):
         placed.append(chunk, cells(count, 10.0 * chunk))
     before = load_column(placed, POSITION, Selection().resolve(placed)).tolist()
-    codes = np.array([1, 2, 3])
-    placed.write_labels(ChunkCounts(np.array([1]), np.array([3])), codes, LabelSets())
+    for chunk, codes in ((1, [1, 2, 3]), (0, [4, 5, 6])):
+        counts = ChunkCounts(np.array([chunk]), np.array([len(codes)]))
+        placed.write_labels(counts, np.array(codes), LabelSets())
+        assert codes == placed.read_column(LABELS, np.array([chunk]))[0].tolist()
     for seen in (placed, reopened(network).placement("cell")):
         rows, lengths = seen.read_column(LABELS, seen.chunks())
-        assert ([1, 2, 3], [0, 3, 0]) == (rows.tolist(), lengths.tolist())
+        assert ([4, 5, 6, 1, 2, 3], [3, 3, 0]) == (rows.tolist(), lengths.tolist())
         assert before == load_column(seen, POSITION, Selection().resolve(seen)).tolist()
         assert [[0, 3], [1, 3], [2, 0]] == np.stack(attrs.astuple(seen.counts())).T.tolist()
 
