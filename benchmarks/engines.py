@@ -4,6 +4,7 @@
 one run, and prints the median of each and how many times faster it is than through ``hdf5``. The
 last column is a dictionary of arrays, which keeps what the calls give it and copies what they
 get, and has neither rules nor sessions: what BSB's objects and numpy take by themselves.
+``--parts`` tells what the calls through ``memory`` spend on sessions, and what within them.
 ``--suite`` runs BSB's suite for engines on ``memory`` and ``hdf5``, in turn.
 ``--compile`` compiles the benchmark network of ``compile_once.py`` through zarr and HDF5 too.
 """
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import timeit
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -163,6 +165,42 @@ def print_calls(taken: dict[str, dict[str, float]]) -> None:
         print(f"{call:32}" + "".join(f"{cell:>24}" for cell in cells))
 
 
+def print_parts() -> None:
+    """The least time of many calls through ``memory``: without work, and without a session."""
+    storage = Storage("memory", "parts")
+    calls = Calls(storage)
+    of = calls.all()
+    for number in range(100):
+        of["append 400 cells"](number)
+        of["chunk_connect 1,000"](number)
+    sessions = calls._cells._engine._sessions
+    one = storage.get_placement_set(calls._type, chunks=[chunk(7)])
+    apart: dict[str, Callable[[], Any]] = {
+        "a session that reads nothing": lambda: sessions.run(lambda _: None, write=False),
+        "a session that writes nothing": lambda: sessions.run(lambda _: None, write=True),
+        "get a placement set of a chunk": lambda: storage.get_placement_set(
+            calls._type, chunks=[chunk(7)]
+        ),
+        "load its positions": one.load_positions,
+        "load a block": lambda: of["load a block"](7),
+    }
+    for name, call in apart.items():
+        print(f"{name:48}{least(call):8.1f} us")
+    with storage.write_scope():
+        for name in ("load its positions", "load a block"):
+            print(f"{name + ', within a session':48}{least(apart[name]):8.1f} us")
+        for name in ("append 400 cells", "chunk_connect 1,000"):
+            each = of[name]
+            taken = least(lambda each=each: each(7))  # type: ignore[misc]
+            print(f"{name + ', within a session':48}{taken:8.1f} us")
+
+
+def least(call: Callable[[], Any]) -> float:
+    """Microseconds of a call, at best."""
+    times = 50
+    return min(timeit.repeat(call, number=times, repeat=60)) / times * 1e6
+
+
 SUITES = {"hdf5": "test_hdf5.py", "memory": "test_memory.py"}
 
 
@@ -248,10 +286,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeats", type=int, default=100, help="calls of each kind")
+    parser.add_argument("--parts", action="store_true", help="of the calls through memory")
     parser.add_argument("--suite", type=int, default=0, metavar="N", help="runs of BSB's suite")
     parser.add_argument("--compile", type=int, default=0, metavar="N", help="compiles, each")
     arguments = parser.parse_args()
     print_calls(time_calls(min(arguments.repeats, 100)))
+    if arguments.parts:
+        print_parts()
     if arguments.suite:
         print_suites(arguments.suite)
     if arguments.compile:
