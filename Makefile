@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 # Tests run in so many processes; those with MPI ranks have the machine to themselves.
 PROCESSES ?= 2
-SIDE_BY_SIDE := --numprocesses $(PROCESSES) --dist loadgroup
+SIDE_BY_SIDE := --numprocesses $(PROCESSES)
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 

@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 TESTS = Path(__file__).parent
 MARK_OF_FOLDER = {"parallel": "mpi", "compat": "compat"}
-# They take long to make: when tests run side by side, those of each run in one process.
-MADE_ONCE = ("theirs", "contents_of", "results", "server", "wide_file")
+# Tests that share what takes long to make: side by side with others, but in one process.
+TOGETHER = (
+    "tests/compat/",
+    "tests/engines/test_equal_networks.py",
+    "tests/face/test_hostile.py",
+    "tests/face/test_limits.py",
+    "tests/remote/",
+)
 
 # The same examples in every run: a failure in CI can be repeated anywhere.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests in several processes: each goes to the next that is free, with those in TOGETHER."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((each for each in TOGETHER if nodeid.startswith(each)), nodeid)
+
+    return Scheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what a folder has in common, so that ``-m`` can leave it out, and a fixture."""
+    """Mark what a folder has in common, so that ``-m`` can leave it out."""
     for item in items:
-        for fixture in MADE_ONCE:
-            if fixture in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(fixture))
         if not item.path.is_relative_to(TESTS):
             continue
         folder = item.path.relative_to(TESTS).parts[0]
