@@ -24,6 +24,8 @@ from .tables import Entries
 
 CHUNK, FIRST, COUNT, MASK = range(4)
 WIDTH = 4
+# Chunks whose cover is not worth that of all others, unless it is asked for again.
+_FEW = 4
 # Bits of an int64 without its sign.
 MOST_COLUMNS = 63
 
@@ -65,6 +67,7 @@ class Segments:
         self._bounds = np.append(begins, len(chunks))
         self._ends = self.count.cumsum()
         self._covers: dict[int, tuple[Cover, Bounds]] = {}
+        self._looked_for: set[int] = set()
 
     @cached_property
     def counts(self) -> ChunkCounts:
@@ -91,6 +94,14 @@ class Segments:
 
         :param bit: of the column.
         """
+        if bit not in self._covers and bit not in self._looked_for and len(chunks) <= _FEW:
+            # Who writes between loads would have the cover of all chunks computed each time.
+            self._looked_for.add(bit)
+            entries, _ = self.of(chunks)
+            return Segments(self.table[self.order[entries]])._cover(bit, chunks)
+        return self._cover(bit, chunks)
+
+    def _cover(self, bit: int, chunks: Ids) -> Cover:
         if bit not in self._covers:
             self._covers[bit] = self._cover_all(bit)
         whole, bounds = self._covers[bit]
@@ -137,6 +148,7 @@ class Segments:
         marked.table, marked.mask = self.table.copy(), self.mask.copy()
         marked.table[self.order[entries], MASK] |= value
         marked.mask[entries] |= value
+        marked._looked_for = set(self._looked_for)
         marked._covers = {other: held for other, held in self._covers.items() if other != bit}
         return marked
 
