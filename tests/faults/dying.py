@@ -7,9 +7,8 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from bsb_hdf5.adapters.hdf5.journal import SECTOR
-
 WRITES = ("pwrite", "writev")
+SECTOR = 512
 OTHERS = ("ftruncate", "unlink", "utime", "open")
 
 
@@ -27,7 +26,7 @@ def die_at(k: int, *, half_way: bool = True) -> None:
             calls += 1
             if calls - 1 == k:
                 if halve:
-                    os_pwrite_half(call, arguments)
+                    write_half(call, arguments)
                 os.kill(os.getpid(), signal.SIGKILL)
             return call(*arguments, **options)
 
@@ -39,14 +38,20 @@ def die_at(k: int, *, half_way: bool = True) -> None:
         setattr(os, name, counted(getattr(os, name), False))
 
 
-def os_pwrite_half(call: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def write_half(call: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    """
+    Write half of the data, up to the end of a sector.
+
+    A kill tears a write between pages, and a power cut between sectors, but nothing within one.
+    """
     descriptor, data, *rest = arguments
-    if isinstance(data, list):
-        data = data[: len(data) // 2] or [memoryview(data[0])[: len(data[0]) // 2]]
-    else:
-        # Neither a kill nor a power cut tears a sector.
-        data = memoryview(data)[: len(data) // 2 // SECTOR * SECTOR]
-    call(descriptor, data, *rest)
+    whole = b"".join(map(bytes, data)) if isinstance(data, list) else bytes(data)
+    half = len(whole) // 2
+    start = rest[0] if rest else 0
+    half -= (start + half) % SECTOR
+    if half > 0:
+        part = memoryview(whole)[:half]
+        call(descriptor, [part] if isinstance(data, list) else part, *rest)
 
 
 def in_child(action: Callable[[], None]) -> int:
