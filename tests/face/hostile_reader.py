@@ -229,14 +229,12 @@ def judge(case: Case) -> Outcome:
 
 def _heard(reader: int, end: float) -> tuple[list[bytes], bool]:
     """Lines that were written to a pipe, and whether it was closed in time."""
-    heard = b""
-    while (left := end - time.monotonic()) > 0 and select.select([reader], [], [], left)[0]:
+    heard, closed = b"", False
+    while not closed and select.select([reader], [], [], max(0.0, end - time.monotonic()))[0]:
         part = os.read(reader, 1 << 16)
-        if not part:
-            break
-        heard += part
+        heard, closed = heard + part, not part
     os.close(reader)
-    return heard.splitlines(), left > 0
+    return heard.splitlines(), closed
 
 
 def main() -> None:
