@@ -206,6 +206,20 @@ def test_a_mutated_file_of_8_0_2_does_no_harm(
     assert {} == outcome.problems
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_heaps_of_texts_that_have_no_end_do_no_harm(
+    reader: Reader, folder: Path, sound: dict[str, Path], layout: str
+) -> None:
+    data, path = bytearray(sound[layout].read_bytes()), folder / "file"
+    heaps = [match.start() for match in re.finditer(b"GCOL", data)]
+    assert heaps
+    for heap in heaps:
+        # The first object becomes free space of no length.
+        data[heap + 16 : heap + 32] = bytes(16)
+    path.write_bytes(data)
+    assert {} == judged(reader, path, seconds=SECONDS).problems
+
+
 # --- side files ---------------------------------------------------------------------------
 
 
