@@ -43,14 +43,14 @@ def check_direction(direction: Any) -> str:
 
 def as_locations(locations: Any, what: str) -> Locations:
     """
-    Locations as given by a caller, as a copy.
+    Locations as given by a caller.
 
     :param locations: (n, 3) whole numbers, or (n,) cells without morphology.
-    :returns: (n, 3) int64.
+    :returns: (n, 3) int64; perhaps those given, so not to be changed, nor kept.
     :raises InputError: another shape, or no whole numbers.
     :raises LocationError: numbers below 0 other than a branch and point of -1 and -1.
     """
-    values = as_integers(locations, what)
+    values = as_integers(locations, what, copy=False)
     if values.ndim == 1:
         points = np.full((len(values), 3), -1, dtype=np.int64)
         points[:, 0] = values
@@ -66,6 +66,8 @@ def as_locations(locations: Any, what: str) -> Locations:
 
 
 def _check_signs(values: Locations, what: str) -> None:
+    if not values.size or values.min() >= 0:
+        return
     negative, below = values < 0, values < -1
     bad = negative[:, 0] | (negative[:, 1] != negative[:, 2])
     if np.count_nonzero(below):
@@ -216,6 +218,9 @@ class Blocks:
             local, global_ = (self.post_chunks, self.post), (self.pre_chunks, self.pre)
         else:
             local, global_ = (self.pre_chunks, self.pre), (self.post_chunks, self.post)
+        if self.one:
+            ends = np.array([0, len(self)])
+            return Perspective(direction, local[0][:1], global_[0][:1], ends, local[1], global_[1])
         order = np.lexsort((global_[0], local[0]))
         local_chunks, global_chunks = local[0][order], global_[0][order]
         new = np.ones(len(order), dtype=bool)

@@ -46,10 +46,11 @@ def as_floats(values: Any, what: str) -> NDArray[np.float64]:
     return np.array(array, dtype=np.float64)
 
 
-def as_integers(values: Any, what: str) -> NDArray[np.int64]:
+def as_integers(values: Any, what: str, *, copy: bool = True) -> NDArray[np.int64]:
     """
-    An int64 copy; floats are accepted if each is a whole number.
+    Whole numbers as int64; floats are accepted if each is one.
 
+    :param copy: always copy; else the values themselves are returned if they are int64.
     :raises DtypeError: other values, NaN, or fractions.
     """
     array = as_numbers(values, what)
@@ -59,7 +60,7 @@ def as_integers(values: Any, what: str) -> NDArray[np.int64]:
             raise DtypeError(f"{what} hold {array[bad].flat[0]}; valid are whole numbers")
     if array.size and array.dtype.kind in "uf" and not _fits_64_bits(array):
         raise DtypeError(f"{what} hold integers beyond 64 bits")
-    return np.array(array, dtype=np.int64)
+    return array.astype(np.int64, copy=copy)
 
 
 def as_count(value: Any, what: str) -> int:

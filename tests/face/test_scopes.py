@@ -984,3 +984,27 @@ def test_two_engines_of_one_file_exclude_each_other(small: SmallNetwork) -> None
     _in_threads(3, append)
     assert 52 == len(small.b)
     assert isinstance(twins[0]._engine, HDF5Engine)
+
+
+@pytest.mark.parametrize("detailed", [False, True])
+@pytest.mark.parametrize("ways", ["connect", "chunk_connect"])
+def test_arguments_may_be_changed_before_the_scope_ends(
+    small: SmallNetwork, detailed: bool, ways: str
+) -> None:
+    loop = small.storage.require_connectivity_set(small.a.cell_type, small.a.cell_type, "loop")
+    given = on_soma(0, 1, 2)
+    if detailed:
+        given[:, 1:] = [[0, 1], [0, 2], [0, 3]]
+    before, cells, labelled = given.copy(), positions(2), [0, 1]
+    with small.storage.write_scope():
+        if ways == "connect":
+            loop.connect(small.a, small.a, given, given)
+        else:
+            loop.chunk_connect(chunk(0), chunk(0), given, given)
+        small.b.append_data(chunk(5), cells, additional={"depth": cells[:, 0]})
+        given[:], cells[:] = 0, -1
+        small.a.label(["first"], labelled)
+        labelled.clear()
+    assert [(0, 0, *row, *row) for row in before.tolist()] == connections(loop)
+    assert (positions(2) == small.b.load_positions()[-2:]).all()
+    assert 2 == small.a.get_label_mask(["first"]).sum()

@@ -166,7 +166,7 @@ class LongArray:
 
     def _fitting(self, rows: Rows) -> Rows:
         """The rows in the dtype of the array, which is widened if they need it."""
-        if len(self._kinds) > 1 and rows.size:
+        if len(self._kinds) > 1 and rows.size and not np.can_cast(rows.dtype, self._dtype):
             low, high = int(rows.min()), int(rows.max())
             if not _holds(self._dtype, low, high):
                 self._widen(next(kind for kind in self._kinds if self._suits(kind, low, high)))
@@ -215,6 +215,22 @@ def _holds(kind: np.dtype[Any], low: int, high: int) -> bool:
         return True
     least, most = _limits(kind)
     return least <= low and high <= most
+
+
+def narrowed(columns: Sequence[NDArray[Any]], kinds: Sequence[np.dtype[Any]]) -> NDArray[Any]:
+    """
+    Columns of integers side by side, in the first dtype that holds them.
+
+    :param columns: (n,) each, n > 0; copied, as what they are parts of may be large.
+    :param kinds: the narrowest first; the last holds them all.
+    """
+    low = min(int(column.min()) for column in columns)
+    high = max(int(column.max()) for column in columns)
+    kind = next(kind for kind in kinds if _holds(kind, low, high))
+    rows = np.empty((len(columns[0]), len(columns)), dtype=kind)
+    for i, column in enumerate(columns):
+        rows[:, i] = column
+    return rows
 
 
 def merge(pieces: tuple[NDArray[Any], ...], rows: NDArray[Any]) -> tuple[NDArray[Any], ...]:

@@ -21,11 +21,15 @@ from ...connectivity import Blocks, Perspective, batches
 from ...network import Lengths, Locations, Rows
 from ...ranges import rows_of_ranges
 from ...statistics import ChunkCounts
+from .arrays import narrowed
 from .tables import Entries
 
 PRE, POST, FIRST, COUNT, POINTS = range(5)
 WIDTH = 5
 NO_POINTS = -1
+# Dtypes that cells, and branches and points, may be stored as.
+CELL_KINDS = (np.dtype(np.uint16), np.dtype(np.uint32), np.dtype(np.int64))
+POINT_KINDS = (np.dtype(np.int16), np.dtype(np.int32), np.dtype(np.int64))
 _FIRST = np.zeros(1, dtype=np.int64)
 # Connections that are unpacked together: few enough that they stay in the caches.
 _UNPACKED = 16 * 1024
@@ -160,24 +164,24 @@ class SortedBlocks:
 
     :param chunks: (k, 2) presynaptic and postsynaptic chunk of each block.
     :param counts: (k,) connections of each.
-    :param cells: (n, 2) ranks of the presynaptic and the postsynaptic cells.
+    :param cells: (n, 2) ranks of the presynaptic and the postsynaptic cells, of a dtype of
+        :data:`CELL_KINDS`.
     :param points: (m, 4) pre branch, pre point, post branch, post point of those blocks that
-        have any.
+        have any, of a dtype of :data:`POINT_KINDS`.
     :param has_points: (k,) whether a block has.
     """
 
     chunks: Ids
     counts: Lengths
-    cells: NDArray[np.int64]
-    points: NDArray[np.int64]
+    cells: NDArray[Any]
+    points: NDArray[Any]
     has_points: NDArray[np.bool_]
 
     @classmethod
     def of(cls, blocks: Blocks) -> SortedBlocks:
         """Sort connections, of which there are some; those of a block keep their order."""
         pre_chunks, post_chunks, one = blocks.pre_chunks, blocks.post_chunks, blocks.one
-        cells = np.empty((len(blocks), 2), dtype=np.int64)
-        cells[:, 0], cells[:, 1] = blocks.pre[:, 0], blocks.post[:, 0]
+        cells = narrowed((blocks.pre[:, 0], blocks.post[:, 0]), CELL_KINDS)
         points = _points(blocks)
         if not one and not _in_order(pre_chunks, post_chunks):
             order = np.lexsort((post_chunks, pre_chunks))
@@ -187,7 +191,7 @@ class SortedBlocks:
         chunks = np.array((pre_chunks[firsts], post_chunks[firsts])).T
         counts = np.array([len(cells)]) if one else np.diff(firsts, append=len(cells))
         if points is None:
-            nothing = np.zeros((0, 4), dtype=np.int64)
+            nothing = np.zeros((0, 4), dtype=POINT_KINDS[0])
             return cls(chunks, counts, cells, nothing, np.zeros(len(firsts), dtype=bool))
         detailed = np.logical_or.reduceat((points[:, 0] >= 0) | (points[:, 2] >= 0), firsts)
         if not detailed.all():
@@ -207,12 +211,13 @@ class SortedBlocks:
         return rows
 
 
-def _points(blocks: Blocks) -> NDArray[np.int64] | None:
+def _points(blocks: Blocks) -> NDArray[Any] | None:
     """(n, 4) branches and points; None if there are none."""
     # A location has a branch if, and only if, it has a point.
     if not any(np.count_nonzero(side[:, 1] >= 0) for side in (blocks.pre, blocks.post)):
         return None
-    return np.concatenate((blocks.pre[:, 1:], blocks.post[:, 1:]), axis=1)
+    pre, post = blocks.pre.T, blocks.post.T
+    return narrowed((pre[1], pre[2], post[1], post[2]), POINT_KINDS)
 
 
 def _first_rows(pre: Ids, post: Ids) -> NDArray[np.int64]:

@@ -24,9 +24,11 @@ from ...statistics import ChunkCounts
 from ..history import read_history, write_history
 from .arrays import LongArray
 from .blocks import (
+    CELL_KINDS,
     COUNT,
     FIRST,
     NO_POINTS,
+    POINT_KINDS,
     POINTS,
     POST,
     PRE,
@@ -43,8 +45,6 @@ CELLS = "cells"
 POINTS_ARRAY = "points"
 _SUMS = 3
 _ROWS, _POINT_ROWS, _COUNT = range(_SUMS)
-_CELL_KINDS = (np.dtype(np.uint16), np.dtype(np.uint32), np.dtype(np.int64))
-_POINT_KINDS = (np.dtype(np.int16), np.dtype(np.int32), np.dtype(np.int64))
 _COLUMNS = {CELLS: 2, POINTS_ARRAY: 4}
 
 
@@ -186,7 +186,7 @@ class ColumnarConnectivity:
 
     def _array(self, name: str) -> LongArray:
         if name not in self._arrays:
-            kinds = _CELL_KINDS if name == CELLS else _POINT_KINDS
+            kinds = CELL_KINDS if name == CELLS else POINT_KINDS
             array = LongArray(self._group, name, kinds)
             if array.width not in (None, (_COLUMNS[name],)):
                 raise CorruptNetworkError(
