@@ -312,12 +312,12 @@ def _changed_sectors(held: bytearray, pages: list[bytearray]) -> list[int]:
     for i, page in enumerate(pages):
         first = i * PAGE
         before = held[first : first + PAGE]
-        if before != page[: len(before)]:
+        after = page[: len(before)]
+        if before != after:
             changed.extend(
                 (first + offset) // SECTOR
                 for offset in range(0, len(before), SECTOR)
-                if before[offset : offset + SECTOR]
-                != page[offset : min(offset + SECTOR, len(before))]
+                if before[offset : offset + SECTOR] != after[offset : offset + SECTOR]
             )
     return changed
 
