@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -104,7 +104,7 @@ MUTANTS: dict[str, Mutant] = {
         "rollback",
         store.MemoryWriteSession.commit,
     ),
-    "a failure that is caught is stored": (sessions, "_watched", lambda s: nullcontext()),
+    "a failure that is caught is stored": (sessions._Joined, "__exit__", lambda self, *_: None),
     "attributes are not restored": (arrays, "_restore", lambda table, name: lambda: None),
 }
 
