@@ -77,10 +77,9 @@ def test_connections_run_in_or_out_and_nowhere_else(cells: PlacementSet, storage
 
 
 def test_an_id_that_is_no_text_names_no_file(storage: Storage) -> None:
-    with pytest.raises(FileNotFoundError) as caught:
-        storage.files.load(3)
-    assert isinstance(caught.value, errors.StorageError)
-    assert not storage.files.has(3)
+    for ask in (storage.files.load, storage.files.has, storage.files.remove):
+        with pytest.raises(errors.InvalidNameError, match="3 names no file"):
+            ask(3)
 
 
 def test_moving_through_a_relative_link_moves_the_file(cells: PlacementSet, path: Path) -> None:
