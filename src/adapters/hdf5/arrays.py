@@ -20,7 +20,7 @@ from ...errors import (
     ShapeError,
     StoreIOError,
 )
-from .attributes import Hdf5Attributes, Hdf5AttributesWriter
+from .attributes import Hdf5Attributes, Hdf5AttributesWriter, native_type
 from .context import Context, Member
 
 # HDF5 stores growable arrays in pieces of equal size: as large as the first rows, between
@@ -87,7 +87,9 @@ class Hdf5Array:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        dtype: np.dtype[Any] = self._id.dtype
+        if self._member.dtype is None:
+            self._member.dtype = self._id.dtype
+        dtype: np.dtype[Any] = self._member.dtype
         return dtype
 
     @property
@@ -106,9 +108,10 @@ class Hdf5Array:
             start, stop, _ = slice(start, stop).indices(shape[0])
             rows = self._room((max(0, stop - start), *shape[1:]), dtype)
             if rows.size and len(rows) == shape[0]:
-                self._id.read(h5s.ALL, h5s.ALL, rows)
+                self._id.read(h5s.ALL, h5s.ALL, rows, native_type(dtype))
             elif rows.size:
-                self._id.read(_space(rows.shape), self._rows(start, rows.shape), rows)
+                where = self._rows(start, rows.shape)
+                self._id.read(_space(rows.shape), where, rows, native_type(dtype))
             return rows
 
     def read_ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[Any]:
@@ -204,7 +207,8 @@ class Hdf5ArrayWriter(Hdf5Array):
     def _write(self, start: int, rows: NDArray[Any]) -> None:
         if rows.size:
             data = np.ascontiguousarray(rows)
-            self._id.write(_space(data.shape), self._rows(start, data.shape), data)
+            rows_of_file = self._rows(start, data.shape)
+            self._id.write(_space(data.shape), rows_of_file, data, native_type(data.dtype))
 
     def _is_in_too_many_pieces(self, rows: int) -> bool:
         properties = self._id.get_create_plist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import h5py
@@ -52,7 +53,7 @@ class Hdf5Attributes:
                 if held.shape not in ((), (1,)):
                     # HDF5 would write all of it past the end of the one number.
                     raise CorruptNetworkError(f"the attribute '{name}' is no number")
-                held.id.read(cell)
+                held.id.read(cell, h5t.NATIVE_INT64)
                 values[i] = cell
         return values
 
@@ -106,7 +107,7 @@ class Hdf5AttributesWriter(Hdf5Attributes):
                 if held is None:
                     id_ = h5a.create(self._member.id, key, h5t.NATIVE_INT64, _SCALAR)
                     held = self._keep(key, id_)
-                held.id.write(array)
+                held.id.write(array, h5t.NATIVE_INT64)
 
     def delete(self, name: str) -> None:
         self._context.changes += 1
@@ -121,7 +122,7 @@ class Hdf5AttributesWriter(Hdf5Attributes):
             return False
         if held.shape == array.shape and _same_type(held.dtype, array.dtype):
             if array.size:
-                held.id.write(array)
+                held.id.write(array, native_type(array.dtype))
             return True
         del held
         self._remove(key)
@@ -149,6 +150,12 @@ def _same_type(held: np.dtype[Any], given: np.dtype[Any]) -> bool:
     return held == given and held_text is given_text
 
 
+@lru_cache(maxsize=64)
+def native_type(dtype: np.dtype[Any]) -> Any:
+    """The type of HDF5 for numbers in memory; None for others, for which h5py finds one."""
+    return h5t.py_create(dtype) if dtype.kind in "iuf" else None
+
+
 def _stored_bytes(array: NDArray[Any]) -> int:
     return int(array.size * (_BYTES_OF_A_TEXT if array.dtype.kind == "O" else array.itemsize))
 
@@ -167,7 +174,7 @@ def _value(held: OpenAttribute) -> Any:
         return None
     array = np.empty(held.shape, dtype=held.dtype)
     if array.size:
-        held.id.read(array)
+        held.id.read(array, native_type(held.dtype))
     if held.dtype.kind in "iuf" or h5py.check_string_dtype(held.dtype) is None:
         return array[()]
     if array.shape == ():

@@ -35,13 +35,14 @@ class Member:
     To ask HDF5 what follows takes longer than to remember it.
 
     :param kind: ``group``, ``array``, ``document``, or something else.
-    :param shape: of an array; None if it was not asked for yet.
+    :param shape: of an array; None if it was not asked for yet. ``dtype`` likewise.
     :param attributes: those that are open, by name.
     """
 
     kind: str
     id: Any
     shape: tuple[int, ...] | None = None
+    dtype: Any = None
     attributes: dict[bytes, OpenAttribute] = attrs.field(factory=dict)
 
 
