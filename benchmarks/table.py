@@ -59,6 +59,8 @@ def run(python: Path, script: str, *options: str, layout: str = "") -> Figures:
         environment[LAYOUT] = layout
     with tempfile.TemporaryDirectory(prefix="bsb-hdf5-table-") as folder:
         command = [str(python), str(HERE / script), folder, *options]
+        # What the one before left to write would slow this one down.
+        os.sync()
         subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
         measured: Figures = json.loads((Path(folder) / "measured.json").read_text())
     return measured

@@ -9,7 +9,7 @@ from typing import Any
 
 WRITES = ("pwrite", "writev")
 SECTOR = 512
-OTHERS = ("ftruncate", "unlink", "utime", "open")
+OTHERS = ("ftruncate", "fsync", "unlink", "utime", "open")
 
 
 def die_at(k: int, *, half_way: bool = True) -> None:

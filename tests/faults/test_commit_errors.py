@@ -13,6 +13,7 @@ import pytest
 from bsb import Storage
 
 from bsb_hdf5 import PlacementSet, errors
+from bsb_hdf5.config import NetworkRoot
 from tests.face.samples import cell_type, chunk, digest, positions
 
 SECTOR = 512
@@ -50,31 +51,37 @@ def failing(
     return call
 
 
-def calls_of(path: Path, name: str) -> int:
+def calls_of(path: Path, name: str, durability: str | None = None) -> int:
     """How often a change of the file calls a function of the system."""
     copy = path.with_name("rehearsal.hdf5")
     shutil.copyfile(path, copy)
     with pytest.MonkeyPatch.context() as patch:
         call = failing(patch, name, -1)
-        change(Storage("hdf5", str(copy)))
+        change(Storage("hdf5", NetworkRoot(copy, durability=durability)))
     copy.unlink()
     return call.calls
 
 
-@pytest.mark.parametrize("name", ["pwrite", "writev", "ftruncate"])
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+@pytest.mark.parametrize(
+    ("name", "durability"),
+    [("pwrite", None), ("writev", None), ("ftruncate", None), ("fsync", "power")],
+)
 def test_whichever_write_fails_the_file_is_what_it_was(
-    cells: PlacementSet, storage: Storage, path: Path, name: str
+    cells: PlacementSet, path: Path, name: str, durability: str | None, number: int
 ) -> None:
+    storage = Storage("hdf5", NetworkRoot(path, durability=durability))
     before = digest(path)
-    count = calls_of(path, name)
+    count = calls_of(path, name, durability)
     assert count
     for k in range(count):
         with pytest.MonkeyPatch.context() as patch:
-            failing(patch, name, k)
+            failing(patch, name, k, OSError(number, os.strerror(number)))
             with pytest.raises(errors.StoreIOError) as caught:
                 change(storage)
-        assert errno.EIO == caught.value.fields["errno"], k
+        assert number == caught.value.fields["errno"], k
         assert before == digest(path), k
+        assert [path.name] == os.listdir(path.parent), k
     change(storage)
     assert 1300 == len(cells) == len(cells.load_positions())
 

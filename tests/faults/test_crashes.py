@@ -17,6 +17,7 @@ import pytest
 from bsb import Storage
 
 from bsb_hdf5 import PlacementSet
+from bsb_hdf5.config import NetworkRoot
 from tests.face import layouts
 from tests.face.samples import cell_type, chunk, on_soma, positions
 from tests.faults.dying import die_at, in_child
@@ -58,8 +59,9 @@ def state(path: Path) -> State:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("durability", ["process", "power"])
 def test_wherever_a_process_dies_the_network_is_what_it_was_or_what_it_was_to_be(
-    cells: PlacementSet, path: Path
+    cells: PlacementSet, path: Path, durability: str
 ) -> None:
     # The child must find no file open.
     start = path.with_name("start.hdf5")
@@ -75,7 +77,7 @@ def test_wherever_a_process_dies_the_network_is_what_it_was_or_what_it_was_to_be
         shutil.copyfile(start, target)
 
         def change_and_die(k: int = k) -> None:
-            storage = Storage("hdf5", str(target))
+            storage = Storage("hdf5", NetworkRoot(target, durability=durability))
             die_at(k)
             change(storage)
 
