@@ -23,7 +23,7 @@ from .core.network import Network
 from .core.provenance import Author
 from .core.sessions import Session, Sessions, Settings
 from .errors import NotANetworkError, StoreError
-from .exceptions import bsb_errors
+from .exceptions import bsb_errors, warn_of_slow_lock
 from .placement_set import PlacementSet
 from .ports.arrays import GroupWriter
 from .ports.communicator import Communicator
@@ -63,7 +63,7 @@ class StorageEngine(bsb.Engine):
     def __init__(self, root: Any, comm: Any, lock_limit: float | None = None) -> None:
         given = getattr(root, "lock_limit", None) if lock_limit is None else lock_limit
         limit = LOCK_LIMIT if given is None else as_lock_limit(given)
-        self._settings = Settings(limit=limit)
+        self._settings = Settings(limit=limit, on_slow=warn_of_slow_lock)
         super().__init__(root, comm)
         self._connect()
 

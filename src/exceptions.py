@@ -74,13 +74,14 @@ class ChunkSizeError(_Detailed, errors.ChunkSizeError, bsb.ChunkError):
 
 
 class HDF5SlowLockingWarning(bsb.exceptions.ScaffoldWarning):
-    """Another program keeps a file locked for long."""
+    """Another thread or program keeps a network to itself for long."""
 
 
 def warn_of_slow_lock(waited: float) -> None:
     """Warn after so many seconds of waiting."""
     warnings.warn(
-        f"waiting for another program to unlock the file, for {waited:.1f} seconds so far",
+        "waiting for another thread or program to give the network free, for"
+        f" {waited:.1f} seconds so far",
         HDF5SlowLockingWarning,
         stacklevel=2,
     )

@@ -132,10 +132,12 @@ class Settings:
 
     :param read_only: take no locks on the store, and refuse to write.
     :param limit: seconds to wait for other threads.
+    :param on_slow: is told once, with the seconds waited, when that takes long.
     """
 
     read_only: bool = False
     limit: float = 600.0
+    on_slow: Callable[[float], None] = lambda waited: None
 
 
 class Sessions:
@@ -243,7 +245,7 @@ class Sessions:
         if active is not None:
             yield
             return
-        with self._gate(identity).shared(self.settings.limit), self.lock.shared():
+        with self._shared(identity), self.lock.shared():
             yield
 
     @contextmanager
@@ -275,7 +277,12 @@ class Sessions:
         return gate_of(identity, self.store.location)
 
     def _alone(self, identity: str) -> AbstractContextManager[None]:
-        return self._gate(identity).exclusive(self.settings.limit)
+        settings = self.settings
+        return self._gate(identity).exclusive(settings.limit, settings.on_slow)
+
+    def _shared(self, identity: str) -> AbstractContextManager[None]:
+        settings = self.settings
+        return self._gate(identity).shared(settings.limit, settings.on_slow)
 
     def _given(
         self, identity: str, active: Session | None, handle: Any, *, write: bool
@@ -406,7 +413,7 @@ class _ReadersTurn:
         sessions = self._sessions
         store, settings = sessions.store, sessions.settings
         try:
-            self._enter(sessions._gate(self._identity).shared(settings.limit))
+            self._enter(sessions._shared(self._identity))
             if not settings.read_only:
                 self._enter(sessions.lock.shared())
             raw = store.open_read(locking=not settings.read_only)

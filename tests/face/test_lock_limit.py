@@ -19,6 +19,7 @@ from bsb.services.mpi import MPIService
 from bsb_hdf5 import HDF5Engine, HDF5SlowLockingWarning, PlacementSet
 from bsb_hdf5.adapters.files import locking
 from bsb_hdf5.config import NetworkRoot
+from bsb_hdf5.core import gate
 from bsb_hdf5.engines.memory import MemoryEngine
 from bsb_hdf5.engines.zarr import ZarrEngine
 from bsb_hdf5.errors import InputError, LockTimeoutError
@@ -215,3 +216,21 @@ def test_who_waits_gets_its_turn_and_is_warned_once(
         cells.append_data(chunk(0), positions(1))
     assert 1 == len(warned)
     assert 6 == len(cells)
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_who_waits_for_a_thread_is_warned_once(
+    engine: str, root: str, write: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "_WARN_AFTER", 0.0)
+    monkeypatch.setattr(gate, "_NAP", SHORT / 20)
+    storage = Storage(engine, NetworkRoot(root, lock_limit=SHORT))
+    cells = cells_of(storage)
+    with (
+        held_by_a_thread(storage.write_scope),
+        pytest.warns(HDF5SlowLockingWarning) as warned,
+        pytest.raises(LockTimeoutError),
+    ):
+        cells.append_data(chunk(1), positions(1)) if write else len(cells)
+    assert 1 == len(warned)
+    assert 5 == len(cells)

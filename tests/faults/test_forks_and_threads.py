@@ -133,6 +133,8 @@ def test_a_scope_that_ends_while_a_thread_is_within_a_call_stores_whole_cells(
     assert 55 == len(cells.load_positions()) == len(cells)
 
 
+# It is the writer who waits for long.
+@pytest.mark.filterwarnings("ignore::bsb_hdf5.HDF5SlowLockingWarning")
 def test_a_pool_reads_within_a_scope_while_a_writer_waits(
     cells: PlacementSet, storage: Storage
 ) -> None:
