@@ -39,10 +39,10 @@ PARTS: dict[str, tuple[Any, str]] = {
     "  commit": (opened.OpenFile, "commit"),
     "    HDF5 writes": (h5f, "flush"),
     "      take what it writes": (overlay.OverlayFile, "write"),
-    "    find the sectors that change": (overlay.OverlayFile, "_replacements"),
-    "    write the side file": (overlay.OverlayFile, "_announce"),
-    "    write in place": (overlay.OverlayFile, "_write_all"),
-    "    remove the side file": (overlay, "remove_journal"),
+    "    find what changes": (overlay.OverlayFile, "_replacements"),
+    "    write the journal": (overlay.OverlayFile, "_announce"),
+    "    write in place": (overlay.OverlayFile, "_replace"),
+    "    cut off the journal": (overlay.os, "ftruncate"),
     "    give the file a time of its own": (opened, "_stamp_anew"),
 }
 

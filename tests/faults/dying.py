@@ -7,9 +7,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-WRITES = ("pwrite", "writev")
-SECTOR = 512
-OTHERS = ("ftruncate", "fsync", "unlink", "utime", "open")
+CALLS = ("pwrite", "ftruncate", "fsync", "utime")
 
 
 def die_at(k: int, *, half_way: bool = True) -> None:
@@ -32,26 +30,19 @@ def die_at(k: int, *, half_way: bool = True) -> None:
 
         return run
 
-    for name in WRITES:
-        setattr(os, name, counted(getattr(os, name), half_way))
-    for name in OTHERS:
-        setattr(os, name, counted(getattr(os, name), False))
+    for name in CALLS:
+        setattr(os, name, counted(getattr(os, name), half_way and name == "pwrite"))
 
 
 def write_half(call: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     """
-    Write half of the data, up to the end of a sector.
+    Write half of the data.
 
-    A kill tears a write between pages, and a power cut between sectors, but nothing within one.
+    A kill tears a write between pages, and a power cut between sectors; here it is any byte.
     """
-    descriptor, data, *rest = arguments
-    whole = b"".join(map(bytes, data)) if isinstance(data, list) else bytes(data)
-    half = len(whole) // 2
-    start = rest[0] if rest else 0
-    half -= (start + half) % SECTOR
-    if half > 0:
-        part = memoryview(whole)[:half]
-        call(descriptor, [part] if isinstance(data, list) else part, *rest)
+    descriptor, data, start = arguments
+    if len(data) > 1:
+        call(descriptor, memoryview(data)[: len(data) // 2], start)
 
 
 def in_child(action: Callable[[], None]) -> int:

@@ -65,7 +65,7 @@ def calls_of(path: Path, name: str, durability: str | None = None) -> int:
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
 @pytest.mark.parametrize(
     ("name", "durability"),
-    [("pwrite", None), ("writev", None), ("ftruncate", None), ("fsync", "power")],
+    [("pwrite", None), ("ftruncate", None), ("fsync", "power")],
 )
 def test_whichever_write_fails_the_file_is_what_it_was(
     cells: PlacementSet, path: Path, name: str, durability: str | None, number: int
@@ -86,14 +86,13 @@ def test_whichever_write_fails_the_file_is_what_it_was(
     assert 1300 == len(cells) == len(cells.load_positions())
 
 
-@pytest.mark.parametrize("name", ["pwrite", "writev"])
 def test_whichever_write_is_interrupted_the_file_is_what_it_was(
-    cells: PlacementSet, storage: Storage, path: Path, name: str
+    cells: PlacementSet, storage: Storage, path: Path
 ) -> None:
     before = digest(path)
-    for k in range(calls_of(path, name)):
+    for k in range(calls_of(path, "pwrite")):
         with pytest.MonkeyPatch.context() as patch:
-            failing(patch, name, k, KeyboardInterrupt())
+            failing(patch, "pwrite", k, KeyboardInterrupt())
             with pytest.raises(KeyboardInterrupt):
                 change(storage)
         assert before == digest(path), k

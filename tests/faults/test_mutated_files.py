@@ -23,6 +23,7 @@ from bsb import Storage
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from bsb_hdf5.adapters.hdf5.journal import read_journal
 from bsb_hdf5.testing.network_machine import EXAMPLES_VARIABLE
 from tests.face.hostile_reader import Case, Outcome, Reader
 from tests.face.layouts import LAYOUTS, new_storage
@@ -220,29 +221,20 @@ def test_heaps_of_texts_that_have_no_end_do_no_harm(
     assert {} == judged(reader, path, seconds=SECONDS).problems
 
 
-# --- side files ---------------------------------------------------------------------------
-
-
-@attrs.frozen
-class Interrupted:
-    """A file and its side file, of a commit that was interrupted before it changed the file."""
-
-    file: Path
-    sidecar: Path
+# --- journals -----------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def interrupted(folder: Path, sound: dict[str, Path]) -> dict[str, Interrupted]:
-    """By layout; the commit would add 7 cells and 4 connections."""
+def interrupted(folder: Path, sound: dict[str, Path]) -> dict[str, Path]:
+    """By layout; files whose last commit, of 7 cells and 4 connections, was interrupted."""
     return {
         layout: interrupt(folder / f"interrupted-{layout}", sound[layout].read_bytes())
         for layout in LAYOUTS
     }
 
 
-def interrupt(path: Path, data: bytes) -> Interrupted:
-    """Kill a writer when its side file is complete, and nothing else is done."""
-    sidecar = path.with_name(f"{path.name}.journal")
+def interrupt(path: Path, data: bytes) -> Path:
+    """Kill a writer when its journal is complete, and nothing else is done."""
 
     def change(k: int) -> None:
         network = SmallNetwork.of(Storage("hdf5", str(path)))
@@ -254,59 +246,62 @@ def interrupt(path: Path, data: bytes) -> Interrupted:
     for k in range(200):
         path.write_bytes(data)
         in_child(partial(change, k))
-        if sidecar.exists():
-            found = Interrupted(path.with_suffix(".file"), path.with_suffix(".sidecar"))
-            shutil.copyfile(path, found.file)
-            shutil.copyfile(sidecar, found.sidecar)
-            if len(SmallNetwork.of(Storage("hdf5", str(path))).a) == 12:
-                return found
-            sidecar.unlink(missing_ok=True)
-    raise AssertionError("no commit left a side file")
+        if journal_of(path):
+            return path
+    raise AssertionError("no commit left a journal")
+
+
+def journal_of(path: Path) -> int:
+    """How many bytes the journal takes that a file ends in; 0 if there is none."""
+    with path.open("rb") as file:
+        journal = read_journal(file.fileno())
+        return 0 if journal is None else path.stat().st_size - journal.place
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @examples(12)
 @given(changes=mutations)
-def test_a_mutated_side_file_is_finished_or_dropped(
+def test_a_mutated_journal_is_finished_or_dropped(
     reader: Reader,
     folder: Path,
-    interrupted: dict[str, Interrupted],
+    interrupted: dict[str, Path],
     layout: str,
     changes: list[Mutation],
 ) -> None:
-    path, given = folder / "file", interrupted[layout]
-    shutil.copyfile(given.file, path)
-    sidecar = mutated(given.sidecar.read_bytes(), changes)
-    path.with_name(f"{path.name}.journal").write_bytes(sidecar)
+    path, data = folder / "file", interrupted[layout].read_bytes()
+    size = journal_of(interrupted[layout])
+    changed = mutated(data[-size:], changes)
+    path.write_bytes(data[:-size] + changed)
     outcome = judged(reader, path)
     assert {} == outcome.problems
     before, after = {"a": 5, "b": 707, "a_to_b": 3003}, {"a": 12, "b": 707, "a_to_b": 3007}
-    assert (after if sidecar == given.sidecar.read_bytes() else before) == outcome.sizes
+    assert (after if changed == data[-size:] else before) == outcome.sizes
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @examples(6)
 @given(changes=mutations)
-def test_a_side_file_beside_a_mutated_file_does_no_harm(
+def test_a_journal_in_a_mutated_file_does_no_harm(
     reader: Reader,
     folder: Path,
-    interrupted: dict[str, Interrupted],
+    interrupted: dict[str, Path],
     layout: str,
     changes: list[Mutation],
 ) -> None:
-    path, given = folder / "file", interrupted[layout]
-    path.write_bytes(mutated(given.file.read_bytes(), changes))
-    path.with_name(f"{path.name}.journal").write_bytes(given.sidecar.read_bytes())
+    path, data = folder / "file", interrupted[layout].read_bytes()
+    size = journal_of(interrupted[layout])
+    path.write_bytes(mutated(data[:-size], changes) + data[-size:])
     assert {} == judged(reader, path, seconds=SECONDS).problems
 
 
 @pytest.mark.parametrize(("mine", "other"), [LAYOUTS, LAYOUTS[::-1]])
-def test_the_side_file_of_another_network_is_dropped(
-    reader: Reader, folder: Path, interrupted: dict[str, Interrupted], mine: str, other: str
+def test_the_journal_of_another_network_is_dropped(
+    reader: Reader, folder: Path, interrupted: dict[str, Path], mine: str, other: str
 ) -> None:
     path = folder / "file"
-    shutil.copyfile(interrupted[mine].file, path)
-    shutil.copyfile(interrupted[other].sidecar, path.with_name(f"{path.name}.journal"))
+    data, foreign = (interrupted[layout].read_bytes() for layout in (mine, other))
+    sizes = [journal_of(interrupted[layout]) for layout in (mine, other)]
+    path.write_bytes(data[: -sizes[0]] + foreign[-sizes[1] :])
     outcome = judged(reader, path)
     assert {} == outcome.problems
     assert {"a": 5, "b": 707, "a_to_b": 3003} == outcome.sizes

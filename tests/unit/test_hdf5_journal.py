@@ -1,35 +1,30 @@
-"""The side file of a commit: complete, or nothing; of this file, or of no use."""
+"""The journal of a commit: complete, or nothing; of its own file, or of no use."""
 
 from __future__ import annotations
 
 import errno
 import os
-import stat
 import struct
 import tempfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bsb_hdf5.adapters.hdf5 import opened
-from bsb_hdf5.adapters.hdf5.journal import (
-    SECTOR,
-    Journal,
-    Piece,
-    finish_commit,
-    read_journal,
-)
+from bsb_hdf5.adapters.hdf5.journal import Journal, finish_commit, has_journal, read_journal
 from bsb_hdf5.adapters.hdf5.overlay import OverlayFile
+from bsb_hdf5.adapters.hdf5.pieces import Piece
 from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from bsb_hdf5.errors import StoreAccessError, StoreIOError
 from bsb_hdf5.testing.contents import make, reading, writing
-
-SIZE = 16
 
 
 class Killed(BaseException):
@@ -52,32 +47,45 @@ def store(path: Path) -> Hdf5Store:
 
 @pytest.fixture
 def interrupted(store: Hdf5Store, path: Path) -> Path:
-    """A network whose commit was interrupted when half of it was applied; its side file."""
-    half_applied(store)
-    sidecar = path.with_name("network.hdf5.journal")
-    assert sidecar.exists()
-    return sidecar
+    """A network whose commit was interrupted when half of it was applied."""
+    interrupt(store)
+    assert is_interrupted(path)
+    return path
 
 
-def half_applied(store: Hdf5Store) -> None:
+def interrupt(store: Hdf5Store, applied: float = 0.5) -> None:
     """Do what a process does that is killed within a commit."""
     session = store.open_write()
     session.root.array("rows").write(0, -np.arange(3000))
     session.root.array("rows").append(np.ones(5))
     overlay = session._file.overlay
-    apply = OverlayFile._write_all
+    replace = OverlayFile._replace
 
-    def write_half(self: OverlayFile, pages: Any) -> None:
-        apply(self, pages[: len(pages) // 2])
+    def replace_some(self: OverlayFile, replacements: list[Any]) -> None:
+        replace(self, replacements[: int(len(replacements) * applied)])
         raise Killed
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(OverlayFile, "_write_all", write_half)
+        patch.setattr(OverlayFile, "_replace", replace_some)
         patch.setattr(OverlayFile, "_write_back", lambda *_: None)
         patch.setattr(OverlayFile, "rollback", lambda *_: None)
-        patch.setattr("bsb_hdf5.adapters.hdf5.overlay.remove_journal", lambda *_: None)
+        patch.setattr(Journal, "withdraw", lambda *_: None)
         session.commit()
     assert overlay.error is not None
+
+
+@contextmanager
+def opened_file(path: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
+    descriptor = os.open(path, flags)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def is_interrupted(path: Path) -> bool:
+    with opened_file(path) as descriptor:
+        return has_journal(descriptor)
 
 
 def rows(store: Hdf5Store, *, locking: bool = True) -> list[int]:
@@ -90,58 +98,95 @@ def rows(store: Hdf5Store, *, locking: bool = True) -> list[int]:
 
 
 AFTER = [*(-np.arange(3000)).tolist(), 1, 1, 1, 1, 1]
-pieces = st.lists(
-    st.builds(
-        Piece.replacing,
-        st.integers(0, 2**40),
-        st.binary(min_size=SIZE, max_size=SIZE),
-        st.binary(min_size=1, max_size=SIZE),
-    ),
-    max_size=5,
-)
+SIZE = 20_000
+OLD, NEW = (bytes(range(1, 251)) * (SIZE // 250), bytes(range(250, 0, -1)) * (SIZE // 250))
 
 
-@given(pieces, st.integers(0, 2**50), st.integers(0, 2**50))
-def test_what_is_written_is_read(pieces: list[Piece], base_size: int, size: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "journal")
-        Journal(base_size, size, pieces).write(path, durable=False)
-        found = read_journal(path)
-    assert found is not None
-    assert (base_size, size) == (found.base_size, found.size)
-    expected = [(each.start, list(each.before), each.data) for each in pieces]
-    read = [(each.start, list(each.before), each.data) for each in found.pieces]
-    assert expected == read
+@st.composite
+def commits(draw: st.DrawFn) -> tuple[int, list[Piece]]:
+    """The size of a file after a commit, and pieces that it replaces."""
+    size = draw(st.integers(100, SIZE + 100))
+    bounds = sorted(draw(st.sets(st.integers(0, min(size, SIZE)), min_size=2, max_size=8)))
+    pairs = zip(bounds[::2], bounds[1::2], strict=False)
+    return size, [(start, NEW[start:stop]) for start, stop in pairs]
 
 
-def test_one_that_is_incomplete_or_damaged_counts_for_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "journal"
-    Journal(32, 32, [Piece(0, [1], b"x" * SIZE), Piece(SIZE, [2], b"y")]).write(
-        str(path), durable=True
-    )
-    content = path.read_bytes()
-    for length in range(len(content)):
-        path.write_bytes(content[:length])
-        assert read_journal(str(path)) is None, length
-    for place in range(len(content)):
-        damaged = bytearray(content)
-        damaged[place] ^= 0x40
-        path.write_bytes(damaged)
-        assert read_journal(str(path)) is None, place
-    path.write_bytes(content)
-    assert read_journal(str(path)) is not None
+@contextmanager
+def announced(size: int, pieces: list[Piece], grown: int = 0) -> Iterator[int]:
+    """An open file of old bytes in which the journal of a commit stands."""
+    with tempfile.TemporaryFile() as file:
+        file.write(OLD + bytes(grown))
+        file.flush()
+        Journal(SIZE, size, pieces).write(file.fileno())
+        yield file.fileno()
 
 
-def test_the_next_reader_finishes_a_commit(interrupted: Path, path: Path) -> None:
-    assert AFTER == rows(Hdf5Store(str(path)))
-    assert not interrupted.exists()
+def after(size: int, pieces: list[Piece]) -> bytes:
+    content = bytearray(OLD.ljust(size, b"\0"))
+    for start, data in pieces:
+        content[start : start + len(data)] = data
+    return bytes(content[:size])
 
 
-def test_the_next_writer_finishes_a_commit(interrupted: Path, path: Path) -> None:
-    with writing(Hdf5Store(str(path))) as root:
+def content_of(descriptor: int) -> bytes:
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+
+
+@given(commits())
+def test_what_is_written_is_read_and_applied(commit: tuple[int, list[Piece]]) -> None:
+    size, pieces = commit
+    with announced(size, pieces) as descriptor:
+        found = read_journal(descriptor)
+        assert found is not None
+        assert (SIZE, size) == (found.base_size, found.size)
+        finish_commit(descriptor, durable=False)
+        assert after(size, pieces) == content_of(descriptor)
+        assert not has_journal(descriptor)
+
+
+def test_one_that_is_written_in_several_goes_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bsb_hdf5.adapters.hdf5.journal._MOST_AT_ONCE", 1000)
+    monkeypatch.setattr("bsb_hdf5.adapters.hdf5.journal._MOST_ENTRIES", 2)
+    pieces: list[Piece] = [(start, NEW[start : start + 900]) for start in range(0, SIZE, 1000)]
+    with announced(SIZE, pieces) as descriptor:
+        finish_commit(descriptor, durable=False)
+        assert after(SIZE, pieces) == content_of(descriptor)
+
+
+def test_one_that_is_incomplete_or_damaged_counts_for_nothing() -> None:
+    pieces: list[Piece] = [(3, NEW[3:40]), (100, NEW[100:110])]
+    with announced(SIZE, pieces) as descriptor:
+        content = content_of(descriptor)
+        for length in range(SIZE, len(content)):
+            os.ftruncate(descriptor, length)
+            assert read_journal(descriptor) is None, length
+            os.pwrite(descriptor, content[length:], length)
+        for place in range(SIZE, len(content)):
+            os.pwrite(descriptor, bytes([content[place] ^ 0x40]), place)
+            assert read_journal(descriptor) is None, place
+            os.pwrite(descriptor, content[place : place + 1], place)
+        assert read_journal(descriptor) is not None
+
+
+def test_one_of_a_file_that_is_kept_in_another_is_not_of_that(
+    interrupted: Path, tmp_path: Path
+) -> None:
+    outer = tmp_path / "outer"
+    outer.write_bytes(bytes(8) + interrupted.read_bytes())
+    with opened_file(outer) as descriptor:
+        assert read_journal(descriptor) is None
+
+
+def test_the_next_reader_finishes_a_commit(interrupted: Path) -> None:
+    assert AFTER == rows(Hdf5Store(str(interrupted)))
+    assert not is_interrupted(interrupted)
+
+
+def test_the_next_writer_finishes_a_commit(interrupted: Path) -> None:
+    with writing(Hdf5Store(str(interrupted))) as root:
         root.array("rows").append(np.array([7]))
-    assert [*AFTER, 7] == rows(Hdf5Store(str(path)))
-    assert not interrupted.exists()
+    assert [*AFTER, 7] == rows(Hdf5Store(str(interrupted)))
+    assert not is_interrupted(interrupted)
 
 
 def test_the_store_of_the_writer_finishes_it_too(interrupted: Path, store: Hdf5Store) -> None:
@@ -149,310 +194,44 @@ def test_the_store_of_the_writer_finishes_it_too(interrupted: Path, store: Hdf5S
 
 
 @pytest.mark.parametrize("act", ["copy", "move"])
-def test_what_is_copied_or_moved_is_finished_first(interrupted: Path, path: Path, act: str) -> None:
-    target = path.with_name("other.hdf5")
-    getattr(Hdf5Store(str(path)), act)(str(target))
+def test_what_is_copied_or_moved_is_finished(interrupted: Path, act: str) -> None:
+    target = interrupted.with_name("other.hdf5")
+    getattr(Hdf5Store(str(interrupted)), act)(str(target))
     assert AFTER == rows(Hdf5Store(str(target)))
-    assert not interrupted.exists()
 
 
-def test_what_is_removed_leaves_nothing(interrupted: Path, path: Path) -> None:
-    Hdf5Store(str(path)).remove()
-    assert not os.listdir(path.parent)
-
-
-def test_a_file_that_may_not_be_written_is_read_as_if_the_commit_were_finished(
-    interrupted: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("act", ["copy", "move"])
+def test_what_may_not_be_written_is_copied_or_moved_as_it_is(
+    interrupted: Path, monkeypatch: pytest.MonkeyPatch, act: str
 ) -> None:
-    before, descriptor = path.read_bytes(), os.open
-
-    def refuse(name: Any, flags: int, *rest: Any, **options: Any) -> int:
-        if flags & os.O_RDWR:
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-        return descriptor(name, flags, *rest, **options)
-
-    monkeypatch.setattr(os, "open", refuse)
-    store = Hdf5Store(str(path))
-    assert AFTER == rows(store) == rows(store, locking=False)
-    with pytest.raises(StoreAccessError):
-        store.open_write()
-    assert before == path.read_bytes()
-    assert interrupted.exists()
+    before, target = interrupted.read_bytes(), interrupted.with_name("other.hdf5")
+    may_only_read(interrupted, monkeypatch)
+    getattr(Hdf5Store(str(interrupted)), act)(str(target))
+    assert before == target.read_bytes()
+    assert AFTER == rows(Hdf5Store(str(target)))
 
 
-def test_one_of_another_file_is_dropped(interrupted: Path, path: Path) -> None:
-    path.unlink()
-    other = Hdf5Store(str(path.with_name("other.hdf5")))
-    make(other)
-    with writing(other) as root:
-        root.create_array("rows", np.arange(2999) % 251)
-    os.replace(path.with_name("other.hdf5"), path)
-    assert list(np.arange(2999) % 251) == rows(Hdf5Store(str(path)))
-    assert not interrupted.exists()
-
-
-def test_one_of_a_file_that_is_gone_does_not_reach_a_new_one(interrupted: Path, path: Path) -> None:
-    path.unlink()
-    store = Hdf5Store(str(path))
-    make(store)
-    assert not interrupted.exists()
-
-
-def test_pieces_that_a_power_cut_tore_are_written_again(tmp_path: Path) -> None:
-    path, sidecar = tmp_path / "file", tmp_path / "journal"
-    old, new = bytes(range(1, 256)) * 40, bytes(range(255, 0, -1)) * 40
-    piece = Piece.replacing(4096, old[:4096], new[:4096])
-    Journal(8192, 8192, [piece]).write(str(sidecar), durable=True)
-    path.write_bytes(old[:4096] + new[:1024] + old[1024:4096])
-    descriptor = os.open(path, os.O_RDWR)
-    finish_commit(str(sidecar), descriptor, durable=True)
-    os.close(descriptor)
-    assert old[:4096] + new[:4096] == path.read_bytes()
-    assert not sidecar.exists()
-
-
-def test_a_folder_that_may_not_be_written_is_told_before_anything_changes(
-    store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_copy_that_another_program_made_is_finished_too(
+    interrupted: Path, tmp_path: Path
 ) -> None:
-    before, descriptor = path.read_bytes(), os.open
-
-    def refuse(name: Any, flags: int, *rest: Any, **options: Any) -> int:
-        if str(name).endswith(".journal"):
-            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
-        return descriptor(name, flags, *rest, **options)
-
-    monkeypatch.setattr(os, "open", refuse)
-    session = store.open_write()
-    session.root.array("rows").write(0, np.array([9]))
-    with pytest.raises(StoreAccessError):
-        session.commit()
-    assert before == path.read_bytes()
+    copy = tmp_path / "copy.hdf5"
+    copy.write_bytes(interrupted.read_bytes())
+    assert AFTER == rows(Hdf5Store(str(copy)))
 
 
-def test_a_durable_commit_syncs_in_the_right_order(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_is_removed_leaves_nothing(interrupted: Path) -> None:
+    Hdf5Store(str(interrupted)).remove()
+    assert not os.listdir(interrupted.parent)
+
+
+def test_a_program_that_knows_no_journals_finds_what_was_before(
+    store: Hdf5Store, path: Path
 ) -> None:
-    store = Hdf5Store(str(path), Hdf5Settings(durable=True))
-    make(store)
-    calls: list[str] = []
-    for name in ("pwrite", "writev", "ftruncate", "fsync", "unlink"):
-        call = getattr(os, name)
-
-        def noted(*arguments: Any, call: Any = call, name: str = name) -> Any:
-            calls.append(f"{name} {kind_of(arguments[0])}")
-            return call(*arguments)
-
-        monkeypatch.setattr(os, name, noted)
-    with writing(store) as root:
-        root.create_array("rows", np.arange(30_000))
-        # What is added is written first.
-        root.array("rows").read()
-    order = [each for i, each in enumerate(calls) if i == 0 or each != calls[i - 1]]
-    assert [
-        "pwrite file",
-        "fsync file",
-        "writev sidecar",
-        "fsync sidecar",
-        "fsync folder",
-        "pwrite file",
-        "ftruncate file",
-        "fsync file",
-        "unlink sidecar",
-    ] == [each for each in order if each != "ftruncate file"][:5] + order[-4:]
-
-
-def kind_of(argument: Any) -> str:
-    if not isinstance(argument, int):
-        return "sidecar" if str(argument).endswith(".journal") else "file"
-    if stat.S_ISDIR(os.fstat(argument).st_mode):
-        return "folder"
-    name = os.readlink(f"/proc/self/fd/{argument}")
-    return "sidecar" if name.endswith(".journal") else "file"
-
-
-def test_a_commit_leaves_no_side_file(store: Hdf5Store, path: Path) -> None:
-    with writing(store) as root:
-        root.array("rows").write(0, np.array([1]))
-    opened.KEPT.drop(id(store))
-    assert [path.name] == os.listdir(path.parent)
-    with reading(store) as root:
-        assert 1 == root.array("rows").read()[0]
-
-
-HUGE = 2**64 - 1
-HOSTILE: dict[str, tuple[tuple[int, int, int], list[tuple[int, int, bytes]]]] = {
-    "no piece": ((10, 10, 0), []),
-    "more pieces than there are": ((10, 10, HUGE), []),
-    "a piece that is empty": ((10, 10, 1), [(0, 0, b"")]),
-    "a piece beyond all files": ((10, 10, 1), [(HUGE, 1, b"x")]),
-    "a piece past the end": ((10, 10, 1), [(2**63 - 1, 1, b"x")]),
-    "a piece that ends past the end": ((1, 1, 1), [(0, 2, b"xy")]),
-    "a piece of fewer bytes than it says": ((10, 10, 1), [(0, 2**32 - 1, b"x")]),
-    "pieces on each other": ((10, 10, 2), [(0, 1, b"\x89"), (0, 1, b"\x89")]),
-    "an end beyond all files": ((10, HUGE, 1), [(0, 1, b"\x89")]),
-    "a beginning beyond all files": ((HUGE, 10, 1), [(0, 1, b"\x89")]),
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_one_that_no_commit_wrote_changes_nothing(name: str, store: Hdf5Store, path: Path) -> None:
-    head, entries = HOSTILE[name]
-    body = struct.pack("<16sIQQQ", b"bsb-hdf5 journal", 3, *head)
-    for number, length, data in entries:
-        body += struct.pack("<QII", number, length, zlib.crc32(data)) + data
-    sidecar = path.with_name("network.hdf5.journal")
-    sidecar.write_bytes(body + struct.pack("<I", zlib.crc32(body)))
-    before = path.read_bytes()
-    assert list(range(3000)) == rows(store, locking=False) == rows(store)
-    assert not sidecar.exists()
-    assert before == path.read_bytes()
-
-
-# Bytes of its network, and pieces, that a side file of a terabyte declares.
-CLAIMS = {
-    "nothing": (2**40, 0),
-    "one piece": (2**40, 1),
-    "a piece a sector": (2**40, 2**31),
-    "pieces of no bytes": (0, 2**40),
-    "all there can be": (HUGE, HUGE),
-}
-
-
-@pytest.mark.parametrize("name", CLAIMS)
-def test_one_larger_than_the_file_can_need_is_not_read(
-    name: str, store: Hdf5Store, path: Path
-) -> None:
-    size, count = CLAIMS[name]
-    sidecar = path.with_name("network.hdf5.journal")
-    with open(sidecar, "wb") as file:
-        file.write(struct.pack("<16sIQQQ", b"bsb-hdf5 journal", 3, size, size, count))
-        file.truncate(2**40)
-    before = path.read_bytes()
-    assert list(range(3000)) == rows(store, locking=False) == rows(store)
-    assert not sidecar.exists()
-    assert before == path.read_bytes()
-
-
-@given(st.integers(1, 30 * SECTOR), st.integers(0, 3), st.binary(max_size=40))
-def test_the_largest_that_a_file_can_need_is_read(size: int, spare: int, tail: bytes) -> None:
-    held = bytes(size)
-    sectors = [(start, held[start : start + SECTOR]) for start in range(0, size, SECTOR)]
-    pieces = [Piece.replacing(start, sector, sector) for start, sector in sectors]
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "journal")
-        Journal(size, size + len(tail), pieces).write(path, durable=False)
-        found = read_journal(path, size + spare)
-        assert found is not None
-        assert len(pieces) == len(found.pieces)
-
-
-def test_a_pipe_in_its_place_makes_nobody_wait(store: Hdf5Store, path: Path) -> None:
-    os.mkfifo(path.with_name("network.hdf5.journal"))
-    assert list(range(3000)) == rows(store, locking=False) == rows(store)
-
-
-def test_what_can_not_be_read_is_a_typed_error(
-    interrupted: Path, store: Hdf5Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    system_open = os.open
-
-    def refuse(name: Any, flags: int, *rest: Any, **options: Any) -> int:
-        if name == str(interrupted):
-            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
-        return system_open(name, flags, *rest, **options)
-
-    monkeypatch.setattr(os, "open", refuse)
-    for locking in (True, False):
-        with pytest.raises(StoreAccessError):
-            rows(store, locking=locking)
-
-
-def test_one_of_another_state_of_the_file_does_not_belong_to_it(tmp_path: Path) -> None:
-    old, new = bytes(range(1, 256)) * 17, bytes(range(255, 0, -1)) * 17
-    piece = Piece.replacing(0, old[:4096], new[:512] + old[512:3584] + new[3584:4096])
-    # Between what was and what was to be, all but one sector is the same.
-    assert piece.fits(old[:4096])
-    assert piece.fits(piece.data)
-    assert piece.fits(old[:3584] + new[3584:4096])
-    for place in range(0, 4096, 512):
-        other = bytearray(old[:4096])
-        other[place] ^= 1
-        assert not piece.fits(bytes(other)), place
-
-
-def test_a_link_in_its_place_leads_nowhere(tmp_path: Path) -> None:
-    (tmp_path / "other").write_text("of somebody")
-    (tmp_path / "journal").symlink_to(tmp_path / "other")
-    with pytest.raises(OSError, match="symbolic"):
-        Journal(1, 1, [Piece.replacing(0, b"x", b"y")]).write(
-            str(tmp_path / "journal"), durable=False
-        )
-    assert "of somebody" == (tmp_path / "other").read_text()
-
-
-def refuse_to_delete(monkeypatch: pytest.MonkeyPatch) -> None:
-    unlink = os.unlink
-
-    def refuse(name: Any, *rest: Any, **options: Any) -> None:
-        if str(name).endswith(".journal"):
-            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
-        unlink(name, *rest, **options)
-
-    monkeypatch.setattr(os, "unlink", refuse)
-
-
-def test_one_that_can_not_be_deleted_is_emptied(
-    interrupted: Path, store: Hdf5Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    refuse_to_delete(monkeypatch)
-    assert AFTER == rows(store)
-    with writing(store) as root:
-        root.array("rows").append(np.array([7]))
-    assert b"" == interrupted.read_bytes()
-    monkeypatch.undo()
-    assert [*AFTER, 7] == rows(Hdf5Store(store.location))
-    assert not interrupted.exists()
-
-
-def test_a_commit_whose_side_file_can_be_neither_deleted_nor_emptied_is_stored(
-    store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    system_open = os.open
-
-    def refuse(name: Any, flags: int, *rest: Any, **options: Any) -> int:
-        if str(name).endswith(".journal") and flags & os.O_TRUNC and not flags & os.O_CREAT:
-            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
-        return system_open(name, flags, *rest, **options)
-
-    refuse_to_delete(monkeypatch)
-    monkeypatch.setattr(os, "open", refuse)
-    with writing(store) as root:
-        root.create_array("more", np.arange(20_000))
-    with pytest.raises(StoreAccessError):
-        rows(store)
-    monkeypatch.undo()
-    with reading(store) as found:
-        assert list(range(20_000)) == found.array("more").read().tolist()
-    assert [path.name] == os.listdir(path.parent)
-
-
-def test_a_commit_that_is_not_applied_and_whose_side_file_stays_is_not_stored(
-    store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: Any) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    before = path.read_bytes()
-    refuse_to_delete(monkeypatch)
-    monkeypatch.setattr(OverlayFile, "_write_all", fail)
-    session = store.open_write()
-    session.root.create_array("more", np.arange(20_000))
-    with pytest.raises(StoreIOError):
-        session.commit()
-    monkeypatch.undo()
-    assert before == path.read_bytes()
+    interrupt(store, applied=0)
+    for mode in ("r", "r+"):
+        with h5py.File(path, mode) as file:
+            assert list(range(3000)) == file["rows"][()].tolist()
     assert list(range(3000)) == rows(store)
-    assert before == path.read_bytes()
 
 
 def may_only_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -460,37 +239,194 @@ def may_only_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def refuse(name: Any, flags: int, *rest: Any, **options: Any) -> int:
         if flags & os.O_RDWR and str(name) == str(path):
-            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         return system_open(name, flags, *rest, **options)
 
     monkeypatch.setattr(os, "open", refuse)
 
 
-def test_a_copy_of_a_file_that_may_not_be_written_is_finished(
-    interrupted: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_may_not_be_written_is_read_as_if_the_commit_were_finished(
+    interrupted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, target = path.read_bytes(), path.with_name("copy.hdf5")
-    may_only_read(path, monkeypatch)
-    Hdf5Store(str(path)).copy(str(target))
-    assert AFTER == rows(Hdf5Store(str(target)))
-    assert before == path.read_bytes()
-
-
-def test_a_file_that_may_not_be_written_is_not_moved_away_from_its_side_file(
-    interrupted: Path, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    may_only_read(path, monkeypatch)
-    with pytest.raises(StoreAccessError, match="interrupted"):
-        Hdf5Store(str(path)).move(str(path.with_name("moved.hdf5")))
-    monkeypatch.undo()
-    assert AFTER == rows(Hdf5Store(str(path)))
+    before = interrupted.read_bytes()
+    may_only_read(interrupted, monkeypatch)
+    store = Hdf5Store(str(interrupted))
+    assert AFTER == rows(store) == rows(store, locking=False)
+    with pytest.raises(StoreAccessError):
+        store.open_write()
+    assert before == interrupted.read_bytes()
 
 
 def test_who_reads_without_locks_leaves_a_commit_to_its_writer(
-    interrupted: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+    interrupted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HDF5_USE_FILE_LOCKING", "FALSE")
+    before = interrupted.read_bytes()
+    assert AFTER == rows(Hdf5Store(str(interrupted)))
+    assert before == interrupted.read_bytes()
+
+
+def test_who_only_reads_changes_nothing(interrupted: Path) -> None:
+    before, status = interrupted.read_bytes(), interrupted.stat()
+    assert AFTER == rows(Hdf5Store(str(interrupted)), locking=False)
+    assert before == interrupted.read_bytes()
+    assert status.st_mtime_ns == interrupted.stat().st_mtime_ns
+
+
+def test_pieces_that_a_power_cut_tore_are_written_again() -> None:
+    pieces: list[Piece] = [(100, NEW[100:9000])]
+    for torn in (100, 612, 4196, 9000):
+        with announced(SIZE, pieces) as descriptor:
+            os.pwrite(descriptor, NEW[100:torn], 100)
+            finish_commit(descriptor, durable=True)
+            assert after(SIZE, pieces) == content_of(descriptor)
+
+
+def test_a_durable_commit_syncs_in_the_right_order(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Hdf5Store(str(path), Hdf5Settings(durable=True))
+    make(store)
+    with writing(store) as root:
+        root.create_array("rows", np.arange(3000))
+    size, calls = path.stat().st_size, []
+    for name in ("pwrite", "ftruncate", "fsync"):
+        call = getattr(os, name)
+
+        def noted(*arguments: Any, call: Any = call, name: str = name) -> Any:
+            added = name == "pwrite" and arguments[2] >= size
+            is_journal = added and b"bsb-hdf5 journal" in bytes(arguments[1])
+            calls.append(f"{name}{' journal' if is_journal else ' added' if added else ''}")
+            return call(*arguments)
+
+        monkeypatch.setattr(os, name, noted)
+    with writing(store) as root:
+        root.create_array("more", np.arange(30_000))
+    order = [each for i, each in enumerate(calls) if i == 0 or each != calls[i - 1]]
+    assert [
+        "pwrite added",
+        "fsync",
+        "pwrite journal",
+        "fsync",
+        "pwrite",
+        "fsync",
+        "ftruncate",
+    ] == [each for i, each in enumerate(order) if each != "ftruncate" or i + 1 == len(order)]
+
+
+def test_a_commit_leaves_nothing_beside_the_file(store: Hdf5Store, path: Path) -> None:
+    with writing(store) as root:
+        root.array("rows").write(0, np.array([1]))
+    assert [path.name] == os.listdir(path.parent)
+    assert not is_interrupted(path)
+    opened.KEPT.drop(id(store))
+    with reading(store) as root:
+        assert 1 == root.array("rows").read()[0]
+
+
+def test_a_commit_opens_no_other_file(store: Hdf5Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The folder may belong to somebody else.
+    session = store.open_write()
+    session.root.array("rows").write(0, np.array([9]))
+    monkeypatch.setattr(os, "open", None)
+    session.commit()
+    monkeypatch.undo()
+    assert [9, 1] == rows(store)[:2]
+
+
+@pytest.mark.parametrize("name", ["ftruncate", "fsync"])
+def test_a_commit_that_fails_at_its_end_is_not_stored_later(
+    path: Path, store: Hdf5Store, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    session = Hdf5Store(str(path), Hdf5Settings(durable=True)).open_write()
+    session.root.create_array("more", np.arange(20_000))
+    session.root.array("rows").write(0, -np.arange(3000))
+    replace = OverlayFile._replace
+
+    def replace_and_fail(self: OverlayFile, replacements: list[Any]) -> None:
+        replace(self, replacements)
+        # And never again, so that the journal can't be cut off either.
+        monkeypatch.setattr(os, name, fail)
+
+    monkeypatch.setattr(OverlayFile, "_replace", replace_and_fail)
+    with pytest.raises(StoreIOError):
+        session.commit()
+    monkeypatch.undo()
+    assert list(range(3000)) == rows(store)
+    with writing(store) as root:
+        assert "more" not in root
+
+
+HUGE = 2**64 - 1
+FAR = 2**63 - 1
+FINE = (10, 10)
+# Sizes of the file before and after, and entries.
+HOSTILE: dict[str, tuple[tuple[int, int], list[tuple[int, int]]]] = {
+    "no piece": (FINE, []),
+    "a piece that is empty": (FINE, [(0, 0)]),
+    "a piece of less than nothing": (FINE, [(4, -1)]),
+    "a piece before the file": (FINE, [(-1, 1)]),
+    "a piece beyond all files": (FINE, [(FAR, 1)]),
+    "a piece that ends past the end": (FINE, [(9, 2)]),
+    "a piece that ends past what is kept": ((10, 5), [(4, 2)]),
+    "a piece of more bytes than one has": (FINE, [(0, 5000)]),
+    "pieces on each other": (FINE, [(0, 2), (1, 1)]),
+    "pieces that descend": (FINE, [(5, 1), (2, 1)]),
+    "an end beyond all files": ((10, HUGE), [(0, 1)]),
+    "a beginning beyond all files": ((HUGE, 10), [(0, 1)]),
+}
+
+
+def add_journal(
+    path: Path, sizes: tuple[int, int], entries: list[tuple[int, int]], **fields: int
+) -> None:
+    """Write one by hand past the end of a file."""
+    length = path.stat().st_size
+    # Of a file that is not smaller, so that its place is right.
+    sizes = (length, length) if sizes == FINE else sizes
+    body = b"".join(struct.pack("<qq", *entry) for entry in entries)
+    body += b"".join(b"\x89" * max(0, min(size, 5000)) for _, size in entries)
+    count = fields.get("count", len(entries))
+    trailer = struct.pack(
+        "<QQQQI16sI", *sizes, max(sizes), count, zlib.crc32(body), b"bsb-hdf5 journal", 1
+    )
+    with open(path, "ab") as file:
+        file.write(body)
+        file.truncate(length + fields.get("room", len(body)))
+        file.seek(0, os.SEEK_END)
+        file.write(trailer + struct.pack("<I", zlib.crc32(trailer)))
+
+
+def test_one_that_is_written_by_hand_counts(store: Hdf5Store, path: Path) -> None:
+    # Else those below would show nothing.
+    add_journal(path, FINE, [(0, 2), (2, 1)])
+    with opened_file(path) as descriptor:
+        found = read_journal(descriptor)
+    assert found is not None
+    assert [(0, b"\x89\x89"), (2, b"\x89")] == [
+        (start, bytes(data)) for start, data in found.pieces
+    ]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_one_that_no_commit_wrote_changes_nothing(name: str, store: Hdf5Store, path: Path) -> None:
+    sizes, entries = HOSTILE[name]
+    length = path.stat().st_size
+    add_journal(path, sizes, [(at + length - 10 if 4 < at < 10 else at, n) for at, n in entries])
     before = path.read_bytes()
-    assert AFTER == rows(Hdf5Store(str(path)))
-    assert interrupted.exists()
+    with opened_file(path) as descriptor:
+        assert read_journal(descriptor) is None
+    assert list(range(3000)) == rows(store, locking=False) == rows(store)
     assert before == path.read_bytes()
+
+
+# Entries that a journal of a terabyte declares.
+@pytest.mark.parametrize("count", [1, 2**16, 2**36, HUGE])
+def test_one_that_is_larger_than_what_the_file_takes_is_not_read(
+    count: int, store: Hdf5Store, path: Path
+) -> None:
+    add_journal(path, FINE, [], count=count, room=2**40)
+    assert list(range(3000)) == rows(store, locking=False) == rows(store)

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bsb_hdf5.adapters.hdf5 import overlay
+from bsb_hdf5.adapters.hdf5 import overlay, pieces
 from bsb_hdf5.adapters.hdf5.overlay import OverlayFile
 
 PAGE = 16
@@ -36,18 +37,15 @@ def overlaid(size: int) -> Iterator[tuple[OverlayFile, bytes, int]]:
     content = bytes(1 + i % 255 for i in range(size))
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryFile() as file:
         patch.setattr(overlay, "PAGE", PAGE)
+        # A few bytes are many here.
+        patch.setattr(overlay, "_MOST_WAITING", 2 * PAGE)
+        patch.setattr(overlay, "_MOST_PAGES", 2)
+        patch.setattr(overlay, "_FEW_BYTES", PAGE)
+        patch.setattr(pieces, "_SECTOR", 8)
+        patch.setattr(pieces, "_WORDS", 1)
         file.write(content)
         file.flush()
         yield OverlayFile(file.fileno()), content, file.fileno()
-
-
-def commit(file: OverlayFile) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "journal")
-        try:
-            file.commit(path)
-        finally:
-            assert not os.path.exists(path)
 
 
 def on_disk(descriptor: int) -> bytes:
@@ -87,7 +85,7 @@ def run(size: int, history: list[Step], ending: str) -> None:
             apply(file, model, step)
             assert content == on_disk(descriptor)[:size]
         apply(file, model, ("read", 0, len(model) + PAGE))
-        (commit if ending == "commit" else OverlayFile.rollback)(file)
+        (OverlayFile.commit if ending == "commit" else OverlayFile.rollback)(file)
         assert (bytes(model) if ending == "commit" else content) == on_disk(descriptor)
         assert file.error is None
 
@@ -124,7 +122,7 @@ def test_a_file_that_is_cut_at_the_end_is_shorter_after_the_commit(left: int) ->
         file.write(b"\xff" * 3)
         file.truncate(left)
         assert content == on_disk(descriptor)
-        commit(file)
+        file.commit()
         assert (b"\xff" * 3 + content[3:])[:left] == on_disk(descriptor)
 
 
@@ -170,33 +168,70 @@ def test_a_failure_is_raised_at_the_commit_which_changes_nothing(
     with overlaid(PAGE) as (file, content, descriptor):
         if where == "the commit":
             file.write(b"x")
-        for name in ("pwrite", "writev"):
-            monkeypatch.setattr(os, name, fail)
+        monkeypatch.setattr(os, "pwrite", fail)
         if where == "the write":
             # HDF5 calls this, and no exception may pass through it.
             file.seek(PAGE)
             assert 1 == file.write(b"x")
             assert isinstance(file.error, OSError)
         with pytest.raises(OSError, match="No space"):
-            commit(file)
+            file.commit()
         file.rollback()
         assert content == on_disk(descriptor)
+
+
+@given(st.binary(min_size=1, max_size=3000), st.data())
+def test_parts_that_change_are_all_that_changes_and_little_more(
+    held: bytes, data: st.DataObject
+) -> None:
+    places = data.draw(st.sets(st.integers(0, len(held) - 1), max_size=5))
+    written = bytearray(held)
+    for place in places:
+        written[place] ^= 1
+    parts = list(pieces.changed_parts(held, bytes(written)))
+    changed = {place for part in parts for place in range(part.start, part.stop)}
+    assert changed == {
+        near for place in places for near in range(place // 512 * 512, place // 512 * 512 + 512)
+    } & set(range(len(held)))
+    # None touches the next.
+    assert all(one.stop < other.start for one, other in pairwise(parts))
+
+
+@pytest.mark.parametrize("again", [0, 10, PAGE])
+def test_what_is_written_twice_is_what_was_written_last(again: int) -> None:
+    history: list[Step] = [("write", 0, b"a" * PAGE), ("write", again, b"b" * PAGE)]
+    run(4 * PAGE, history, "commit")
+
+
+def test_what_stays_the_same_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    pwrite, places = os.pwrite, []
+
+    def note(descriptor: int, data: bytes, start: int) -> int:
+        places.append((start, len(data)))
+        return pwrite(descriptor, data, start)
+
+    with overlaid(8 * PAGE) as (file, content, descriptor):
+        file.write(content[: 4 * PAGE])
+        file.seek(5 * PAGE)
+        file.write(content[5 * PAGE : 6 * PAGE - 1] + b"\0")
+        monkeypatch.setattr(os, "pwrite", note)
+        file.commit()
+        assert [(5 * PAGE, PAGE)] == [each for each in places if each[0] < 8 * PAGE]
+        assert content[: 6 * PAGE - 1] + b"\0" + content[6 * PAGE :] == on_disk(descriptor)
 
 
 def test_the_descriptor_stays_open(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"content")
     with path.open("r+b") as file:
-        commit(OverlayFile(file.fileno()))
+        OverlayFile(file.fileno()).commit()
         OverlayFile(file.fileno()).rollback()
         assert b"content" == file.read()
 
 
 @pytest.mark.parametrize("size", [0, PAGE + 3, 5 * PAGE, 7 * PAGE])
 @pytest.mark.parametrize("name", ["fsync", "ftruncate"])
-def test_whenever_a_durable_commit_fails_the_file_is_what_it_was(
-    name: str, size: int, tmp_path: Path
-) -> None:
+def test_whenever_a_durable_commit_fails_the_file_is_what_it_was(name: str, size: int) -> None:
     call = getattr(os, name)
     for k in range(9):
         calls = 0
@@ -215,7 +250,7 @@ def test_whenever_a_durable_commit_fails_the_file_is_what_it_was(
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(os, name, fail)
                 try:
-                    file.commit(str(tmp_path / "journal"), durable=True)
+                    file.commit(durable=True)
                 except OSError:
                     file.rollback()
                     assert content == on_disk(descriptor), (k, calls)

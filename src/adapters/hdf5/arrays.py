@@ -49,6 +49,7 @@ _COMPACT_ATTRIBUTES = 1024
 
 def _group_properties() -> Any:
     properties = h5p.create(h5p.GROUP_CREATE)
+    properties.set_obj_track_times(False)
     properties.set_attr_phase_change(_COMPACT_ATTRIBUTES, _COMPACT_ATTRIBUTES // 2)
     return properties
 

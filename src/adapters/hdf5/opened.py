@@ -17,7 +17,6 @@ import weakref
 from collections import OrderedDict, deque
 from typing import Any, TypeAlias
 
-import attrs
 from h5py import h5f, h5fd, h5p
 
 from ...errors import NotANetworkError, SessionClosedError
@@ -39,34 +38,21 @@ _PIECE_SLOTS, _PIECE_BYTES = 31, 128 * 1024
 _OWN_STAMPS: deque[Stamp] = deque(maxlen=64)
 
 
-@attrs.frozen
-class Sidecar:
-    """
-    The side file of a network's commits.
-
-    :param path: where it is while a commit is under way.
-    :param durable: whether commits are to survive a power cut.
-    """
-
-    path: str
-    durable: bool = False
-
-
 class OpenFile:
     """
     An HDF5 file, open over a descriptor that it closes.
 
     :param flags: of HDF5, to read or to write.
     :param locked: whether the descriptor holds the lock of the file.
-    :param sidecar: where its commits keep their side file.
+    :param durable: whether its commits are to survive a power cut.
     :raises NotANetworkError: it is no HDF5 file.
     """
 
     def __init__(
-        self, location: str, descriptor: int, flags: int, *, locked: bool, sidecar: Sidecar
+        self, location: str, descriptor: int, flags: int, *, locked: bool, durable: bool
     ) -> None:
         self.location = location
-        self.sidecar = sidecar
+        self._durable = durable
         self.descriptor = descriptor
         self.locked = locked
         self.writable = flags == h5f.ACC_RDWR
@@ -84,9 +70,8 @@ class OpenFile:
     def _read_through(self) -> None:
         """What can't be finished, as the file may not be written, is read as if it were."""
         with translated(self.location):
-            size = os.fstat(self.descriptor).st_size
-            journal = None if self.writable else read_journal(self.sidecar.path, size)
-        if journal is not None and journal.belongs_to(self.descriptor):
+            journal = None if self.writable else read_journal(self.descriptor)
+        if journal is not None:
             self.overlay.lay(journal)
 
     def context(self) -> Context:
@@ -106,7 +91,7 @@ class OpenFile:
         try:
             with self.context().translated():
                 h5f.flush(self.id)
-                self.overlay.commit(self.sidecar.path, durable=self.sidecar.durable)
+                self.overlay.commit(durable=self._durable)
         except BaseException:
             self.roll_back()
             raise

@@ -12,17 +12,24 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from itertools import pairwise
+from operator import itemgetter
 from typing import TypeAlias
 
 from ...errors import CorruptNetworkError
 from .heaps import SIGNATURE, is_endless
-from .journal import SECTOR, Journal, Piece, remove_journal
+from .journal import Journal
+from .pieces import Piece, changed_parts, read_at, write_at
 
 PAGE = 4096
-# Numbers that follow each other and are dealt with at once.
-_MOST_AT_ONCE = 1024
+# What was written waits in the order it came until it takes this many bytes.
+_MOST_WAITING = 1024 * 1024
+# Pages that follow each other and are dealt with at once.
+_MOST_PAGES = 1024
+# What is written in pieces of so few bytes, HDF5 writes because most of it is new.
+_FEW_BYTES = 2048
 
-# Where some sectors that change begin, what the file holds there, and what it will hold.
+# Where it begins, what the file holds there, and what it will hold.
 Replacement: TypeAlias = tuple[int, bytes, bytes]
 
 
@@ -45,13 +52,19 @@ class OverlayFile:
         # What the file held at the start counts up to here: less, once it was cut.
         self._kept_size = self._base_size
         self._pages: dict[int, bytearray] = {}
+        # What was written after what the pages hold.
+        self._waiting: list[tuple[int, bytes]] = []
+        self._waiting_bytes = 0
         # What was written after an error.
         self._patches: list[tuple[int, bytes]] = []
         self._position = 0
         self.error: BaseException | None = None
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if whence == os.SEEK_SET:
+            self._position = offset
+            return offset
+        origin = {os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
         self._position = origin + offset
         return self._position
 
@@ -99,93 +112,96 @@ class OverlayFile:
     def lay(self, journal: Journal) -> None:
         """Show the file as it will be when an interrupted commit is finished."""
         self._base_size = max(self._base_size, journal.base_size, journal.size)
-        for piece in journal.pieces:
-            self._write_pages(memoryview(piece.data), piece.start)
+        for start, data in journal.pieces:
+            self._write_pages(memoryview(data), start)
         self._size = journal.size
 
-    def commit(self, journal_path: str, *, durable: bool = False) -> None:
+    def commit(self, *, durable: bool = False) -> None:
         """
-        Write the pages, and cut the file to its new size.
+        Let the changes take effect, and the file get its new size.
 
-        :param journal_path: where the side file is, for as long as it is needed.
         :param durable: make sure that all of it, or nothing, survives a power cut.
         :raises BaseException: the error that was noted before, or that came up now; the
             file is what it was, unless the system refuses even to write that back.
         """
         self.raise_error()
         self._clear_cut()
-        replacements = self._replacements()
+        replacements = list(self._replacements())
         if durable:
-            # What was added must be there before the side file speaks of it.
+            # What was added must be there before the journal speaks of it.
             os.fsync(self._descriptor)
-        if replacements:
-            self._announce(journal_path, replacements, durable=durable)
+        pieces: list[Piece] = [(start, data) for start, _, data in replacements]
+        journal = Journal(self._base_size, self._size, pieces)
         try:
-            self._write_all(replacements)
-            self._set_size(durable=durable)
+            self._announce(journal, durable=durable)
+            self._replace(replacements)
+            if durable:
+                os.fsync(self._descriptor)
+            # The journal goes with what is cut off: it comes last, as it can't be undone.
+            os.ftruncate(self._descriptor, self._size)
         except BaseException:
             self._write_back(replacements)
-            with contextlib.suppress(OSError):
-                remove_journal(journal_path)
+            journal.withdraw(self._descriptor)
             raise
-        # There is nothing to undo any more.
-        self._pages.clear()
+        self._forget()
         self._base_size = self._kept_size = self._size
-        # If it stays, the next one who opens the network applies it again and removes it.
-        with contextlib.suppress(OSError):
-            remove_journal(journal_path)
 
-    def _set_size(self, *, durable: bool) -> None:
-        """Let the file end where it should; to cut it comes last, as it can't be undone."""
-        cuts = self._size < self._base_size
-        if not cuts:
-            os.ftruncate(self._descriptor, self._size)
-        if durable:
-            os.fsync(self._descriptor)
-        if cuts:
-            os.ftruncate(self._descriptor, self._size)
-
-    def _replacements(self) -> list[Replacement]:
+    def _replacements(self) -> Iterator[Replacement]:
         """
-        Sectors that change, ascending, those that follow each other together.
+        What changes of what the file holds, ascending.
 
         HDF5 writes whole pieces of arrays, of which little is new.
         """
-        found: list[Replacement] = []
         # What is cut off need not be replaced before.
         end = min(self._base_size, self._size)
-        for numbers in _runs(sorted(self._pages)):
-            start = numbers[0] * PAGE
-            held = bytearray(min(len(numbers) * PAGE, end - start))
-            self._read_base(memoryview(held), start)
-            pages = [self._pages[number] for number in numbers]
-            for sectors in _runs(_changed_sectors(held, pages)):
-                low, high = sectors[0] * SECTOR, (sectors[-1] + 1) * SECTOR
-                found.append(
-                    (start + low, bytes(held[low:high]), _slice(pages, low, min(high, len(held))))
-                )
-        return found
+        for start, written in self._written():
+            data = written[: max(0, end - start)]
+            held = bytearray(len(data))
+            read_at(self._descriptor, memoryview(held), start)
+            if len(data) > _FEW_BYTES:
+                for part in changed_parts(held, data):
+                    yield start + part.start, bytes(held[part]), data[part]
+            elif held != data:
+                yield start, bytes(held), data
 
-    def _announce(self, path: str, replacements: list[Replacement], *, durable: bool) -> None:
-        pieces = [Piece.replacing(*each) for each in replacements]
-        journal = Journal(self._base_size, self._size, pieces)
-        try:
-            journal.write(path, durable=durable)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                remove_journal(path)
-            raise
+    def _written(self) -> list[tuple[int, bytes]]:
+        """What was written below the end of the file, ascending, pieces apart from each other."""
+        written = sorted(self._waiting, key=itemgetter(0))
+        apart = all(start + len(data) <= after for (start, data), (after, _) in pairwise(written))
+        if apart and not self._pages:
+            return written
+        self._settle()
+        pages = self._pages
+        return [
+            (numbers[0] * PAGE, b"".join(pages[number] for number in numbers))
+            for numbers in _runs(sorted(pages))
+        ]
+
+    def _announce(self, journal: Journal, *, durable: bool) -> None:
+        """Say what will be overwritten; what was added needs no words."""
+        if journal.pieces:
+            journal.write(self._descriptor)
+            if durable:
+                os.fsync(self._descriptor)
 
     def rollback(self) -> None:
-        """Forget the pages, and cut off what was added."""
+        """Forget what was written, and cut off what was added."""
+        self._forget()
+        # If it can't be cut off, it is of no account there.
+        with contextlib.suppress(OSError):
+            if os.fstat(self._descriptor).st_size > self._base_size:
+                os.ftruncate(self._descriptor, self._base_size)
+
+    def _forget(self) -> None:
         self._pages.clear()
-        if os.fstat(self._descriptor).st_size > self._base_size:
-            os.ftruncate(self._descriptor, self._base_size)
+        self._waiting.clear()
+        self._waiting_bytes = 0
 
     @property
     def is_untouched(self) -> bool:
         """Whether nothing was written since the start, or since the commit."""
-        return not self._pages and self._size == self._base_size and self.error is None
+        untouched = not self._pages and not self._waiting and self.error is None
+        return untouched and self._size == self._base_size
 
     def refuse_writes(self, error: BaseException | None = None) -> None:
         """
@@ -205,13 +221,15 @@ class OverlayFile:
             self.error = error
 
     def _read(self, view: memoryview, start: int) -> None:
-        done = self._read_base(view, start)
+        done = read_at(self._descriptor, view, start)
         view[done:] = bytes(len(view) - done)
         if self._kept_size < self._base_size:
             cut = slice(max(0, self._kept_size - start), max(0, self._base_size - start))
             view[cut] = bytes(len(view[cut]))
-        if self._pages and start < self._base_size:
-            self._lay_over(view, start)
+        if start < self._base_size:
+            self._settle()
+            if self._pages:
+                self._lay_over(view, start)
         for offset, data in self._patches:
             low, high = max(start, offset), min(start + len(view), offset + len(data))
             if low < high:
@@ -222,22 +240,45 @@ class OverlayFile:
             return
         below = max(0, min(len(view), self._base_size - start))
         if below:
-            self._write_pages(view[:below], start)
+            self._take(view[:below] if below < len(view) else view, start)
         if below < len(view):
-            self._write_through(view[below:], start + below)
+            write_at(self._descriptor, view[below:], start + below)
+
+    def _take(self, view: memoryview, start: int) -> None:
+        """Let a change of what the file held at the start wait for the commit."""
+        if self._kept_size == self._base_size and len(view) <= _MOST_WAITING:
+            if self._waiting_bytes > _MOST_WAITING:
+                self._settle()
+            self._waiting.append((start, bytes(view)))
+            self._waiting_bytes += len(view)
+        else:
+            self._settle()
+            self._write_pages(view, start)
+
+    def _settle(self) -> None:
+        """Put what waits into pages, where it can be looked up."""
+        for start, data in self._waiting:
+            self._write_pages(memoryview(data), start)
+        self._waiting.clear()
+        self._waiting_bytes = 0
 
     def _cut(self) -> None:
         if self._size < self._base_size:
+            self._settle()
             self._kept_size = min(self._kept_size, self._size)
             self._forget_pages(self._size)
         if self._size < os.fstat(self._descriptor).st_size:
             os.ftruncate(self._descriptor, max(self._size, self._base_size))
 
+    def _replace(self, replacements: list[Replacement]) -> None:
+        for start, _, data in replacements:
+            write_at(self._descriptor, data, start)
+
     def _write_back(self, replacements: list[Replacement]) -> None:
         for start, held, _ in replacements:
             # One that can't be written was not written before either.
             with contextlib.suppress(OSError):
-                self._write_through(memoryview(held), start)
+                write_at(self._descriptor, held, start)
 
     def _forget_pages(self, size: int) -> None:
         """What pages hold from a cut on is gone."""
@@ -251,6 +292,8 @@ class OverlayFile:
     def _clear_cut(self) -> None:
         """Zeros where the file was cut and grew again."""
         stop = min(self._size, self._base_size)
+        if self._kept_size >= stop:
+            return
         for number in range(self._kept_size // PAGE, -(-stop // PAGE)):
             if number not in self._pages:
                 self._new_page(number)
@@ -259,26 +302,8 @@ class OverlayFile:
         """A page with what the file held there at the start, up to where it was cut."""
         page = self._pages[number] = bytearray(PAGE)
         kept = max(0, min(PAGE, self._kept_size - number * PAGE))
-        self._read_base(memoryview(page)[:kept], number * PAGE)
+        read_at(self._descriptor, memoryview(page)[:kept], number * PAGE)
         return page
-
-    def _read_base(self, view: memoryview, start: int) -> int:
-        done = 0
-        while done < len(view):
-            count = os.preadv(self._descriptor, [view[done:]], start + done)
-            if not count:
-                break
-            done += count
-        return done
-
-    def _write_through(self, view: memoryview, start: int) -> None:
-        done = 0
-        while done < len(view):
-            done += os.pwrite(self._descriptor, view[done:], start + done)
-
-    def _write_all(self, replacements: list[Replacement]) -> None:
-        for start, _, data in replacements:
-            self._write_through(memoryview(data), start)
 
     def _lay_over(self, view: memoryview, start: int) -> None:
         stop = min(start + len(view), self._base_size)
@@ -306,34 +331,11 @@ class OverlayFile:
             done += count
 
 
-def _changed_sectors(held: bytearray, pages: list[bytearray]) -> list[int]:
-    """Sectors in which pages that follow each other differ from what a file holds there."""
-    changed: list[int] = []
-    for i, page in enumerate(pages):
-        first = i * PAGE
-        before = held[first : first + PAGE]
-        after = page[: len(before)]
-        if before != after:
-            changed.extend(
-                (first + offset) // SECTOR
-                for offset in range(0, len(before), SECTOR)
-                if before[offset : offset + SECTOR] != after[offset : offset + SECTOR]
-            )
-    return changed
-
-
-def _slice(pages: list[bytearray], low: int, high: int) -> bytes:
-    """Bytes of pages that follow each other."""
-    first, last = low // PAGE, (high - 1) // PAGE
-    joined = pages[first] if first == last else b"".join(pages[first : last + 1])
-    return bytes(joined[low - first * PAGE : high - first * PAGE])
-
-
 def _runs(numbers: list[int]) -> Iterator[list[int]]:
     """Ascending numbers, those that follow each other together."""
     first = 0
-    for last, number in enumerate(numbers):
-        is_last = last + 1 == len(numbers) or last + 1 - first == _MOST_AT_ONCE
-        if is_last or numbers[last + 1] != number + 1:
-            yield numbers[first : last + 1]
-            first = last + 1
+    for last, number in enumerate(numbers, 1):
+        is_last = last == len(numbers) or last - first == _MOST_PAGES
+        if is_last or numbers[last] != number + 1:
+            yield numbers[first:last]
+            first = last

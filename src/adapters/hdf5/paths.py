@@ -8,11 +8,9 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Callable
 
 from ...errors import StoreExistsError
 from .errors import translated
-from .journal import sync_folder
 
 
 def temporary_path(path: str) -> str:
@@ -21,22 +19,22 @@ def temporary_path(path: str) -> str:
     return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.new")
 
 
-def other_names(descriptor: int, path: str) -> list[str]:
-    """Other paths in the folder of a path that name the same open file, as far as can be told."""
-    status = os.fstat(descriptor)
-    folder, name = os.path.split(path)
+def remove_temporary_names(descriptor: int, path: str) -> None:
+    """Delete the names of an open file that it had before it got its path, beside that."""
+    folder, name = os.path.split(os.path.realpath(path))
     try:
         with os.scandir(folder) as entries:
-            found = [each.path for each in entries if each.inode() == status.st_ino]
+            found = [each.path for each in entries if _is_temporary(each.name, name)]
     except OSError:
-        return []
-    return [each for each in found if os.path.basename(each) != name and is_named(descriptor, each)]
+        return
+    for each in found:
+        if is_named(descriptor, each):
+            remove_temporary(each)
 
 
-def is_temporary(candidate: str, path: str) -> bool:
-    """Whether it is a path that a file had which was to get the other one."""
-    start, end = temporary_path(path).rsplit(".", 2)[0], ".new"
-    return candidate.startswith(f"{start}.") and candidate.endswith(end)
+def _is_temporary(candidate: str, name: str) -> bool:
+    """Whether it is the name that a file had which was to get the other one."""
+    return candidate.startswith(f".{name}.") and candidate.endswith(".new")
 
 
 def remove_temporary(path: str) -> None:
@@ -50,6 +48,19 @@ def sync_file(path: str) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(path: str) -> None:
+    """Make sure that the name of a file survives a power cut."""
+    descriptor = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network filesystems have no such thing, and keep names by themselves.
+        if error.errno not in (errno.EINVAL, errno.EBADF):
+            raise
     finally:
         os.close(descriptor)
 
@@ -82,17 +93,10 @@ def give_name(path: str, target: str) -> None:
         remove_temporary(path)
 
 
-def copy_file(
-    descriptor: int,
-    path: str,
-    finish: Callable[[int], None] | None = None,
-    *,
-    durable: bool = False,
-) -> None:
+def copy_file(descriptor: int, path: str, *, durable: bool = False) -> None:
     """
     Copy an open file.
 
-    :param finish: is told the descriptor of the copy, to change it before it gets its name.
     :param durable: whether the copy is to survive a power cut.
     :raises StoreExistsError: somebody took the name of the copy meanwhile.
     """
@@ -101,9 +105,6 @@ def copy_file(
         with translated(path), open(descriptor, "rb", closefd=False) as source:
             with open(temporary, "xb") as copy:
                 shutil.copyfileobj(source, copy, 1 << 20)
-                copy.flush()
-                if finish is not None:
-                    finish(copy.fileno())
             os.chmod(temporary, stat.S_IMODE(os.fstat(descriptor).st_mode))
             if durable:
                 sync_file(temporary)

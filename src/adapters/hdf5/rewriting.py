@@ -7,8 +7,7 @@ import shutil
 
 from .arrays import Hdf5Group
 from .errors import translated
-from .journal import sync_folder
-from .paths import remove_temporary, sync_file
+from .paths import remove_temporary, sync_file, sync_folder
 from .session import Hdf5CreationSession, Hdf5WriteSession
 
 

@@ -6,14 +6,13 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from h5py import h5f, h5g
+from h5py import h5f, h5g, h5p
 
 from .arrays import Hdf5Group, Hdf5GroupWriter
 from .context import Context, Member
 from .errors import translated
-from .journal import sync_folder
 from .opened import OpenFile, Stamp, access_properties
-from .paths import give_name, remove_temporary, sync_file, temporary_path
+from .paths import give_name, remove_temporary, sync_file, sync_folder, temporary_path
 
 # Takes a file that a session is done with.
 Keeper = Callable[[OpenFile], None]
@@ -120,7 +119,9 @@ class Hdf5CreationSession(Hdf5AdoptedSession):
         self._durable = durable
         self._temporary = temporary_path(path)
         with translated(path):
-            id_ = h5f.create(os.fsencode(self._temporary), fapl=access_properties(None))
+            made = h5p.create(h5p.FILE_CREATE)
+            made.set_obj_track_times(False)
+            id_ = h5f.create(os.fsencode(self._temporary), fcpl=made, fapl=access_properties(None))
         super().__init__(id_, Context(path))
 
     def commit(self) -> None:

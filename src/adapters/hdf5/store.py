@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -26,16 +27,9 @@ from ..files.errors import system_error
 from ..files.locking import close_file, lock_file
 from .context import Context
 from .errors import translated
-from .journal import Journal, finish_commit, read_journal, remove_journal, sync_folder
-from .opened import KEPT, OpenFile, Sidecar
-from .paths import (
-    copy_file,
-    give_name,
-    is_named,
-    is_temporary,
-    other_names,
-    remove_temporary,
-)
+from .journal import finish_commit, has_journal
+from .opened import KEPT, OpenFile
+from .paths import copy_file, give_name, is_named, remove_temporary_names, sync_folder
 from .rewriting import Hdf5RewriteSession
 from .session import (
     Hdf5AdoptedSession,
@@ -125,8 +119,6 @@ class Hdf5Store:
     def create(self) -> Hdf5CreationSession:
         if self.exists():
             raise StoreExistsError(f"'{self._path}' exists", location=self._path)
-        # Of a file that is gone.
-        remove_journal(self._sidecar_path)
         return Hdf5CreationSession(self._path, durable=self._settings.durable)
 
     def open_read(self, *, locking: bool = True) -> Hdf5ReadSession:
@@ -137,6 +129,13 @@ class Hdf5Store:
 
     def rewrite(self, *, compress: bool = False) -> Hdf5RewriteSession:
         held = self.open_write()
+        if os.stat(self._path).st_nlink > 1:
+            held.rollback()
+            raise StoreAccessError(
+                f"'{self._path}' has several names (hard links), and can't be written anew under"
+                " one of them; remove the others, or copy it",
+                location=self._path,
+            )
         # Where the path is a link, the file that it leads to is replaced.
         return Hdf5RewriteSession(os.path.realpath(self._path), held, compress=compress)
 
@@ -158,9 +157,7 @@ class Hdf5Store:
         path = self._free_target(target)
         descriptor, _ = self._open(os.O_RDONLY)
         try:
-            unfinished = self._unfinished(descriptor)
-            finish = None if unfinished is None else unfinished.apply
-            copy_file(descriptor, path, finish, durable=self._settings.durable)
+            copy_file(descriptor, path, durable=self._settings.durable)
         finally:
             close_file(descriptor)
 
@@ -169,12 +166,6 @@ class Hdf5Store:
         KEPT.drop(id(self))
         descriptor, _ = self._open(os.O_RDONLY, exclusive=True)
         try:
-            if self._unfinished(descriptor) is not None:
-                raise StoreAccessError(
-                    f"'{self._path}' can't be moved: its last commit was interrupted;"
-                    " the next session that writes finishes it",
-                    location=self._path,
-                )
             with translated(path):
                 self._rename(path)
                 if self._settings.durable:
@@ -191,12 +182,6 @@ class Hdf5Store:
         finally:
             close_file(descriptor)
 
-    def _unfinished(self, descriptor: int) -> Journal | None:
-        """A commit that was interrupted, and could not be finished by who only reads."""
-        with translated(self._path):
-            journal = read_journal(self._sidecar_path, os.fstat(descriptor).st_size)
-        return journal if journal is not None and journal.belongs_to(descriptor) else None
-
     def _rename(self, path: str) -> None:
         # Where the path is a link, the file that it leads to moves, and the link goes.
         give_name(os.path.realpath(self._path), path)
@@ -208,9 +193,7 @@ class Hdf5Store:
         descriptor, _ = self._open(os.O_RDONLY, exclusive=True)
         try:
             with translated(self._path):
-                sidecar = self._sidecar_path
                 os.unlink(self._path)
-                remove_journal(sidecar)
         finally:
             close_file(descriptor)
 
@@ -230,13 +213,8 @@ class Hdf5Store:
             kept.discard()
         mode = os.O_RDWR if writing else os.O_RDONLY
         descriptor, locked = self._open(mode, exclusive=writing, locking=locking)
-        sidecar = Sidecar(self._sidecar_path, self._settings.durable)
-        return OpenFile(self._path, descriptor, flags, locked=locked, sidecar=sidecar)
-
-    @property
-    def _sidecar_path(self) -> str:
-        """Beside the file itself, where the path is a link."""
-        return f"{self.identity.removeprefix(_SCHEME)}.journal"
+        durable = self._settings.durable
+        return OpenFile(self._path, descriptor, flags, locked=locked, durable=durable)
 
     def _keep(self, file: OpenFile) -> None:
         KEPT.keep(self, file)
@@ -245,13 +223,7 @@ class Hdf5Store:
         """Lock the file of an earlier session, if it is the one that the path names."""
         try:
             file.locked = self._lock(file.descriptor, exclusive=exclusive)
-            return (
-                file.locked
-                and is_named(file.descriptor, self._path)
-                and file.is_as_it_was()
-                and file.sidecar.path == self._sidecar_path
-                and not os.path.lexists(self._sidecar_path)
-            )
+            return file.locked and is_named(file.descriptor, self._path) and file.is_as_it_was()
         except BaseException:
             file.discard()
             raise
@@ -260,73 +232,44 @@ class Hdf5Store:
         self, flags: int, *, exclusive: bool = False, locking: bool = True
     ) -> tuple[int, bool]:
         """A file descriptor, and whether it has the lock on what the path names."""
-        if locking:
-            self._settle()
+        looked = False
         while True:
             descriptor = self._descriptor(flags)
             try:
                 if not locking:
                     return descriptor, False
                 locked = self._lock(descriptor, exclusive=exclusive)
-                if is_named(descriptor, self._path):
-                    if flags == os.O_RDWR:
-                        self._finish_commit(descriptor)
-                    self._check_names(descriptor, writing=flags == os.O_RDWR)
+                # Somebody may have moved or removed the file while this one waited for its lock.
+                named = is_named(descriptor, self._path)
+                if named and flags == os.O_RDWR:
+                    self._settle(descriptor)
+                # Where there are no locks, the writer may be at it itself.
+                interrupted = (
+                    flags == os.O_RDONLY and locked and not looked and has_journal(descriptor)
+                )
+                if named and not interrupted:
                     return descriptor, locked
             except BaseException:
                 close_file(descriptor)
                 raise
-            # Somebody moved or removed the file while this one waited for its lock.
             close_file(descriptor)
+            if interrupted:
+                looked = True
+                self._settle_if_allowed()
 
-    def _check_names(self, descriptor: int, *, writing: bool) -> None:
-        """A side file is beside one name: who comes by another would not see it."""
-        if os.fstat(descriptor).st_nlink == 1:
-            return
-        path = self.identity.removeprefix(_SCHEME)
-        others = other_names(descriptor, path)
-        for other in others:
-            if is_temporary(other, path):
-                self._drop_temporary(other, writing=writing)
-            elif os.path.lexists(f"{other}.journal"):
-                raise StoreAccessError(
-                    f"the last commit to '{self._path}' was interrupted; open it by its other"
-                    f" name '{other}', which finishes the commit",
-                    location=self._path,
-                )
-        if writing and os.fstat(descriptor).st_nlink > 1:
-            raise StoreAccessError(
-                f"'{self._path}' has several names (hard links), and is only read as long as it"
-                " has; copy it, or remove the other names, to change it",
-                location=self._path,
-                found=others,
-            )
-
-    def _drop_temporary(self, path: str, *, writing: bool) -> None:
-        """The name that the file had as it was made, by somebody who was killed then."""
-        if writing:
-            with translated(self._path):
-                remove_temporary(path)
-
-    def _settle(self) -> None:
-        """Finish a commit that was interrupted, if the file may be written."""
-        if not os.path.lexists(self._sidecar_path):
-            return
-        try:
-            descriptor = self._descriptor(os.O_RDWR)
-        except (StoreAccessError, StoreNotFoundError):
-            return
-        try:
-            locked = self._lock(descriptor, exclusive=True)
-            # Where there are no locks, the writer may be at it itself.
-            if locked and is_named(descriptor, self._path):
-                self._finish_commit(descriptor)
-        finally:
-            close_file(descriptor)
-
-    def _finish_commit(self, descriptor: int) -> None:
+    def _settle(self, descriptor: int) -> None:
+        """Clean up after those that were killed."""
         with translated(self._path):
-            finish_commit(self._sidecar_path, descriptor, durable=self._settings.durable)
+            finish_commit(descriptor, durable=self._settings.durable)
+            if os.fstat(descriptor).st_nlink > 1:
+                # Among its names may be that which it had as it was made.
+                remove_temporary_names(descriptor, self._path)
+
+    def _settle_if_allowed(self) -> None:
+        """Finish a commit that was interrupted, if the file may be written."""
+        with contextlib.suppress(StoreAccessError, StoreNotFoundError):
+            descriptor, _ = self._open(os.O_RDWR, exclusive=True)
+            close_file(descriptor)
 
     def _lock(self, descriptor: int, *, exclusive: bool) -> bool:
         return lock_file(

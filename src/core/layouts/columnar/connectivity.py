@@ -38,7 +38,7 @@ from .blocks import (
     SortedBlocks,
 )
 from .sets import Holder, advance_revision
-from .tables import Counted, Entries, Form, Table, create_table
+from .tables import Counted, Entries, Form, Table, create_table, prepare_tally
 
 BLOCKS = "blocks"
 CELLS = "cells"
@@ -74,10 +74,11 @@ class ColumnarConnectivity:
     @classmethod
     def create(cls, group: GroupWriter, tag: str, pre: str, post: str, created_at: str) -> None:
         """Prepare an empty group."""
-        for name, value in (("pre", pre), ("post", post), ("tag", tag), ("revision", 0)):
+        prepare_tally(group, _SUMS)
+        for name, value in (("pre", pre), ("post", post), ("tag", tag)):
             group.attributes.set(name, value)
         group.attributes.set("created_at", created_at)
-        create_table(group, BLOCKS, WIDTH, _SUMS)
+        create_table(group, BLOCKS, WIDTH)
 
     @property
     def pre_type(self) -> str:

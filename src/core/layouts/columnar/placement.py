@@ -21,7 +21,7 @@ from ..history import read_history, write_history
 from .arrays import LongArray
 from .segments import COUNT, FIRST, MASK, MOST_COLUMNS, WIDTH, Cover, Segments, split
 from .sets import Holder, advance_revision
-from .tables import Counted, Entries, Form, Table, create_table
+from .tables import Counted, Entries, Form, Table, create_table, prepare_tally
 
 SEGMENTS = "segments"
 ADDITIONAL = "additional"
@@ -99,10 +99,11 @@ class ColumnarPlacement:
     @classmethod
     def create(cls, group: GroupWriter, name: str, created_at: str) -> None:
         """Prepare an empty group."""
+        # A session changes the first two: HDF5 keeps what comes first closer together.
+        prepare_tally(group, _SUMS)
         group.attributes.set("cell_type", name)
-        group.attributes.set("revision", 0)
         group.attributes.set("created_at", created_at)
-        create_table(group, SEGMENTS, WIDTH, _SUMS)
+        create_table(group, SEGMENTS, WIDTH)
 
     def chunks(self) -> Ids:
         return self._segments.counts.ids

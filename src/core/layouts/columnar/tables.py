@@ -279,9 +279,14 @@ class Table:
         return rows
 
 
-def create_table(group: GroupWriter, name: str, width: int, sums: int) -> None:
+def create_table(group: GroupWriter, name: str, width: int) -> None:
     """Prepare an empty table."""
     group.create_array(name, np.zeros((0, width), dtype=np.int64))
+
+
+def prepare_tally(group: GroupWriter, sums: int) -> None:
+    """Prepare the attributes that every session on a set changes."""
+    group.attributes.set("revision", 0)
     group.attributes.set(TALLY, np.zeros(_HEAD + sums, dtype=np.int64))
 
 
