@@ -9,10 +9,12 @@ thread is ever interrupted; where the program handles interrupts itself, nothing
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
 from contextlib import AbstractContextManager
+from threading import get_ident
 from types import FrameType, TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -22,51 +24,70 @@ T = TypeVar("T")
 # enumerations: that takes longer than all else that a session does in memory.
 _signals: Any = sys.modules.get("_signal", signal)
 _get_handler, _set_handler = _signals.getsignal, _signals.signal
-_INTERRUPT = int(signal.SIGINT)
+_INTERRUPT, _DEFAULT = int(signal.SIGINT), signal.default_int_handler
 
 
 class _Held:
-    """How many operations are under way in the main thread, and whether an interrupt came."""
+    """
+    What is held up in the main thread.
 
-    depth = 0
-    pending = False
+    ``depth`` is how many operations are under way, ``pending`` whether an interrupt came.
+    """
+
+    __slots__ = ("depth", "pending", "thread")
+
+    def __init__(self) -> None:
+        self.thread = threading.main_thread().ident
+        self.depth = 0
+        self.pending = False
+
+
+_HELD = _Held()
 
 
 def _hold(number: int, frame: FrameType | None) -> None:
-    _Held.pending = True
+    _HELD.pending = True
 
 
 def begin_uninterrupted() -> None:
-    if not _in_main_thread():
+    if get_ident() != _HELD.thread:
         return
-    if not _Held.depth and _get_handler(_INTERRUPT) is signal.default_int_handler:
+    if not _HELD.depth and _get_handler(_INTERRUPT) is _DEFAULT:
         _set_handler(_INTERRUPT, _hold)
-    _Held.depth += 1
+    _HELD.depth += 1
 
 
 def _end() -> None:
-    if not _in_main_thread():
+    if get_ident() != _HELD.thread:
         return
-    _Held.depth -= 1
-    if not _Held.depth and _get_handler(_INTERRUPT) is _hold:
-        _set_handler(_INTERRUPT, signal.default_int_handler)
+    _HELD.depth -= 1
+    if not _HELD.depth and _get_handler(_INTERRUPT) is _hold:
+        _set_handler(_INTERRUPT, _DEFAULT)
 
 
 def end_uninterrupted() -> None:
     _end()
-    if not _Held.depth:
+    if _HELD.pending and not _HELD.depth:
         raise_held()
-
-
-def _in_main_thread() -> bool:
-    return threading.get_ident() == threading.main_thread().ident
 
 
 def raise_held() -> None:
     """Raise the interrupt that came, if any; for operations that wait."""
-    if _Held.pending and _in_main_thread():
-        _Held.pending = False
+    if _HELD.pending and get_ident() == _HELD.thread:
+        _HELD.pending = False
         raise KeyboardInterrupt
+
+
+def _start_anew() -> None:
+    """A forked child goes on with one thread of its parent, which is its main thread now."""
+    if get_ident() != _HELD.thread:
+        # The operations of the parent's main thread are not under way here.
+        _HELD.thread, _HELD.depth, _HELD.pending = get_ident(), 0, False
+        if _get_handler(_INTERRUPT) is _hold:
+            _set_handler(_INTERRUPT, _DEFAULT)
+
+
+os.register_at_fork(after_in_child=_start_anew)
 
 
 class uninterrupted(AbstractContextManager[T], Generic[T]):  # noqa: N801  # used like a function
@@ -90,7 +111,7 @@ class uninterrupted(AbstractContextManager[T], Generic[T]):  # noqa: N801  # use
             raise
         if not self._throughout:
             _end()
-            if _Held.pending and not _Held.depth:
+            if _HELD.pending and not _HELD.depth:
                 self._interrupt()
         return value
 

@@ -151,6 +151,43 @@ def test_an_interrupt_kills_no_program_whose_scopes_end_out_of_order(
     assert ["1 1"] == run_program(OUT_OF_ORDER, layout, *paths)
 
 
+FORK = """
+    import os, signal, threading
+    from bsb_hdf5.core.interrupts import begin_uninterrupted, end_uninterrupted
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def operate():
+        begin_uninterrupted()
+        signal.raise_signal(signal.SIGINT)
+        end_uninterrupted()
+
+    def fork():
+        child = os.fork()
+        if child:
+            codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            return
+        interrupts = 0
+        for each in (operate, lambda: signal.raise_signal(signal.SIGINT)):
+            try:
+                each()
+            except KeyboardInterrupt:
+                interrupts += 1
+        os._exit(interrupts)
+
+    codes = []
+    begin_uninterrupted()
+    thread = threading.Thread(target=fork)
+    thread.start()
+    thread.join()
+    end_uninterrupted()
+    print(*codes)
+"""
+
+
+def test_a_child_that_is_forked_by_a_thread_within_an_operation_of_another_is_interrupted() -> None:
+    assert ["2"] == run_program(FORK)
+
+
 @pytest.fixture
 def default_handler() -> Iterator[None]:
     """Python's own, which a program that was started in the background does not have."""
