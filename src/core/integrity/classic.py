@@ -26,7 +26,7 @@ from ..layouts.classic.network import ClassicNetwork
 from ..layouts.documents import interpreting, read_json, write_json
 from ..network import ColumnSpec
 from ..placement import LABELS, MORPHOLOGY, POSITION, ROTATION, additional_column
-from ..recollection import Memory
+from ..recollection import Memory, Recollection
 from ..statistics import NetworkTotals
 from .findings import Findings, plain
 from .parts import (
@@ -412,7 +412,7 @@ class _Uncounted:
 
     def __init__(self) -> None:
         self.totals = NetworkTotals()
-        self.memory = Memory({}, "rebuilt")
+        self.memory = Recollection().at("rebuilt")
 
     def touch(self) -> None:
         """Changes are counted below."""
