@@ -15,19 +15,65 @@ Key = Hashable
 Version = Hashable | None
 
 
+class _Epoch:
+    """
+    Versions of a store that followed one another and were all known here.
+
+    :param version: the last of them.
+    """
+
+    __slots__ = ("version",)
+
+    def __init__(self, version: Version) -> None:
+        self.version = version
+
+
+# Of what is true of no version that could be told.
+_UNTOLD = _Epoch(None)
+_NEVER_SEEN = object()
+_NOTHING: tuple[_Epoch, Any] = (_UNTOLD, None)
+
+
+class _Process:
+    """Counts the forks between the first process and this one."""
+
+    forks = 0
+
+
+def _count_fork() -> None:
+    _Process.forks += 1
+
+
+os.register_at_fork(after_in_child=_count_fork)
+
+
 class Recollection:
-    """Values by key, each with the version of the store that it was true of."""
+    """Values by key, each with the epoch of the store that it belongs to."""
 
     def __init__(self) -> None:
-        self._entries: dict[Key, tuple[Version, Any]] = {}
-        self._process = os.getpid()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._forks = _Process.forks
+        self._entries: dict[Key, tuple[_Epoch, Any]] = {}
+        self._latest = self._blank()
+
+    def _blank(self) -> Memory:
+        """To a session whose version can't be told from others."""
+        return Memory(self._entries, _UNTOLD, _NEVER_SEEN)
 
     def at(self, version: Version) -> Memory:
         """What is remembered, to a session that sees this version."""
-        if self._process != os.getpid():
+        if self._forks != _Process.forks:
             # The parent of a forked child may yet roll back what one of its sessions noted.
-            self._entries, self._process = {}, os.getpid()
-        return Memory(self._entries, version)
+            self._begin()
+        latest = self._latest
+        if latest.version != version:
+            if version is None:
+                return self._blank()
+            # Also if it is an older one: who sees that shares nothing with the others.
+            self._latest = latest = Memory(self._entries, _Epoch(version), version)
+        return latest
 
     def advance(self, before: Version, after: Version) -> None:
         """
@@ -35,38 +81,49 @@ class Recollection:
 
         What it changed, the session noted anew or forgot; so the rest is still true.
         """
-        for key, (version, value) in list(self._entries.items()):
-            if version is not None and version == before:
-                self._entries[key] = (after, value)
+        latest = self._latest
+        if latest.version == before != after:
+            latest.epoch.version = after
+            known = after is not None
+            self._latest = Memory(self._entries, latest.epoch, after) if known else self._blank()
 
     def forget(self) -> None:
         """Remember nothing: a session noted what was then rolled back."""
         self._entries.clear()
+        # What is noted late belongs to what is over.
+        self._latest = self._blank()
 
 
 class Memory:
     """
-    The view that one session has of what is remembered.
+    The view that one session has of what is remembered, until one commits another version.
 
-    :param version: that the session sees; None if the store can't tell.
+    :param epoch: of what is true of what the session sees.
+    :param version: that the session sees: the object that the epoch holds.
     """
 
-    def __init__(self, entries: dict[Key, tuple[Version, Any]], version: Version) -> None:
+    __slots__ = ("_entries", "epoch", "version")
+
+    def __init__(
+        self, entries: dict[Key, tuple[_Epoch, Any]], epoch: _Epoch, version: object
+    ) -> None:
         self._entries = entries
-        self._version = version
+        self.epoch = epoch
+        self.version = version
 
     def recall(self, key: Key) -> Any:
         """The value if it is true of what the session sees; None otherwise."""
-        version, value = self._entries.get(key, (None, None))
-        return value if version is not None and version == self._version else None
+        epoch, value = self._entries.get(key, _NOTHING)
+        return value if epoch is self.epoch and epoch.version is self.version else None
 
     def recall_outdated(self, key: Key) -> Any:
         """The value, whatever it was true of; None if there never was one."""
-        return self._entries.get(key, (None, None))[1]
+        return self._entries.get(key, _NOTHING)[1]
 
     def note(self, key: Key, value: Any) -> None:
         """Remember a value that is true of what the session sees, or will have stored."""
-        self._entries[key] = (self._version, value)
+        epoch = self.epoch
+        self._entries[key] = (epoch if epoch.version is self.version else _UNTOLD, value)
 
     def forget(self, key: Key) -> None:
         """Remember nothing under a key."""

@@ -146,6 +146,54 @@ def test_a_store_that_does_not_tell_its_versions_apart_has_nothing_recalled() ->
     assert "value" == memory.recall_outdated("key")
 
 
+def test_a_view_of_what_was_before_a_commit_recalls_and_notes_nothing() -> None:
+    recollection = Recollection()
+    memory = recollection.at("first")
+    memory.note("key", "value")
+    recollection.advance("first", "second")
+    assert memory.recall("key") is None
+    assert "value" == recollection.at("second").recall("key")
+    memory.note("key", "late")
+    assert recollection.at("second").recall("key") is None
+    assert recollection.at("first").recall("key") is None
+
+
+def test_a_view_of_what_was_rolled_back_notes_nothing() -> None:
+    recollection = Recollection()
+    memory = recollection.at("version")
+    recollection.forget()
+    memory.note("key", "late")
+    assert recollection.at("version").recall("key") is None
+
+
+def test_sessions_that_see_two_versions_at_once_share_nothing() -> None:
+    recollection = Recollection()
+    new = recollection.at("new")
+    new.note("key", "new")
+    old = recollection.at("old")
+    assert old.recall("key") is None
+    old.note("key", "old")
+    assert new.recall("key") is None
+    assert "old" == old.recall("key")
+    assert recollection.at("new").recall("key") is None
+
+
+def test_a_commit_after_a_version_that_is_not_remembered_changes_nothing() -> None:
+    recollection = Recollection()
+    recollection.at("here").note("key", "value")
+    recollection.advance("elsewhere", "committed")
+    assert "value" == recollection.at("here").recall("key")
+    assert recollection.at("committed").recall("key") is None
+
+
+def test_a_commit_of_a_version_that_can_not_be_told_makes_all_unknown() -> None:
+    recollection = Recollection()
+    recollection.at("version").note("key", "value")
+    recollection.advance("version", None)
+    assert recollection.at(None).recall("key") is None
+    assert recollection.at("version").recall("key") is None
+
+
 def test_a_forked_child_remembers_nothing_that_its_parent_may_roll_back() -> None:
     recollection = Recollection()
     recollection.at(1).note("key", "value")
