@@ -323,6 +323,14 @@ class Network(Protocol):
 
     def set_provenance(self, bundle: Mapping[str, Any], /) -> None: ...
 
+    def advance_state(self) -> bool:
+        """
+        Count one more state in the provenance document.
+
+        :returns: False, with nothing done, if the network has no identity.
+        :raises CorruptNetworkError: the state that is stored is no number.
+        """
+
     @property
     def totals(self) -> NetworkTotals: ...
 

@@ -1,4 +1,4 @@
-"""The identity and revision of a network: plain documents in, plain documents out."""
+"""The identity and state of a network, and who wrote to it last."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
+
+from .network import Network
 
 
 @attrs.frozen
@@ -25,12 +27,14 @@ class Author:
     on_upgrade: Callable[[], None]
 
 
-def advance(bundle: Mapping[str, Any], author: Author) -> tuple[dict[str, Any], bool]:
+def stamp(network: Network, author: Author) -> bool:
     """
-    The bundle after one more change.
+    Note in a network that it was changed once more, and by whom.
 
-    :returns: the new bundle, and whether the network had none before.
+    :returns: whether it had no identity before, and was given one.
     """
-    if "storage_id" not in bundle:
-        return {**author.new_bundle(), "state_id": 1}, True
-    return {**bundle, "state_id": int(bundle.get("state_id", 0)) + 1}, False
+    upgraded = not network.advance_state()
+    if upgraded:
+        network.set_provenance({**author.new_bundle(), "state_id": 1})
+    network.set_versions(author.bsb_version, author.engine_version)
+    return upgraded

@@ -36,7 +36,7 @@ from ..ports.store import ReadSession, Store, WriteSession
 from .gate import Gate, gate_of
 from .interrupts import begin_uninterrupted, end_uninterrupted, uninterrupted
 from .network import Network
-from .provenance import Author, advance
+from .provenance import Author, stamp
 from .recollection import Memory, Recollection
 
 T = TypeVar("T")
@@ -371,9 +371,7 @@ class Sessions:
         if not session.changes:
             return
         network = session.network
-        bundle, upgraded = advance(network.provenance, self._author)
-        network.set_provenance(bundle)
-        network.set_versions(self._author.bsb_version, self._author.engine_version)
+        upgraded = stamp(network, self._author)
         network.flush()
         if upgraded:
             self._author.on_upgrade()

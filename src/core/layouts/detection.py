@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any
 
 from ...errors import InputError, NotANetworkError, StoreError
 from ...ports.arrays import GroupReader, GroupWriter
@@ -25,7 +25,7 @@ def open_network(root: GroupReader, location: str, memory: Memory | None = None)
     :raises NotANetworkError: the group holds no network of a known layout and version.
     """
     # The writers of a network fail by themselves in a session that only reads.
-    writer = cast(GroupWriter, root)
+    writer: Any = root
     if memory is not None and memory.recall(_CHECKED):
         return ColumnarNetwork(writer, memory)
     found = root.attributes.get("format")

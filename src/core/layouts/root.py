@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import CorruptNetworkError, SetNotFoundError, ShapeError
-from ...ports.arrays import AttributeWriter, GroupWriter
+from ...ports.arrays import GroupWriter
 from ..chunk_id import UNKNOWN_SIZE, normalize_size
 from ..network import Network
 from ..recollection import Memory, Recollection
@@ -17,7 +17,7 @@ from ..statistics import NetworkTotals
 from .documents import interpreting, read_json, write_json
 
 _SIZE, _VERSIONS, _PROVENANCE = (("root", part) for part in ("size", "versions", "provenance"))
-_STATE = "state_id"
+_IDENTITY, _STATE = "storage_id", "state_id"
 
 
 class RootedNetwork:
@@ -30,13 +30,13 @@ class RootedNetwork:
 
     # Names of the groups that hold the parts.
     _parts: ClassVar[Mapping[str, str]]
-    # As of RootAttributes.
+    # Whether the state id has an attribute of its own, which costs less to advance than the
+    # document that it stands in otherwise.
     _state_apart: ClassVar[bool]
 
     def __init__(self, root: GroupWriter, memory: Memory | None) -> None:
         self._root = root
-        self.memory = memory or Recollection().at(None)
-        self._attributes = RootAttributes(root.attributes, self.memory, apart=self._state_apart)
+        self.memory = Recollection().at(None) if memory is None else memory
         self.changes = 0
 
     def place(self, part: str, *names: str) -> str:
@@ -48,25 +48,98 @@ class RootedNetwork:
 
     @property
     def chunk_size(self) -> NDArray[np.float64]:
-        return self._attributes.chunk_size
+        known: NDArray[np.float64] | None = self.memory.recall(_SIZE)
+        if known is None:
+            known = self._read_chunk_size()
+            self.memory.note(_SIZE, known)
+        return known.copy()
+
+    def _read_chunk_size(self) -> NDArray[np.float64]:
+        stored = self._root.attributes.get("chunk_size")
+        if stored is None:
+            return UNKNOWN_SIZE
+        try:
+            return normalize_size(stored)
+        except (ShapeError, ValueError, TypeError) as error:
+            raise CorruptNetworkError(f"the stored chunk size is {stored!r}") from error
 
     def set_chunk_size(self, size: NDArray[np.float64]) -> None:
         self.touch()
-        self._attributes.set_chunk_size(size)
+        self._root.attributes.set("chunk_size", size)
+        self.memory.note(_SIZE, np.array(size))
+
+    def _forget_chunk_size(self) -> None:
+        self._root.attributes.delete("chunk_size")
+        self.memory.forget(_SIZE)
 
     @property
     def versions(self) -> tuple[str | None, str | None]:
-        return self._attributes.versions
+        known: tuple[str | None, str | None] | None = self.memory.recall(_VERSIONS)
+        if known is None:
+            attributes = self._root.attributes
+            bsb, engine = attributes.get("bsb_version"), attributes.get("bsb_hdf5_version")
+            if not all(each is None or isinstance(each, str) for each in (bsb, engine)):
+                raise CorruptNetworkError(f"the stored versions are {bsb!r} and {engine!r}")
+            known = (bsb, engine)
+            self.memory.note(_VERSIONS, known)
+        return known
 
     def set_versions(self, bsb: str, engine: str) -> None:
-        self._attributes.set_versions(bsb, engine)
+        if self.versions != (bsb, engine):
+            attributes = self._root.attributes
+            attributes.set("bsb_version", bsb)
+            attributes.set("bsb_hdf5_version", engine)
+            self.memory.note(_VERSIONS, (bsb, engine))
 
     @property
     def provenance(self) -> dict[str, Any]:
-        return self._attributes.provenance
+        return {**self._known_provenance()}
+
+    def _known_provenance(self) -> dict[str, Any]:
+        known: dict[str, Any] | None = self.memory.recall(_PROVENANCE)
+        if known is None:
+            known = self._read_provenance()
+            self.memory.note(_PROVENANCE, known)
+        return known
+
+    def _read_provenance(self) -> dict[str, Any]:
+        attributes = self._root.attributes
+        bundle = read_json(attributes, "bsb_provenance")
+        state = attributes.get(_STATE) if self._state_apart and bundle else None
+        if state is not None:
+            with interpreting(_STATE):
+                bundle[_STATE] = int(state)
+        return bundle
 
     def set_provenance(self, bundle: Mapping[str, Any]) -> None:
-        self._attributes.set_provenance(bundle)
+        attributes = self._root.attributes
+        if not self._state_apart:
+            write_json(attributes, "bsb_provenance", bundle)
+        else:
+            rest = {key: value for key, value in bundle.items() if key != _STATE}
+            held = self.provenance
+            held.pop(_STATE, None)
+            if held != rest:
+                write_json(attributes, "bsb_provenance", rest)
+            if _STATE in bundle:
+                attributes.set(_STATE, int(bundle[_STATE]))
+        self.memory.note(_PROVENANCE, {**bundle})
+
+    def advance_state(self) -> bool:
+        known = self._known_provenance()
+        if _IDENTITY not in known:
+            return False
+        try:
+            state = int(known.get(_STATE, 0)) + 1
+        except (ValueError, TypeError, OverflowError) as error:
+            raise CorruptNetworkError(f"the stored state is {known[_STATE]!r}") from error
+        bundle = {**known, _STATE: state}
+        if self._state_apart:
+            self._root.attributes.set(_STATE, state)
+        else:
+            write_json(self._root.attributes, "bsb_provenance", bundle)
+        self.memory.note(_PROVENANCE, bundle)
+        return True
 
 
 def count_totals(network: Network) -> NetworkTotals:
@@ -81,93 +154,6 @@ def count_totals(network: Network) -> NetworkTotals:
             totals.add(chunk, incoming=incoming, outgoing=outgoing)
     totals.changed = False
     return totals
-
-
-class RootAttributes:
-    """
-    Chunk size, versions and provenance of a network.
-
-    :param attributes: of the root group.
-    :param apart: whether the state id has an attribute of its own, which costs less to advance
-        than the document that it stands in otherwise.
-    """
-
-    def __init__(self, attributes: AttributeWriter, memory: Memory, *, apart: bool) -> None:
-        self._attributes = attributes
-        self._memory = memory
-        self._apart = apart
-
-    @property
-    def chunk_size(self) -> NDArray[np.float64]:
-        known: NDArray[np.float64] | None = self._memory.recall(_SIZE)
-        if known is None:
-            known = self._read_chunk_size()
-            self._memory.note(_SIZE, known)
-        return known.copy()
-
-    def set_chunk_size(self, size: NDArray[np.float64]) -> None:
-        self._attributes.set("chunk_size", size)
-        self._memory.note(_SIZE, np.array(size))
-
-    def forget_chunk_size(self) -> None:
-        self._attributes.delete("chunk_size")
-        self._memory.forget(_SIZE)
-
-    def _read_chunk_size(self) -> NDArray[np.float64]:
-        stored = self._attributes.get("chunk_size")
-        if stored is None:
-            return UNKNOWN_SIZE
-        try:
-            return normalize_size(stored)
-        except (ShapeError, ValueError, TypeError) as error:
-            raise CorruptNetworkError(f"the stored chunk size is {stored!r}") from error
-
-    @property
-    def versions(self) -> tuple[str | None, str | None]:
-        known: tuple[str | None, str | None] | None = self._memory.recall(_VERSIONS)
-        if known is None:
-            found = (self._attributes.get(name) for name in ("bsb_version", "bsb_hdf5_version"))
-            bsb, engine = found
-            if not all(each is None or isinstance(each, str) for each in (bsb, engine)):
-                raise CorruptNetworkError(f"the stored versions are {bsb!r} and {engine!r}")
-            known = (bsb, engine)
-            self._memory.note(_VERSIONS, known)
-        return known
-
-    def set_versions(self, bsb: str, engine: str) -> None:
-        if self.versions != (bsb, engine):
-            self._attributes.set("bsb_version", bsb)
-            self._attributes.set("bsb_hdf5_version", engine)
-            self._memory.note(_VERSIONS, (bsb, engine))
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        known: dict[str, Any] | None = self._memory.recall(_PROVENANCE)
-        if known is None:
-            known = self._read_provenance()
-            self._memory.note(_PROVENANCE, known)
-        return {**known}
-
-    def _read_provenance(self) -> dict[str, Any]:
-        bundle = read_json(self._attributes, "bsb_provenance")
-        state = self._attributes.get(_STATE) if self._apart and bundle else None
-        if state is not None:
-            with interpreting(_STATE):
-                bundle[_STATE] = int(state)
-        return bundle
-
-    def set_provenance(self, bundle: Mapping[str, Any]) -> None:
-        rest = {key: value for key, value in bundle.items() if key != _STATE}
-        if not self._apart:
-            write_json(self._attributes, "bsb_provenance", bundle)
-        else:
-            held = self.provenance
-            held.pop(_STATE, None)
-            if held != rest:
-                write_json(self._attributes, "bsb_provenance", rest)
-            if _STATE in bundle:
-                self._attributes.set(_STATE, int(bundle[_STATE]))
-        self._memory.note(_PROVENANCE, {**bundle})
 
 
 def not_found(kind: str, name: str, known: tuple[str, ...]) -> SetNotFoundError:

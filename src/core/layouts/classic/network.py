@@ -124,7 +124,7 @@ class ClassicNetwork(RootedNetwork):
         self._forget("placement")
         self._placements.clear()
         self._replace("placement")
-        self._attributes.forget_chunk_size()
+        self._forget_chunk_size()
         self.totals.forget_placement()
 
     def clear_connectivity(self) -> None:

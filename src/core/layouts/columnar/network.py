@@ -158,7 +158,7 @@ class ColumnarNetwork(RootedNetwork):
         self._forget("placement", self.placement_names())
         self._placements.clear()
         self._replace(_PLACEMENT)
-        self._attributes.forget_chunk_size()
+        self._forget_chunk_size()
 
     def clear_connectivity(self) -> None:
         self.touch()
