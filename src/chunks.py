@@ -27,7 +27,7 @@ from .core.chunk_id import (
 from .core.names import check_name
 from .core.network import ColumnSpec, Network, PlacementWriter
 from .core.placement import POSITION, align
-from .core.sessions import Session
+from .core.session import Session
 from .core.statistics import ChunkCounts
 from .core.validation import as_integers, as_numbers
 from .errors import DataNotFoundError, InputError, NodeNotFoundError, ShapeError

@@ -28,7 +28,7 @@ from .core.connectivity import (
 )
 from .core.names import check_text
 from .core.network import ConnectivityWriter, Locations
-from .core.sessions import Session
+from .core.session import Session
 from .core.statistics import ChunkCounts
 from .errors import DtypeError, InputError, SetTypeError
 from .exceptions import counterpart_of

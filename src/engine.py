@@ -21,7 +21,9 @@ from .config import LOCK_LIMIT, as_lock_limit
 from .core.layouts.detection import create_network, open_network
 from .core.network import Network
 from .core.provenance import Author
-from .core.sessions import Session, Sessions, Settings
+from .core.session import Session
+from .core.sessions import Sessions
+from .core.turns import Settings
 from .errors import NotANetworkError, StoreError
 from .exceptions import bsb_errors, warn_of_slow_lock
 from .placement_set import PlacementSet

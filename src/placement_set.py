@@ -26,7 +26,7 @@ from .core import placement
 from .core.labels import check_labels
 from .core.network import MorphologyRows, PlacementWriter
 from .core.placement import PlacementRows, SelectedCells, Selection
-from .core.sessions import Session
+from .core.session import Session
 from .core.validation import as_numbers
 from .errors import (
     DataNotFoundError,

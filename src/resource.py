@@ -16,7 +16,8 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
-from .core.sessions import Session, Sessions
+from .core.session import Session
+from .core.sessions import Sessions
 from .core.validation import as_numbers
 from .errors import InputError, NodeNotFoundError, StorageError
 from .exceptions import bsb_errors, raise_as_bsb

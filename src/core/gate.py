@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import TypeAlias
 
 from ..errors import LockTimeoutError
@@ -64,101 +63,100 @@ class Gate:
 
     def __init__(self, location: str) -> None:
         self._location = location
-        self._changed = threading.Condition()
+        # What is collected as garbage meanwhile may leave the gate in the same thread.
+        mutex = threading.RLock()
+        self._changed = threading.Condition(mutex)
+        # A ``with`` statement takes twice as long.
+        self._acquire, self._release = mutex.acquire, mutex.release
         self._readers = 0
-        self._writer: str | None = None
-        self._waiting = 0
+        self._writer: threading.Thread | None = None
+        # Writers that wait, and all who do.
+        self._queued = self._waiting = 0
 
-    def shared(self, limit: float, on_slow: OnSlow) -> AbstractContextManager[None]:
+    def enter_shared(self, limit: float, on_slow: OnSlow) -> None:
         """
-        Hold off writers.
+        Hold off writers, until :meth:`leave_shared`.
 
         :param limit: seconds to wait.
         :param on_slow: is told once, with the seconds waited so far, when it takes long.
         :raises LockTimeoutError: it took longer than the limit.
         """
-        return _Turn(self._enter_shared, self._leave_shared, limit, on_slow)
-
-    def exclusive(self, limit: float, on_slow: OnSlow) -> AbstractContextManager[None]:
-        """Hold off everybody else; parameters and errors as for :meth:`shared`."""
-        return _Turn(self._enter_exclusive, self._leave_exclusive, limit, on_slow)
-
-    def _enter_shared(self, limit: float, on_slow: OnSlow) -> None:
-        with self._changed:
-            if not self._is_quiet():
+        self._acquire()
+        try:
+            if self._writer is not None or self._queued:
                 patience = _Patience(limit, on_slow)
                 self._wait_for(self._is_quiet, patience, _COURTESY)
                 self._await(lambda: self._writer is None, patience)
             self._readers += 1
+        finally:
+            self._release()
 
-    def _leave_shared(self) -> None:
-        with self._changed:
+    def leave_shared(self) -> None:
+        self._acquire()
+        try:
             self._readers -= 1
-            self._changed.notify_all()
+            if self._waiting:
+                self._changed.notify_all()
+        finally:
+            self._release()
 
-    def _enter_exclusive(self, limit: float, on_slow: OnSlow) -> None:
-        with self._changed:
-            if not self._is_free():
+    def enter_exclusive(self, limit: float, on_slow: OnSlow) -> None:
+        """
+        Hold off everybody else, until :meth:`leave_exclusive`.
+
+        Parameters and errors as for :meth:`enter_shared`.
+        """
+        self._acquire()
+        try:
+            if self._writer is not None or self._readers:
                 self._queue(_Patience(limit, on_slow))
-            self._writer = threading.current_thread().name
+            self._writer = threading.current_thread()
+        finally:
+            self._release()
 
-    def _leave_exclusive(self) -> None:
-        with self._changed:
+    def leave_exclusive(self) -> None:
+        self._acquire()
+        try:
             self._writer = None
-            self._changed.notify_all()
+            if self._waiting:
+                self._changed.notify_all()
+        finally:
+            self._release()
 
     def _wait_for(self, free: Callable[[], bool], patience: _Patience, limit: float) -> bool:
-        while not self._changed.wait_for(free, timeout=min(_NAP, patience.left(limit))):
-            if patience.left(limit) <= 0:
-                return False
-            patience.nap_is_over()
-        return True
+        self._waiting += 1
+        try:
+            while not self._changed.wait_for(free, timeout=min(_NAP, patience.left(limit))):
+                if patience.left(limit) <= 0:
+                    return False
+                patience.nap_is_over()
+            return True
+        finally:
+            self._waiting -= 1
 
     def _queue(self, patience: _Patience) -> None:
-        self._waiting += 1
+        self._queued += 1
         try:
             self._await(self._is_free, patience)
         finally:
-            self._waiting -= 1
+            self._queued -= 1
             self._changed.notify_all()
 
     def _is_free(self) -> bool:
         return self._writer is None and not self._readers
 
     def _is_quiet(self) -> bool:
-        return self._writer is None and not self._waiting
+        return self._writer is None and not self._queued
 
     def _await(self, free: Callable[[], bool], patience: _Patience) -> None:
         limit = patience.limit
         if not self._wait_for(free, patience, limit):
-            holder = f"thread '{self._writer}'" if self._writer else f"{self._readers} readers"
+            holder = f"thread '{self._writer.name}'" if self._writer else f"{self._readers} readers"
             raise LockTimeoutError(
                 f"'{self._location}' was held by {holder} of this process for {limit} seconds",
                 location=self._location,
                 limit=limit,
             )
-
-
-class _Turn(AbstractContextManager[None]):
-    """A turn at the gate."""
-
-    def __init__(
-        self,
-        enter: Callable[[float, OnSlow], None],
-        leave: Callable[[], None],
-        limit: float,
-        on_slow: OnSlow,
-    ) -> None:
-        self._enter = enter
-        self._leave = leave
-        self._limit = limit
-        self._on_slow = on_slow
-
-    def __enter__(self) -> None:
-        self._enter(self._limit, self._on_slow)
-
-    def __exit__(self, *_: object) -> None:
-        self._leave()
 
 
 _GATES: dict[str, Gate] = {}

@@ -13,9 +13,10 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from bsb_hdf5.adapters.memory import arrays, store
 from bsb_hdf5.connectivity_set import ConnectivitySet
-from bsb_hdf5.core import placement, sessions
+from bsb_hdf5.core import placement
 from bsb_hdf5.core.connectivity import Blocks
 from bsb_hdf5.core.labels import LabelSets
+from bsb_hdf5.core.session import Joined
 from bsb_hdf5.engine import StorageEngine
 from bsb_hdf5.errors import LengthError
 from bsb_hdf5.morphology_repository import MorphologyRepository
@@ -104,7 +105,7 @@ MUTANTS: dict[str, Mutant] = {
         "rollback",
         store.MemoryWriteSession.commit,
     ),
-    "a failure that is caught is stored": (sessions._Joined, "__exit__", lambda self, *_: None),
+    "a failure that is caught is stored": (Joined, "__exit__", lambda self, *_: None),
     "attributes are not restored": (arrays, "_restore", lambda table, name: lambda: None),
 }
 

@@ -11,7 +11,8 @@ from bsb_hdf5.adapters.memory.store import MemoryStore
 from bsb_hdf5.core.layouts.detection import create_network, open_network
 from bsb_hdf5.core.provenance import Author
 from bsb_hdf5.core.recollection import Memory, Recollection
-from bsb_hdf5.core.sessions import Sessions, Settings
+from bsb_hdf5.core.sessions import Sessions
+from bsb_hdf5.core.turns import Settings
 from bsb_hdf5.ports.arrays import GroupReader
 from tests.unit.memory import new_store
 

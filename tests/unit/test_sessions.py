@@ -14,9 +14,12 @@ import attrs
 import pytest
 
 from bsb_hdf5.adapters.memory.store import MemoryStore, MemoryWriteSession
+from bsb_hdf5.core.gate import gate_of
 from bsb_hdf5.core.layouts.detection import create_network, open_network
 from bsb_hdf5.core.provenance import Author
-from bsb_hdf5.core.sessions import Sessions, Settings
+from bsb_hdf5.core.session import _ACTIVE
+from bsb_hdf5.core.sessions import Sessions
+from bsb_hdf5.core.turns import Settings
 from bsb_hdf5.errors import (
     HandleError,
     LockTimeoutError,
@@ -128,9 +131,13 @@ class Recorder:
         with self.read as session:
             return int(session.network.provenance.get("state_id", -1))
 
-    def _names(self) -> tuple[str, ...]:
+    def found(self) -> tuple[Any, tuple[str, ...]]:
+        """The session that is open here, or a new one, and the placement sets that it sees."""
         with self.read as session:
-            return tuple(session.network.placement_names())
+            return session, tuple(session.network.placement_names())
+
+    def _names(self) -> tuple[str, ...]:
+        return self.found()[1]
 
 
 def elsewhere(action: Callable[[], Any]) -> Any:
@@ -398,13 +405,44 @@ def test_a_context_that_outlives_its_scope_opens_a_new_session(network: Recorder
         context = contextvars.copy_context()
         add(first, "a")
 
-    def read() -> Any:
-        with network.read as session:
-            return session, session.network.placement_names()
-
-    session, names = context.run(read)
+    session, names = context.run(network.found)
     assert session is not first
     assert ("a",) == names
+
+
+def test_a_context_that_outlives_a_write_joins_the_read_around_it(network: Recorder) -> None:
+    with network.read as reader:
+        with network.write as writer:
+            context = contextvars.copy_context()
+            add(writer, "a")
+        found, names = context.run(network.found)
+        assert reader is found
+        assert ("a",) == names
+
+
+def test_scopes_of_two_places_may_end_in_any_order(network: Recorder) -> None:
+    other = Recorder()
+    other.sessions.create(create_network)
+    first, second = network.write, other.write
+    with first as outer:
+        second.__enter__()
+        add(outer, "a")
+    assert ("a",) == network.found()[1]
+    add(other.found()[0], "b")
+    second.__exit__(None, None, None)
+    assert ("b",) == other.names()
+    assert () == _ACTIVE.get()
+
+
+def test_scopes_that_end_in_another_context_are_not_kept(network: Recorder) -> None:
+    for _ in range(3):
+        scope = network.read
+        scope.__enter__()
+        contextvars.copy_context().run(scope.__exit__, None, None, None)
+        assert 1 == len(_ACTIVE.get())
+    with network.read as session:
+        assert (session,) == _ACTIVE.get()
+    assert () == _ACTIVE.get()
 
 
 @pytest.mark.parametrize(
@@ -446,7 +484,7 @@ def test_a_writer_that_waits_gets_its_turn_before_new_readers(network: Recorder)
     with ThreadPoolExecutor(2) as pool:
         with network.read:
             writer = pool.submit(use, True, "writer")
-            while not network.sessions._gate(network.sessions.store.identity)._waiting:
+            while not gate_of(network.store.identity, network.store.location)._waiting:
                 time.sleep(0.001)
             reader = pool.submit(use, False, "reader")
             time.sleep(0.05)
@@ -545,6 +583,33 @@ def test_a_handle_is_used_by_threads_that_have_no_session(network: Recorder) -> 
     with network.write as session:
         elsewhere(append)
     assert ("a",) == network.names()
+
+
+def test_a_handle_is_joined_until_its_scope_ends_whatever_began_meanwhile(
+    network: Recorder,
+) -> None:
+    other = Recorder()
+    other.sessions.create(create_network)
+
+    def use() -> list[Any]:
+        given, between = network.sessions.scope(write=False, handle=session), other.read
+        given.__enter__()
+        with between:
+            found = [network.found()[0]]
+            given.__exit__(None, None, None)
+            return [*found, network.found()[0]]
+
+    with network.read as session:
+        within, after = elsewhere(use)
+    assert session is within
+    assert session is not after
+
+
+def test_the_handle_of_a_read_that_is_suspended_does_not_hide_the_write(network: Recorder) -> None:
+    with network.read as reader, network.write as writer:
+        with network.sessions.scope(write=False, handle=reader) as same:
+            assert reader is same is network.found()[0]
+        assert writer is network.found()[0]
 
 
 def test_a_handle_that_reads_writes_nothing(network: Recorder) -> None:
