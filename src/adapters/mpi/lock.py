@@ -18,14 +18,18 @@ class Controller(Protocol):
     def write(self) -> AbstractContextManager[Any]: ...
 
 
+# Made once, as it holds nothing.
+_NOBODY_ELSE = nullcontext()
+
+
 class SerialLock:
     """One rank needs no lock."""
 
     def shared(self) -> AbstractContextManager[None]:
-        return nullcontext()
+        return _NOBODY_ELSE
 
     def exclusive(self) -> AbstractContextManager[None]:
-        return nullcontext()
+        return _NOBODY_ELSE
 
 
 class MpiLock:
