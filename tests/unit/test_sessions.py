@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 from bsb_hdf5.adapters.memory.store import MemoryStore, MemoryWriteSession
-from bsb_hdf5.core.gate import gate_of
+from bsb_hdf5.core import gate
 from bsb_hdf5.core.layouts.detection import create_network, open_network
 from bsb_hdf5.core.provenance import Author
 from bsb_hdf5.core.session import _ACTIVE
@@ -484,7 +484,7 @@ def test_a_writer_that_waits_gets_its_turn_before_new_readers(network: Recorder)
     with ThreadPoolExecutor(2) as pool:
         with network.read:
             writer = pool.submit(use, True, "writer")
-            while not gate_of(network.store.identity, network.store.location)._waiting:
+            while not gate.gate_of(network.store.identity, network.store.location)._waiting:
                 time.sleep(0.001)
             reader = pool.submit(use, False, "reader")
             time.sleep(0.05)
@@ -492,6 +492,29 @@ def test_a_writer_that_waits_gets_its_turn_before_new_readers(network: Recorder)
         writer.result(LONG)
         reader.result(LONG)
     assert ["writer", "reader"] == order
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("second", [False, True])
+def test_who_waits_for_a_thread_is_woken_when_that_ends(
+    network: Recorder, monkeypatch: pytest.MonkeyPatch, first: bool, second: bool
+) -> None:
+    monkeypatch.setattr(gate, "_NAP", LONG)
+    gate_here = gate.gate_of(network.store.identity, network.store.location)
+
+    def use() -> None:
+        with network.sessions.scope(write=second):
+            pass
+
+    with ThreadPoolExecutor(1) as pool:
+        with network.sessions.scope(write=first):
+            waiting = pool.submit(use)
+            while (first or second) and not gate_here._waiting:
+                time.sleep(0.001)
+        start = time.monotonic()
+        waiting.result(LONG)
+    assert time.monotonic() - start < PATIENCE / 2
+    assert not gate_here._waiting
 
 
 def test_a_writer_that_gives_up_lets_readers_in_again() -> None:
