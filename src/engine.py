@@ -25,7 +25,7 @@ from .core.session import Session
 from .core.sessions import Sessions
 from .core.turns import Settings
 from .errors import NotANetworkError, StoreError
-from .exceptions import bsb_errors, warn_of_slow_lock
+from .exceptions import as_bsb, warn_of_slow_lock
 from .placement_set import PlacementSet
 from .ports.arrays import GroupWriter
 from .ports.communicator import Communicator
@@ -284,14 +284,12 @@ class StorageEngine(bsb.Engine):
         """
         return self._scope(write=True)
 
-    @contextmanager
-    def _scope(self, *, write: bool) -> Iterator[Session]:
-        with bsb_errors(), self._sessions.scope(write=write) as session:
-            yield session
+    def _scope(self, *, write: bool) -> AbstractContextManager[Session]:
+        return as_bsb(self._sessions.scope(write=write))
 
     @contextmanager
     def _network(self, *, write: bool = False) -> Iterator[Network]:
-        with bsb_errors(), self._sessions.call(write=write) as session:
+        with as_bsb(self._sessions.call(write=write)) as session:
             yield session.network
 
 

@@ -9,14 +9,16 @@ that BSB has a name for is replaced by its counterpart here, so that code writte
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, ClassVar, NoReturn, TypeVar
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 
 import bsb
 
 from . import errors
 
+T = TypeVar("T")
 _Error = TypeVar("_Error", bound=type[errors.StorageError])
 _COUNTERPARTS: dict[type[errors.StorageError], type[errors.StorageError]] = {}
 
@@ -95,10 +97,37 @@ def raise_as_bsb(error: errors.StorageError) -> NoReturn:
     raise counterpart(error.message, **error.fields) from error
 
 
-@contextmanager
-def bsb_errors() -> Iterator[None]:
-    """Replace errors of the core by their counterparts."""
-    try:
-        yield
-    except errors.StorageError as error:
-        raise_as_bsb(error)
+class as_bsb(AbstractContextManager[T], Generic[T]):  # noqa: N801  # used like a function
+    """
+    A context manager with errors of the core, its own and of its block, replaced.
+
+    :param inner: the context manager.
+    """
+
+    def __init__(self, inner: AbstractContextManager[T]) -> None:
+        self._inner = inner
+
+    def __enter__(self) -> T:
+        try:
+            return self._inner.__enter__()
+        except errors.StorageError as error:
+            raise_as_bsb(error)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        try:
+            suppressed = self._inner.__exit__(kind, error, trace)
+        except errors.StorageError as failure:
+            raise_as_bsb(failure)
+        if not suppressed and isinstance(error, errors.StorageError):
+            raise_as_bsb(error)
+        return suppressed
+
+
+def bsb_errors() -> AbstractContextManager[None]:
+    """Replace errors of the core by their counterparts, in a block."""
+    return as_bsb(nullcontext())

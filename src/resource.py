@@ -20,7 +20,7 @@ from .core.session import Session
 from .core.sessions import Sessions
 from .core.validation import as_numbers
 from .errors import InputError, NodeNotFoundError, StorageError
-from .exceptions import bsb_errors, raise_as_bsb
+from .exceptions import as_bsb, raise_as_bsb
 from .ports.arrays import ArrayReader, DocumentReader, GroupReader, GroupWriter
 from .ports.communicator import Communicator
 
@@ -200,7 +200,7 @@ class Resource:
         :param handle: of a session that writes.
         :raises InputError: it is absent, and the path belongs to the layout.
         """
-        with bsb_errors(), self._engine._sessions.call(write=True, handle=handle) as session:
+        with as_bsb(self._engine._sessions.call(write=True, handle=handle)) as session:
             group: Any = session.root
             if not self.exists(handle=session):
                 self._check_free(session)
