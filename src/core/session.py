@@ -11,7 +11,7 @@ import os
 import threading
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Protocol, TypeAlias, cast
+from typing import Protocol, TypeAlias
 
 from ..errors import ReadOnlyError, SessionAbortedError, SessionClosedError
 from ..ports.arrays import GroupReader
@@ -74,7 +74,8 @@ class Session:
     def changes(self) -> int:
         """How many changes the session made so far."""
         raw, network = self._open_view()
-        return network.changes + (cast(WriteSession, raw).changes if self.writable else 0)
+        # Only a session of a store that writes counts.
+        return network.changes + (raw.changes if self.writable else 0)  # type: ignore[union-attr]
 
     def check(self, *, write: bool) -> None:
         """
