@@ -1126,7 +1126,7 @@ def test_versions_provenance_size_and_files_come_back() -> None:
     network.chunk_size[:] = 7
     network = reopened(network)
     assert ("8.0.2", "8.1.0") == network.versions
-    assert {"storage_id": "x"} == network.provenance
+    assert {"storage_id": "x", "state_id": 0} == network.provenance
     assert [50.0] * 3 == network.chunk_size.tolist()
     assert "text" == network.files.load("id").content()
     network.clear_placement()

@@ -17,7 +17,8 @@ from ..statistics import NetworkTotals
 from .documents import interpreting, read_json, write_json
 
 _SIZE, _VERSIONS, _PROVENANCE = (("root", part) for part in ("size", "versions", "provenance"))
-_IDENTITY, _STATE = "storage_id", "state_id"
+_IDENTITY = "storage_id"
+STATE = "state_id"
 
 
 class RootedNetwork:
@@ -105,10 +106,10 @@ class RootedNetwork:
     def _read_provenance(self) -> dict[str, Any]:
         attributes = self._root.attributes
         bundle = read_json(attributes, "bsb_provenance")
-        state = attributes.get(_STATE) if self._state_apart and bundle else None
+        state = attributes.get(STATE) if self._state_apart and bundle else None
         if state is not None:
-            with interpreting(_STATE):
-                bundle[_STATE] = int(state)
+            with interpreting(STATE):
+                bundle[STATE] = int(state)
         return bundle
 
     def set_provenance(self, bundle: Mapping[str, Any]) -> None:
@@ -116,13 +117,13 @@ class RootedNetwork:
         if not self._state_apart:
             write_json(attributes, "bsb_provenance", bundle)
         else:
-            rest = {key: value for key, value in bundle.items() if key != _STATE}
+            rest = {key: value for key, value in bundle.items() if key != STATE}
             held = self.provenance
-            held.pop(_STATE, None)
+            held.pop(STATE, None)
             if held != rest:
                 write_json(attributes, "bsb_provenance", rest)
-            if _STATE in bundle:
-                attributes.set(_STATE, int(bundle[_STATE]))
+            if STATE in bundle:
+                attributes.set(STATE, int(bundle[STATE]))
         self.memory.note(_PROVENANCE, {**bundle})
 
     def advance_state(self) -> bool:
@@ -130,12 +131,12 @@ class RootedNetwork:
         if _IDENTITY not in known:
             return False
         try:
-            state = int(known.get(_STATE, 0)) + 1
+            state = int(known.get(STATE, 0)) + 1
         except (ValueError, TypeError, OverflowError) as error:
-            raise CorruptNetworkError(f"the stored state is {known[_STATE]!r}") from error
-        bundle = {**known, _STATE: state}
+            raise CorruptNetworkError(f"the stored state is {known[STATE]!r}") from error
+        bundle = {**known, STATE: state}
         if self._state_apart:
-            self._root.attributes.set(_STATE, state)
+            self._root.attributes.set(STATE, state)
         else:
             write_json(self._root.attributes, "bsb_provenance", bundle)
         self.memory.note(_PROVENANCE, bundle)

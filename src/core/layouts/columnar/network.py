@@ -16,7 +16,7 @@ from ...names import check_name
 from ...recollection import Memory
 from ...statistics import NetworkTotals
 from ..files import StoredFiles
-from ..root import RootedNetwork, count_totals, not_found
+from ..root import STATE, RootedNetwork, count_totals, not_found
 from .connectivity import ColumnarConnectivity
 from .morphologies import ColumnarMorphologies
 from .placement import ColumnarPlacement
@@ -75,6 +75,8 @@ class ColumnarNetwork(RootedNetwork):
     @classmethod
     def create(cls, root: GroupWriter) -> ColumnarNetwork:
         """Prepare an empty root group."""
+        # What each session changes comes first: HDF5 keeps that closer together.
+        root.attributes.set(STATE, 0)
         root.attributes.set("format", FORMAT)
         root.attributes.set("format_version", FORMAT_VERSION)
         for name in _RESERVED:
