@@ -8,6 +8,7 @@ codes that are stored stay valid.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -35,9 +36,13 @@ def check_labels(labels: Any) -> list[str]:
     return [str(label) for label in found]
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class LabelSets:
-    """The label set of each code, in the order the codes were given out."""
+    """
+    The label set of each code, in the order the codes were given out.
+
+    :param table: may not be changed any more.
+    """
 
     table: Mapping[int, LabelSet] = attrs.field(factory=lambda: {0: frozenset()})
 
@@ -84,48 +89,65 @@ class LabelSets:
         return np.isin(codes, self.matching(labels))
 
     def add(self, codes: Codes, labels: Iterable[str]) -> tuple[LabelSets, Codes]:
-        """The codes with the labels added, and the table that explains them."""
+        """
+        The codes with the labels added, and what explains them.
+
+        That is these label sets themselves, if all that is needed is among them.
+        """
         added = frozenset(labels)
         return self._transition(codes, lambda held: held | added)
 
     def remove(self, codes: Codes, labels: Iterable[str]) -> tuple[LabelSets, Codes]:
-        """The codes with the labels taken away, and the table that explains them."""
+        """The codes with the labels taken away, and what explains them; see :meth:`add`."""
         removed = frozenset(labels)
         return self._transition(codes, lambda held: held - removed)
 
     def translate(self, codes: Codes, source: LabelSets) -> tuple[LabelSets, Codes]:
-        """Codes of another table as codes of this one, and this one grown as needed."""
+        """Codes of other label sets as codes of these, and these grown as needed."""
         return self._transition(codes, lambda held: held, source)
 
     def _transition(
         self, codes: Codes, change: Any, source: LabelSets | None = None
     ) -> tuple[LabelSets, Codes]:
         before = (source or self).table
-        known = {held: code for code, held in reversed(list(self.table.items()))}
-        table = dict(self.table)
         unique, where = _distinct(codes)
-        after = np.empty(unique.shape, dtype=np.int64)
-        for i, code in enumerate(unique.tolist()):
+        wanted = []
+        for code in unique:
             if code not in before:
                 raise CorruptNetworkError(
                     f"label code {code} has no label set; known are {sorted(before)}", found=code
                 )
-            held = change(before[code])
-            if held not in known:
-                known[held] = max(table) + 1
-                table[known[held]] = held
-            after[i] = known[held]
-        return LabelSets(table), after[where]
+            wanted.append(change(before[code]))
+        sets = self._with(wanted)
+        after = [sets._codes[held] for held in wanted]
+        if len(after) == 1:
+            return sets, np.full(codes.shape, after[0], dtype=np.int64)
+        return sets, np.array(after, dtype=np.int64)[where]
+
+    @cached_property
+    def _codes(self) -> Mapping[LabelSet, int]:
+        """The code of each label set: of several, the first."""
+        return {held: code for code, held in reversed(list(self.table.items()))}
+
+    def _with(self, wanted: list[LabelSet]) -> LabelSets:
+        """These label sets and some more; themselves if all of those are among them."""
+        new = [held for held in dict.fromkeys(wanted) if held not in self._codes]
+        if not new:
+            return self
+        following = range(max(self.table) + 1, max(self.table) + 1 + len(new))
+        return LabelSets({**self.table, **dict(zip(following, new, strict=True))})
 
 
-def _distinct(codes: Codes) -> tuple[Codes, Codes]:
+def _distinct(codes: Codes) -> tuple[list[int], Codes]:
     """The codes that occur, ascending, and the place of each code among them."""
-    least, most = (codes.min(), codes.max()) if codes.size else (0, 0)
+    least, most = (int(codes.min()), int(codes.max())) if codes.size else (0, -1)
+    if least == most:
+        return [least], np.zeros(codes.shape, dtype=np.int64)
     if not 0 <= least <= most <= codes.size:
         unique, where = np.unique(codes, return_inverse=True)
-        return unique, where.reshape(codes.shape)
+        return unique.tolist(), where.reshape(codes.shape)
     # Few sets stand for many cells, so there is no need to sort.
-    unique = np.flatnonzero(np.bincount(codes.ravel()))
-    places = np.zeros(int(most) + 1, dtype=np.int64)
+    unique = np.bincount(codes.ravel()).nonzero()[0]
+    places = np.zeros(most + 1, dtype=np.int64)
     places[unique] = np.arange(len(unique))
-    return unique, places[codes]
+    return unique.tolist(), places[codes]

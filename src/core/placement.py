@@ -186,8 +186,8 @@ def as_cell_ids(ids: Any, size: int, what: str) -> NDArray[np.int64]:
     cells = as_integers(ids, f"ids of {what}")
     if cells.ndim != 1:
         raise ShapeError(f"ids of {what} have shape {cells.shape}; valid is (n,)")
-    outside = (cells < 0) | (cells >= size)
-    if np.count_nonzero(outside):
+    if cells.size and (cells.min() < 0 or cells.max() >= size):
+        outside = (cells < 0) | (cells >= size)
         raise CellIdError(
             f"{what} {cells[outside][0]} is outside the {size} cells"
             f" ({int(outside.sum())} of {len(cells)} ids are)",
@@ -238,10 +238,31 @@ class SelectedCells:
         :param ids: (n,) numbers of selected cells, in range.
         :returns: per cell, the index of its chunk in ``counts`` and its rank there.
         """
-        flat = ids if self.mask is None else np.flatnonzero(self.mask)[ids]
-        offsets = self.counts.offsets
-        chunk = (offsets + self.counts.counts).searchsorted(flat, side="right")
-        return chunk, flat - offsets[chunk]
+        flat = self._flat(ids)
+        chunk = self.counts.ends.searchsorted(flat, side="right")
+        return chunk, flat - self.counts.offsets[chunk]
+
+    def within(self, ids: NDArray[np.int64]) -> tuple[ChunkCounts, NDArray[np.int64]]:
+        """
+        The chunks that cells are in, and the numbers of the cells among all cells of these.
+
+        :param ids: (n,) numbers of selected cells, in range, at least one.
+        """
+        flat, counts = self._flat(ids), self.counts
+        first, last = counts.ends.searchsorted((flat.min(), flat.max()), side="right").tolist()
+        if first == last:
+            one = slice(first, first + 1)
+            return ChunkCounts(counts.ids[one], counts.counts[one]), flat - counts.offsets[first]
+        chunk = counts.ends.searchsorted(flat, side="right")
+        touched = np.bincount(chunk).nonzero()[0]
+        held = ChunkCounts(counts.ids[touched], counts.counts[touched])
+        shifts = np.zeros(len(counts.ids), dtype=np.int64)
+        shifts[touched] = held.offsets - counts.offsets[touched]
+        return held, flat + shifts[chunk]
+
+    def _flat(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Numbers of selected cells among all cells of the chunks."""
+        return ids if self.mask is None else self.mask.nonzero()[0][ids]
 
     def global_ids(self, whole: ChunkCounts) -> NDArray[np.int64]:
         """Their numbers in the whole set, whose counts are given."""
@@ -290,6 +311,8 @@ def align(
     """
     if not np.count_nonzero(lengths != counts.counts):
         return rows
+    if not len(rows):
+        return np.full((counts.total, *rows.shape[1:]), column.fill, dtype=rows.dtype)
     if np.any(lengths > counts.counts):
         chunk = int(np.argmax(lengths > counts.counts))
         raise CorruptNetworkError(
@@ -366,14 +389,11 @@ def change_labels(
     """
     if not len(ids) or not labels:
         return
-    chunk, rank = cells.locate(ids)
-    touched = np.flatnonzero(np.bincount(chunk))
-    counts = ChunkCounts(cells.counts.ids[touched], cells.counts.counts[touched])
+    counts, flat = cells.within(ids)
     codes = load_label_codes(data, counts)
-    flat = counts.offsets[touched.searchsorted(chunk)] + rank
     sets, before = data.label_sets(), codes[flat]
     sets, changed = (sets.remove if remove else sets.add)(before, labels)
-    if np.array_equal(changed, before):
+    if not np.count_nonzero(changed != before):
         return
     codes[flat] = changed
     data.write_labels(counts, codes, sets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -14,9 +15,13 @@ from .chunk_id import Ids
 Counts = NDArray[np.int64]
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class ChunkCounts:
-    """Cells per chunk: ``ids`` ascending and unique, ``counts`` of the same length."""
+    """
+    Cells per chunk: ``ids`` ascending and unique, ``counts`` of the same length.
+
+    Neither may be changed any more.
+    """
 
     ids: Ids
     counts: Counts
@@ -30,20 +35,27 @@ class ChunkCounts:
             np.array([counts[chunk] for chunk in order], dtype=np.int64),
         )
 
-    @property
+    @cached_property
     def total(self) -> int:
-        return int(self.counts.sum())
+        return int(self.ends[-1]) if len(self.counts) else 0
 
-    @property
+    @cached_property
     def offsets(self) -> Counts:
-        """Rank, in the whole set, of the first cell of each chunk."""
-        return np.asarray(self.counts.cumsum() - self.counts)
+        """Rank, in the whole set, of the first cell of each chunk; not to be changed."""
+        return _fixed(self.ends - self.counts)
+
+    @cached_property
+    def ends(self) -> Counts:
+        """Rank, in the whole set, of the cell after the last of each chunk; not to be changed."""
+        return _fixed(self.counts.cumsum())
 
     def among(self, chunks: Ids) -> ChunkCounts:
         """Of exactly these chunks, 0 for those that are not here."""
+        if chunks is self.ids:
+            return self
         if not len(self.ids):
             return ChunkCounts(chunks, np.zeros(len(chunks), dtype=np.int64))
-        places = np.minimum(np.searchsorted(self.ids, chunks), len(self.ids) - 1)
+        places = np.minimum(self.ids.searchsorted(chunks), len(self.ids) - 1)
         return ChunkCounts(chunks, np.where(self.ids[places] == chunks, self.counts[places], 0))
 
     def select(self, chunks: Ids | None) -> ChunkCounts:
@@ -51,14 +63,23 @@ class ChunkCounts:
         if chunks is None:
             return self
         if len(chunks) == 1:
-            at = int(self.ids.searchsorted(chunks[0]))
-            same = slice(at, at + (at < len(self.ids) and bool(self.ids[at] == chunks[0])))
-            return ChunkCounts(self.ids[same], self.counts[same])
+            return self._select_one(chunks)
         wanted = np.unique(chunks)
         places = np.searchsorted(self.ids, wanted)
         places = places[places < len(self.ids)]
         kept = places[self.ids[places] == wanted[: len(places)]]
         return ChunkCounts(self.ids[kept], self.counts[kept])
+
+    def _select_one(self, chunk: Ids) -> ChunkCounts:
+        at = int(self.ids.searchsorted(chunk)[0])
+        known = at < len(self.ids) and self.ids[at] == chunk[0]
+        same = slice(at, at + 1 if known else at)
+        return ChunkCounts(self.ids[same], self.counts[same])
+
+
+def _fixed(values: Counts) -> Counts:
+    values.flags.writeable = False
+    return values
 
 
 @attrs.define

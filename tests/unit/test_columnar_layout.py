@@ -23,6 +23,7 @@ from bsb_hdf5.core.files import StoredContent
 from bsb_hdf5.core.labels import LabelSets
 from bsb_hdf5.core.layouts.columnar import arrays
 from bsb_hdf5.core.layouts.columnar.network import FORMAT, ColumnarNetwork
+from bsb_hdf5.core.layouts.columnar.placement import ColumnarPlacement
 from bsb_hdf5.core.layouts.detection import create_network, open_network
 from bsb_hdf5.core.morphology import MorphologyTable
 from bsb_hdf5.core.network import ColumnSpec
@@ -35,6 +36,7 @@ from bsb_hdf5.core.placement import (
     additional_column,
     change_labels,
     load_column,
+    load_label_codes,
 )
 from bsb_hdf5.core.recollection import Recollection
 from bsb_hdf5.core.statistics import ChunkCounts
@@ -362,6 +364,9 @@ def test_labels_of_rows_that_follow_each_other_are_one_write(
     network = new_network()
     for chunk in (3, 1, 2, 0):
         network.placement("cell").append(chunk, cells(2))
+    network = reopened(network)
+    data = network.placement("cell")
+    change_labels(data, Selection().resolve(data), np.arange(7), ["x"])
     data = reopened(network).placement("cell")
     write, written = MemoryArrayWriter.write, []
 
@@ -370,8 +375,64 @@ def test_labels_of_rows_that_follow_each_other_are_one_write(
         write(self, start, rows)
 
     monkeypatch.setattr(MemoryArrayWriter, "write", note_write)
-    change_labels(data, Selection().resolve(data), np.arange(8), ["x"])
+    change_labels(data, Selection().resolve(data), np.arange(8), ["y"])
     assert [(0, 8)] == written
+
+
+def label(placed: ColumnarPlacement, cell: int, name: str) -> None:
+    change_labels(placed, Selection().resolve(placed), np.array([cell]), [name])
+
+
+@pytest.mark.parametrize("before", [[], [0], [0, 1]])
+@pytest.mark.parametrize("after", [[], [1], [2], [1, 2]])
+def test_labels_among_cells_that_are_added_are_all_stored(
+    before: list[int], after: list[int]
+) -> None:
+    network = new_network()
+    for chunk in (0, 1):
+        network.placement("cell").append(chunk, cells(2))
+    network = reopened(network)
+    placed = network.placement("cell")
+    for chunk in before:
+        label(placed, 2 * chunk, "before")
+    placed.append(2, cells(2))
+    for chunk in after:
+        label(placed, 2 * chunk + 1, "after")
+    placed = reopened(network).placement("cell")
+    assert [2, 2, 2] == placed.counts().counts.tolist()
+    codes = load_label_codes(placed, placed.counts())
+    labelled = {name: placed.label_sets().mask(codes, [name]) for name in ("before", "after")}
+    assert [2 * chunk for chunk in before] == labelled["before"].nonzero()[0].tolist()
+    assert [2 * chunk + 1 for chunk in after] == labelled["after"].nonzero()[0].tolist()
+
+
+def test_labels_of_several_chunks_in_one_session_mark_them_all() -> None:
+    network = new_network()
+    for chunk in range(8):
+        network.placement("cell").append(chunk, cells(1))
+    network = reopened(network)
+    for chunk in (5, 2, 3):
+        label(network.placement("cell"), chunk, "x")
+    placed = reopened(network).placement("cell")
+    _, lengths = placed.read_column(LABELS, placed.chunks())
+    assert [0, 0, 1, 1, 0, 1, 0, 0] == lengths.tolist()
+
+
+def test_a_label_rewrites_what_changes_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = new_network()
+    for chunk in range(8):
+        network.placement("cell").append(chunk, cells(1))
+    network = reopened(network)
+    write, written = MemoryArrayWriter.write, []
+
+    def note_write(self: Any, start: int, rows: Any) -> None:
+        written.append((start, rows.tolist()))
+        write(self, start, rows)
+
+    monkeypatch.setattr(MemoryArrayWriter, "write", note_write)
+    label(network.placement("cell"), 5, "x")
+    network.flush()
+    assert [(5, [[5, 5, 1, 3]])] == written
 
 
 def test_label_codes_beyond_their_integers_widen_the_column() -> None:

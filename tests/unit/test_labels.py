@@ -92,6 +92,16 @@ def test_a_table_survives_being_written_as_lists(history: list[Step]) -> None:
     assert model == sets_of(LabelSets.from_lists(text_keys), codes)
 
 
+@given(steps)
+def test_what_is_known_needs_no_other_label_sets(history: list[Step]) -> None:
+    table, codes, model = apply(history)
+    again, same = table.add(codes, set())
+    assert table is again
+    assert codes.tolist() == same.tolist()
+    grown, _ = table.add(codes, {"another"})
+    assert len(grown.table) == len(table.table) + len({frozenset(held) for held in model})
+
+
 def test_the_codes_given_are_not_changed() -> None:
     codes = np.zeros(3, dtype=np.int64)
     LabelSets().add(codes, ["a"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,25 @@ def test_a_selection_keeps_the_chunks_that_exist(
     selected = ChunkCounts.of(by_chunk).select(np.array(asked, dtype=np.int64))
     assert sorted(set(asked) & set(by_chunk)) == selected.ids.tolist()
     assert [by_chunk[chunk] for chunk in selected.ids.tolist()] == selected.counts.tolist()
+
+
+@given(counts_by_chunk, st.lists(st.integers(0, 2**48 - 1), max_size=4))
+def test_counts_among_chunks_are_0_for_those_that_are_not_there(
+    by_chunk: dict[int, int], others: list[int]
+) -> None:
+    asked = np.array(sorted({*list(by_chunk)[::2], *others}), dtype=np.int64)
+    counts = ChunkCounts.of(by_chunk)
+    found = counts.among(asked)
+    assert [by_chunk.get(chunk, 0) for chunk in asked.tolist()] == found.counts.tolist()
+    assert counts.counts.tolist() == counts.among(counts.ids).counts.tolist()
+
+
+def test_what_is_derived_from_counts_can_not_be_changed() -> None:
+    counts = ChunkCounts.of({5: 2, 1: 3})
+    assert ([0, 3], [3, 5]) == (counts.offsets.tolist(), counts.ends.tolist())
+    for derived in (counts.offsets, counts.ends):
+        with pytest.raises(ValueError, match="read-only"):
+            derived[0] = 7
 
 
 def test_no_selection_keeps_all_and_an_empty_one_none() -> None:

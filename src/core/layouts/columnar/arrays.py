@@ -104,20 +104,28 @@ class LongArray:
         return self._array.read_ranges(*coalesce(starts, stops))
 
     def scatter(self, starts: Bounds, counts: Lengths, rows: Rows) -> None:
-        """Overwrite ranges, to which the rows belong one after the other."""
-        rows = self._fitting(rows)
-        self.write_out()
-        stops = starts + counts
-        last = int(stops.max(initial=0))
-        array = self._align(max(last, self._length), rows)
-        order = np.argsort(starts, kind="stable")
-        offsets = np.cumsum(counts) - counts
-        rows = rows[rows_of_ranges(offsets[order], (offsets + counts)[order])]
-        begins, ends = coalesce(starts[order], stops[order])
+        """
+        Overwrite ranges, to which the rows belong one after the other.
+
+        The rows may not be changed any more.
+        """
+        rows, stops = self._fitting(rows), starts + counts
+        if len(starts) > 1 and np.count_nonzero(starts[1:] < starts[:-1]):
+            order = starts.argsort(kind="stable")
+            offsets = counts.cumsum() - counts
+            rows = rows[rows_of_ranges(offsets[order], (offsets + counts)[order])]
+            starts, stops = starts[order], stops[order]
+        begins, ends = coalesce(starts, stops)
         done = 0
         for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
-            array.write(begin, rows[done : done + end - begin])
+            part = rows[done : done + end - begin]
             done += end - begin
+            if end > self._length:
+                self.put(begin, part)
+            else:
+                self.write_out()
+                assert self._array is not None
+                self._array.write(begin, part)
 
     def empty(self) -> None:
         """Remove all rows."""
@@ -166,11 +174,14 @@ class LongArray:
 
     def _fitting(self, rows: Rows) -> Rows:
         """The rows in the dtype of the array, which is widened if they need it."""
-        if len(self._kinds) > 1 and rows.size and not np.can_cast(rows.dtype, self._dtype):
+        if rows.dtype == self._dtype:
+            return rows
+        fitting = rows.astype(self._dtype)
+        if len(self._kinds) > 1 and np.count_nonzero(fitting != rows):
             low, high = int(rows.min()), int(rows.max())
-            if not _holds(self._dtype, low, high):
-                self._widen(next(kind for kind in self._kinds if self._suits(kind, low, high)))
-        return np.asarray(rows, dtype=self._dtype)
+            self._widen(next(kind for kind in self._kinds if self._suits(kind, low, high)))
+            fitting = rows.astype(self._dtype)
+        return fitting
 
     def _suits(self, kind: np.dtype[Any], low: int, high: int) -> bool:
         return _holds(kind, low, high) and bool(np.can_cast(self._dtype, kind))

@@ -188,16 +188,18 @@ class ColumnarPlacement:
 
     def write_labels(self, counts: ChunkCounts, codes: Rows, sets: LabelSets) -> None:
         held = self.counts().among(counts.ids).counts
-        if (held < counts.counts).any():
+        whole = not np.count_nonzero(held != counts.counts)
+        if not whole and (held < counts.counts).any():
             raise LengthError(f"there are more labels than cells in chunks of '{self.name}'")
         self._mask((LABELS.name,))
         self._touch()
-        if (held == counts.counts).all():
+        if whole:
             self._mark(LABELS, counts, codes)
         else:
             ranges = np.zeros_like(counts.counts), counts.counts
             self._cover(LABELS, counts.ids, ranges, codes, True)
-        if sets.table != self._names.labels.table:
+        labels = self._names.labels
+        if sets is not labels and sets.table != labels.table:
             self._names = attrs.evolve(self._names, labels=sets)
 
     def clear(self, chunks: Ids | None) -> None:
@@ -254,27 +256,27 @@ class ColumnarPlacement:
         """The rows of a cover; cells without a value before others get that of the column."""
         if not len(cover.counts):
             return column.empty
-        starts, counts, present = cover.starts, cover.counts, cover.present
+        starts, present = cover.starts, cover.present
+        stops = starts + cover.counts
         array = self._array(column)
         if column.width is not None and array.width != column.width:
             raise CorruptNetworkError(
                 f"rows of '{column.title}' of '{self.name}' have shape {array.width}"
             )
-        whole = bool(present.all())
-        stops = starts + counts
-        if not whole:
+        if present is not None:
             starts, stops = starts[present], stops[present]
         read = array.read_ranges(starts, stops)
         if column.dtype.kind == "i":
             read = np.asarray(read, dtype=column.dtype)
-        if whole:
+        if present is None:
             return read
         if column.fill is None:
             raise CorruptNetworkError(
                 f"cells of '{self.name}' without '{column.title}' come before cells with one"
             )
-        rows = np.full((int(counts.sum()), *read.shape[1:]), column.fill, dtype=read.dtype)
-        rows[np.repeat(present, counts)] = read
+        filled = present.repeat(cover.counts)
+        rows = np.full((len(filled), *read.shape[1:]), column.fill, dtype=read.dtype)
+        rows[filled] = read
         return rows
 
     def _mask(self, titles: tuple[str, ...]) -> int:
@@ -401,14 +403,16 @@ class ColumnarPlacement:
             self._replace(parts.table, Segments(parts.table))
 
     def _mark(self, column: ColumnSpec, counts: ChunkCounts, rows: Rows) -> None:
-        """Give a column values for all cells of some chunks."""
+        """Give a column, other than that of morphologies, values for all cells of some chunks."""
         bit, segments = self._names.columns[column.title], self._segments
         entries, _ = segments.of(counts.ids)
-        entries = entries[segments.count[entries] > 0]
-        self._array(column).scatter(segments.first[entries], segments.count[entries], rows)
+        lengths = segments.count[entries]
+        if np.count_nonzero(lengths) < len(lengths):
+            entries, lengths = entries[lengths > 0], lengths[lengths > 0]
+        self._array(column).scatter(segments.first[entries], lengths, rows)
         marked = segments.marked(bit, entries)
         if marked is not segments:
-            self._replace(marked.table, marked)
+            self._table.amend(marked.table, segments.order[entries], {SEGMENTS: marked})
 
     def _replace(self, table: Entries, segments: Segments) -> None:
         self._held = None

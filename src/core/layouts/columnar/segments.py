@@ -8,7 +8,6 @@ order of the table.
 
 from __future__ import annotations
 
-import copy
 from functools import cached_property
 from typing import Any
 
@@ -24,10 +23,13 @@ from .tables import Entries
 
 CHUNK, FIRST, COUNT, MASK = range(4)
 WIDTH = 4
-# Chunks whose cover is not worth that of all others, unless it is asked for again.
-_FEW = 4
 # Bits of an int64 without its sign.
 MOST_COLUMNS = 63
+# Of a chunk without the column.
+_NOTHING = np.zeros(1, dtype=np.int64)
+_NONE = np.zeros(0, dtype=np.int64)
+for _shared in (_NOTHING, _NONE):
+    _shared.flags.writeable = False
 
 
 @attrs.frozen(eq=False)
@@ -37,14 +39,14 @@ class Cover:
 
     :param lengths: rows of each chunk.
     :param starts: (k,) first rows of the pieces, in the order of the cells.
-    :param counts: (k,) rows of the pieces.
-    :param present: (k,) whether the column has values there.
+    :param counts: (k,) rows of the pieces, none of them 0.
+    :param present: (k,) whether the column has values there; None if it has everywhere.
     """
 
     lengths: Lengths
     starts: Bounds
     counts: Lengths
-    present: NDArray[np.bool_]
+    present: NDArray[np.bool_] | None = None
 
 
 class Segments:
@@ -57,17 +59,18 @@ class Segments:
     def __init__(self, table: Entries) -> None:
         self.table = table
         self.order = table[:, CHUNK].argsort(kind="stable")
-        chunks, self.first, self.count, self.mask = np.ascontiguousarray(table[self.order].T)
+        columns = np.ascontiguousarray(table[self.order].T)
+        # Others may see these; nobody may change them.
+        columns.flags.writeable = False
+        chunks, self.first, self.count, self.mask = columns
         new = np.ones(len(chunks), dtype=bool)
         new[1:] = chunks[1:] != chunks[:-1]
-        begins = np.flatnonzero(new)
+        begins = new.nonzero()[0]
         self._ids = chunks[begins]
-        # Others may see these; nobody may change them.
         self._ids.flags.writeable = False
         self._bounds = np.append(begins, len(chunks))
         self._ends = self.count.cumsum()
-        self._covers: dict[int, tuple[Cover, Bounds]] = {}
-        self._looked_for: set[int] = set()
+        self._covers: dict[int, Cover] = {}
 
     @cached_property
     def counts(self) -> ChunkCounts:
@@ -78,9 +81,22 @@ class Segments:
 
     def of(self, chunks: Ids) -> tuple[NDArray[np.int64], Lengths]:
         """Indices of the segments of some chunks, and how many each chunk has."""
-        found, known = self._find(chunks)
+        if len(chunks) == 1:
+            begin, end = self._of_one(chunks)
+            return np.arange(begin, end), np.array([end - begin])
+        found = self._ids.searchsorted(chunks)
+        known = found < len(self._ids)
+        known[known] = self._ids[found[known]] == chunks[known]
         begins, ends = self._bounds[found], self._bounds[found + known]
         return rows_of_ranges(begins, ends), ends - begins
+
+    def _of_one(self, chunk: Ids) -> tuple[int, int]:
+        """Where the segments of one chunk begin and end."""
+        ids = self._ids
+        at = int(ids.searchsorted(chunk)[0])
+        if at == len(ids) or ids[at] != chunk[0]:
+            return 0, 0
+        return int(self._bounds[at]), int(self._bounds[at + 1])
 
     @cached_property
     def ranks(self) -> Lengths:
@@ -90,49 +106,50 @@ class Segments:
 
     def cover(self, bit: int, chunks: Ids) -> Cover:
         """
-        Which rows of a column some chunks have: up to the last cell with a value.
+        Which rows of a column some chunks have: up to the last segment that has the column.
 
         :param bit: of the column.
         """
-        if bit not in self._covers and bit not in self._looked_for and len(chunks) <= _FEW:
-            # Who writes between loads would have the cover of all chunks computed each time.
-            self._looked_for.add(bit)
-            entries, _ = self.of(chunks)
-            return Segments(self.table[self.order[entries]])._cover(bit, chunks)
-        return self._cover(bit, chunks)
-
-    def _cover(self, bit: int, chunks: Ids) -> Cover:
-        if bit not in self._covers:
-            self._covers[bit] = self._cover_all(bit)
-        whole, bounds = self._covers[bit]
         if chunks is self._ids:
-            return whole
-        found, known = self._find(chunks)
-        lengths = np.zeros(len(chunks), dtype=np.int64)
-        lengths[known] = whole.lengths[found[known]]
-        first, last = bounds[found], bounds[found + known]
-        rows: Any = slice(first[0], last[0]) if len(chunks) == 1 else rows_of_ranges(first, last)
-        return Cover(lengths, whole.starts[rows], whole.counts[rows], whole.present[rows])
+            if bit not in self._covers:
+                every = slice(0, len(self.count))
+                self._covers[bit] = self._cover(bit, every, np.diff(self._bounds))
+            return self._covers[bit]
+        if len(chunks) == 1:
+            begin, end = self._of_one(chunks)
+            if end - begin == 1:
+                return self._cover_one(bit, begin)
+            return self._cover(bit, slice(begin, end), np.array([end - begin]))
+        return self._cover(bit, *self.of(chunks))
 
-    def _find(self, chunks: Ids) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Where some chunks are, or would be, among all; and whether they are there."""
-        found = self._ids.searchsorted(chunks)
-        known = found < len(self._ids)
-        known[known] = self._ids[found[known]] == chunks[known]
-        return found, known
+    def _cover_one(self, bit: int, at: int) -> Cover:
+        """Of a chunk that has a single segment."""
+        rows = slice(at, at + 1)
+        if not self.mask[at] >> bit & 1:
+            return Cover(_NOTHING, _NONE, _NONE)
+        count = self.count[rows]
+        if not self.count[at]:
+            return Cover(count, _NONE, _NONE)
+        return Cover(count, self.first[rows], count)
 
-    def _cover_all(self, bit: int) -> tuple[Cover, Bounds]:
-        """The cover of all chunks, and where the pieces of each begin and end."""
-        present = (self.mask >> bit & 1).astype(bool)
-        stops = self.ranks + self.count
-        begins = self._bounds[:-1]
-        lengths = np.where(present, stops, 0)
-        if len(begins):
-            lengths = np.maximum.reduceat(lengths, begins)
-        kept = (stops <= lengths.repeat(np.diff(self._bounds))) & (self.count > 0)
+    def _cover(self, bit: int, rows: Any, sizes: Lengths) -> Cover:
+        """
+        The cover of some chunks.
+
+        :param rows: which segments these have, one chunk after the other.
+        :param sizes: how many each has.
+        """
+        first, count, ranks = self.first[rows], self.count[rows], self.ranks[rows]
+        filled = count > 0
+        present = (self.mask[rows] >> bit & 1).astype(bool)
+        lengths = np.zeros(len(sizes), dtype=np.int64)
+        chunk = np.arange(len(sizes)).repeat(sizes)
+        np.maximum.at(lengths, chunk, np.where(present, ranks + count, 0))
         lengths.flags.writeable = False
-        bounds = np.append(0, kept.cumsum())[self._bounds]
-        return Cover(lengths, self.first[kept], self.count[kept], present[kept]), bounds
+        kept = filled & (ranks < lengths[chunk])
+        present = present[kept]
+        whole = np.count_nonzero(present) == len(present)
+        return Cover(lengths, first[kept], count[kept], None if whole else present)
 
     def marked(self, bit: int, entries: NDArray[np.int64]) -> Segments:
         """
@@ -141,14 +158,15 @@ class Segments:
         :param bit: of the column.
         :param entries: indices of segments (:meth:`of`).
         """
-        value = np.int64(1) << np.int64(bit)
-        if (self.mask[entries] & value).all():
+        before = self.mask[entries]
+        masks = before | (1 << bit)
+        if not np.count_nonzero(masks != before):
             return self
-        marked = copy.copy(self)
+        marked = Segments.__new__(Segments)
+        marked.__dict__.update(self.__dict__)
         marked.table, marked.mask = self.table.copy(), self.mask.copy()
-        marked.table[self.order[entries], MASK] |= value
-        marked.mask[entries] |= value
-        marked._looked_for = set(self._looked_for)
+        marked.table[self.order[entries], MASK] = masks
+        marked.mask[entries] = masks
         marked._covers = {other: held for other, held in self._covers.items() if other != bit}
         return marked
 

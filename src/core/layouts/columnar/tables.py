@@ -117,6 +117,8 @@ class Table:
         self._form = form
         self._new: list[Entries] = []
         self._replaced: Entries | None = None
+        # Which of them differ from those that are stored; None if that is not known.
+        self._amended: tuple[int, int] | None = None
         self._rows: Entries | None = None
         self._derived: dict[str, Any] = {}
         self._found: ArrayWriter | None = None
@@ -153,16 +155,31 @@ class Table:
     def add(self, entries: Entries) -> None:
         """Add entries at the end: (n, width)."""
         self._new.append(entries)
-        self._rows = None
+        self._rows = self._amended = None
         if self._derived:
             self._derived = {}
 
     def replace(self, entries: Entries, counted: Counted) -> None:
         """Store other entries than before."""
-        self._new = []
+        self._new, self._amended = [], None
         self._replaced = self._rows = entries
         sums, self._derived = counted
         self.sums = list(sums)
+
+    def amend(self, entries: Entries, where: NDArray[np.int64], derived: dict[str, Any]) -> None:
+        """
+        Store as many entries as before, of the same sums.
+
+        :param where: (k,) indices of those that are others, at least one.
+        :param derived: what was computed from them, by the name that :meth:`derive` takes.
+        """
+        amended = int(where.min()), int(where.max()) + 1
+        if self._amended is not None:
+            before = self._amended
+            amended = min(before[0], amended[0]), max(before[1], amended[1])
+        known = self._amended is not None or not self.changed
+        self.replace(entries, (tuple(self.sums), derived))
+        self._amended = amended if known else None
 
     def flush(self, names: Any) -> None:
         """
@@ -173,15 +190,19 @@ class Table:
         known = self._store_new(names) if self._replaced is None else self._store_all(names)
         head = [known.generation, known.entries, known.checksum]
         self._group.attributes.set(TALLY, np.array([*head, *known.sums], dtype=np.int64))
-        self._known, self._new, self._replaced = known, [], None
+        self._known, self._new, self._replaced, self._amended = known, [], None, None
         self._derived = {}
         self._memory.note(self._key, known)
 
     def _store_all(self, names: Any) -> Known:
         rows, array = self.rows, self._array
-        array.resize(len(rows))
-        if len(rows):
-            array.write(0, rows)
+        if self._amended is not None:
+            first, last = self._amended
+            array.write(first, rows[first:last])
+        else:
+            array.resize(len(rows))
+            if len(rows):
+                array.write(0, rows)
         # One more than that of an unknown generation is the first.
         counted = tuple(self.sums), self._derived
         return self._anew(rows, names, self._known.generation + 1, counted)
@@ -197,7 +218,7 @@ class Table:
         new = self._new[0] if len(self._new) == 1 else np.concatenate(self._new)
         self._array.append(new)
         entries = before.entries + len(new)
-        checksum = zlib.crc32(new.tobytes(), before.checksum)
+        checksum = zlib.crc32(new.data, before.checksum)
         held = before.held
         if held is not None and _is_all(held, before):
             derived = {**self._derived, "rows": self._rows} if self._rows is not None else {}
@@ -242,7 +263,7 @@ class Table:
         return known
 
     def _anew(self, rows: Entries, names: Any, generation: int, counted: Counted) -> Known:
-        checksum = zlib.crc32(rows.tobytes())
+        checksum = zlib.crc32(rows.data)
         sums, derived = counted
         held = Held(generation, len(rows), checksum, (rows,), {**derived, "rows": rows})
         return Known(generation, len(rows), checksum, sums, names, held)
@@ -262,7 +283,7 @@ class Table:
         held = known.held
         if held is not None and held.generation == known.generation:
             new = self._read_rows(held.entries, known.entries, known.names)
-            if zlib.crc32(new.tobytes(), held.checksum) == known.checksum:
+            if zlib.crc32(new.data, held.checksum) == known.checksum:
                 pieces = merge(held.pieces, new)
                 caught = Held(known.generation, known.entries, known.checksum, pieces)
                 return attrs.evolve(known, held=caught)
