@@ -35,8 +35,10 @@ class ChunkCounts:
             np.array([counts[chunk] for chunk in order], dtype=np.int64),
         )
 
-    @cached_property
+    @property
     def total(self) -> int:
+        if len(self.counts) == 1:
+            return int(self.counts[0])
         return int(self.ends[-1]) if len(self.counts) else 0
 
     @cached_property
@@ -53,6 +55,9 @@ class ChunkCounts:
         """Of exactly these chunks, 0 for those that are not here."""
         if chunks is self.ids:
             return self
+        if len(chunks) == 1:
+            found = self._select_one(chunks).counts
+            return ChunkCounts(chunks, found if len(found) else np.zeros(1, dtype=np.int64))
         if not len(self.ids):
             return ChunkCounts(chunks, np.zeros(len(chunks), dtype=np.int64))
         places = np.minimum(self.ids.searchsorted(chunks), len(self.ids) - 1)

@@ -79,15 +79,14 @@ _ABSENT = object()
 
 def _restore(table: dict[str, Any], name: str) -> Callable[[], None]:
     """How to put back what a table holds under a name."""
-    before = table.get(name, _ABSENT)
+    return partial(_put_back, table, name, table.get(name, _ABSENT))
 
-    def restore() -> None:
-        if before is _ABSENT:
-            table.pop(name, None)
-        else:
-            table[name] = before
 
-    return restore
+def _put_back(table: dict[str, Any], name: str, before: Any) -> None:
+    if before is _ABSENT:
+        table.pop(name, None)
+    else:
+        table[name] = before
 
 
 class MemoryAttributes:

@@ -18,10 +18,9 @@ from ....errors import CorruptNetworkError
 from ....ports.arrays import GroupWriter
 from ...chunk_id import Ids
 from ...connectivity import DIRECTIONS, Blocks, Perspective
-from ...network import Lengths, Locations, Rows, SetHistory
+from ...network import Lengths, Locations, Rows
 from ...ranges import Bounds
 from ...statistics import ChunkCounts
-from ..history import read_history, write_history
 from .arrays import LongArray
 from .blocks import (
     CELL_KINDS,
@@ -37,8 +36,8 @@ from .blocks import (
     PackedBlocks,
     SortedBlocks,
 )
-from .sets import Holder, advance_revision
-from .tables import Counted, Entries, Form, Table, create_table, prepare_tally
+from .sets import ColumnarSet, Holder
+from .tables import Counted, Entries, Form, create_table, prepare_tally
 
 BLOCKS = "blocks"
 CELLS = "cells"
@@ -56,29 +55,26 @@ class ConnectivityNames:
     post: str
 
 
-class ColumnarConnectivity:
+class ColumnarConnectivity(ColumnarSet):
     """The connections of one set, for the duration of a session."""
 
     stored_twice = False
+    part = "connectivity"
+    form = Form(BLOCKS, WIDTH, _SUMS)
 
-    def __init__(self, group: GroupWriter, tag: str, network: Holder) -> None:
-        self._group = group
-        self._network = network
+    def __init__(self, tag: str, network: Holder) -> None:
         self.tag = tag
-        self._touched = False
-        self._arrays: dict[str, LongArray] = {}
-        form = Form(BLOCKS, WIDTH, _SUMS, self._check, _count, self._read_names)
-        self._table = Table(group, ("columnar", "connectivity", tag), network.memory, form)
+        super().__init__(tag, network)
         self._names: ConnectivityNames = self._table.names
 
     @classmethod
     def create(cls, group: GroupWriter, tag: str, pre: str, post: str, created_at: str) -> None:
         """Prepare an empty group."""
-        prepare_tally(group, _SUMS)
+        prepare_tally(group, cls.form)
         for name, value in (("pre", pre), ("post", post), ("tag", tag)):
             group.attributes.set(name, value)
         group.attributes.set("created_at", created_at)
-        create_table(group, BLOCKS, WIDTH)
+        create_table(group, cls.form)
 
     @property
     def pre_type(self) -> str:
@@ -91,12 +87,6 @@ class ColumnarConnectivity:
     @property
     def count(self) -> int:
         return int(self._table.sums[_COUNT])
-
-    def history(self) -> SetHistory:
-        return read_history(self._group.attributes)
-
-    def set_history(self, history: SetHistory) -> None:
-        write_history(self._group.attributes, history)
 
     def chunk_totals(self) -> Mapping[int, tuple[int, int]]:
         totals: dict[int, list[int]] = {}
@@ -151,34 +141,45 @@ class ColumnarConnectivity:
         else:
             kept = table[~(np.isin(table[:, PRE], chunks) | np.isin(table[:, POST], chunks))]
         if len(kept) < len(table):
-            self._table.replace(kept, _count(kept, self._names))
+            self._table.replace(kept, self.count_entries(kept, self._names))
         if not len(kept):
             for name in _COLUMNS:
                 self._array(name).empty()
 
-    def flush(self) -> None:
-        """Store the rows that wait, and last the table; once a session."""
-        if not self._touched:
-            return
-        for array in self._arrays.values():
-            array.write_out()
-        self._table.flush(self._names)
-        advance_revision(self._group.attributes)
-        self._touched = False
+    def read_names(self) -> ConnectivityNames:
+        return ConnectivityNames(self._text("pre"), self._text("post"))
 
-    def _touch(self) -> None:
-        self._touched = True
-        self._network.touch()
+    def check_entries(self, entries: Entries, names: ConnectivityNames) -> None:
+        """Check that they speak of rows that are there."""
+        detailed = entries[:, POINTS] != NO_POINTS
+        count, cells = entries[:, COUNT], self._array(CELLS)
+        bad = (count < 1) | _outside(entries[:, FIRST], count, cells)
+        if detailed.any():
+            points = self._array(POINTS_ARRAY)
+            bad |= detailed & _outside(entries[:, POINTS], count, points)
+        if bad.any():
+            raise CorruptNetworkError(
+                f"a block of the connectivity set '{self.tag}' is {entries[bad][0].tolist()};"
+                " valid are two chunks, a first row, a count, and a first row of points or -1,"
+                f" within {cells.length} rows and {self._array(POINTS_ARRAY).length} of points"
+            )
+
+    def count_entries(self, entries: Entries, names: ConnectivityNames) -> Counted:
+        detailed = entries[entries[:, POINTS] != NO_POINTS]
+        rows = int((entries[:, FIRST] + entries[:, COUNT]).max(initial=0))
+        points = int((detailed[:, POINTS] + detailed[:, COUNT]).max(initial=0))
+        return (rows, points, int(entries[:, COUNT].sum())), {}
+
+    def _store_names(self) -> ConnectivityNames:
+        # They were stored when the set was made.
+        return self._names
 
     def _index(self, direction: str) -> BlockIndex:
         index: BlockIndex = self._table.derive(direction, lambda rows: BlockIndex(rows, direction))
         return index
 
-    def _read_names(self) -> ConnectivityNames:
-        return ConnectivityNames(self._text("pre"), self._text("post"))
-
     def _text(self, name: str) -> str:
-        value = self._group.attributes.get(name)
+        value = self.group.attributes.get(name)
         if not isinstance(value, str):
             raise CorruptNetworkError(
                 f"the connectivity set '{self.tag}' does not say its '{name}' type"
@@ -188,7 +189,7 @@ class ColumnarConnectivity:
     def _array(self, name: str) -> LongArray:
         if name not in self._arrays:
             kinds = CELL_KINDS if name == CELLS else POINT_KINDS
-            array = LongArray(self._group, name, kinds)
+            array = LongArray(self.group, name, kinds)
             if array.width not in (None, (_COLUMNS[name],)):
                 raise CorruptNetworkError(
                     f"'{name}' of the connectivity set '{self.tag}' has rows of shape {array.width}"
@@ -212,32 +213,6 @@ class ColumnarConnectivity:
             return np.zeros((0, _COLUMNS[name]), dtype=np.int16)
         return self._array(name).read_ranges(starts, starts + counts)
 
-    def _check(self, table: Entries, names: ConnectivityNames) -> None:
-        """
-        Check entries that were read.
-
-        :raises CorruptNetworkError: they speak of rows that are not there.
-        """
-        detailed = table[:, POINTS] != NO_POINTS
-        bad = (table[:, COUNT] < 1) | _outside(table[:, FIRST], table[:, COUNT], self._array(CELLS))
-        if detailed.any():
-            points = self._array(POINTS_ARRAY)
-            bad |= detailed & _outside(table[:, POINTS], table[:, COUNT], points)
-        if bad.any():
-            raise CorruptNetworkError(
-                f"a block of the connectivity set '{self.tag}' is {table[bad][0].tolist()};"
-                " valid are two chunks, a first row, a count, and a first row of points or -1,"
-                f" within {self._array(CELLS).length} rows"
-                f" and {self._array(POINTS_ARRAY).length} of points"
-            )
-
 
 def _outside(first: NDArray[np.int64], count: NDArray[np.int64], array: LongArray) -> Any:
     return (first < 0) | (first > array.length) | (count > array.length - first)
-
-
-def _count(table: Entries, names: ConnectivityNames) -> Counted:
-    detailed = table[table[:, POINTS] != NO_POINTS]
-    rows = int((table[:, FIRST] + table[:, COUNT]).max(initial=0))
-    points = int((detailed[:, POINTS] + detailed[:, COUNT]).max(initial=0))
-    return (rows, points, int(table[:, COUNT].sum())), {}

@@ -107,13 +107,17 @@ class ColumnarNetwork(RootedNetwork):
     def placement_names(self) -> tuple[str, ...]:
         return self._root.group(_PLACEMENT).names()
 
+    def group_of(self, part: str, name: str) -> GroupWriter:
+        sets = self._root.group(self._parts[part])
+        if name not in sets:
+            raise not_found(part, name, sets.names())
+        return sets.group(name)
+
     def placement(self, name: str) -> ColumnarPlacement:
-        if name not in self._placements:
-            sets = self._root.group(_PLACEMENT)
-            if name not in sets:
-                raise not_found("placement", name, sets.names())
-            self._placements[name] = ColumnarPlacement(sets.group(name), name, self)
-        return self._placements[name]
+        found = self._placements.get(name)
+        if found is None:
+            found = self._placements[name] = ColumnarPlacement(name, self)
+        return found
 
     def create_placement(self, name: str, *, created_at: str) -> None:
         sets = self._root.group(_PLACEMENT)
@@ -134,12 +138,10 @@ class ColumnarNetwork(RootedNetwork):
         return self._root.group(_CONNECTIVITY).names()
 
     def connectivity(self, tag: str) -> ColumnarConnectivity:
-        if tag not in self._connectivities:
-            sets = self._root.group(_CONNECTIVITY)
-            if tag not in sets:
-                raise not_found("connectivity", tag, sets.names())
-            self._connectivities[tag] = ColumnarConnectivity(sets.group(tag), tag, self)
-        return self._connectivities[tag]
+        found = self._connectivities.get(tag)
+        if found is None:
+            found = self._connectivities[tag] = ColumnarConnectivity(tag, self)
+        return found
 
     def create_connectivity(self, tag: str, pre: str, post: str, *, created_at: str) -> None:
         sets = self._root.group(_CONNECTIVITY)

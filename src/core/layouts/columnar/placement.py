@@ -13,15 +13,14 @@ from ....errors import CorruptNetworkError, InputError, InvalidNameError, Length
 from ....ports.arrays import GroupWriter
 from ...chunk_id import Ids
 from ...labels import LabelSets
-from ...network import ColumnSpec, Lengths, MorphologyRows, Rows, SetHistory
+from ...network import ColumnSpec, Lengths, MorphologyRows, Rows
 from ...placement import LABELS, MORPHOLOGY, PlacementRows, additional_column
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
-from ..history import read_history, write_history
 from .arrays import LongArray
 from .segments import COUNT, FIRST, MASK, MOST_COLUMNS, WIDTH, Cover, Segments, split
-from .sets import Holder, advance_revision
-from .tables import Counted, Entries, Form, Table, create_table, prepare_tally
+from .sets import ColumnarSet, Holder
+from .tables import Counted, Entries, Form, create_table, prepare_tally
 
 SEGMENTS = "segments"
 ADDITIONAL = "additional"
@@ -29,8 +28,8 @@ _NAMES = "names"
 _PREFIX = f"{ADDITIONAL}/"
 _SUMS = 3
 _ROWS, _CELLS, _WITH_MORPHOLOGY = range(_SUMS)
-# Sets of morphology names whose codes are remembered.
-_MOST_CODED = 64
+# Sets of morphology names whose codes are remembered, and of columns whose bits are.
+_MOST_KNOWN = 64
 _CODES = (np.dtype(np.int32), np.dtype(np.int64))
 
 
@@ -48,6 +47,8 @@ class PlacementNames:
     labels: LabelSets
     # Codes of morphologies by the names that cells came with; the same ones come again.
     coded: dict[tuple[str, ...], NDArray[np.int32]] = attrs.field(factory=dict, init=False)
+    # Bits of columns by the titles that cells came with.
+    masks: dict[tuple[str, ...], int] = attrs.field(factory=dict, init=False)
 
     @classmethod
     def read(cls, group: GroupWriter) -> PlacementNames:
@@ -81,29 +82,26 @@ def _codes(names: list[str]) -> dict[str, int]:
     return codes
 
 
-class ColumnarPlacement:
+class ColumnarPlacement(ColumnarSet):
     """The cells of one type, for the duration of a session."""
 
-    def __init__(self, group: GroupWriter, name: str, network: Holder) -> None:
-        self._group = group
-        self._network = network
+    part = "placement"
+    form = Form(SEGMENTS, WIDTH, _SUMS)
+
+    def __init__(self, name: str, network: Holder) -> None:
         self.name = name
-        self._touched = False
-        self._arrays: dict[str, LongArray] = {}
-        self._masks: dict[tuple[str, ...], int] = {}
         self._held: dict[int, list[int]] | None = None
-        form = Form(SEGMENTS, WIDTH, _SUMS, self._check, self._count, self._read_names)
-        self._table = Table(group, ("columnar", "placement", name), network.memory, form)
+        super().__init__(name, network)
         self._names: PlacementNames = self._table.names
 
     @classmethod
     def create(cls, group: GroupWriter, name: str, created_at: str) -> None:
         """Prepare an empty group."""
         # A session changes the first two: HDF5 keeps what comes first closer together.
-        prepare_tally(group, _SUMS)
+        prepare_tally(group, cls.form)
         group.attributes.set("cell_type", name)
         group.attributes.set("created_at", created_at)
-        create_table(group, SEGMENTS, WIDTH)
+        create_table(group, cls.form)
 
     def chunks(self) -> Ids:
         return self._segments.counts.ids
@@ -145,12 +143,6 @@ class ColumnarPlacement:
         if chunk not in self._cells_held():
             self._touch()
             self._add(chunk, 0, 0, with_morphology=False)
-
-    def history(self) -> SetHistory:
-        return read_history(self._group.attributes)
-
-    def set_history(self, history: SetHistory) -> None:
-        write_history(self._group.attributes, history)
 
     def require_keys(self, keys: Sequence[str]) -> None:
         titles = tuple(additional_column(key).title for key in keys)
@@ -212,30 +204,34 @@ class ColumnarPlacement:
             for title in self._names.columns:
                 self._array_of(title, None).empty()
 
-    def flush(self) -> None:
-        """Store the rows that wait, the names, and last the table; once a session."""
-        if not self._touched:
-            return
+    def read_names(self) -> PlacementNames:
+        return PlacementNames.read(self.group)
+
+    def count_entries(self, entries: Entries, names: PlacementNames) -> Counted:
+        return self._counted(entries, Segments(entries), names)
+
+    def check_entries(self, entries: Entries, names: PlacementNames) -> None:
+        """Check that they speak of rows and columns that are there."""
+        _check_entries(self.name, entries, len(names.columns))
+        for title, bit in names.columns.items():
+            filled = entries[(entries[:, MASK] >> bit & 1 == 1) & (entries[:, COUNT] > 0)]
+            last = int((filled[:, FIRST] + filled[:, COUNT]).max(initial=0))
+            length = self._array_of(title, None).length if last else 0
+            if last > length:
+                raise CorruptNetworkError(
+                    f"'{self.name}' has {length} rows of '{title}', but a segment ends at row"
+                    f" {last}"
+                )
+
+    def _store_names(self) -> PlacementNames:
         if self._names is not self._table.names:
-            # Entries and rows of codes that have no name yet could not be read.
-            write_json(self._group.attributes, _NAMES, self._names.document())
-        for array in self._arrays.values():
-            array.write_out()
-        self._table.flush(self._names)
-        advance_revision(self._group.attributes)
-        self._touched = False
+            write_json(self.group.attributes, _NAMES, self._names.document())
+        return self._names
 
     @property
     def _segments(self) -> Segments:
         segments: Segments = self._table.derive(SEGMENTS, Segments)
         return segments
-
-    def _touch(self) -> None:
-        self._touched = True
-        self._network.touch()
-
-    def _read_names(self) -> PlacementNames:
-        return PlacementNames.read(self._group)
 
     def _array(self, column: ColumnSpec) -> LongArray:
         found = self._arrays.get(column.title)
@@ -248,7 +244,7 @@ class ColumnarPlacement:
             nested = title.startswith(_PREFIX)
             name = title.removeprefix(_PREFIX)
             self._arrays[title] = LongArray(
-                self._group, name, _CODES if codes else (dtype,), ADDITIONAL if nested else None
+                self.group, name, _CODES if codes else (dtype,), ADDITIONAL if nested else None
             )
         return self._arrays[title]
 
@@ -281,7 +277,7 @@ class ColumnarPlacement:
 
     def _mask(self, titles: tuple[str, ...]) -> int:
         """The bits of some columns; those that are new get one."""
-        found = self._masks.get(titles)
+        found = self._names.masks.get(titles)
         if found is None:
             columns = dict(self._names.columns)
             for title in titles:
@@ -295,7 +291,8 @@ class ColumnarPlacement:
             if len(columns) > len(self._names.columns):
                 self._names = attrs.evolve(self._names, columns=columns)
             found = sum(1 << columns[title] for title in titles)
-            self._masks[titles] = found
+            if len(self._names.masks) < _MOST_KNOWN:
+                self._names.masks[titles] = found
         return found
 
     def _morphology_rows(self, rows: MorphologyRows) -> NDArray[np.int32]:
@@ -307,7 +304,7 @@ class ColumnarPlacement:
             if len(known) > len(self._names.morphologies):
                 self._names = attrs.evolve(self._names, morphologies=known)
             codes = np.array([known[name] for name in rows.names], dtype=np.int32)
-            if len(self._names.coded) < _MOST_CODED:
+            if len(self._names.coded) < _MOST_KNOWN:
                 self._names.coded[rows.names] = codes
         return codes[rows.indices]
 
@@ -418,9 +415,6 @@ class ColumnarPlacement:
         self._held = None
         self._table.replace(table, self._counted(table, segments, self._names))
 
-    def _count(self, table: Entries, names: PlacementNames) -> Counted:
-        return self._counted(table, Segments(table), names)
-
     def _counted(self, table: Entries, segments: Segments, names: PlacementNames) -> Counted:
         rows = int((table[:, FIRST] + table[:, COUNT]).max(initial=0))
         counts = segments.counts
@@ -431,23 +425,6 @@ class ColumnarPlacement:
     def _morphology_lengths(segments: Segments, names: PlacementNames, ids: Ids) -> Lengths:
         bit = names.columns.get(MORPHOLOGY.name)
         return np.zeros_like(ids) if bit is None else segments.cover(bit, ids).lengths
-
-    def _check(self, table: Entries, names: PlacementNames) -> None:
-        """
-        Check entries that were read.
-
-        :raises CorruptNetworkError: they speak of rows or columns that are not there.
-        """
-        _check_entries(self.name, table, len(names.columns))
-        for title, bit in names.columns.items():
-            filled = table[(table[:, MASK] >> bit & 1 == 1) & (table[:, COUNT] > 0)]
-            last = int((filled[:, FIRST] + filled[:, COUNT]).max(initial=0))
-            length = self._array_of(title, None).length if last else 0
-            if last > length:
-                raise CorruptNetworkError(
-                    f"'{self.name}' has {length} rows of '{title}', but a segment ends at row"
-                    f" {last}"
-                )
 
 
 def _check_entries(name: str, table: Entries, columns: int) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Hashable
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import attrs
 import numpy as np
@@ -81,7 +81,7 @@ class Known:
 Counted: TypeAlias = tuple[tuple[int, ...], dict[str, Any]]
 
 
-@attrs.define(eq=False)
+@attrs.frozen
 class Form:
     """
     What is particular to the table of a kind of set.
@@ -89,18 +89,34 @@ class Form:
     :param name: of the array.
     :param width: integers an entry.
     :param sums: how many sums there are.
-    :param check: raises CorruptNetworkError for entries that can't be; is told the names too.
-    :param count: the sums over all entries, and what was computed from these on the way, by
-        the name that :meth:`Table.derive` takes; likewise.
-    :param read_names: what the set knows by name, from its group.
     """
 
     name: str
     width: int
     sums: int
-    check: Callable[[Entries, Any], None]
-    count: Callable[[Entries, Any], Counted]
-    read_names: Callable[[], Any]
+
+
+class Owner(Protocol):
+    """The set that a table belongs to."""
+
+    @property
+    def form(self) -> Form: ...
+
+    @property
+    def group(self) -> GroupWriter: ...
+
+    def read_names(self) -> Any:
+        """What the set knows by name, from its group."""
+
+    def check_entries(self, entries: Entries, names: Any, /) -> None:
+        """Raises CorruptNetworkError for entries that can't be; is told the names too."""
+
+    def count_entries(self, entries: Entries, names: Any, /) -> Counted:
+        """
+        The sums over all entries, and what was computed from these on the way.
+
+        That is by the name that :meth:`Table.derive` takes.
+        """
 
 
 class Table:
@@ -110,20 +126,25 @@ class Table:
     ``sums`` are those of the entries now; whoever adds entries counts them.
     """
 
-    def __init__(self, group: GroupWriter, key: Hashable, memory: Memory, form: Form) -> None:
-        self._group = group
+    def __init__(self, owner: Owner, key: Hashable, memory: Memory) -> None:
+        self._owner = owner
         self._key = key
         self._memory = memory
-        self._form = form
         self._new: list[Entries] = []
         self._replaced: Entries | None = None
         # Which of them differ from those that are stored; None if that is not known.
         self._amended: tuple[int, int] | None = None
         self._rows: Entries | None = None
-        self._derived: dict[str, Any] = {}
         self._found: ArrayWriter | None = None
-        self._known: Known = memory.recall(key) or self._read()
+        self._know(memory.recall(key) or self._read())
         self.sums = list(self._known.sums)
+
+    def _know(self, known: Known) -> None:
+        """Take this for what is stored."""
+        self._known = known
+        held = known.held
+        # From entries as they are now; others share it as long as they stay.
+        self._derived = {} if held is None or not _is_all(held, known) else held.derived
 
     @property
     def names(self) -> Any:
@@ -144,20 +165,19 @@ class Table:
 
     def derive(self, name: str, compute: Callable[[Entries], Any]) -> Any:
         """Something computed from all entries, once as long as they stay the same."""
-        rows = self.rows
-        held = self._known.held
-        unchanged = not self.changed and held is not None
-        derived = held.derived if unchanged and held is not None else self._derived
-        if name not in derived:
-            derived[name] = compute(rows)
-        return derived[name]
+        found = self._derived.get(name)
+        if found is None:
+            rows = self.rows
+            found = self._derived.get(name)
+            if found is None:
+                found = self._derived[name] = compute(rows)
+        return found
 
     def add(self, entries: Entries) -> None:
         """Add entries at the end: (n, width)."""
         self._new.append(entries)
         self._rows = self._amended = None
-        if self._derived:
-            self._derived = {}
+        self._derived = {}
 
     def replace(self, entries: Entries, counted: Counted) -> None:
         """Store other entries than before."""
@@ -189,9 +209,9 @@ class Table:
         """
         known = self._store_new(names) if self._replaced is None else self._store_all(names)
         head = [known.generation, known.entries, known.checksum]
-        self._group.attributes.set(TALLY, np.array([*head, *known.sums], dtype=np.int64))
-        self._known, self._new, self._replaced, self._amended = known, [], None, None
-        self._derived = {}
+        self._owner.group.attributes.set(TALLY, np.array([*head, *known.sums], dtype=np.int64))
+        self._new, self._replaced, self._amended = [], None, None
+        self._know(known)
         self._memory.note(self._key, known)
 
     def _store_all(self, names: Any) -> Known:
@@ -233,9 +253,9 @@ class Table:
         return self._found
 
     def _open(self) -> ArrayWriter:
-        name, width = self._form.name, self._form.width
+        name, width = self._owner.form.name, self._owner.form.width
         try:
-            array = self._group.array(name)
+            array = self._owner.group.array(name)
         except NodeNotFoundError as error:
             raise CorruptNetworkError(f"a set has no table '{name}'") from error
         if array.shape[1:] != (width,) or array.dtype.kind not in "iu":
@@ -249,16 +269,17 @@ class Table:
         """What the attributes say; whoever wrote may have been interrupted before them."""
         outdated = self._memory.recall_outdated(self._key)
         held = None if outdated is None else outdated.held
-        names = self._form.read_names()
-        tally = self._group.attributes.get(TALLY)
+        owner = self._owner
+        names = owner.read_names()
+        tally = owner.group.attributes.get(TALLY)
         entries = self._array.shape[0]
-        if _is_tally(tally, _HEAD + self._form.sums) and int(tally[1]) == entries:
+        if _is_tally(tally, _HEAD + owner.form.sums) and int(tally[1]) == entries:
             generation, _, checksum, *sums = tally.tolist()
             held = held if entries else Held(generation, 0, checksum, ())
             known = Known(generation, entries, checksum, tuple(sums), names, held)
         else:
             rows = self._read_rows(0, entries, names)
-            known = self._anew(rows, names, _UNKNOWN, self._form.count(rows, names))
+            known = self._anew(rows, names, _UNKNOWN, owner.count_entries(rows, names))
         self._memory.note(self._key, known)
         return known
 
@@ -272,12 +293,15 @@ class Table:
         """The entries that were there when the session began."""
         known = self._known
         if known.held is None or not _is_all(known.held, known):
-            self._known = known = self._catch_up(known)
-            if not self.changed:
+            known = self._catch_up(known)
+            if self.changed:
+                self._known = known
+            else:
+                self._know(known)
                 self._memory.note(self._key, known)
                 self.sums = list(known.sums)
         assert known.held is not None
-        return known.held.joined(self._form.width)
+        return known.held.joined(self._owner.form.width)
 
     def _catch_up(self, known: Known) -> Known:
         held = known.held
@@ -289,26 +313,26 @@ class Table:
                 return attrs.evolve(known, held=caught)
         rows = self._read_rows(0, known.entries, known.names)
         # Counts again: somebody may have changed the table without its sums.
-        counted = self._form.count(rows, known.names)
+        counted = self._owner.count_entries(rows, known.names)
         return self._anew(rows, known.names, known.generation, counted)
 
     def _read_rows(self, start: int, stop: int, names: Any) -> Entries:
         if stop <= start:
-            return np.zeros((0, self._form.width), dtype=np.int64)
+            return np.zeros((0, self._owner.form.width), dtype=np.int64)
         rows = np.ascontiguousarray(self._array.read(start, stop), dtype=np.int64)
-        self._form.check(rows, names)
+        self._owner.check_entries(rows, names)
         return rows
 
 
-def create_table(group: GroupWriter, name: str, width: int) -> None:
+def create_table(group: GroupWriter, form: Form) -> None:
     """Prepare an empty table."""
-    group.create_array(name, np.zeros((0, width), dtype=np.int64))
+    group.create_array(form.name, np.zeros((0, form.width), dtype=np.int64))
 
 
-def prepare_tally(group: GroupWriter, sums: int) -> None:
+def prepare_tally(group: GroupWriter, form: Form) -> None:
     """Prepare the attributes that every session on a set changes."""
     group.attributes.set("revision", 0)
-    group.attributes.set(TALLY, np.zeros(_HEAD + sums, dtype=np.int64))
+    group.attributes.set(TALLY, np.zeros(_HEAD + form.sums, dtype=np.int64))
 
 
 def _is_all(held: Held, known: Known) -> bool:
