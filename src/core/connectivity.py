@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, LengthError, LocationError, ShapeError
 from .chunk_id import Ids
+from .extremes import extremes
 from .network import Locations
 from .placement import SelectedCells
 from .statistics import ChunkCounts
@@ -66,19 +67,21 @@ def as_locations(locations: Any, what: str) -> Locations:
 
 
 def _check_signs(values: Locations, what: str) -> None:
-    if not values.size or values.min() >= 0:
+    least = extremes(values)[0] if values.size else 0
+    if least >= 0:
         return
-    negative, below = values < 0, values < -1
-    bad = negative[:, 0] | (negative[:, 1] != negative[:, 2])
-    if np.count_nonzero(below):
-        bad |= below.any(axis=1)
-    if np.count_nonzero(bad):
-        raise LocationError(
-            f"{what} hold {values[bad][0].tolist()} ({int(bad.sum())} of {len(values)} are"
-            " wrong); valid is a cell, branch and point from 0 up,"
-            " or -1 for both branch and point",
-            asked=values[bad][:10].tolist(),
-        )
+    if least == -1 and extremes(values[:, 0])[0] >= 0:
+        # Below 0 where one of them is and the other is not.
+        differing = values[:, 1] ^ values[:, 2]
+        if extremes(differing)[0] >= 0:
+            return
+    negative = values < 0
+    bad = negative[:, 0] | (negative[:, 1] != negative[:, 2]) | (values < -1).any(axis=1)
+    raise LocationError(
+        f"{what} hold {values[bad][0].tolist()} ({int(bad.sum())} of {len(values)} are"
+        " wrong); valid is a cell, branch and point from 0 up, or -1 for both branch and point",
+        asked=values[bad][:10].tolist(),
+    )
 
 
 def check_pairs(pre: Locations, post: Locations) -> None:
@@ -195,8 +198,8 @@ class Blocks:
     def between(cls, pre_chunk: int, post_chunk: int, pre: Locations, post: Locations) -> Blocks:
         """One block."""
         return cls(
-            np.full(len(pre), pre_chunk, dtype=np.int64),
-            np.full(len(post), post_chunk, dtype=np.int64),
+            np.array([pre_chunk], dtype=np.int64).repeat(len(pre)),
+            np.array([post_chunk], dtype=np.int64).repeat(len(post)),
             pre,
             post,
             one=True,

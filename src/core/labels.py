@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorruptNetworkError, LabelError
+from .extremes import extremes
 
 Codes = NDArray[np.int64]
 LabelSet = frozenset[str]
@@ -140,15 +141,14 @@ class LabelSets:
 
 def _distinct(codes: Codes) -> tuple[list[int], Codes]:
     """The codes that occur, ascending, and the place of each code among them."""
-    flat = codes.ravel()
-    least, most = (int(flat[flat.argmin()]), int(flat[flat.argmax()])) if flat.size else (0, -1)
+    least, most = extremes(codes) if codes.size else (0, -1)
     if least == most:
         return [least], np.zeros(codes.shape, dtype=np.int64)
     if not 0 <= least <= most <= codes.size:
         unique, where = np.unique(codes, return_inverse=True)
         return unique.tolist(), where.reshape(codes.shape)
     # Few sets stand for many cells, so there is no need to sort.
-    unique = np.bincount(flat).nonzero()[0]
+    unique = np.bincount(codes.ravel()).nonzero()[0]
     places = np.zeros(most + 1, dtype=np.int64)
     places[unique] = np.arange(len(unique))
     return unique.tolist(), places[codes]

@@ -24,6 +24,7 @@ from ..errors import (
     ShapeError,
 )
 from .chunk_id import Ids
+from .extremes import extremes
 from .names import check_name, check_names, check_text
 from .network import ColumnSpec, MorphologyRows, PlacementReader, PlacementWriter
 from .statistics import ChunkCounts
@@ -186,8 +187,8 @@ def as_cell_ids(ids: Any, size: int, what: str) -> NDArray[np.int64]:
     cells = as_integers(ids, f"ids of {what}")
     if cells.ndim != 1:
         raise ShapeError(f"ids of {what} have shape {cells.shape}; valid is (n,)")
-    # To find the least and the most takes less time here than to reduce to them.
-    if cells.size and (cells[cells.argmin()] < 0 or cells[cells.argmax()] >= size):
+    least, most = extremes(cells) if cells.size else (0, -1)
+    if least < 0 or most >= size:
         outside = (cells < 0) | (cells >= size)
         raise CellIdError(
             f"{what} {cells[outside][0]} is outside the {size} cells"
@@ -250,8 +251,9 @@ class SelectedCells:
         :param ids: (n,) numbers of selected cells, in range, at least one.
         """
         flat, counts = self._flat(ids), self.counts
-        first = int(counts.ends.searchsorted(flat[flat.argmin()], side="right"))
-        if flat[flat.argmax()] < counts.ends[first]:
+        least, most = extremes(flat)
+        first = int(counts.ends.searchsorted(least, side="right"))
+        if most < counts.ends[first]:
             one = slice(first, first + 1)
             return ChunkCounts(counts.ids[one], counts.counts[one]), flat - counts.offsets[first]
         chunk = counts.ends.searchsorted(flat, side="right")

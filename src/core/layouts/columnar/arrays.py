@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ....errors import CorruptNetworkError, NodeNotFoundError
 from ....ports.arrays import ArrayReader, ArrayWriter, GroupWriter
+from ...extremes import extremes
 from ...network import Lengths, Rows
 from ...ranges import Bounds, coalesce, rows_of_ranges
 
@@ -178,7 +179,7 @@ class LongArray:
             return rows
         fitting = rows.astype(self._dtype)
         if len(self._kinds) > 1 and np.count_nonzero(fitting != rows):
-            low, high = int(rows.min()), int(rows.max())
+            low, high = extremes(rows)
             self._widen(next(kind for kind in self._kinds if self._suits(kind, low, high)))
             fitting = rows.astype(self._dtype)
         return fitting
@@ -235,9 +236,8 @@ def narrowed(columns: Sequence[NDArray[Any]], kinds: Sequence[np.dtype[Any]]) ->
     :param columns: (n,) each, n > 0; copied, as what they are parts of may be large.
     :param kinds: the narrowest first; the last holds them all.
     """
-    low = min(int(column.min()) for column in columns)
-    high = max(int(column.max()) for column in columns)
-    kind = next(kind for kind in kinds if _holds(kind, low, high))
+    lows, highs = zip(*map(extremes, columns), strict=True)
+    kind = next(kind for kind in kinds if _holds(kind, min(lows), max(highs)))
     rows = np.empty((len(columns[0]), len(columns)), dtype=kind)
     for i, column in enumerate(columns):
         rows[:, i] = column

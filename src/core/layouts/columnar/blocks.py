@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ...chunk_id import Ids
 from ...connectivity import Blocks, Perspective, batches
+from ...extremes import extremes
 from ...network import Lengths, Locations, Rows
 from ...ranges import rows_of_ranges
 from ...statistics import ChunkCounts
@@ -200,6 +201,11 @@ class SortedBlocks:
 
     def entries(self, first: int, first_point: int) -> Entries:
         """What the table says of them if their rows are added at these ends."""
+        if len(self.counts) == 1:
+            point = first_point if len(self.points) else NO_POINTS
+            return np.array(
+                [[*self.chunks[0].tolist(), first, len(self.cells), point]], dtype=np.int64
+            )
         rows = np.empty((len(self.counts), WIDTH), dtype=np.int64)
         rows[:, :FIRST] = self.chunks
         rows[:, FIRST] = first + self.counts.cumsum() - self.counts
@@ -214,7 +220,7 @@ class SortedBlocks:
 def _points(blocks: Blocks) -> NDArray[Any] | None:
     """(n, 4) branches and points; None if there are none."""
     # A location has a branch if, and only if, it has a point.
-    if not any(np.count_nonzero(side[:, 1] >= 0) for side in (blocks.pre, blocks.post)):
+    if all(extremes(side[:, 1])[1] < 0 for side in (blocks.pre, blocks.post)):
         return None
     pre, post = blocks.pre.T, blocks.post.T
     return narrowed((pre[1], pre[2], post[1], post[2]), POINT_KINDS)

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import ClassVar
 
 from ....errors import (
+    NodeNotFoundError,
     NotANetworkError,
     ReadOnlyError,
     SetExistsError,
@@ -109,9 +110,10 @@ class ColumnarNetwork(RootedNetwork):
 
     def group_of(self, part: str, name: str) -> GroupWriter:
         sets = self._root.group(self._parts[part])
-        if name not in sets:
-            raise not_found(part, name, sets.names())
-        return sets.group(name)
+        try:
+            return sets.group(name)
+        except NodeNotFoundError as error:
+            raise not_found(part, name, sets.names()) from error
 
     def placement(self, name: str) -> ColumnarPlacement:
         found = self._placements.get(name)
