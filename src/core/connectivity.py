@@ -178,7 +178,7 @@ def batches(sizes: ChunkCounts, most: int) -> Iterator[Ids]:
         first = last
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class Blocks:
     """
     Connections, each with the chunks it runs between.

@@ -110,7 +110,7 @@ class LabelSets:
     def _transition(
         self, codes: Codes, change: Any, source: LabelSets | None = None
     ) -> tuple[LabelSets, Codes]:
-        before = (source or self).table
+        before = (self if source is None else source).table
         unique, where = _distinct(codes)
         wanted = []
         for code in unique:
@@ -121,8 +121,6 @@ class LabelSets:
             wanted.append(change(before[code]))
         sets = self._with(wanted)
         after = [sets._codes[held] for held in wanted]
-        if len(after) == 1:
-            return sets, np.full(codes.shape, after[0], dtype=np.int64)
         return sets, np.array(after, dtype=np.int64)[where]
 
     @cached_property
@@ -132,7 +130,8 @@ class LabelSets:
 
     def _with(self, wanted: list[LabelSet]) -> LabelSets:
         """These label sets and some more; themselves if all of those are among them."""
-        new = [held for held in dict.fromkeys(wanted) if held not in self._codes]
+        known = self._codes
+        new = [held for held in dict.fromkeys(wanted) if held not in known]
         if not new:
             return self
         following = range(max(self.table) + 1, max(self.table) + 1 + len(new))

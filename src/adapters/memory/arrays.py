@@ -100,7 +100,7 @@ class MemoryAttributes:
 
     def get(self, name: str) -> Any:
         value = self._values.get(name)
-        return value.copy() if isinstance(value, np.ndarray | list) else value
+        return value.copy() if isinstance(value, (np.ndarray, list)) else value
 
     def integers(self, names: Sequence[str]) -> NDArray[np.int64]:
         missing = [name for name in names if name not in self._values]
@@ -134,7 +134,7 @@ def _stored(value: AttributeValue) -> Any:
     """The value as it will be read: text, list of texts, numpy scalar or array."""
     if isinstance(value, str):
         return value
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [str(item) for item in value]
     return np.array(value)[()]
 

@@ -45,15 +45,15 @@ class LongArray:
         self._group = group
         self._name = name
         self._collection = collection
-        self._kinds = tuple(kinds)
+        self._kinds = kinds
         self._waiting: list[Rows] = []
         self._waiting_bytes = 0
         self._array: ArrayWriter | None = self._find()
-        self._length, self._dtype = 0, self._kinds[0]
+        self._length, self._dtype = 0, kinds[0]
         self._width: tuple[int, ...] = ()
         if self._array is not None:
-            self._length, *width = self._array.shape
-            self._width, self._dtype = tuple(width), self._array.dtype
+            shape = self._array.shape
+            self._length, self._width, self._dtype = shape[0], shape[1:], self._array.dtype
             if self._dtype.kind not in "biuf":
                 raise CorruptNetworkError(f"'{name}' is of dtype '{self._dtype}'")
 

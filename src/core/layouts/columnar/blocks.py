@@ -99,7 +99,7 @@ class BlockIndex:
         return rows_of_ranges(begins, np.where(known, self._bounds[at + 1], begins))
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class PackedBlocks:
     """
     Blocks as they are stored, one after the other.
@@ -158,7 +158,7 @@ class PackedBlocks:
             yield Perspective(direction, local[at], far[at], rows, near, other)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class SortedBlocks:
     """
     Connections of several blocks, ordered by block.

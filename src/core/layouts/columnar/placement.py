@@ -31,6 +31,7 @@ _ROWS, _CELLS, _WITH_MORPHOLOGY = range(_SUMS)
 # Sets of morphology names whose codes are remembered, and of columns whose bits are.
 _MOST_KNOWN = 64
 _CODES = (np.dtype(np.int32), np.dtype(np.int64))
+_FLOATS = np.dtype(np.float64)
 
 
 @attrs.frozen(eq=False)
@@ -202,7 +203,7 @@ class ColumnarPlacement(ColumnarSet):
             self._replace(kept, Segments(kept))
         if not len(kept):
             for title in self._names.columns:
-                self._array_of(title, None).empty()
+                self._array_of(title).empty()
 
     def read_names(self) -> PlacementNames:
         return PlacementNames.read(self.group)
@@ -216,7 +217,7 @@ class ColumnarPlacement(ColumnarSet):
         for title, bit in names.columns.items():
             filled = entries[(entries[:, MASK] >> bit & 1 == 1) & (entries[:, COUNT] > 0)]
             last = int((filled[:, FIRST] + filled[:, COUNT]).max(initial=0))
-            length = self._array_of(title, None).length if last else 0
+            length = self._array_of(title).length if last else 0
             if last > length:
                 raise CorruptNetworkError(
                     f"'{self.name}' has {length} rows of '{title}', but a segment ends at row"
@@ -234,19 +235,16 @@ class ColumnarPlacement(ColumnarSet):
         return segments
 
     def _array(self, column: ColumnSpec) -> LongArray:
-        found = self._arrays.get(column.title)
-        return self._array_of(column.title, column) if found is None else found
+        return self._array_of(column.title, column.dtype)
 
-    def _array_of(self, title: str, column: ColumnSpec | None) -> LongArray:
-        if title not in self._arrays:
-            codes = title in (MORPHOLOGY.name, LABELS.name)
-            dtype = np.dtype(np.float64) if column is None else column.dtype
+    def _array_of(self, title: str, dtype: np.dtype[Any] = _FLOATS) -> LongArray:
+        found = self._arrays.get(title)
+        if found is None:
+            kinds = _CODES if title in (MORPHOLOGY.name, LABELS.name) else (dtype,)
             nested = title.startswith(_PREFIX)
-            name = title.removeprefix(_PREFIX)
-            self._arrays[title] = LongArray(
-                self.group, name, _CODES if codes else (dtype,), ADDITIONAL if nested else None
-            )
-        return self._arrays[title]
+            name, collection = title.removeprefix(_PREFIX), ADDITIONAL if nested else None
+            found = self._arrays[title] = LongArray(self.group, name, kinds, collection)
+        return found
 
     def _read(self, column: ColumnSpec, cover: Cover) -> Rows:
         """The rows of a cover; cells without a value before others get that of the column."""
@@ -336,7 +334,7 @@ class ColumnarPlacement(ColumnarSet):
         self._drop(column.title)
 
     def _drop(self, title: str) -> None:
-        self._array_of(title, None).drop()
+        self._array_of(title).drop()
         del self._arrays[title]
 
     def _check_morphologies(self, chunk: int, count: int, given: bool) -> None:

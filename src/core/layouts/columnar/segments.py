@@ -32,7 +32,7 @@ for _shared in (_NOTHING, _NONE):
     _shared.flags.writeable = False
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class Cover:
     """
     The part of a column that some chunks have.

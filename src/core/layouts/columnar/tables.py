@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ....errors import CorruptNetworkError, NodeNotFoundError
 from ....ports.arrays import ArrayWriter, GroupWriter
+from ...extremes import extremes
 from ...recollection import Memory
 from .arrays import merge
 
@@ -32,7 +33,7 @@ _HEAD = 3
 _UNKNOWN = -1
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class Held:
     """
     Entries that were read, from the first on.
@@ -57,7 +58,7 @@ class Held:
         return np.asarray(rows)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class Known:
     """
     What is known of a table.
@@ -132,7 +133,7 @@ class Table:
         self._memory = memory
         self._new: list[Entries] = []
         self._replaced: Entries | None = None
-        # Which of them differ from those that are stored; None if that is not known.
+        # The first and the last that differ from those stored; None if that is not known.
         self._amended: tuple[int, int] | None = None
         self._rows: Entries | None = None
         self._found: ArrayWriter | None = None
@@ -193,13 +194,13 @@ class Table:
         :param where: (k,) indices of those that are others, at least one.
         :param derived: what was computed from them, by the name that :meth:`derive` takes.
         """
-        amended = int(where.min()), int(where.max()) + 1
-        if self._amended is not None:
-            before = self._amended
-            amended = min(before[0], amended[0]), max(before[1], amended[1])
-        known = self._amended is not None or not self.changed
+        first, last = extremes(where)
+        before = self._amended
+        if before is not None:
+            first, last = min(before[0], first), max(before[1], last)
+        known = before is not None or not self.changed
         self.replace(entries, (tuple(self.sums), derived))
-        self._amended = amended if known else None
+        self._amended = (first, last) if known else None
 
     def flush(self, names: Any) -> None:
         """
@@ -208,8 +209,8 @@ class Table:
         :param names: what the set knows by name now, to be remembered.
         """
         known = self._store_new(names) if self._replaced is None else self._store_all(names)
-        head = [known.generation, known.entries, known.checksum]
-        self._owner.group.attributes.set(TALLY, np.array([*head, *known.sums], dtype=np.int64))
+        tally = (known.generation, known.entries, known.checksum, *known.sums)
+        self._owner.group.attributes.set(TALLY, np.array(tally, dtype=np.int64))
         self._new, self._replaced, self._amended = [], None, None
         self._know(known)
         self._memory.note(self._key, known)
@@ -218,7 +219,7 @@ class Table:
         rows, array = self.rows, self._array
         if self._amended is not None:
             first, last = self._amended
-            array.write(first, rows[first:last])
+            array.write(first, rows[first : last + 1])
         else:
             array.resize(len(rows))
             if len(rows):
