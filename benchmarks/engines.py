@@ -1,9 +1,12 @@
 """Single calls through each engine, BSB's suite, and the benchmark network through zarr and HDF5.
 
-``python benchmarks/engines.py`` makes the same calls on storages of all engines, turn by turn in
-one run, and prints the median of each and how many times faster it is than through ``hdf5``. The
-last column is a dictionary of arrays, which keeps what the calls give it and copies what they
-get, and has neither rules nor sessions: what BSB's objects and numpy take by themselves.
+``python benchmarks/engines.py`` makes the same calls on storages of all engines and prints how
+long a call takes, and how many times faster it is than through ``hdf5``. An engine makes all calls
+of a kind in a row, as a program does that uses one engine; then it is the turn of the next. That
+is done over several rounds (``--rounds``), on new storages each: the figure is the median over the
+rounds of the medians of the calls. The last column is a dictionary of arrays, which keeps what the
+calls give it and copies what they get, and has neither rules nor sessions: what BSB's objects and
+numpy take by themselves.
 ``--parts`` tells what the calls through ``memory`` spend on sessions, and what within them.
 ``--suite`` runs BSB's suite for engines on ``memory`` and ``hdf5``, in turn.
 ``--compile`` compiles the benchmark network of ``compile_once.py`` through zarr and HDF5 too.
@@ -33,8 +36,6 @@ from bsb_hdf5.config import NetworkRoot
 EDGE = [100.0] * 3
 CELLS = 400
 LOCATIONS = 1000
-# Calls in a row on one engine, before it is the turn of the next.
-BATCH = 10
 HERE = Path(__file__).resolve().parent
 
 
@@ -43,7 +44,7 @@ def storages(folder: Path) -> dict[str, Storage]:
         "hdf5 classic": Storage("hdf5", NetworkRoot(folder / "classic.hdf5", "classic")),
         "hdf5 columnar": Storage("hdf5", NetworkRoot(folder / "columnar.hdf5", "columnar")),
         "zarr": Storage("zarr", str(folder / "network.zarr")),
-        "memory": Storage("memory", str(folder)),
+        "memory": Storage("memory", str(folder / "memory")),
     }
 
 
@@ -135,25 +136,40 @@ class BareCalls:
         return post.copy(), pre.copy()
 
 
-def time_calls(repeats: int) -> dict[str, dict[str, float]]:
-    """Median seconds by call and engine."""
-    taken: dict[str, dict[str, float]] = {}
+def time_calls(repeats: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Median seconds by call and engine, over the rounds."""
+    for number in range(repeats):
+        chunk(number)
+    taken = [time_round(repeats) for _ in range(rounds)]
+    return {
+        call: {name: median(each[call][name] for each in taken) for name in of_engines}
+        for call, of_engines in taken[0].items()
+    }
+
+
+def time_round(repeats: int) -> dict[str, dict[str, float]]:
+    """Median seconds by call and engine, on new storages."""
     with tempfile.TemporaryDirectory() as folder:
-        made = {name: Calls(each) for name, each in storages(Path(folder)).items()}
-        calls = {name: each.all() for name, each in made.items()}
-        calls["dictionary"] = BareCalls(made["memory"]).all()
-        for number in range(repeats):
-            chunk(number)
-        for call in next(iter(calls.values())):
-            seconds: dict[str, list[float]] = {name: [] for name in calls}
-            for first in range(0, repeats, BATCH):
-                for name, of_engine in calls.items():
-                    for number in range(first, min(first + BATCH, repeats)):
-                        start = time.perf_counter()
-                        of_engine[call](number)
-                        seconds[name].append(time.perf_counter() - start)
-            taken[call] = {name: median(values) for name, values in seconds.items()}
+        made = storages(Path(folder))
+        of = {name: Calls(each) for name, each in made.items()}
+        calls = {name: each.all() for name, each in of.items()}
+        calls["dictionary"] = BareCalls(of["memory"]).all()
+        taken = {
+            call: {name: time_series(calls[name][call], repeats) for name in calls}
+            for call in calls["memory"]
+        }
+        made["memory"].remove()
     return taken
+
+
+def time_series(call: Callable[[int], Any], repeats: int) -> float:
+    """Median seconds of a call that is made many times in a row."""
+    seconds = []
+    for number in range(repeats):
+        start = time.perf_counter()
+        call(number)
+        seconds.append(time.perf_counter() - start)
+    return median(seconds)
 
 
 def print_calls(taken: dict[str, dict[str, float]]) -> None:
@@ -285,12 +301,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--repeats", type=int, default=100, help="calls of each kind")
+    parser.add_argument("--repeats", type=int, default=100, help="calls of each kind, 100 at most")
+    parser.add_argument("--rounds", type=int, default=5, help="of these calls")
     parser.add_argument("--parts", action="store_true", help="of the calls through memory")
     parser.add_argument("--suite", type=int, default=0, metavar="N", help="runs of BSB's suite")
     parser.add_argument("--compile", type=int, default=0, metavar="N", help="compiles, each")
     arguments = parser.parse_args()
-    print_calls(time_calls(min(arguments.repeats, 100)))
+    print_calls(time_calls(min(arguments.repeats, 100), arguments.rounds))
     if arguments.parts:
         print_parts()
     if arguments.suite:
