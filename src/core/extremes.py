@@ -6,6 +6,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+# Numbers from which on it takes less time to reduce to the least than to find it.
+_MANY = 4096
+
 
 def extremes(values: NDArray[Any]) -> tuple[int, int]:
     """
@@ -13,6 +16,7 @@ def extremes(values: NDArray[Any]) -> tuple[int, int]:
 
     :param values: integers of any shape, at least one.
     """
-    # To find them takes numpy a fraction of the time to reduce to them, if they are few.
+    if values.size >= _MANY:
+        return int(values.min()), int(values.max())
     flat = values.reshape(-1)
     return int(flat[flat.argmin()]), int(flat[flat.argmax()])

@@ -122,6 +122,17 @@ def test_only_blocks_with_branches_have_points() -> None:
     assert [[5, 3, 4], [6, 3, 4]] == block(reopened(network), 0, 2)
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_points_on_one_side_only_are_kept(swapped: bool) -> None:
+    network = new_network()
+    sides = [np.array([[5, 3, 4], [6, -1, -1]]), np.array([[1, -1, -1], [2, -1, -1]])]
+    pre, post = sides[::-1] if swapped else sides
+    network.connectivity("loop").append(Blocks.between(0, 1, pre, post))
+    network = reopened(network)
+    near, far, _ = network.connectivity("loop").read_blocks("out", 0, np.array([1]))
+    assert (pre.tolist(), post.tolist()) == (near.tolist(), far.tolist())
+
+
 def joined(*parts: Blocks) -> Blocks:
     def column(name: str) -> NDArray[np.int64]:
         return np.concatenate([getattr(part, name) for part in parts])

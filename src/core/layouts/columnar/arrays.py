@@ -110,8 +110,12 @@ class LongArray:
 
         The rows may not be changed any more.
         """
-        rows, stops = self._fitting(rows), starts + counts
-        if len(starts) > 1 and np.count_nonzero(starts[1:] < starts[:-1]):
+        rows = self._fitting(rows)
+        if len(starts) == 1:
+            self._overwrite(int(starts[0]), rows)
+            return
+        stops = starts + counts
+        if np.count_nonzero(starts[1:] < starts[:-1]):
             order = starts.argsort(kind="stable")
             offsets = counts.cumsum() - counts
             rows = rows[rows_of_ranges(offsets[order], (offsets + counts)[order])]
@@ -119,14 +123,17 @@ class LongArray:
         begins, ends = coalesce(starts, stops)
         done = 0
         for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
-            part = rows[done : done + end - begin]
+            self._overwrite(begin, rows[done : done + end - begin])
             done += end - begin
-            if end > self._length:
-                self.put(begin, part)
-            else:
-                self.write_out()
-                assert self._array is not None
-                self._array.write(begin, part)
+
+    def _overwrite(self, begin: int, rows: Rows) -> None:
+        if begin + len(rows) > self._length:
+            # Drops what was there from the first of them on, all of which they replace.
+            self.put(begin, rows)
+        elif len(rows):
+            self.write_out()
+            assert self._array is not None
+            self._array.write(begin, rows)
 
     def empty(self) -> None:
         """Remove all rows."""
