@@ -138,7 +138,11 @@ class PlacementWriter(PlacementReader, Protocol):
         """Replace the rows of one column of a chunk."""
 
     def write_labels(self, counts: ChunkCounts, codes: Rows, sets: LabelSets, /) -> None:
-        """Store a label code per cell of some chunks, and what the codes stand for."""
+        """
+        Store a label code per cell of some chunks, and what the codes stand for.
+
+        Neither may be changed any more.
+        """
 
     def clear(self, chunks: Ids | None, /) -> None:
         """Remove the cells of some chunks, or of all."""
