@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import struct
 import tempfile
@@ -271,6 +272,55 @@ def test_who_only_reads_changes_nothing(interrupted: Path) -> None:
     assert AFTER == rows(Hdf5Store(str(interrupted)), locking=False)
     assert before == interrupted.read_bytes()
     assert status.st_mtime_ns == interrupted.stat().st_mtime_ns
+
+
+def damage(path: Path) -> None:
+    """Change a byte of the journal that a file ends in, before its trailer."""
+    content = path.read_bytes()
+    path.write_bytes(content[:-200] + bytes([content[-200] ^ 1]) + content[-199:])
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_commit_that_can_not_be_finished_keeps_readers_apart_from_nobody(
+    store: Hdf5Store, path: Path, damaged: bool
+) -> None:
+    interrupt(store, applied=0 if damaged else 0.5)
+    if damaged:
+        damage(path)
+    before = path.read_bytes()
+    with opened_file(path) as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert (list(range(3000)) if damaged else AFTER) == rows(store)
+    assert before == path.read_bytes()
+
+
+def test_who_reads_can_do_without_finishing_a_commit(
+    interrupted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = interrupted.read_bytes()
+
+    def fail(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", fail)
+    store = Hdf5Store(str(interrupted))
+    assert AFTER == rows(store)
+    with pytest.raises(StoreIOError):
+        store.open_write()
+    assert before == interrupted.read_bytes()
+
+
+def test_who_can_not_read_the_end_of_the_file_is_told(
+    store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened.KEPT.drop(id(store))
+
+    def fail(*_: Any) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "pread", fail)
+    with pytest.raises(StoreIOError):
+        store.open_read()
 
 
 def test_pieces_that_a_power_cut_tore_are_written_again() -> None:

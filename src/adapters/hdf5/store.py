@@ -20,7 +20,6 @@ from ...errors import (
     StoreError,
     StoreExistsError,
     StoreIOError,
-    StoreNotFoundError,
 )
 from ...ports.store import Ability
 from ..files.errors import system_error
@@ -244,9 +243,10 @@ class Hdf5Store:
                 if named and flags == os.O_RDWR:
                     self._settle(descriptor)
                 # Where there are no locks, the writer may be at it itself.
-                interrupted = (
-                    flags == os.O_RDONLY and locked and not looked and has_journal(descriptor)
-                )
+                with translated(self._path):
+                    interrupted = (
+                        flags == os.O_RDONLY and locked and not looked and has_journal(descriptor)
+                    )
                 if named and not interrupted:
                     return descriptor, locked
             except BaseException:
@@ -255,7 +255,7 @@ class Hdf5Store:
             close_file(descriptor)
             if interrupted:
                 looked = True
-                self._settle_if_allowed()
+                self._settle_if_possible()
 
     def _settle(self, descriptor: int) -> None:
         """Clean up after those that were killed."""
@@ -265,18 +265,28 @@ class Hdf5Store:
                 # Among its names may be that which it had as it was made.
                 remove_temporary_names(descriptor, self._path)
 
-    def _settle_if_allowed(self) -> None:
-        """Finish a commit that was interrupted, if the file may be written."""
-        with contextlib.suppress(StoreAccessError, StoreNotFoundError):
-            descriptor, _ = self._open(os.O_RDWR, exclusive=True)
-            close_file(descriptor)
+    def _settle_if_possible(self) -> None:
+        """
+        Finish a commit that was interrupted, if the file may be written, and is free.
 
-    def _lock(self, descriptor: int, *, exclusive: bool) -> bool:
+        Who reads can do without: others may read the file for long.
+        """
+        with contextlib.suppress(StoreError):
+            descriptor = self._descriptor(os.O_RDWR)
+            locked = False
+            try:
+                locked = self._lock(descriptor, exclusive=True, limit=0.0)
+                if locked:
+                    self._settle(descriptor)
+            finally:
+                close_file(descriptor, locked=locked)
+
+    def _lock(self, descriptor: int, *, exclusive: bool, limit: float | None = None) -> bool:
         return lock_file(
             descriptor,
             self._path,
             exclusive=exclusive,
-            limit=self._settings.lock_limit,
+            limit=self._settings.lock_limit if limit is None else limit,
             on_slow=self._settings.on_slow,
         )
 
