@@ -23,6 +23,7 @@ from bsb_hdf5.adapters.hdf5 import opened
 from bsb_hdf5.adapters.hdf5.journal import Journal, finish_commit, has_journal, read_journal
 from bsb_hdf5.adapters.hdf5.overlay import OverlayFile
 from bsb_hdf5.adapters.hdf5.pieces import Piece
+from bsb_hdf5.adapters.hdf5.session import Hdf5WriteSession
 from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from bsb_hdf5.errors import StoreAccessError, StoreIOError
 from bsb_hdf5.testing.contents import make, reading, writing
@@ -140,7 +141,7 @@ def test_what_is_written_is_read_and_applied(commit: tuple[int, list[Piece]]) ->
         found = read_journal(descriptor)
         assert found is not None
         assert (SIZE, size) == (found.base_size, found.size)
-        finish_commit(descriptor, durable=False)
+        finish_commit(descriptor)
         assert after(size, pieces) == content_of(descriptor)
         assert not has_journal(descriptor)
 
@@ -150,7 +151,7 @@ def test_one_that_is_written_in_several_goes_is_read(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("bsb_hdf5.adapters.hdf5.journal._MOST_ENTRIES", 2)
     pieces: list[Piece] = [(start, NEW[start : start + 900]) for start in range(0, SIZE, 1000)]
     with announced(SIZE, pieces) as descriptor:
-        finish_commit(descriptor, durable=False)
+        finish_commit(descriptor)
         assert after(SIZE, pieces) == content_of(descriptor)
 
 
@@ -328,8 +329,29 @@ def test_pieces_that_a_power_cut_tore_are_written_again() -> None:
     for torn in (100, 612, 4196, 9000):
         with announced(SIZE, pieces) as descriptor:
             os.pwrite(descriptor, NEW[100:torn], 100)
-            finish_commit(descriptor, durable=True)
+            finish_commit(descriptor)
             assert after(SIZE, pieces) == content_of(descriptor)
+
+
+@pytest.mark.parametrize("writing", [False, True])
+def test_who_finishes_a_commit_keeps_the_promise_of_who_began_it(
+    interrupted: Path, monkeypatch: pytest.MonkeyPatch, writing: bool
+) -> None:
+    # Which may be that it survives a power cut.
+    calls: list[str] = []
+    for name in ("pwrite", "fsync", "ftruncate"):
+        call = getattr(os, name)
+
+        def noted(*arguments: Any, call: Any = call, name: str = name) -> Any:
+            calls.append(name)
+            return call(*arguments)
+
+        monkeypatch.setattr(os, name, noted)
+    store = Hdf5Store(str(interrupted), Hdf5Settings(durable=False))
+    session = store.open_write() if writing else store.open_read()
+    assert ["fsync", "ftruncate"] == [each for each in calls if each != "pwrite"]
+    assert ["pwrite", "fsync"] == calls[-3:-1]
+    (session.rollback if isinstance(session, Hdf5WriteSession) else session.close)()
 
 
 def test_a_durable_commit_syncs_in_the_right_order(

@@ -87,13 +87,13 @@ class Journal:
             if end >= self.place + _TAIL:
                 write_at(descriptor, bytes(_TAIL), end - _TAIL)
 
-    def apply(self, descriptor: int, *, durable: bool = False) -> None:
+    def apply(self, descriptor: int) -> None:
         """Finish the commit. To do it twice does no harm."""
         for start, data in self.pieces:
             write_at(descriptor, data, start)
-        if durable:
-            # The journal goes when it is not needed any more.
-            os.fsync(descriptor)
+        # Who began the commit may have promised that the file survives a power cut: the journal
+        # goes when it is not needed any more.
+        os.fsync(descriptor)
         os.ftruncate(descriptor, self.size)
 
 
@@ -173,7 +173,7 @@ def _read_entries(descriptor: int, place: int, count: int) -> NDArray[np.int64] 
     return np.concatenate(parts)
 
 
-def finish_commit(descriptor: int, *, durable: bool) -> None:
+def finish_commit(descriptor: int) -> None:
     """
     Finish the commit that was interrupted, if one was.
 
@@ -181,4 +181,4 @@ def finish_commit(descriptor: int, *, durable: bool) -> None:
     """
     journal = read_journal(descriptor)
     if journal is not None:
-        journal.apply(descriptor, durable=durable)
+        journal.apply(descriptor)

@@ -260,7 +260,7 @@ class Hdf5Store:
     def _settle(self, descriptor: int) -> None:
         """Clean up after those that were killed."""
         with translated(self._path):
-            finish_commit(descriptor, durable=self._settings.durable)
+            finish_commit(descriptor)
             if os.fstat(descriptor).st_nlink > 1:
                 # Among its names may be that which it had as it was made.
                 remove_temporary_names(descriptor, self._path)
