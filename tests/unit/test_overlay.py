@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bsb_hdf5.adapters.hdf5 import overlay, pieces
+from bsb_hdf5.adapters.hdf5.journal import finish_commit
 from bsb_hdf5.adapters.hdf5.overlay import OverlayFile
 
 PAGE = 16
@@ -257,3 +259,107 @@ def test_whenever_a_durable_commit_fails_the_file_is_what_it_was(name: str, size
                 else:
                     assert k >= calls
                     assert size == len(on_disk(descriptor))
+
+
+CALLS = ("pwrite", "ftruncate", "fsync")
+
+
+class Trouble:
+    """
+    Calls of the system that change files, which go wrong from the k-th on.
+
+    :param often: how many of them.
+    :param names: of the calls that can.
+    :param late: they do what they are to do, and are interrupted after that.
+    """
+
+    def __init__(
+        self, k: int, often: int, error: BaseException, names: tuple[str, ...], *, late: bool
+    ) -> None:
+        self._bad = range(k, k + often)
+        self._error = error
+        self._names = names
+        self._late = late
+        self.calls: list[str] = []
+
+    def around(self, patch: pytest.MonkeyPatch) -> None:
+        for name in CALLS:
+            patch.setattr(os, name, partial(self._run, getattr(os, name), name))
+
+    def _run(self, call: Callable[..., Any], name: str, *arguments: Any) -> Any:
+        self.calls.append(name)
+        is_bad = len(self.calls) - 1 in self._bad and name in self._names
+        if is_bad and not self._late:
+            raise self._error
+        done = call(*arguments)
+        if is_bad:
+            raise self._error
+        return done
+
+
+TROUBLES = [
+    pytest.param(1, OSError(errno.EIO, "once"), CALLS, False, id="once"),
+    pytest.param(99, OSError(errno.EIO, "ever"), CALLS, False, id="from then on"),
+    # Some filesystems need room even to write back what was overwritten.
+    pytest.param(99, OSError(errno.ENOSPC, "full"), ("pwrite",), False, id="full"),
+    pytest.param(1, SystemExit(), CALLS, True, id="interrupted"),
+    pytest.param(2, SystemExit(), CALLS, True, id="interrupted twice"),
+    pytest.param(3, SystemExit(), CALLS, True, id="interrupted three times"),
+]
+
+
+def change_all(file: OverlayFile, size: int) -> bytes:
+    """Write to several places, cut or extend the file to a size; what it is to hold then."""
+    model = bytearray(1 + i % 255 for i in range(5 * PAGE))
+    for start in (0, 2 * PAGE, 4 * PAGE + 3):
+        apply(file, model, ("write", start, b"other"))
+    apply(file, model, ("truncate", size, None))
+    return bytes(model)
+
+
+@pytest.mark.parametrize("size", [3 * PAGE, 5 * PAGE, 7 * PAGE])
+@pytest.mark.parametrize(("often", "error", "names", "late"), TROUBLES)
+def test_however_a_commit_goes_wrong_the_file_can_be_finished_or_is_what_it_was(
+    size: int, often: int, error: BaseException, names: tuple[str, ...], late: bool
+) -> None:
+    for k in range(30):
+        trouble = Trouble(k, often, error, names, late=late)
+        with overlaid(5 * PAGE) as (file, before, descriptor):
+            after = change_all(file, size)
+            with pytest.MonkeyPatch.context() as patch:
+                trouble.around(patch)
+                try:
+                    file.commit(durable=True)
+                except (OSError, SystemExit):
+                    with suppress(SystemExit):
+                        file.rollback()
+            finish_commit(descriptor)
+            found = on_disk(descriptor)
+            assert after == found or before == found[: len(before)], (k, trouble.calls)
+        if k >= len(trouble.calls):
+            break
+    assert 5 < k < 29
+
+
+def test_what_a_durable_commit_puts_back_is_on_the_disk_before_its_journal_goes() -> None:
+    # First fsync: what was added; then the journal; the third fails.
+    calls: list[tuple[str, int]] = []
+    with overlaid(5 * PAGE) as (file, _, _), pytest.MonkeyPatch.context() as patch:
+        change_all(file, 5 * PAGE)
+        for name in CALLS:
+            call = getattr(os, name)
+
+            def noted(*arguments: Any, call: Any = call, name: str = name) -> Any:
+                place = arguments[-1] if name == "pwrite" else 0
+                calls.append((name, int(place >= 5 * PAGE)))
+                if [each for each, _ in calls].count("fsync") == 3 and name == "fsync":
+                    raise OSError(errno.EIO, os.strerror(errno.EIO))
+                return call(*arguments)
+
+            patch.setattr(os, name, noted)
+        with pytest.raises(OSError, match="error"):
+            file.commit(durable=True)
+        file.rollback()
+    last = calls[-7:]
+    assert [("fsync", 0), *[("pwrite", 0)] * 3, ("fsync", 0), ("pwrite", 1)] == last[:-1]
+    assert ("ftruncate", 0) == last[-1]

@@ -58,6 +58,8 @@ class OverlayFile:
         # What was written after an error.
         self._patches: list[tuple[int, bytes]] = []
         self._position = 0
+        # While what the file held is being overwritten, only its journal tells what it is.
+        self._half_way = False
         self.error: BaseException | None = None
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -122,7 +124,9 @@ class OverlayFile:
 
         :param durable: make sure that all of it, or nothing, survives a power cut.
         :raises BaseException: the error that was noted before, or that came up now; the
-            file is what it was, unless the system refuses even to write that back.
+            file is what it was. Where the system refuses even to write that back, the journal
+            stays, and whoever opens the file next finishes the commit. An interrupt that
+            comes when all is done changes nothing of that.
         """
         self.raise_error()
         self._clear_cut()
@@ -134,17 +138,32 @@ class OverlayFile:
         journal = Journal(self._base_size, self._size, pieces)
         try:
             self._announce(journal, durable=durable)
+            self._half_way = bool(replacements)
             self._replace(replacements)
             if durable:
                 os.fsync(self._descriptor)
             # The journal goes with what is cut off: it comes last, as it can't be undone.
             os.ftruncate(self._descriptor, self._size)
         except BaseException:
-            self._write_back(replacements)
-            journal.withdraw(self._descriptor)
+            if self._half_way:
+                self._undo(replacements, journal, durable=durable)
+            else:
+                journal.withdraw(self._descriptor)
             raise
         self._forget()
         self._base_size = self._kept_size = self._size
+        self._half_way = False
+
+    def _undo(self, replacements: list[Replacement], journal: Journal, *, durable: bool) -> None:
+        """Write back what was overwritten, unless all is done already."""
+        is_done = os.fstat(self._descriptor).st_size <= journal.place
+        if is_done or not self._write_back(replacements):
+            return
+        if durable:
+            with contextlib.suppress(OSError):
+                os.fsync(self._descriptor)
+        journal.withdraw(self._descriptor)
+        self._half_way = False
 
     def _replacements(self) -> Iterator[Replacement]:
         """
@@ -187,6 +206,8 @@ class OverlayFile:
     def rollback(self) -> None:
         """Forget what was written, and cut off what was added."""
         self._forget()
+        if self._half_way:
+            return
         # If it can't be cut off, it is of no account there.
         with contextlib.suppress(OSError):
             if os.fstat(self._descriptor).st_size > self._base_size:
@@ -274,11 +295,18 @@ class OverlayFile:
         for start, _, data in replacements:
             write_at(self._descriptor, data, start)
 
-    def _write_back(self, replacements: list[Replacement]) -> None:
+    def _write_back(self, replacements: list[Replacement]) -> bool:
+        """Whether the file holds again what it held before."""
         for start, held, _ in replacements:
-            # One that can't be written was not written before either.
+            # One that can't be written may not have been written before either.
             with contextlib.suppress(OSError):
                 write_at(self._descriptor, held, start)
+        return all(self._holds(start, held) for start, held, _ in replacements)
+
+    def _holds(self, start: int, data: bytes) -> bool:
+        found = bytearray(len(data))
+        read_at(self._descriptor, memoryview(found), start)
+        return found == data
 
     def _forget_pages(self, size: int) -> None:
         """What pages hold from a cut on is gone."""
