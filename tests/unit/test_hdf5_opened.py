@@ -110,6 +110,33 @@ def test_a_file_that_was_replaced_is_opened_anew(store: Hdf5Store, path: Path) -
         store.open_read()
 
 
+def test_what_a_killed_session_added_is_cut_off_before_the_next_one_writes(
+    store: Hdf5Store, path: Path
+) -> None:
+    # Else all that this one adds would wait in memory, and be written twice.
+    size = path.stat().st_size
+    os.truncate(path, size + 1_000_000)
+    before = path.read_bytes()
+    assert list(range(100)) == rows_of(store)
+    assert before == path.read_bytes()
+    session = store.open_write()
+    assert size == path.stat().st_size
+    session.root.create_array("more", np.arange(50_000))
+    assert path.stat().st_size > size + 300_000
+    session.rollback()
+    assert before[:size] == path.read_bytes()
+    assert list(range(100)) == rows_of(store)
+
+
+def test_to_open_a_file_changes_nothing_in_it(store: Hdf5Store, path: Path) -> None:
+    opened.KEPT.drop(id(store))
+    status = path.stat()
+    session = store.open_write()
+    assert session._file.overlay.is_untouched
+    session.rollback()
+    assert status.st_mtime_ns == path.stat().st_mtime_ns
+
+
 def test_a_file_that_grew_meanwhile_is_not_cut(store: Hdf5Store, path: Path) -> None:
     with h5py.File(path, "r+") as file:
         file["more"] = np.arange(100_000)

@@ -58,11 +58,13 @@ class OpenFile:
         self.writable = flags == h5f.ACC_RDWR
         self.overlay = OverlayFile(descriptor)
         self._members = Members()
-        self.stamp = _distinct_stamp(descriptor) if locked else None
         try:
             self._read_through()
             self.id = _open(self.overlay, location, flags)
+            self._cut_surplus()
+            self.stamp = _distinct_stamp(descriptor) if locked else None
         except BaseException:
+            self.overlay.refuse_writes()
             close_file(descriptor, locked=locked)
             raise
         _OPEN.add(self)
@@ -73,6 +75,19 @@ class OpenFile:
             journal = None if self.writable else read_journal(self.descriptor)
         if journal is not None:
             self.overlay.lay(journal)
+
+    def _cut_surplus(self) -> None:
+        """
+        What a session that was killed had added, however much, is past the end for HDF5.
+
+        It would be overwritten in memory first, as if it were of the file.
+        """
+        # Without a lock, somebody may be adding it now.
+        if self.writable and self.locked:
+            with self.context().translated():
+                # HDF5 tells where the end is.
+                h5f.flush(self.id)
+                self.overlay.cut_surplus()
 
     def context(self) -> Context:
         """For a new session."""

@@ -111,6 +111,12 @@ class OverlayFile:
     def flush(self) -> None:
         """Nothing: the pages stay until the commit."""
 
+    def cut_surplus(self) -> None:
+        """Cut off what HDF5 found to be past the end of the file, before anything is written."""
+        if self._size < self._base_size:
+            os.ftruncate(self._descriptor, self._size)
+            self._base_size = self._kept_size = self._size
+
     def lay(self, journal: Journal) -> None:
         """Show the file as it will be when an interrupted commit is finished."""
         self._base_size = max(self._base_size, journal.base_size, journal.size)
