@@ -128,6 +128,29 @@ def test_what_a_killed_session_added_is_cut_off_before_the_next_one_writes(
     assert list(range(100)) == rows_of(store)
 
 
+def test_who_changed_nothing_without_locks_undoes_nothing_of_another(
+    store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HDF5_USE_FILE_LOCKING", "FALSE")
+    idle = store.open_write()
+    with writing(Hdf5Store(str(path))) as root:
+        root.create_array("more", np.arange(50_000))
+    idle.commit()
+    with reading(store) as root:
+        assert 49_999 == root.array("more").read()[-1]
+
+
+def test_who_opens_a_file_without_locks_cuts_nothing_off(
+    store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Somebody may be adding it.
+    monkeypatch.setenv("HDF5_USE_FILE_LOCKING", "FALSE")
+    size = path.stat().st_size
+    os.truncate(path, size + 100_000)
+    store.open_write().commit()
+    assert size + 100_000 == path.stat().st_size
+
+
 def test_to_open_a_file_changes_nothing_in_it(store: Hdf5Store, path: Path) -> None:
     opened.KEPT.drop(id(store))
     status = path.stat()

@@ -127,8 +127,11 @@ class OpenFile:
 
         :returns: whether the file can be used again; it is closed otherwise.
         """
-        if self.stamp is None or not self.locked or not self.overlay.is_untouched:
+        if not self.overlay.is_untouched:
             self.roll_back()
+            return False
+        if self.stamp is None or not self.locked:
+            self.discard()
             return False
         self.locked = False
         unlock_file(self.descriptor)
