@@ -311,6 +311,22 @@ def test_who_reads_can_do_without_finishing_a_commit(
     assert before == interrupted.read_bytes()
 
 
+@pytest.mark.parametrize("act", ["move", "remove"])
+def test_what_can_not_be_finished_on_a_full_disk_is_taken_away(
+    interrupted: Path, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    def fail(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    target = interrupted.with_name("other.hdf5")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", fail)
+        getattr(Hdf5Store(str(interrupted)), act)(*[str(target)][: act == "move"])
+    assert not interrupted.exists()
+    if act == "move":
+        assert AFTER == rows(Hdf5Store(str(target)))
+
+
 def test_who_can_not_read_the_end_of_the_file_is_told(
     store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

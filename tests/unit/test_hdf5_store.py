@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import gc
 import os
 import shutil
@@ -399,6 +400,42 @@ def test_a_copy_that_fails_leaves_nothing(
     with pytest.raises(StoreIOError, match="No space left"):
         store.copy(str(tmp_path / "copy"))
     assert ["network.hdf5"] == files(tmp_path)
+
+
+@pytest.mark.parametrize("act", ["move", "remove"])
+def test_files_are_taken_away_on_network_filesystems(
+    store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    # Those of NFS are not for one alone unless the file is open to be written.
+    flock = fcntl.flock
+
+    def lock(descriptor: int, operation: int) -> None:
+        access = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+        if operation & fcntl.LOCK_EX and access == os.O_RDONLY:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+    target = path.with_name("target.hdf5")
+    getattr(store, act)(*[str(target)][: act == "move"])
+    assert [target.name][: act == "move"] == os.listdir(path.parent)
+
+
+@pytest.mark.parametrize("act", ["move", "remove"])
+def test_files_that_may_not_be_written_are_taken_away(
+    store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    system_open = os.open
+
+    def refuse(name: Any, flags: int, *rest: Any, **options: Any) -> int:
+        if flags & os.O_RDWR and str(name) == str(path):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return system_open(name, flags, *rest, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    target = path.with_name("target.hdf5")
+    getattr(store, act)(*[str(target)][: act == "move"])
+    assert [target.name][: act == "move"] == os.listdir(path.parent)
 
 
 def test_a_move_to_another_filesystem_copies_before_it_removes(

@@ -163,7 +163,7 @@ class Hdf5Store:
     def move(self, target: str) -> None:
         path = self._free_target(target)
         KEPT.drop(id(self))
-        descriptor, _ = self._open(os.O_RDONLY, exclusive=True)
+        descriptor = self._open_alone()
         try:
             with translated(path):
                 self._rename(path)
@@ -189,7 +189,7 @@ class Hdf5Store:
 
     def remove(self) -> None:
         KEPT.drop(id(self))
-        descriptor, _ = self._open(os.O_RDONLY, exclusive=True)
+        descriptor = self._open_alone()
         try:
             with translated(self._path):
                 os.unlink(self._path)
@@ -256,6 +256,15 @@ class Hdf5Store:
             if interrupted:
                 looked = True
                 self._settle_if_possible()
+
+    def _open_alone(self) -> int:
+        """A file descriptor for who takes the file away; nobody else has a lock on it."""
+        try:
+            # Network filesystems give such a lock only on what is open to be written.
+            return self._open(os.O_RDWR, exclusive=True)[0]
+        except (StoreAccessError, StoreIOError):
+            # What may not be written, or on a full disk not be finished, may be taken away.
+            return self._open(os.O_RDONLY, exclusive=True)[0]
 
     def _settle(self, descriptor: int) -> None:
         """Clean up after those that were killed."""
