@@ -13,14 +13,14 @@ import contextlib
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .pieces import Piece, read_at, write_at
+from .pieces import Piece, read_at, read_into, write_at
 
 _MAGIC = b"bsb-hdf5 journal"
 _VERSION = 1
@@ -63,17 +63,16 @@ class Journal:
         """Store it in the file; it counts once its last byte is there."""
         entries = [entry for start, data in self.pieces for entry in _entries(start, len(data))]
         head = struct.pack(f"<{2 * len(entries)}q", *chain.from_iterable(entries))
-        place, size, checksum = self.place, 0, 0
-        waiting: list[bytes | bytearray | memoryview] = []
-        for part in (head, *(data for _, data in self.pieces)):
+        parts = [head, *(data for _, data in self.pieces)]
+        place, checksum = self.place, 0
+        if sum(map(len, parts)) <= _MOST_AT_ONCE:
+            parts = [b"".join(parts)]
+        for part in parts[:-1]:
             checksum = zlib.crc32(part, checksum)
-            waiting.append(part)
-            size += len(part)
-            if size > _MOST_AT_ONCE:
-                write_at(descriptor, b"".join(waiting), place)
-                place, size, waiting = place + size, 0, []
-        waiting.append(self._trailer(len(entries), checksum))
-        write_at(descriptor, b"".join(waiting), place)
+            write_at(descriptor, part, place)
+            place += len(part)
+        trailer = self._trailer(len(entries), zlib.crc32(parts[-1], checksum))
+        write_at(descriptor, b"".join((parts[-1], trailer)), place)
 
     def _trailer(self, entries: int, checksum: int) -> bytes:
         sizes = self.base_size, self.size, self.place, entries
@@ -97,9 +96,11 @@ class Journal:
         os.ftruncate(descriptor, self.size)
 
 
-def _entries(start: int, size: int) -> Iterator[tuple[int, int]]:
-    for low in range(start, start + size, _MOST_OF_ENTRY):
-        yield low, min(_MOST_OF_ENTRY, start + size - low)
+def _entries(start: int, size: int) -> list[tuple[int, int]]:
+    if size <= _MOST_OF_ENTRY:
+        return [(start, size)]
+    end = start + size
+    return [(low, min(_MOST_OF_ENTRY, end - low)) for low in range(start, end, _MOST_OF_ENTRY)]
 
 
 def has_journal(descriptor: int) -> bool:
@@ -120,7 +121,7 @@ def read_journal(descriptor: int) -> Journal | None:
     begin = place + entries.nbytes
     if begin + len(content) + _TAIL != os.fstat(descriptor).st_size:
         return None
-    read_at(descriptor, memoryview(content), begin)
+    read_into(descriptor, memoryview(content), begin)
     if zlib.crc32(content, zlib.crc32(entries.tobytes())) != checksum:
         return None
     return Journal(base_size, size, _pieces(entries, memoryview(content)))
@@ -145,7 +146,7 @@ def _pieces(entries: NDArray[np.int64], content: memoryview) -> list[Piece]:
 def _read_trailer(descriptor: int) -> tuple[int, int, int, int, int] | None:
     """Sizes, place, count and checksum of the journal that ends where the file ends."""
     length = os.fstat(descriptor).st_size
-    tail = os.pread(descriptor, _TAIL, length - _TAIL) if length >= _TAIL else b""
+    tail = read_at(descriptor, _TAIL, length - _TAIL) if length >= _TAIL else b""
     if len(tail) < _TAIL or _MAGIC not in tail:
         return None
     if _CHECKSUM.unpack_from(tail, _TRAILER.size) != (zlib.crc32(tail[: _TRAILER.size]),):
@@ -165,7 +166,7 @@ def _read_entries(descriptor: int, place: int, count: int) -> NDArray[np.int64] 
     parts: list[NDArray[np.int64]] = []
     for first in range(0, count, _MOST_ENTRIES):
         part = np.zeros((min(count - first, _MOST_ENTRIES), 2), dtype="<i8")
-        read_at(descriptor, part.reshape(-1).view(np.uint8).data, place + first * _ENTRY.itemsize)
+        read_into(descriptor, part.reshape(-1).view(np.uint8).data, place + first * _ENTRY.itemsize)
         starts, lengths = part.T
         if (starts < 0).any() or (lengths < 1).any() or (lengths > _MOST_OF_ENTRY).any():
             return None

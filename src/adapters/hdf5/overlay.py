@@ -12,22 +12,18 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from itertools import pairwise
-from operator import itemgetter
 from typing import TypeAlias
 
 from ...errors import CorruptNetworkError
 from .heaps import SIGNATURE, is_endless
 from .journal import Journal
-from .pieces import Piece, changed_parts, read_at, write_at
+from .pieces import Piece, changed_part, read_at, read_into, write_at
 
 PAGE = 4096
 # What was written waits in the order it came until it takes this many bytes.
 _MOST_WAITING = 1024 * 1024
 # Pages that follow each other and are dealt with at once.
 _MOST_PAGES = 1024
-# What is written in pieces of so few bytes, HDF5 writes because most of it is new.
-_FEW_BYTES = 2048
 
 # Where it begins, what the file holds there, and what it will hold.
 Replacement: TypeAlias = tuple[int, bytes, bytes]
@@ -88,15 +84,15 @@ class OverlayFile:
         return len(view)
 
     def write(self, data: bytes | memoryview) -> int:
-        view = memoryview(data).cast("B")
+        view, start = memoryview(data).cast("B"), self._position
         try:
-            self._write(view, self._position)
+            self._write(view, start)
         except BaseException as error:
             self._note(error)
         if self.error is not None:
-            self._patches.append((self._position, bytes(view)))
-        self._position += len(view)
-        self._size = max(self._size, self._position)
+            self._patches.append((start, bytes(view)))
+        self._position = end = start + len(view)
+        self._size = max(self._size, end)
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
@@ -180,20 +176,17 @@ class OverlayFile:
         # What is cut off need not be replaced before.
         end = min(self._base_size, self._size)
         for start, written in self._written():
-            data = written[: max(0, end - start)]
-            held = bytearray(len(data))
-            read_at(self._descriptor, memoryview(held), start)
-            if len(data) > _FEW_BYTES:
-                for part in changed_parts(held, data):
-                    yield start + part.start, bytes(held[part]), data[part]
-            elif held != data:
-                yield start, bytes(held), data
+            if start < end:
+                data = written if start + len(written) <= end else written[: end - start]
+                held = read_at(self._descriptor, len(data), start).ljust(len(data), b"\0")
+                part = changed_part(held, data)
+                if part.stop:
+                    yield start + part.start, held[part], data[part]
 
     def _written(self) -> list[tuple[int, bytes]]:
         """What was written below the end of the file, ascending, pieces apart from each other."""
-        written = sorted(self._waiting, key=itemgetter(0))
-        apart = all(start + len(data) <= after for (start, data), (after, _) in pairwise(written))
-        if apart and not self._pages:
+        written = sorted(self._waiting)
+        if not self._pages and _are_apart(written):
             return written
         self._settle()
         pages = self._pages
@@ -248,7 +241,7 @@ class OverlayFile:
             self.error = error
 
     def _read(self, view: memoryview, start: int) -> None:
-        done = read_at(self._descriptor, view, start)
+        done = read_into(self._descriptor, view, start)
         view[done:] = bytes(len(view) - done)
         if self._kept_size < self._base_size:
             cut = slice(max(0, self._kept_size - start), max(0, self._base_size - start))
@@ -265,11 +258,14 @@ class OverlayFile:
     def _write(self, view: memoryview, start: int) -> None:
         if self.error is not None:
             return
-        below = max(0, min(len(view), self._base_size - start))
-        if below:
-            self._take(view[:below] if below < len(view) else view, start)
-        if below < len(view):
-            write_at(self._descriptor, view[below:], start + below)
+        below = self._base_size - start
+        if below >= len(view):
+            self._take(view, start)
+            return
+        if below > 0:
+            self._take(view[:below], start)
+        below = max(0, below)
+        write_at(self._descriptor, view[below:], start + below)
 
     def _take(self, view: memoryview, start: int) -> None:
         """Let a change of what the file held at the start wait for the commit."""
@@ -310,9 +306,7 @@ class OverlayFile:
         return all(self._holds(start, held) for start, held, _ in replacements)
 
     def _holds(self, start: int, data: bytes) -> bool:
-        found = bytearray(len(data))
-        read_at(self._descriptor, memoryview(found), start)
-        return found == data
+        return read_at(self._descriptor, len(data), start) == data
 
     def _forget_pages(self, size: int) -> None:
         """What pages hold from a cut on is gone."""
@@ -336,7 +330,7 @@ class OverlayFile:
         """A page with what the file held there at the start, up to where it was cut."""
         page = self._pages[number] = bytearray(PAGE)
         kept = max(0, min(PAGE, self._kept_size - number * PAGE))
-        read_at(self._descriptor, memoryview(page)[:kept], number * PAGE)
+        read_into(self._descriptor, memoryview(page)[:kept], number * PAGE)
         return page
 
     def _lay_over(self, view: memoryview, start: int) -> None:
@@ -363,6 +357,16 @@ class OverlayFile:
                 page = self._pages.get(number) or self._new_page(number)
                 page[offset : offset + count] = view[done : done + count]
             done += count
+
+
+def _are_apart(written: list[tuple[int, bytes]]) -> bool:
+    """Whether no piece reaches into the next."""
+    end = 0
+    for start, data in written:
+        if start < end:
+            return False
+        end = start + len(data)
+    return True
 
 
 def _runs(numbers: list[int]) -> Iterator[list[int]]:

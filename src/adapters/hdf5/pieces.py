@@ -3,38 +3,64 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import TypeAlias
 
-import numpy as np
-
+Bytes: TypeAlias = bytes | bytearray | memoryview
 # Where it begins in the file, and bytes.
-Piece: TypeAlias = tuple[int, bytes | bytearray | memoryview]
+Piece: TypeAlias = tuple[int, Bytes]
 
-# Bytes that are compared as one: disks write so many whole.
-_SECTOR = 512
-_WORDS = _SECTOR // 8
+# What is not known more exactly than that takes less time to write than to compare.
+_FEW_BYTES = 1024
 
 
-def changed_parts(held: bytes | bytearray, data: bytes) -> Iterator[slice]:
+def changed_part(held: bytes, data: bytes) -> slice:
     """
-    Where two pieces of the same length differ, in steps of a few hundred bytes.
+    From about the first to about the last byte in which two pieces of the same length differ.
 
-    Parts that follow each other come together.
+    An empty slice if they don't.
     """
-    whole = len(held) // _SECTOR
-    before, after = (np.frombuffer(each, np.uint64, whole * _WORDS) for each in (held, data))
-    changed = np.flatnonzero((before != after).reshape(-1, _WORDS).any(axis=1)).tolist()
-    if held[whole * _SECTOR :] != data[whole * _SECTOR :]:
-        changed.append(whole)
-    first = 0
-    for last, number in enumerate(changed, 1):
-        if last == len(changed) or changed[last] != number + 1:
-            yield slice(changed[first] * _SECTOR, min(len(held), (number + 1) * _SECTOR))
-            first = last
+    if held == data:
+        return slice(0, 0)
+    if len(held) <= _FEW_BYTES:
+        return slice(0, len(held))
+    return slice(_equal_at_start(held, data), len(held) - _equal_at_end(held, data))
 
 
-def read_at(descriptor: int, view: memoryview, start: int) -> int:
+def _equal_at_start(held: bytes, data: bytes) -> int:
+    # Two bytes objects are compared many at a time.
+    low, high = 0, len(held)
+    while high - low > _FEW_BYTES:
+        middle = (low + high) // 2
+        if held[low:middle] == data[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _equal_at_end(held: bytes, data: bytes) -> int:
+    low, high = 0, len(held)
+    while high - low > _FEW_BYTES:
+        middle = (low + high) // 2
+        if held[middle:high] == data[middle:high]:
+            high = middle
+        else:
+            low = middle
+    return len(held) - high
+
+
+def read_at(descriptor: int, size: int, start: int) -> bytes:
+    """Bytes of a file; fewer, where it ends."""
+    data = os.pread(descriptor, size, start)
+    while 0 < len(data) < size:
+        more = os.pread(descriptor, size - len(data), start + len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def read_into(descriptor: int, view: memoryview, start: int) -> int:
     """Fill a buffer from a file, as far as that goes; how many bytes there were."""
     done = 0
     while done < len(view):
@@ -45,7 +71,7 @@ def read_at(descriptor: int, view: memoryview, start: int) -> int:
     return done
 
 
-def write_at(descriptor: int, data: bytes | bytearray | memoryview, start: int) -> None:
+def write_at(descriptor: int, data: Bytes, start: int) -> None:
     """Write all of some bytes to a place in a file."""
     done = os.pwrite(descriptor, data, start)
     while done < len(data):
