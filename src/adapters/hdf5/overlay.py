@@ -147,25 +147,31 @@ class OverlayFile:
             # The journal goes with what is cut off: it comes last, as it can't be undone.
             os.ftruncate(self._descriptor, self._size)
         except BaseException:
-            if self._half_way:
-                self._undo(replacements, journal, durable=durable)
-            else:
+            if self._is_as_before(replacements, journal, durable=durable):
                 journal.withdraw(self._descriptor)
+                self._half_way = False
+                self._sync_if_possible(durable=durable)
             raise
         self._forget()
         self._base_size = self._kept_size = self._size
         self._half_way = False
 
-    def _undo(self, replacements: list[Replacement], journal: Journal, *, durable: bool) -> None:
-        """Write back what was overwritten, unless all is done already."""
+    def _is_as_before(
+        self, replacements: list[Replacement], journal: Journal, *, durable: bool
+    ) -> bool:
+        """Write back what was overwritten, if that is possible, and not all is done already."""
+        if not self._half_way:
+            return True
         is_done = os.fstat(self._descriptor).st_size <= journal.place
         if is_done or not self._write_back(replacements):
-            return
+            return False
+        self._sync_if_possible(durable=durable)
+        return True
+
+    def _sync_if_possible(self, *, durable: bool) -> None:
         if durable:
             with contextlib.suppress(OSError):
                 os.fsync(self._descriptor)
-        journal.withdraw(self._descriptor)
-        self._half_way = False
 
     def _replacements(self) -> Iterator[Replacement]:
         """
