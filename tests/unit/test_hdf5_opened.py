@@ -151,6 +151,21 @@ def test_who_opens_a_file_without_locks_cuts_nothing_off(
     assert size + 100_000 == path.stat().st_size
 
 
+def test_a_file_of_which_nothing_can_be_cut_off_is_not_kept_open(
+    store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.truncate(path, path.stat().st_size + 1000)
+    opened.KEPT.drop(id(store))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "ftruncate", refuse(errno.EIO))
+        with pytest.raises(StoreIOError):
+            store.open_write()
+    assert 0 == descriptors_of(path)
+    with writing(store) as root:
+        root.array("rows").write(0, np.array([7]))
+    assert 7 == rows_of(store)[0]
+
+
 def test_to_open_a_file_changes_nothing_in_it(store: Hdf5Store, path: Path) -> None:
     opened.KEPT.drop(id(store))
     status = path.stat()

@@ -61,12 +61,15 @@ class OpenFile:
         try:
             self._read_through()
             self.id = _open(self.overlay, location, flags)
-            self._cut_surplus()
-            self.stamp = _distinct_stamp(descriptor) if locked else None
         except BaseException:
-            self.overlay.refuse_writes()
             close_file(descriptor, locked=locked)
             raise
+        try:
+            self._cut_surplus()
+        except BaseException:
+            self.roll_back()
+            raise
+        self.stamp = _distinct_stamp(descriptor) if locked else None
         _OPEN.add(self)
 
     def _read_through(self) -> None:
