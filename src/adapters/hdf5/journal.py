@@ -32,8 +32,8 @@ _TRAILER = struct.Struct("<QQQQI16sI")
 _CHECKSUM = struct.Struct("<I")
 _TAIL = _TRAILER.size + _CHECKSUM.size
 # Bytes of an entry at most. What a file seems to hold it need not store: zeros cost nothing. So
-# a file can't make anybody read much more than it takes on the disk.
-_MOST_OF_ENTRY = 4096
+# nobody reads more than so many bytes for each of the entries, which can't be zeros.
+_MOST_OF_ENTRY = 1024
 # Entries that are read, and bytes that are written, in one go.
 _MOST_ENTRIES = 1 << 16
 _MOST_AT_ONCE = 1 << 22

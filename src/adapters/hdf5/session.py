@@ -95,6 +95,11 @@ class Hdf5WriteSession(Hdf5AdoptedSession):
     def version(self) -> Stamp | None:
         return self._file.stamp
 
+    @property
+    def has_other_names(self) -> bool:
+        """Whether several paths name the file (hard links)."""
+        return os.fstat(self._file.descriptor).st_nlink > 1
+
     def commit(self) -> None:
         self._context.ended = True
         if self.changes:

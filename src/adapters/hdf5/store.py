@@ -128,7 +128,7 @@ class Hdf5Store:
 
     def rewrite(self, *, compress: bool = False) -> Hdf5RewriteSession:
         held = self.open_write()
-        if os.stat(self._path).st_nlink > 1:
+        if held.has_other_names:
             held.rollback()
             raise StoreAccessError(
                 f"'{self._path}' has several names (hard links), and can't be written anew under"
