@@ -28,6 +28,7 @@ from bsb import CellType, Chunk, Storage
 from h5py import h5f
 
 from bsb_hdf5.adapters.hdf5 import opened, overlay
+from bsb_hdf5.adapters.hdf5.commit import Commit
 from bsb_hdf5.config import NetworkRoot
 
 TARGET = 1.5
@@ -52,7 +53,7 @@ def as_variant(name: str) -> Iterator[None]:
     """The engine without what the variant leaves out."""
     with contextlib.ExitStack() as patches:
         if name == "overlay only":
-            patches.enter_context(mock.patch.object(overlay.OverlayFile, "_announce", nothing))
+            patches.enter_context(mock.patch.object(Commit, "_announce", nothing))
         if name == "direct":
             patches.enter_context(mock.patch.object(opened, "_open", open_directly))
             for verb in ("commit", "rollback"):

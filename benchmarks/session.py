@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import tempfile
 import time
 from collections import defaultdict
@@ -26,6 +27,7 @@ from h5py import h5f
 from bsb_hdf5.adapters.hdf5 import opened, overlay
 from bsb_hdf5.adapters.hdf5.arrays import Hdf5ArrayWriter
 from bsb_hdf5.adapters.hdf5.attributes import Hdf5AttributesWriter
+from bsb_hdf5.adapters.hdf5.commit import Commit
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.config import NetworkRoot
 
@@ -39,10 +41,10 @@ PARTS: dict[str, tuple[Any, str]] = {
     "  commit": (opened.OpenFile, "commit"),
     "    HDF5 writes": (h5f, "flush"),
     "      take what it writes": (overlay.OverlayFile, "write"),
-    "    find what changes": (overlay.OverlayFile, "_replacements"),
-    "    write the journal": (overlay.OverlayFile, "_announce"),
-    "    write in place": (overlay.OverlayFile, "_replace"),
-    "    cut off the journal": (overlay.os, "ftruncate"),
+    "    find what changes": (Commit, "_replacements"),
+    "    write the journal": (Commit, "_announce"),
+    "    write in place": (Commit, "_replace"),
+    "    cut off the journal": (os, "ftruncate"),
     "    give the file a time of its own": (opened, "_stamp_anew"),
 }
 

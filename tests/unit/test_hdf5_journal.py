@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bsb_hdf5.adapters.hdf5 import opened
+from bsb_hdf5.adapters.hdf5.commit import Commit
 from bsb_hdf5.adapters.hdf5.journal import Journal, finish_commit, has_journal, read_journal
 from bsb_hdf5.adapters.hdf5.overlay import OverlayFile
 from bsb_hdf5.adapters.hdf5.pieces import Piece
@@ -61,15 +62,15 @@ def interrupt(store: Hdf5Store, applied: float = 0.5) -> None:
     session.root.array("rows").write(0, -np.arange(3000))
     session.root.array("rows").append(np.ones(5))
     overlay = session._file.overlay
-    replace = OverlayFile._replace
+    replace = Commit._replace
 
-    def replace_some(self: OverlayFile, replacements: list[Any]) -> None:
+    def replace_some(self: Commit, replacements: list[Any]) -> None:
         replace(self, replacements[: int(len(replacements) * applied)])
         raise Killed
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(OverlayFile, "_replace", replace_some)
-        patch.setattr(OverlayFile, "_write_back", lambda *_: None)
+        patch.setattr(Commit, "_replace", replace_some)
+        patch.setattr(Commit, "_write_back", lambda *_: None)
         patch.setattr(OverlayFile, "rollback", lambda *_: None)
         patch.setattr(Journal, "withdraw", lambda *_: None)
         session.commit()
@@ -432,14 +433,14 @@ def test_a_commit_that_fails_at_its_end_is_not_stored_later(
     session = Hdf5Store(str(path), Hdf5Settings(durable=True)).open_write()
     session.root.create_array("more", np.arange(20_000))
     session.root.array("rows").write(0, -np.arange(3000))
-    replace = OverlayFile._replace
+    replace = Commit._replace
 
-    def replace_and_fail(self: OverlayFile, replacements: list[Any]) -> None:
+    def replace_and_fail(self: Commit, replacements: list[Any]) -> None:
         replace(self, replacements)
         # And never again, so that the journal can't be cut off either.
         monkeypatch.setattr(os, name, fail)
 
-    monkeypatch.setattr(OverlayFile, "_replace", replace_and_fail)
+    monkeypatch.setattr(Commit, "_replace", replace_and_fail)
     with pytest.raises(StoreIOError):
         session.commit()
     monkeypatch.undo()

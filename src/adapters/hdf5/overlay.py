@@ -12,21 +12,18 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import TypeAlias
 
 from ...errors import CorruptNetworkError
+from .commit import Commit
 from .heaps import SIGNATURE, is_endless
 from .journal import Journal
-from .pieces import Piece, changed_part, read_at, read_into, write_at
+from .pieces import read_into, write_at
 
 PAGE = 4096
 # What was written waits in the order it came until it takes this many bytes.
 _MOST_WAITING = 1024 * 1024
 # Pages that follow each other and are dealt with at once.
 _MOST_PAGES = 1024
-
-# Where it begins, what the file holds there, and what it will hold.
-Replacement: TypeAlias = tuple[int, bytes, bytes]
 
 
 class OverlayFile:
@@ -54,7 +51,7 @@ class OverlayFile:
         # What was written after an error.
         self._patches: list[tuple[int, bytes]] = []
         self._position = 0
-        # While what the file held is being overwritten, only its journal tells what it is.
+        # A commit failed, and the file is not what it was: only its journal tells what it is.
         self._half_way = False
         self.error: BaseException | None = None
 
@@ -132,62 +129,13 @@ class OverlayFile:
         """
         self.raise_error()
         self._clear_cut()
-        replacements = list(self._replacements())
-        if durable:
-            # What was added must be there before the journal speaks of it.
-            os.fsync(self._descriptor)
-        pieces: list[Piece] = [(start, data) for start, _, data in replacements]
-        journal = Journal(self._base_size, self._size, pieces)
+        commit = Commit(self._descriptor, self._base_size, self._size, durable=durable)
         try:
-            self._announce(journal, durable=durable)
-            self._half_way = bool(replacements)
-            self._replace(replacements)
-            if durable:
-                os.fsync(self._descriptor)
-            # The journal goes with what is cut off: it comes last, as it can't be undone.
-            os.ftruncate(self._descriptor, self._size)
-        except BaseException:
-            if self._is_as_before(replacements, journal, durable=durable):
-                journal.withdraw(self._descriptor)
-                self._half_way = False
-                self._sync_if_possible(durable=durable)
-            raise
+            commit.run(self._written())
+        finally:
+            self._half_way = commit.is_half_way
         self._forget()
         self._base_size = self._kept_size = self._size
-        self._half_way = False
-
-    def _is_as_before(
-        self, replacements: list[Replacement], journal: Journal, *, durable: bool
-    ) -> bool:
-        """Write back what was overwritten, if that is possible, and not all is done already."""
-        if not self._half_way:
-            return True
-        is_done = os.fstat(self._descriptor).st_size <= journal.place
-        if is_done or not self._write_back(replacements):
-            return False
-        self._sync_if_possible(durable=durable)
-        return True
-
-    def _sync_if_possible(self, *, durable: bool) -> None:
-        if durable:
-            with contextlib.suppress(OSError):
-                os.fsync(self._descriptor)
-
-    def _replacements(self) -> Iterator[Replacement]:
-        """
-        What changes of what the file holds, ascending.
-
-        HDF5 writes whole pieces of arrays, of which little is new.
-        """
-        # What is cut off need not be replaced before.
-        end = min(self._base_size, self._size)
-        for start, written in self._written():
-            if start < end:
-                data = written if start + len(written) <= end else written[: end - start]
-                held = read_at(self._descriptor, len(data), start).ljust(len(data), b"\0")
-                part = changed_part(held, data)
-                if part.stop:
-                    yield start + part.start, held[part], data[part]
 
     def _written(self) -> list[tuple[int, bytes]]:
         """What was written below the end of the file, ascending, pieces apart from each other."""
@@ -200,13 +148,6 @@ class OverlayFile:
             (numbers[0] * PAGE, b"".join(pages[number] for number in numbers))
             for numbers in _runs(sorted(pages))
         ]
-
-    def _announce(self, journal: Journal, *, durable: bool) -> None:
-        """Say what will be overwritten; what was added needs no words."""
-        if journal.pieces:
-            journal.write(self._descriptor)
-            if durable:
-                os.fsync(self._descriptor)
 
     def rollback(self) -> None:
         """Forget what was written, and cut off what was added."""
@@ -298,21 +239,6 @@ class OverlayFile:
             self._forget_pages(self._size)
         if self._size < os.fstat(self._descriptor).st_size:
             os.ftruncate(self._descriptor, max(self._size, self._base_size))
-
-    def _replace(self, replacements: list[Replacement]) -> None:
-        for start, _, data in replacements:
-            write_at(self._descriptor, data, start)
-
-    def _write_back(self, replacements: list[Replacement]) -> bool:
-        """Whether the file holds again what it held before."""
-        for start, held, _ in replacements:
-            # One that can't be written may not have been written before either.
-            with contextlib.suppress(OSError):
-                write_at(self._descriptor, held, start)
-        return all(self._holds(start, held) for start, held, _ in replacements)
-
-    def _holds(self, start: int, data: bytes) -> bool:
-        return read_at(self._descriptor, len(data), start) == data
 
     def _forget_pages(self, size: int) -> None:
         """What pages hold from a cut on is gone."""

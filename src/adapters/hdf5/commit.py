@@ -1,0 +1,117 @@
+"""Changes of a file that take effect whole, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from .journal import Journal
+from .pieces import Piece, changed_part, read_at, write_at
+
+# Where it begins, what the file holds there, and what it will hold.
+Replacement: TypeAlias = tuple[int, bytes, bytes]
+
+
+class Commit:
+    """
+    What is to be overwritten is complete in a journal before the first byte is.
+
+    ``is_half_way`` is true while only the journal tells what the file is: also after an error,
+    if the system did not let what was overwritten be written back.
+
+    :param descriptor: of the file; what was added to it is there already.
+    :param base_size: of the file before that.
+    :param size: that the file will have.
+    :param durable: make sure that all of it, or nothing, survives a power cut.
+    """
+
+    def __init__(self, descriptor: int, base_size: int, size: int, *, durable: bool) -> None:
+        self._descriptor = descriptor
+        self._base_size = base_size
+        self._size = size
+        self._durable = durable
+        self.is_half_way = False
+
+    def run(self, written: Iterable[tuple[int, bytes]]) -> None:
+        """
+        Let the changes take effect.
+
+        :param written: what the file will hold in some places, ascending and apart.
+        :raises BaseException: what came up; the file is what it was, or half-way. An interrupt
+            that comes when all is done changes nothing of that.
+        """
+        replacements = self._replacements(written)
+        # What was added must be there before the journal speaks of it.
+        self._sync()
+        pieces: list[Piece] = [(start, data) for start, _, data in replacements]
+        journal = Journal(self._base_size, self._size, pieces)
+        try:
+            self._announce(journal)
+            self.is_half_way = bool(replacements)
+            self._replace(replacements)
+            self._sync()
+            # The journal goes with what is cut off: it comes last, as it can't be undone.
+            os.ftruncate(self._descriptor, self._size)
+        except BaseException:
+            self._undo(replacements, journal)
+            raise
+        self.is_half_way = False
+
+    def _replacements(self, written: Iterable[tuple[int, bytes]]) -> list[Replacement]:
+        """
+        What changes of what the file holds.
+
+        HDF5 writes whole pieces of arrays, of which little is new.
+        """
+        # What is cut off need not be replaced before.
+        end = min(self._base_size, self._size)
+        found: list[Replacement] = []
+        for start, data in written:
+            if start < end:
+                kept = data if start + len(data) <= end else data[: end - start]
+                held = read_at(self._descriptor, len(kept), start).ljust(len(kept), b"\0")
+                part = changed_part(held, kept)
+                if part.stop:
+                    found.append((start + part.start, held[part], kept[part]))
+        return found
+
+    def _announce(self, journal: Journal) -> None:
+        """Say what will be overwritten; what was added needs no words."""
+        if journal.pieces:
+            journal.write(self._descriptor)
+            self._sync()
+
+    def _replace(self, replacements: list[Replacement]) -> None:
+        for start, _, data in replacements:
+            write_at(self._descriptor, data, start)
+
+    def _undo(self, replacements: list[Replacement], journal: Journal) -> None:
+        """Write back what was overwritten, if that is possible, and not all is done already."""
+        if self.is_half_way:
+            is_done = os.fstat(self._descriptor).st_size <= journal.place
+            if is_done or not self._write_back(replacements):
+                return
+            self._sync_if_possible()
+        journal.withdraw(self._descriptor)
+        self.is_half_way = False
+        self._sync_if_possible()
+
+    def _write_back(self, replacements: list[Replacement]) -> bool:
+        """Whether the file holds again what it held before."""
+        for start, held, _ in replacements:
+            # One that can't be written may not have been written before either.
+            with contextlib.suppress(OSError):
+                write_at(self._descriptor, held, start)
+        return all(
+            read_at(self._descriptor, len(held), start) == held for start, held, _ in replacements
+        )
+
+    def _sync(self) -> None:
+        if self._durable:
+            os.fsync(self._descriptor)
+
+    def _sync_if_possible(self) -> None:
+        with contextlib.suppress(OSError):
+            self._sync()
