@@ -89,11 +89,11 @@ def _put_back(table: dict[str, Any], name: str, before: Any) -> None:
         table[name] = before
 
 
+@attrs.define(eq=False)
 class MemoryAttributes:
     """Attributes, to read."""
 
-    def __init__(self, values: dict[str, Any]) -> None:
-        self._values = values
+    _values: dict[str, Any]
 
     def names(self) -> tuple[str, ...]:
         return tuple(self._values)
@@ -109,12 +109,11 @@ class MemoryAttributes:
         return np.array([self._values[name] for name in names], dtype=np.int64)
 
 
+@attrs.define(eq=False)
 class MemoryAttributesWriter(MemoryAttributes):
     """Attributes that can be changed."""
 
-    def __init__(self, values: dict[str, Any], journal: Journal) -> None:
-        super().__init__(values)
-        self._journal = journal
+    _journal: Journal
 
     def set(self, name: str, value: AttributeValue) -> None:
         self._journal.undo.append(_restore(self._values, name))
@@ -139,11 +138,11 @@ def _stored(value: AttributeValue) -> Any:
     return np.array(value)[()]
 
 
+@attrs.define(eq=False)
 class MemoryArray:
     """Rows, to read."""
 
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
+    _rows: Rows
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -168,12 +167,11 @@ class MemoryArray:
         return take_ranges(view, starts, stops)
 
 
+@attrs.define(eq=False)
 class MemoryArrayWriter(MemoryArray):
     """Rows that can be changed."""
 
-    def __init__(self, rows: Rows, journal: Journal) -> None:
-        super().__init__(rows)
-        self._journal = journal
+    _journal: Journal
 
     @property
     def attributes(self) -> MemoryAttributesWriter:
@@ -219,11 +217,11 @@ class MemoryArrayWriter(MemoryArray):
             raise ShapeError(f"rows of shape {rows.shape} don't fit an array of {self.shape}")
 
 
+@attrs.define(eq=False)
 class MemoryDocument:
     """A byte string, to read."""
 
-    def __init__(self, content: Content) -> None:
-        self._content = content
+    _content: Content
 
     @property
     def attributes(self) -> MemoryAttributes:
@@ -233,23 +231,22 @@ class MemoryDocument:
         return self._content.data
 
 
+@attrs.define(eq=False)
 class MemoryDocumentWriter(MemoryDocument):
     """A byte string that was written."""
 
-    def __init__(self, content: Content, journal: Journal) -> None:
-        super().__init__(content)
-        self._journal = journal
+    _journal: Journal
 
     @property
     def attributes(self) -> MemoryAttributesWriter:
         return MemoryAttributesWriter(self._content.values, self._journal)
 
 
+@attrs.define(eq=False)
 class MemoryGroup:
     """A group, to read."""
 
-    def __init__(self, members: Members) -> None:
-        self._members = members
+    _members: Members
 
     @property
     def attributes(self) -> MemoryAttributes:
@@ -278,12 +275,11 @@ class MemoryGroup:
         return node
 
 
+@attrs.define(eq=False)
 class MemoryGroupWriter(MemoryGroup):
     """A group that can be changed."""
 
-    def __init__(self, members: Members, journal: Journal) -> None:
-        super().__init__(members)
-        self._journal = journal
+    _journal: Journal
 
     @property
     def attributes(self) -> MemoryAttributesWriter:

@@ -107,7 +107,8 @@ class MemoryStore:
     """The place of one network: a name, known within the process."""
 
     def __init__(self, name: str) -> None:
-        self._name = str(name)
+        self.location = str(name)
+        self.identity = f"memory:{self.location}"
 
     limits: ClassVar[Mapping[Ability, str]] = {
         Ability.RANKS: "A network in memory belongs to one process, so only a program of a single"
@@ -116,24 +117,16 @@ class MemoryStore:
         Ability.DURABLE: "A network in memory does not survive a power cut.",
     }
 
-    @property
-    def location(self) -> str:
-        return self._name
-
-    @property
-    def identity(self) -> str:
-        return f"memory:{self._name}"
-
     def exists(self) -> bool:
-        return self._name in _NETWORKS
+        return self.location in _NETWORKS
 
     def recognizes(self) -> bool:
         return self.exists()
 
     def create(self) -> MemoryCreationSession:
         if self.exists():
-            raise StoreExistsError(f"'{self._name}' exists", location=self._name)
-        return MemoryCreationSession(self._name)
+            raise StoreExistsError(f"'{self.location}' exists", location=self.location)
+        return MemoryCreationSession(self.location)
 
     def open_read(self, *, locking: bool = True) -> MemoryReadSession:
         return MemoryReadSession(self._network())
@@ -158,18 +151,18 @@ class MemoryStore:
         if str(target) in _NETWORKS:
             raise StoreExistsError(f"'{target}' exists", location=str(target))
         self._put(str(target), network)
-        del _NETWORKS[self._name]
+        del _NETWORKS[self.location]
 
     def remove(self) -> None:
         self._network()
-        del _NETWORKS[self._name]
+        del _NETWORKS[self.location]
 
     def _network(self) -> Network:
         try:
-            return _NETWORKS[self._name]
+            return _NETWORKS[self.location]
         except KeyError:
             raise StoreNotFoundError(
-                f"there is no network '{self._name}' in memory", location=self._name
+                f"there is no network '{self.location}' in memory", location=self.location
             ) from None
 
     def _put(self, name: str, network: Network) -> None:
