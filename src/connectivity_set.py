@@ -467,7 +467,7 @@ def _side(
         raise DtypeError(f"the {role} cells are {cells!r}; valid is a placement set", asked=cells)
     if cells._engine._sessions.store.identity != handle.identity:
         raise InputError(f"the {role} cells '{cells.tag}' are of another storage")
-    side = Side(cells.tag, role, cells._cells(handle))
+    side = Side(cells.tag, role, cells._selected(handle)[1])
     side.check(locations)
     if cells._morphology_labels is not None and cells.count_morphologies():
         locations = cells._morpho_backmap(locations)

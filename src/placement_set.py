@@ -135,7 +135,7 @@ class PlacementSet(
 
     @handles_handles("r")
     def __len__(self, handle: Any = HANDLED) -> int:
-        return len(self._cells(handle))
+        return len(self._selected(handle)[1])
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
         return zip_longest(self.load_positions(), self.load_morphologies())
@@ -143,13 +143,14 @@ class PlacementSet(
     @handles_handles("r")
     def load_ids(self, handle: Any = HANDLED) -> NDArray[np.int64]:
         """Numbers of the cells in the whole set: (n,)."""
-        return self._cells(handle).global_ids(self._data(handle).counts())
+        data, cells = self._selected(handle)
+        return cells.global_ids(data.counts())
 
     @handles_handles("r")
     def load_positions(self, handle: Any = HANDLED) -> NDArray[np.float64]:
         """Positions of the cells: (n, 3), um; NaN for entities among them."""
-        cells = self._cells(handle)
-        return placement.load_column(self._data(handle), placement.POSITION, cells)
+        data, cells = self._selected(handle)
+        return placement.load_column(data, placement.POSITION, cells)
 
     @handles_handles("r")
     def load_rotations(self, handle: Any = HANDLED) -> RotationSet:
@@ -158,8 +159,8 @@ class PlacementSet(
 
         :raises DatasetNotFoundError: there are cells, and none has a rotation.
         """
-        cells = self._cells(handle)
-        rows = placement.load_column(self._data(handle), placement.ROTATION, cells)
+        data, cells = self._selected(handle)
+        rows = placement.load_column(data, placement.ROTATION, cells)
         if len(rows) != len(cells):
             raise DataNotFoundError(f"the cells of '{self.tag}' have no rotations")
         return RotationSet(rows)
@@ -172,7 +173,7 @@ class PlacementSet(
         :param allow_empty: return an empty set where there are none.
         :raises DatasetNotFoundError: there are none.
         """
-        rows = placement.load_morphologies(self._data(handle), self._cells(handle))
+        rows = placement.load_morphologies(*self._selected(handle))
         if rows is None and not allow_empty:
             raise DataNotFoundError(f"the cells of '{self.tag}' have no morphologies")
         if rows is None:
@@ -200,7 +201,7 @@ class PlacementSet(
             unless cells with data follow in their chunk: then they have NaN.
         :raises DatasetNotFoundError: the set has no data of that key.
         """
-        data, cells = self._data(handle), self._cells(handle)
+        data, cells = self._selected(handle)
         if key is not None:
             return placement.load_additional(data, key, cells)
         keys = data.additional_keys()
@@ -304,12 +305,12 @@ class PlacementSet(
         :param mask: (n,) booleans, one per cell under the filters of the set.
         :raises LabellingError: the mask doesn't fit, or labels are no texts.
         """
-        self._change_labels(handle, labels, self._ids_of_mask(handle, mask), remove=False)
+        self._change_labels(handle, labels, mask, remove=False, by_mask=True)
 
     @handles_handles("a")
     def remove_labels_by_mask(self, labels: Any, mask: Any, handle: Any = HANDLED) -> None:
         """Take labels from the cells that a mask is true for; see :meth:`label_by_mask`."""
-        self._change_labels(handle, labels, self._ids_of_mask(handle, mask), remove=True)
+        self._change_labels(handle, labels, mask, remove=True, by_mask=True)
 
     @handles_handles("r")
     def get_unique_labels(self, handle: Any = HANDLED) -> list[set[str]]:
@@ -352,39 +353,35 @@ class PlacementSet(
         cells = placement.as_cell_ids(ids, whole.total, f"cell of '{self.tag}'")
         return placement.to_local_ids(cells, whole, self._selected_chunks())
 
-    def _selection(self) -> Selection:
-        return Selection(self._selected_chunks(), self._labels)
-
-    def _cells(self, handle: Session) -> SelectedCells:
-        return self._selection().resolve(self._data(handle))
+    def _selected(self, handle: Session) -> tuple[PlacementWriter, SelectedCells]:
+        """The stored set, and the cells of it that the filters keep."""
+        data = self._data(handle)
+        return data, Selection(self._selected_chunks(), self._labels).resolve(data)
 
     def _data(self, session: Session) -> PlacementWriter:
         return session.network.placement(self.tag)
 
-    def _change_labels(self, handle: Session, labels: Any, ids: Any, *, remove: bool) -> None:
+    def _change_labels(
+        self, handle: Session, labels: Any, cells: Any, *, remove: bool, by_mask: bool = False
+    ) -> None:
         names = check_labels(labels)
-        cells = self._cells(handle)
-        what = f"cell of '{self.tag}'"
+        data, selected = self._selected(handle)
         try:
-            given = as_numbers(ids, f"ids of {what}")
-            if given.dtype == bool:
-                given = self._ids_of_mask(handle, given)
-            numbers = placement.as_cell_ids(given, len(cells), what)
+            given = as_numbers(cells, "the mask" if by_mask else f"ids of cell of '{self.tag}'")
+            if by_mask or given.dtype == bool:
+                given = _ids_of_mask(given, len(selected))
+            placement.change_labels(data, selected, given, names, remove=remove)
         except InputError as error:
             raise LabelError(error.message, **error.fields) from error
-        placement.change_labels(self._data(handle), cells, numbers, names, remove=remove)
 
-    def _ids_of_mask(self, handle: Session, mask: Any) -> NDArray[np.int64]:
-        try:
-            given, size = as_numbers(mask, "the mask"), len(self._cells(handle))
-        except InputError as error:
-            raise LabelError(error.message, **error.fields) from error
-        if given.dtype != bool or given.shape != (size,):
-            raise LabelError(
-                f"the mask is of shape {given.shape} and dtype '{given.dtype}';"
-                f" valid are booleans of shape ({size},)"
-            )
-        return np.flatnonzero(given)
+
+def _ids_of_mask(mask: NDArray[Any], size: int) -> NDArray[np.int64]:
+    if mask.dtype != bool or mask.shape != (size,):
+        raise LabelError(
+            f"the mask is of shape {mask.shape} and dtype '{mask.dtype}';"
+            f" valid are booleans of shape ({size},)"
+        )
+    return np.flatnonzero(mask)
 
 
 def _rows(

@@ -28,7 +28,7 @@ def check_labels(labels: Any) -> list[str]:
 
     :raises LabelError: a bare text, no iterable, or items that are no texts.
     """
-    if isinstance(labels, str | bytes) or not isinstance(labels, Iterable):
+    if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
         raise LabelError(f"labels are given as {labels!r}; valid is a list of texts", asked=labels)
     found = list(np.atleast_1d(labels) if isinstance(labels, np.ndarray) else labels)
     for label in found:
@@ -93,7 +93,8 @@ class LabelSets:
         """
         The codes with the labels added, and what explains them.
 
-        That is these label sets themselves, if all that is needed is among them.
+        Those are these label sets themselves, if all that is needed is among them, and the codes
+        that were given, if none of them changes.
         """
         added = frozenset(labels)
         return self._transition(codes, lambda held: held | added)
@@ -104,14 +105,14 @@ class LabelSets:
         return self._transition(codes, lambda held: held - removed)
 
     def translate(self, codes: Codes, source: LabelSets) -> tuple[LabelSets, Codes]:
-        """Codes of other label sets as codes of these, and these grown as needed."""
+        """Codes of other label sets as codes of these, see :meth:`add`."""
         return self._transition(codes, lambda held: held, source)
 
     def _transition(
         self, codes: Codes, change: Any, source: LabelSets | None = None
     ) -> tuple[LabelSets, Codes]:
         before = (self if source is None else source).table
-        unique, where = _distinct(codes)
+        unique = _distinct(codes)
         wanted = []
         for code in unique:
             if code not in before:
@@ -119,9 +120,14 @@ class LabelSets:
                     f"label code {code} has no label set; known are {sorted(before)}", found=code
                 )
             wanted.append(change(before[code]))
-        sets = self._with(wanted)
-        after = [sets._codes[held] for held in wanted]
-        return sets, np.array(after, dtype=np.int64)[where]
+        sets, known = self, self._codes
+        if not known.keys() >= set(wanted):
+            sets = self._with(wanted)
+            known = sets._codes
+        after = [known[held] for held in wanted]
+        if after == unique:
+            return sets, codes
+        return sets, _replaced(codes, unique, after)
 
     @cached_property
     def _codes(self) -> Mapping[LabelSet, int]:
@@ -129,25 +135,43 @@ class LabelSets:
         return {held: code for code, held in reversed(list(self.table.items()))}
 
     def _with(self, wanted: list[LabelSet]) -> LabelSets:
-        """These label sets and some more; themselves if all of those are among them."""
-        known = self._codes
-        new = [held for held in dict.fromkeys(wanted) if held not in known]
-        if not new:
-            return self
+        """These label sets and some more."""
+        new = [held for held in dict.fromkeys(wanted) if held not in self._codes]
         following = range(max(self.table) + 1, max(self.table) + 1 + len(new))
         return LabelSets({**self.table, **dict(zip(following, new, strict=True))})
 
 
-def _distinct(codes: Codes) -> tuple[list[int], Codes]:
-    """The codes that occur, ascending, and the place of each code among them."""
+def _distinct(codes: Codes) -> list[int]:
+    """The codes that occur, ascending."""
     least, most = extremes(codes) if codes.size else (0, -1)
     if least == most:
-        return [least], np.zeros(codes.shape, dtype=np.int64)
-    if not 0 <= least <= most <= codes.size:
-        unique, where = np.unique(codes, return_inverse=True)
-        return unique.tolist(), where.reshape(codes.shape)
-    # Few sets stand for many cells, so there is no need to sort.
-    unique = np.bincount(codes.ravel()).nonzero()[0]
-    places = np.zeros(most + 1, dtype=np.int64)
-    places[unique] = np.arange(len(unique))
-    return unique.tolist(), places[codes]
+        return [least]
+    if _are_few(least, most, codes):
+        found = np.bincount(codes.ravel()).nonzero()[0]
+    else:
+        found = np.unique(codes)
+    unique: list[int] = found.tolist()
+    return unique
+
+
+def _replaced(codes: Codes, before: list[int], after: list[int]) -> Codes:
+    """
+    Other codes for codes.
+
+    :param before: the codes that occur, ascending.
+    :param after: the code for each.
+    """
+    if len(before) == 1:
+        replaced = np.empty(codes.shape, dtype=np.int64)
+        replaced.fill(after[0])
+        return replaced
+    if not _are_few(before[0], before[-1], codes):
+        return np.array(after, dtype=np.int64)[np.searchsorted(before, codes)]
+    table = np.zeros(before[-1] + 1, dtype=np.int64)
+    table[before] = after
+    return table[codes]
+
+
+def _are_few(least: int, most: int, codes: Codes) -> bool:
+    """Whether a table of all codes is small: few sets stand for many cells."""
+    return 0 <= least <= most <= codes.size

@@ -16,6 +16,11 @@ def test_the_least_and_the_most_are_those_of_python(values: list[int]) -> None:
     assert (min(values), max(values)) == extremes(np.array(values, dtype=np.int64))
 
 
+@given(numbers)
+def test_a_number_alone_is_the_least_and_the_most(number: int) -> None:
+    assert (number, number) == extremes(np.array([[number]], dtype=np.int64))
+
+
 @given(st.lists(st.tuples(numbers, numbers), min_size=1, max_size=8))
 def test_values_may_be_of_any_shape_and_lie_apart(rows: list[tuple[int, int]]) -> None:
     array = np.array(rows, dtype=np.int64)

@@ -247,6 +247,24 @@ def test_ids_are_a_list_of_whole_numbers(ids: Any) -> None:
         as_cell_ids(ids, 3, "granule")
 
 
+@pytest.mark.parametrize("chunks", [None, [0], [7]])
+@pytest.mark.parametrize("labels", [None, ["x"]])
+def test_cells_that_are_not_selected_are_not_labelled(
+    chunks: list[int] | None, labels: list[str] | None
+) -> None:
+    data = stored({0: [frozenset({"x"})] * 2, 3: [frozenset()] * 3})
+    kept = None if chunks is None else np.array(chunks)
+    cells = Selection(kept, labels).resolve(data)
+    before = load_label_codes(data, data.counts()).tolist()
+    for wrong in ([-1], [0, len(cells)], [99]):
+        with pytest.raises(CellIdError, match=f"{wrong[-1]} is outside the {len(cells)} cells"):
+            change_labels(data, cells, wrong, ["y"])
+    with pytest.raises(InputError):
+        change_labels(data, cells, [0.5], ["y"])
+    change_labels(data, cells, [], ["y"])
+    assert before == load_label_codes(data, data.counts()).tolist()
+
+
 # Alignment
 
 
