@@ -43,9 +43,10 @@ class ColumnSpec:
     dtype: np.dtype[Any]
     fill: Any
     collection: str | None = None
+    title: str = attrs.field(init=False)
 
-    @property
-    def title(self) -> str:
+    @title.default
+    def _title(self) -> str:
         return f"{self.collection}/{self.name}" if self.collection else self.name
 
     @property

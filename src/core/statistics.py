@@ -76,8 +76,8 @@ class ChunkCounts:
         return ChunkCounts(self.ids[kept], self.counts[kept])
 
     def _select_one(self, chunk: Ids) -> ChunkCounts:
-        at = int(self.ids.searchsorted(chunk)[0])
-        known = at < len(self.ids) and self.ids[at] == chunk[0]
+        at = self.ids.searchsorted(chunk).item()
+        known = at < len(self.ids) and self.ids.item(at) == chunk.item()
         same = slice(at, at + 1 if known else at)
         return ChunkCounts(self.ids[same], self.counts[same])
 

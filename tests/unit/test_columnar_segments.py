@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bsb_hdf5.core.layouts.columnar.segments import Cover, Segments
+from bsb_hdf5.core.layouts.columnar.segments import MOST_COLUMNS, Cover, Segments
+from bsb_hdf5.core.statistics import ChunkCounts
 
 BITS = 2
 CHUNKS = 4
@@ -88,3 +89,41 @@ def test_a_column_is_marked_in_the_segments_that_are_named(
         for other in range(BITS):
             ids = each.counts.ids
             check(each, other, ids.tolist(), each.cover(other, ids))
+
+
+def test_the_last_column_is_marked_like_the_first() -> None:
+    table = table_of([(0, 1, 0), (1, 1, 0)])
+    for bit in (0, MOST_COLUMNS - 1):
+        marked = table.marked(bit, np.array([1]))
+        assert [0, 1 << bit] == marked.mask.tolist()
+        assert marked is marked.marked(bit, np.array([1]))
+
+
+@given(
+    segments,
+    st.dictionaries(st.integers(0, CHUNKS), st.integers(0, 4)),
+    st.booleans(),
+)
+@example([(0, 2, 0)], {0: 1}, False)
+@example([(0, 3, 0), (0, 5, 0)], {0: 3, 1: 5}, False)
+def test_segments_are_found_if_all_cells_of_their_chunks_are_meant(
+    given_segments: Given, asked: dict[int, int], as_they_are: bool
+) -> None:
+    table = table_of(given_segments)
+    held = dict.fromkeys(range(CHUNKS + 1), 0)
+    for chunk, count, _ in given_segments:
+        held[chunk] += count
+    if as_they_are:
+        asked = {chunk: held[chunk] for chunk in asked}
+    found = table.of_all(ChunkCounts.of(asked))
+    if any(held[chunk] != count for chunk, count in asked.items()):
+        assert found is None
+        return
+    assert found is not None
+    expected = [
+        [chunk, first]
+        for wanted in sorted(asked)
+        for chunk, first, count, _ in table.table.tolist()
+        if chunk == wanted and count
+    ]
+    assert expected == table.table[table.order[found], :2].tolist()

@@ -184,12 +184,11 @@ class LongArray:
         """The rows in the dtype of the array, which is widened if they need it."""
         if rows.dtype == self._dtype:
             return rows
-        fitting = rows.astype(self._dtype)
-        if len(self._kinds) > 1 and np.count_nonzero(fitting != rows):
+        if len(self._kinds) > 1 and rows.size:
             low, high = extremes(rows)
-            self._widen(next(kind for kind in self._kinds if self._suits(kind, low, high)))
-            fitting = rows.astype(self._dtype)
-        return fitting
+            if not _holds(self._dtype, low, high):
+                self._widen(next(kind for kind in self._kinds if self._suits(kind, low, high)))
+        return rows.astype(self._dtype)
 
     def _suits(self, kind: np.dtype[Any], low: int, high: int) -> bool:
         return _holds(kind, low, high) and bool(np.can_cast(self._dtype, kind))

@@ -68,8 +68,6 @@ class ColumnarNetwork(RootedNetwork):
 
     def __init__(self, root: GroupWriter, memory: Memory | None = None) -> None:
         super().__init__(root, memory)
-        # Much is stored at the end of a session only, which would be too late to fail.
-        self._writable = hasattr(root, "require_group")
         self._placements: dict[str, ColumnarPlacement] = {}
         self._connectivities: dict[str, ColumnarConnectivity] = {}
 
@@ -97,7 +95,8 @@ class ColumnarNetwork(RootedNetwork):
 
         :raises ReadOnlyError: the session only reads.
         """
-        if not self._writable:
+        # Much is stored at the end of a session only, which would be too late to fail.
+        if not hasattr(self._root, "require_group"):
             raise ReadOnlyError("the session only reads; this operation writes")
         super().touch()
 

@@ -180,14 +180,14 @@ class ColumnarPlacement(ColumnarSet):
         self._write_column(column, chunk, 0, rows, only=True)
 
     def write_labels(self, counts: ChunkCounts, codes: Rows, sets: LabelSets) -> None:
-        held = self.counts().among(counts.ids).counts
-        whole = not np.count_nonzero(held != counts.counts)
-        if not whole and (held < counts.counts).any():
+        segments = self._segments
+        entries = segments.of_all(counts)
+        if entries is None and (segments.counts.among(counts.ids).counts < counts.counts).any():
             raise LengthError(f"there are more labels than cells in chunks of '{self.name}'")
         self._mask((LABELS.name,))
         self._touch()
-        if whole:
-            self._mark(LABELS, counts, codes)
+        if entries is not None:
+            self._mark(LABELS, segments, entries, codes)
         else:
             ranges = np.zeros_like(counts.counts), counts.counts
             self._cover(LABELS, counts.ids, ranges, codes, True)
@@ -397,15 +397,12 @@ class ColumnarPlacement(ColumnarSet):
         if not np.array_equal(parts.table, table):
             self._replace(parts.table, Segments(parts.table))
 
-    def _mark(self, column: ColumnSpec, counts: ChunkCounts, rows: Rows) -> None:
-        """Give a column, other than that of morphologies, values for all cells of some chunks."""
-        bit, segments = self._names.columns[column.title], self._segments
-        entries, _ = segments.of(counts.ids)
-        lengths = segments.count[entries]
-        if np.count_nonzero(lengths) < len(lengths):
-            entries, lengths = entries[lengths > 0], lengths[lengths > 0]
-        self._array(column).scatter(segments.first[entries], lengths, rows)
-        marked = segments.marked(bit, entries)
+    def _mark(
+        self, column: ColumnSpec, segments: Segments, entries: NDArray[np.int64], rows: Rows
+    ) -> None:
+        """Give a column, other than that of morphologies, values for all cells of some segments."""
+        self._array(column).scatter(segments.first[entries], segments.count[entries], rows)
+        marked = segments.marked(self._names.columns[column.title], entries)
         if marked is not segments:
             self._table.amend(marked.table, segments.order[entries], {SEGMENTS: marked})
 

@@ -25,10 +25,11 @@ CHUNK, FIRST, COUNT, MASK = range(4)
 WIDTH = 4
 # Bits of an int64 without its sign.
 MOST_COLUMNS = 63
-# Of a chunk without the column.
+# An integer takes longer to become an array than the rest of an operation on few masks.
+_BITS = np.int64(1) << np.arange(MOST_COLUMNS)
 _NOTHING = np.zeros(1, dtype=np.int64)
 _NONE = np.zeros(0, dtype=np.int64)
-for _shared in (_NOTHING, _NONE):
+for _shared in (_NOTHING, _NONE, _BITS):
     _shared.flags.writeable = False
 
 
@@ -47,6 +48,10 @@ class Cover:
     starts: Bounds
     counts: Lengths
     present: NDArray[np.bool_] | None = None
+
+
+# Of a chunk without the column.
+_UNCOVERED = Cover(_NOTHING, _NONE, _NONE)
 
 
 class Segments:
@@ -92,11 +97,11 @@ class Segments:
 
     def _of_one(self, chunk: Ids) -> tuple[int, int]:
         """Where the segments of one chunk begin and end."""
-        ids = self._ids
-        at = int(ids.searchsorted(chunk)[0])
-        if at == len(ids) or ids[at] != chunk[0]:
+        ids, bounds = self._ids, self._bounds
+        at = ids.searchsorted(chunk).item()
+        if at == len(ids) or ids.item(at) != chunk.item():
             return 0, 0
-        return int(self._bounds[at]), int(self._bounds[at + 1])
+        return bounds.item(at), bounds.item(at + 1)
 
     @cached_property
     def ranks(self) -> Lengths:
@@ -126,7 +131,7 @@ class Segments:
         """Of a chunk that has a single segment."""
         rows = slice(at, at + 1)
         if not self.mask[at] >> bit & 1:
-            return Cover(_NOTHING, _NONE, _NONE)
+            return _UNCOVERED
         count = self.count[rows]
         if not self.count[at]:
             return Cover(count, _NONE, _NONE)
@@ -151,6 +156,20 @@ class Segments:
         whole = np.count_nonzero(present) == len(present)
         return Cover(lengths, first[kept], count[kept], None if whole else present)
 
+    def of_all(self, counts: ChunkCounts) -> NDArray[np.int64] | None:
+        """
+        Indices of the segments of some chunks that have cells.
+
+        :param counts: cells of these chunks; None is returned if they have more or fewer.
+        """
+        entries, sizes = self.of(counts.ids)
+        lengths = self.count[entries]
+        if len(entries) == len(sizes) == 1 and lengths[0] == counts.counts[0] > 0:
+            return entries
+        if np.count_nonzero(self.counts.among(counts.ids).counts != counts.counts):
+            return None
+        return entries if np.count_nonzero(lengths) == len(lengths) else entries[lengths > 0]
+
     def marked(self, bit: int, entries: NDArray[np.int64]) -> Segments:
         """
         The same, but with a column in some of the segments; itself if they all have it.
@@ -158,14 +177,15 @@ class Segments:
         :param bit: of the column.
         :param entries: indices of segments (:meth:`of`).
         """
+        value = _BITS[bit : bit + 1]
         before = self.mask[entries]
-        masks = before | (1 << bit)
-        if not np.count_nonzero(masks != before):
+        if np.count_nonzero(before & value) == len(before):
             return self
+        masks = before | value
         marked = Segments.__new__(Segments)
         marked.__dict__.update(self.__dict__)
         marked.table, marked.mask = self.table.copy(), self.mask.copy()
-        marked.table[self.order[entries], MASK] = masks
+        marked.table[:, MASK][self.order[entries]] = masks
         marked.mask[entries] = masks
         marked._covers = {other: held for other, held in self._covers.items() if other != bit}
         return marked

@@ -47,6 +47,7 @@ class ColumnarSet(ABC):
         self._name = name
         self._network = network
         self._group: GroupWriter | None = None
+        self._attributes: AttributeWriter | None = None
         self._touched = False
         self._arrays: dict[str, LongArray] = {}
         self._table = Table(self, ("columnar", self.part, name), network.memory)
@@ -57,6 +58,13 @@ class ColumnarSet(ABC):
         if self._group is None:
             self._group = self._network.group_of(self.part, self._name)
         return self._group
+
+    @property
+    def attributes(self) -> AttributeWriter:
+        """Those of the group."""
+        if self._attributes is None:
+            self._attributes = self.group.attributes
+        return self._attributes
 
     @abstractmethod
     def read_names(self) -> Any:
@@ -75,10 +83,10 @@ class ColumnarSet(ABC):
         """The sums over all entries, and what was computed from these on the way."""
 
     def history(self) -> SetHistory:
-        return read_history(self.group.attributes)
+        return read_history(self.attributes)
 
     def set_history(self, history: SetHistory) -> None:
-        write_history(self.group.attributes, history)
+        write_history(self.attributes, history)
 
     def flush(self) -> None:
         """Store the rows that wait, the names, and last the table; once a session."""
@@ -89,7 +97,7 @@ class ColumnarSet(ABC):
         for array in self._arrays.values():
             array.write_out()
         self._table.flush(names)
-        _advance_revision(self.group.attributes)
+        _advance_revision(self.attributes)
         self._touched = False
 
     @abstractmethod

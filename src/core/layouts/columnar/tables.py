@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import CorruptNetworkError, NodeNotFoundError
-from ....ports.arrays import ArrayWriter, GroupWriter
+from ....ports.arrays import ArrayWriter, AttributeWriter, GroupWriter
 from ...extremes import extremes
 from ...recollection import Memory
 from .arrays import merge
@@ -105,6 +105,9 @@ class Owner(Protocol):
 
     @property
     def group(self) -> GroupWriter: ...
+
+    @property
+    def attributes(self) -> AttributeWriter: ...
 
     def read_names(self) -> Any:
         """What the set knows by name, from its group."""
@@ -210,7 +213,7 @@ class Table:
         """
         known = self._store_new(names) if self._replaced is None else self._store_all(names)
         tally = (known.generation, known.entries, known.checksum, *known.sums)
-        self._owner.group.attributes.set(TALLY, np.array(tally, dtype=np.int64))
+        self._owner.attributes.set(TALLY, np.array(tally, dtype=np.int64))
         self._new, self._replaced, self._amended = [], None, None
         self._know(known)
         self._memory.note(self._key, known)
@@ -272,7 +275,7 @@ class Table:
         held = None if outdated is None else outdated.held
         owner = self._owner
         names = owner.read_names()
-        tally = owner.group.attributes.get(TALLY)
+        tally = owner.attributes.get(TALLY)
         entries = self._array.shape[0]
         if _is_tally(tally, _HEAD + owner.form.sums) and int(tally[1]) == entries:
             generation, _, checksum, *sums = tally.tolist()
