@@ -30,7 +30,7 @@ from tests.faults.histories import Model, State, begin, parts_of, perform, state
 LONGEST_LIFE = 0.15
 """Seconds that a writer has at most, once it began its first session."""
 
-MOST_CALLS = 60
+MOST_CALLS = 200
 """That a writer makes at most, if it is killed at one of them."""
 
 PATIENCE = 30
