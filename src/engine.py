@@ -53,8 +53,8 @@ class StorageEngine(bsb.Engine):
 
     :param root: where it lies; every rank gets that of rank 0.
     :param comm: BSB's MPI service.
-    :param lock_limit: seconds to wait for other threads or programs; without, those of the root
-        (:class:`~bsb_hdf5.config.NetworkRoot`), or 600.
+    :param lock_limit: seconds to wait for other threads, ranks or programs; without, those of the
+        root (:class:`~bsb_hdf5.config.NetworkRoot`), or 600.
     :raises InputError: another limit than a number above 0.
     """
 

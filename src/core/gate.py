@@ -4,53 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable
-from typing import TypeAlias
 
 from ..errors import LockTimeoutError
-from .interrupts import raise_held
+from .patience import NAP, OnSlow, Patience
 
-# Seconds.
+# Seconds that readers hold back for writers.
 _COURTESY = 1.0
-_NAP = 0.2
-# Longer than anybody holds back for courtesy.
-_WARN_AFTER = 2.0
-
-# Is told once, with the seconds waited so far, when it takes long.
-OnSlow: TypeAlias = Callable[[float], None]
-
-
-class _Patience:
-    """
-    Of one who waits.
-
-    :param limit: seconds.
-    """
-
-    def __init__(self, limit: float, on_slow: OnSlow) -> None:
-        self.limit = limit
-        self._start = time.monotonic()
-        self._on_slow = on_slow
-        self._warned = False
-
-    def left(self, limit: float) -> float:
-        """Seconds until it has waited for so long, or to its own limit."""
-        return min(limit, self.limit) - self._waited()
-
-    def nap_is_over(self) -> None:
-        """
-        Look around between two naps.
-
-        :raises KeyboardInterrupt: it was held up.
-        """
-        raise_held()
-        if not self._warned and self._waited() > _WARN_AFTER:
-            self._warned = True
-            self._on_slow(self._waited())
-
-    def _waited(self) -> float:
-        return time.monotonic() - self._start
 
 
 class Gate:
@@ -84,7 +44,7 @@ class Gate:
         self._acquire()
         try:
             if self._writer is not None or self._queued:
-                patience = _Patience(limit, on_slow)
+                patience = Patience(limit, on_slow)
                 self._wait_for(self._is_quiet, patience, _COURTESY)
                 self._await(lambda: self._writer is None, patience)
             self._readers += 1
@@ -109,7 +69,7 @@ class Gate:
         self._acquire()
         try:
             if self._writer is not None or self._readers:
-                self._queue(_Patience(limit, on_slow))
+                self._queue(Patience(limit, on_slow))
             self._writer = threading.current_thread()
         finally:
             self._release()
@@ -123,10 +83,10 @@ class Gate:
         finally:
             self._release()
 
-    def _wait_for(self, free: Callable[[], bool], patience: _Patience, limit: float) -> bool:
+    def _wait_for(self, free: Callable[[], bool], patience: Patience, limit: float) -> bool:
         self._waiting += 1
         try:
-            while not self._changed.wait_for(free, timeout=min(_NAP, patience.left(limit))):
+            while not self._changed.wait_for(free, timeout=min(NAP, patience.left(limit))):
                 if patience.left(limit) <= 0:
                     return False
                 patience.nap_is_over()
@@ -134,7 +94,7 @@ class Gate:
         finally:
             self._waiting -= 1
 
-    def _queue(self, patience: _Patience) -> None:
+    def _queue(self, patience: Patience) -> None:
         self._queued += 1
         try:
             self._await(self._is_free, patience)
@@ -148,7 +108,7 @@ class Gate:
     def _is_quiet(self) -> bool:
         return self._writer is None and not self._queued
 
-    def _await(self, free: Callable[[], bool], patience: _Patience) -> None:
+    def _await(self, free: Callable[[], bool], patience: Patience) -> None:
         limit = patience.limit
         if not self._wait_for(free, patience, limit):
             holder = f"thread '{self._writer.name}'" if self._writer else f"{self._readers} readers"

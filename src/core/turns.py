@@ -17,8 +17,9 @@ import attrs
 from ..ports.arrays import GroupReader
 from ..ports.lock import Lock
 from ..ports.store import ReadSession, Store, WriteSession
-from .gate import Gate, OnSlow, gate_of
+from .gate import Gate, gate_of
 from .network import Network
+from .patience import OnSlow
 from .provenance import Author, stamp
 from .recollection import Memory, Recollection
 from .session import Session, View, activate, deactivate

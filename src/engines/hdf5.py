@@ -8,7 +8,7 @@ from typing import Any
 from .. import engine as _engine
 from ..adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from ..adapters.mpi.communicator import ServiceCommunicator
-from ..adapters.mpi.lock import MpiLock, SerialLock, make_lock
+from ..adapters.mpi.lock import MpiLock, SerialLock, Waiting, make_lock
 from ..config import DURABILITIES, StorageNode
 from ..connectivity_set import ConnectivitySet
 from ..errors import InputError
@@ -43,8 +43,8 @@ class HDF5Engine(_engine.StorageEngine):
         ``BSB_HDF5_LAYOUT``, or ``classic``.
     :param durability: ``process`` or ``power``: what a session that ended survives; without,
         that of the root, or ``process``.
-    :param lock_limit: seconds to wait for other threads or programs; without, those of the root,
-        or 600.
+    :param lock_limit: seconds to wait for other threads, ranks or programs; without, those of the
+        root, or 600.
     :raises InputError: another durability, or another limit than a number above 0.
     """
 
@@ -83,7 +83,8 @@ class HDF5Engine(_engine.StorageEngine):
         return ServiceCommunicator(comm)
 
     def _make_lock(self, comm: Any) -> MpiLock | SerialLock:
-        return make_lock(comm)
+        waiting = Waiting(self._settings.limit, warn_of_slow_lock, lambda: str(self._root))
+        return make_lock(comm, waiting)
 
     @staticmethod
     def recognizes(root: Any, comm: Any) -> bool:

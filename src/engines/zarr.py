@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import engine as _engine
 from ..adapters.mpi.communicator import ServiceCommunicator
-from ..adapters.mpi.lock import MpiLock, SerialLock, make_lock
+from ..adapters.mpi.lock import MpiLock, SerialLock, Waiting, make_lock
 from ..adapters.zarr.store import ZarrStore
 from ..config import ZarrStorageNode as StorageNode
 from ..connectivity_set import ConnectivitySet
@@ -36,8 +36,8 @@ class ZarrEngine(_engine.StorageEngine):
 
     :param root: path of a directory, path of a ``.zip`` to read, or URL (``s3://bucket/name``).
     :param comm: ``bsb.services.mpi.MPIService``.
-    :param lock_limit: seconds to wait for other threads or programs; without, those of the root,
-        or 600.
+    :param lock_limit: seconds to wait for other threads, ranks or programs; without, those of the
+        root, or 600.
     :raises InputError: another limit than a number above 0.
     """
 
@@ -51,7 +51,8 @@ class ZarrEngine(_engine.StorageEngine):
         return ServiceCommunicator(comm)
 
     def _make_lock(self, comm: Any) -> MpiLock | SerialLock:
-        return make_lock(comm)
+        waiting = Waiting(self._settings.limit, warn_of_slow_lock, lambda: str(self._root))
+        return make_lock(comm, waiting)
 
     @property
     def root_slug(self) -> str:
