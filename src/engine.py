@@ -20,6 +20,7 @@ from bsb.storage.provenance import build_root_metadata
 from .config import LOCK_LIMIT, as_lock_limit
 from .core.layouts.detection import create_network, open_network
 from .core.network import Network
+from .core.patience import Waiting
 from .core.provenance import Author
 from .core.session import Session
 from .core.sessions import Sessions
@@ -80,6 +81,12 @@ class StorageEngine(bsb.Engine):
     def _make_lock(self, comm: Any) -> Lock:
         """:guilabel:`collective` What keeps the ranks apart."""
         raise NotImplementedError
+
+    @property
+    def _waiting(self) -> Waiting:
+        """How ranks wait for each other."""
+        settings = self._settings
+        return Waiting(settings.limit, settings.on_slow, lambda: str(self._root))
 
     def _connect(self) -> None:
         self._ranks = self._make_communicator(self._comm)

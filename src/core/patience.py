@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias
 
+import attrs
+
 from .interrupts import raise_held
 
 # Seconds between two looks around.
@@ -15,6 +17,21 @@ _WARN_AFTER = 2.0
 
 # Is told once, with the seconds waited so far, when it takes long.
 OnSlow: TypeAlias = Callable[[float], None]
+
+
+@attrs.frozen
+class Waiting:
+    """
+    How ranks wait for each other.
+
+    :param limit: seconds.
+    :param on_slow: is told once, with the seconds waited so far, when it takes long.
+    :param location: of the network, for messages.
+    """
+
+    limit: float
+    on_slow: OnSlow
+    location: Callable[[], str]
 
 
 class Patience:

@@ -8,7 +8,7 @@ from typing import Any
 from .. import engine as _engine
 from ..adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from ..adapters.mpi.communicator import ServiceCommunicator
-from ..adapters.mpi.lock import MpiLock, SerialLock, Waiting, make_lock
+from ..adapters.mpi.lock import MpiLock, SerialLock, make_lock
 from ..config import DURABILITIES, StorageNode
 from ..connectivity_set import ConnectivitySet
 from ..errors import InputError
@@ -83,8 +83,7 @@ class HDF5Engine(_engine.StorageEngine):
         return ServiceCommunicator(comm)
 
     def _make_lock(self, comm: Any) -> MpiLock | SerialLock:
-        waiting = Waiting(self._settings.limit, warn_of_slow_lock, lambda: str(self._root))
-        return make_lock(comm, waiting)
+        return make_lock(comm, self._waiting)
 
     @staticmethod
     def recognizes(root: Any, comm: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import engine as _engine
 from ..adapters.mpi.communicator import ServiceCommunicator
-from ..adapters.mpi.lock import MpiLock, SerialLock, Waiting, make_lock
+from ..adapters.mpi.lock import MpiLock, SerialLock, make_lock
 from ..adapters.zarr.store import ZarrStore
 from ..config import ZarrStorageNode as StorageNode
 from ..connectivity_set import ConnectivitySet
@@ -51,8 +51,7 @@ class ZarrEngine(_engine.StorageEngine):
         return ServiceCommunicator(comm)
 
     def _make_lock(self, comm: Any) -> MpiLock | SerialLock:
-        waiting = Waiting(self._settings.limit, warn_of_slow_lock, lambda: str(self._root))
-        return make_lock(comm, waiting)
+        return make_lock(comm, self._waiting)
 
     @property
     def root_slug(self) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from bsb_hdf5.adapters.mpi.lock import MpiLock, Waiting
+from bsb_hdf5.adapters.mpi.lock import MpiLock
+from bsb_hdf5.core.patience import Waiting
 from bsb_hdf5.errors import LockTimeoutError
 
 SPAN: ContextVar[str] = ContextVar("span", default="none")

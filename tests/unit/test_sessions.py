@@ -499,7 +499,7 @@ def test_a_writer_that_waits_gets_its_turn_before_new_readers(network: Recorder)
 def test_who_waits_for_a_thread_is_woken_when_that_ends(
     network: Recorder, monkeypatch: pytest.MonkeyPatch, first: bool, second: bool
 ) -> None:
-    monkeypatch.setattr(gate, "_NAP", LONG)
+    monkeypatch.setattr(gate, "NAP", LONG)
     gate_here = gate.gate_of(network.store.identity, network.store.location)
 
     def use() -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
 from typing import Any, Protocol
 
-import attrs
 from bsb.services import MPILock
 
-from ...core.patience import NAP, OnSlow, Patience
+from ...core.patience import NAP, Patience, Waiting
 from ...errors import LockTimeoutError
 
 # As it holds nothing, all who take it may share it.
@@ -34,21 +33,6 @@ class SerialLock:
 
     def exclusive(self) -> AbstractContextManager[None]:
         return _UNLOCKED
-
-
-@attrs.frozen
-class Waiting:
-    """
-    How ranks wait for each other.
-
-    :param limit: seconds.
-    :param on_slow: is told once, with the seconds waited so far, when it takes long.
-    :param location: of the network, for messages.
-    """
-
-    limit: float
-    on_slow: OnSlow
-    location: Callable[[], str]
 
 
 class _Call:
