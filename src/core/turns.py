@@ -99,7 +99,7 @@ class Turn:
 
         :param alone: hold off everybody else, and not only writers.
         :param locking: hold off other ranks too.
-        :raises LockTimeoutError: other threads took longer than the limit.
+        :raises LockTimeoutError: other threads, or ranks, took longer than the limit.
         """
         access, settings = self._access, self._access.settings
         gate = gate_of(self._identity, access.store.location)

@@ -1,10 +1,10 @@
 """
 A file whose changes take effect at a commit, for HDF5 to write to.
 
-What is written below the size that the file had at the start stays in memory, in pages;
-what is written above it goes to the file at once, where nobody looks before the commit.
-So bulk data is written once, and until the commit dropping the pages and cutting the file
-undoes all.
+What is written below the size that the file had at the start waits in memory: in the order it
+came, or in pages once it is read or becomes much. What is written above that size goes to the
+file at once, where nobody looks before the commit. So bulk data is written once, and until the
+commit forgetting what waits and cutting the file undoes all.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class OverlayFile:
         return self._size
 
     def flush(self) -> None:
-        """Nothing: the pages stay until the commit."""
+        """Nothing: what waits does so until the commit."""
 
     def cut_surplus(self) -> None:
         """Cut off what HDF5 found to be past the end of the file, before anything is written."""
