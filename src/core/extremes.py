@@ -17,9 +17,8 @@ def extremes(values: NDArray[Any]) -> tuple[int, int]:
     :param values: integers of any shape, at least one.
     """
     if values.size == 1:
-        only = int(values.item())
+        only: int = values.item()
         return only, only
     if values.size >= _MANY:
         return int(values.min()), int(values.max())
-    flat = values.reshape(-1)
-    return int(flat[flat.argmin()]), int(flat[flat.argmax()])
+    return values.item(values.argmin()), values.item(values.argmax())

@@ -30,11 +30,12 @@ def check_labels(labels: Any) -> list[str]:
     """
     if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
         raise LabelError(f"labels are given as {labels!r}; valid is a list of texts", asked=labels)
-    found = list(np.atleast_1d(labels) if isinstance(labels, np.ndarray) else labels)
-    for label in found:
+    found = []
+    for label in np.atleast_1d(labels) if isinstance(labels, np.ndarray) else labels:
         if not isinstance(label, str):
             raise LabelError(f"{label!r} is no label; valid are texts", asked=label)
-    return [str(label) for label in found]
+        found.append(str(label))
+    return found
 
 
 @attrs.frozen(slots=False)

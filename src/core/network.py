@@ -138,11 +138,16 @@ class PlacementWriter(PlacementReader, Protocol):
     def overwrite_column(self, column: ColumnSpec, chunk: int, rows: Rows, /) -> None:
         """Replace the rows of one column of a chunk."""
 
-    def write_labels(self, counts: ChunkCounts, codes: Rows, sets: LabelSets, /) -> None:
+    def write_labels(
+        self, counts: ChunkCounts, codes: Rows, sets: LabelSets, /, *, exact: bool = False
+    ) -> None:
         """
         Store a label code per cell of some chunks, and what the codes stand for.
 
         Neither may be changed any more.
+
+        :param exact: leave all other cells as they are; else those without a code may get that
+            of no labels.
         """
 
     def clear(self, chunks: Ids | None, /) -> None:

@@ -227,7 +227,8 @@ def _copy_labels(
     column = _Column.of(LABELS, rows, lengths, counts)
     found = lengths > 0
     if found.any():
-        target.write_labels(ChunkCounts(counts.ids[found], lengths[found]), column.rows, sets)
+        held = ChunkCounts(counts.ids[found], lengths[found])
+        target.write_labels(held, column.rows, sets, exact=True)
     return bool(found.any())
 
 

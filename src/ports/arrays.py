@@ -144,6 +144,14 @@ class GroupWriter(GroupReader, Protocol):
     """A group that can be changed."""
 
     @property
+    def overwrites_in_place(self) -> bool:
+        """
+        Whether it takes no longer to overwrite rows of an array than to add some.
+
+        Where it does, as the array is stored anew, whoever has the choice adds rows.
+        """
+
+    @property
     def attributes(self) -> AttributeWriter: ...
 
     def group(self, name: str, /) -> GroupWriter: ...

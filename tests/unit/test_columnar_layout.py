@@ -22,6 +22,7 @@ from bsb_hdf5.core.connectivity import Blocks
 from bsb_hdf5.core.files import StoredContent
 from bsb_hdf5.core.labels import LabelSets
 from bsb_hdf5.core.layouts.columnar import arrays
+from bsb_hdf5.core.layouts.columnar.arrays import LongArray
 from bsb_hdf5.core.layouts.columnar.network import FORMAT, ColumnarNetwork
 from bsb_hdf5.core.layouts.columnar.placement import ColumnarPlacement
 from bsb_hdf5.core.layouts.detection import create_network, open_network
@@ -417,23 +418,57 @@ def test_labels_among_cells_that_are_added_are_all_stored(
     assert [2 * chunk + 1 for chunk in after] == labelled["after"].nonzero()[0].tolist()
 
 
-def test_labels_of_several_chunks_in_one_session_mark_them_all() -> None:
+def eight_chunks() -> ColumnarNetwork:
+    """A network with a cell in each of eight chunks."""
     network = new_network()
     for chunk in range(8):
         network.placement("cell").append(chunk, cells(1))
-    network = reopened(network)
+    return reopened(network)
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_labels_of_several_chunks_in_one_session_are_all_stored(
+    monkeypatch: pytest.MonkeyPatch, in_place: bool
+) -> None:
+    monkeypatch.setattr(MemoryGroupWriter, "overwrites_in_place", in_place)
+    network = eight_chunks()
     for chunk in (5, 2, 3):
         label(network.placement("cell"), chunk, "x")
     placed = reopened(network).placement("cell")
-    _, lengths = placed.read_column(LABELS, placed.chunks())
-    assert [0, 0, 1, 1, 0, 1, 0, 0] == lengths.tolist()
+    rows, lengths = placed.read_column(LABELS, placed.chunks())
+    if in_place:
+        assert ([0, 0, 1, 1, 0, 1, 0, 0], [1] * 8) == (rows.tolist(), lengths.tolist())
+    else:
+        assert ([1, 1, 1], [0, 0, 1, 1, 0, 1, 0, 0]) == (rows.tolist(), lengths.tolist())
 
 
-def test_a_label_rewrites_what_changes_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = new_network()
-    for chunk in range(8):
-        network.placement("cell").append(chunk, cells(1))
-    network = reopened(network)
+def test_the_first_label_alone_changes_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = eight_chunks()
+    write, written = MemoryArrayWriter.write, []
+
+    def note_write(self: Any, start: int, rows: Any) -> None:
+        written.append((start, rows.tolist()))
+        write(self, start, rows)
+
+    monkeypatch.setattr(MemoryArrayWriter, "write", note_write)
+    label(network.placement("cell"), 5, "x")
+    network.flush()
+    assert [(5, [1]), (0, [[chunk, chunk, 1, 3] for chunk in range(8)])] == written
+    written.clear()
+    tally = group_of(network).attributes.get("tally").tolist()
+    for chunk in (7, 0):
+        label(network.placement("cell"), chunk, "x")
+        network.flush()
+    assert [(7, [1]), (0, [1])] == written
+    assert tally == group_of(network).attributes.get("tally").tolist()
+    assert 4 == group_of(network).attributes.get("revision")
+
+
+def test_a_label_adds_rows_and_rewrites_an_entry_where_rows_are_costly_to_overwrite(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(MemoryGroupWriter, "overwrites_in_place", False)
+    network = eight_chunks()
     write, written = MemoryArrayWriter.write, []
 
     def note_write(self: Any, start: int, rows: Any) -> None:
@@ -444,6 +479,51 @@ def test_a_label_rewrites_what_changes_of_the_table(monkeypatch: pytest.MonkeyPa
     label(network.placement("cell"), 5, "x")
     network.flush()
     assert [(5, [[5, 5, 1, 3]])] == written
+
+
+def test_cells_whose_rows_held_labels_of_others_have_none() -> None:
+    network = new_network()
+    for chunk in range(3):
+        network.placement("cell").append(chunk, cells(2))
+    for cell in range(6):
+        label(network.placement("cell"), cell, "x")
+    network = reopened(network)
+    network.placement("cell").clear(np.array([1, 2]))
+    for chunk in (2, 4):
+        network.placement("cell").append(chunk, cells(2))
+    network.placement("cell").overwrite_column(LABELS, 2, np.zeros(0, dtype=np.int64))
+    label(network.placement("cell"), 4, "y")
+    placed = reopened(network).placement("cell")
+    rows, lengths = placed.read_column(LABELS, placed.chunks())
+    assert ([1, 1, 0, 0, 2, 0], [2, 2, 2]) == (rows.tolist(), lengths.tolist())
+
+
+def test_exact_labels_leave_other_cells_without() -> None:
+    network = eight_chunks()
+    counts = ChunkCounts.of({2: 1, 5: 1})
+    network.placement("cell").write_labels(counts, np.array([3, 4]), LabelSets(), exact=True)
+    placed = reopened(network).placement("cell")
+    rows, lengths = placed.read_column(LABELS, placed.chunks())
+    assert ([3, 4], [0, 0, 1, 0, 0, 1, 0, 0]) == (rows.tolist(), lengths.tolist())
+
+
+@pytest.mark.parametrize("most", [2, 100])
+def test_rows_are_made_zeros_within_an_array_and_past_its_end(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(arrays, "_MOST_BLANK", most)
+    group = new_root()
+    long = LongArray(group, "values", (np.dtype(np.int32),))
+    long.put(0, np.arange(1, 11))
+    starts, stops = np.array([8, 1, 14, 4]), np.array([12, 4, 14, 5])
+    long.blank(starts, stops)
+    assert [1, 0, 0, 0, 0, 6, 7, 8, 0, 0, 0, 0] == group.array("values").read()[:12].tolist()
+    assert long.length == len(group.array("values").read()) == 12
+    empty = LongArray(group, "others", (np.dtype(np.int32),))
+    empty.blank(starts[:0], stops[:0])
+    assert empty.width is None
+    empty.blank(np.array([1]), np.array([3]))
+    assert [0, 0, 0] == group.array("others").read().tolist()
 
 
 def test_label_codes_beyond_their_integers_widen_the_column() -> None:

@@ -342,6 +342,8 @@ class Hdf5Group:
 class Hdf5GroupWriter(Hdf5Group):
     """A group that can be changed."""
 
+    overwrites_in_place = True
+
     def __init__(
         self,
         member: Member,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import numpy as np
@@ -116,8 +116,9 @@ class MemoryAttributesWriter(MemoryAttributes):
     _journal: Journal
 
     def set(self, name: str, value: AttributeValue) -> None:
-        self._journal.undo.append(_restore(self._values, name))
-        self._values[name] = _stored(value)
+        values = self._values
+        self._journal.undo.append(_restore(values, name))
+        values[name] = value if isinstance(value, str) else _stored(value)
 
     def set_integers(self, values: dict[str, int]) -> None:
         for name, value in values.items():
@@ -129,10 +130,8 @@ class MemoryAttributesWriter(MemoryAttributes):
             del self._values[name]
 
 
-def _stored(value: AttributeValue) -> Any:
-    """The value as it will be read: text, list of texts, numpy scalar or array."""
-    if isinstance(value, str):
-        return value
+def _stored(value: Any) -> Any:
+    """A value other than text as it will be read: list of texts, numpy scalar or array."""
     if isinstance(value, (list, tuple)):
         return [str(item) for item in value]
     return np.array(value)[()]
@@ -278,6 +277,8 @@ class MemoryGroup:
 @attrs.define(eq=False)
 class MemoryGroupWriter(MemoryGroup):
     """A group that can be changed."""
+
+    overwrites_in_place: ClassVar[bool] = True
 
     _journal: Journal
 

@@ -240,6 +240,9 @@ class ZarrGroup(Member):
 class ZarrGroupWriter(ZarrGroup, MemberWriter):
     """A group that can be changed."""
 
+    # Readers may see what is stored until the manifest is, so that it stays as it is.
+    overwrites_in_place = False
+
     def group(self, name: str) -> ZarrGroupWriter:
         return ZarrGroupWriter(*self._member(name, "group"))
 

@@ -121,7 +121,9 @@ class ClassicPlacement:
         self._array(group, column, rows, append=False)
         self._after_column(column, chunk, group)
 
-    def write_labels(self, counts: ChunkCounts, codes: Rows, sets: LabelSets) -> None:
+    def write_labels(
+        self, counts: ChunkCounts, codes: Rows, sets: LabelSets, *, exact: bool = False
+    ) -> None:
         self._touch()
         parts = np.split(codes, np.cumsum(counts.counts)[:-1]) if len(counts.ids) else []
         for chunk, part in zip(counts.ids.tolist(), parts, strict=True):

@@ -21,6 +21,8 @@ from ...ranges import Bounds, coalesce, rows_of_ranges
 
 # Rows wait to be stored together until they take this many bytes.
 _MOST_WAITING = 4 * 1024 * 1024
+# Rows of zeros that are written at once.
+_MOST_BLANK = 1024 * 1024
 # An array that takes at most this many bytes is stored anew in one piece, others in many.
 _MOST_AT_ONCE = 64 * 1024 * 1024
 
@@ -134,6 +136,23 @@ class LongArray:
             self.write_out()
             assert self._array is not None
             self._array.write(begin, rows)
+
+    def blank(self, starts: Bounds, stops: Bounds) -> None:
+        """
+        Make the rows of many ranges zeros.
+
+        Those past the end take no time: an array grows by zeros.
+        """
+        order = starts.argsort()
+        begins, ends = coalesce(starts[order], stops[order])
+        held = self._length
+        for begin, end in zip(begins.tolist(), np.minimum(ends, held).tolist(), strict=True):
+            for first in range(begin, end, _MOST_BLANK):
+                rows = min(_MOST_BLANK, end - first)
+                self._overwrite(first, np.zeros((rows, *self._width), dtype=self._dtype))
+        last = int(ends[-1]) if len(ends) else 0
+        if last > held:
+            self._align(last, np.zeros((0, *self._width), dtype=self._dtype))
 
     def empty(self) -> None:
         """Remove all rows."""

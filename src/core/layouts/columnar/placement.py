@@ -179,18 +179,16 @@ class ColumnarPlacement(ColumnarSet):
     def overwrite_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
         self._write_column(column, chunk, 0, rows, only=True)
 
-    def write_labels(self, counts: ChunkCounts, codes: Rows, sets: LabelSets) -> None:
-        segments = self._segments
-        entries = segments.of_all(counts)
-        if entries is None and (segments.counts.among(counts.ids).counts < counts.counts).any():
-            raise LengthError(f"there are more labels than cells in chunks of '{self.name}'")
-        self._mask((LABELS.name,))
-        self._touch()
-        if entries is not None:
-            self._mark(LABELS, segments, entries, codes)
+    def write_labels(
+        self, counts: ChunkCounts, codes: Rows, sets: LabelSets, *, exact: bool = False
+    ) -> None:
+        bit = self._names.columns.get(LABELS.name)
+        cover = None if bit is None else self._segments.cover(bit, counts.ids)
+        if cover is not None and cover.is_of(counts):
+            self._touch()
+            self._array(LABELS).scatter(cover.starts, cover.counts, codes)
         else:
-            ranges = np.zeros_like(counts.counts), counts.counts
-            self._cover(LABELS, counts.ids, ranges, codes, True)
+            self._write_first_labels(counts, codes, exact)
         labels = self._names.labels
         if sets is not labels and sets.table != labels.table:
             self._names = attrs.evolve(self._names, labels=sets)
@@ -397,12 +395,39 @@ class ColumnarPlacement(ColumnarSet):
         if not np.array_equal(parts.table, table):
             self._replace(parts.table, Segments(parts.table))
 
+    def _write_first_labels(self, counts: ChunkCounts, codes: Rows, exact: bool) -> None:
+        """Write label codes of cells that have none, or that are not all that have one."""
+        segments = self._segments
+        entries = segments.of_all(counts)
+        if entries is None and (segments.counts.among(counts.ids).counts < counts.counts).any():
+            raise LengthError(f"there are more labels than cells in chunks of '{self.name}'")
+        self._mask((LABELS.name,))
+        self._touch()
+        if entries is None:
+            ranges = np.zeros_like(counts.counts), counts.counts
+            self._cover(LABELS, counts.ids, ranges, codes, True)
+            return
+        self._mark(LABELS, segments, entries, spread=not exact)
+        self._array(LABELS).scatter(segments.first[entries], segments.count[entries], codes)
+
     def _mark(
-        self, column: ColumnSpec, segments: Segments, entries: NDArray[np.int64], rows: Rows
+        self, column: ColumnSpec, segments: Segments, entries: NDArray[np.int64], *, spread: bool
     ) -> None:
-        """Give a column, other than that of morphologies, values for all cells of some segments."""
-        self._array(column).scatter(segments.first[entries], segments.count[entries], rows)
-        marked = segments.marked(self._names.columns[column.title], entries)
+        """
+        Give a column, other than that of morphologies, to all cells of some segments.
+
+        The caller writes their rows.
+
+        :param spread: give zeros to all other cells that are without, where that takes no time:
+            whoever writes to chunk after chunk then changes the table once.
+        """
+        bit = self._names.columns[column.title]
+        if spread and self.group.overwrites_in_place:
+            others = np.setdiff1d(segments.lacking(bit), entries, assume_unique=True)
+            first, count = segments.first[others], segments.count[others]
+            self._array(column).blank(first, first + count)
+            entries = np.concatenate((entries, others))
+        marked = segments.marked(bit, entries)
         if marked is not segments:
             self._table.amend(marked.table, segments.order[entries], {SEGMENTS: marked})
 

@@ -49,6 +49,10 @@ class Cover:
     counts: Lengths
     present: NDArray[np.bool_] | None = None
 
+    def is_of(self, counts: ChunkCounts) -> bool:
+        """Whether it has a value for each of these cells, and for no others."""
+        return self.present is None and not np.count_nonzero(self.lengths != counts.counts)
+
 
 # Of a chunk without the column.
 _UNCOVERED = Cover(_NOTHING, _NONE, _NONE)
@@ -130,10 +134,10 @@ class Segments:
     def _cover_one(self, bit: int, at: int) -> Cover:
         """Of a chunk that has a single segment."""
         rows = slice(at, at + 1)
-        if not self.mask[at] >> bit & 1:
+        if not self.mask.item(at) >> bit & 1:
             return _UNCOVERED
         count = self.count[rows]
-        if not self.count[at]:
+        if not count.item():
             return Cover(count, _NONE, _NONE)
         return Cover(count, self.first[rows], count)
 
@@ -169,6 +173,10 @@ class Segments:
         if np.count_nonzero(self.counts.among(counts.ids).counts != counts.counts):
             return None
         return entries if np.count_nonzero(lengths) == len(lengths) else entries[lengths > 0]
+
+    def lacking(self, bit: int) -> NDArray[np.int64]:
+        """Indices of the segments without a column."""
+        return np.asarray((self.mask >> bit & 1 == 0).nonzero()[0])
 
     def marked(self, bit: int, entries: NDArray[np.int64]) -> Segments:
         """

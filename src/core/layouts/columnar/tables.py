@@ -211,12 +211,20 @@ class Table:
 
         :param names: what the set knows by name now, to be remembered.
         """
+        if not self.changed and self._is_known(names):
+            return
         known = self._store_new(names) if self._replaced is None else self._store_all(names)
         tally = (known.generation, known.entries, known.checksum, *known.sums)
         self._owner.attributes.set(TALLY, np.array(tally, dtype=np.int64))
         self._new, self._replaced, self._amended = [], None, None
         self._know(known)
         self._memory.note(self._key, known)
+
+    def _is_known(self, names: Any) -> bool:
+        """Whether what is stored beside the entries says what they are, and these names."""
+        known = self._known
+        told = known.generation != _UNKNOWN and tuple(self.sums) == known.sums
+        return told and names is known.names
 
     def _store_all(self, names: Any) -> Known:
         rows, array = self.rows, self._array
