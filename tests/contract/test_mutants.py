@@ -56,9 +56,15 @@ def extend_without_zeros(self: Any, rows: int) -> None:
     room = self._rows.buffer
     if len(room) >= rows > self._rows.length:
         self._rows.length = rows
-        self._journal.undo.append(lambda: None)
+        self._journal.undo.append((lambda: None,))
     else:
         resize(self, rows)
+
+
+def undo_last(journal: arrays.Journal) -> None:
+    if journal.undo:
+        act, *arguments = journal.undo.pop()
+        act(*arguments)
 
 
 def read_ranges_by_row(self: Any, starts: Any, stops: Any) -> Any:
@@ -193,7 +199,7 @@ MUTANTS: dict[str, tuple[type, str, Any]] = {
     "a rollback undoes only the last change": (
         arrays.Journal,
         "revert",
-        lambda s: s.undo.pop()() if s.undo else None,
+        undo_last,
     ),
     "changes are not counted": (Session, "changes", property(lambda s: 0)),
     "a commit undoes the changes": (Session, "commit", lambda s: s._journal.revert()),

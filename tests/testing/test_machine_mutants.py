@@ -106,7 +106,7 @@ MUTANTS: dict[str, Mutant] = {
         store.MemoryWriteSession.commit,
     ),
     "a failure that is caught is stored": (Joined, "__exit__", lambda self, *_: None),
-    "attributes are not restored": (arrays, "_restore", lambda table, name: lambda: None),
+    "attributes are not restored": (arrays, "_restore", lambda table, name: (lambda: None,)),
 }
 
 
