@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -164,6 +165,8 @@ def time_round(repeats: int) -> dict[str, dict[str, float]]:
 
 def time_series(call: Callable[[int], Any], repeats: int) -> float:
     """Median seconds of a call that is made many times in a row."""
+    # What others wrote is not to be stored meanwhile.
+    os.sync()
     seconds = []
     for number in range(repeats):
         start = time.perf_counter()

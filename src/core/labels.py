@@ -28,7 +28,8 @@ def check_labels(labels: Any) -> list[str]:
 
     :raises LabelError: a bare text, no iterable, or items that are no texts.
     """
-    if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
+    # To ask whether a list is iterable takes as long as all the rest.
+    if isinstance(labels, (str, bytes)) or not isinstance(labels, (list, Iterable)):
         raise LabelError(f"labels are given as {labels!r}; valid is a list of texts", asked=labels)
     found = []
     for label in np.atleast_1d(labels) if isinstance(labels, np.ndarray) else labels:
@@ -121,11 +122,8 @@ class LabelSets:
                     f"label code {code} has no label set; known are {sorted(before)}", found=code
                 )
             wanted.append(change(before[code]))
-        sets, known = self, self._codes
-        if not known.keys() >= set(wanted):
-            sets = self._with(wanted)
-            known = sets._codes
-        after = [known[held] for held in wanted]
+        sets = self if self._codes.keys() >= set(wanted) else self._with(wanted)
+        after = [sets._codes[held] for held in wanted]
         if after == unique:
             return sets, codes
         return sets, _replaced(codes, unique, after)

@@ -7,7 +7,7 @@ connectivity stand above it and see only these protocols.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 from ..errors import CorruptNetworkError
 from .chunk_id import Ids
 from .files import StoredContent
-from .labels import LabelSets
+from .labels import Codes, LabelSets
 from .morphology import MorphologyTable
 from .statistics import ChunkCounts, NetworkTotals
 
 Rows = NDArray[Any]
 Lengths = NDArray[np.int64]
 Locations = NDArray[np.int64]
+# Gives other codes for codes, and what explains them; the codes themselves if none changes.
+LabelChange = Callable[[Codes], tuple[LabelSets, Codes]]
 
 
 @attrs.frozen
@@ -138,16 +140,19 @@ class PlacementWriter(PlacementReader, Protocol):
     def overwrite_column(self, column: ColumnSpec, chunk: int, rows: Rows, /) -> None:
         """Replace the rows of one column of a chunk."""
 
-    def write_labels(
-        self, counts: ChunkCounts, codes: Rows, sets: LabelSets, /, *, exact: bool = False
-    ) -> None:
+    def write_labels(self, counts: ChunkCounts, codes: Rows, sets: LabelSets, /) -> None:
         """
         Store a label code per cell of some chunks, and what the codes stand for.
 
         Neither may be changed any more.
+        """
 
-        :param exact: leave all other cells as they are; else those without a code may get that
-            of no labels.
+    def relabel(self, counts: ChunkCounts, cells: Rows, change: LabelChange, /) -> None:
+        """
+        Change the label codes of cells; any that have none may get that of no labels.
+
+        :param counts: all cells of the chunks that they are in.
+        :param cells: (n,) their numbers among these.
         """
 
     def clear(self, chunks: Ids | None, /) -> None:

@@ -25,8 +25,15 @@ from ..errors import (
 )
 from .chunk_id import Ids
 from .extremes import extremes
+from .labels import LabelSets
 from .names import check_name, check_names, check_text
-from .network import ColumnSpec, MorphologyRows, PlacementReader, PlacementWriter
+from .network import (
+    ColumnSpec,
+    LabelChange,
+    MorphologyRows,
+    PlacementReader,
+    PlacementWriter,
+)
 from .statistics import ChunkCounts
 from .validation import as_count, as_floats, as_integers
 
@@ -326,7 +333,7 @@ def align(
     """
     if not len(rows):
         return _filled(column, rows, counts)
-    if not np.count_nonzero(lengths != counts.counts):
+    if counts.are(lengths):
         return rows
     if np.any(lengths > counts.counts):
         chunk = int(np.argmax(lengths > counts.counts))
@@ -413,13 +420,26 @@ def change_labels(
     counts, flat = cells.within(ids, f"cell of '{data.name}'")
     if not len(flat) or not labels:
         return
-    codes = load_label_codes(data, counts)
-    sets, before = data.label_sets(), codes[flat]
-    sets, changed = (sets.remove if remove else sets.add)(before, labels)
-    if changed is before:
-        return
-    codes[flat] = changed
-    data.write_labels(counts, codes, sets)
+    sets = data.label_sets()
+    change = sets.remove if remove else sets.add
+    data.relabel(counts, flat, lambda codes: change(codes, labels))
+
+
+def replace_codes(
+    codes: NDArray[np.int64], cells: NDArray[np.int64], change: LabelChange
+) -> LabelSets | None:
+    """
+    Change some of many label codes where they are.
+
+    :param cells: (n,) indices of those that are to change.
+    :returns: what explains the codes then; None if they are what they were.
+    """
+    before = codes[cells]
+    sets, after = change(before)
+    if after is before:
+        return None
+    codes[cells] = after
+    return sets
 
 
 def to_local_ids(

@@ -21,7 +21,8 @@ def check_ranges(starts: Bounds, stops: Bounds, length: int) -> None:
     :param length: rows of the array.
     :raises ShapeError: one of them does not.
     """
-    if len(starts) == 1 and 0 <= starts[0] <= stops[0] <= length:
+    # Numbers of numpy take several times as long to compare.
+    if len(starts) == 1 and 0 <= starts.item() <= stops.item() <= length:
         return
     wrong = (starts < 0) | (stops < starts) | (stops > length)
     if np.count_nonzero(wrong):
@@ -54,7 +55,7 @@ def take_ranges(rows: NDArray[Any], starts: Bounds, stops: Bounds) -> NDArray[An
 
 def coalesce(starts: Bounds, stops: Bounds) -> tuple[Bounds, Bounds]:
     """The same rows in fewer ranges: one that begins where the one before it ends joins it."""
-    if len(starts) == 1 and stops[0] > starts[0]:
+    if len(starts) == 1 and stops.item() > starts.item():
         return starts, stops
     kept = stops > starts
     starts, stops = starts[kept], stops[kept]

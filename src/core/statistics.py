@@ -51,6 +51,13 @@ class ChunkCounts:
         """Rank, in the whole set, of the cell after the last of each chunk; not to be changed."""
         return _fixed(self.counts.cumsum())
 
+    def are(self, counts: Counts) -> bool:
+        """Whether each chunk has as many as these say."""
+        if len(counts) == len(self.counts) == 1:
+            # As below takes ten times as long, and most calls are about one chunk.
+            return bool(counts.item() == self.counts.item())
+        return not np.count_nonzero(counts != self.counts)
+
     def among(self, chunks: Ids) -> ChunkCounts:
         """Of exactly these chunks, 0 for those that are not here."""
         if chunks is self.ids:

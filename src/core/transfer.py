@@ -227,8 +227,7 @@ def _copy_labels(
     column = _Column.of(LABELS, rows, lengths, counts)
     found = lengths > 0
     if found.any():
-        held = ChunkCounts(counts.ids[found], lengths[found])
-        target.write_labels(held, column.rows, sets, exact=True)
+        target.write_labels(ChunkCounts(counts.ids[found], lengths[found]), column.rows, sets)
     return bool(found.any())
 
 

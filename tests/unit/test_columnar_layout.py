@@ -498,10 +498,10 @@ def test_cells_whose_rows_held_labels_of_others_have_none() -> None:
     assert ([1, 1, 0, 0, 2, 0], [2, 2, 2]) == (rows.tolist(), lengths.tolist())
 
 
-def test_exact_labels_leave_other_cells_without() -> None:
+def test_labels_that_are_written_leave_other_cells_without() -> None:
     network = eight_chunks()
     counts = ChunkCounts.of({2: 1, 5: 1})
-    network.placement("cell").write_labels(counts, np.array([3, 4]), LabelSets(), exact=True)
+    network.placement("cell").write_labels(counts, np.array([3, 4]), LabelSets())
     placed = reopened(network).placement("cell")
     rows, lengths = placed.read_column(LABELS, placed.chunks())
     assert ([3, 4], [0, 0, 1, 0, 0, 1, 0, 0]) == (rows.tolist(), lengths.tolist())

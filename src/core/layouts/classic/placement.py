@@ -12,8 +12,24 @@ from ....errors import CorruptNetworkError, LengthError
 from ....ports.arrays import ArrayReader, ArrayWriter, GroupReader, GroupWriter
 from ...chunk_id import Ids
 from ...labels import LabelSets
-from ...network import ColumnSpec, Lengths, MorphologyRows, Rows, SetHistory, join
-from ...placement import LABELS, MORPHOLOGY, POSITION, PlacementRows, additional_column
+from ...network import (
+    ColumnSpec,
+    LabelChange,
+    Lengths,
+    MorphologyRows,
+    Rows,
+    SetHistory,
+    join,
+)
+from ...placement import (
+    LABELS,
+    MORPHOLOGY,
+    POSITION,
+    PlacementRows,
+    additional_column,
+    load_label_codes,
+    replace_codes,
+)
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
 from ..history import read_history, write_history
@@ -121,9 +137,13 @@ class ClassicPlacement:
         self._array(group, column, rows, append=False)
         self._after_column(column, chunk, group)
 
-    def write_labels(
-        self, counts: ChunkCounts, codes: Rows, sets: LabelSets, *, exact: bool = False
-    ) -> None:
+    def relabel(self, counts: ChunkCounts, cells: Rows, change: LabelChange) -> None:
+        codes = load_label_codes(self, counts)
+        sets = replace_codes(codes, cells, change)
+        if sets is not None:
+            self.write_labels(counts, codes, sets)
+
+    def write_labels(self, counts: ChunkCounts, codes: Rows, sets: LabelSets) -> None:
         self._touch()
         parts = np.split(codes, np.cumsum(counts.counts)[:-1]) if len(counts.ids) else []
         for chunk, part in zip(counts.ids.tolist(), parts, strict=True):

@@ -114,7 +114,7 @@ class LongArray:
         """
         rows = self._fitting(rows)
         if len(starts) == 1:
-            self._overwrite(int(starts[0]), rows)
+            self._overwrite(starts.item(), rows)
             return
         stops = starts + counts
         if np.count_nonzero(starts[1:] < starts[:-1]):

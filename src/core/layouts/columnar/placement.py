@@ -13,8 +13,15 @@ from ....errors import CorruptNetworkError, InputError, InvalidNameError, Length
 from ....ports.arrays import GroupWriter
 from ...chunk_id import Ids
 from ...labels import LabelSets
-from ...network import ColumnSpec, Lengths, MorphologyRows, Rows
-from ...placement import LABELS, MORPHOLOGY, PlacementRows, additional_column
+from ...network import ColumnSpec, LabelChange, Lengths, MorphologyRows, Rows
+from ...placement import (
+    LABELS,
+    MORPHOLOGY,
+    PlacementRows,
+    additional_column,
+    load_label_codes,
+    replace_codes,
+)
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
 from .arrays import LongArray
@@ -179,19 +186,15 @@ class ColumnarPlacement(ColumnarSet):
     def overwrite_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
         self._write_column(column, chunk, 0, rows, only=True)
 
-    def write_labels(
-        self, counts: ChunkCounts, codes: Rows, sets: LabelSets, *, exact: bool = False
-    ) -> None:
-        bit = self._names.columns.get(LABELS.name)
-        cover = None if bit is None else self._segments.cover(bit, counts.ids)
-        if cover is not None and cover.is_of(counts):
-            self._touch()
-            self._array(LABELS).scatter(cover.starts, cover.counts, codes)
-        else:
-            self._write_first_labels(counts, codes, exact)
-        labels = self._names.labels
-        if sets is not labels and sets.table != labels.table:
-            self._names = attrs.evolve(self._names, labels=sets)
+    def write_labels(self, counts: ChunkCounts, codes: Rows, sets: LabelSets) -> None:
+        self._write_labels(counts, self._label_cover(counts), codes, sets, spread=False)
+
+    def relabel(self, counts: ChunkCounts, cells: Rows, change: LabelChange) -> None:
+        cover = self._label_cover(counts)
+        codes = load_label_codes(self, counts) if cover is None else self._read(LABELS, cover)
+        sets = replace_codes(codes, cells, change)
+        if sets is not None:
+            self._write_labels(counts, cover, codes, sets, spread=True)
 
     def clear(self, chunks: Ids | None) -> None:
         self._touch()
@@ -395,7 +398,31 @@ class ColumnarPlacement(ColumnarSet):
         if not np.array_equal(parts.table, table):
             self._replace(parts.table, Segments(parts.table))
 
-    def _write_first_labels(self, counts: ChunkCounts, codes: Rows, exact: bool) -> None:
+    def _label_cover(self, counts: ChunkCounts) -> Cover | None:
+        """Where the label codes of some chunks are; None if there are fewer or more."""
+        bit = self._names.columns.get(LABELS.name)
+        cover = None if bit is None else self._segments.cover(bit, counts.ids)
+        return cover if cover is not None and cover.is_of(counts) else None
+
+    def _write_labels(
+        self,
+        counts: ChunkCounts,
+        cover: Cover | None,
+        codes: Rows,
+        sets: LabelSets,
+        *,
+        spread: bool,
+    ) -> None:
+        if cover is None:
+            self._write_first_labels(counts, codes, spread)
+        else:
+            self._touch()
+            self._array(LABELS).scatter(cover.starts, cover.counts, codes)
+        labels = self._names.labels
+        if sets is not labels and sets.table != labels.table:
+            self._names = attrs.evolve(self._names, labels=sets)
+
+    def _write_first_labels(self, counts: ChunkCounts, codes: Rows, spread: bool) -> None:
         """Write label codes of cells that have none, or that are not all that have one."""
         segments = self._segments
         entries = segments.of_all(counts)
@@ -407,7 +434,7 @@ class ColumnarPlacement(ColumnarSet):
             ranges = np.zeros_like(counts.counts), counts.counts
             self._cover(LABELS, counts.ids, ranges, codes, True)
             return
-        self._mark(LABELS, segments, entries, spread=not exact)
+        self._mark(LABELS, segments, entries, spread=spread)
         self._array(LABELS).scatter(segments.first[entries], segments.count[entries], codes)
 
     def _mark(

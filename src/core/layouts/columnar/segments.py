@@ -51,7 +51,7 @@ class Cover:
 
     def is_of(self, counts: ChunkCounts) -> bool:
         """Whether it has a value for each of these cells, and for no others."""
-        return self.present is None and not np.count_nonzero(self.lengths != counts.counts)
+        return self.present is None and counts.are(self.lengths)
 
 
 # Of a chunk without the column.
@@ -170,7 +170,7 @@ class Segments:
         lengths = self.count[entries]
         if len(entries) == len(sizes) == 1 and lengths[0] == counts.counts[0] > 0:
             return entries
-        if np.count_nonzero(self.counts.among(counts.ids).counts != counts.counts):
+        if not counts.are(self.counts.among(counts.ids).counts):
             return None
         return entries if np.count_nonzero(lengths) == len(lengths) else entries[lengths > 0]
 
