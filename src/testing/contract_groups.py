@@ -140,6 +140,15 @@ class GroupContract:
                 root.write_document(kind, b"content")
             assert before == contents_of(root)
 
+    def test_groups_that_can_be_changed_say_whether_rows_are_overwritten_in_place(
+        self, new_store: NewStore
+    ) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+            said = {group.overwrites_in_place for group in (root, root.group("group"))}
+        assert said in ({True}, {False})
+
     def test_a_read_session_has_no_verbs_that_change(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
         with writing(store) as root:

@@ -194,6 +194,11 @@ MUTANTS: dict[str, tuple[type, str, Any]] = {
         "integers",
         lambda s, n: np.array(sorted(s._values[k] for k in n), dtype=np.int64),
     ),
+    "whether rows are overwritten in place is not said": (
+        GroupWriter,
+        "overwrites_in_place",
+        None,
+    ),
     "deleted attributes stay": (AttributesWriter, "delete", lambda s, n: None),
     "a rollback undoes nothing": (Session, "rollback", lambda s: None),
     "a rollback undoes only the last change": (
