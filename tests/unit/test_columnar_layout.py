@@ -442,15 +442,24 @@ def test_labels_of_several_chunks_in_one_session_are_all_stored(
         assert ([1, 1, 1], [0, 0, 1, 1, 0, 1, 0, 0]) == (rows.tolist(), lengths.tolist())
 
 
-def test_the_first_label_alone_changes_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = eight_chunks()
-    write, written = MemoryArrayWriter.write, []
+Written = list[tuple[int, list[Any]]]
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Written:
+    """What is overwritten from now on: the first row, and the rows."""
+    write, noted = MemoryArrayWriter.write, Written()
 
     def note_write(self: Any, start: int, rows: Any) -> None:
-        written.append((start, rows.tolist()))
+        noted.append((start, rows.tolist()))
         write(self, start, rows)
 
     monkeypatch.setattr(MemoryArrayWriter, "write", note_write)
+    return noted
+
+
+def test_the_first_label_alone_changes_the_table(written: Written) -> None:
+    network = eight_chunks()
     label(network.placement("cell"), 5, "x")
     network.flush()
     assert [(5, [1]), (0, [[chunk, chunk, 1, 3] for chunk in range(8)])] == written
@@ -465,17 +474,10 @@ def test_the_first_label_alone_changes_the_table(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_label_adds_rows_and_rewrites_an_entry_where_rows_are_costly_to_overwrite(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, written: Written
 ) -> None:
     monkeypatch.setattr(MemoryGroupWriter, "overwrites_in_place", False)
     network = eight_chunks()
-    write, written = MemoryArrayWriter.write, []
-
-    def note_write(self: Any, start: int, rows: Any) -> None:
-        written.append((start, rows.tolist()))
-        write(self, start, rows)
-
-    monkeypatch.setattr(MemoryArrayWriter, "write", note_write)
     label(network.placement("cell"), 5, "x")
     network.flush()
     assert [(5, [[5, 5, 1, 3]])] == written
