@@ -54,7 +54,7 @@ class Grown:
         self._positions = rng.random((CELLS, 3))
         self._locations = np.full((CONNECTIONS, 3), -1)
         self._locations[:, 0] = rng.integers(0, CELLS, CONNECTIONS)
-        self._appended = self._connected = 0
+        self._appended = self._connected = self._labelled = 0
         while self._appended < chunks:
             with self._storage.write_scope():
                 for _ in range(min(STEP, chunks - self._appended)):
@@ -66,6 +66,7 @@ class Grown:
         return {
             f"append {CELLS} cells": lambda: self._append,
             f"chunk_connect {CONNECTIONS}": lambda: self._connect,
+            f"label {CELLS // 2} cells": lambda: self._label,
             "load a chunk": self._loaded,
             "load a block": self._block_loaded,
             "len of both sets": lambda: lambda: (len(self._cells), len(self._set)),
@@ -87,6 +88,12 @@ class Grown:
         pre, post = chunk(self._connected), chunk(self._connected // 2)
         self._set.chunk_connect(pre, post, self._locations, self._locations)
         self._connected += 1
+
+    def _label(self) -> None:
+        times, place = divmod(self._labelled, self._appended)
+        cells = np.arange(CELLS // 2) + place * CELLS
+        self._cells.label([f"label {times}"], cells)
+        self._labelled += 1
 
     def _load(self, storage: Storage) -> None:
         chunks = [chunk(self._appended // 2)]
