@@ -182,6 +182,23 @@ def test_an_array_takes_little_more_space_than_its_rows(path: Path, rows: int, m
     assert most > path.stat().st_size
 
 
+def test_rows_are_read_from_among_very_many_that_were_never_written(path: Path) -> None:
+    store, many = make(Hdf5Store(str(path))), 1 << 32
+    with writing(store) as root:
+        array = root.create_array("x", np.arange(1, 4, dtype=np.int32))
+        array.resize(many)
+        array.write(many - 2, np.array([4, 5], dtype=np.int32))
+        assert [2, 3, 0] == array.read(1, 4).tolist()
+        ends = np.array([0, many - 1]), np.array([2, many])
+        assert [1, 2, 5] == array.read_ranges(*ends).tolist()
+        for most in (many, 1 << 29):
+            with pytest.raises(CorruptNetworkError, match="claims to hold"):
+                array.read(0, most)
+        starts = np.arange(0, many, 1 << 23)
+        with pytest.raises(CorruptNetworkError, match="claims to hold"):
+            array.read_ranges(starts, starts + (1 << 20))
+
+
 # What other programs put into a file
 
 

@@ -35,8 +35,8 @@ _MOST_PIECES = 64
 _MOST_SURPLUS = 4
 _LEAST_HULL = 1024 * 1024
 
-# A dataset that claims to hold more than this many bytes, and this many times what the file
-# takes, holds next to nothing: no filter of HDF5's own packs values so tightly.
+# Rows that take more than this many bytes, and this many times what the file takes, hold next
+# to nothing: no filter of HDF5's own packs values so tightly.
 _MOST_UNQUESTIONED = 1 << 30
 _MOST_PACKED = 4096
 
@@ -105,9 +105,10 @@ class Hdf5Array:
                     f"'{self._name}' has shape {shape} and dtype '{dtype}';"
                     " valid are rows of numbers"
                 )
-            self._check_claim(shape, dtype)
             start, stop, _ = slice(start, stop).indices(shape[0])
-            rows = self._room((max(0, stop - start), *shape[1:]), dtype)
+            asked = max(0, stop - start), *shape[1:]
+            self._check_claim(asked, dtype)
+            rows = self._room(asked, dtype)
             if rows.size and len(rows) == shape[0]:
                 self._id.read(h5s.ALL, h5s.ALL, rows, native_type(dtype))
             elif rows.size:
@@ -126,14 +127,20 @@ class Hdf5Array:
         if high - low <= _MOST_SURPLUS * total or (high - low) * self._row_bytes <= _LEAST_HULL:
             rows = self.read(low, high)
             return take_ranges(rows, first - low, last - low)
-        rows = self._room((total, *self.shape[1:]), self.dtype)
+        asked = total, *self.shape[1:]
+        self._check_claim(asked, self.dtype)
+        rows = self._room(asked, self.dtype)
         ends = np.cumsum(lengths)
         for start, length, end in zip(first.tolist(), lengths.tolist(), ends.tolist(), strict=True):
             rows[end - length : end] = self.read(start, start + length)
         return rows
 
     def _check_claim(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        """Check that there may be as many values as the dataset says."""
+        """
+        Check that there may be as many values as the dataset says.
+
+        Only of the rows that are read: others may never have been written, and take no space.
+        """
         claimed = prod(shape) * dtype.itemsize
         if claimed <= _MOST_UNQUESTIONED:
             return
