@@ -483,6 +483,18 @@ def test_a_label_adds_rows_and_rewrites_an_entry_where_rows_are_costly_to_overwr
     assert [(5, [[5, 5, 1, 3]])] == written
 
 
+def test_entities_that_nobody_labels_take_no_rows_of_codes() -> None:
+    network = eight_chunks()
+    network.placement("cell").append(8, PlacementRows.of_entities(1_000_000, None))
+    label(network.placement("cell"), 5, "x")
+    network.flush()
+    assert (8,) == group_of(network).array("labels").shape
+    label(network.placement("cell"), 8, "x")
+    placed = reopened(network).placement("cell")
+    codes = load_label_codes(placed, placed.counts())
+    assert [5, 8] == codes.nonzero()[0].tolist()
+
+
 def test_cells_whose_rows_held_labels_of_others_have_none() -> None:
     network = new_network()
     for chunk in range(3):

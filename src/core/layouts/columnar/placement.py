@@ -446,7 +446,8 @@ class ColumnarPlacement(ColumnarSet):
         The caller writes their rows.
 
         :param spread: give zeros to all other cells that are without, where that takes no time:
-            whoever writes to chunk after chunk then changes the table once.
+            whoever writes to chunk after chunk then changes the table once. Entities take no
+            rows, and stay without.
         """
         bit = self._names.columns[column.title]
         if spread and self.group.overwrites_in_place:

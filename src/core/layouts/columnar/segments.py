@@ -175,8 +175,8 @@ class Segments:
         return entries if np.count_nonzero(lengths) == len(lengths) else entries[lengths > 0]
 
     def lacking(self, bit: int) -> NDArray[np.int64]:
-        """Indices of the segments without a column."""
-        return np.asarray((self.mask >> bit & 1 == 0).nonzero()[0])
+        """Indices of the segments that have columns, but not this one."""
+        return np.asarray(((self.mask != 0) & (self.mask >> bit & 1 == 0)).nonzero()[0])
 
     def marked(self, bit: int, entries: NDArray[np.int64]) -> Segments:
         """
