@@ -174,6 +174,19 @@ def test_an_array_of_very_many_small_appends_is_stored_in_larger_pieces(path: Pa
     assert 4 * rows.nbytes > path.stat().st_size
 
 
+def test_an_array_that_grows_by_zeros_is_stored_in_larger_pieces(path: Path) -> None:
+    store = make(Hdf5Store(str(path)))
+    with writing(store) as root:
+        array = root.create_array("x", np.array([1, 2, 3], dtype=np.int32))
+        array.resize(1_000_000)
+        array.write(999_999, np.array([4], dtype=np.int32))
+        assert (1_000_000,) == array.shape
+    with h5py.File(path) as file:
+        assert 64 >= 1_000_000 // file["x"].chunks[0]
+        assert (None,) == file["x"].maxshape
+        assert ([0, 1, 2, 999_999], 10) == (file["x"][:].nonzero()[0].tolist(), file["x"][:].sum())
+
+
 @pytest.mark.parametrize(("rows", "most"), [(1, 6_000), (50, 8_000), (5000, 150_000)])
 def test_an_array_takes_little_more_space_than_its_rows(path: Path, rows: int, most: int) -> None:
     store = make(Hdf5Store(str(path)))

@@ -184,11 +184,7 @@ class Hdf5ArrayWriter(Hdf5Array):
             raise ShapeError(f"rows of shape {rows.shape} don't fit '{self._name}' of {shape}")
         self._context.changes += 1
         with self._context.translated():
-            # Looked at when the length passes a power of two: it costs as much as the append.
-            if stop.bit_length() > shape[0].bit_length() and self._is_in_too_many_pieces(stop):
-                self._store_anew(np.concatenate((self.read(), rows)))
-                return
-            self._set_shape((stop, *shape[1:]))
+            self._extend(stop)
             self._write(shape[0], rows)
 
     def write(self, start: int, rows: NDArray[Any]) -> None:
@@ -205,6 +201,15 @@ class Hdf5ArrayWriter(Hdf5Array):
     def resize(self, rows: int) -> None:
         self._context.changes += 1
         with self._context.translated():
+            self._extend(rows)
+
+    def _extend(self, rows: int) -> None:
+        """Set the length, in larger pieces if there would be too many."""
+        held = self.shape[0]
+        # Looked at when the length passes a power of two: it costs as much as an append.
+        if rows.bit_length() > held.bit_length() and self._is_in_too_many_pieces(rows):
+            self._store_anew(self.read(), rows)
+        else:
             self._set_shape((rows, *self.shape[1:]))
 
     def _set_shape(self, shape: tuple[int, ...]) -> None:
@@ -226,13 +231,11 @@ class Hdf5ArrayWriter(Hdf5Array):
         size = int(np.prod(piece)) * self.dtype.itemsize
         return size < _MOST_BYTES and rows > _MOST_PIECES * piece[0]
 
-    def _store_anew(self, rows: NDArray[Any]) -> None:
+    def _store_anew(self, held: NDArray[Any], length: int) -> None:
         self._group.delete(self._name)
-        expected = len(rows) // 4
-        piece = rows[:0].astype(self.dtype)
-        self._member = self._group.create_dataset(self._name, piece, expected=expected)
-        self.resize(len(rows))
-        self.write(0, rows)
+        self._member = self._group.create_dataset(self._name, held[:0], expected=length // 4)
+        self._set_shape((length, *held.shape[1:]))
+        self._write(0, held)
 
 
 class Hdf5Document:
