@@ -473,6 +473,22 @@ def test_the_first_label_alone_changes_the_table(written: Written) -> None:
     assert 4 == group_of(network).attributes.get("revision")
 
 
+@pytest.mark.parametrize("wrong", [None, 2, 3, 4])
+def test_a_label_puts_a_tally_right_that_is_not_that_of_its_table(wrong: int | None) -> None:
+    network = eight_chunks()
+    label(network.placement("cell"), 5, "x")
+    network = reopened(network)
+    attributes = group_of(network).attributes
+    told = attributes.get("tally")
+    if wrong is None:
+        attributes.delete("tally")
+    else:
+        attributes.set("tally", told + (np.arange(len(told)) == wrong))
+    label(network.placement("cell"), 3, "x")
+    network.flush()
+    assert told[1:].tolist() == attributes.get("tally").tolist()[1:]
+
+
 def test_a_label_adds_rows_and_rewrites_an_entry_where_rows_are_costly_to_overwrite(
     monkeypatch: pytest.MonkeyPatch, written: Written
 ) -> None:

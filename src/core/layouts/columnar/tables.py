@@ -324,9 +324,10 @@ class Table:
                 caught = Held(known.generation, known.entries, known.checksum, pieces)
                 return attrs.evolve(known, held=caught)
         rows = self._read_rows(0, known.entries, known.names)
-        # Counts again: somebody may have changed the table without its sums.
+        # Counts again: somebody may have changed the table without its tally.
         counted = self._owner.count_entries(rows, known.names)
-        return self._anew(rows, known.names, known.generation, counted)
+        told = (known.checksum, known.sums) == (zlib.crc32(rows.data), counted[0])
+        return self._anew(rows, known.names, known.generation if told else _UNKNOWN, counted)
 
     def _read_rows(self, start: int, stop: int, names: Any) -> Entries:
         if stop <= start:
