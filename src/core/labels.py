@@ -20,6 +20,7 @@ from .extremes import extremes
 
 Codes = NDArray[np.int64]
 LabelSet = frozenset[str]
+_MOST = int(np.iinfo(np.int64).max)
 
 
 def check_labels(labels: Any) -> list[str]:
@@ -51,9 +52,18 @@ class LabelSets:
 
     @classmethod
     def from_lists(cls, table: Mapping[Any, Iterable[str]]) -> LabelSets:
-        """From code to list of labels, the codes possibly as text."""
+        """
+        From code to list of labels, the codes possibly as text.
+
+        :raises CorruptNetworkError: a code is no int64.
+        """
         sets = {0: LabelSet()}
         sets.update((int(code), frozenset(map(str, labels))) for code, labels in table.items())
+        for code in (min(sets), max(sets)):
+            if not -_MOST <= code <= _MOST:
+                raise CorruptNetworkError(
+                    f"a label code is {code}; valid are {-_MOST} to {_MOST}", found=code
+                )
         return cls(sets)
 
     def to_lists(self) -> dict[int, list[str]]:
@@ -136,7 +146,15 @@ class LabelSets:
     def _with(self, wanted: list[LabelSet]) -> LabelSets:
         """These label sets and some more."""
         new = [held for held in dict.fromkeys(wanted) if held not in self._codes]
-        following = range(max(self.table) + 1, max(self.table) + 1 + len(new))
+        last = max(self.table)
+        if last + len(new) > _MOST:
+            raise CorruptNetworkError(
+                f"label code {last} leaves none for {len(new)} more label sets; valid are codes up"
+                f" to {_MOST}",
+                found=last,
+                valid=_MOST,
+            )
+        following = range(last + 1, last + 1 + len(new))
         return LabelSets({**self.table, **dict(zip(following, new, strict=True))})
 
 

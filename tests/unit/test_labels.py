@@ -157,3 +157,18 @@ def test_codes_may_be_as_large_as_they_like(code: int) -> None:
 def test_a_code_without_a_set_is_refused_whatever_its_size(code: int) -> None:
     with pytest.raises(CorruptNetworkError, match=f"code {code} "):
         LabelSets().add(np.array([0] * 20 + [code]), ["a"])
+
+
+@pytest.mark.parametrize("code", [2**63, 2**70, -(2**63), -(2**70)])
+def test_a_code_that_no_array_can_hold_is_refused(code: int) -> None:
+    with pytest.raises(CorruptNetworkError, match=f"a label code is {code}; valid are"):
+        LabelSets.from_lists({"1": ["a"], str(code): ["b"]})
+
+
+def test_label_sets_that_no_code_is_left_for_are_refused() -> None:
+    table = LabelSets.from_lists({str(2**63 - 2): ["a"]})
+    table, codes = table.add(np.zeros(2, dtype=np.int64), ["b"])
+    assert [2**63 - 1] * 2 == codes.tolist()
+    assert codes is table.add(codes, ["b"])[1]
+    with pytest.raises(CorruptNetworkError, match="leaves none for 1 more"):
+        table.add(codes, ["c"])
