@@ -566,6 +566,20 @@ def test_label_codes_beyond_their_integers_widen_the_column() -> None:
     assert [1, 2**40] == rows.tolist()
 
 
+@pytest.mark.parametrize("kind", [np.bool_, np.int8, np.uint64])
+def test_label_codes_widen_a_column_of_another_program(kind: type[Any]) -> None:
+    network = new_network()
+    network.placement("cell").append(0, cells(3))
+    label(network.placement("cell"), 1, "x")
+    network = reopened(network)
+    group = group_of(network)
+    group.delete("labels")
+    group.create_array("labels", np.array([0, 1, 0], dtype=kind))
+    network.placement("cell").overwrite_column(LABELS, 0, np.array([0, 1, 300]))
+    rows, _ = reopened(network).placement("cell").read_column(LABELS, np.array([0]))
+    assert [0, 1, 300] == rows.tolist()
+
+
 def test_labels_are_written_over_those_of_before() -> None:
     network = new_network()
     data = network.placement("cell")

@@ -248,6 +248,8 @@ def _limits(kind: np.dtype[Any]) -> tuple[int, int]:
 
 
 def _holds(kind: np.dtype[Any], low: int, high: int) -> bool:
+    if kind.kind == "b":
+        return low >= 0 and high <= 1
     if kind.kind not in "iu":
         return True
     least, most = _limits(kind)
