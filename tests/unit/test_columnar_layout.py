@@ -910,6 +910,28 @@ def test_what_is_rolled_back_is_not_remembered(store: MemoryStore) -> None:
     assert {} == program.reading().morphologies.meta()
 
 
+@pytest.mark.parametrize("missing", [False, True])
+def test_rows_that_a_remembered_table_tells_of_in_vain_are_corrupt(missing: bool) -> None:
+    root, memory = new_root(), Recollection().at(1)
+    network = ColumnarNetwork.create(root)
+    network.create_placement("cell", created_at="now")
+    network.placement("cell").append(0, cells(3, k=[1.0, 2.0, 3.0]))
+    label(network.placement("cell"), 1, "x")
+    network.flush()
+    assert 3 == ColumnarNetwork(root, memory).placement("cell").counts().total
+    group = group_of(network)
+    # As another program may leave them.
+    for where, name in ((group, "labels"), (group.group("additional"), "k")):
+        where.array(name).resize(1)
+        if missing:
+            where.delete(name)
+    placed = ColumnarNetwork(root, memory).placement("cell")
+    with pytest.raises(CorruptNetworkError, match="labels"):
+        label(placed, 2, "y")
+    with pytest.raises(CorruptNetworkError, match=r"no 'k'|'k' has 1 rows"):
+        placed.read_column(additional_column("k"), np.array([0]))
+
+
 def test_rows_that_no_entry_speaks_of_are_ignored_and_overwritten() -> None:
     network = new_network()
     network.placement("cell").append(0, cells(2, k=[1.0, 2.0]))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....errors import CorruptNetworkError, NodeNotFoundError
+from ....errors import CorruptNetworkError, NodeNotFoundError, ShapeError
 from ....ports.arrays import ArrayReader, ArrayWriter, GroupWriter
 from ...extremes import extremes
 from ...network import Lengths, Rows
@@ -101,10 +101,21 @@ class LongArray:
             self._array.append(rows)
 
     def read_ranges(self, starts: Bounds, stops: Bounds) -> Rows:
-        """The rows of many ranges, one range after the other, as they are stored."""
+        """
+        The rows of many ranges, one range after the other, as they are stored.
+
+        :raises CorruptNetworkError: there are no such rows.
+        """
         self.write_out()
-        assert self._array is not None
-        return self._array.read_ranges(*coalesce(starts, stops))
+        array = self._array
+        if array is None:
+            raise CorruptNetworkError(f"there is no '{self._name}', but a table tells of its rows")
+        try:
+            return array.read_ranges(*coalesce(starts, stops))
+        except ShapeError as error:
+            raise CorruptNetworkError(
+                f"'{self._name}' has {array.shape[0]} rows, but a table tells of rows past them"
+            ) from error
 
     def scatter(self, starts: Bounds, counts: Lengths, rows: Rows) -> None:
         """
