@@ -300,7 +300,10 @@ class ChunkedProperty:
     @handles_handles("a", lambda args: args[0].loader._engine)
     def append(self, chunk: Any, data: Any, key: str | None = None, handle: Any = HANDLED) -> None:
         """
-        Add rows to a chunk.
+        Add rows to a chunk: to its cells after the last that has one, and then for new cells.
+
+        Label codes are better overwritten: once any cell of a set has a label, others may have
+        code 0, so that codes that are added make new cells.
 
         :param chunk: is made if it is absent.
         :param data: rows.
