@@ -24,9 +24,9 @@ from .core.chunk_id import (
     sorted_ids,
     unpack,
 )
+from .core.columns import POSITION, align
 from .core.names import check_name
 from .core.network import ColumnSpec, Network, PlacementWriter
-from .core.placement import POSITION, align
 from .core.session import Session
 from .core.statistics import ChunkCounts
 from .core.validation import as_integers, as_numbers

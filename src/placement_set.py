@@ -22,10 +22,12 @@ from .chunks import (
     as_ids,
     settle_chunk_size,
 )
-from .core import placement
+from .core import cell_labels, columns, placement
+from .core.cell_ids import SelectedCells, as_cell_ids, to_local_ids
 from .core.labels import check_labels
 from .core.network import MorphologyRows, PlacementWriter
-from .core.placement import PlacementRows, SelectedCells, Selection
+from .core.placement import PlacementRows
+from .core.selection import Selection, label_mask
 from .core.session import Session
 from .core.validation import as_numbers
 from .errors import (
@@ -150,7 +152,7 @@ class PlacementSet(
     def load_positions(self, handle: Any = HANDLED) -> NDArray[np.float64]:
         """Positions of the cells: (n, 3), um; NaN for entities among them."""
         data, cells = self._selected(handle)
-        return placement.load_column(data, placement.POSITION, cells)
+        return columns.load_column(data, columns.POSITION, cells)
 
     @handles_handles("r")
     def load_rotations(self, handle: Any = HANDLED) -> RotationSet:
@@ -160,7 +162,7 @@ class PlacementSet(
         :raises DatasetNotFoundError: there are cells, and none has a rotation.
         """
         data, cells = self._selected(handle)
-        rows = placement.load_column(data, placement.ROTATION, cells)
+        rows = columns.load_column(data, columns.ROTATION, cells)
         if len(rows) != len(cells):
             raise DataNotFoundError(f"the cells of '{self.tag}' have no rotations")
         return RotationSet(rows)
@@ -173,7 +175,7 @@ class PlacementSet(
         :param allow_empty: return an empty set where there are none.
         :raises DatasetNotFoundError: there are none.
         """
-        rows = placement.load_morphologies(*self._selected(handle))
+        rows = columns.load_morphologies(*self._selected(handle))
         if rows is None and not allow_empty:
             raise DataNotFoundError(f"the cells of '{self.tag}' have no morphologies")
         if rows is None:
@@ -203,9 +205,9 @@ class PlacementSet(
         """
         data, cells = self._selected(handle)
         if key is not None:
-            return placement.load_additional(data, key, cells)
+            return columns.load_additional(data, key, cells)
         keys = data.additional_keys()
-        return {each: placement.load_additional(data, each, cells) for each in keys}
+        return {each: columns.load_additional(data, each, cells) for each in keys}
 
     @handles_handles("a")
     def append_data(
@@ -317,7 +319,7 @@ class PlacementSet(
         """The label sets that occur, whatever the label filter."""
         data = self._data(handle)
         counts = data.counts().select(self._selected_chunks())
-        codes = np.unique(placement.load_label_codes(data, counts))
+        codes = np.unique(cell_labels.load_label_codes(data, counts))
         return [set(labels) for labels in data.label_sets().of(codes)]
 
     @handles_handles("r")
@@ -339,7 +341,7 @@ class PlacementSet(
         """
         data = self._data(handle)
         counts = data.counts().select(self._selected_chunks())
-        return placement.label_mask(data, counts, None if labels is None else check_labels(labels))
+        return label_mask(data, counts, None if labels is None else check_labels(labels))
 
     @handles_handles("r")
     def convert_to_local(self, ids: Any, handle: Any = HANDLED) -> NDArray[np.int64]:
@@ -350,8 +352,8 @@ class PlacementSet(
         :raises CellIdError: numbers outside the set.
         """
         whole = self._data(handle).counts()
-        cells = placement.as_cell_ids(ids, whole.total, f"cell of '{self.tag}'")
-        return placement.to_local_ids(cells, whole, self._selected_chunks())
+        cells = as_cell_ids(ids, whole.total, f"cell of '{self.tag}'")
+        return to_local_ids(cells, whole, self._selected_chunks())
 
     def _selected(self, handle: Session) -> tuple[PlacementWriter, SelectedCells]:
         """The stored set, and the cells of it that the filters keep."""
@@ -370,7 +372,7 @@ class PlacementSet(
             given = as_numbers(cells, "the mask" if by_mask else f"ids of cell of '{self.tag}'")
             if by_mask or given.dtype == bool:
                 given = _ids_of_mask(given, len(selected))
-            placement.change_labels(data, selected, given, names, remove=remove)
+            cell_labels.change_labels(data, selected, given, names, remove=remove)
         except InputError as error:
             raise LabelError(error.message, **error.fields) from error
 

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, LengthError, LocationError, ShapeError
+from .cell_ids import SelectedCells
 from .chunk_id import Ids
 from .extremes import extremes
 from .network import Locations
-from .placement import SelectedCells
 from .statistics import ChunkCounts
 from .validation import as_integers
 

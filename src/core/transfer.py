@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorruptNetworkError, DtypeError
+from .columns import LABELS, POSITION, ROTATION, additional_column
 from .connectivity import Blocks, Perspective, batches, check_direction
 from .halves import check_halves, perspectives
 from .labels import LabelSets
@@ -31,7 +32,7 @@ from .network import (
     PlacementWriter,
     Rows,
 )
-from .placement import LABELS, POSITION, ROTATION, PlacementRows, additional_column
+from .placement import PlacementRows
 from .statistics import ChunkCounts
 
 

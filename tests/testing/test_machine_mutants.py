@@ -13,7 +13,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from bsb_hdf5.adapters.memory import arrays, store
 from bsb_hdf5.connectivity_set import ConnectivitySet
-from bsb_hdf5.core import placement
+from bsb_hdf5.core import columns
+from bsb_hdf5.core.cell_ids import SelectedCells
 from bsb_hdf5.core.connectivity import Blocks
 from bsb_hdf5.core.labels import LabelSets
 from bsb_hdf5.core.session import Joined
@@ -25,7 +26,7 @@ from bsb_hdf5.testing.network_machine import NetworkMachine
 
 Mutant = tuple[Any, str, Callable[..., Any]]
 
-matching, align, network = LabelSets.matching, placement.align, store.MemoryStore._network
+matching, align, network = LabelSets.matching, columns.align, store.MemoryStore._network
 change_labels, append = PlacementSet._change_labels, PlacementSet.append_data
 clear_cells, clear = PlacementSet.clear, ConnectivitySet.clear
 load_block, load_local = (
@@ -61,12 +62,12 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "all cells of a set are cleared": (PlacementSet, "clear", lambda s, chunks: clear_cells(s)),
     "cells of a part are numbered from zero": (
-        placement.SelectedCells,
+        SelectedCells,
         "global_ids",
         lambda s, whole: np.arange(len(s)),
     ),
     "cells without a column have zeros": (
-        placement,
+        columns,
         "align",
         lambda column, *rest: np.nan_to_num(align(column, *rest)),
     ),

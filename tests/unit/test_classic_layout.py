@@ -10,20 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bsb_hdf5.core.cell_labels import change_labels, load_label_codes
+from bsb_hdf5.core.columns import POSITION, ROTATION, additional_column
 from bsb_hdf5.core.connectivity import Blocks
 from bsb_hdf5.core.files import StoredContent
 from bsb_hdf5.core.layouts.classic.network import ClassicNetwork
 from bsb_hdf5.core.layouts.detection import open_network
 from bsb_hdf5.core.layouts.documents import pad, parse_json, write_json
-from bsb_hdf5.core.placement import (
-    POSITION,
-    ROTATION,
-    PlacementRows,
-    Selection,
-    additional_column,
-    change_labels,
-    load_label_codes,
-)
+from bsb_hdf5.core.placement import PlacementRows
+from bsb_hdf5.core.selection import Selection
 from bsb_hdf5.errors import (
     CorruptNetworkError,
     FileNotStoredError,

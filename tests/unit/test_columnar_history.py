@@ -11,22 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bsb_hdf5.adapters.memory.store import MemoryStore
+from bsb_hdf5.core.cell_labels import change_labels
+from bsb_hdf5.core.columns import LABELS, POSITION, ROTATION, additional_column
 from bsb_hdf5.core.connectivity import Blocks
 from bsb_hdf5.core.labels import LabelSets
 from bsb_hdf5.core.layouts.detection import create_network, open_network
 from bsb_hdf5.core.morphology import MorphologyTable
 from bsb_hdf5.core.network import Network
-from bsb_hdf5.core.placement import (
-    LABELS,
-    POSITION,
-    ROTATION,
-    PlacementRows,
-    Selection,
-    additional_column,
-    append_additional,
-    change_labels,
-)
+from bsb_hdf5.core.placement import PlacementRows, append_additional
 from bsb_hdf5.core.recollection import Recollection
+from bsb_hdf5.core.selection import Selection
 from bsb_hdf5.errors import StorageError
 from tests.unit.memory import new_store
 

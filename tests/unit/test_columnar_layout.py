@@ -18,6 +18,8 @@ from bsb_hdf5.adapters.memory.arrays import (
     MemoryGroupWriter,
 )
 from bsb_hdf5.adapters.memory.store import MemoryStore
+from bsb_hdf5.core.cell_labels import change_labels, load_label_codes
+from bsb_hdf5.core.columns import LABELS, POSITION, ROTATION, additional_column, load_column
 from bsb_hdf5.core.connectivity import Blocks
 from bsb_hdf5.core.files import StoredContent
 from bsb_hdf5.core.labels import LabelSets
@@ -28,18 +30,9 @@ from bsb_hdf5.core.layouts.columnar.placement import ColumnarPlacement
 from bsb_hdf5.core.layouts.detection import create_network, open_network
 from bsb_hdf5.core.morphology import MorphologyTable
 from bsb_hdf5.core.network import ColumnSpec
-from bsb_hdf5.core.placement import (
-    LABELS,
-    POSITION,
-    ROTATION,
-    PlacementRows,
-    Selection,
-    additional_column,
-    change_labels,
-    load_column,
-    load_label_codes,
-)
+from bsb_hdf5.core.placement import PlacementRows
 from bsb_hdf5.core.recollection import Recollection
+from bsb_hdf5.core.selection import Selection
 from bsb_hdf5.core.statistics import ChunkCounts
 from bsb_hdf5.errors import (
     CorruptNetworkError,

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bsb_hdf5.core.cell_ids import SelectedCells
 from bsb_hdf5.core.connectivity import (
     Blocks,
     Side,
@@ -17,7 +18,6 @@ from bsb_hdf5.core.connectivity import (
     check_pairs,
     demultiplex,
 )
-from bsb_hdf5.core.placement import SelectedCells
 from bsb_hdf5.core.statistics import ChunkCounts
 from bsb_hdf5.errors import InputError, LengthError, LocationError, ShapeError
 

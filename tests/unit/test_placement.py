@@ -11,22 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bsb_hdf5.core.cell_ids import as_cell_ids, to_local_ids
+from bsb_hdf5.core.cell_labels import change_labels, load_label_codes
+from bsb_hdf5.core.columns import POSITION, align, load_additional, load_column, load_morphologies
 from bsb_hdf5.core.layouts.classic.placement import ClassicPlacement
 from bsb_hdf5.core.network import ColumnSpec
-from bsb_hdf5.core.placement import (
-    POSITION,
-    PlacementRows,
-    Selection,
-    align,
-    append_additional,
-    as_cell_ids,
-    change_labels,
-    load_additional,
-    load_column,
-    load_label_codes,
-    load_morphologies,
-    to_local_ids,
-)
+from bsb_hdf5.core.placement import PlacementRows, append_additional
+from bsb_hdf5.core.selection import Selection
 from bsb_hdf5.core.statistics import ChunkCounts
 from bsb_hdf5.errors import (
     CellIdError,

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from bsb_hdf5.adapters.memory.arrays import MemoryGroupWriter
+from bsb_hdf5.core.columns import LABELS, POSITION, ROTATION, additional_column
 from bsb_hdf5.core.connectivity import Blocks
 from bsb_hdf5.core.files import StoredContent
 from bsb_hdf5.core.halves import check_halves, perspectives
@@ -16,13 +17,7 @@ from bsb_hdf5.core.labels import LabelSets
 from bsb_hdf5.core.layouts.detection import create_network, open_network
 from bsb_hdf5.core.morphology import MorphologyTable
 from bsb_hdf5.core.network import MorphologyRows, Network, SetHistory
-from bsb_hdf5.core.placement import (
-    LABELS,
-    POSITION,
-    ROTATION,
-    PlacementRows,
-    additional_column,
-)
+from bsb_hdf5.core.placement import PlacementRows
 from bsb_hdf5.core.statistics import ChunkCounts
 from bsb_hdf5.core.transfer import Portion, transfer
 from bsb_hdf5.errors import CorruptNetworkError, DtypeError, InputError

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ...errors import CorruptNetworkError
 from ...ports.arrays import ArrayReader, GroupReader
+from ..columns import LABELS, MORPHOLOGY, POSITION, ROTATION, additional_column
 from ..connectivity import DIRECTIONS, Blocks
 from ..halves import Half, perspectives
 from ..labels import LabelSets
@@ -25,7 +26,6 @@ from ..layouts.classic.connectivity import ClassicConnectivity, Known, LocalBloc
 from ..layouts.classic.network import ClassicNetwork
 from ..layouts.documents import interpreting, read_json, write_json
 from ..network import ColumnSpec
-from ..placement import LABELS, MORPHOLOGY, POSITION, ROTATION, additional_column
 from ..recollection import Memory, Recollection
 from ..statistics import NetworkTotals
 from .findings import Findings, plain

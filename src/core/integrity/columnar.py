@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...errors import CorruptNetworkError
 from ...ports.arrays import GroupReader
 from ..chunk_id import Ids
+from ..columns import LABELS, MORPHOLOGY, POSITION, ROTATION, additional_column
 from ..connectivity import batches
 from ..halves import perspectives
 from ..layouts.columnar import blocks, segments
@@ -19,7 +20,6 @@ from ..layouts.columnar.network import ColumnarNetwork
 from ..layouts.columnar.placement import SEGMENTS, ColumnarPlacement, PlacementNames
 from ..layouts.columnar.tables import TALLY
 from ..network import PlacementReader
-from ..placement import LABELS, MORPHOLOGY, POSITION, ROTATION, additional_column
 from ..recollection import Memory
 from .findings import Findings
 from .parts import check_chunk, check_codes, check_history, note_strangers, writable

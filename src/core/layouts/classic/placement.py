@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from ....errors import CorruptNetworkError, LengthError
 from ....ports.arrays import ArrayReader, ArrayWriter, GroupReader, GroupWriter
+from ...cell_labels import load_label_codes, replace_codes
 from ...chunk_id import Ids
+from ...columns import LABELS, MORPHOLOGY, POSITION, additional_column
 from ...labels import LabelSets
 from ...network import (
     ColumnSpec,
@@ -21,15 +23,7 @@ from ...network import (
     SetHistory,
     join,
 )
-from ...placement import (
-    LABELS,
-    MORPHOLOGY,
-    POSITION,
-    PlacementRows,
-    additional_column,
-    load_label_codes,
-    replace_codes,
-)
+from ...placement import PlacementRows
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
 from ..history import read_history, write_history

@@ -11,17 +11,12 @@ from numpy.typing import NDArray
 
 from ....errors import CorruptNetworkError, InputError, InvalidNameError, LengthError
 from ....ports.arrays import GroupWriter
+from ...cell_labels import load_label_codes, replace_codes
 from ...chunk_id import Ids
+from ...columns import LABELS, MORPHOLOGY, additional_column
 from ...labels import LabelSets
 from ...network import ColumnSpec, LabelChange, Lengths, MorphologyRows, Rows
-from ...placement import (
-    LABELS,
-    MORPHOLOGY,
-    PlacementRows,
-    additional_column,
-    load_label_codes,
-    replace_codes,
-)
+from ...placement import PlacementRows
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
 from .arrays import LongArray

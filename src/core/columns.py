@@ -1,0 +1,122 @@
+"""
+The columns of a placement set, and what selected cells have of them.
+
+Every column of a chunk is aligned to the order of its cells.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import CorruptNetworkError, DataNotFoundError
+from .cell_ids import SelectedCells
+from .names import check_text
+from .network import ColumnSpec, MorphologyRows, PlacementReader
+from .statistics import ChunkCounts
+
+POSITION = ColumnSpec("position", (3,), np.dtype(np.float64), np.nan)
+ROTATION = ColumnSpec("rotation", (3,), np.dtype(np.float64), 0.0)
+MORPHOLOGY = ColumnSpec("morphology", (), np.dtype(np.int64), None)
+LABELS = ColumnSpec("labels", (), np.dtype(np.int64), 0)
+
+
+def additional_column(key: str) -> ColumnSpec:
+    """The column of a key of the additional data."""
+    return ColumnSpec(key, None, np.dtype(np.float64), np.nan, collection="additional")
+
+
+def align(
+    column: ColumnSpec, rows: NDArray[Any], lengths: NDArray[np.int64], counts: ChunkCounts
+) -> NDArray[Any]:
+    """
+    Rows of several chunks, filled up to one per cell.
+
+    :raises CorruptNetworkError: a chunk has more rows than cells.
+    """
+    if not len(rows):
+        return _filled(column, rows, counts)
+    if counts.are(lengths):
+        return rows
+    if np.any(lengths > counts.counts):
+        chunk = int(np.argmax(lengths > counts.counts))
+        raise CorruptNetworkError(
+            f"chunk {counts.ids[chunk]} has {lengths[chunk]} rows of '{column.title}'"
+            f" for {counts.counts[chunk]} cells"
+        )
+    aligned = _filled(column, rows, counts)
+    ranks = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    aligned[ranks + np.repeat(counts.offsets, lengths)] = rows
+    return aligned
+
+
+def _filled(column: ColumnSpec, like: NDArray[Any], counts: ChunkCounts) -> NDArray[Any]:
+    """A row of the fill value per cell; ``numpy.full`` takes twice as long for those of a chunk."""
+    rows = np.empty((counts.total, *like.shape[1:]), dtype=like.dtype)
+    rows.fill(column.fill)
+    return rows
+
+
+def load_column(data: PlacementReader, column: ColumnSpec, cells: SelectedCells) -> NDArray[Any]:
+    """
+    A row per selected cell.
+
+    Cells that were stored without get the fill value of the column, unless none of the
+    chunks has the column at all: then there are no rows.
+    """
+    rows, lengths = data.read_column(column, cells.counts.ids)
+    if not len(rows):
+        return rows
+    aligned = align(column, rows, lengths, cells.counts)
+    return aligned if cells.mask is None else aligned[cells.mask]
+
+
+def load_morphologies(data: PlacementReader, cells: SelectedCells) -> MorphologyRows | None:
+    """
+    A morphology per selected cell; None if none of the chunks has any.
+
+    :raises DataNotFoundError: some of the selected cells have one and some have none.
+    """
+    found = data.read_morphologies(cells.counts.ids)
+    if not found.lengths.any():
+        return None
+    counts = cells.counts
+    with_one = np.arange(counts.total) < np.repeat(counts.offsets + found.lengths, counts.counts)
+    mask = np.ones(counts.total, dtype=bool) if cells.mask is None else cells.mask
+    if np.any(mask & ~with_one):
+        cell = int(np.argmax(mask & ~with_one))
+        chunk = int(np.searchsorted(counts.offsets + counts.counts, cell, side="right"))
+        raise DataNotFoundError(
+            f"chunk {counts.ids[chunk]} of '{data.name}' has {found.lengths[chunk]} morphologies"
+            f" for {counts.counts[chunk]} cells"
+        )
+    return MorphologyRows(found.names, found.indices[mask[with_one]])
+
+
+def load_additional(data: PlacementReader, key: str, cells: SelectedCells) -> NDArray[Any]:
+    """
+    The additional data of a key: a row per selected cell that was given any.
+
+    Cells that came after the last with data in their chunk, or into chunks without any, have
+    no row; cells that came before the first have NaN.
+
+    :raises DataNotFoundError: the set has no data of that key.
+    """
+    keys = data.additional_keys()
+    if check_text(key, "additional data") not in keys:
+        raise DataNotFoundError(
+            f"'{data.name}' has no additional data '{key}'; it has {list(keys)}",
+            asked=key,
+            valid=list(keys),
+        )
+    column = additional_column(key)
+    rows, lengths = data.read_column(column, cells.counts.ids)
+    if cells.mask is None:
+        return rows
+    stored = np.arange(cells.counts.total) < np.repeat(
+        cells.counts.offsets + lengths, cells.counts.counts
+    )
+    aligned = align(column, rows, lengths, cells.counts)
+    return aligned[cells.mask & stored]
