@@ -17,7 +17,8 @@ from ..halves import perspectives
 from ..layouts.columnar import blocks, segments
 from ..layouts.columnar.connectivity import BLOCKS, ColumnarConnectivity
 from ..layouts.columnar.network import ColumnarNetwork
-from ..layouts.columnar.placement import SEGMENTS, ColumnarPlacement, PlacementNames
+from ..layouts.columnar.placement import ColumnarPlacement
+from ..layouts.columnar.placement_names import PlacementNames
 from ..layouts.columnar.tables import TALLY
 from ..network import PlacementReader
 from ..recollection import Memory
@@ -66,7 +67,7 @@ class ColumnarCheck:
         cells: ColumnarPlacement = self._network.placement(name)
         # Fails if an entry is of rows or columns that do not exist.
         counts = cells.counts()
-        table = np.asarray(group.array(SEGMENTS).read(), dtype=np.int64)
+        table = np.asarray(group.array(segments.SEGMENTS).read(), dtype=np.int64)
         for chunk in counts.ids[[0, -1]].tolist() if len(counts.ids) else ():
             check_chunk(chunk)
         _check_disjoint(table[:, segments.FIRST], table[:, segments.COUNT])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ....errors import CorruptNetworkError, InputError, InvalidNameError, LengthError
+from ....errors import CorruptNetworkError, LengthError
 from ....ports.arrays import GroupWriter
 from ...cell_labels import load_label_codes, replace_codes
 from ...chunk_id import Ids
@@ -18,71 +18,17 @@ from ...labels import LabelSets
 from ...network import ColumnSpec, LabelChange, Lengths, MorphologyRows, Rows
 from ...placement import PlacementRows
 from ...statistics import ChunkCounts
-from ..documents import interpreting, read_json, write_json
 from .arrays import LongArray
-from .segments import COUNT, FIRST, MASK, MOST_COLUMNS, WIDTH, Cover, Segments, split
+from .placement_names import ADDITIONAL, PlacementNames
+from .segments import COUNT, FIRST, MASK, SEGMENTS, WIDTH, Cover, Segments, split
 from .sets import ColumnarSet, Holder
 from .tables import Counted, Entries, Form, create_table, prepare_tally
 
-SEGMENTS = "segments"
-ADDITIONAL = "additional"
-_NAMES = "names"
 _PREFIX = f"{ADDITIONAL}/"
 _SUMS = 3
 _ROWS, _CELLS, _WITH_MORPHOLOGY = range(_SUMS)
-# Sets of morphology names whose codes are remembered, and of columns whose bits are.
-_MOST_KNOWN = 64
 _CODES = (np.dtype(np.int32), np.dtype(np.int64))
 _FLOATS = np.dtype(np.float64)
-
-
-@attrs.frozen(eq=False)
-class PlacementNames:
-    """
-    What a placement set knows by name; never changed, but replaced.
-
-    :param columns: bit of each column in the table, by its title.
-    :param morphologies: code of each morphology, by its name.
-    """
-
-    columns: Mapping[str, int]
-    morphologies: Mapping[str, int]
-    labels: LabelSets
-    # Codes of morphologies by the names that cells came with; the same ones come again.
-    coded: dict[tuple[str, ...], NDArray[np.int32]] = attrs.field(factory=dict, init=False)
-    # Bits of columns by the titles that cells came with.
-    masks: dict[tuple[str, ...], int] = attrs.field(factory=dict, init=False)
-
-    @classmethod
-    def read(cls, group: GroupWriter) -> PlacementNames:
-        """
-        From the attribute of a set.
-
-        :raises CorruptNetworkError: it holds something else.
-        """
-        document = read_json(group.attributes, _NAMES)
-        with interpreting(_NAMES):
-            columns = [str(title) for title in document.get("columns", [])]
-            morphologies = [str(name) for name in document.get("morphologies", [])]
-            labels = LabelSets.from_lists(document.get("labels", {}))
-        if len(columns) > MOST_COLUMNS:
-            raise CorruptNetworkError(f"a placement set has {len(columns)} columns")
-        return cls(_codes(columns), _codes(morphologies), labels)
-
-    def document(self) -> dict[str, Any]:
-        """As it is stored."""
-        return {
-            "columns": list(self.columns),
-            "morphologies": list(self.morphologies),
-            "labels": {str(code): held for code, held in self.labels.to_lists().items()},
-        }
-
-
-def _codes(names: list[str]) -> dict[str, int]:
-    codes = {name: code for code, name in enumerate(names)}
-    if len(codes) < len(names):
-        raise CorruptNetworkError(f"names that must differ are {names}")
-    return codes
 
 
 class ColumnarPlacement(ColumnarSet):
@@ -222,7 +168,7 @@ class ColumnarPlacement(ColumnarSet):
 
     def _store_names(self) -> PlacementNames:
         if self._names is not self._table.names:
-            write_json(self.group.attributes, _NAMES, self._names.document())
+            self._names.write(self.group)
         return self._names
 
     @property
@@ -273,33 +219,13 @@ class ColumnarPlacement(ColumnarSet):
         """The bits of some columns; those that are new get one."""
         found = self._names.masks.get(titles)
         if found is None:
-            columns = dict(self._names.columns)
-            for title in titles:
-                _check_title(title)
-                columns.setdefault(title, len(columns))
-            if len(columns) > MOST_COLUMNS:
-                raise InputError(
-                    f"'{self.name}' would have {len(columns)} columns;"
-                    f" a placement set of the columnar layout has {MOST_COLUMNS} at most"
-                )
-            if len(columns) > len(self._names.columns):
-                self._names = attrs.evolve(self._names, columns=columns)
-            found = sum(1 << columns[title] for title in titles)
-            if len(self._names.masks) < _MOST_KNOWN:
-                self._names.masks[titles] = found
+            self._names, found = self._names.with_columns(titles, f"'{self.name}'")
         return found
 
     def _morphology_rows(self, rows: MorphologyRows) -> NDArray[np.int32]:
         codes = self._names.coded.get(rows.names)
         if codes is None:
-            known = dict(self._names.morphologies)
-            for name in rows.names:
-                known.setdefault(name, len(known))
-            if len(known) > len(self._names.morphologies):
-                self._names = attrs.evolve(self._names, morphologies=known)
-            codes = np.array([known[name] for name in rows.names], dtype=np.int32)
-            if len(self._names.coded) < _MOST_KNOWN:
-                self._names.coded[rows.names] = codes
+            self._names, codes = self._names.with_morphologies(rows.names)
         return codes[rows.indices]
 
     def _add(self, chunk: int, count: int, mask: int, *, with_morphology: bool) -> None:
@@ -479,8 +405,3 @@ def _check_entries(name: str, table: Entries, columns: int) -> None:
             f"a segment of '{name}' is {table[bad][0].tolist()}; valid are a chunk, a first row,"
             f" a count and bits of {columns} columns"
         )
-
-
-def _check_title(title: str) -> None:
-    if title in (SEGMENTS, ADDITIONAL):
-        raise InvalidNameError(f"'{title}' can't name a column of a placement set", asked=title)

@@ -21,6 +21,7 @@ from ...ranges import Bounds, rows_of_ranges
 from ...statistics import ChunkCounts
 from .tables import Entries
 
+SEGMENTS = "segments"
 CHUNK, FIRST, COUNT, MASK = range(4)
 WIDTH = 4
 # Bits of an int64 without its sign.

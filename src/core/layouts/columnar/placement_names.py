@@ -1,0 +1,112 @@
+"""What a placement set knows by name: its columns, morphologies and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ....errors import CorruptNetworkError, InputError, InvalidNameError
+from ....ports.arrays import GroupWriter
+from ...labels import LabelSets
+from ..documents import interpreting, read_json, write_json
+from .segments import MOST_COLUMNS, SEGMENTS
+
+ADDITIONAL = "additional"
+_NAMES = "names"
+# Sets of morphology names whose codes are remembered, and of columns whose bits are.
+_MOST_KNOWN = 64
+
+
+@attrs.frozen(eq=False)
+class PlacementNames:
+    """
+    What a placement set knows by name; never changed, but replaced.
+
+    :param columns: bit of each column in the table, by its title.
+    :param morphologies: code of each morphology, by its name.
+    """
+
+    columns: Mapping[str, int]
+    morphologies: Mapping[str, int]
+    labels: LabelSets
+    # Codes of morphologies by the names that cells came with; the same ones come again.
+    coded: dict[tuple[str, ...], NDArray[np.int32]] = attrs.field(factory=dict, init=False)
+    # Bits of columns by the titles that cells came with.
+    masks: dict[tuple[str, ...], int] = attrs.field(factory=dict, init=False)
+
+    @classmethod
+    def read(cls, group: GroupWriter) -> PlacementNames:
+        """
+        From the attribute of a set.
+
+        :raises CorruptNetworkError: it holds something else.
+        """
+        document = read_json(group.attributes, _NAMES)
+        with interpreting(_NAMES):
+            columns = [str(title) for title in document.get("columns", [])]
+            morphologies = [str(name) for name in document.get("morphologies", [])]
+            labels = LabelSets.from_lists(document.get("labels", {}))
+        if len(columns) > MOST_COLUMNS:
+            raise CorruptNetworkError(f"a placement set has {len(columns)} columns")
+        return cls(_codes(columns), _codes(morphologies), labels)
+
+    def write(self, group: GroupWriter) -> None:
+        """To the attribute of a set."""
+        document = {
+            "columns": list(self.columns),
+            "morphologies": list(self.morphologies),
+            "labels": {str(code): held for code, held in self.labels.to_lists().items()},
+        }
+        write_json(group.attributes, _NAMES, document)
+
+    def with_columns(self, titles: tuple[str, ...], what: str) -> tuple[PlacementNames, int]:
+        """
+        Names that know some columns, and the bits of these; those that are new get one.
+
+        :param what: the set is, for messages.
+        :raises InputError: there are too many, or one can't be named so.
+        """
+        columns = dict(self.columns)
+        for title in titles:
+            _check_title(title)
+            columns.setdefault(title, len(columns))
+        if len(columns) > MOST_COLUMNS:
+            raise InputError(
+                f"{what} would have {len(columns)} columns;"
+                f" a placement set of the columnar layout has {MOST_COLUMNS} at most"
+            )
+        grown = len(columns) > len(self.columns)
+        names = attrs.evolve(self, columns=columns) if grown else self
+        mask = sum(1 << columns[title] for title in titles)
+        if len(names.masks) < _MOST_KNOWN:
+            names.masks[titles] = mask
+        return names, mask
+
+    def with_morphologies(
+        self, morphologies: tuple[str, ...]
+    ) -> tuple[PlacementNames, NDArray[np.int32]]:
+        """Names that know some morphologies, and the codes of these; the new ones get one."""
+        known = dict(self.morphologies)
+        for name in morphologies:
+            known.setdefault(name, len(known))
+        grown = len(known) > len(self.morphologies)
+        names = attrs.evolve(self, morphologies=known) if grown else self
+        codes = np.array([known[name] for name in morphologies], dtype=np.int32)
+        if len(names.coded) < _MOST_KNOWN:
+            names.coded[morphologies] = codes
+        return names, codes
+
+
+def _codes(names: list[str]) -> dict[str, int]:
+    codes = {name: code for code, name in enumerate(names)}
+    if len(codes) < len(names):
+        raise CorruptNetworkError(f"names that must differ are {names}")
+    return codes
+
+
+def _check_title(title: str) -> None:
+    if title in (SEGMENTS, ADDITIONAL):
+        raise InvalidNameError(f"'{title}' can't name a column of a placement set", asked=title)
