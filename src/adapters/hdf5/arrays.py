@@ -1,25 +1,17 @@
-"""Groups, arrays and documents of an HDF5 file, through h5py's low-level calls."""
+"""Arrays of an HDF5 file, through h5py's low-level calls."""
 
 from __future__ import annotations
 
-import uuid
 from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from h5py import h5a, h5d, h5g, h5i, h5l, h5o, h5p, h5s, h5t
+from h5py import h5a, h5d, h5i, h5p, h5s
 from numpy.typing import NDArray
 
-from ...core.names import can_name
 from ...core.ranges import check_ranges, coalesce, take_ranges
-from ...errors import (
-    CorruptNetworkError,
-    NodeExistsError,
-    NodeNotFoundError,
-    ShapeError,
-    StoreIOError,
-)
+from ...errors import CorruptNetworkError, ShapeError, StoreIOError
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter, native_type
 from .context import Context, Member
 
@@ -42,30 +34,6 @@ _MOST_PACKED = 4096
 
 # Of zlib: more saves next to nothing.
 _EFFORT = 1
-
-# Up to this many attributes are stored with the group itself, which takes less space.
-_COMPACT_ATTRIBUTES = 1024
-
-
-def _group_properties() -> Any:
-    properties = h5p.create(h5p.GROUP_CREATE)
-    properties.set_obj_track_times(False)
-    properties.set_attr_phase_change(_COMPACT_ATTRIBUTES, _COMPACT_ATTRIBUTES // 2)
-    return properties
-
-
-def _text_links() -> Any:
-    properties = h5p.create(h5p.LINK_CREATE)
-    properties.set_char_encoding(h5t.CSET_UTF8)
-    return properties
-
-
-_GROUP = _group_properties()
-_UTF8_LINK = _text_links()
-
-
-def _link(name: str) -> Any:
-    return None if name.isascii() else _UTF8_LINK
 
 
 class Hdf5Array:
@@ -166,10 +134,19 @@ class Hdf5Array:
         return space
 
 
+class Owner(Protocol):
+    """The group that an array is in."""
+
+    def delete(self, name: str, /) -> None: ...
+
+    def create_dataset(self, name: str, rows: NDArray[Any], /, *, expected: int) -> Member:
+        """A new growable dataset of these rows."""
+
+
 class Hdf5ArrayWriter(Hdf5Array):
     """A dataset that can be changed."""
 
-    def __init__(self, member: Member, name: str, context: Context, group: Hdf5GroupWriter) -> None:
+    def __init__(self, member: Member, name: str, context: Context, group: Owner) -> None:
         super().__init__(member, name, context)
         self._group = group
 
@@ -238,319 +215,36 @@ class Hdf5ArrayWriter(Hdf5Array):
         self._write(0, held)
 
 
-class Hdf5Document:
-    """A scalar dataset that holds a string, to read."""
-
-    def __init__(self, member: Member, name: str, context: Context) -> None:
-        self._member = member
-        self._id = member.id
-        self._name = name
-        self._context = context
-
-    @property
-    def attributes(self) -> Hdf5Attributes:
-        return Hdf5Attributes(self._member, self._context)
-
-    def read(self) -> bytes:
-        with self._context.translated():
-            kind = self._id.get_type()
-            if self._id.shape != () or not isinstance(kind, h5t.TypeStringID | h5t.TypeOpaqueID):
-                raise CorruptNetworkError(f"'{self._name}' is no text or byte string")
-            if isinstance(kind, h5t.TypeStringID) and kind.is_variable_str():
-                text = np.empty((), dtype=self._id.dtype)
-                self._id.read(h5s.ALL, h5s.ALL, text)
-                item: Any = text.item()
-                return bytes(item) if isinstance(item, bytes) else str(item).encode()
-            if isinstance(kind, h5t.TypeStringID) and _is_lone_terminator(kind):
-                return b""
-            raw = np.empty((), dtype=np.dtype((np.void, kind.get_size())))
-            self._id.read(h5s.ALL, h5s.ALL, raw, kind)
-            return raw.tobytes()
-
-    def has_type(self, kind: Any) -> bool:
-        """Whether it is one string of that HDF5 type."""
-        return self._id.shape == () and bool(self._id.get_type().equal(kind))
-
-
-class Hdf5DocumentWriter(Hdf5Document):
-    """A string that was written."""
-
-    @property
-    def attributes(self) -> Hdf5AttributesWriter:
-        return Hdf5AttributesWriter(self._member, self._context)
-
-
-class Hdf5Group:
-    """A group, to read. Links that lead elsewhere are not followed."""
-
-    def __init__(self, member: Member, path: str, context: Context) -> None:
-        self._member = member
-        self._path = path
-        self._context = context
-
-    @property
-    def _id(self) -> Any:
-        return self._member.id
-
-    @property
-    def attributes(self) -> Hdf5Attributes:
-        return Hdf5Attributes(self._member, self._context)
-
-    def names(self) -> tuple[str, ...]:
-        with self._context.translated():
-            return tuple(sorted(name.decode() for name in self._id))
-
-    def __contains__(self, name: str) -> bool:
-        # To HDF5 a name with a slash is a path.
-        if not can_name(name):
-            return False
-        with self._context.translated():
-            found = self._context.members.find(self._inside(name))
-            return found is not None or bool(self._id.links.exists(name.encode()))
-
-    def group(self, name: str) -> Hdf5Group:
-        member = self._find(name, "group")
-        return Hdf5Group(member, self._inside(name), self._context)
-
-    def array(self, name: str) -> Hdf5Array:
-        return Hdf5Array(self._find(name, "array"), name, self._context)
-
-    def document(self, name: str) -> Hdf5Document:
-        return Hdf5Document(self._find(name, "document"), name, self._context)
-
-    def _find(self, name: str, kind: str) -> Member:
-        path = self._inside(name)
-        with self._context.translated():
-            found = self._context.members.find(path)
-            if found is None:
-                opened = self._open(name, kind)
-                found = self._keep(name, Member(_kind_of(opened), opened))
-            if found.kind != kind:
-                raise NodeNotFoundError(f"'{name}' is no {kind}", asked=name)
-            return found
-
-    def _keep(self, name: str, member: Member) -> Member:
-        self._context.members.add(self._inside(name), member)
-        return member
-
-    def _open(self, name: str, kind: str) -> Any:
-        if name not in self:
-            raise NodeNotFoundError(f"there is no {kind} '{name}'", asked=name)
-        key = name.encode()
-        link = self._id.links.get_info(key)
-        if link.type != h5l.TYPE_HARD:
-            raise CorruptNetworkError(f"'{name}' is a link that leads elsewhere")
-        member = h5o.open(self._id, key)
-        if isinstance(member, h5d.DatasetID):
-            _check_own_values(member, name)
-        return member
-
-    def _inside(self, name: str) -> str:
-        return f"{self._path}/{name}"
-
-
-class Hdf5GroupWriter(Hdf5Group):
-    """A group that can be changed."""
-
-    overwrites_in_place = True
-
-    def __init__(
-        self,
-        member: Member,
-        path: str,
-        context: Context,
-        parent: tuple[Hdf5GroupWriter, str] | None = None,
-    ) -> None:
-        super().__init__(member, path, context)
-        self._parent = parent
-
-    @property
-    def attributes(self) -> Hdf5AttributesWriter:
-        modernize = None if self._parent is None else self._modernize
-        return Hdf5AttributesWriter(self._member, self._context, modernize)
-
-    def group(self, name: str) -> Hdf5GroupWriter:
-        return self._group_writer(self._find(name, "group"), name)
-
-    def _group_writer(self, member: Member, name: str) -> Hdf5GroupWriter:
-        return Hdf5GroupWriter(member, self._inside(name), self._context, (self, name))
-
-    def array(self, name: str) -> Hdf5ArrayWriter:
-        return Hdf5ArrayWriter(self._find(name, "array"), name, self._context, self)
-
-    def document(self, name: str) -> Hdf5DocumentWriter:
-        return Hdf5DocumentWriter(self._find(name, "document"), name, self._context)
-
-    def require_group(self, name: str) -> Hdf5GroupWriter:
-        if name in self:
-            return self.group(name)
-        self._context.changes += 1
-        with self._context.translated():
-            made = h5g.create(self._id, name.encode(), lcpl=_link(name), gcpl=_GROUP)
-        return self._group_writer(self._keep(name, Member("group", made)), name)
-
-    def create_array(
-        self, name: str, rows: NDArray[Any], *, growable: bool = True, expected: int = 0
-    ) -> Hdf5ArrayWriter:
-        if name in self:
-            raise NodeExistsError(f"'{name}' exists", asked=name)
-        made = self.create_dataset(name, rows, growable=growable, expected=expected)
-        return Hdf5ArrayWriter(made, name, self._context, self)
-
-    def create_dataset(
-        self, name: str, rows: NDArray[Any], *, growable: bool = True, expected: int = 0
-    ) -> Member:
-        """A new dataset of these rows."""
-        self._context.changes += 1
-        data = np.ascontiguousarray(rows)
-        properties = h5p.create(h5p.DATASET_CREATE)
-        properties.set_obj_track_times(False)
-        most = None
-        if growable:
-            # HDF5 has no pieces without values, so an axis of length 0 must be able to grow.
-            width = data.shape[1:]
-            most = (h5s.UNLIMITED, *(length or h5s.UNLIMITED for length in width))
-            properties.set_chunk((_piece_rows(data, expected), *(max(1, n) for n in width)))
-            if self._context.compress and data.dtype.kind in "iu":
-                # Filters that every HDF5 library has.
-                properties.set_shuffle()
-                properties.set_deflate(_EFFORT)
-        with self._context.translated():
-            space = h5s.create_simple(data.shape, most)
-            kind = h5t.py_create(data.dtype, logical=True)
-            made = h5d.create(self._id, name.encode(), kind, space, properties, lcpl=_link(name))
-            if data.size:
-                made.write(h5s.ALL, h5s.ALL, data)
-        return self._keep(name, Member("array", made))
-
-    def write_document(self, name: str, content: bytes | str) -> Hdf5DocumentWriter:
-        self._context.changes += 1
-        with self._context.translated():
-            if isinstance(content, str):
-                made = self._write_text(name, content)
-            else:
-                made = self._write_bytes(name, content)
-        return Hdf5DocumentWriter(made, name, self._context)
-
-    def delete(self, name: str) -> None:
-        if name not in self:
-            raise NodeNotFoundError(f"there is no member '{name}'", asked=name)
-        self._context.changes += 1
-        with self._context.translated():
-            if _is_hard(self._id, name.encode()):
-                _recall_texts(h5o.open(self._id, name.encode()), self._context)
-            self._unlink(name)
-
-    def _unlink(self, name: str) -> None:
-        self._context.members.forget(self._inside(name))
-        self._id.unlink(name.encode())
-
-    def _write_text(self, name: str, content: str) -> Member:
-        kind = h5t.TypeStringID.copy(h5t.C_S1)
-        kind.set_size(h5t.VARIABLE)
-        kind.set_cset(h5t.CSET_UTF8)
-        made = self._string(name, kind)
-        made.id.write(h5s.ALL, h5s.ALL, np.array(content, dtype=made.id.dtype))
-        return made
-
-    def _write_bytes(self, name: str, content: bytes) -> Member:
-        kind = h5t.TypeStringID.copy(h5t.C_S1)
-        kind.set_size(max(1, len(content)))
-        # HDF5 has no strings of size 0: the empty one is a lone terminator.
-        kind.set_strpad(h5t.STR_NULLPAD if content else h5t.STR_NULLTERM)
-        made = self._string(name, kind)
-        size = max(1, len(content))
-        raw = np.frombuffer(content.ljust(size, b"\0"), dtype=np.dtype((np.void, size)))
-        made.id.write(h5s.ALL, h5s.ALL, raw.reshape(()), kind)
-        return made
-
-    def _string(self, name: str, kind: Any) -> Member:
-        """The scalar dataset of that name and type; one of another type is replaced."""
-        attributes: dict[str, Any] = {}
-        if name in self:
-            found = self._find(name, "document")
-            held = Hdf5Document(found, name, self._context)
-            if held.has_type(kind):
-                return found
-            attributes = {key: held.attributes.get(key) for key in held.attributes.names()}
-            del held, found
-            self._unlink(name)
-        properties = h5p.create(h5p.DATASET_CREATE)
-        properties.set_obj_track_times(False)
-        space = h5s.create(h5s.SCALAR)
-        id_ = h5d.create(self._id, name.encode(), kind, space, properties, lcpl=_link(name))
-        made = self._keep(name, Member("document", id_))
-        for key, value in attributes.items():
-            Hdf5AttributesWriter(made, self._context).set(key, value)
-        return made
-
-    def _modernize(self) -> None:
-        """
-        Replace the group by one in the current format, which holds larger attributes.
-
-        Files of old libraries have groups in HDF5's first format.
-        """
-        assert self._parent is not None
-        parent, name = self._parent
-        # A name that no other group has.
-        temporary = f"{uuid.uuid4().hex}.new".encode()
-        made = h5g.create(parent._id, temporary, gcpl=_GROUP)
-        for key in list(self._id):
-            self._id.links.move(key, made, key)
-        held = Hdf5Attributes(self._member, self._context)
-        moved = Hdf5AttributesWriter(Member("group", made), self._context)
-        for each in held.names():
-            moved.set(each, held.get(each))
-        # Whoever uses the group uses the new one from now on.
-        self._member.attributes.clear()
-        self._member.id = made
-        parent._id.unlink(name.encode())
-        parent._id.links.move(temporary, parent._id, name.encode(), lcpl=_link(name))
-
-
-@lru_cache(maxsize=512)
-def _space(shape: tuple[int, ...]) -> Any:
-    """All of an array in memory. HDF5 takes long to make one, and nobody changes it."""
-    return h5s.create_simple(shape)
-
-
-def _recall_texts(id_: Any, context: Context) -> None:
+def storage_of(
+    data: NDArray[Any], *, growable: bool, expected: int, compress: bool
+) -> tuple[Any, tuple[Any, ...] | None]:
     """
-    Read the attributes of an object that is about to be deleted, and of its arrays.
+    How HDF5 is to store a new array.
 
-    HDF5 uses the space of texts again only where it has read them since the file was opened.
+    :param data: its first rows.
+    :returns: properties for its creation, and the most that it may grow to, if it may.
     """
-    keys = list(id_) if isinstance(id_, h5g.GroupID) else []
-    members = [h5o.open(id_, key) for key in keys if _is_hard(id_, key)]
-    for each in (id_, *(m for m in members if isinstance(m, h5d.DatasetID))):
-        attributes = Hdf5Attributes(Member("", each), context)
-        for name in attributes.names():
-            attributes.get(name)
-
-
-def _is_hard(group: Any, key: bytes) -> bool:
-    """Whether a link is to an object of the file itself, which is there."""
-    return bool(group.links.get_info(key).type == h5l.TYPE_HARD)
-
-
-def _check_own_values(member: Any, name: str) -> None:
-    """Check that the values of a dataset are in this file; HDF5 can take them from others."""
-    properties = member.get_create_plist()
-    if properties.get_layout() == h5d.VIRTUAL or properties.get_external_count():
-        raise CorruptNetworkError(f"the values of '{name}' are in another file")
-
-
-def _is_lone_terminator(kind: Any) -> bool:
-    return bool(kind.get_size() == 1 and kind.get_strpad() == h5t.STR_NULLTERM)
-
-
-def _kind_of(member: Any) -> str:
-    if isinstance(member, h5d.DatasetID):
-        return "array" if member.shape else "document"
-    return "group" if isinstance(member, h5g.GroupID) else "named type"
+    properties = h5p.create(h5p.DATASET_CREATE)
+    properties.set_obj_track_times(False)
+    if not growable:
+        return properties, None
+    # HDF5 has no pieces without values, so an axis of length 0 must be able to grow.
+    width = data.shape[1:]
+    properties.set_chunk((_piece_rows(data, expected), *(max(1, n) for n in width)))
+    if compress and data.dtype.kind in "iu":
+        # Filters that every HDF5 library has.
+        properties.set_shuffle()
+        properties.set_deflate(_EFFORT)
+    return properties, (h5s.UNLIMITED, *(length or h5s.UNLIMITED for length in width))
 
 
 def _piece_rows(data: NDArray[Any], expected: int) -> int:
     row = max(1, int(np.prod(data.shape[1:]))) * data.dtype.itemsize
     wanted = max(len(data), expected) * row
     return max(1, -(-min(max(wanted, _LEAST_BYTES), _MOST_BYTES) // row))
+
+
+@lru_cache(maxsize=512)
+def _space(shape: tuple[int, ...]) -> Any:
+    """All of an array in memory. HDF5 takes long to make one, and nobody changes it."""
+    return h5s.create_simple(shape)

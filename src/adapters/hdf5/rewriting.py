@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 
-from .arrays import Hdf5Group
 from .errors import translated
+from .groups import Hdf5Group
 from .paths import remove_temporary, sync_file, sync_folder
 from .session import Hdf5CreationSession, Hdf5WriteSession
 

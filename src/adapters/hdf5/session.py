@@ -8,9 +8,9 @@ from typing import Any
 
 from h5py import h5f, h5g, h5p
 
-from .arrays import Hdf5Group, Hdf5GroupWriter
 from .context import Context, Member
 from .errors import translated
+from .groups import Hdf5Group, Hdf5GroupWriter
 from .opened import OpenFile, Stamp, access_properties
 from .paths import give_name, remove_temporary, sync_file, sync_folder, temporary_path
 

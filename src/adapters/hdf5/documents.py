@@ -1,0 +1,81 @@
+"""Documents of an HDF5 file: scalar datasets that hold a string."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from h5py import h5s, h5t
+
+from ...errors import CorruptNetworkError
+from .attributes import Hdf5Attributes, Hdf5AttributesWriter
+from .context import Context, Member
+
+
+class Hdf5Document:
+    """A scalar dataset that holds a string, to read."""
+
+    def __init__(self, member: Member, name: str, context: Context) -> None:
+        self._member = member
+        self._id = member.id
+        self._name = name
+        self._context = context
+
+    @property
+    def attributes(self) -> Hdf5Attributes:
+        return Hdf5Attributes(self._member, self._context)
+
+    def read(self) -> bytes:
+        with self._context.translated():
+            kind = self._id.get_type()
+            if self._id.shape != () or not isinstance(kind, h5t.TypeStringID | h5t.TypeOpaqueID):
+                raise CorruptNetworkError(f"'{self._name}' is no text or byte string")
+            if isinstance(kind, h5t.TypeStringID) and kind.is_variable_str():
+                text = np.empty((), dtype=self._id.dtype)
+                self._id.read(h5s.ALL, h5s.ALL, text)
+                item: Any = text.item()
+                return bytes(item) if isinstance(item, bytes) else str(item).encode()
+            if isinstance(kind, h5t.TypeStringID) and _is_lone_terminator(kind):
+                return b""
+            raw = np.empty((), dtype=np.dtype((np.void, kind.get_size())))
+            self._id.read(h5s.ALL, h5s.ALL, raw, kind)
+            return raw.tobytes()
+
+    def has_type(self, kind: Any) -> bool:
+        """Whether it is one string of that HDF5 type."""
+        return self._id.shape == () and bool(self._id.get_type().equal(kind))
+
+
+class Hdf5DocumentWriter(Hdf5Document):
+    """A string that was written."""
+
+    @property
+    def attributes(self) -> Hdf5AttributesWriter:
+        return Hdf5AttributesWriter(self._member, self._context)
+
+
+def string_type(content: bytes | str) -> Any:
+    """The HDF5 type of a text, or of a byte string of that length."""
+    kind = h5t.TypeStringID.copy(h5t.C_S1)
+    if isinstance(content, str):
+        kind.set_size(h5t.VARIABLE)
+        kind.set_cset(h5t.CSET_UTF8)
+    else:
+        kind.set_size(max(1, len(content)))
+        # HDF5 has no strings of size 0: the empty one is a lone terminator.
+        kind.set_strpad(h5t.STR_NULLPAD if content else h5t.STR_NULLTERM)
+    return kind
+
+
+def write_string(id_: Any, kind: Any, content: bytes | str) -> None:
+    """Write a string to a scalar dataset of its type."""
+    if isinstance(content, str):
+        id_.write(h5s.ALL, h5s.ALL, np.array(content, dtype=id_.dtype))
+        return
+    size = max(1, len(content))
+    raw = np.frombuffer(content.ljust(size, b"\0"), dtype=np.dtype((np.void, size)))
+    id_.write(h5s.ALL, h5s.ALL, raw.reshape(()), kind)
+
+
+def _is_lone_terminator(kind: Any) -> bool:
+    return bool(kind.get_size() == 1 and kind.get_strpad() == h5t.STR_NULLTERM)
