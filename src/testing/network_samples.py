@@ -31,6 +31,11 @@ def chunk_at(index: int, size: Any = CHUNK_SIZE) -> Chunk:
     return Chunk(COORDINATES[index], size)
 
 
+def chunks_at(among: list[int] | None) -> list[Chunk] | None:
+    """Some of the chunks; None for no restriction."""
+    return None if among is None else [chunk_at(index) for index in among]
+
+
 def chunk_id(index: int) -> int:
     """The id of one of the chunks."""
     return int(chunk_at(index).id)

@@ -32,6 +32,8 @@ _WITH_ASSERTIONS = (
     "network_comparison",
     "network_machine",
     "network_mistakes",
+    "rules_files",
+    "rules_storage",
 )
 
 # Assertions of modules that are no test modules explain themselves, too.
