@@ -3,10 +3,11 @@
 ``python benchmarks/engines.py`` makes the same calls on storages of all engines and prints how
 long a call takes, and how many times faster it is than through ``hdf5``. An engine makes all calls
 of a kind in a row, as a program does that uses one engine; then it is the turn of the next. That
-is done over several rounds (``--rounds``), on new storages each: the figure is the median over the
-rounds of the medians of the calls. The last column is a dictionary of arrays, which keeps what the
-calls give it and copies what they get, and has neither rules nor sessions: what BSB's objects and
-numpy take by themselves.
+is done over several rounds (``--rounds``), on new storages each: the figures are the median over
+the rounds of the medians of the calls, and that of the ratios of one round each, as others on the
+machine disturb some rounds more than others. The last column is a dictionary of arrays, which keeps
+what the calls give it and copies what they get, and has neither rules nor sessions: what BSB's
+objects and numpy take by themselves.
 ``--parts`` tells what the calls through ``memory`` spend on sessions, and what within them.
 ``--suite`` runs BSB's suite for engines on ``memory`` and ``hdf5``, in turn.
 ``--compile`` compiles the benchmark network of ``compile_once.py`` through zarr and HDF5 too.
@@ -137,18 +138,18 @@ class BareCalls:
         return post.copy(), pre.copy()
 
 
-def time_calls(repeats: int, rounds: int) -> dict[str, dict[str, float]]:
-    """Median seconds by call and engine, over the rounds."""
+# Seconds by call and engine.
+Taken = dict[str, dict[str, float]]
+
+
+def time_calls(repeats: int, rounds: int) -> list[Taken]:
+    """Median seconds of the calls of each round."""
     for number in range(repeats):
         chunk(number)
-    taken = [time_round(repeats) for _ in range(rounds)]
-    return {
-        call: {name: median(each[call][name] for each in taken) for name in of_engines}
-        for call, of_engines in taken[0].items()
-    }
+    return [time_round(repeats) for _ in range(rounds)]
 
 
-def time_round(repeats: int) -> dict[str, dict[str, float]]:
+def time_round(repeats: int) -> Taken:
     """Median seconds by call and engine, on new storages."""
     with tempfile.TemporaryDirectory() as folder:
         made = storages(Path(folder))
@@ -165,8 +166,11 @@ def time_round(repeats: int) -> dict[str, dict[str, float]]:
 
 def time_series(call: Callable[[int], Any], repeats: int) -> float:
     """Median seconds of a call that is made many times in a row."""
-    # What others wrote is not to be stored meanwhile.
+    # What others wrote is not to be stored meanwhile, and the processor not to be half asleep.
     os.sync()
+    awake = time.perf_counter() + 0.05
+    while time.perf_counter() < awake:
+        pass
     seconds = []
     for number in range(repeats):
         start = time.perf_counter()
@@ -175,12 +179,15 @@ def time_series(call: Callable[[int], Any], repeats: int) -> float:
     return median(seconds)
 
 
-def print_calls(taken: dict[str, dict[str, float]]) -> None:
-    engines = list(next(iter(taken.values())))
+def print_calls(rounds: list[Taken]) -> None:
+    engines = list(next(iter(rounds[0].values())))
     print(f"{'':32}" + "".join(f"{engine:>24}" for engine in engines))
-    for call, seconds in taken.items():
-        reference = seconds[engines[0]]
-        cells = (f"{each * 1e6:11.0f} us ({reference / each:5.1f} x)" for each in seconds.values())
+    for call in rounds[0]:
+        cells = []
+        for engine in engines:
+            seconds = median(taken[call][engine] for taken in rounds)
+            ratio = median(taken[call][engines[0]] / taken[call][engine] for taken in rounds)
+            cells.append(f"{seconds * 1e6:11.0f} us ({ratio:5.1f} x)")
         print(f"{call:32}" + "".join(f"{cell:>24}" for cell in cells))
 
 
@@ -305,7 +312,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeats", type=int, default=100, help="calls of each kind, 100 at most")
-    parser.add_argument("--rounds", type=int, default=5, help="of these calls")
+    parser.add_argument("--rounds", type=int, default=15, help="of these calls")
     parser.add_argument("--parts", action="store_true", help="of the calls through memory")
     parser.add_argument("--suite", type=int, default=0, metavar="N", help="runs of BSB's suite")
     parser.add_argument("--compile", type=int, default=0, metavar="N", help="compiles, each")
