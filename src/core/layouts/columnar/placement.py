@@ -203,7 +203,7 @@ class ColumnarPlacement(ColumnarSet):
             starts, stops = starts[present], stops[present]
         read = array.read_ranges(starts, stops)
         if column.dtype.kind == "i":
-            read = np.asarray(read, dtype=column.dtype)
+            read = read.astype(column.dtype, copy=False)
         if present is None:
             return read
         if column.fill is None:
