@@ -23,30 +23,21 @@ def changed_part(held: bytes, data: bytes) -> slice:
         return slice(0, 0)
     if len(held) <= _FEW_BYTES:
         return slice(0, len(held))
-    return slice(_equal_at_start(held, data), len(held) - _equal_at_end(held, data))
+    return slice(_edge(held, data, last=False), _edge(held, data, last=True))
 
 
-def _equal_at_start(held: bytes, data: bytes) -> int:
-    # Two bytes objects are compared many at a time.
+def _edge(held: bytes, data: bytes, *, last: bool) -> int:
+    """About where the first byte in which they differ is, or where the last one ends."""
     low, high = 0, len(held)
     while high - low > _FEW_BYTES:
         middle = (low + high) // 2
-        if held[low:middle] == data[low:middle]:
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-def _equal_at_end(held: bytes, data: bytes) -> int:
-    low, high = 0, len(held)
-    while high - low > _FEW_BYTES:
-        middle = (low + high) // 2
-        if held[middle:high] == data[middle:high]:
+        half = slice(middle, high) if last else slice(low, middle)
+        # Two bytes objects are compared many at a time.
+        if (held[half] == data[half]) == last:
             high = middle
         else:
             low = middle
-    return len(held) - high
+    return high if last else low
 
 
 def read_at(descriptor: int, size: int, start: int) -> bytes:
