@@ -32,3 +32,9 @@ def write_history(attributes: AttributeWriter, history: SetHistory) -> None:
             attributes.delete(name)
         else:
             attributes.set(name, value)
+
+
+def advance_revision(attributes: AttributeWriter) -> None:
+    """Count a session that changed a set."""
+    revision: Any = attributes.get(_REVISION)
+    attributes.set(_REVISION, 1 if revision is None else int(revision) + 1)

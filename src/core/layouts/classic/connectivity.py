@@ -22,8 +22,8 @@ from ...connectivity import DIRECTIONS, Blocks, Perspective
 from ...network import Lengths, Locations, SetHistory
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
-from ..history import read_history, write_history
-from .sets import Totals, advance_revision, chunk_ids
+from ..history import advance_revision, read_history, write_history
+from .sets import Totals, chunk_ids
 
 _ARRAYS = ("local_locs", "global_locs")
 _ORDER = "chunk_list"

@@ -26,8 +26,8 @@ from ...network import (
 from ...placement import PlacementRows
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
-from ..history import read_history, write_history
-from .sets import Totals, advance_revision, chunk_ids
+from ..history import advance_revision, read_history, write_history
+from .sets import Totals, chunk_ids
 
 _ADDITIONAL = "additional"
 _NAMES = "morphology_loaders"

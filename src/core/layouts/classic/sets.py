@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Protocol
 
 from ....errors import CorruptNetworkError
-from ....ports.arrays import AttributeWriter
 from ...chunk_id import Ids, sorted_ids
 from ...recollection import Memory
 from ...statistics import NetworkTotals
@@ -34,9 +33,3 @@ def chunk_ids(names: Iterable[str], where: str) -> Ids:
         return sorted_ids(int(name) for name in names)
     except (ValueError, OverflowError) as error:
         raise CorruptNetworkError(f"{where} holds a member that is no chunk: {error}") from error
-
-
-def advance_revision(attributes: AttributeWriter) -> None:
-    """Count a session that changed a set."""
-    revision: Any = attributes.get("revision")
-    attributes.set("revision", 1 if revision is None else int(revision) + 1)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 from ....ports.arrays import AttributeWriter, GroupWriter
 from ...network import SetHistory
 from ...recollection import Memory
-from ..history import read_history, write_history
+from ..history import advance_revision, read_history, write_history
 from .arrays import LongArray
 from .tables import Counted, Entries, Form, Table
 
@@ -97,7 +97,7 @@ class ColumnarSet(ABC):
         for array in self._arrays.values():
             array.write_out()
         self._table.flush(names)
-        _advance_revision(self.attributes)
+        advance_revision(self.attributes)
         self._touched = False
 
     @abstractmethod
@@ -107,9 +107,3 @@ class ColumnarSet(ABC):
     def _touch(self) -> None:
         self._touched = True
         self._network.touch()
-
-
-def _advance_revision(attributes: AttributeWriter) -> None:
-    """Count a session that changed a set."""
-    revision: Any = attributes.get("revision")
-    attributes.set("revision", 1 if revision is None else int(revision) + 1)
