@@ -355,26 +355,22 @@ class ColumnarPlacement(ColumnarSet):
             ranges = np.zeros_like(counts.counts), counts.counts
             self._cover(LABELS, counts.ids, ranges, codes, True)
             return
-        self._mark(LABELS, segments, entries, spread=spread)
+        self._mark_labels(segments, entries, spread=spread)
         self._array(LABELS).scatter(segments.first[entries], segments.count[entries], codes)
 
-    def _mark(
-        self, column: ColumnSpec, segments: Segments, entries: NDArray[np.int64], *, spread: bool
-    ) -> None:
+    def _mark_labels(self, segments: Segments, entries: NDArray[np.int64], *, spread: bool) -> None:
         """
-        Give a column, other than that of morphologies, to all cells of some segments.
-
-        The caller writes their rows.
+        Give label codes to all cells of some segments; the caller writes them.
 
         :param spread: give zeros to all other cells that are without, where that takes no time:
             whoever writes to chunk after chunk then changes the table once. Entities take no
             rows, and stay without.
         """
-        bit = self._names.columns[column.title]
+        bit = self._names.columns[LABELS.name]
         if spread and self.group.overwrites_in_place:
             others = np.setdiff1d(segments.lacking(bit), entries, assume_unique=True)
             first, count = segments.first[others], segments.count[others]
-            self._array(column).blank(first, first + count)
+            self._array(LABELS).blank(first, first + count)
             entries = np.concatenate((entries, others))
         marked = segments.marked(bit, entries)
         if marked is not segments:
