@@ -199,7 +199,7 @@ def print_parts() -> None:
     for number in range(100):
         of["append 400 cells"](number)
         of["chunk_connect 1,000"](number)
-    sessions = calls._cells._engine._sessions
+    sessions = calls._cells._engine.sessions
     one = storage.get_placement_set(calls._type, chunks=[chunk(7)])
     apart: dict[str, Callable[[], Any]] = {
         "a session that reads nothing": lambda: sessions.run(lambda _: None, write=False),

@@ -24,10 +24,11 @@ import numpy as np
 from bsb import CellType, Chunk, Storage
 from h5py import h5f
 
-from bsb_hdf5.adapters.hdf5 import opened, overlay
+from bsb_hdf5.adapters.hdf5 import file_pool as opened
 from bsb_hdf5.adapters.hdf5.arrays import Hdf5ArrayWriter
+from bsb_hdf5.adapters.hdf5.atomic import overlay
+from bsb_hdf5.adapters.hdf5.atomic.commit import Commit
 from bsb_hdf5.adapters.hdf5.attributes import Hdf5AttributesWriter
-from bsb_hdf5.adapters.hdf5.commit import Commit
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.config import NetworkRoot
 

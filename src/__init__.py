@@ -14,27 +14,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .connectivity_set import ConnectivitySet
     from .engines.hdf5 import HDF5Engine, HDF5SlowLockingWarning, StorageNode
+    from .exchange.convert import convert
     from .file_store import FileStore
-    from .integrity import Finding, Report, repair, verify
+    from .maintenance.integrity import Finding, Report, repair, verify
+    from .maintenance.repack import Repacked, repack
     from .morphology_repository import MorphologyRepository
     from .placement_set import PlacementSet
-    from .transfer import Repacked, convert, repack
+    from .storages import open_storage
 
 _MODULES = {
     "ConnectivitySet": "connectivity_set",
     "FileStore": "file_store",
-    "Finding": "integrity",
+    "Finding": "maintenance.integrity",
     "HDF5Engine": "engines.hdf5",
     "HDF5SlowLockingWarning": "engines.hdf5",
     "MorphologyRepository": "morphology_repository",
     "PlacementSet": "placement_set",
-    "Repacked": "transfer",
-    "Report": "integrity",
+    "Repacked": "maintenance.repack",
+    "Report": "maintenance.integrity",
     "StorageNode": "engines.hdf5",
-    "convert": "transfer",
-    "repack": "transfer",
-    "repair": "integrity",
-    "verify": "integrity",
+    "convert": "exchange.convert",
+    "open_storage": "storages",
+    "repack": "maintenance.repack",
+    "repair": "maintenance.integrity",
+    "verify": "maintenance.integrity",
 }
 # Modules that could be reached as attributes of the package before, without an import.
 _SUBMODULES = {
@@ -46,11 +49,11 @@ _SUBMODULES = {
     "errors",
     "exceptions",
     "file_store",
-    "integrity",
     "morphology_repository",
     "placement_set",
+    "handles",
     "resource",
-    "transfer",
+    "storages",
 }
 
 __all__ = [
@@ -65,6 +68,7 @@ __all__ = [
     "Report",
     "StorageNode",
     "convert",
+    "open_storage",
     "repack",
     "repair",
     "verify",

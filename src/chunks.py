@@ -24,14 +24,15 @@ from .core.chunk_id import (
     sorted_ids,
     unpack,
 )
-from .core.columns import POSITION, align
+from .core.column_specs import POSITION, ColumnSpec
+from .core.columns import align
+from .core.layouts.protocols import Network, PlacementWriter
 from .core.names import check_name
-from .core.network import ColumnSpec, Network, PlacementWriter
-from .core.session import Session
 from .core.statistics import ChunkCounts
 from .core.validation import as_integers, as_numbers
 from .errors import DataNotFoundError, InputError, NodeNotFoundError, ShapeError
-from .resource import HANDLED, SessionEngine, handles_handles
+from .handles import HANDLED, SessionEngine, handles_handles
+from .transactions.session import Session
 
 
 def as_chunk(chunk: Any) -> Chunk:
@@ -291,11 +292,15 @@ class ChunkedProperty:
         """A function that loads the rows of one chunk; see :meth:`load`."""
 
         def read(chunk: Any) -> Any:
-            with self.loader._engine._sessions.call(write=False, handle=handle) as session:
-                ids = np.array([as_id(chunk)], dtype=np.int64)
-                return self._load(session, ids, raw, key, pad_by)
+            return self._load_chunk(chunk, raw, key, pad_by, handle=handle)
 
         return read
+
+    @handles_handles("r", lambda args: args[0].loader._engine)
+    def _load_chunk(
+        self, chunk: Any, raw: bool, key: str | None, pad_by: str | None, handle: Any = HANDLED
+    ) -> Any:
+        return self._load(handle, np.array([as_id(chunk)], dtype=np.int64), raw, key, pad_by)
 
     @handles_handles("a", lambda args: args[0].loader._engine)
     def append(self, chunk: Any, data: Any, key: str | None = None, handle: Any = HANDLED) -> None:

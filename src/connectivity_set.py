@@ -26,21 +26,22 @@ from .core.connectivity import (
     check_pairs,
     demultiplex,
 )
+from .core.layouts.protocols import ConnectivityWriter
 from .core.names import check_text
-from .core.network import ConnectivityWriter, Locations
-from .core.session import Session
+from .core.rows import Locations
 from .core.statistics import ChunkCounts
 from .errors import DtypeError, InputError, SetTypeError
 from .exceptions import counterpart_of
-from .placement_set import PlacementSet
-from .resource import (
+from .handles import (
     HANDLED,
-    NetworkPart,
     SessionEngine,
     handles_class_handles,
     handles_handles,
     handles_static_handles,
 )
+from .placement_set import PlacementSet
+from .resource import NetworkPart
+from .transactions.session import Session
 
 # Rows that an iteration reads at once. It gives them to the caller as 24 bytes a side; how many
 # rows take that at a time, the layout decides.
@@ -465,7 +466,7 @@ def _side(
     """The cells that locations count, and the locations on whole morphologies."""
     if not isinstance(cells, PlacementSet):
         raise DtypeError(f"the {role} cells are {cells!r}; valid is a placement set", asked=cells)
-    if cells._engine._sessions.store.identity != handle.identity:
+    if cells._engine.sessions.store.identity != handle.identity:
         raise InputError(f"the {role} cells '{cells.tag}' are of another storage")
     side = Side(cells.tag, role, cells._selected(handle)[1])
     side.check(locations)

@@ -10,28 +10,32 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import warnings
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any, TypeVar
 
 import bsb
 from bsb.storage.provenance import build_root_metadata
 
 from .config import LOCK_LIMIT, as_lock_limit
 from .core.layouts.detection import create_network, open_network
-from .core.network import Network
-from .core.patience import Waiting
-from .core.provenance import Author
-from .core.session import Session
-from .core.sessions import Sessions
-from .core.turns import Settings
-from .errors import NotANetworkError, StoreError
-from .exceptions import as_bsb, warn_of_slow_lock
+from .core.layouts.protocols import Network
+from .core.provenance import WriterInfo
+from .errors import NotANetworkError, StorageError, StoreError
+from .exceptions import as_bsb, raise_as_bsb, warn_of_slow_lock
 from .placement_set import PlacementSet
 from .ports.arrays import GroupWriter
 from .ports.communicator import Communicator
 from .ports.lock import Lock
 from .ports.store import Store
+from .transactions.deadline import WaitPolicy
+from .transactions.session import Session
+from .transactions.sessions import Sessions
+from .transactions.store_lock import LockSettings
+from .transactions.transaction import TransactionContext
+
+T = TypeVar("T")
 
 
 class ReadOnly:
@@ -66,7 +70,7 @@ class StorageEngine(bsb.Engine):
     def __init__(self, root: Any, comm: Any, lock_limit: float | None = None) -> None:
         given = getattr(root, "lock_limit", None) if lock_limit is None else lock_limit
         limit = LOCK_LIMIT if given is None else as_lock_limit(given)
-        self._settings = Settings(limit=limit, on_slow=warn_of_slow_lock)
+        self._settings = LockSettings(limit=limit, on_slow=warn_of_slow_lock)
         super().__init__(root, comm)
         self._connect()
 
@@ -83,31 +87,33 @@ class StorageEngine(bsb.Engine):
         raise NotImplementedError
 
     @property
-    def _waiting(self) -> Waiting:
+    def wait_policy(self) -> WaitPolicy:
         """How ranks wait for each other."""
         settings = self._settings
-        return Waiting(settings.limit, settings.on_slow, lambda: str(self._root))
+        return WaitPolicy(settings.limit, settings.on_slow, lambda: str(self._root))
 
     def _connect(self) -> None:
-        self._ranks = self._make_communicator(self._comm)
+        self.ranks = self._make_communicator(self._comm)
         self._lock = self._make_lock(self._comm)
         self._point_to(self._root)
 
     def _point_to(self, root: Any) -> None:
         self._root = root
-        self._sessions = Sessions(
-            self._make_store(root), self._lock, open_network, self._author(), self._settings
+        self.sessions = Sessions(
+            TransactionContext(
+                self._make_store(root), self._lock, open_network, self._writer(), self._settings
+            )
         )
 
-    def _author(self) -> Author:
-        versions = _versions()
-        return Author(*versions, self._new_bundle, self._announce_upgrade)
+    def _writer(self) -> WriterInfo:
+        return WriterInfo(*_versions(), self.new_bundle, self._announce_upgrade)
 
-    def _new_bundle(self) -> dict[str, Any]:
+    def new_bundle(self) -> dict[str, Any]:
+        """The provenance of a network that is made now."""
         bundle: dict[str, Any] = build_root_metadata(
             engine_name=self._format,
             engine_version=_versions()[1],
-            mpi_size=self._ranks.size,
+            mpi_size=self.ranks.size,
         )
         return bundle
 
@@ -134,8 +140,7 @@ class StorageEngine(bsb.Engine):
     @property
     def versions(self) -> dict[str, str | None]:
         """Versions of bsb-core (``bsb``) and of the engine (``version``) that wrote last."""
-        with self._network() as network:
-            bsb_version, engine_version = network.versions
+        bsb_version, engine_version = self._read(lambda network: network.versions)
         return {"bsb": bsb_version, "engine": "bsb-hdf5", "version": engine_version}
 
     @property
@@ -143,18 +148,13 @@ class StorageEngine(bsb.Engine):
         """The provenance document; empty if the storage has none, or does not exist."""
         if not self.exists():
             return {}
-        with self._network() as network:
-            return network.provenance
+        return self._read(lambda network: network.provenance)
 
     def _bump_state(self) -> None:
         """:guilabel:`collective` Count a change that nothing else counts."""
         if self._readonly:
             return
-        self._ranks.on_main(self._count_change)
-
-    def _count_change(self) -> None:
-        with self._network(write=True) as network:
-            network.touch()
+        self.ranks.on_main(lambda: self._write(lambda network: network.touch()))
 
     @property
     def root_slug(self) -> str:
@@ -163,7 +163,7 @@ class StorageEngine(bsb.Engine):
 
     def exists(self) -> bool:
         """Whether there is anything at the root."""
-        return self._sessions.store.exists()
+        return self.sessions.store.exists()
 
     def create(self) -> None:
         """
@@ -171,34 +171,35 @@ class StorageEngine(bsb.Engine):
 
         :raises NotANetworkError: there is something else at the root.
         """
-        self._ranks.on_main(self._create)
+        self.ranks.on_main(self._create)
 
     def _create(self) -> None:
         if self.exists():
-            with self._network():
-                return
-        self._sessions.create(self._fill)
+            self._read(lambda network: None)
+            return
+        self.sessions.create(self._fill)
 
     def _fill(self, root: GroupWriter) -> Network:
-        network = create_network(root, self._new_layout())
-        network.set_provenance(self._new_bundle())
+        network = create_network(root, self.new_layout())
+        network.set_provenance(self.new_bundle())
         network.set_versions(*_versions())
         return network
 
-    def _new_layout(self) -> str:
+    def new_layout(self) -> str:
         """The layout of a network that is made."""
         return self._layout
 
     @property
     def layout(self) -> str:
         """The layout of the stored network: ``classic`` or ``columnar``."""
-        with self._network() as network:
-            return network.layout
+        return self._read(lambda network: network.layout)
 
     @property
     def limits(self) -> dict[str, str]:
-        """What the storage can't do, or not everywhere: one sentence by ability."""
-        return {str(ability): said for ability, said in self._sessions.store.limits.items()}
+        """What the storage can't do, or not everywhere: one sentence by capability."""
+        return {
+            str(capability): sentence for capability, sentence in self.sessions.store.limits.items()
+        }
 
     def copy(self, new_root: Any) -> None:
         """
@@ -206,11 +207,11 @@ class StorageEngine(bsb.Engine):
 
         :raises StoreExistsError: there is something at the other root.
         """
-        self._ranks.on_main(lambda: self._copy(new_root))
+        self.ranks.on_main(lambda: self._copy(new_root))
 
     def _copy(self, new_root: Any) -> None:
-        with self._sessions.aside():
-            self._sessions.store.copy(new_root)
+        with self.sessions.hold_shared():
+            self.sessions.store.copy(new_root)
 
     def move(self, new_root: Any) -> None:
         """
@@ -218,12 +219,12 @@ class StorageEngine(bsb.Engine):
 
         :raises StoreExistsError: there is something at the other root.
         """
-        self._ranks.on_main(lambda: self._move(new_root))
+        self.ranks.on_main(lambda: self._move(new_root))
         self._point_to(new_root)
 
     def _move(self, new_root: Any) -> None:
-        with self._sessions.alone():
-            self._sessions.store.move(new_root)
+        with self.sessions.hold_exclusive():
+            self.sessions.store.move(new_root)
 
     def remove(self) -> None:
         """
@@ -231,15 +232,15 @@ class StorageEngine(bsb.Engine):
 
         :raises StoreNotFoundError: there is none.
         """
-        self._ranks.on_main(self._remove)
+        self.ranks.on_main(self._remove)
 
     def _remove(self) -> None:
-        with self._sessions.alone():
-            self._sessions.store.remove()
+        with self.sessions.hold_exclusive():
+            self.sessions.store.remove()
 
     def require_placement_set(self, ct: Any) -> PlacementSet:
         """:guilabel:`collective` The placement set of a cell type, made if it is absent."""
-        self._ranks.on_main(lambda: self._require_placement(ct))
+        self.ranks.on_main(lambda: self._require_placement(ct))
         return PlacementSet(self, ct)
 
     def _require_placement(self, ct: Any) -> None:
@@ -248,26 +249,18 @@ class StorageEngine(bsb.Engine):
 
     def clear_placement(self) -> None:
         """:guilabel:`collective` Remove all placement sets."""
-        self._ranks.on_main(lambda: self._clear("placement"))
+        self.ranks.on_main(lambda: self._write(lambda network: network.clear_placement()))
 
     def clear_connectivity(self) -> None:
         """:guilabel:`collective` Remove all connectivity sets."""
-        self._ranks.on_main(lambda: self._clear("connectivity"))
-
-    def _clear(self, part: str) -> None:
-        with self._network(write=True) as network:
-            if part == "placement":
-                network.clear_placement()
-            else:
-                network.clear_connectivity()
+        self.ranks.on_main(lambda: self._write(lambda network: network.clear_connectivity()))
 
     def get_chunk_stats(self) -> dict[str, dict[str, Any]]:
         """
         What each chunk holds, by its id: cells ``placed`` and ``connections`` (``inc`` and
         ``out``).
         """
-        with self._network() as network:
-            return network.totals.as_document()
+        return self._read(lambda network: network.totals.as_document())
 
     def read_only(self) -> ReadOnly:
         """
@@ -282,22 +275,26 @@ class StorageEngine(bsb.Engine):
         One session for all reads of a block. A write within it is stored at once, and seen
         by the reads that follow.
         """
-        return self._scope(write=False)
+        return as_bsb(self.sessions.scope(write=False))
 
     def write_scope(self) -> AbstractContextManager[Session]:
         """
         One session for all reads and writes of a block: they are stored when the outermost
         scope ends, or not at all if it raises.
         """
-        return self._scope(write=True)
+        return as_bsb(self.sessions.scope(write=True))
 
-    def _scope(self, *, write: bool) -> AbstractContextManager[Session]:
-        return as_bsb(self._sessions.scope(write=write))
+    def _read(self, ask: Callable[[Network], T]) -> T:
+        return self._run(ask, write=False)
 
-    @contextmanager
-    def _network(self, *, write: bool = False) -> Iterator[Network]:
-        with as_bsb(self._sessions.call(write=write)) as session:
-            yield session.network
+    def _write(self, change: Callable[[Network], T]) -> T:
+        return self._run(change, write=True)
+
+    def _run(self, operation: Callable[[Network], T], *, write: bool) -> T:
+        try:
+            return self.sessions.run(lambda session: operation(session.network), write=write)
+        except StorageError as error:
+            raise_as_bsb(error)
 
 
 def recognizes(store: Store) -> bool:
@@ -317,6 +314,7 @@ def recognizes(store: Store) -> bool:
     return True
 
 
+@cache
 def _versions() -> tuple[str, str]:
-    """Of bsb-core and of this package."""
+    """Of bsb-core and of this package; to look them up takes milliseconds."""
     return importlib.metadata.version("bsb-core"), importlib.metadata.version("bsb-hdf5")

@@ -14,7 +14,8 @@ import bsb
 from .core.files import StoredContent
 from .core.names import check_name, check_text
 from .errors import CorruptNetworkError, FileStoredError
-from .resource import HANDLED, NetworkPart, SessionEngine, handles_handles
+from .handles import HANDLED, SessionEngine, handles_handles
+from .resource import NetworkPart
 
 _ACTIVE = "active_config"
 
@@ -130,7 +131,7 @@ class FileStore(NetworkPart, bsb.FileStore):
         :returns: the id of the file that holds it.
         """
         config._meta[_ACTIVE] = True
-        return self._engine._ranks.on_main(lambda: self._replace_active(config))
+        return self._engine.ranks.on_main(lambda: self._replace_active(config))
 
     @handles_handles("a")
     def _replace_active(self, config: bsb.Configuration, handle: Any = HANDLED) -> str:

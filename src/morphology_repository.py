@@ -16,7 +16,8 @@ from .core.labels import LabelSets
 from .core.morphology import MorphologyTable, decode_meta_object, encode_meta_value
 from .core.names import check_name, check_text
 from .errors import DtypeError, InputError, MorphologyExistsError
-from .resource import HANDLED, NetworkPart, SessionEngine, handles_handles
+from .handles import HANDLED, SessionEngine, handles_handles
+from .resource import NetworkPart
 
 
 class MetaEncoder(json.JSONEncoder):

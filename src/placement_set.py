@@ -24,11 +24,11 @@ from .chunks import (
 )
 from .core import cell_labels, columns, placement
 from .core.cell_ids import SelectedCells, as_cell_ids, to_local_ids
+from .core.column_specs import POSITION, ROTATION
 from .core.labels import check_labels
-from .core.network import MorphologyRows, PlacementWriter
-from .core.placement import PlacementRows
+from .core.layouts.protocols import PlacementWriter
+from .core.placement_rows import MorphologyRows, PlacementRows, as_additional_rows
 from .core.selection import Selection, label_mask
-from .core.session import Session
 from .core.validation import as_numbers
 from .errors import (
     DataNotFoundError,
@@ -38,14 +38,15 @@ from .errors import (
     LengthError,
     MorphologyNotFoundError,
 )
-from .resource import (
+from .handles import (
     HANDLED,
-    NetworkPart,
     SessionEngine,
     handles_class_handles,
     handles_handles,
     handles_static_handles,
 )
+from .resource import NetworkPart
+from .transactions.session import Session
 
 
 def encode_labels(data: Any, ds: Any) -> EncodedLabels:
@@ -152,7 +153,7 @@ class PlacementSet(
     def load_positions(self, handle: Any = HANDLED) -> NDArray[np.float64]:
         """Positions of the cells: (n, 3), um; NaN for entities among them."""
         data, cells = self._selected(handle)
-        return columns.load_column(data, columns.POSITION, cells)
+        return columns.load_column(data, POSITION, cells)
 
     @handles_handles("r")
     def load_rotations(self, handle: Any = HANDLED) -> RotationSet:
@@ -162,7 +163,7 @@ class PlacementSet(
         :raises DatasetNotFoundError: there are cells, and none has a rotation.
         """
         data, cells = self._selected(handle)
-        rows = columns.load_column(data, columns.ROTATION, cells)
+        rows = columns.load_column(data, ROTATION, cells)
         if len(rows) != len(cells):
             raise DataNotFoundError(f"the cells of '{self.tag}' have no rotations")
         return RotationSet(rows)
@@ -251,7 +252,7 @@ class PlacementSet(
         :raises LengthError: there are more rows than such cells; nothing is stored.
         """
         target, placed = as_id(chunk), self._data(handle)
-        rows = placement.as_additional_rows(name, data)
+        rows = as_additional_rows(name, data)
         placement.append_additional(placed, name, target, rows)
 
     @handles_handles("a")

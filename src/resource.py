@@ -1,113 +1,33 @@
-"""
-How an operation of the face gets its session, and paths within a network.
-
-An operation has a parameter ``handle``. Decorated, it can be left out: then the operation
-runs in the session that is open in this context, or in one of its own. Given, it is an
-open session (what ``read_scope`` and ``write_scope`` yield) or an ``h5py.File``.
-"""
+"""Groups and arrays of a stored network, by their paths."""
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 
-from .core.session import Session
-from .core.sessions import Sessions
 from .core.validation import as_numbers
-from .errors import InputError, NodeNotFoundError, StorageError
-from .exceptions import as_bsb, raise_as_bsb
+from .errors import InputError, NodeNotFoundError
+from .handles import (
+    HANDLED,
+    SessionEngine,
+    handles_class_handles,
+    handles_handles,
+    handles_static_handles,
+)
 from .ports.arrays import ArrayReader, DocumentReader, GroupReader, GroupWriter
-from .ports.communicator import Communicator
+from .transactions.session import Session
 
-
-class SessionEngine(Protocol):
-    """What the parts of a storage need of its engine."""
-
-    @property
-    def _sessions(self) -> Sessions: ...
-
-    @property
-    def _ranks(self) -> Communicator: ...
-
-    @property
-    def morphologies(self) -> Any:
-        """The morphology repository, which BSB binds to the engine."""
-
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-HANDLED: Any = None
-"""Default of a ``handle`` that the decorators give."""
-
-
-def handles_handles(
-    handle_type: str, handler: Callable[[tuple[Any, ...]], Any] = lambda args: args[0]._engine
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """
-    Give a method its session, as ``handle``.
-
-    :param handle_type: ``"r"`` for one that reads, ``"a"`` for one that writes.
-    :param handler: finds the engine in the positional arguments of a call.
-    :raises ValueError: another type, or a function without a parameter ``handle``.
-    """
-    if handle_type not in ("r", "a"):
-        raise InputError(f"{handle_type!r} is no handle type; valid are 'r' and 'a'")
-
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        signature = inspect.signature(function)
-        if "handle" not in signature.parameters:
-            raise InputError(f"'{function.__qualname__}' has no parameter 'handle'")
-        position = list(signature.parameters).index("handle")
-        return _with_session(function, handle_type == "a", handler, position)
-
-    return decorate
-
-
-def _with_session(
-    function: Callable[P, R],
-    write: bool,
-    handler: Callable[[tuple[Any, ...]], Any],
-    position: int,
-) -> Callable[P, R]:
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> R:
-        handle = kwargs.pop("handle", None)
-        # Of bsb-hdf5 8.0.2, where it silences a warning that is not given here.
-        kwargs.pop("promote_from_read", None)
-        if len(args) > position:
-            handle = args[position]
-            args, rest = args[:position], args[position + 1 :]
-            if rest:
-                names = list(inspect.signature(function).parameters)[position + 1 :]
-                kwargs.update(zip(names, rest, strict=False))
-
-        def operation(session: Session) -> R:
-            kwargs["handle"] = session
-            return function(*args, **kwargs)
-
-        engine: SessionEngine = handler(args)
-        try:
-            return engine._sessions.run(operation, write=write, handle=handle)
-        except StorageError as error:
-            raise_as_bsb(error)
-
-    return call
-
-
-def handles_static_handles(handle_type: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """As :func:`handles_handles`, for static methods: the engine is the first argument."""
-    return handles_handles(handle_type, handler=lambda args: args[0])
-
-
-def handles_class_handles(handle_type: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """As :func:`handles_handles`, for class methods: the engine is the second argument."""
-    return handles_handles(handle_type, handler=lambda args: args[1])
+__all__ = [
+    "HANDLED",
+    "NetworkPart",
+    "Resource",
+    "handles_class_handles",
+    "handles_handles",
+    "handles_static_handles",
+]
 
 
 def _pick_attribute(mapping: Any, record: Any) -> Any:
@@ -193,6 +113,7 @@ class Resource:
         parent, name = self._parent(handle)
         parent.delete(name)
 
+    @handles_handles("a")
     def require(self, handle: Any) -> GroupWriter:
         """
         The group at the path, made if it is absent.
@@ -200,14 +121,13 @@ class Resource:
         :param handle: of a session that writes.
         :raises InputError: it is absent, and the path belongs to the layout.
         """
-        with as_bsb(self._engine._sessions.call(write=True, handle=handle)) as session:
-            group: Any = session.root
-            if not self.exists(handle=session):
-                self._check_free(session)
-            for name in self._names():
-                group = group.require_group(name)
-            result: GroupWriter = group
-            return result
+        group: Any = handle.root
+        if not self.exists(handle=handle):
+            self._check_free(handle)
+        for name in self._names():
+            group = group.require_group(name)
+        result: GroupWriter = group
+        return result
 
     @handles_handles("r")
     def get_dataset(self, selector: Any = (), handle: Any = HANDLED) -> Any:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import CellIdError, ShapeError
 from .chunk_id import Ids
-from .extremes import extremes
+from .min_max import min_max
 from .statistics import ChunkCounts
 from .validation import as_integers
 
@@ -37,7 +37,7 @@ def _check_cell_ids(cells: NDArray[np.int64], size: int, what: str) -> tuple[int
     """The least and the most; 0 and -1 if there are none."""
     if cells.ndim != 1:
         raise ShapeError(f"ids of {what} have shape {cells.shape}; valid is (n,)")
-    least, most = extremes(cells) if cells.size else (0, -1)
+    least, most = min_max(cells) if cells.size else (0, -1)
     if least < 0 or most >= size:
         outside = (cells < 0) | (cells >= size)
         raise CellIdError(
@@ -87,7 +87,7 @@ class SelectedCells:
         least, most = _check_cell_ids(flat, len(self), what)
         if self.mask is not None and len(flat):
             flat = self._flat(flat)
-            least, most = extremes(flat)
+            least, most = min_max(flat)
         first = int(counts.ends.searchsorted(least, side="right"))
         if first < len(counts.ids) and most < counts.ends[first]:
             one = slice(first, first + 1)

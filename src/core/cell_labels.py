@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cell_ids import SelectedCells
-from .columns import LABELS, align
-from .labels import LabelSets
-from .network import LabelChange, PlacementReader, PlacementWriter
+from .column_specs import LABELS
+from .columns import align
+from .labels import LabelChange, LabelSets
+from .layouts.protocols import PlacementReader, PlacementWriter
 from .statistics import ChunkCounts
 
 

@@ -6,31 +6,20 @@ Every column of a chunk is aligned to the order of its cells.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorruptNetworkError, DataNotFoundError
 from .cell_ids import SelectedCells
+from .column_specs import ColumnSpec, additional_column
+from .layouts.protocols import PlacementReader
 from .names import check_text
-from .network import ColumnSpec, MorphologyRows, PlacementReader
+from .placement_rows import MorphologyRows
+from .rows import Rows
 from .statistics import ChunkCounts
 
-POSITION = ColumnSpec("position", (3,), np.dtype(np.float64), np.nan)
-ROTATION = ColumnSpec("rotation", (3,), np.dtype(np.float64), 0.0)
-MORPHOLOGY = ColumnSpec("morphology", (), np.dtype(np.int64), None)
-LABELS = ColumnSpec("labels", (), np.dtype(np.int64), 0)
 
-
-def additional_column(key: str) -> ColumnSpec:
-    """The column of a key of the additional data."""
-    return ColumnSpec(key, None, np.dtype(np.float64), np.nan, collection="additional")
-
-
-def align(
-    column: ColumnSpec, rows: NDArray[Any], lengths: NDArray[np.int64], counts: ChunkCounts
-) -> NDArray[Any]:
+def align(column: ColumnSpec, rows: Rows, lengths: NDArray[np.int64], counts: ChunkCounts) -> Rows:
     """
     Rows of several chunks, filled up to one per cell.
 
@@ -52,14 +41,14 @@ def align(
     return aligned
 
 
-def _filled(column: ColumnSpec, like: NDArray[Any], counts: ChunkCounts) -> NDArray[Any]:
+def _filled(column: ColumnSpec, like: Rows, counts: ChunkCounts) -> Rows:
     """A row of the fill value per cell; ``numpy.full`` takes twice as long for those of a chunk."""
     rows = np.empty((counts.total, *like.shape[1:]), dtype=like.dtype)
     rows.fill(column.fill)
     return rows
 
 
-def load_column(data: PlacementReader, column: ColumnSpec, cells: SelectedCells) -> NDArray[Any]:
+def load_column(data: PlacementReader, column: ColumnSpec, cells: SelectedCells) -> Rows:
     """
     A row per selected cell.
 
@@ -95,7 +84,7 @@ def load_morphologies(data: PlacementReader, cells: SelectedCells) -> Morphology
     return MorphologyRows(found.names, found.indices[mask[with_one]])
 
 
-def load_additional(data: PlacementReader, key: str, cells: SelectedCells) -> NDArray[Any]:
+def load_additional(data: PlacementReader, key: str, cells: SelectedCells) -> Rows:
     """
     The additional data of a key: a row per selected cell that was given any.
 

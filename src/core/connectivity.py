@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from ..errors import InputError, LengthError, LocationError, ShapeError
 from .cell_ids import SelectedCells
 from .chunk_id import Ids
-from .extremes import extremes
-from .network import Locations
+from .min_max import min_max
+from .rows import Locations
 from .statistics import ChunkCounts
 from .validation import as_integers
 
@@ -67,13 +67,13 @@ def as_locations(locations: Any, what: str) -> Locations:
 
 
 def _check_signs(values: Locations, what: str) -> None:
-    least = extremes(values)[0] if values.size else 0
+    least = min_max(values)[0] if values.size else 0
     if least >= 0:
         return
-    if least == -1 and extremes(values[:, 0])[0] >= 0:
+    if least == -1 and min_max(values[:, 0])[0] >= 0:
         # Below 0 where one of them is and the other is not.
         differing = values[:, 1] ^ values[:, 2]
-        if extremes(differing)[0] >= 0:
+        if min_max(differing)[0] >= 0:
             return
     negative = values < 0
     bad = negative[:, 0] | (negative[:, 1] != negative[:, 2]) | (values < -1).any(axis=1)

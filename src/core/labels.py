@@ -7,7 +7,7 @@ codes that are stored stay valid.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorruptNetworkError, LabelError
-from .extremes import extremes
+from .min_max import min_max
 
 Codes = NDArray[np.int64]
 LabelSet = frozenset[str]
+# Gives other codes for codes, and what explains them; the codes themselves if none changes.
+LabelChange = Callable[[Codes], "tuple[LabelSets, Codes]"]
 _MOST = int(np.iinfo(np.int64).max)
 
 
@@ -160,7 +162,7 @@ class LabelSets:
 
 def _distinct(codes: Codes) -> list[int]:
     """The codes that occur, ascending."""
-    least, most = extremes(codes) if codes.size else (0, -1)
+    least, most = min_max(codes) if codes.size else (0, -1)
     if least == most:
         return [least]
     if _are_few(least, most, codes):

@@ -7,11 +7,11 @@ from typing import Any
 
 import attrs
 
-from .network import Network
+from .layouts.protocols import Network
 
 
 @attrs.frozen
-class Author:
+class WriterInfo:
     """
     Who writes: the versions a network is stamped with, and a maker of new identities.
 
@@ -27,7 +27,7 @@ class Author:
     on_upgrade: Callable[[], None]
 
 
-def stamp(network: Network, author: Author) -> bool:
+def stamp(network: Network, writer: WriterInfo) -> bool:
     """
     Note in a network that it was changed once more, and by whom.
 
@@ -35,6 +35,6 @@ def stamp(network: Network, author: Author) -> bool:
     """
     upgraded = not network.advance_state()
     if upgraded:
-        network.set_provenance({**author.new_bundle(), "state_id": 1})
-    network.set_versions(author.bsb_version, author.engine_version)
+        network.set_provenance({**writer.new_bundle(), "state_id": 1})
+    network.set_versions(writer.bsb_version, writer.engine_version)
     return upgraded

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .cell_ids import SelectedCells
 from .cell_labels import load_label_codes
 from .chunk_id import Ids
-from .network import PlacementReader
+from .layouts.protocols import PlacementReader
 from .statistics import ChunkCounts
 
 

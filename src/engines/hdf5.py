@@ -68,7 +68,8 @@ class HDF5Engine(_engine.StorageEngine):
             )
         super().__init__(root, comm, lock_limit)
 
-    def _new_layout(self) -> str:
+    def new_layout(self) -> str:
+        """The layout of a network that is made."""
         return self._wanted_layout or os.environ.get(LAYOUT_VARIABLE) or self._layout
 
     def _make_store(self, root: Any) -> Hdf5Store:
@@ -83,7 +84,7 @@ class HDF5Engine(_engine.StorageEngine):
         return ServiceCommunicator(comm)
 
     def _make_lock(self, comm: Any) -> MpiLock | SerialLock:
-        return make_lock(comm, self._waiting)
+        return make_lock(comm, self.wait_policy)
 
     @staticmethod
     def recognizes(root: Any, comm: Any) -> bool:

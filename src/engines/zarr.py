@@ -51,7 +51,7 @@ class ZarrEngine(_engine.StorageEngine):
         return ServiceCommunicator(comm)
 
     def _make_lock(self, comm: Any) -> MpiLock | SerialLock:
-        return make_lock(comm, self._waiting)
+        return make_lock(comm, self.wait_policy)
 
     @property
     def root_slug(self) -> str:

@@ -15,20 +15,20 @@ from typing import Any, Protocol, runtime_checkable
 from .arrays import GroupReader, GroupWriter
 
 
-class Ability(enum.StrEnum):
-    """What a backend may be unable to do, or not everywhere."""
+class Capability(enum.StrEnum):
+    """What a backend can do; a sentence of its ``limits`` says where it can't."""
 
-    LOCKS = "locks"
+    LOCKING = "locking"
     """Programs exclude each other where they have to."""
-    RANKS = "ranks"
+    PARALLEL = "parallel"
     """Several MPI ranks share a network."""
-    LASTING = "lasting"
+    PERSISTENT = "persistent"
     """A network outlives the process that made it."""
-    WRITING = "writing"
+    WRITABLE = "writable"
     """A network that can be read can be changed."""
     DURABLE = "durable"
     """What was stored can be made to survive a power cut."""
-    REWRITING = "rewriting"
+    REPACKABLE = "repackable"
     """A network can be written anew in its place (:class:`Rewritable`)."""
 
 
@@ -75,7 +75,7 @@ class Store(Protocol):
     """The place of one network."""
 
     @property
-    def limits(self) -> Mapping[Ability, str]:
+    def limits(self) -> Mapping[Capability, str]:
         """What the store can't do, or not everywhere: one sentence each."""
 
     @property

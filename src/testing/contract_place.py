@@ -10,7 +10,7 @@ from ..errors import (
     StoreExistsError,
     StoreNotFoundError,
 )
-from ..ports.store import Ability
+from ..ports.store import Capability
 from .contents import (
     contents_of,
     make,
@@ -149,8 +149,8 @@ class PlaceContract:
         assert snapshot(make(store)) == {"attributes": {}, "members": {}}
 
     def test_what_it_can_not_do_is_said_in_a_sentence_each(self, new_store: NewStore) -> None:
-        for ability, sentence in new_store("a").limits.items():
-            assert isinstance(ability, Ability)
+        for capability, sentence in new_store("a").limits.items():
+            assert isinstance(capability, Capability)
             assert sentence[0].isupper() and sentence.endswith(".")
 
     def test_identity_tells_places_apart(self, new_store: NewStore) -> None:

@@ -31,7 +31,7 @@ class ScopeRules(NetworkHistory):
         if not self._writing:
             self._enter(writes=True)
         with suppress(ZeroDivisionError), self.storage.write_scope():
-            self.storage.files.store("doomed")
+            self.storage.files.store("aborted_by")
             raise ZeroDivisionError
         self._aborts(self.storage.files.store, "too late")
         scopes, self.scopes = self.scopes[::-1], []

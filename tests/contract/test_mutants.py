@@ -14,7 +14,7 @@ import pytest
 
 from bsb_hdf5.adapters.memory import arrays, store
 from bsb_hdf5.errors import StorageError
-from bsb_hdf5.ports.store import Ability, Store
+from bsb_hdf5.ports.store import Capability, Store
 from bsb_hdf5.testing.store_contract import StoreContract
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -239,7 +239,7 @@ MUTANTS: dict[str, tuple[type, str, Any]] = {
     "a store that can be written anew says that it can't": (
         Memory,
         "limits",
-        {**Memory.limits, Ability.REWRITING: "It can't."},
+        {**Memory.limits, Capability.REPACKABLE: "It can't."},
     ),
 }
 

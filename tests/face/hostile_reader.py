@@ -110,8 +110,8 @@ def attempts(case: Case) -> Iterator[Attempt]:
     yield "connectivity sets", storage.get_connectivity_sets
     yield from documents(storage)
     yield "convert", lambda: bsb_hdf5.convert(path, f"{path} copy", engine="memory")
-    yield "repair", lambda: str(bsb_hdf5.repair(path, believe="out"))
-    yield "repack", lambda: bsb_hdf5.repack(path, believe="inc")
+    yield "repair", lambda: str(bsb_hdf5.repair(path, trust="out"))
+    yield "repack", lambda: bsb_hdf5.repack(path, trust="inc")
 
 
 def documents(storage: Any) -> Iterator[Attempt]:

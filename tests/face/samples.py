@@ -28,7 +28,7 @@ PATIENCE = 5.0
 
 def open_engine_quickly(storage: Storage) -> Storage:
     """Let whoever waits for a lock that nobody gives back fail within the test's time."""
-    sessions = storage._engine._sessions
+    sessions = storage._engine.sessions
     sessions.settings.limit = PATIENCE
     sessions.store._settings.lock_limit = PATIENCE
     return storage

@@ -205,7 +205,7 @@ def examples(count: int) -> settings:
 def make_call(network: SmallNetwork, title: str, replaced: Mapping[str, Any]) -> None:
     """Make it; whatever it does, the network is as it should be."""
     method, arguments = CALLS[title]
-    store = network.storage._engine._sessions.store
+    store = network.storage._engine.sessions.store
     before = snapshot(store)
     try:
         result = method(network)(**{**arguments(network), **replaced})

@@ -15,7 +15,6 @@ from bsb import Storage
 
 from bsb_hdf5 import Report, convert, repair, verify
 from bsb_hdf5.config import NetworkRoot
-from bsb_hdf5.core.integrity import network as integrity
 from bsb_hdf5.errors import (
     InputError,
     NotANetworkError,
@@ -24,6 +23,7 @@ from bsb_hdf5.errors import (
     StoreIOError,
     StoreNotFoundError,
 )
+from bsb_hdf5.maintenance.checks import network as integrity
 from bsb_hdf5.testing.network_machine import NetworkMachine, machine_settings
 from tests.compat import network as sample
 from tests.face.layouts import about_classic, column_place, place
@@ -188,7 +188,7 @@ def test_halves_that_differ_are_repaired_only_if_one_is_believed(
     (left,) = {each.part for each in repair(small.storage)}
     assert "connectivity" == left
     assert before != connections(small.ab)
-    report = repair(small.storage, believe="inc")
+    report = repair(small.storage, trust="inc")
     assert () == report.findings
     assert any("from chunk 1 to " in each.where for each in report.repaired)
     assert before == connections(small.ab)
@@ -287,7 +287,7 @@ def test_there_has_to_be_a_network(tmp_path: Path) -> None:
 
 def test_a_half_that_does_not_exist_is_not_believed(small: SmallNetwork, path: Path) -> None:
     with untouched(path), pytest.raises(InputError, match="both"):
-        repair(small.storage, believe="both")
+        repair(small.storage, trust="both")
 
 
 # --- whatever happened --------------------------------------------------------------------

@@ -126,7 +126,7 @@ def test_a_configuration_decides_on_the_durability(
     path: str, durability: str, durable: bool
 ) -> None:
     network = Scaffold(configuration(path, durability=durability))
-    assert durable is network.storage._engine._sessions.store._settings.durable
+    assert durable is network.storage._engine.sessions.store._settings.durable
     network.compile()
     assert 30 == len(bsb.from_storage(path).get_placement_set("a"))
 

@@ -19,10 +19,10 @@ from bsb.services.mpi import MPIService
 from bsb_hdf5 import HDF5Engine, HDF5SlowLockingWarning, PlacementSet
 from bsb_hdf5.adapters.files import locking
 from bsb_hdf5.config import NetworkRoot
-from bsb_hdf5.core import gate, patience
 from bsb_hdf5.engines.memory import MemoryEngine
 from bsb_hdf5.engines.zarr import ZarrEngine
 from bsb_hdf5.errors import InputError, LockTimeoutError
+from bsb_hdf5.transactions import deadline, read_write_lock
 from tests.face.samples import cell_type, chunk, locked_elsewhere, positions
 
 ENGINES = {"hdf5": HDF5Engine, "memory": MemoryEngine, "zarr": ZarrEngine}
@@ -222,8 +222,8 @@ def test_who_waits_gets_its_turn_and_is_warned_once(
 def test_who_waits_for_a_thread_is_warned_once(
     engine: str, root: str, write: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "_WARN_AFTER", 0.0)
-    monkeypatch.setattr(gate, "NAP", SHORT / 20)
+    monkeypatch.setattr(deadline, "_WARN_AFTER", 0.0)
+    monkeypatch.setattr(read_write_lock, "POLL_INTERVAL", SHORT / 20)
     storage = Storage(engine, NetworkRoot(root, lock_limit=SHORT))
     cells = cells_of(storage)
     with (

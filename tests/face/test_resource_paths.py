@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from bsb import Storage
 
-from bsb_hdf5.core.network import Network
+from bsb_hdf5.core.layouts.protocols import Network
 from bsb_hdf5.errors import InputError, NodeNotFoundError
-from bsb_hdf5.integrity import verify
+from bsb_hdf5.maintenance.integrity import verify
 from bsb_hdf5.resource import Resource
 from tests.face.layouts import about_classic, column_place, place
 from tests.face.samples import SmallNetwork, chunk, digest

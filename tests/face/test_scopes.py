@@ -688,7 +688,7 @@ def handle_of(network: SmallNetwork, kind: str) -> Iterator[Any]:
 def test_every_method_works_with_every_handle_or_says_that_it_writes(
     small: SmallNetwork, method: tuple[type, str], kind: str
 ) -> None:
-    small.storage._engine._sessions.store._settings.lock_limit = 0.2
+    small.storage._engine.sessions.store._settings.lock_limit = 0.2
     call, writes = CALLS[method], method[1] in WRITERS
     with handle_of(small, kind) as handle:
         before = digest(small.path)
@@ -710,7 +710,7 @@ def test_every_method_works_with_every_handle_or_says_that_it_writes(
 def test_what_is_written_with_a_file_is_counted_and_stored_like_the_rest(
     small: SmallNetwork, method: tuple[type, str], tmp_path: Path
 ) -> None:
-    small.storage._engine._sessions.store._settings.lock_limit = 0.2
+    small.storage._engine.sessions.store._settings.lock_limit = 0.2
     other = SmallNetwork.build(new_storage(tmp_path / "other", small.layout))
     before = state_of(small)
     with h5py.File(small.path, "r+") as file:
@@ -745,7 +745,7 @@ def _contents(path: Path) -> dict[str, Any]:
 
 
 def test_connect_takes_a_file_under_morphology_label_filters(small: SmallNetwork) -> None:
-    small.storage._engine._sessions.store._settings.lock_limit = 0.2
+    small.storage._engine.sessions.store._settings.lock_limit = 0.2
     small.a.set_morphology_label_filter(["tuft"])
     with h5py.File(small.path, "r+") as file:
         small.ab.connect(small.a, small.b, [[0, 0, 1]], on_soma(0), handle=file)

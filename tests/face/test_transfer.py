@@ -78,7 +78,8 @@ def rich_file(tmp_path: Path) -> Path:
 def described(storage: Storage) -> Any:
     """All that can be read from a storage, by whatever engine."""
     engine = storage._engine
-    with engine._network() as network:
+    with engine.read_scope() as session:
+        network = session.network
         names = network.placement_names()
         histories = [network.placement(each).history() for each in names]
         tags = network.connectivity_tags()
@@ -216,7 +217,7 @@ def test_a_copy_that_fails_half_way_is_not_there(
 
 @pytest.mark.parametrize(
     "options",
-    [{"engine": "no such"}, {"engine": "fs"}, {"layout": "no such"}, {"believe": "no such"}],
+    [{"engine": "no such"}, {"engine": "fs"}, {"layout": "no such"}, {"trust": "no such"}],
 )
 def test_what_does_not_exist_can_not_be_asked_for(path: Path, options: dict[str, str]) -> None:
     source = small_storage("hdf5", str(path))
@@ -257,11 +258,11 @@ def test_halves_that_differ_are_reported_unless_one_is_believed(path: Path) -> N
     with pytest.raises(CorruptNetworkError, match=r"a_to_b.* 3 incoming and 1 outgoing"):
         convert(str(path), target, layout="columnar")
     assert not os.path.exists(target)
-    copy = convert(str(path), target, layout="columnar", believe="inc")
+    copy = convert(str(path), target, layout="columnar", trust="inc")
     assert before == connections(SmallNetwork.of(copy).ab)
     with pytest.raises(CorruptNetworkError, match="a_to_b"):
         repack(str(path))
-    repack(str(path), believe="out")
+    repack(str(path), trust="out")
     assert before[:1] == connections(SmallNetwork.of(Storage("hdf5", str(path))).ab)
 
 
@@ -413,7 +414,7 @@ def test_a_program_killed_before_the_new_file_has_its_name_leaves_the_old_one(pa
 
 def test_a_file_that_others_use_is_not_written_anew(path: Path) -> None:
     storage = open_engine_quickly(small_storage("hdf5", str(path)))
-    storage._engine._sessions.store._settings.lock_limit = 0.1
+    storage._engine.sessions.store._settings.lock_limit = 0.1
     with (
         untouched(path),
         locked_elsewhere(path, exclusive=False),

@@ -440,7 +440,7 @@ def _failing(real: Callable[..., None], code: int, times: int) -> Callable[..., 
 
 
 def test_a_file_that_stays_locked_is_reported_as_locked(small: SmallNetwork) -> None:
-    small.storage._engine._sessions.store._settings.lock_limit = 0.2
+    small.storage._engine.sessions.store._settings.lock_limit = 0.2
     with locked_elsewhere(small.path), pytest.raises(e.LockTimeoutError, match="is locked"):
         len(small.a)
     assert 5 == len(small.a)
@@ -455,7 +455,7 @@ def test_a_locked_file_is_recognized(small: SmallNetwork) -> None:
 def test_a_locked_file_is_opened_when_it_is_free(small: SmallNetwork) -> None:
     with locked_elsewhere(small.path, seconds=0.7):
         opened = open_engine_quickly(open_storage(str(small.path)))
-    assert opened._engine._sessions.settings.limit == PATIENCE
+    assert opened._engine.sessions.settings.limit == PATIENCE
     assert 5 == len(opened.get_placement_set(small.a.cell_type))
 
 

@@ -47,7 +47,7 @@ def failing(
     patch: pytest.MonkeyPatch, name: str, k: int, error: BaseException | None = None
 ) -> FailingCall:
     call = FailingCall(getattr(os, name), k, error or OSError(errno.EIO, "Input/output error"))
-    patch.setattr(f"bsb_hdf5.adapters.hdf5.overlay.os.{name}", call)
+    patch.setattr(f"bsb_hdf5.adapters.hdf5.atomic.overlay.os.{name}", call)
     return call
 
 

@@ -17,7 +17,7 @@ import pytest
 from bsb import Storage
 
 from bsb_hdf5 import PlacementSet
-from bsb_hdf5.adapters.hdf5.journal import has_journal
+from bsb_hdf5.adapters.hdf5.atomic.journal import has_journal
 from bsb_hdf5.config import NetworkRoot
 from tests.face import layouts
 from tests.face.samples import cell_type, chunk, on_soma, positions

@@ -23,7 +23,7 @@ from bsb import Storage
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from bsb_hdf5.adapters.hdf5.journal import read_journal
+from bsb_hdf5.adapters.hdf5.atomic.journal import read_journal
 from bsb_hdf5.testing.network_machine import EXAMPLES_VARIABLE
 from tests.face.hostile_reader import Case, Outcome, Reader
 from tests.face.layouts import LAYOUTS, new_storage

@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from bsb_hdf5.adapters.hdf5.journal import finish_commit
-from bsb_hdf5.adapters.hdf5.overlay import OverlayFile
+from bsb_hdf5.adapters.hdf5.atomic.journal import finish_commit
+from bsb_hdf5.adapters.hdf5.atomic.overlay import OverlayFile
 from bsb_hdf5.testing.network_machine import EXAMPLES_VARIABLE
 
 HISTORIES = int(os.environ.get(EXAMPLES_VARIABLE, "40"))

@@ -26,7 +26,7 @@ LIMIT = 20.0
 def new_storage(name: str, root: Path) -> Storage:
     if name == "zarr":
         storage = Storage("zarr", str(root))
-        storage._engine._sessions.settings.limit = LIMIT
+        storage._engine.sessions.settings.limit = LIMIT
         return storage
     return layouts.new_storage(root, name)
 

@@ -127,8 +127,8 @@ def test_a_run_that_hangs_ends_and_shows_where_each_rank_stands(tmp_path: Path) 
 def test_a_run_that_hangs_leaves_no_process_behind(tmp_path: Path) -> None:
     run_on_ranks("sample_stuck.py", tmp_path, ranks=RANKS, limits=Limits(test=1.0, run=30.0))
     # The ranks die when they miss mpiexec, which takes a moment.
-    patience = time.monotonic() + 5
-    while (left := processes_that_mention(tmp_path)) and time.monotonic() < patience:
+    deadline = time.monotonic() + 5
+    while (left := processes_that_mention(tmp_path)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert [] == left
 

@@ -15,7 +15,7 @@ from bsb import Chunk, Storage, open_storage
 from obstore.store import S3Store, from_url
 from zarr.storage import ObjectStore
 
-from bsb_hdf5.adapters.zarr.places import Place
+from bsb_hdf5.adapters.zarr.locations import Location
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
     NotANetworkError,
@@ -146,7 +146,7 @@ def test_of_two_writers_the_second_to_commit_fails(
     store = filled(f"{bucket}/net")
     if not looking:
         # As if both had looked before either put its manifest.
-        monkeypatch.setattr(Place, "check", lambda self, known: None)
+        monkeypatch.setattr(Location, "check", lambda self, known: None)
     first, second = store.open_write(), ZarrStore(f"{bucket}/net").open_write()
     first.root.attributes.set("of", "the first")
     second.root.attributes.set("of", "the second")

@@ -20,5 +20,5 @@ STORES = {"hdf5": Hdf5Store, "zarr": ZarrStore, "memory": MemoryStore}
 def test_the_page_lists_the_limits_of_each_engine(engine: str) -> None:
     store: Any = STORES[engine]
     rows = re.findall(rf"^\| `{engine}` \| (\w+) \| (.*\.) \|$", PAGE.read_text(), re.M)
-    assert dict(rows) == {str(ability): said for ability, said in store.limits.items()}
+    assert dict(rows) == {str(capability): said for capability, said in store.limits.items()}
     assert rows

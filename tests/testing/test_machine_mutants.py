@@ -17,12 +17,12 @@ from bsb_hdf5.core import columns
 from bsb_hdf5.core.cell_ids import SelectedCells
 from bsb_hdf5.core.connectivity import Blocks
 from bsb_hdf5.core.labels import LabelSets
-from bsb_hdf5.core.session import Joined
 from bsb_hdf5.engine import StorageEngine
 from bsb_hdf5.errors import LengthError
 from bsb_hdf5.morphology_repository import MorphologyRepository
 from bsb_hdf5.placement_set import PlacementSet
 from bsb_hdf5.testing.network_machine import NetworkMachine
+from bsb_hdf5.transactions.session import Joined
 
 Mutant = tuple[Any, str, Callable[..., Any]]
 

@@ -1,31 +1,24 @@
 """
-The lock that programs take on a file: ``flock``, shared to read, exclusive to write.
+The lock that programs take on a file, shared to read and exclusive to write.
 
-The system frees the lock of a process that dies. It is the lock that HDF5 programs take, and
-for their files ``HDF5_USE_FILE_LOCKING`` is honoured as the HDF5 library documents it:
-``FALSE`` or ``0`` takes no locks, ``BEST_EFFORT`` goes on where a filesystem has none. The
-latter is what happens here by default.
+The system releases the lock of a process that dies. On POSIX it is the lock that HDF5 programs
+take (``flock``), and for their files ``HDF5_USE_FILE_LOCKING`` is honoured as the HDF5 library
+documents it: ``FALSE`` or ``0`` takes no locks, ``BEST_EFFORT`` goes on where a filesystem has
+none. The latter is what happens here by default.
 """
 
 from __future__ import annotations
 
-import contextlib
-import enum
-import errno
-import fcntl
 import os
 import time
-from collections.abc import Callable
 
-from ...core.interrupts import raise_held
 from ...errors import LockTimeoutError
+from ...platform import LockAttempt, lock_holders, try_lock, unlock
+from ...transactions.deadline import Deadline, OnSlow
 from .errors import system_error
 
-# Filesystems without locks (524 is Linux' ENOTSUPP), and media that are read-only.
-_NO_LOCKS = frozenset((errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, 524, errno.EROFS))
-_BUSY = frozenset((errno.EAGAIN, errno.EACCES))
 _WARN_AFTER = 1.0
-_LONGEST_NAP = 0.05
+_FIRST_INTERVAL, _LONGEST_INTERVAL = 0.0005, 0.05
 
 
 def lock_file(
@@ -34,90 +27,53 @@ def lock_file(
     *,
     exclusive: bool,
     limit: float,
-    on_slow: Callable[[float], None],
+    on_slow: OnSlow,
     switch: str | None = "HDF5_USE_FILE_LOCKING",
 ) -> bool:
     """
-    Wait for the lock on an open file; closing the file gives it back.
+    Wait for the lock on an open file; closing the file releases it.
 
     :param limit: seconds to wait.
-    :param on_slow: is told once, with the seconds waited so far, when it takes long.
+    :param on_slow: called once, with the seconds waited so far, when it takes long.
     :param switch: the environment variable that turns locks off, if there is one.
-    :returns: whether there is a lock, which others respect too.
-    :raises LockTimeoutError: others held it for longer.
+    :returns: whether the file is locked, so that others respect it.
+    :raises LockTimeoutError: others held the lock for longer.
     """
     if switch is not None and os.environ.get(switch, "").upper() in ("FALSE", "0"):
         return False
-    operation = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
-    start = time.monotonic()
-    nap, warned = 0.0005, False
-    while (locked := _try_lock(descriptor, operation, location)) is Attempt.BUSY:
-        waited = time.monotonic() - start
-        if waited > limit:
+    deadline = Deadline(limit, on_slow, warn_after=_WARN_AFTER)
+    interval = _FIRST_INTERVAL
+    while (attempt := _try_lock(descriptor, location, exclusive=exclusive)) is LockAttempt.BUSY:
+        if deadline.is_over:
             raise _timeout(descriptor, location, limit)
-        if waited > _WARN_AFTER and not warned:
-            warned = True
-            on_slow(waited)
-        time.sleep(nap)
-        raise_held()
-        nap = min(2 * nap, _LONGEST_NAP)
-    return locked is Attempt.LOCKED
+        time.sleep(interval)
+        deadline.poll()
+        interval = min(2 * interval, _LONGEST_INTERVAL)
+    return attempt is LockAttempt.LOCKED
 
 
 def close_file(descriptor: int, *, locked: bool = True) -> None:
-    """Close a file and give its lock back, which a forked child would keep otherwise."""
+    """Close a file and release its lock, which a forked child would hold on to otherwise."""
     try:
         if locked:
-            unlock_file(descriptor)
+            unlock(descriptor)
     finally:
         os.close(descriptor)
 
 
-def unlock_file(descriptor: int) -> None:
-    """Give the lock of a file back, which stays open."""
-    with contextlib.suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-
-class Attempt(enum.Enum):
-    """What comes of an attempt to lock a file."""
-
-    LOCKED = enum.auto()
-    BUSY = enum.auto()
-    NO_LOCKS = enum.auto()
-
-
-def _try_lock(descriptor: int, operation: int, location: str) -> Attempt:
+def _try_lock(descriptor: int, location: str, *, exclusive: bool) -> LockAttempt:
     try:
-        fcntl.flock(descriptor, operation)
+        return try_lock(descriptor, exclusive=exclusive)
     except OSError as error:
-        if error.errno in _NO_LOCKS:
-            return Attempt.NO_LOCKS
-        if error.errno in _BUSY:
-            return Attempt.BUSY
         raise system_error(error, location) from error
-    return Attempt.LOCKED
 
 
 def _timeout(descriptor: int, location: str, limit: float) -> LockTimeoutError:
-    holders = _holders(descriptor)
-    who = f" by process {', '.join(map(str, holders))}" if holders else ""
+    holders = lock_holders(descriptor)
+    by = f" by process {', '.join(map(str, holders))}" if holders else ""
     return LockTimeoutError(
-        f"'{location}' is locked{who}; gave up after {limit} seconds",
+        f"'{location}' is locked{by}; gave up after {limit} seconds",
         location=location,
         limit=limit,
         holders=holders,
     )
-
-
-def _holders(descriptor: int) -> list[int]:
-    """Processes that hold a lock on the file, where the system tells."""
-    status = os.fstat(descriptor)
-    device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
-    try:
-        with open("/proc/locks", encoding="ascii") as locks:
-            rows = [line.split() for line in locks]
-    except OSError:
-        return []
-    # "1: FLOCK ADVISORY WRITE 1234 08:01:5678 0 EOF"; those that wait have a "->".
-    return sorted({int(row[4]) for row in rows if len(row) > 5 and row[5] == device})  # noqa: PLR2004

@@ -10,6 +10,7 @@ import stat
 import uuid
 
 from ...errors import StoreExistsError
+from ...platform import open_descriptor, sync_folder
 from .errors import translated
 
 
@@ -45,24 +46,16 @@ def remove_temporary(path: str) -> None:
 
 def sync_file(path: str) -> None:
     """Make sure that what a file holds survives a power cut."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = open_descriptor(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def sync_folder(path: str) -> None:
+def sync_name(path: str) -> None:
     """Make sure that the name of a file survives a power cut."""
-    descriptor = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network filesystems have no such thing, and keep names by themselves.
-        if error.errno not in (errno.EINVAL, errno.EBADF):
-            raise
-    finally:
-        os.close(descriptor)
+    sync_folder(os.path.dirname(path) or ".")
 
 
 def is_named(descriptor: int, path: str) -> bool:
@@ -110,6 +103,6 @@ def copy_file(descriptor: int, path: str, *, durable: bool = False) -> None:
                 sync_file(temporary)
             give_name(temporary, path)
             if durable:
-                sync_folder(path)
+                sync_name(path)
     finally:
         remove_temporary(temporary)

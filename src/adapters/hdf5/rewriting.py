@@ -7,7 +7,7 @@ import shutil
 
 from .errors import translated
 from .groups import Hdf5Group
-from .paths import remove_temporary, sync_file, sync_folder
+from .paths import remove_temporary, sync_file, sync_name
 from .session import Hdf5CreationSession, Hdf5WriteSession
 
 
@@ -41,7 +41,7 @@ class Hdf5RewriteSession(Hdf5CreationSession):
                 sync_file(self._temporary)
                 # Programs that wait for the lock of the old file see that the path names another.
                 os.replace(self._temporary, self._path)
-                sync_folder(self._path)
+                sync_name(self._path)
         finally:
             remove_temporary(self._temporary)
             self._held.rollback()

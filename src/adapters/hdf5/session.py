@@ -10,9 +10,9 @@ from h5py import h5f, h5g, h5p
 
 from .context import Context, Member
 from .errors import translated
+from .file_pool import OpenFile, Stamp, access_properties
 from .groups import Hdf5Group, Hdf5GroupWriter
-from .opened import OpenFile, Stamp, access_properties
-from .paths import give_name, remove_temporary, sync_file, sync_folder, temporary_path
+from .paths import give_name, remove_temporary, sync_file, sync_name, temporary_path
 
 # Takes a file that a session is done with.
 Keeper = Callable[[OpenFile], None]
@@ -137,7 +137,7 @@ class Hdf5CreationSession(Hdf5AdoptedSession):
                     sync_file(self._temporary)
                 give_name(self._temporary, self._path)
                 if self._durable:
-                    sync_folder(self._path)
+                    sync_name(self._path)
         finally:
             remove_temporary(self._temporary)
 

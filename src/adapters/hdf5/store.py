@@ -21,14 +21,15 @@ from ...errors import (
     StoreExistsError,
     StoreIOError,
 )
-from ...ports.store import Ability
+from ...platform import open_descriptor, read_some
+from ...ports.store import Capability
 from ..files.errors import system_error
 from ..files.locking import close_file, lock_file
+from .atomic.journal import finish_commit, has_journal
 from .context import Context
 from .errors import translated
-from .journal import finish_commit, has_journal
-from .opened import KEPT, OpenFile
-from .paths import copy_file, give_name, is_named, remove_temporary_names, sync_folder
+from .file_pool import FILE_POOL, OpenFile
+from .paths import copy_file, give_name, is_named, remove_temporary_names, sync_name
 from .rewriting import Hdf5RewriteSession
 from .session import (
     Hdf5AdoptedSession,
@@ -68,10 +69,10 @@ class Hdf5Store:
         self._path = os.path.abspath(os.fsdecode(path))
         self._settings = settings or Hdf5Settings()
         self._identity: tuple[tuple[int, int], str] | None = None
-        KEPT.serve(self)
+        FILE_POOL.serve(self)
 
-    limits: ClassVar[Mapping[Ability, str]] = {
-        Ability.LOCKS: "On filesystems without locks, programs do not exclude each other.",
+    limits: ClassVar[Mapping[Capability, str]] = {
+        Capability.LOCKING: "On filesystems without locks, programs do not exclude each other.",
     }
 
     @property
@@ -109,7 +110,7 @@ class Hdf5Store:
         except StoreError:
             return False
         try:
-            return os.pread(descriptor, len(_SIGNATURE), 0) == _SIGNATURE
+            return read_some(descriptor, len(_SIGNATURE), 0) == _SIGNATURE
         except OSError:
             return False
         finally:
@@ -162,13 +163,13 @@ class Hdf5Store:
 
     def move(self, target: str) -> None:
         path = self._free_target(target)
-        KEPT.drop(id(self))
+        FILE_POOL.drop(id(self))
         descriptor = self._open_alone()
         try:
             with translated(path):
                 self._rename(path)
                 if self._settings.durable:
-                    sync_folder(path)
+                    sync_name(path)
         except StoreIOError as error:
             if error.fields.get("errno") != errno.EXDEV:
                 raise
@@ -188,7 +189,7 @@ class Hdf5Store:
             os.unlink(self._path)
 
     def remove(self) -> None:
-        KEPT.drop(id(self))
+        FILE_POOL.drop(id(self))
         descriptor = self._open_alone()
         try:
             with translated(self._path):
@@ -205,7 +206,7 @@ class Hdf5Store:
     def _file(self, flags: int, *, locking: bool = True) -> OpenFile:
         """The open and locked HDF5 file: that of an earlier session, or a new one."""
         writing = flags == h5f.ACC_RDWR
-        kept = KEPT.take(self) if locking else None
+        kept = FILE_POOL.take(self) if locking else None
         if kept is not None:
             if (kept.writable or not writing) and self._is_usable(kept, exclusive=writing):
                 return kept
@@ -216,7 +217,7 @@ class Hdf5Store:
         return OpenFile(self._path, descriptor, flags, locked=locked, durable=durable)
 
     def _keep(self, file: OpenFile) -> None:
-        KEPT.keep(self, file)
+        FILE_POOL.keep(self, file)
 
     def _is_usable(self, file: OpenFile, *, exclusive: bool) -> bool:
         """Lock the file of an earlier session, if it is the one that the path names."""
@@ -301,8 +302,8 @@ class Hdf5Store:
 
     def _descriptor(self, flags: int) -> int:
         try:
-            # Opening a pipe would wait for somebody at its other end.
-            descriptor = os.open(self._path, flags | os.O_CLOEXEC | os.O_NONBLOCK)
+            # A pipe is opened without waiting for somebody at its other end.
+            descriptor = open_descriptor(self._path, flags)
         except OSError as error:
             raise self._open_error(error) from error
         except ValueError as error:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import attrs
 
 from ...errors import StoreExistsError, StoreNotFoundError
-from ...ports.store import Ability
+from ...ports.store import Capability
 from .arrays import Content, Journal, Members, MemoryGroup, MemoryGroupWriter, Rows
 
 _VERSIONS = itertools.count()
@@ -110,11 +110,11 @@ class MemoryStore:
         self.location = str(name)
         self.identity = f"memory:{self.location}"
 
-    limits: ClassVar[Mapping[Ability, str]] = {
-        Ability.RANKS: "A network in memory belongs to one process, so only a program of a single"
-        " MPI rank can use it.",
-        Ability.LASTING: "A network in memory is gone when its process ends.",
-        Ability.DURABLE: "A network in memory does not survive a power cut.",
+    limits: ClassVar[Mapping[Capability, str]] = {
+        Capability.PARALLEL: "A network in memory belongs to one process, so only a program"
+        " of a single MPI rank can use it.",
+        Capability.PERSISTENT: "A network in memory is gone when its process ends.",
+        Capability.DURABLE: "A network in memory does not survive a power cut.",
     }
 
     def exists(self) -> bool:

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from bsb.services import MPILock
 
-from ...core.patience import NAP, Patience, Waiting
 from ...errors import LockTimeoutError
+from ...transactions.deadline import POLL_INTERVAL, Deadline, WaitPolicy
 
 # As it holds nothing, all who take it may share it.
 _UNLOCKED = nullcontext()
@@ -100,7 +100,7 @@ class MpiLock:
     :raises LockTimeoutError: when it is taken; other ranks held it for longer than the limit.
     """
 
-    def __init__(self, controller: Controller, waiting: Waiting, *, apart: bool = True) -> None:
+    def __init__(self, controller: Controller, waiting: WaitPolicy, *, apart: bool = True) -> None:
         self._controller = controller
         self._apart = apart
         self._waiting = waiting
@@ -135,13 +135,13 @@ class MpiLock:
             held.release()
 
     def _take(self, lock: AbstractContextManager[Any]) -> _Call:
-        patience = Patience(self._waiting.limit, self._waiting.on_slow)
+        deadline = Deadline(self._waiting.limit, self._waiting.on_slow)
         if self._given_up is not None:
-            self._await(self._given_up, patience)
+            self._await(self._given_up, deadline)
             self._given_up = None
         call = _Call(lock, apart=self._apart)
         try:
-            self._await(call, patience)
+            self._await(call, deadline)
         except BaseException:
             self._given_up = call
             call.give_up()
@@ -149,20 +149,20 @@ class MpiLock:
         call.raise_error()
         return call
 
-    def _await(self, call: _Call, patience: Patience) -> None:
+    def _await(self, call: _Call, deadline: Deadline) -> None:
         limit = self._waiting.limit
-        while not call.is_over(max(0.0, min(NAP, patience.left(limit)))):
-            if patience.left(limit) <= 0:
+        while not call.is_over(max(0.0, min(POLL_INTERVAL, deadline.remaining(limit)))):
+            if deadline.remaining(limit) <= 0:
                 location = self._waiting.location()
                 raise LockTimeoutError(
                     f"'{location}' was held by other ranks for {limit} seconds",
                     location=location,
                     limit=limit,
                 )
-            patience.nap_is_over()
+            deadline.poll()
 
 
-def make_lock(service: Any, waiting: Waiting) -> MpiLock | SerialLock:
+def make_lock(service: Any, waiting: WaitPolicy) -> MpiLock | SerialLock:
     """
     :guilabel:`collective` The lock that the ranks of BSB's MPI service share.
     """

@@ -18,8 +18,8 @@ from zarr.storage import StorePath, WrapperStore
 
 from ...errors import CorruptNetworkError
 from .errors import MissingObjectError, translated
+from .locations import Location
 from .manifest import MANIFEST, Node, content_of, groups_above, paths_of, walk
-from .places import Place
 
 _CHUNK_BYTES = 128 << 10
 _CHUNKS_A_SHARD = 32
@@ -59,8 +59,8 @@ class Arrays:
     that a shard was replaced between the reads of its index and its chunks.
     """
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, location: Location) -> None:
+        self.location = location
         self._kept: dict[str, zarr.Array[Any]] = {}
 
     def read(self, node: Node, start: int, stop: int) -> NDArray[Any]:
@@ -69,7 +69,7 @@ class Arrays:
             return np.zeros((0, *node["shape"][1:]), np.dtype(node["dtype"]))
         if "path" not in node:
             return content_of(node)[start:stop]
-        with translated(self.place.location):
+        with translated(self.location.root):
             handle = self._opened(node)
             return _as_given(_repeated(lambda: handle[start:stop]), node)
 
@@ -77,7 +77,7 @@ class Arrays:
         """Rows of an array that are stored, in any order."""
         if "path" not in node or not len(rows):
             return self.read(node, 0, node["shape"][0] if len(rows) else 0)[rows]
-        with translated(self.place.location):
+        with translated(self.location.root):
             handle = self._opened(node)
             return _as_given(_repeated(lambda: handle.oindex[rows]), node)
 
@@ -85,9 +85,9 @@ class Arrays:
         """Make the zarr array of a node, at its path, where no other is in use."""
         dtype, width = _stored_form(node)
         chunk = max(1, _CHUNK_BYTES // (dtype.itemsize * math.prod(width)))
-        with translated(self.place.location):
+        with translated(self.location.root):
             zarr.create_array(
-                NewObjects(self.place.store),
+                NewObjects(self.location.store),
                 name=node["path"],
                 shape=(0, *width),
                 dtype=dtype,
@@ -105,7 +105,7 @@ class Arrays:
         if rows.ndim < len(width) + 1:
             rows = rows.view(np.uint8).reshape(len(rows), *width)
         path, stop = node["path"], start + len(rows)
-        with translated(self.place.location):
+        with translated(self.location.root):
             handle = self._open(path)
             handle.resize((stop, *width))
             # The rest of a shard that is there, then shards that are not.
@@ -114,13 +114,13 @@ class Arrays:
             if middle > start:
                 handle[start:middle] = rows[: middle - start].astype(stored)
             if stop > middle:
-                new = _seen_through(NewObjects(self.place.store), handle)
+                new = _seen_through(NewObjects(self.location.store), handle)
                 new[middle:stop] = rows[middle - start :].astype(stored)
 
     def keys(self, tree: Node) -> Iterator[str]:
         """The keys of all objects that the arrays of a network consist of."""
         yield from groups_above(paths_of(tree))
-        with translated(self.place.location):
+        with translated(self.location.root):
             for _, node in walk(tree):
                 if "path" in node:
                     handle = self._opened(node)
@@ -135,18 +135,18 @@ class Arrays:
 
         :raises StoreIOError: it is not there.
         """
-        with translated(self.place.location):
-            found = self.place.get(key)
+        with translated(self.location.root):
+            found = self.location.get(key)
             if found is None:
                 raise MissingObjectError(key)
             return found
 
     def remove(self, paths: Iterable[str]) -> None:
         """Delete zarr arrays, those of them that are there."""
-        with translated(self.place.location):
+        with translated(self.location.root):
             for path in paths:
                 self._kept.pop(path, None)
-                self.place.sync(self.place.store.delete_dir, path)
+                self.location.sync(self.location.store.delete_dir, path)
 
     def _opened(self, node: Node) -> zarr.Array[Any]:
         dtype, width = _stored_form(node)
@@ -154,17 +154,17 @@ class Arrays:
         length = node.get("base", node["shape"][0])
         if handle.dtype != dtype or handle.shape[1:] != width or handle.shape[0] < length:
             raise CorruptNetworkError(
-                f"'{node['path']}' in '{self.place.location}' is of {handle.shape} {handle.dtype},"
+                f"'{node['path']}' in '{self.location.root}' is of {handle.shape} {handle.dtype},"
                 f" which is not {node['shape']} {node['dtype']}, as the manifest says",
-                location=self.place.location,
+                location=self.location.root,
             )
         return handle
 
     def _open(self, path: str) -> zarr.Array[Any]:
         handle = self._kept.get(path)
         if handle is None:
-            store = WholeObjects(self.place.store)
-            name, mode = self.place.base + path, "r" if self.place.store.read_only else "r+"
+            store = WholeObjects(self.location.store)
+            name, mode = self.location.base + path, "r" if self.location.store.read_only else "r+"
             try:
                 opened = zarr.open_array(store, path=name, mode=mode, zarr_format=3, config=_CONFIG)
             except FileNotFoundError as error:
@@ -181,8 +181,8 @@ def _shard_rows(handle: zarr.Array[Any]) -> int:
 
 
 def _seen_through(store: WrapperStore[Store], handle: zarr.Array[Any]) -> zarr.Array[Any]:
-    place = StorePath(store, handle.path)
-    return zarr.Array(zarr.AsyncArray(handle.metadata, place, config=_CONFIG))
+    location = StorePath(store, handle.path)
+    return zarr.Array(zarr.AsyncArray(handle.metadata, location, config=_CONFIG))
 
 
 def _stored_form(node: Node) -> tuple[np.dtype[Any], tuple[int, ...]]:

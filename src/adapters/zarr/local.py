@@ -12,17 +12,18 @@ from collections.abc import Callable
 from typing import Any
 
 from ...errors import NotANetworkError, ReadOnlyError
+from ...platform import open_descriptor
 from ..files.errors import system_error
 from ..files.locking import close_file, lock_file
 from .errors import absent, taken, translated
+from .locations import LOCK_FILE, Location, LockHandle, Tag
 from .manifest import MANIFEST, read_manifest
-from .places import LOCK_FILE, Held, Place, Tag
 
 _OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-class LocalPlace(Place):
+class LocalLocation(Location):
     """A path."""
 
     def __init__(self, path: str) -> None:
@@ -30,13 +31,13 @@ class LocalPlace(Place):
 
     @property
     def identity(self) -> str:
-        return f"zarr:{os.path.realpath(self.location)}"
+        return f"zarr:{os.path.realpath(self.root)}"
 
     def exists(self) -> bool:
-        return os.path.lexists(self.location)
+        return os.path.lexists(self.root)
 
 
-class DirectoryPlace(LocalPlace):
+class DirectoryLocation(LocalLocation):
     """
     A directory.
 
@@ -56,18 +57,18 @@ class DirectoryPlace(LocalPlace):
     def _open(self) -> Any:
         from zarr.storage import LocalStore
 
-        return LocalStore(os.path.realpath(self.location))
+        return LocalStore(os.path.realpath(self.root))
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
         try:
-            with translated(self.location), open(f"{self.location}/{MANIFEST}", "rb") as file:
+            with translated(self.root), open(f"{self.root}/{MANIFEST}", "rb") as file:
                 data = file.read()
         except FileNotFoundError as error:
             if not self.exists():
                 raise
             raise NotANetworkError(
-                f"'{self.location}' is no zarr network: it has no {MANIFEST}",
-                location=self.location,
+                f"'{self.root}' is no zarr network: it has no {MANIFEST}",
+                location=self.root,
             ) from error
         # The content is its own tag: the times of files are too coarse to tell commits apart.
         return None if data == known else (data, data)
@@ -76,14 +77,14 @@ class DirectoryPlace(LocalPlace):
         self.put(MANIFEST, manifest)
         return manifest
 
-    def lock(self, *, exclusive: bool) -> Held:
-        path = os.path.join(self.location, LOCK_FILE)
+    def lock(self, *, exclusive: bool) -> LockHandle:
+        path = os.path.join(self.root, LOCK_FILE)
         if not os.path.exists(path):
             # In the directory of something else, no file is made.
             found = self.fetch(None)
-            read_manifest(found[0] if found else b"", self.location)
+            read_manifest(found[0] if found else b"", self.root)
         while True:
-            with Held() as held:
+            with LockHandle() as held:
                 descriptor = self._open_lock(path, exclusive=exclusive)
                 if descriptor is None:
                     return held
@@ -98,20 +99,20 @@ class DirectoryPlace(LocalPlace):
 
     def _open_lock(self, path: str, *, exclusive: bool) -> int | None:
         try:
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            return open_descriptor(path, os.O_RDWR | os.O_CREAT)
         except FileNotFoundError as error:
-            raise absent(self.location) from error
+            raise absent(self.root) from error
         except OSError as error:
             if exclusive or error.errno not in _DENIED:
-                raise system_error(error, self.location) from error
+                raise system_error(error, self.root) from error
         with contextlib.suppress(OSError):
-            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            return open_descriptor(path, os.O_RDONLY)
         return None
 
     def _wait(self, descriptor: int, *, exclusive: bool) -> bool:
         return lock_file(
             descriptor,
-            self.location,
+            self.root,
             exclusive=exclusive,
             limit=self._limit,
             on_slow=self._on_slow,
@@ -120,31 +121,31 @@ class DirectoryPlace(LocalPlace):
 
     def build(self) -> NewDirectory:
         if self.exists():
-            raise taken(self.location)
-        return NewDirectory(self.location)
+            raise taken(self.root)
+        return NewDirectory(self.root)
 
-    def rename(self, target: Place) -> bool:
-        return isinstance(target, DirectoryPlace) and _renamed(self.location, target.location)
+    def rename(self, target: Location) -> bool:
+        return isinstance(target, DirectoryLocation) and _renamed(self.root, target.root)
 
     def remove(self) -> None:
-        with translated(self.location):
-            path = os.path.realpath(self.location)
+        with translated(self.root):
+            path = os.path.realpath(self.root)
             # It goes at once for others, however long the deletion takes.
             gone = _hidden(path, "gone")
             os.rename(path, gone)
-            if os.path.islink(self.location):
-                os.unlink(self.location)
+            if os.path.islink(self.root):
+                os.unlink(self.root)
             shutil.rmtree(gone)
 
 
-class NewDirectory(DirectoryPlace):
+class NewDirectory(DirectoryLocation):
     """A directory that gets its name when it is complete."""
 
     def __init__(self, target: str) -> None:
         super().__init__(_hidden(target, "new"), 0, lambda waited: None)
         self._target = target
         with translated(target):
-            os.mkdir(self.location)
+            os.mkdir(self.root)
 
     def check(self, known: Tag | None) -> None:
         """Nobody else knows it."""
@@ -153,7 +154,7 @@ class NewDirectory(DirectoryPlace):
         tag = super().replace(manifest, known)
         if os.path.lexists(self._target):
             raise taken(self._target)
-        _renamed(self.location, self._target)
+        _renamed(self.root, self._target)
         return tag
 
     def discard(self) -> None:
@@ -161,7 +162,7 @@ class NewDirectory(DirectoryPlace):
             self.remove()
 
 
-class ArchivePlace(LocalPlace):
+class ArchiveLocation(LocalLocation):
     """A zip archive, with the network at its top or in a folder of it."""
 
     _tag: Tag = None
@@ -171,39 +172,39 @@ class ArchivePlace(LocalPlace):
         from zarr.storage import ZipStore
 
         try:
-            with zipfile.ZipFile(self.location) as archive:
+            with zipfile.ZipFile(self.root) as archive:
                 names = archive.namelist()
             found = [name for name in names if name.split("/")[-1] == MANIFEST]
             first = min(found, key=lambda name: (name.count("/"), name))
         except (zipfile.BadZipFile, IsADirectoryError, ValueError) as error:
             raise NotANetworkError(
-                f"'{self.location}' is no zip archive of a zarr network", location=self.location
+                f"'{self.root}' is no zip archive of a zarr network", location=self.root
             ) from error
         self.base = first.removesuffix(MANIFEST)
-        return sync(ZipStore.open(self.location, mode="r"))
+        return sync(ZipStore.open(self.root, mode="r"))
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
-        with translated(self.location):
-            status = os.stat(self.location)
+        with translated(self.root):
+            status = os.stat(self.root)
         tag = (status.st_ino, status.st_size, status.st_mtime_ns)
         if tag != self._tag:
             self.__dict__.pop("store", None)
             self._tag = tag
         return None if tag == known else (self.get(MANIFEST) or b"", tag)
 
-    def lock(self, *, exclusive: bool) -> Held:
+    def lock(self, *, exclusive: bool) -> LockHandle:
         if exclusive:
             raise ReadOnlyError(
-                f"'{self.location}' is a zip archive, which is only read;"
+                f"'{self.root}' is a zip archive, which is only read;"
                 " copy it to a directory to change it",
-                location=self.location,
+                location=self.root,
             )
-        return Held()
+        return LockHandle()
 
     def replace(self, manifest: bytes, known: Tag | None) -> Tag:
         self.lock(exclusive=True)
 
-    def build(self) -> Place:
+    def build(self) -> Location:
         self.lock(exclusive=True)
         return self
 

@@ -36,7 +36,7 @@ class View:
         :raises SessionClosedError: it is not.
         """
         if self.closed:
-            raise SessionClosedError(f"the session on '{self.arrays.place.location}' is closed")
+            raise SessionClosedError(f"the session on '{self.arrays.location.root}' is closed")
 
     def change(self) -> None:
         """Count a change; errors as for :meth:`check`."""

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from ...errors import InputError, NotANetworkError
 from .errors import absent, require, taken, translated
+from .locations import Location, Tag, overtaken
 from .manifest import MANIFEST
-from .places import Place, Tag, overtaken
 
 _CLIENT = {"timeout": timedelta(seconds=30), "connect_timeout": timedelta(seconds=5)}
 _RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
@@ -28,7 +28,7 @@ _MEMORY: dict[str, Any] = {}
 _MEMORY_MUTEX = threading.Lock()
 
 
-class RemotePlace(Place):
+class RemoteLocation(Location):
     """
     Objects below a URL.
 
@@ -48,7 +48,7 @@ class RemotePlace(Place):
     def _open(self) -> Any:
         from zarr.storage import ObjectStore
 
-        return ObjectStore(_connect(self.location))
+        return ObjectStore(_connect(self.root))
 
     def exists(self) -> bool:
         return not self.sync(self.store.is_empty, "")
@@ -58,7 +58,7 @@ class RemotePlace(Place):
         from obstore.exceptions import NotModifiedError
 
         options: Any = {} if known is None else {"if_none_match": known["e_tag"]}
-        with translated(self.location):
+        with translated(self.root):
             try:
                 found = obstore.get(self.store.store, MANIFEST, options=options)
                 data, tag = found.bytes().to_bytes(), _tag(found.meta)
@@ -71,34 +71,34 @@ class RemotePlace(Place):
 
     def _missing(self) -> Exception:
         if not self.exists():
-            return absent(self.location)
+            return absent(self.root)
         return NotANetworkError(
-            f"'{self.location}' is no zarr network: it has no {MANIFEST}", location=self.location
+            f"'{self.root}' is no zarr network: it has no {MANIFEST}", location=self.root
         )
 
     def replace(self, manifest: bytes, known: Tag | None) -> Tag:
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-        with translated(self.location):
+        with translated(self.root):
             try:
                 mode: Any = "create" if known is None else known
                 return _tag(obstore.put(self.store.store, MANIFEST, manifest, mode=mode))
             except (AlreadyExistsError, PreconditionError, FileNotFoundError) as error:
-                raise (taken if known is None else overtaken)(self.location) from error
+                raise (taken if known is None else overtaken)(self.root) from error
 
     def build(self) -> NewRemote:
         if self.exists():
-            raise taken(self.location)
-        return NewRemote(self.location)
+            raise taken(self.root)
+        return NewRemote(self.root)
 
 
-class NewRemote(RemotePlace):
+class NewRemote(RemoteLocation):
     """Objects that are a network once there is a manifest."""
 
     def check(self, known: Tag | None) -> None:
         if self.get(MANIFEST) is not None:
-            raise taken(self.location)
+            raise taken(self.root)
 
 
 def _tag(meta: Mapping[str, Any]) -> Tag:

@@ -17,9 +17,9 @@ import numpy as np
 
 from ...errors import SessionAbortedError, StorageError, StoreExistsError
 from .arrays import Arrays, new_path
+from .locations import Location, LockHandle, Tag
 from .manifest import Manifest, Node, make_manifest, new_group, pack, paths_of, walk
 from .nodes import View, ZarrGroup, ZarrGroupWriter
-from .places import Held, Place, Tag
 
 SMALL = 4096
 """Bytes of an array that the manifest holds."""
@@ -31,7 +31,7 @@ _MOST_GATHERED = 32 << 20
 class ZarrReadSession:
     """A view of one state of the network."""
 
-    def __init__(self, arrays: Arrays, manifest: Manifest, held: Held) -> None:
+    def __init__(self, arrays: Arrays, manifest: Manifest, held: LockHandle) -> None:
         self._manifest = manifest
         self._view = View(arrays)
         self._held = held
@@ -99,11 +99,11 @@ class ZarrWriteSession:
         self,
         arrays: Arrays,
         seen: tuple[Manifest, Tag],
-        held: Held,
+        held: LockHandle,
         committed: Callable[[tuple[Manifest, Tag] | None], None],
     ) -> None:
         self._manifest, self._tag = seen
-        self._place: Place = arrays.place
+        self._location: Location = arrays.location
         self._held = held
         self._committed = committed
         self._draft = Draft(arrays, self._manifest)
@@ -138,14 +138,14 @@ class ZarrWriteSession:
 
     def _store(self) -> None:
         draft, before = self._draft, self._manifest
-        self._place.check(self._tag)
+        self._location.check(self._tag)
         draft.arrays.remove(before.stale)
         draft.store()
         stale = sorted({*before.paths(), *draft.made} - paths_of(draft.tree))
         after = make_manifest(uuid.uuid4().hex, draft.tree, stale)
         # A server may store it and fail to say so.
         self._uncertain = True
-        self._manifest, self._tag = after, self._place.replace(after.data, self._tag)
+        self._manifest, self._tag = after, self._location.replace(after.data, self._tag)
         self._uncertain = False
         self._committed((self._manifest, self._tag))
 
@@ -169,13 +169,13 @@ class ZarrCreationSession(ZarrWriteSession):
     """
     A new network, which is there once it is complete.
 
-    :param place: where it is built.
+    :param location: where it is built.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, location: Location) -> None:
         empty = Manifest("", new_group(), [])
-        super().__init__(Arrays(place), (empty, None), Held(), lambda result: None)
+        super().__init__(Arrays(location), (empty, None), LockHandle(), lambda result: None)
 
     def _end(self) -> None:
         super()._end()
-        self._place.discard()
+        self._location.discard()

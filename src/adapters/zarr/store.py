@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from ...core.rewriting import SnapshotRewrite
 from ...errors import StorageError
-from ...ports.store import Ability
+from ...ports.store import Capability
 from .errors import require, taken
-from .local import ArchivePlace, DirectoryPlace
+from .local import ArchiveLocation, DirectoryLocation
+from .locations import Location, LockHandle, Tag
 from .manifest import Manifest, make_manifest, read_manifest
-from .places import Held, Place, Tag
+from .rewrite import SnapshotRewrite
 
 if TYPE_CHECKING:
     from .arrays import Arrays
@@ -32,12 +32,13 @@ class ZarrStore:
     :raises InputError: the root is a URL with credentials in it.
     """
 
-    limits: ClassVar[Mapping[Ability, str]] = {
-        Ability.LOCKS: "Programs exclude each other in directories; remote networks have no locks,"
-        " so only one program at a time may write there.",
-        Ability.WRITING: "Directories and remote networks can be changed; zip archives are read.",
-        Ability.DURABLE: "What was stored survives the end of the process, but not always a power"
-        " cut.",
+    limits: ClassVar[Mapping[Capability, str]] = {
+        Capability.LOCKING: "Programs exclude each other in directories; remote networks have no"
+        " locks, so only one program at a time may write there.",
+        Capability.WRITABLE: "Directories and remote networks can be changed;"
+        " zip archives are read.",
+        Capability.DURABLE: "What was stored survives the end of the process, but not always a"
+        " power cut.",
     }
 
     def __init__(
@@ -46,37 +47,37 @@ class ZarrStore:
         limit: float = 600.0,
         on_slow: Callable[[float], None] = lambda waited: None,
     ) -> None:
-        self._directory = partial(DirectoryPlace, limit=limit, on_slow=on_slow)
-        self._place = self._place_of(root)
+        self._directory = partial(DirectoryLocation, limit=limit, on_slow=on_slow)
+        self._location = self._location_of(root)
         # The state that was seen last, its tag, and its arrays as far as they were opened.
         self._seen: tuple[Manifest, Tag, Arrays] | None = None
         # The state that was found, or left, without remains of killed sessions.
         self._swept = ""
 
-    def _place_of(self, root: str | os.PathLike[str]) -> Place:
+    def _location_of(self, root: str | os.PathLike[str]) -> Location:
         text = os.fsdecode(root)
         if text.startswith("file://"):
             text = url2pathname(urlsplit(text).path)
         if "://" in text:
-            from .remote import RemotePlace
+            from .remote import RemoteLocation
 
-            return RemotePlace(text)
-        return ArchivePlace(text) if text.endswith(".zip") else self._directory(text)
+            return RemoteLocation(text)
+        return ArchiveLocation(text) if text.endswith(".zip") else self._directory(text)
 
     @property
     def location(self) -> str:
-        return self._place.location
+        return self._location.root
 
     @property
     def identity(self) -> str:
-        return self._place.identity
+        return self._location.identity
 
     def exists(self) -> bool:
-        return self._place.exists()
+        return self._location.exists()
 
     def recognizes(self) -> bool:
         try:
-            found = self._place.fetch(None)
+            found = self._location.fetch(None)
             return found is not None and read_manifest(found[0], self.location) is not None
         except StorageError:
             return False
@@ -85,13 +86,13 @@ class ZarrStore:
         require("zarr", "zarr")
         from .session import ZarrCreationSession
 
-        return ZarrCreationSession(self._place.build())
+        return ZarrCreationSession(self._location.build())
 
     def open_read(self, *, locking: bool = True) -> ZarrReadSession:
         require("zarr", "zarr")
         from .session import ZarrReadSession
 
-        with self._place.lock(exclusive=False) if locking else Held() as held:
+        with self._location.lock(exclusive=False) if locking else LockHandle() as held:
             manifest, _, arrays = self._current()
             return ZarrReadSession(arrays, manifest, held.pop_all())
 
@@ -99,10 +100,10 @@ class ZarrStore:
         require("zarr", "zarr")
         from .session import ZarrWriteSession
 
-        with self._place.lock(exclusive=True) as held:
+        with self._location.lock(exclusive=True) as held:
             manifest, tag, arrays = self._current()
             if held.safe and self._swept != manifest.generation:
-                self._place.sweep({*manifest.paths(), *manifest.stale})
+                self._location.sweep({*manifest.paths(), *manifest.stale})
                 self._swept = manifest.generation
             return ZarrWriteSession(arrays, (manifest, tag), held.pop_all(), self._committed)
 
@@ -111,40 +112,40 @@ class ZarrStore:
 
     def size(self) -> int:
         require("zarr", "zarr")
-        return int(self._place.sync(self._place.store.getsize_prefix, self._place.base))
+        return int(self._location.sync(self._location.store.getsize_prefix, self._location.base))
 
     def adopt(self, handle: Any) -> tuple[ZarrWriteSession, bool] | None:
         return None
 
     def copy(self, target: str) -> None:
-        with self._place.lock(exclusive=False):
+        with self._location.lock(exclusive=False):
             self._copy_to(self._free(target))
 
     def move(self, target: str) -> None:
-        with self._place.lock(exclusive=True):
+        with self._location.lock(exclusive=True):
             self._current()
-            place = self._free(target)
-            if not self._place.rename(place):
+            location = self._free(target)
+            if not self._location.rename(location):
                 # The copy is complete before the original goes.
-                self._copy_to(place)
-                self._place.remove()
+                self._copy_to(location)
+                self._location.remove()
         self._seen = None
 
     def remove(self) -> None:
-        with self._place.lock(exclusive=True):
+        with self._location.lock(exclusive=True):
             self._current()
-            self._place.remove()
+            self._location.remove()
         self._seen = None
 
-    def _free(self, target: str) -> Place:
-        place = self._place_of(target)
-        if place.exists():
-            raise taken(place.location)
-        return place
+    def _free(self, target: str) -> Location:
+        location = self._location_of(target)
+        if location.exists():
+            raise taken(location.root)
+        return location
 
-    def _copy_to(self, place: Place) -> None:
+    def _copy_to(self, location: Location) -> None:
         manifest, _, arrays = self._current()
-        building = place.build()
+        building = location.build()
         try:
             for key in arrays.keys(manifest.tree):
                 building.put(key, arrays.object(key))
@@ -157,10 +158,10 @@ class ZarrStore:
         from .arrays import Arrays
 
         seen = self._seen
-        found = self._place.fetch(seen[1] if seen else None)
+        found = self._location.fetch(seen[1] if seen else None)
         if found is not None:
             manifest = read_manifest(found[0], self.location)
-            seen = self._seen = manifest, found[1], Arrays(self._place)
+            seen = self._seen = manifest, found[1], Arrays(self._location)
         assert seen is not None
         return seen
 

@@ -6,32 +6,32 @@ from typing import Any
 
 from ...errors import InputError, NotANetworkError, StoreError
 from ...ports.arrays import GroupReader, GroupWriter
-from ..network import Network
-from ..recollection import Memory
+from ...ports.cache import CacheView
 from .classic.network import ClassicNetwork
 from .columnar.network import FORMAT, ColumnarNetwork, check_version
+from .protocols import Network
 
 LAYOUTS = ("classic", "columnar")
 _PARTS = ("placement", "connectivity")
 _CHECKED = ("columnar", "version")
 
 
-def open_network(root: GroupReader, location: str, memory: Memory | None = None) -> Network:
+def open_network(root: GroupReader, location: str, cache: CacheView | None = None) -> Network:
     """
     The network in a root group.
 
     :param location: of the store, for messages.
-    :param memory: what earlier sessions found out about the store.
+    :param cache: what earlier sessions found out about the store.
     :raises NotANetworkError: the group holds no network of a known layout and version.
     """
     # The writers of a network fail by themselves in a session that only reads.
     writer: Any = root
-    if memory is not None and memory.recall(_CHECKED):
-        return ColumnarNetwork(writer, memory)
+    if cache is not None and cache.get(_CHECKED):
+        return ColumnarNetwork(writer, cache)
     found = root.attributes.get("format")
     if found is None:
         _check_parts(root, location)
-        return ClassicNetwork(writer, memory)
+        return ClassicNetwork(writer, cache)
     if not isinstance(found, str) or found != FORMAT:
         raise NotANetworkError(
             f"'{location}' is in the layout {found!r}; valid are '{FORMAT}',"
@@ -41,9 +41,9 @@ def open_network(root: GroupReader, location: str, memory: Memory | None = None)
             valid=FORMAT,
         )
     check_version(root, location)
-    if memory is not None:
-        memory.note(_CHECKED, True)
-    return ColumnarNetwork(writer, memory)
+    if cache is not None:
+        cache.put(_CHECKED, True)
+    return ColumnarNetwork(writer, cache)
 
 
 def _check_parts(root: GroupReader, location: str) -> None:

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from ...ports.arrays import AttributeReader, AttributeWriter
-from ..network import SetHistory
 from .documents import interpreting
 
 _REVISION, _CREATED = "revision", "created_at"
+
+
+@attrs.frozen
+class SetHistory:
+    """
+    What a set says of itself; None where early versions noted nothing.
+
+    :param revision: how many sessions changed it.
+    :param created_at: when it was made, in ISO 8601.
+    """
+
+    revision: int | None
+    created_at: str | None
 
 
 def read_history(attributes: AttributeReader) -> SetHistory:

@@ -10,15 +10,31 @@ from numpy.typing import NDArray
 
 from ...errors import CorruptNetworkError, SetNotFoundError, ShapeError
 from ...ports.arrays import GroupWriter
+from ...ports.cache import CacheView, Key
 from ..chunk_id import UNKNOWN_SIZE, normalize_size
-from ..network import Network
-from ..recollection import Memory, Recollection
 from ..statistics import NetworkTotals
 from .documents import interpreting, read_json, write_json
+from .protocols import Network
 
 _SIZE, _VERSIONS, _PROVENANCE = (("root", part) for part in ("size", "versions", "provenance"))
 _IDENTITY = "storage_id"
 STATE = "state_id"
+
+
+class _NoCache:
+    """For a network that nobody opens again: nothing is kept."""
+
+    def get(self, key: Key) -> None:
+        return None
+
+    def get_stale(self, key: Key) -> None:
+        return None
+
+    def put(self, key: Key, value: Any) -> None:
+        """Forget it at once."""
+
+    def invalidate(self, key: Key) -> None:
+        """Nothing is kept."""
 
 
 class RootedNetwork:
@@ -26,7 +42,7 @@ class RootedNetwork:
     What the root of a network says, in every layout.
 
     :param root: group of the network.
-    :param memory: what is remembered of it.
+    :param cache: what is remembered of it.
     """
 
     # Names of the groups that hold the parts.
@@ -35,9 +51,9 @@ class RootedNetwork:
     # document that it stands in otherwise.
     _state_apart: ClassVar[bool]
 
-    def __init__(self, root: GroupWriter, memory: Memory | None) -> None:
+    def __init__(self, root: GroupWriter, cache: CacheView | None) -> None:
         self._root = root
-        self.memory = Recollection().at(None) if memory is None else memory
+        self.cache = _NoCache() if cache is None else cache
         self.changes = 0
 
     def place(self, part: str, *names: str) -> str:
@@ -49,10 +65,10 @@ class RootedNetwork:
 
     @property
     def chunk_size(self) -> NDArray[np.float64]:
-        known: NDArray[np.float64] | None = self.memory.recall(_SIZE)
+        known: NDArray[np.float64] | None = self.cache.get(_SIZE)
         if known is None:
             known = self._read_chunk_size()
-            self.memory.note(_SIZE, known)
+            self.cache.put(_SIZE, known)
         return known.copy()
 
     def _read_chunk_size(self) -> NDArray[np.float64]:
@@ -67,22 +83,22 @@ class RootedNetwork:
     def set_chunk_size(self, size: NDArray[np.float64]) -> None:
         self.touch()
         self._root.attributes.set("chunk_size", size)
-        self.memory.note(_SIZE, np.array(size))
+        self.cache.put(_SIZE, np.array(size))
 
     def _forget_chunk_size(self) -> None:
         self._root.attributes.delete("chunk_size")
-        self.memory.forget(_SIZE)
+        self.cache.invalidate(_SIZE)
 
     @property
     def versions(self) -> tuple[str | None, str | None]:
-        known: tuple[str | None, str | None] | None = self.memory.recall(_VERSIONS)
+        known: tuple[str | None, str | None] | None = self.cache.get(_VERSIONS)
         if known is None:
             attributes = self._root.attributes
             bsb, engine = attributes.get("bsb_version"), attributes.get("bsb_hdf5_version")
             if not all(each is None or isinstance(each, str) for each in (bsb, engine)):
                 raise CorruptNetworkError(f"the stored versions are {bsb!r} and {engine!r}")
             known = (bsb, engine)
-            self.memory.note(_VERSIONS, known)
+            self.cache.put(_VERSIONS, known)
         return known
 
     def set_versions(self, bsb: str, engine: str) -> None:
@@ -90,17 +106,17 @@ class RootedNetwork:
             attributes = self._root.attributes
             attributes.set("bsb_version", bsb)
             attributes.set("bsb_hdf5_version", engine)
-            self.memory.note(_VERSIONS, (bsb, engine))
+            self.cache.put(_VERSIONS, (bsb, engine))
 
     @property
     def provenance(self) -> dict[str, Any]:
         return {**self._known_provenance()}
 
     def _known_provenance(self) -> dict[str, Any]:
-        known: dict[str, Any] | None = self.memory.recall(_PROVENANCE)
+        known: dict[str, Any] | None = self.cache.get(_PROVENANCE)
         if known is None:
             known = self._read_provenance()
-            self.memory.note(_PROVENANCE, known)
+            self.cache.put(_PROVENANCE, known)
         return known
 
     def _read_provenance(self) -> dict[str, Any]:
@@ -124,7 +140,7 @@ class RootedNetwork:
                 write_json(attributes, "bsb_provenance", rest)
             if STATE in bundle:
                 attributes.set(STATE, int(bundle[STATE]))
-        self.memory.note(_PROVENANCE, {**bundle})
+        self.cache.put(_PROVENANCE, {**bundle})
 
     def advance_state(self) -> bool:
         known = self._known_provenance()
@@ -139,7 +155,7 @@ class RootedNetwork:
             self._root.attributes.set(STATE, state)
         else:
             write_json(self._root.attributes, "bsb_provenance", bundle)
-        self.memory.note(_PROVENANCE, bundle)
+        self.cache.put(_PROVENANCE, bundle)
         return True
 
 

@@ -19,10 +19,10 @@ from ....errors import CorruptNetworkError
 from ....ports.arrays import GroupReader, GroupWriter
 from ...chunk_id import Ids, pack, unpack
 from ...connectivity import DIRECTIONS, Blocks, Perspective
-from ...network import Lengths, Locations, SetHistory
+from ...rows import Lengths, Locations
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
-from ..history import advance_revision, read_history, write_history
+from ..history import SetHistory, advance_revision, read_history, write_history
 from .sets import Totals, chunk_ids
 
 _ARRAYS = ("local_locs", "global_locs")
@@ -94,7 +94,7 @@ def read_order(group: GroupReader) -> Ids:
 class ClassicConnectivity:
     """The connections of one set, for the duration of a session."""
 
-    stored_twice = True
+    mirrored = True
 
     def __init__(self, group: GroupWriter, tag: str, network: Totals) -> None:
         self._group = group
@@ -207,7 +207,7 @@ class ClassicConnectivity:
         write_json(self._group.attributes, "chunks", totals)
         self._group.attributes.set("len", self.count)
         advance_revision(self._group.attributes)
-        self._network.memory.note(self._key, self._load())
+        self._network.cache.put(self._key, self._load())
         self._touched = False
 
     @property
@@ -216,7 +216,7 @@ class ClassicConnectivity:
 
     def _load(self) -> Known:
         if self._loaded is None:
-            known: Known | None = self._network.memory.recall(self._key)
+            known: Known | None = self._network.cache.get(self._key)
             self._loaded = Known(self._read_totals()) if known is None else known
         return self._loaded
 

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from ....errors import SetExistsError
 from ....ports.arrays import GroupWriter
+from ....ports.cache import CacheView
 from ...names import check_name
-from ...recollection import Memory
 from ...statistics import NetworkTotals
 from ..documents import interpreting, read_json, write_json
 from ..files import StoredFiles
@@ -31,8 +31,8 @@ class ClassicNetwork(RootedNetwork):
     _parts: ClassVar = {part: part for part in _PARTS}
     _state_apart = False
 
-    def __init__(self, root: GroupWriter, memory: Memory | None = None) -> None:
-        super().__init__(root, memory)
+    def __init__(self, root: GroupWriter, cache: CacheView | None = None) -> None:
+        super().__init__(root, cache)
         self._placements: dict[str, ClassicPlacement] = {}
         self._connectivities: dict[str, ClassicConnectivity] = {}
         self._totals: NetworkTotals | None = None
@@ -59,7 +59,7 @@ class ClassicNetwork(RootedNetwork):
 
     def _load_totals(self) -> NetworkTotals:
         if self._totals is None:
-            known: NetworkTotals | None = self.memory.recall("totals")
+            known: NetworkTotals | None = self.cache.get("totals")
             self._totals = self._read_totals() if known is None else known
         return self._totals
 
@@ -92,7 +92,7 @@ class ClassicNetwork(RootedNetwork):
     def remove_placement(self, name: str) -> None:
         self.placement(name).clear(None)
         del self._placements[name]
-        self.memory.forget(("placement", name))
+        self.cache.invalidate(("placement", name))
         self._root.group("placement").delete(name)
 
     def connectivity_tags(self) -> tuple[str, ...]:
@@ -116,7 +116,7 @@ class ClassicNetwork(RootedNetwork):
     def remove_connectivity(self, tag: str) -> None:
         self.connectivity(tag).clear(None)
         del self._connectivities[tag]
-        self.memory.forget(("connectivity", tag))
+        self.cache.invalidate(("connectivity", tag))
         self._root.group("connectivity").delete(tag)
 
     def clear_placement(self) -> None:
@@ -152,11 +152,11 @@ class ClassicNetwork(RootedNetwork):
         if self._totals is not None and self._totals.changed:
             write_json(self._root.attributes, "chunks", self._totals.as_document())
             self._totals.changed = False
-            self.memory.note("totals", self._totals)
+            self.cache.put("totals", self._totals)
 
     def _forget(self, part: str) -> None:
         for name in self._root.group(part).names() if part in self._root else ():
-            self.memory.forget((part, name))
+            self.cache.invalidate((part, name))
 
     def _replace(self, part: str) -> None:
         if part in self._root:

@@ -12,21 +12,13 @@ from ....errors import CorruptNetworkError, LengthError
 from ....ports.arrays import ArrayReader, ArrayWriter, GroupReader, GroupWriter
 from ...cell_labels import load_label_codes, replace_codes
 from ...chunk_id import Ids
-from ...columns import LABELS, MORPHOLOGY, POSITION, additional_column
-from ...labels import LabelSets
-from ...network import (
-    ColumnSpec,
-    LabelChange,
-    Lengths,
-    MorphologyRows,
-    Rows,
-    SetHistory,
-    join,
-)
-from ...placement import PlacementRows
+from ...column_specs import LABELS, MORPHOLOGY, POSITION, ColumnSpec, additional_column, join
+from ...labels import LabelChange, LabelSets
+from ...placement_rows import MorphologyRows, PlacementRows
+from ...rows import Lengths, Rows
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
-from ..history import advance_revision, read_history, write_history
+from ..history import SetHistory, advance_revision, read_history, write_history
 from .sets import Totals, chunk_ids
 
 _ADDITIONAL = "additional"
@@ -163,7 +155,7 @@ class ClassicPlacement:
         write_json(self._group.attributes, "chunks", counts)
         self._group.attributes.set("len", sum(self._counts.values()))
         advance_revision(self._group.attributes)
-        self._network.memory.note(self._key, self._counts)
+        self._network.cache.put(self._key, self._counts)
         self._touched = False
 
     @property
@@ -172,7 +164,7 @@ class ClassicPlacement:
 
     def _load_counts(self) -> dict[int, int]:
         if self._loaded_counts is None:
-            known: dict[int, int] | None = self._network.memory.recall(self._key)
+            known: dict[int, int] | None = self._network.cache.get(self._key)
             self._loaded_counts = self._read_counts() if known is None else known
         return self._loaded_counts
 

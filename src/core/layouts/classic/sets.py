@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from ....errors import CorruptNetworkError
+from ....ports.cache import CacheView
 from ...chunk_id import Ids, sorted_ids
-from ...recollection import Memory
 from ...statistics import NetworkTotals
 
 
@@ -18,7 +18,7 @@ class Totals(Protocol):
     def totals(self) -> NetworkTotals: ...
 
     @property
-    def memory(self) -> Memory: ...
+    def cache(self) -> CacheView: ...
 
     def touch(self) -> None: ...
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from ....errors import CorruptNetworkError, NodeNotFoundError, ShapeError
 from ....ports.arrays import ArrayReader, ArrayWriter, GroupWriter
-from ...extremes import extremes
-from ...network import Lengths, Rows
+from ...min_max import min_max
 from ...ranges import Bounds, coalesce, rows_of_ranges
+from ...rows import Lengths, Rows
 
 # Rows wait to be stored together until they take this many bytes.
 _MOST_WAITING = 4 * 1024 * 1024
@@ -215,7 +215,7 @@ class LongArray:
         if rows.dtype == self._dtype:
             return rows
         if len(self._kinds) > 1 and rows.size:
-            low, high = extremes(rows)
+            low, high = min_max(rows)
             if not _holds(self._dtype, low, high):
                 self._widen(next(kind for kind in self._kinds if self._suits(kind, low, high)))
         return rows.astype(self._dtype)
@@ -274,7 +274,7 @@ def narrowed(columns: Sequence[NDArray[Any]], kinds: Sequence[np.dtype[Any]]) ->
     :param columns: (n,) each, n > 0; copied, as what they are parts of may be large.
     :param kinds: the narrowest first; the last holds them all.
     """
-    lows, highs = zip(*map(extremes, columns), strict=True)
+    lows, highs = zip(*map(min_max, columns), strict=True)
     kind = next(kind for kind in kinds if _holds(kind, min(lows), max(highs)))
     rows = np.empty((len(columns[0]), len(columns)), dtype=kind)
     for i, column in enumerate(columns):

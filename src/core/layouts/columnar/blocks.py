@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from ...chunk_id import Ids
 from ...connectivity import Blocks, Perspective, batches
-from ...extremes import extremes
-from ...network import Lengths, Locations, Rows
+from ...min_max import min_max
 from ...ranges import rows_of_ranges
+from ...rows import Lengths, Locations, Rows
 from ...statistics import ChunkCounts
 from .arrays import narrowed
 from .tables import Entries
@@ -220,7 +220,7 @@ class SortedBlocks:
 def _points(blocks: Blocks) -> NDArray[Any] | None:
     """(n, 4) branches and points; None if there are none."""
     # A location has a branch if, and only if, it has a point.
-    if all(extremes(side[:, 1])[1] < 0 for side in (blocks.pre, blocks.post)):
+    if all(min_max(side[:, 1])[1] < 0 for side in (blocks.pre, blocks.post)):
         return None
     pre, post = blocks.pre.T, blocks.post.T
     return narrowed((pre[1], pre[2], post[1], post[2]), POINT_KINDS)

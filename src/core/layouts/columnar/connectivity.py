@@ -18,8 +18,8 @@ from ....errors import CorruptNetworkError
 from ....ports.arrays import GroupWriter
 from ...chunk_id import Ids
 from ...connectivity import DIRECTIONS, Blocks, Perspective
-from ...network import Lengths, Locations, Rows
 from ...ranges import Bounds
+from ...rows import Lengths, Locations, Rows
 from ...statistics import ChunkCounts
 from .arrays import LongArray
 from .blocks import (
@@ -58,7 +58,7 @@ class ConnectivityNames:
 class ColumnarConnectivity(ColumnarSet):
     """The connections of one set, for the duration of a session."""
 
-    stored_twice = False
+    mirrored = False
     part = "connectivity"
     form = Form(BLOCKS, WIDTH, _SUMS)
 

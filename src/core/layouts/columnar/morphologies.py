@@ -22,7 +22,7 @@ from ....ports.arrays import GroupWriter
 from ...labels import LabelSets
 from ...morphology import MorphologyTable, dump_meta, load_meta
 from ...names import check_name
-from ...network import Rows
+from ...rows import Rows
 from ..documents import interpreting, parse_json
 from .arrays import LongArray
 from .sets import Holder
@@ -229,7 +229,7 @@ class ColumnarMorphologies:
         tally = np.array([held.generation, length, checksum], dtype=np.int64)
         self._group.attributes.set(TALLY, tally)
         self._catalogue = attrs.evolve(held, length=length, checksum=checksum)
-        self._network.memory.note(_KEY, self._catalogue)
+        self._network.cache.put(_KEY, self._catalogue)
         self._lines = []
 
     def _do(self, line: str) -> None:
@@ -268,11 +268,11 @@ class ColumnarMorphologies:
         return self._arrays[name]
 
     def _recalled(self) -> Catalogue:
-        memory = self._network.memory
-        known: Catalogue | None = memory.recall(_KEY)
+        cache = self._network.cache
+        known: Catalogue | None = cache.get(_KEY)
         if known is None:
-            known = self._replay(memory.recall_outdated(_KEY))
-            memory.note(_KEY, known)
+            known = self._replay(cache.get_stale(_KEY))
+            cache.put(_KEY, known)
         return known
 
     def _replay(self, outdated: Catalogue | None) -> Catalogue:

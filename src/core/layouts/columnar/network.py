@@ -13,8 +13,8 @@ from ....errors import (
     SetExistsError,
 )
 from ....ports.arrays import GroupReader, GroupWriter
+from ....ports.cache import CacheView
 from ...names import check_name
-from ...recollection import Memory
 from ...statistics import NetworkTotals
 from ..files import StoredFiles
 from ..root import STATE, RootedNetwork, count_totals, not_found
@@ -66,8 +66,8 @@ class ColumnarNetwork(RootedNetwork):
     }
     _state_apart = True
 
-    def __init__(self, root: GroupWriter, memory: Memory | None = None) -> None:
-        super().__init__(root, memory)
+    def __init__(self, root: GroupWriter, cache: CacheView | None = None) -> None:
+        super().__init__(root, cache)
         self._placements: dict[str, ColumnarPlacement] = {}
         self._connectivities: dict[str, ColumnarConnectivity] = {}
 
@@ -132,7 +132,7 @@ class ColumnarNetwork(RootedNetwork):
         self.placement(name)
         self.touch()
         del self._placements[name]
-        self.memory.forget(("columnar", "placement", name))
+        self.cache.invalidate(("columnar", "placement", name))
         self._root.group(_PLACEMENT).delete(name)
 
     def connectivity_tags(self) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ class ColumnarNetwork(RootedNetwork):
         self.connectivity(tag)
         self.touch()
         del self._connectivities[tag]
-        self.memory.forget(("columnar", "connectivity", tag))
+        self.cache.invalidate(("columnar", "connectivity", tag))
         self._root.group(_CONNECTIVITY).delete(tag)
 
     def clear_placement(self) -> None:
@@ -189,7 +189,7 @@ class ColumnarNetwork(RootedNetwork):
 
     def _forget(self, part: str, names: tuple[str, ...]) -> None:
         for name in names:
-            self.memory.forget(("columnar", part, name))
+            self.cache.invalidate(("columnar", part, name))
 
     def _replace(self, part: str) -> None:
         self._root.delete(part)

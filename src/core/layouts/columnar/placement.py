@@ -13,10 +13,10 @@ from ....errors import CorruptNetworkError, LengthError
 from ....ports.arrays import GroupWriter
 from ...cell_labels import load_label_codes, replace_codes
 from ...chunk_id import Ids
-from ...columns import LABELS, MORPHOLOGY, additional_column
-from ...labels import LabelSets
-from ...network import ColumnSpec, LabelChange, Lengths, MorphologyRows, Rows
-from ...placement import PlacementRows
+from ...column_specs import LABELS, MORPHOLOGY, ColumnSpec, additional_column
+from ...labels import LabelChange, LabelSets
+from ...placement_rows import MorphologyRows, PlacementRows
+from ...rows import Lengths, Rows
 from ...statistics import ChunkCounts
 from .arrays import LongArray
 from .placement_names import ADDITIONAL, PlacementNames

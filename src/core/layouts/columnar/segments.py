@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...chunk_id import Ids
-from ...network import Lengths
 from ...ranges import Bounds, rows_of_ranges
+from ...rows import Lengths
 from ...statistics import ChunkCounts
 from .tables import Entries
 

@@ -6,9 +6,8 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Protocol
 
 from ....ports.arrays import AttributeWriter, GroupWriter
-from ...network import SetHistory
-from ...recollection import Memory
-from ..history import advance_revision, read_history, write_history
+from ....ports.cache import CacheView
+from ..history import SetHistory, advance_revision, read_history, write_history
 from .arrays import LongArray
 from .tables import Counted, Entries, Form, Table
 
@@ -17,7 +16,7 @@ class Holder(Protocol):
     """The network that a set belongs to."""
 
     @property
-    def memory(self) -> Memory: ...
+    def cache(self) -> CacheView: ...
 
     def touch(self) -> None: ...
 
@@ -50,7 +49,7 @@ class ColumnarSet(ABC):
         self._attributes: AttributeWriter | None = None
         self._touched = False
         self._arrays: dict[str, LongArray] = {}
-        self._table = Table(self, ("columnar", self.part, name), network.memory)
+        self._table = Table(self, ("columnar", self.part, name), network.cache)
 
     @property
     def group(self) -> GroupWriter:

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from ....errors import CorruptNetworkError, NodeNotFoundError
 from ....ports.arrays import ArrayWriter, AttributeWriter, GroupWriter
-from ...extremes import extremes
-from ...recollection import Memory
+from ....ports.cache import CacheView
+from ...min_max import min_max
 from .arrays import merge
 
 Entries = NDArray[np.int64]
@@ -130,17 +130,17 @@ class Table:
     ``sums`` are those of the entries now; whoever adds entries counts them.
     """
 
-    def __init__(self, owner: Owner, key: Hashable, memory: Memory) -> None:
+    def __init__(self, owner: Owner, key: Hashable, cache: CacheView) -> None:
         self._owner = owner
         self._key = key
-        self._memory = memory
+        self._cache = cache
         self._new: list[Entries] = []
         self._replaced: Entries | None = None
         # The first and the last that differ from those stored; None if that is not known.
         self._amended: tuple[int, int] | None = None
         self._rows: Entries | None = None
         self._found: ArrayWriter | None = None
-        self._know(memory.recall(key) or self._read())
+        self._know(cache.get(key) or self._read())
         self.sums = list(self._known.sums)
 
     def _know(self, known: Known) -> None:
@@ -197,7 +197,7 @@ class Table:
         :param where: (k,) indices of those that are others, at least one.
         :param derived: what was computed from them, by the name that :meth:`derive` takes.
         """
-        first, last = extremes(where)
+        first, last = min_max(where)
         before = self._amended
         if before is not None:
             first, last = min(before[0], first), max(before[1], last)
@@ -218,7 +218,7 @@ class Table:
         self._owner.attributes.set(TALLY, np.array(tally, dtype=np.int64))
         self._new, self._replaced, self._amended = [], None, None
         self._know(known)
-        self._memory.note(self._key, known)
+        self._cache.put(self._key, known)
 
     def _is_known(self, names: Any) -> bool:
         """Whether what is stored beside the entries says what they are, and these names."""
@@ -279,7 +279,7 @@ class Table:
 
     def _read(self) -> Known:
         """What the attributes say; whoever wrote may have been interrupted before them."""
-        outdated = self._memory.recall_outdated(self._key)
+        outdated = self._cache.get_stale(self._key)
         held = None if outdated is None else outdated.held
         owner = self._owner
         names = owner.read_names()
@@ -292,7 +292,7 @@ class Table:
         else:
             rows = self._read_rows(0, entries, names)
             known = self._anew(rows, names, _UNKNOWN, owner.count_entries(rows, names))
-        self._memory.note(self._key, known)
+        self._cache.put(self._key, known)
         return known
 
     def _anew(self, rows: Entries, names: Any, generation: int, counted: Counted) -> Known:
@@ -310,7 +310,7 @@ class Table:
                 self._known = known
             else:
                 self._know(known)
-                self._memory.note(self._key, known)
+                self._cache.put(self._key, known)
                 self.sums = list(known.sums)
         assert known.held is not None
         return known.held.joined(self._owner.form.width)

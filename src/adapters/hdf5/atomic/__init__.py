@@ -1,0 +1,1 @@
+"""A file whose changes take effect at a commit, whole or not at all."""

@@ -1,0 +1,311 @@
+"""
+A file whose changes take effect at a commit, for HDF5 to write to.
+
+What is written below the size that the file had at the start waits in memory: in the order it
+came, or in pages once it is read or becomes much. What is written above that size goes to the
+file at once, where nobody looks before the commit. So bulk data is written once, and until the
+commit forgetting what waits and cutting the file undoes all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from ....errors import CorruptNetworkError
+from .commit import Commit
+from .heaps import SIGNATURE, is_endless
+from .journal import Journal
+from .pieces import read_into, write_at
+
+PAGE = 4096
+# What was written waits in the order it came until it takes this many bytes.
+_MOST_WAITING = 1024 * 1024
+# Pages that follow each other and are dealt with at once.
+_MOST_PAGES = 1024
+
+
+class OverlayFile:
+    """
+    A seekable binary file over a file descriptor, for h5py's ``fileobj`` driver.
+
+    HDF5 calls its methods from C code that no exception may leave. They note the first one
+    in ``error`` instead; whoever called HDF5 has to look there. From then on nothing is
+    written to the file any more, and HDF5, which has to come to an end, reads what it wrote
+    from memory.
+
+    :param descriptor: stays open when the overlay is done with.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._base_size = os.fstat(descriptor).st_size
+        self._size = self._base_size
+        # What the file held at the start counts up to here: less, once it was cut.
+        self._kept_size = self._base_size
+        self._pages: dict[int, bytearray] = {}
+        # What was written after what the pages hold.
+        self._waiting: list[tuple[int, bytes]] = []
+        self._waiting_bytes = 0
+        # What was written after an error.
+        self._patches: list[tuple[int, bytes]] = []
+        self._position = 0
+        # A commit failed, and the file is not what it was: only its journal tells what it is.
+        self._half_way = False
+        self.error: BaseException | None = None
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_SET:
+            self._position = offset
+            return offset
+        origin = {os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = origin + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:
+        """Fill the buffer; past the end of the file there are zeros."""
+        view = memoryview(buffer).cast("B")
+        try:
+            self._read(view, self._position)
+            if view[:4] == SIGNATURE and is_endless(view):
+                # Something that HDF5 takes for no heap.
+                view[:4] = bytes(4)
+                raise CorruptNetworkError("a heap of texts in the HDF5 file has no end")
+        except BaseException as error:
+            self._note(error)
+        self._position += len(view)
+        return len(view)
+
+    def write(self, data: bytes | memoryview) -> int:
+        view, start = memoryview(data).cast("B"), self._position
+        try:
+            self._write(view, start)
+        except BaseException as error:
+            self._note(error)
+        if self.error is not None:
+            self._patches.append((start, bytes(view)))
+        self._position = end = start + len(view)
+        self._size = max(self._size, end)
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        self._size = self._position if size is None else size
+        try:
+            if self.error is None:
+                self._cut()
+        except BaseException as error:
+            self._note(error)
+        return self._size
+
+    def flush(self) -> None:
+        """Nothing: what waits does so until the commit."""
+
+    def cut_surplus(self) -> None:
+        """Cut off what HDF5 found to be past the end of the file, before anything is written."""
+        if self._size < self._base_size:
+            os.ftruncate(self._descriptor, self._size)
+            self._base_size = self._kept_size = self._size
+
+    def lay(self, journal: Journal) -> None:
+        """Show the file as it will be when an interrupted commit is finished."""
+        self._base_size = max(self._base_size, journal.base_size, journal.size)
+        for start, data in journal.pieces:
+            self._write_pages(memoryview(data), start)
+        self._size = journal.size
+
+    def commit(self, *, durable: bool = False) -> None:
+        """
+        Let the changes take effect, and the file get its new size.
+
+        :param durable: make sure that all of it, or nothing, survives a power cut.
+        :raises BaseException: the error that was noted before, or that came up now; the
+            file is what it was. Where the system refuses even to write that back, the journal
+            stays, and whoever opens the file next finishes the commit. An interrupt that
+            comes when all is done changes nothing of that.
+        """
+        self.raise_error()
+        self._clear_cut()
+        commit = Commit(self._descriptor, self._base_size, self._size, durable=durable)
+        try:
+            commit.run(self._written())
+        finally:
+            self._half_way = commit.is_half_way
+        self._forget()
+        self._base_size = self._kept_size = self._size
+
+    def _written(self) -> list[tuple[int, bytes]]:
+        """What was written below the end of the file, ascending, pieces apart from each other."""
+        written = sorted(self._waiting)
+        if not self._pages and _are_apart(written):
+            return written
+        self._settle()
+        pages = self._pages
+        return [
+            (numbers[0] * PAGE, b"".join(pages[number] for number in numbers))
+            for numbers in _runs(sorted(pages))
+        ]
+
+    def rollback(self) -> None:
+        """Forget what was written, and cut off what was added."""
+        self._forget()
+        if self._half_way:
+            return
+        # If it can't be cut off, it is of no account there.
+        with contextlib.suppress(OSError):
+            if os.fstat(self._descriptor).st_size > self._base_size:
+                os.ftruncate(self._descriptor, self._base_size)
+
+    def _forget(self) -> None:
+        self._pages.clear()
+        self._waiting.clear()
+        self._waiting_bytes = 0
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing was written since the start, or since the commit."""
+        untouched = not self._pages and not self._waiting and self.error is None
+        return untouched and self._size == self._base_size
+
+    def refuse_writes(self, error: BaseException | None = None) -> None:
+        """
+        Write nothing to the file any more; HDF5 may come to its end.
+
+        :param error: what to tell who goes on nevertheless.
+        """
+        self._note(error or RuntimeError("the session has ended"))
+
+    def raise_error(self) -> None:
+        """Raise the error that was noted, if any."""
+        if self.error is not None:
+            raise self.error
+
+    def _note(self, error: BaseException) -> None:
+        if self.error is None:
+            self.error = error
+
+    def _read(self, view: memoryview, start: int) -> None:
+        done = read_into(self._descriptor, view, start)
+        view[done:] = bytes(len(view) - done)
+        if self._kept_size < self._base_size:
+            cut = slice(max(0, self._kept_size - start), max(0, self._base_size - start))
+            view[cut] = bytes(len(view[cut]))
+        if start < self._base_size:
+            self._settle()
+            if self._pages:
+                self._lay_over(view, start)
+        for offset, data in self._patches:
+            low, high = max(start, offset), min(start + len(view), offset + len(data))
+            if low < high:
+                view[low - start : high - start] = data[low - offset : high - offset]
+
+    def _write(self, view: memoryview, start: int) -> None:
+        if self.error is not None:
+            return
+        below = self._base_size - start
+        if below >= len(view):
+            self._take(view, start)
+            return
+        if below > 0:
+            self._take(view[:below], start)
+        below = max(0, below)
+        write_at(self._descriptor, view[below:], start + below)
+
+    def _take(self, view: memoryview, start: int) -> None:
+        """Let a change of what the file held at the start wait for the commit."""
+        if self._kept_size == self._base_size and len(view) <= _MOST_WAITING:
+            if self._waiting_bytes > _MOST_WAITING:
+                self._settle()
+            self._waiting.append((start, bytes(view)))
+            self._waiting_bytes += len(view)
+        else:
+            self._settle()
+            self._write_pages(view, start)
+
+    def _settle(self) -> None:
+        """Put what waits into pages, where it can be looked up."""
+        for start, data in self._waiting:
+            self._write_pages(memoryview(data), start)
+        self._waiting.clear()
+        self._waiting_bytes = 0
+
+    def _cut(self) -> None:
+        if self._size < self._base_size:
+            self._settle()
+            self._kept_size = min(self._kept_size, self._size)
+            self._forget_pages(self._size)
+        if self._size < os.fstat(self._descriptor).st_size:
+            os.ftruncate(self._descriptor, max(self._size, self._base_size))
+
+    def _forget_pages(self, size: int) -> None:
+        """What pages hold from a cut on is gone."""
+        for number in [n for n in self._pages if (n + 1) * PAGE > size]:
+            if number * PAGE >= size:
+                del self._pages[number]
+            else:
+                offset = size - number * PAGE
+                self._pages[number][offset:] = bytes(PAGE - offset)
+
+    def _clear_cut(self) -> None:
+        """Zeros where the file was cut and grew again."""
+        stop = min(self._size, self._base_size)
+        if self._kept_size >= stop:
+            return
+        for number in range(self._kept_size // PAGE, -(-stop // PAGE)):
+            if number not in self._pages:
+                self._new_page(number)
+
+    def _new_page(self, number: int) -> bytearray:
+        """A page with what the file held there at the start, up to where it was cut."""
+        page = self._pages[number] = bytearray(PAGE)
+        kept = max(0, min(PAGE, self._kept_size - number * PAGE))
+        read_into(self._descriptor, memoryview(page)[:kept], number * PAGE)
+        return page
+
+    def _lay_over(self, view: memoryview, start: int) -> None:
+        stop = min(start + len(view), self._base_size)
+        first, last = start // PAGE, (stop - 1) // PAGE
+        numbers = range(first, last + 1)
+        if len(numbers) > len(self._pages):
+            numbers = sorted(n for n in self._pages if first <= n <= last)  # type: ignore[assignment]
+        for number in numbers:
+            page = self._pages.get(number)
+            if page is not None:
+                low, high = max(start, number * PAGE), min(stop, (number + 1) * PAGE)
+                offset = number * PAGE
+                view[low - start : high - start] = page[low - offset : high - offset]
+
+    def _write_pages(self, view: memoryview, start: int) -> None:
+        done = 0
+        while done < len(view):
+            number, offset = divmod(start + done, PAGE)
+            count = min(PAGE - offset, len(view) - done)
+            if count == PAGE:
+                self._pages[number] = bytearray(view[done : done + PAGE])
+            else:
+                page = self._pages.get(number) or self._new_page(number)
+                page[offset : offset + count] = view[done : done + count]
+            done += count
+
+
+def _are_apart(written: list[tuple[int, bytes]]) -> bool:
+    """Whether no piece reaches into the next."""
+    end = 0
+    for start, data in written:
+        if start < end:
+            return False
+        end = start + len(data)
+    return True
+
+
+def _runs(numbers: list[int]) -> Iterator[list[int]]:
+    """Ascending numbers, those that follow each other together."""
+    first = 0
+    for last, number in enumerate(numbers, 1):
+        is_last = last == len(numbers) or last - first == _MOST_PAGES
+        if is_last or numbers[last] != number + 1:
+            yield numbers[first:last]
+            first = last

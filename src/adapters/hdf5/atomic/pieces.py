@@ -1,0 +1,69 @@
+"""Pieces of a file: what a commit replaces."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from ....platform import Buffer, read_some, read_some_into, write_some
+
+# Where it begins in the file, and bytes.
+Piece: TypeAlias = tuple[int, Buffer]
+
+# What is not known more exactly than that takes less time to write than to compare.
+_FEW_BYTES = 1024
+
+
+def changed_part(held: bytes, data: bytes) -> slice:
+    """
+    From about the first to about the last byte in which two pieces of the same length differ.
+
+    An empty slice if they don't.
+    """
+    if held == data:
+        return slice(0, 0)
+    if len(held) <= _FEW_BYTES:
+        return slice(0, len(held))
+    return slice(_edge(held, data, last=False), _edge(held, data, last=True))
+
+
+def _edge(held: bytes, data: bytes, *, last: bool) -> int:
+    """About where the first byte in which they differ is, or where the last one ends."""
+    low, high = 0, len(held)
+    while high - low > _FEW_BYTES:
+        middle = (low + high) // 2
+        half = slice(middle, high) if last else slice(low, middle)
+        # Two bytes objects are compared many at a time.
+        if (held[half] == data[half]) == last:
+            high = middle
+        else:
+            low = middle
+    return high if last else low
+
+
+def read_at(descriptor: int, size: int, start: int) -> bytes:
+    """Bytes of a file; fewer, where it ends."""
+    data = read_some(descriptor, size, start)
+    while 0 < len(data) < size:
+        more = read_some(descriptor, size - len(data), start + len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def read_into(descriptor: int, view: memoryview, start: int) -> int:
+    """Fill a buffer from a file, as far as that goes; how many bytes there were."""
+    done = 0
+    while done < len(view):
+        count = read_some_into(descriptor, view[done:] if done else view, start + done)
+        if not count:
+            break
+        done += count
+    return done
+
+
+def write_at(descriptor: int, data: Buffer, start: int) -> None:
+    """Write all of some bytes to a place in a file."""
+    done = write_some(descriptor, data, start)
+    while done < len(data):
+        done += write_some(descriptor, memoryview(data)[done:], start + done)

@@ -1,0 +1,151 @@
+"""Where networks can be: what a kind of zarr store can do with a network as a whole."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection
+from contextlib import ExitStack, suppress
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from ...errors import SessionAbortedError, StorageError
+from .errors import require, translated
+from .manifest import MANIFEST, groups_above
+
+LOCK_FILE = ".lock"
+
+Tag: TypeAlias = Any
+"""Tells one content of the manifest from another."""
+
+
+class LockHandle(ExitStack):
+    """What a session holds; ``safe`` if it keeps other programs away."""
+
+    safe = False
+
+
+class Location(ABC):
+    """
+    One root.
+
+    :param root: the path or URL.
+    """
+
+    base = ""
+    """What all keys in the store begin with."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    @property
+    def identity(self) -> str:
+        """Equal for roots that are the same place."""
+        return f"zarr:{self.root}"
+
+    @cached_property
+    def store(self) -> Any:
+        """The store of zarr's."""
+        require("zarr", "zarr")
+        with translated(self.root):
+            return self._open()
+
+    @abstractmethod
+    def _open(self) -> Any: ...
+
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether anything is there."""
+
+    @abstractmethod
+    def fetch(self, known: Tag | None, /) -> tuple[bytes, Tag] | None:
+        """
+        The manifest and its tag; None if it is the one whose tag is known.
+
+        :raises StoreNotFoundError: there is nothing at this place.
+        :raises NotANetworkError: there is something without a manifest.
+        """
+
+    @abstractmethod
+    def replace(self, manifest: bytes, known: Tag | None, /) -> Tag:
+        """Put the manifest, the last of a commit; errors as for :meth:`check`."""
+
+    @abstractmethod
+    def build(self) -> Location:
+        """A place for a network, which comes to be this one when it gets its manifest."""
+
+    def lock(self, *, exclusive: bool) -> LockHandle:
+        """
+        Keep other programs away, where that is possible.
+
+        :raises ReadOnlyError: ``exclusive``, and it can't be changed.
+        :raises LockTimeoutError: others held the lock for longer than the limit.
+        """
+        return LockHandle()
+
+    def check(self, known: Tag | None) -> None:
+        """
+        Check that nobody put a manifest since a session began.
+
+        :param known: tag of the manifest that it began with; None if there was none.
+        :raises SessionAbortedError: somebody did.
+        :raises StoreExistsError: somebody did, and there was none.
+        """
+        if self.fetch(known) is not None:
+            raise overtaken(self.root)
+
+    def sweep(self, used: Collection[str]) -> None:
+        """Remove what sessions that were killed left, besides the arrays at these paths."""
+        kept = {MANIFEST, LOCK_FILE, *groups_above(used)}
+
+        async def sweep() -> None:
+            async for key in self.store.list():
+                if key not in kept and (
+                    key.endswith(".partial") or not any(key.startswith(f"{p}/") for p in used)
+                ):
+                    await self.store.delete(key)
+
+        self.sync(sweep)
+
+    def rename(self, target: Location) -> bool:
+        """Go to another place at once; False if that can't be done."""
+        return False
+
+    def discard(self) -> None:
+        """Remove what was built, if it did not come to be a network."""
+        with suppress(StorageError):
+            if self.get(MANIFEST) is None:
+                self.remove()
+
+    def get(self, key: str) -> bytes | None:
+        """An object; None if there is none."""
+        from zarr.core.buffer import default_buffer_prototype
+
+        found = self.sync(self.store.get, self.base + key, default_buffer_prototype())
+        return None if found is None else bytes(found.to_bytes())
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store an object, whole or not at all."""
+        from zarr.core.buffer import default_buffer_prototype
+
+        self.sync(self.store.set, key, default_buffer_prototype().buffer.from_bytes(data))
+
+    def remove(self) -> None:
+        """Delete everything that is there."""
+        # Without its manifest the network is gone, however long the rest takes.
+        self.sync(self.store.delete, MANIFEST)
+        self.sync(self.store.delete_dir, "")
+
+    def sync(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        """The result of an asynchronous method of the store."""
+        from zarr.core.sync import sync
+
+        with translated(self.root):
+            return sync(method(*arguments))
+
+
+def overtaken(location: str) -> SessionAbortedError:
+    """Somebody else committed meanwhile."""
+    return SessionAbortedError(
+        f"another program changed '{location}' during this write session, which is not stored",
+        location=location,
+    )

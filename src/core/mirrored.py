@@ -1,0 +1,174 @@
+"""
+Connections that are stored twice, by either side: whether the two halves agree.
+
+A program that was killed between the one and the other leaves halves that differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import CorruptNetworkError, StoreError
+from .chunk_id import Ids
+from .connectivity import DIRECTIONS, Perspective, batches
+from .layouts.protocols import ConnectivityReader
+from .rows import Lengths, Locations
+
+_MOST_NAMED = 10
+# Odd numbers that spread their multiples over 64 bits.
+_SPREAD = np.array(
+    [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93],
+    dtype=np.uint64,
+)
+
+
+def perspectives(source: ConnectivityReader, direction: str, most: int) -> Iterator[Perspective]:
+    """
+    All connections, in pieces of whole blocks.
+
+    :param most: connections of a piece, unless there are more in one block.
+    """
+    for locals_ in batches(source.local_sizes(direction), most):
+        if len(locals_) > 1:
+            yield from source.read_locals(direction, locals_)
+            continue
+        local = int(locals_[0])
+        for globals_ in batches(source.block_sizes(direction, local), most):
+            yield _read(source, direction, local, globals_)
+
+
+def _read(source: ConnectivityReader, direction: str, local: int, globals_: Ids) -> Perspective:
+    near, far, lengths = source.read_blocks(direction, local, globals_)
+    locals_ = np.full(len(globals_), local, dtype=np.int64)
+    starts = np.append(0, np.cumsum(lengths))
+    return Perspective(direction, locals_, globals_, starts, near, far)
+
+
+@attrs.frozen(eq=False)
+class Half:
+    """
+    What one direction holds, a row for each block.
+
+    :param pairs: (k, 2) presynaptic and postsynaptic chunk, ascending.
+    :param counts: (k,) connections.
+    :param digests: (k,) of the rows.
+    """
+
+    pairs: Ids
+    counts: Lengths
+    digests: NDArray[np.uint64]
+
+    @classmethod
+    def read(
+        cls, source: ConnectivityReader, direction: str, most: int, *, ordered: bool = True
+    ) -> Half:
+        """
+        Read all connections of a direction.
+
+        :param ordered: whether the order of the rows of a block counts.
+        :raises CorruptNetworkError: that can't be done; the error names the set.
+        """
+        try:
+            parts = [_summarised(part, ordered) for part in perspectives(source, direction, most)]
+        except StoreError as error:
+            raise CorruptNetworkError(
+                f"the '{direction}' half of the connectivity set '{source.tag}' can't be read:"
+                f" {error}; the other half may be whole, and can be trusted",
+                tag=source.tag,
+                half=direction,
+            ) from error
+        nothing = np.zeros(0, dtype=np.int64)
+        none = nothing.reshape(0, 2), nothing, nothing.astype(np.uint64)
+        pairs, counts, digests = map(np.concatenate, zip(none, *parts, strict=True))
+        # A block without connections is as good as none.
+        order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+        order = order[counts[order] > 0]
+        return cls(pairs[order], counts[order], digests[order])
+
+    def equals(self, other: Half) -> bool:
+        """Whether the other half holds the same connections in the same order."""
+        return (
+            np.array_equal(self.pairs, other.pairs)
+            and np.array_equal(self.counts, other.counts)
+            and np.array_equal(self.digests, other.digests)
+        )
+
+    def by_pair(self) -> dict[tuple[int, int], tuple[int, int]]:
+        """Count and digest, by presynaptic and postsynaptic chunk."""
+        values = zip(self.counts.tolist(), self.digests.tolist(), strict=True)
+        pairs: list[tuple[int, int]] = [(pre, post) for pre, post in self.pairs.tolist()]
+        return dict(zip(pairs, values, strict=True))
+
+
+def check_mirrored(source: ConnectivityReader, most: int) -> None:
+    """
+    Check that connections which are stored twice are the same both times.
+
+    :param most: connections in memory at a time, unless there are more in one block.
+    :raises CorruptNetworkError: they are not; its fields are the ``tag``, the ``counts`` of
+        incoming and outgoing connections, and ``where`` they differ: presynaptic and
+        postsynaptic chunk, and the counts there.
+    """
+    if not source.mirrored:
+        return
+    incoming, outgoing = (Half.read(source, direction, most) for direction in DIRECTIONS)
+    if incoming.equals(outgoing):
+        return
+    first, second = incoming.by_pair(), outgoing.by_pair()
+    where = [
+        (*pair, first.get(pair, (0, 0))[0], second.get(pair, (0, 0))[0])
+        for pair in sorted({*first, *second})
+        if first.get(pair) != second.get(pair)
+    ]
+    counts = int(incoming.counts.sum()), int(outgoing.counts.sum())
+    raise CorruptNetworkError(
+        f"the connectivity set '{source.tag}' is stored in halves that differ: {counts[0]}"
+        f" incoming and {counts[1]} outgoing connections; {_described(where)};"
+        " valid is to say which half to trust: 'inc' or 'out'",
+        tag=source.tag,
+        counts=counts,
+        where=where[:_MOST_NAMED],
+    )
+
+
+def _described(where: list[tuple[int, int, int, int]]) -> str:
+    places = [
+        f"from chunk {pre} to {post} {incoming} and {outgoing}"
+        + (" that are not the same" if incoming == outgoing else "")
+        for pre, post, incoming, outgoing in where[:_MOST_NAMED]
+    ]
+    more = len(where) - len(places)
+    return ", ".join(places) + (f", and so in {more} more places" if more else "")
+
+
+def _summarised(part: Perspective, ordered: bool) -> tuple[Ids, Lengths, NDArray[np.uint64]]:
+    """Pairs of chunks, counts and digests of the blocks of a piece."""
+    far = part.direction == "inc"
+    chunks, locations = (
+        (ours, theirs)[:: -1 if far else 1]
+        for ours, theirs in (
+            (part.local_chunks, part.global_chunks),
+            (part.local_locations, part.global_locations),
+        )
+    )
+    counts = np.diff(part.starts)
+    ranks = np.arange(len(locations[0])) - np.repeat(part.starts[:-1], counts)
+    rows = _mixed(ranks if ordered else np.zeros_like(ranks), *locations)
+    # Sums of what is between two ends, so that blocks without rows have a digest of 0.
+    sums = np.append(np.uint64(0), np.cumsum(rows, dtype=np.uint64))
+    digests = sums[part.starts[1:]] - sums[part.starts[:-1]]
+    return np.stack(chunks, axis=1), counts, digests
+
+
+def _mixed(ranks: Lengths, pre: Locations, post: Locations) -> NDArray[np.uint64]:
+    """A number for each row that depends on all of it."""
+    mixed = ranks.astype(np.uint64) * _SPREAD[0]
+    for values in (*pre.T, *post.T):
+        mixed = (mixed ^ values.astype(np.uint64)) * _SPREAD[1]
+        mixed ^= mixed >> np.uint64(29)
+    mixed = (mixed + _SPREAD[2]) * _SPREAD[3]
+    return np.asarray(mixed ^ (mixed >> np.uint64(32)))

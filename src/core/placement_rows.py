@@ -1,0 +1,167 @@
+"""Cells to append to the chunks of a placement set, checked before anything is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DtypeError, InputError, LengthError, ShapeError
+from .column_specs import POSITION, ROTATION, ColumnSpec, additional_column
+from .names import check_name, check_names
+from .rows import Lengths, Rows
+from .validation import as_count, as_floats, as_integers
+
+
+@attrs.frozen(eq=False)
+class MorphologyRows:
+    """
+    A morphology per cell.
+
+    :param names: of the morphologies.
+    :param indices: (n,) index of a name per cell.
+    :param lengths: cells with morphology per chunk that was asked for.
+    """
+
+    names: tuple[str, ...]
+    indices: NDArray[np.int64]
+    lengths: Lengths = attrs.field(factory=lambda: np.zeros(0, dtype=np.int64))
+
+
+# What every call makes has no slots: a frozen object is made in a third of the time without.
+@attrs.frozen(eq=False, slots=False)
+class PlacementRows:
+    """
+    Cells to append to one chunk, checked.
+
+    :param count: how many.
+    :param positions: (count, 3) floats, um, or None.
+    :param rotations: (count, 3) floats, Euler angles in degrees, or None.
+    :param morphologies: a name per cell as index, or None.
+    :param additional: floats of ``count`` rows by key.
+    """
+
+    count: int
+    positions: NDArray[np.float64] | None = None
+    rotations: NDArray[np.float64] | None = None
+    morphologies: MorphologyRows | None = None
+    additional: Mapping[str, NDArray[np.float64]] = attrs.field(factory=dict)
+
+    @classmethod
+    def of_cells(
+        cls,
+        positions: Any,
+        morphologies: tuple[Sequence[str], Any] | None,
+        rotations: Any,
+        additional: Mapping[str, Any] | None,
+    ) -> PlacementRows:
+        """
+        Cells with positions.
+
+        Cells with morphologies and without rotations are not rotated.
+
+        :param morphologies: names, and per cell the index of one.
+        :raises InputError: shapes, dtypes or lengths that don't fit.
+        """
+        placed = _as_triplets(positions, "positions")
+        count = len(placed)
+        turned = None if rotations is None else _as_triplets(rotations, "rotations")
+        if morphologies is not None and turned is None:
+            turned = np.zeros((count, 3))
+        rows = cls(
+            count,
+            placed,
+            turned,
+            None if morphologies is None else _as_morphologies(*morphologies),
+            _as_additional(additional, count),
+        )
+        rows._check_lengths()
+        return rows
+
+    @classmethod
+    def of_entities(cls, count: Any, additional: Mapping[str, Any] | None) -> PlacementRows:
+        """
+        Cells that have no place in space.
+
+        :raises InputError: no count, or additional data of another length.
+        """
+        number = as_count(count, "the count of entities")
+        rows = cls(number, additional=_as_additional(additional, number))
+        rows._check_lengths()
+        return rows
+
+    def columns(self) -> Iterable[tuple[ColumnSpec, Rows]]:
+        """The columns given, morphologies aside, as they are needed to index names."""
+        if self.positions is not None:
+            yield POSITION, self.positions
+        if self.rotations is not None:
+            yield ROTATION, self.rotations
+        for key, values in self.additional.items():
+            yield additional_column(key), values
+
+    def _check_lengths(self) -> None:
+        lengths = {spec.title: len(values) for spec, values in self.columns()}
+        if self.morphologies is not None:
+            lengths["morphology"] = len(self.morphologies.indices)
+        wrong = {name: length for name, length in lengths.items() if length != self.count}
+        if wrong:
+            found = ", ".join(f"{length} of '{name}'" for name, length in wrong.items())
+            raise LengthError(
+                f"{self.count} cells were given {found}; valid is one row per cell",
+                found=wrong,
+                valid=self.count,
+            )
+
+
+def _as_triplets(values: Any, what: str) -> NDArray[np.float64]:
+    array = as_floats(values, what)
+    if array.shape == (1,):
+        # A lone number stands for one cell with that coordinate on every axis.
+        return np.repeat(array, 3).reshape(1, 3)
+    if array.size == 0 and array.ndim <= 2:  # noqa: PLR2004
+        return np.zeros((0, 3))
+    if array.ndim != 2 or array.shape[1] != 3:  # noqa: PLR2004
+        raise ShapeError(
+            f"{what} have shape {array.shape}; valid is (n, 3)", found=array.shape, valid="(n, 3)"
+        )
+    return array
+
+
+def _as_morphologies(names: Sequence[str], indices: Any) -> MorphologyRows:
+    codes = as_integers(indices, "morphology indices")
+    if codes.ndim != 1:
+        raise ShapeError(f"morphology indices have shape {codes.shape}; valid is (n,)")
+    if codes.size and (codes.min() < 0 or codes.max() >= len(names)):
+        raise InputError(
+            f"morphology indices reach from {codes.min()} to {codes.max()};"
+            f" there are {len(names)} morphologies"
+        )
+    return MorphologyRows(check_names(names, "morphology"), codes)
+
+
+def _as_additional(
+    additional: Mapping[str, Any] | None, count: int
+) -> dict[str, NDArray[np.float64]]:
+    if not isinstance(additional, Mapping | None):
+        raise DtypeError(
+            f"additional data is {additional!r}; valid is a dictionary", asked=additional
+        )
+    return {
+        check_name(key, "key of additional data"): as_additional_rows(key, values)
+        for key, values in (additional or {}).items()
+    }
+
+
+def as_additional_rows(key: str, values: Any) -> NDArray[np.float64]:
+    """
+    Additional data of one key: floats with a row per cell.
+
+    :raises InputError: not numbers, or no rows.
+    """
+    rows = as_floats(values, f"additional data '{key}'")
+    if rows.ndim == 0:
+        raise ShapeError(f"additional data '{key}' is one number; valid is a row per cell")
+    return rows

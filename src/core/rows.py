@@ -1,0 +1,16 @@
+"""Names for the arrays that rules and layouts exchange."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+DType: TypeAlias = np.dtype[Any]
+Rows: TypeAlias = NDArray[Any]
+"""Rows of a column, of any dtype: (n, ...)."""
+Lengths: TypeAlias = NDArray[np.int64]
+"""How many rows each of some chunks has: (k,)."""
+Locations: TypeAlias = NDArray[np.int64]
+"""Cells, branches and points: (n, 3)."""

@@ -1,0 +1,1 @@
+"""Networks in and out: copied into another storage, and converted."""

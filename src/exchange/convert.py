@@ -1,0 +1,80 @@
+"""Networks copied into another storage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bsb
+
+from ..core.layouts.detection import create_network
+from ..core.layouts.protocols import Network
+from ..engine import StorageEngine
+from ..errors import SessionAbortedError, StoreExistsError
+from ..exceptions import bsb_errors
+from ..ports.arrays import GroupWriter
+from ..storages import engine_of, make_engine, open_storage
+from ..transactions.sessions import within_memory
+from .transfer import transfer
+
+
+def convert(
+    source: Any,
+    target: Any,
+    *,
+    engine: str | None = None,
+    layout: str | None = None,
+    trust: str | None = None,
+) -> bsb.Storage:
+    """
+    :guilabel:`collective` Copy a network into another storage, value for value.
+
+    The copy is there once it is complete, or not at all. It is the same network: it keeps the
+    ``storage_id``, the ``state_id`` and the rest of the provenance, the versions that wrote
+    last, and the revision and time of creation of each set.
+
+    In memory are at most 131,072 cells or 524,288 connections at a time (some 150 MB), unless
+    there are more in one chunk or between two; and one morphology, or one file. What the engine
+    of the copy gathers before it stores it comes on top.
+
+    :param source: ``bsb.Storage``, or its root.
+    :param target: root of the copy.
+    :param engine: name of the engine of the copy: ``hdf5``, ``memory`` or ``zarr``; that of the
+        source without.
+    :param layout: of the copy: ``classic`` or ``columnar``; what the engine makes without.
+    :param trust: ``inc`` or ``out``: the half to copy of connections that are stored twice in
+        halves that differ, as a killed bsb-hdf5 8.0.2 leaves them.
+    :returns: the copy.
+    :raises StoreExistsError: there is something at the root of the copy.
+    :raises StoreNotFoundError: there is nothing at the root of the source.
+    :raises NotANetworkError: there is no network of an engine of this package.
+    :raises InputError: an engine, layout or half that does not exist.
+    :raises CorruptNetworkError: halves of connections differ and ``trust`` is not given; the
+        error says where. Or the source contradicts its layout.
+    :raises SessionAbortedError: this thread is writing to the source itself.
+    """
+    storage = source if isinstance(source, bsb.Storage) else open_storage(source)
+    origin = engine_of(storage)
+    name = storage.format if engine is None else engine
+    copy = make_engine(name, target, storage._comm)
+    origin.ranks.on_main(lambda: _write_copy(origin, copy, layout, trust))
+    return bsb.Storage(name, target, storage._comm.get_communicator(), missing_ok=False)
+
+
+def _write_copy(
+    source: StorageEngine, target: StorageEngine, layout: str | None, trust: str | None
+) -> None:
+    if target.exists():
+        location = target.sessions.store.location
+        raise StoreExistsError(f"'{location}' exists", location=location)
+    location = source.sessions.store.location
+    with source.read_scope() as session, bsb_errors(), within_memory(location):
+        if session.writable:
+            raise SessionAbortedError(f"'{location}' can't be copied within a write scope on it")
+        network = session.network
+
+        def fill(root: GroupWriter) -> Network:
+            made = create_network(root, layout or target.new_layout())
+            transfer(network, made, trust=trust)
+            return made
+
+        target.sessions.create(fill)

@@ -1,0 +1,246 @@
+"""
+A network copied into an empty one, whatever their layouts, value for value.
+
+Identity, revisions and times are those of the source: the copy is the same network, as that
+of a copied file is. What is stored of cells and connections follows each other sorted by chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.column_specs import LABELS, POSITION, ROTATION, ColumnSpec, additional_column
+from ..core.connectivity import Blocks, Perspective, batches, check_direction
+from ..core.labels import LabelSets
+from ..core.layouts.protocols import (
+    ConnectivityReader,
+    ConnectivityWriter,
+    MorphologyReader,
+    MorphologyWriter,
+    Network,
+    PlacementReader,
+    PlacementWriter,
+)
+from ..core.mirrored import check_mirrored, perspectives
+from ..core.placement_rows import MorphologyRows, PlacementRows
+from ..core.rows import Lengths, Rows
+from ..core.statistics import ChunkCounts
+from ..errors import CorruptNetworkError, DtypeError
+
+
+@attrs.frozen
+class Portion:
+    """
+    How much is in memory at a time.
+
+    It is never less than the cells of one chunk, the connections between two, one morphology
+    or one file; and the metadata of all morphologies is one portion.
+
+    :param cells: of one set.
+    :param connections: of one set.
+    """
+
+    cells: int = 1 << 17
+    connections: int = 1 << 19
+
+
+def transfer(
+    source: Network,
+    target: Network,
+    *,
+    trust: str | None = None,
+    portion: Portion | None = None,
+) -> None:
+    """
+    Copy a network.
+
+    :param target: an empty network.
+    :param trust: ``inc`` or ``out``: which half to copy of connections that are stored twice.
+    :raises InputError: ``trust`` is neither.
+    :raises CorruptNetworkError: connections are stored twice and their halves differ, and
+        nobody said which half to trust; or something contradicts the layout of the source.
+    """
+    direction = "out" if trust is None else check_direction(trust)
+    portion = portion or Portion()
+    tags = source.connectivity_tags()
+    for tag in tags if trust is None else ():
+        check_mirrored(source.connectivity(tag), portion.connections)
+    _copy_root(source, target)
+    _copy_morphologies(source.morphologies, target.morphologies)
+    for id_ in source.files.ids():
+        target.files.store(id_, source.files.load(id_))
+    names = source.placement_names()
+    for name in names:
+        target.create_placement(name, created_at="")
+        _copy_cells(source.placement(name), target.placement(name), portion.cells)
+    for tag in tags:
+        held = source.connectivity(tag)
+        target.create_connectivity(tag, held.pre_type, held.post_type, created_at="")
+        _copy_connections(held, target.connectivity(tag), direction, portion.connections)
+    # A flush counts the changes as a revision.
+    target.flush()
+    for name in names:
+        target.placement(name).set_history(source.placement(name).history())
+    for tag in tags:
+        target.connectivity(tag).set_history(source.connectivity(tag).history())
+
+
+def _copy_root(source: Network, target: Network) -> None:
+    bundle = source.provenance
+    if bundle:
+        target.set_provenance(bundle)
+    bsb, engine = source.versions
+    if bsb is not None and engine is not None:
+        target.set_versions(bsb, engine)
+    size = source.chunk_size
+    if not np.isnan(size).all():
+        target.set_chunk_size(size)
+
+
+def _copy_morphologies(source: MorphologyReader, target: MorphologyWriter) -> None:
+    for name in source.names():
+        target.save(name, source.load(name))
+    meta = source.meta()
+    if meta:
+        target.replace_meta(meta)
+
+
+@attrs.frozen(eq=False)
+class _Column:
+    """
+    The rows of a column of some chunks.
+
+    :param lengths: rows of each chunk: those of its first cells.
+    """
+
+    spec: ColumnSpec
+    rows: Rows
+    lengths: Lengths
+    firsts: Lengths
+
+    @classmethod
+    def of(cls, spec: ColumnSpec, rows: Rows, lengths: Lengths, counts: ChunkCounts) -> _Column:
+        """
+        Check what was read.
+
+        :raises CorruptNetworkError: there are more rows than cells.
+        :raises DtypeError: values that the column can't hold without loss.
+        """
+        more = lengths > counts.counts
+        if more.any():
+            chunk = int(np.argmax(more))
+            raise CorruptNetworkError(
+                f"chunk {counts.ids[chunk]} has {lengths[chunk]} rows of '{spec.title}'"
+                f" for {counts.counts[chunk]} cells"
+            )
+        return cls(spec, _exact(spec, rows), lengths, np.cumsum(lengths) - lengths)
+
+    def part(self, chunk: int, begin: int, end: int) -> Rows | None:
+        """Rows of some cells of the chunk of that index, if it has them."""
+        if self.lengths[chunk] < end:
+            return None
+        first = int(self.firsts[chunk])
+        return self.rows[first + begin : first + end]
+
+
+def _exact(spec: ColumnSpec, rows: Rows) -> Rows:
+    """Rows in the dtype of their column."""
+    if rows.dtype == spec.dtype:
+        return rows
+    converted = rows.astype(spec.dtype)
+    if not np.array_equal(converted.astype(rows.dtype), rows, equal_nan=rows.dtype.kind == "f"):
+        raise DtypeError(
+            f"'{spec.title}' holds values of dtype '{rows.dtype}' that '{spec.dtype}' can't"
+            " represent",
+            found=str(rows.dtype),
+            valid=str(spec.dtype),
+        )
+    return converted
+
+
+def _copy_cells(source: PlacementReader, target: PlacementWriter, most: int) -> None:
+    keys = source.additional_keys()
+    target.require_keys(keys)
+    specs = [POSITION, ROTATION, *map(additional_column, keys)]
+    counts, sets = source.counts(), source.label_sets()
+    labelled = False
+    for ids in batches(counts, most):
+        batch = counts.select(ids)
+        columns = [_Column.of(spec, *source.read_column(spec, ids), batch) for spec in specs]
+        morphologies = source.read_morphologies(ids)
+        names = _Column.of(_CODES, morphologies.indices, morphologies.lengths, batch)
+        for i, (chunk, count) in enumerate(zip(ids.tolist(), batch.counts.tolist(), strict=True)):
+            if not count:
+                target.require_chunk(chunk)
+            for rows in _parts(columns, names, morphologies.names, i, count):
+                target.append(chunk, rows, gaps=True)
+        labelled |= _copy_labels(source, target, batch, sets)
+    if not labelled and sets.table != LabelSets().table:
+        nothing = np.zeros(0, dtype=np.int64)
+        target.write_labels(ChunkCounts(nothing, nothing), nothing, sets)
+
+
+# Indices of the names of morphologies.
+_CODES = ColumnSpec("morphology", (), np.dtype(np.int64), None)
+
+
+def _parts(
+    columns: Sequence[_Column], names: _Column, known: Sequence[str], chunk: int, count: int
+) -> Iterator[PlacementRows]:
+    """
+    The cells of a chunk, in parts each of which has all rows of some columns.
+
+    :param columns: positions, rotations and additional data.
+    """
+    edges = {0, count, *(int(each.lengths[chunk]) for each in (*columns, names))}
+    for begin, end in pairwise(sorted(edges)):
+        parts = [(each.spec.name, each.part(chunk, begin, end)) for each in columns]
+        (_, positions), (_, rotations), *additional = parts
+        codes = names.part(chunk, begin, end)
+        yield PlacementRows(
+            end - begin,
+            positions,
+            rotations,
+            None if codes is None else _used(known, codes),
+            {key: rows for key, rows in additional if rows is not None},
+        )
+
+
+def _used(names: Sequence[str], codes: NDArray[np.int64]) -> MorphologyRows:
+    """The same morphologies, by those names only that are used."""
+    unique, indices = np.unique(codes, return_inverse=True)
+    return MorphologyRows(tuple(names[code] for code in unique.tolist()), indices)
+
+
+def _copy_labels(
+    source: PlacementReader, target: PlacementWriter, counts: ChunkCounts, sets: LabelSets
+) -> bool:
+    """Copy the label codes of some chunks; whether there are any."""
+    rows, lengths = source.read_column(LABELS, counts.ids)
+    column = _Column.of(LABELS, rows, lengths, counts)
+    found = lengths > 0
+    if found.any():
+        target.write_labels(ChunkCounts(counts.ids[found], lengths[found]), column.rows, sets)
+    return bool(found.any())
+
+
+def _copy_connections(
+    source: ConnectivityReader, target: ConnectivityWriter, direction: str, most: int
+) -> None:
+    # What is stored once reads the same from both sides, and this is the order to store it in.
+    seen = direction if source.mirrored else "out"
+    for part in perspectives(source, seen, most):
+        target.append(_blocks(part))
+
+
+def _blocks(part: Perspective) -> Blocks:
+    sizes = np.diff(part.starts)
+    near, far = (np.repeat(ids, sizes) for ids in (part.local_chunks, part.global_chunks))
+    if part.direction == "inc":
+        return Blocks(far, near, part.global_locations, part.local_locations)
+    return Blocks(near, far, part.local_locations, part.global_locations)

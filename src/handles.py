@@ -1,0 +1,105 @@
+"""
+How an operation of the face gets its session.
+
+An operation has a parameter ``handle``. Decorated, it can be left out: then the operation
+runs in the session that is open in this context, or in one of its own. Given, it is an
+open session (what ``read_scope`` and ``write_scope`` yield) or an ``h5py.File``.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+from .errors import InputError, StorageError
+from .exceptions import raise_as_bsb
+from .ports.communicator import Communicator
+from .transactions.session import Session
+from .transactions.sessions import Sessions
+
+
+class SessionEngine(Protocol):
+    """What the parts of a storage need of its engine."""
+
+    @property
+    def sessions(self) -> Sessions: ...
+
+    @property
+    def ranks(self) -> Communicator: ...
+
+    @property
+    def morphologies(self) -> Any:
+        """The morphology repository, which BSB binds to the engine."""
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+HANDLED: Any = None
+"""Default of a ``handle`` that the decorators give."""
+
+
+def handles_handles(
+    handle_type: str, handler: Callable[[tuple[Any, ...]], Any] = lambda args: args[0]._engine
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """
+    Give a method its session, as ``handle``.
+
+    :param handle_type: ``"r"`` for one that reads, ``"a"`` for one that writes.
+    :param handler: finds the engine in the positional arguments of a call.
+    :raises ValueError: another type, or a function without a parameter ``handle``.
+    """
+    if handle_type not in ("r", "a"):
+        raise InputError(f"{handle_type!r} is no handle type; valid are 'r' and 'a'")
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+        if "handle" not in signature.parameters:
+            raise InputError(f"'{function.__qualname__}' has no parameter 'handle'")
+        position = list(signature.parameters).index("handle")
+        return _with_session(function, handle_type == "a", handler, position)
+
+    return decorate
+
+
+def _with_session(
+    function: Callable[P, R],
+    write: bool,
+    handler: Callable[[tuple[Any, ...]], Any],
+    position: int,
+) -> Callable[P, R]:
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> R:
+        handle = kwargs.pop("handle", None)
+        # Of bsb-hdf5 8.0.2, where it silences a warning that is not given here.
+        kwargs.pop("promote_from_read", None)
+        if len(args) > position:
+            handle = args[position]
+            args, rest = args[:position], args[position + 1 :]
+            if rest:
+                names = list(inspect.signature(function).parameters)[position + 1 :]
+                kwargs.update(zip(names, rest, strict=False))
+
+        def operation(session: Session) -> R:
+            kwargs["handle"] = session
+            return function(*args, **kwargs)
+
+        engine: SessionEngine = handler(args)
+        try:
+            return engine.sessions.run(operation, write=write, handle=handle)
+        except StorageError as error:
+            raise_as_bsb(error)
+
+    return call
+
+
+def handles_static_handles(handle_type: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """As :func:`handles_handles`, for static methods: the engine is the first argument."""
+    return handles_handles(handle_type, handler=lambda args: args[0])
+
+
+def handles_class_handles(handle_type: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """As :func:`handles_handles`, for class methods: the engine is the second argument."""
+    return handles_handles(handle_type, handler=lambda args: args[1])

@@ -1,0 +1,1 @@
+"""What is done to a stored network as a whole: verify, repair, repack."""

@@ -1,0 +1,192 @@
+"""Checks of what every layout has: provenance, morphologies, files; and of values in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.files import checksum
+from ...core.labels import LabelSets
+from ...core.layouts.documents import read_json
+from ...core.layouts.protocols import MorphologyReader, Network
+from ...errors import CorruptNetworkError
+from ...ports.arrays import ArrayReader, GroupReader, GroupWriter
+from ..findings import Findings, plain
+
+_PROVENANCE, _STATE = "bsb_provenance", "state_id"
+_PIECE_BYTES = 8 * 1024 * 1024
+_CHUNKS = 1 << 48
+_MOST_NAMED = 10
+
+NewBundle = Callable[[], Mapping[str, Any]]
+
+
+def pieces(array: ArrayReader) -> Iterator[NDArray[Any]]:
+    """All rows of an array, some at a time."""
+    shape = array.shape
+    row = max(1, int(np.prod(shape[1:], dtype=np.float64)) * array.dtype.itemsize)
+    step = max(1, _PIECE_BYTES // row)
+    for start in range(0, shape[0], step):
+        yield array.read(start, min(start + step, shape[0]))
+
+
+def chunk_of(name: str) -> int:
+    """
+    The chunk that a group is named after.
+
+    :raises CorruptNetworkError: none is.
+    """
+    if not (name.isascii() and name.isdigit()) or str(int(name[:20])) != name:
+        raise CorruptNetworkError(f"'{name}' is no id of a chunk")
+    return check_chunk(int(name))
+
+
+def check_chunk(chunk: int) -> int:
+    """The id of a chunk; CorruptNetworkError if there is none of that id."""
+    if not 0 <= chunk < _CHUNKS:
+        raise CorruptNetworkError(f"{chunk} is no id of a chunk; valid are 0 to {_CHUNKS - 1}")
+    return chunk
+
+
+def check_codes(codes: NDArray[Any], sets: LabelSets) -> None:
+    """Check that label codes have a label set; CorruptNetworkError otherwise."""
+    unknown = [code for code in np.unique(codes).tolist() if code not in sets.table]
+    if unknown:
+        raise CorruptNetworkError(
+            f"there is no label set for the label codes {unknown[:_MOST_NAMED]};"
+            f" known are {sorted(sets.table)[:_MOST_NAMED]}"
+        )
+
+
+def note_strangers(found: Findings, where: str, used: set[str], stored: set[str] | None) -> None:
+    """
+    Note morphologies that cells refer to, and that are not stored.
+
+    :param stored: those that are; None if that can't be told.
+    """
+    if stored is None:
+        return
+    for name in sorted(used - stored):
+        found.note("placement", where, f"cells have the morphology '{name}', which is not stored")
+
+
+def verify_root(root: GroupReader, network: Network, found: Findings, new: NewBundle) -> None:
+    """What the root says of the whole network."""
+    with found.reading("network", "chunk size"):
+        network.chunk_size  # noqa: B018  # fails
+    with found.reading("network", "versions"):
+        if not all(each is None or isinstance(each, str) for each in network.versions):
+            raise CorruptNetworkError(f"they are {network.versions}")
+    _verify_provenance(root, network, found, new)
+
+
+def _verify_provenance(
+    root: GroupReader, network: Network, found: Findings, new: NewBundle
+) -> None:
+    attributes = root.attributes
+
+    def give(bundle: Mapping[str, Any]) -> None:
+        writer: Any = attributes
+        for name in (_PROVENANCE, _STATE):
+            writer.delete(name)
+        network.set_provenance({**bundle, _STATE: 0})
+
+    renew = "identity", lambda: give(new())
+    try:
+        bundle = read_json(attributes, _PROVENANCE)
+    except CorruptNetworkError as error:
+        found.note("provenance", _PROVENANCE, f"can't be read: {error}", renew)
+        return
+    if not bundle:
+        found.note("provenance", _PROVENANCE, "is missing", renew)
+        return
+    identity = bundle.get("storage_id")
+    if not isinstance(identity, str) or not identity:
+        found.note("provenance", "storage_id", f"is {identity!r}; valid is a text", renew)
+        return
+    state = attributes.get(_STATE) if network.layout == "columnar" else bundle.get(_STATE)
+    if not isinstance(state, int | np.integer) or isinstance(state, bool) or state < 0:
+        what = f"is {plain(state)}; valid is a number of sessions"
+        found.note("provenance", _STATE, what, ("state", lambda: give(bundle)))
+
+
+def verify_morphologies(network: Network, found: Findings) -> set[str] | None:
+    """
+    Every morphology and the metadata.
+
+    :returns: names of those that are stored; None if that can't be told.
+    """
+    stored: set[str] | None = None
+    with found.reading("morphologies", "all"):
+        reader = network.morphologies
+        stored = set(reader.names())
+        for name in sorted(stored):
+            with found.reading("morphologies", f"'{name}'"):
+                _verify_morphology(reader, name)
+        with found.reading("morphologies", "metadata"):
+            reader.meta()
+    return stored
+
+
+def _verify_morphology(reader: MorphologyReader, name: str) -> None:
+    table = reader.load(name)
+    codes = table.data[:, 4]
+    if not np.array_equal(codes, np.rint(codes)):
+        raise CorruptNetworkError("its label codes are no whole numbers")
+    check_codes(codes.astype(np.int64), table.labels)
+
+
+def verify_files(network: Network, found: Findings) -> None:
+    """Every file, and its checksum."""
+    with found.reading("files", "all"):
+        for id_ in network.files.ids():
+            with found.reading("files", f"'{id_}'"):
+                stored = network.files.load(id_)
+                stored.content()
+                expected = stored.meta.get("content_sha256")
+                if expected is not None and expected != checksum(stored.data):
+                    what = f"its checksum is {checksum(stored.data)}; it was stored with {expected}"
+                    found.note("files", f"'{id_}'", what)
+
+
+def note_totals(
+    found: Findings, stored: Mapping[int, Any], actual: Mapping[int, Any], mend: Any, where: str
+) -> None:
+    """
+    Note the chunks of which something else is said than there is.
+
+    :param where: the part, and the set in it.
+    """
+    part, _, place = where.partition(" ")
+    for chunk in sorted({*stored, *actual}):
+        says, is_ = stored.get(chunk), actual.get(chunk)
+        if says != is_ and any(says or ()) | any(is_ or ()):
+            there = f"{place} chunk {chunk}".strip()
+            found.note(part, there, f"{_told(says)} are counted; there are {_told(is_)}", mend)
+
+
+def _told(counts: Any) -> str:
+    return "none" if counts is None else " and ".join(map(str, counts))
+
+
+def check_history(group: GroupReader, part: str, name: str, found: Findings) -> None:
+    """Note a revision that is no number, which no session could advance."""
+    revision = group.attributes.get("revision")
+    if revision is None or (isinstance(revision, int | np.integer) and revision >= 0):
+        return
+
+    def forget() -> None:
+        writable(group).attributes.set("revision", 0)
+
+    what = f"is {plain(revision)}; valid is a number of sessions"
+    found.note(part, f"'{name}', revision", what, ((part, name, "revision"), forget))
+
+
+def writable(group: GroupReader) -> GroupWriter:
+    """The same group; it is of a session that writes."""
+    writer: Any = group
+    assert isinstance(writer, GroupWriter)
+    return writer

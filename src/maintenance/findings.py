@@ -1,0 +1,150 @@
+"""What was found wrong in a network, and what could be repaired."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+import numpy as np
+
+from ..errors import StorageError
+
+# So many findings of a part are listed; of the others only their number is told.
+_MOST_LISTED = 100
+_MOST_CHARACTERS = 500
+# What numpy and Python raise over values that nobody expected.
+_UNREADABLE = (
+    StorageError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+)
+
+Mend = Callable[[], None]
+
+
+@attrs.frozen
+class Finding:
+    """
+    Something that is wrong.
+
+    :param part: of the network: ``provenance``, ``placement``, ``connectivity``, ``totals``,
+        ``morphologies``, ``files`` or ``network``.
+    :param where: in it: set, chunk, column.
+    :param what: is wrong there.
+    :param repairable: whether :func:`bsb_hdf5.repair` can put it right.
+    """
+
+    part: str
+    where: str
+    what: str
+    repairable: bool
+
+    def __str__(self) -> str:
+        end = " (can be repaired)" if self.repairable else ""
+        return f"{self.part}: {self.where}: {self.what}{end}"
+
+
+@attrs.frozen
+class Report:
+    """
+    What is wrong in a network; empty if nothing is.
+
+    Its length and its items are those of the findings.
+
+    :param findings: what is wrong.
+    :param repaired: what was wrong, and was put right.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    repaired: tuple[Finding, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def __str__(self) -> str:
+        done = [f"repaired: {finding}" for finding in self.repaired]
+        left = [str(finding) for finding in self.findings] or ["nothing is wrong"]
+        return "\n".join((*done, *left))
+
+
+@attrs.define
+class Reading:
+    """Whether something could not be read."""
+
+    failed: bool = False
+
+
+class Findings:
+    """
+    Gathers what is found.
+
+    ``mends`` has how to put it right, each by a key: many findings may have one in common.
+    """
+
+    def __init__(self) -> None:
+        self._listed: list[Finding] = []
+        self._count: Counter[str] = Counter()
+        self.mends: dict[Hashable, Mend] = {}
+
+    def note(
+        self,
+        part: str,
+        where: str,
+        what: str,
+        mend: tuple[Hashable, Mend] | None = None,
+        *,
+        repairable: bool | None = None,
+    ) -> None:
+        """
+        Add a finding.
+
+        :param mend: how to put it right, and the key of that.
+        :param repairable: whether it can be put right, if not because of ``mend``.
+        """
+        if mend is not None:
+            self.mends.setdefault(*mend)
+        self._count[part] += 1
+        if self._count[part] <= _MOST_LISTED:
+            can = mend is not None if repairable is None else repairable
+            self._listed.append(Finding(part, where, _shortened(what), can))
+
+    @contextmanager
+    def reading(self, part: str, where: str, **options: Any) -> Iterator[Reading]:
+        """Add a finding if what is within fails; ``options`` as of :meth:`note`."""
+        outcome = Reading()
+        try:
+            yield outcome
+        except _UNREADABLE as error:
+            outcome.failed = True
+            self.note(
+                part, where, f"can't be read: {str(error) or type(error).__name__}", **options
+            )
+
+    def listed(self) -> tuple[Finding, ...]:
+        """The findings, and how many more there are."""
+        more = [
+            Finding(part, "elsewhere", f"{count - _MOST_LISTED} more findings", repairable=False)
+            for part, count in self._count.items()
+            if count > _MOST_LISTED
+        ]
+        return (*self._listed, *more)
+
+
+def plain(value: Any) -> str:
+    """A value in a message, be it of numpy's or not."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}..."

@@ -1,0 +1,79 @@
+"""Storages rewritten in their place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from ..core.layouts.detection import create_network, open_network
+from ..engine import StorageEngine
+from ..errors import InputError
+from ..exceptions import bsb_errors
+from ..exchange.transfer import transfer
+from ..ports.store import Rewritable, RewriteSession
+from ..storages import engine_of
+
+
+@attrs.frozen
+class Repacked:
+    """
+    What a repack came to.
+
+    :param before: bytes that the storage took; None where that can't be told.
+    :param after: bytes that it takes now; likewise.
+    """
+
+    before: int | None
+    after: int | None
+
+
+def repack(storage: Any, *, compress: bool = False, trust: str | None = None) -> Repacked:
+    """
+    :guilabel:`collective` Write a storage anew in its place: sorted by chunk, without holes.
+
+    The network stays the same, as for :func:`convert`. Nobody else can use the storage
+    meanwhile, unless it is remote. An HDF5 file is written beside the old one and takes its name
+    when it is complete; a zarr network gets new arrays, and then those before are removed. So it
+    takes the room of both, and a crash leaves the one or the other.
+
+    :param storage: ``bsb.Storage``, or its root.
+    :param compress: in an HDF5 file, store connections, labels and other integers in fewer bytes,
+        for networks that are done: to read them, and to add to them, takes longer from then on.
+        Networks of zarr are always compressed, those in memory never.
+    :param trust: as for :func:`convert`.
+    :returns: bytes before and after.
+    :raises InputError: networks of this engine can't be written anew; :func:`convert` them.
+    :raises CorruptNetworkError: as for :func:`convert`.
+    :raises ReadOnlyError: the storage is in read-only mode, or can't be changed.
+    :raises SessionAbortedError: this thread has a session of the storage open itself.
+    """
+    engine = engine_of(storage)
+    return engine.ranks.on_main(lambda: _rewrite(engine, trust, compress))
+
+
+def _rewrite(engine: StorageEngine, trust: str | None, compress: bool) -> Repacked:
+    sessions = engine.sessions
+    store = sessions.store
+    if not isinstance(store, Rewritable):
+        raise InputError(
+            f"networks of the engine '{engine._format}' can't be written anew in their place;"
+            " convert them into another storage",
+            asked=engine._format,
+        )
+    with bsb_errors(), sessions.hold_exclusive():
+        before = store.size()
+        _rewrite_store(store.rewrite(compress=compress), store.location, trust)
+        return Repacked(before, store.size())
+
+
+def _rewrite_store(raw: RewriteSession, location: str, trust: str | None) -> None:
+    try:
+        network = open_network(raw.before, location)
+        made = create_network(raw.root, network.layout)
+        transfer(network, made, trust=trust)
+        made.flush()
+    except BaseException:
+        raw.rollback()
+        raise
+    raw.commit()

@@ -1,0 +1,182 @@
+"""
+What differs between operating systems, in one place.
+
+File locks, fork hooks, positioned reads and writes, and the synchronisation of folders are POSIX
+calls. Where a system lacks one, the function here does the same by other means, or says that
+it can't be had. No other module imports ``fcntl`` or asks which system it runs on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import TypeAlias
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:
+    fcntl = None
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+# Filesystems without locks (524 is Linux' ENOTSUPP), and media that are read-only.
+_NO_LOCKS = frozenset((errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, 524, errno.EROFS))
+_BUSY = frozenset((errno.EAGAIN, errno.EACCES))
+# Flags of ``os.open`` that not every system has: not to hand a file to programs that are started;
+# not to wait for the other end of a pipe; to leave line ends as they are.
+_EVERY_OPEN = sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
+# Network filesystems that keep the names of files by themselves.
+_NO_FOLDER_SYNC = (errno.EINVAL, errno.EBADF)
+# A descriptor has one position, which a seek of another thread would move.
+_POSITION_MUTEX = threading.Lock()
+# Columns of a line of /proc/locks up to the file.
+_FILE_COLUMN = 5
+
+
+class LockAttempt(enum.Enum):
+    """What comes of an attempt to lock a file."""
+
+    LOCKED = enum.auto()
+    BUSY = enum.auto()
+    UNSUPPORTED = enum.auto()
+
+
+def after_fork_in_child(callback: Callable[[], object]) -> None:
+    """Call a function in each forked child; never, where processes can't be forked."""
+    register = getattr(os, "register_at_fork", None)
+    if register is not None:
+        register(after_in_child=callback)
+
+
+def open_descriptor(path: str, flags: int, mode: int = 0o666) -> int:
+    """A descriptor of a file, which programs that are started do not inherit."""
+    return os.open(path, flags | _EVERY_OPEN, mode)
+
+
+def try_lock(descriptor: int, *, exclusive: bool) -> LockAttempt:
+    """
+    Try to lock an open file, for this descriptor.
+
+    :raises OSError: the system failed otherwise than for want of locks.
+    """
+    try:
+        if fcntl is not None:
+            fcntl.flock(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+            return LockAttempt.LOCKED
+        return _try_portable_lock(descriptor, exclusive=exclusive)
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            return LockAttempt.UNSUPPORTED
+        if error.errno in _BUSY:
+            return LockAttempt.BUSY
+        raise
+
+
+def _try_portable_lock(descriptor: int, *, exclusive: bool) -> LockAttempt:
+    try:
+        import portalocker
+    except ImportError:
+        return LockAttempt.UNSUPPORTED
+    kind = portalocker.LockFlags.EXCLUSIVE if exclusive else portalocker.LockFlags.SHARED
+    try:
+        portalocker.lock(descriptor, kind | portalocker.LockFlags.NON_BLOCKING)
+    except portalocker.AlreadyLocked:
+        return LockAttempt.BUSY
+    except (ImportError, portalocker.LockException):
+        return LockAttempt.UNSUPPORTED
+    return LockAttempt.LOCKED
+
+
+def unlock(descriptor: int) -> None:
+    """Release the lock of an open file; nothing happens where there is none."""
+    with contextlib.suppress(OSError):
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            return
+        with contextlib.suppress(ImportError):
+            import portalocker
+
+            with contextlib.suppress(portalocker.LockException):
+                portalocker.unlock(descriptor)
+
+
+def lock_holders(descriptor: int) -> list[int]:
+    """Ids of the processes that hold a lock on an open file, where the system tells."""
+    try:
+        status = os.fstat(descriptor)
+        device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+        with open("/proc/locks", encoding="ascii") as locks:
+            rows = [line.split() for line in locks]
+    except (OSError, AttributeError):
+        return []
+    # "1: FLOCK ADVISORY WRITE 1234 08:01:5678 0 EOF"; those that wait have a "->".
+    holders = {
+        int(row[_FILE_COLUMN - 1])
+        for row in rows
+        if len(row) > _FILE_COLUMN and row[_FILE_COLUMN] == device
+    }
+    return sorted(holders)
+
+
+@contextlib.contextmanager
+def _at(descriptor: int, start: int) -> Iterator[None]:
+    with _POSITION_MUTEX:
+        os.lseek(descriptor, start, os.SEEK_SET)
+        yield
+
+
+def read_some(descriptor: int, size: int, start: int) -> bytes:
+    """Up to ``size`` bytes of a file from a position on, as ``os.pread`` gives them."""
+    if hasattr(os, "pread"):
+        return os.pread(descriptor, size, start)
+    with _at(descriptor, start):
+        return os.read(descriptor, size)
+
+
+def read_some_into(descriptor: int, view: memoryview, start: int) -> int:
+    """Read into a buffer from a position on; how many bytes, as ``os.preadv`` tells."""
+    if hasattr(os, "preadv"):
+        return os.preadv(descriptor, [view], start)
+    data = read_some(descriptor, len(view), start)
+    view[: len(data)] = data
+    return len(data)
+
+
+def write_some(descriptor: int, data: Buffer, start: int) -> int:
+    """Write bytes from a position on; how many were written, as ``os.pwrite`` tells."""
+    if hasattr(os, "pwrite"):
+        return os.pwrite(descriptor, data, start)
+    with _at(descriptor, start):
+        return os.write(descriptor, data)
+
+
+def sync_folder(folder: str) -> None:
+    """Make sure that the names in a folder survive a power cut, where folders can be synced."""
+    directory = getattr(os, "O_DIRECTORY", None)
+    if directory is None:
+        return
+    descriptor = os.open(folder, os.O_RDONLY | directory | _EVERY_OPEN)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def set_modification_time(descriptor: int, nanoseconds: int) -> bool:
+    """Give an open file a time of modification; whether the system and the filesystem do that."""
+    if os.utime not in os.supports_fd:
+        return False
+    try:
+        os.utime(descriptor, ns=(os.fstat(descriptor).st_atime_ns, nanoseconds))
+    except OSError:
+        return False
+    return True

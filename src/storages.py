@@ -1,0 +1,66 @@
+"""Storages and their engines, found by what lies at a root."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bsb
+from bsb.storage import create_engine, get_engines
+
+from .engine import StorageEngine
+from .errors import InputError, NotANetworkError, StoreNotFoundError
+
+
+def open_storage(root: Any) -> bsb.Storage:
+    """
+    The storage at a root, whichever engine it is of, by what lies there.
+
+    Only engines of this package are tried: BSB's ``fs`` engine takes any folder for its own, and
+    changes it.
+
+    :param root: path or URL of the storage, or name of one in memory.
+    :raises StoreNotFoundError: there is nothing at the root.
+    :raises NotANetworkError: there is no network of an engine of this package.
+    """
+    ours = {name: each for name, each in get_engines().items() if issubclass(each, StorageEngine)}
+    present = [name for name, each in ours.items() if each.peek_exists(root)]
+    for name in present:
+        if ours[name].recognizes(root, None):
+            return bsb.Storage(name, root, missing_ok=False)
+    if not present:
+        raise StoreNotFoundError(f"there is no storage at '{root}'", location=str(root))
+    raise NotANetworkError(
+        f"what is at '{root}' is no network of the engines {', '.join(ours)}", location=str(root)
+    )
+
+
+def engine_of(storage: bsb.Storage | Any) -> StorageEngine:
+    """
+    The engine of a storage.
+
+    :param storage: ``bsb.Storage``, or the root of one.
+    :raises StoreNotFoundError: there is nothing at the root.
+    :raises NotANetworkError: there is no network of an engine of this package.
+    :raises InputError: the storage is of an engine of another package.
+    """
+    opened = storage if isinstance(storage, bsb.Storage) else open_storage(storage)
+    return _checked(opened._engine, opened.format)
+
+
+def make_engine(name: str, root: Any, comm: Any) -> StorageEngine:
+    """An engine at a root where nothing is made yet."""
+    try:
+        made = create_engine(name, root, comm)
+    except bsb.UnknownStorageEngineError as error:
+        raise InputError(f"there is no engine {name!r}", asked=name) from error
+    made._format = name
+    return _checked(made, name)
+
+
+def _checked(engine: Any, name: str) -> StorageEngine:
+    if not isinstance(engine, StorageEngine):
+        raise InputError(
+            f"the engine '{name}' is a {type(engine).__name__}, which is none of bsb-hdf5",
+            asked=name,
+        )
+    return engine

@@ -1,0 +1,1 @@
+"""The application room: sessions, and what keeps threads and signals out of each other's way."""

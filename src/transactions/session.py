@@ -1,0 +1,186 @@
+"""
+A session, and which of them code belongs to.
+
+A session belongs to the context that opened it (``contextvars``: a thread, or a thread that
+was handed a copy of its maker's context).
+"""
+
+from __future__ import annotations
+
+import threading
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Protocol, TypeAlias
+
+from ..core.layouts.protocols import Network
+from ..errors import ReadOnlyError, SessionAbortedError, SessionClosedError
+from ..platform import after_fork_in_child
+from ..ports.arrays import GroupReader
+from ..ports.store import ReadSession, WriteSession
+
+# What ``threading.RLock`` calls.
+_RLock = type(threading.RLock())
+
+View: TypeAlias = tuple[ReadSession | WriteSession, Network]
+
+
+class Suspendable(Protocol):
+    """What a session reads from, which a write within it has to itself."""
+
+    def begin(self) -> View:
+        """Look at the store, as it is now."""
+
+    def end(self) -> None:
+        """Let go of it."""
+
+
+class Session:
+    """
+    An open session: what ``handle=`` takes.
+
+    ``network`` is the stored network, in the layout that the store was found to have.
+    """
+
+    __slots__ = ("_view", "aborted_by", "bypassed", "identity", "mutex", "source", "writable")
+
+    def __init__(
+        self, view: View, identity: str, *, writable: bool, source: Suspendable | None = None
+    ) -> None:
+        self.identity = identity
+        self._view: View | None = view
+        self.writable = writable
+        # What a session reads from, if it can be suspended.
+        self.source = source
+        self.mutex = _RLock()
+        self.aborted_by: BaseException | None = None
+        # Whether somebody may have written past the network, to the groups and arrays.
+        self.bypassed = False
+
+    @property
+    def closed(self) -> bool:
+        return self._view is None
+
+    @property
+    def root(self) -> GroupReader:
+        """The root group of the store."""
+        self.bypassed = True
+        return self._open_view()[0].root
+
+    @property
+    def network(self) -> Network:
+        return self._open_view()[1]
+
+    @property
+    def changes(self) -> int:
+        """How many changes the session made so far."""
+        raw, network = self._open_view()
+        # Only a session of a store that writes counts.
+        return network.changes + (raw.changes if self.writable else 0)  # type: ignore[union-attr]
+
+    def check(self, *, write: bool) -> None:
+        """
+        Check that the session can be used.
+
+        :raises SessionClosedError: it has ended.
+        :raises ReadOnlyError: ``write``, and it only reads.
+        :raises SessionAbortedError: ``write``, and an error left it half-way.
+        """
+        self._open_view()
+        if write and not self.writable:
+            raise ReadOnlyError("the handle only reads; this operation writes")
+        if write:
+            self.check_whole()
+
+    def check_whole(self) -> None:
+        """
+        Check that no error left the session half-way.
+
+        :raises SessionAbortedError: one did.
+        """
+        if self.aborted_by is not None:
+            raise SessionAbortedError(
+                "an error interrupted a change within this write scope, so none of the scope is"
+                f" stored: {type(self.aborted_by).__name__}: {self.aborted_by}"
+            )
+
+    def show(self, view: View) -> None:
+        """Point the session at another view of the store."""
+        self._view = view
+
+    def end(self) -> None:
+        """Nothing can be read or written any more."""
+        self._view = None
+
+    def _open_view(self) -> View:
+        if self._view is None:
+            raise SessionClosedError("the session that this handle belongs to has ended")
+        return self._view
+
+
+# The sessions that what runs in a context joins, the innermost last. Some may be over.
+_ACTIVE: ContextVar[tuple[Session, ...]] = ContextVar("bsb_hdf5_sessions", default=())
+# The sessions of a process are not those of its forked children.
+after_fork_in_child(lambda: _ACTIVE.set(()))
+
+
+def active_session(identity: str) -> Session | None:
+    """The innermost session of a store that is open in this context."""
+    for session in reversed(_ACTIVE.get()):
+        if session.identity == identity and not session.closed:
+            return session
+    return None
+
+
+def activate(session: Session) -> None:
+    """What runs in this context joins the session from now on."""
+    current = _ACTIVE.get()
+    if current:
+        _ACTIVE.set((*(each for each in current if not each.closed), session))
+    else:
+        _ACTIVE.set((session,))
+
+
+def deactivate(session: Session) -> None:
+    """What runs in this context joins the session no more."""
+    current = _ACTIVE.get()
+    if current and current[-1] is session:
+        _ACTIVE.set(current[:-1])
+        return
+    # Others came and have not gone yet, or this is another context.
+    for place in reversed(range(len(current))):
+        if current[place] is session:
+            _ACTIVE.set(current[:place] + current[place + 1 :])
+            return
+
+
+class Joined:
+    """
+    A part of a session that is open.
+
+    An error in a part that has changed something leaves the session half-way, so that it can't be
+    committed any more.
+    """
+
+    __slots__ = ("_before", "_session", "_write")
+
+    def __init__(self, session: Session, *, write: bool) -> None:
+        self._session = session
+        self._write = write
+
+    def __enter__(self) -> Session:
+        session = self._session
+        session.check(write=self._write)
+        self._before = session.changes
+        return session
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        session = self._session
+        if error is None or session.closed or session.aborted_by is not None:
+            return
+        if session.changes != self._before:
+            session.aborted_by = error

@@ -1,0 +1,256 @@
+"""
+Who may read and write a store when.
+
+An inner session joins the outer one: what a scope stores appears when the outermost scope
+ends, whole or not at all. A write inside a read session suspends it, and the read session
+sees its result.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
+
+import attrs
+
+from ..core.layouts.protocols import Network
+from ..errors import HandleError, ReadOnlyError, SessionAbortedError, StoreIOError
+from ..ports.arrays import GroupWriter
+from ..ports.store import Store
+from .interrupts import begin_uninterrupted, end_uninterrupted, uninterrupted
+from .session import Joined, Session, activate, active_session, deactivate
+from .store_lock import LockSettings
+from .transaction import ReadTransaction, TransactionContext, WriteTransaction
+from .versioned_cache import VersionedCache
+
+T = TypeVar("T")
+
+
+class Sessions:
+    """
+    Opens and joins the sessions of one store.
+
+    :param context: what it takes to open a session.
+    """
+
+    def __init__(self, context: TransactionContext) -> None:
+        self._context = context
+
+    @property
+    def store(self) -> Store:
+        """Where the network lies."""
+        return self._context.store
+
+    @property
+    def settings(self) -> LockSettings:
+        """How sessions are opened."""
+        return self._context.settings
+
+    def scope(self, *, write: bool, handle: Any = None) -> AbstractContextManager[Session]:
+        """
+        A session for a block of code: the one that is open, or a new one.
+
+        :param write: whether the block may write.
+        :param handle: a session, or an open file of the backend, to use instead.
+        :raises ReadOnlyError: ``write``, in read-only mode or with a handle that reads.
+        :raises SessionAbortedError: an error left the changes of the scope half-way.
+        """
+        return uninterrupted(lambda: self._open(write=write, handle=handle))
+
+    def run(self, operation: Callable[[Session], T], *, write: bool, handle: Any = None) -> T:
+        """
+        Run an operation in a session; no interrupt and no other thread of its session disturbs it.
+
+        :param operation: is given the session; other parameters and errors as for :meth:`scope`.
+        :returns: what the operation returns.
+        :raises StoreIOError: there is not enough memory.
+        """
+        begin_uninterrupted()
+        try:
+            with self._open(write=write, handle=handle) as session:
+                # perf: small sessions; ``with`` takes twice as long.
+                session.mutex.acquire()
+                try:
+                    return operation(session)
+                except MemoryError as error:
+                    raise _too_large(self.store.location, error) from error
+                finally:
+                    session.mutex.release()
+        finally:
+            end_uninterrupted()
+
+    def _open(self, *, write: bool, handle: Any) -> AbstractContextManager[Session]:
+        """As :meth:`scope`, to be entered at once, and with no regard to interrupts."""
+        if write:
+            self._check_writable()
+        identity = self.store.identity
+        active = active_session(identity)
+        if handle is not None:
+            return self._given(identity, active, handle, write=write)
+        if active is None:
+            transaction = WriteTransaction if write else ReadTransaction
+            return transaction(self._context, identity)
+        if write and not active.writable:
+            return self._promoted(active)
+        return Joined(active, write=write)
+
+    def create(self, prepare: Callable[[GroupWriter], Network]) -> None:
+        """
+        Make the store, with what ``prepare`` puts into its root group.
+
+        :raises StoreExistsError: there is something.
+        :raises SessionAbortedError: this thread has a session of the store open itself.
+        """
+        self._check_writable()
+        self.check_outside("made")
+        with self._locked(self.store.identity, exclusive=True):
+            raw = self.store.create()
+            try:
+                prepare(raw.root).flush()
+            except BaseException:
+                raw.rollback()
+                raise
+            raw.commit()
+
+    @contextmanager
+    def hold_shared(self) -> Iterator[None]:
+        """
+        Hold off writers, to copy the store.
+
+        :raises SessionAbortedError: this thread is writing to the store itself.
+        """
+        identity = self.store.identity
+        active = active_session(identity)
+        if active is not None and active.writable:
+            raise SessionAbortedError(
+                f"'{self.store.location}' can't be copied within a write scope on it"
+            )
+        if active is not None:
+            yield
+            return
+        with self._locked(identity, exclusive=False):
+            yield
+
+    @contextmanager
+    def hold_exclusive(self) -> Iterator[None]:
+        """
+        Exclude every session, to move or remove the store.
+
+        :raises ReadOnlyError: in read-only mode.
+        :raises SessionAbortedError: this thread has a session of the store open itself.
+        """
+        self._check_writable()
+        self.check_outside("moved or removed")
+        with self._locked(self.store.identity, exclusive=True):
+            yield
+
+    def _check_writable(self) -> None:
+        if self.settings.read_only:
+            raise ReadOnlyError(
+                f"'{self.store.location}' is in read-only mode; this operation writes"
+            )
+
+    def check_outside(self, action: str) -> None:
+        """
+        Check that this thread has no session of the store open.
+
+        :param action: what can't be done within one, as a participle.
+        :raises SessionAbortedError: it has.
+        """
+        if active_session(self.store.identity) is not None:
+            raise SessionAbortedError(
+                f"'{self.store.location}' can't be {action} within a scope on it"
+            )
+
+    @contextmanager
+    def _locked(self, identity: str, *, exclusive: bool) -> Iterator[None]:
+        lock = self._context.lock(identity)
+        lock.acquire(exclusive=exclusive)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _given(
+        self, identity: str, active: Session | None, handle: Any, *, write: bool
+    ) -> AbstractContextManager[Session]:
+        if not isinstance(handle, Session):
+            return self._adopted(identity, handle, write=write)
+        if handle.identity != identity:
+            raise HandleError(
+                f"the handle is a session on '{handle.identity}', not on '{identity}'"
+            )
+        if handle is active:
+            return Joined(handle, write=write)
+        return self._joined(handle, write=write)
+
+    @contextmanager
+    def _joined(self, session: Session, *, write: bool) -> Iterator[Session]:
+        with Joined(session, write=write), _activated(session):
+            yield session
+
+    @contextmanager
+    def _promoted(self, reader: Session) -> Iterator[Session]:
+        """Let go of what a session reads from, to write, and take it up again."""
+        with reader.mutex:
+            if reader.source is not None:
+                reader.source.end()
+            try:
+                with WriteTransaction(self._context, reader.identity) as session:
+                    yield session
+            finally:
+                if reader.source is not None:
+                    reader.show(reader.source.begin())
+
+    @contextmanager
+    def _adopted(self, identity: str, handle: Any, *, write: bool) -> Iterator[Session]:
+        adopted = self.store.adopt(handle)
+        if adopted is None:
+            raise HandleError(
+                f"the handle is a {type(handle).__name__};"
+                " valid are an open session and an open file of the engine's backend"
+            )
+        raw, writable = adopted
+        # What the owner of the handle makes of the changes is not known here.
+        view = attrs.evolve(self._context, cache=VersionedCache()).view(raw)
+        session = Session(view, identity, writable=writable)
+        try:
+            session.check(write=write)
+            with _activated(session):
+                yield session
+            if write:
+                self._context.finish(session)
+        finally:
+            session.end()
+
+
+@contextmanager
+def within_memory(location: str) -> Iterator[None]:
+    """
+    Report what does not fit into memory, be it that a file claims to hold more than it does.
+
+    :raises StoreIOError: instead of a MemoryError.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise _too_large(location, error) from error
+
+
+@contextmanager
+def _activated(session: Session) -> Iterator[None]:
+    activate(session)
+    try:
+        yield
+    finally:
+        deactivate(session)
+
+
+def _too_large(location: str, error: MemoryError) -> StoreIOError:
+    return StoreIOError(
+        f"'{location}' holds, or says that it holds, more than there is memory for: {error}",
+        location=location,
+        errno=errno.ENOMEM,
+    )

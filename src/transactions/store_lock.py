@@ -1,0 +1,82 @@
+"""The lock on a store: among the threads of a process, and among the ranks of a program."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+import attrs
+
+from ..ports.lock import Lock
+from .deadline import OnSlow
+from .read_write_lock import ReadWriteLock, lock_for
+
+
+@attrs.define
+class LockSettings:
+    """
+    How sessions are opened.
+
+    :param read_only: take no locks on the store, and refuse to write.
+    :param limit: seconds to wait for other threads.
+    :param on_slow: called once, with the seconds waited so far, when that takes long.
+    """
+
+    read_only: bool = False
+    limit: float = 600.0
+    on_slow: OnSlow = lambda waited: None
+
+
+class StoreLock:
+    """
+    One hold on a store.
+
+    :param identity: of the store.
+    :param location: of the store, for messages.
+    :param ranks: excludes the other ranks.
+    """
+
+    __slots__ = ("_identity", "_location", "_rank_hold", "_ranks", "_settings", "_threads")
+
+    def __init__(self, identity: str, location: str, ranks: Lock, settings: LockSettings) -> None:
+        self._identity = identity
+        self._location = location
+        self._ranks = ranks
+        self._settings = settings
+
+    def acquire(self, *, exclusive: bool, ranks: bool = True) -> None:
+        """
+        Wait for the lock.
+
+        :param exclusive: hold off everybody else, and not only writers.
+        :param ranks: hold off other ranks too.
+        :raises LockTimeoutError: other threads, or ranks, took longer than the limit.
+        """
+        settings = self._settings
+        threads = lock_for(self._identity, self._location)
+        if exclusive:
+            threads.acquire_exclusive(settings.limit, settings.on_slow)
+        else:
+            threads.acquire_shared(settings.limit, settings.on_slow)
+        self._threads: ReadWriteLock | None = threads
+        self._rank_hold: AbstractContextManager[None] | None = None
+        if not ranks:
+            return
+        try:
+            hold = self._ranks.exclusive() if exclusive else self._ranks.shared()
+            hold.__enter__()
+        except BaseException:
+            self.release()
+            raise
+        self._rank_hold = hold
+
+    def release(self) -> None:
+        """Let the others go on; once is enough."""
+        threads, hold = self._threads, self._rank_hold
+        self._threads = self._rank_hold = None
+        try:
+            if hold is not None:
+                # An error of the block is not for a lock to judge.
+                hold.__exit__(None, None, None)
+        finally:
+            if threads is not None:
+                threads.release()

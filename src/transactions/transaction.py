@@ -1,0 +1,195 @@
+"""
+What a session holds while it lasts, and what it does at its end.
+
+Readers share; a writer excludes everybody else, among threads and ranks (:class:`StoreLock`) and
+among programs (the store). A session that writes is a transaction: what it changed is committed
+whole at its end, or undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+
+import attrs
+
+from ..core.layouts.protocols import Network
+from ..core.provenance import WriterInfo, stamp
+from ..ports.arrays import GroupReader
+from ..ports.cache import CacheView
+from ..ports.lock import Lock
+from ..ports.store import ReadSession, Store, WriteSession
+from .session import Session, View, activate, deactivate
+from .store_lock import LockSettings, StoreLock
+from .versioned_cache import VersionedCache
+
+
+@attrs.define(eq=False)
+class TransactionContext:
+    """
+    What it takes to open sessions of a store.
+
+    :param store: where the network lies.
+    :param ranks: excludes the other ranks.
+    :param open_network: finds the layout of what a root group holds; is given the location, and
+        what is kept of the store.
+    :param writer: stamps what is written.
+    """
+
+    store: Store
+    ranks: Lock
+    open_network: Callable[[GroupReader, str, CacheView], Network]
+    writer: WriterInfo
+    settings: LockSettings
+    cache: VersionedCache = attrs.field(factory=VersionedCache)
+
+    def lock(self, identity: str) -> StoreLock:
+        """A lock on the store that nobody holds yet."""
+        return StoreLock(identity, self.store.location, self.ranks, self.settings)
+
+    def view(self, raw: ReadSession | WriteSession) -> View:
+        """What a session of the store shows."""
+        return raw, self.open_network(raw.root, self.store.location, self.cache.at(raw.version))
+
+    def finish(self, session: Session) -> None:
+        """
+        Store what a session that writes gathered.
+
+        :raises SessionAbortedError: an error left it half-way.
+        """
+        session.check_whole()
+        if not session.changes:
+            return
+        network = session.network
+        upgraded = stamp(network, self.writer)
+        network.flush()
+        if upgraded:
+            self.writer.on_upgrade()
+
+
+class ReadTransaction:
+    """A session that reads."""
+
+    __slots__ = ("_context", "_identity", "_lock", "_raw", "_session")
+
+    def __init__(self, context: TransactionContext, identity: str) -> None:
+        self._context = context
+        self._identity = identity
+        self._lock = context.lock(identity)
+
+    def __enter__(self) -> Session:
+        view = self.begin()
+        self._session = session = Session(view, self._identity, writable=False, source=self)
+        activate(session)
+        return session
+
+    def __exit__(self, *_: object) -> None:
+        session = self._session
+        try:
+            deactivate(session)
+            # A thread of the session may be within a call.
+            with session.mutex:
+                session.end()
+        finally:
+            self.end()
+
+    def begin(self) -> View:
+        """Wait for the lock, and look at the store."""
+        context = self._context
+        locking = not context.settings.read_only
+        self._raw: ReadSession | None = None
+        self._lock.acquire(exclusive=False, ranks=locking)
+        try:
+            self._raw = raw = context.store.open_read(locking=locking)
+            return context.view(raw)
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self) -> None:
+        """Close what is open, the last first."""
+        raw, self._raw = self._raw, None
+        try:
+            if raw is not None:
+                raw.close()
+        finally:
+            self._lock.release()
+
+
+class WriteTransaction:
+    """A session that writes."""
+
+    __slots__ = ("_before", "_context", "_identity", "_lock", "_raw", "_session")
+
+    def __init__(self, context: TransactionContext, identity: str) -> None:
+        self._context = context
+        self._identity = identity
+        self._lock = context.lock(identity)
+
+    def __enter__(self) -> Session:
+        self._lock.acquire(exclusive=True)
+        try:
+            self._session = session = self._begin()
+        except BaseException:
+            self._lock.release()
+            raise
+        activate(session)
+        return session
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            deactivate(self._session)
+            if kind is None:
+                self._commit()
+            else:
+                self._undo()
+        finally:
+            self._lock.release()
+
+    def _begin(self) -> Session:
+        context = self._context
+        self._raw = raw = context.store.open_write()
+        try:
+            self._before = raw.version
+            return Session(context.view(raw), self._identity, writable=True)
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _commit(self) -> None:
+        context, session, raw = self._context, self._session, self._raw
+        try:
+            # A thread of the session may be within a call.
+            with session.mutex:
+                context.finish(session)
+                session.end()
+        except BaseException:
+            self._undo()
+            raise
+        try:
+            raw.commit()
+        except BaseException:
+            context.cache.clear()
+            raise
+        if session.bypassed:
+            context.cache.clear()
+        else:
+            context.cache.advance(self._before, raw.version)
+
+    def _undo(self) -> None:
+        try:
+            with self._session.mutex:
+                self._session.end()
+        finally:
+            self._roll_back()
+
+    def _roll_back(self) -> None:
+        try:
+            self._raw.rollback()
+        finally:
+            self._context.cache.clear()
