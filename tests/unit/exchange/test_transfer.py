@@ -23,7 +23,7 @@ from bsb_hdf5.core.statistics import ChunkCounts
 from bsb_hdf5.errors import CorruptNetworkError, DtypeError, InputError
 from bsb_hdf5.exchange.transfer import Portion, transfer
 from bsb_hdf5.testing.contents import contents_of
-from tests.unit.core.layouts.test_histories import CHUNKS, Side, Step, everything, steps
+from tests.unit.core.layouts.histories import CHUNKS, Side, Step, everything, steps
 from tests.unit.memory import new_root
 
 SMALL = Portion(cells=3, connections=2)

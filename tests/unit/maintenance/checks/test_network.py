@@ -24,7 +24,7 @@ from bsb_hdf5.errors import InputError, NotANetworkError
 from bsb_hdf5.maintenance.checks.network import repair_network, verify_network
 from bsb_hdf5.maintenance.findings import Finding, Findings, Report
 from bsb_hdf5.testing.contents import contents_of
-from tests.unit.core.layouts.test_histories import Side, Step, steps
+from tests.unit.core.layouts.histories import Side, Step, steps
 from tests.unit.memory import new_root
 
 Root = MemoryGroupWriter

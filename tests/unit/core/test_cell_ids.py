@@ -1,0 +1,51 @@
+"""Numbers of cells: which are valid, and what they are among some chunks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bsb_hdf5.core.cell_ids import as_cell_ids, to_local_ids
+from bsb_hdf5.core.statistics import ChunkCounts
+from bsb_hdf5.errors import (
+    CellIdError,
+    InputError,
+)
+from tests.unit.core.cells import (
+    LabelsByChunk,
+    cells_of,
+    chunk_filters,
+    ids_of,
+    placements,
+    selects,
+)
+
+
+@given(placements, chunk_filters, st.data())
+@settings(max_examples=60)
+def test_ids_of_the_whole_set_become_ids_of_some_chunks(
+    by_chunk: LabelsByChunk, chunks: list[int] | None, draw: Any
+) -> None:
+    everything = cells_of(by_chunk)
+    counts = ChunkCounts.of({chunk: len(cells) for chunk, cells in by_chunk.items()})
+    ids = draw.draw(st.lists(st.sampled_from(range(len(everything))))) if everything else []
+    local = [cell for cell in everything if selects(cell, chunks, None)]
+    expected = [local.index(everything[i]) for i in ids if everything[i] in local]
+    found = to_local_ids(np.array(ids, dtype=np.int64), counts, ids_of(chunks))
+    assert expected == found.tolist()
+
+
+@pytest.mark.parametrize("ids", [[-1], [3], [0, 1, 99]])
+def test_ids_of_no_cell_are_refused(ids: list[int]) -> None:
+    with pytest.raises(CellIdError, match=f"{ids[-1]} is outside the 3 cells"):
+        as_cell_ids(ids, 3, "granule")
+
+
+@pytest.mark.parametrize("ids", [[[0]], 0, [0.5], [np.nan], ["a"]])
+def test_ids_are_a_list_of_whole_numbers(ids: Any) -> None:
+    with pytest.raises(InputError):
+        as_cell_ids(ids, 3, "granule")
