@@ -1,0 +1,347 @@
+"""Bad input to placement sets."""
+
+from __future__ import annotations
+
+import bsb
+import numpy as np
+from bsb import Chunk, RotationSet
+
+from bsb_hdf5 import errors as e
+from tests.face.bad_input.calls import HUGE, NAN, Bad, append, with_loaders
+from tests.face.samples import (
+    cell_type,
+    chunk,
+    positions,
+)
+
+PLACEMENT = [
+    Bad(
+        "positions in the plane",
+        lambda n: append(n, positions=np.zeros((4, 2))),
+        e.ShapeError,
+        (r"positions", r"\(4, 2\)", r"\(n, 3\)"),
+    ),
+    Bad(
+        "positions as a flat list",
+        lambda n: append(n, positions=[1.0, 2.0, 3.0]),
+        e.ShapeError,
+        (r"positions", r"\(3,\)", r"\(n, 3\)"),
+    ),
+    Bad(
+        "positions of three dimensions",
+        lambda n: append(n, positions=np.zeros((2, 2, 3))),
+        e.ShapeError,
+        (r"\(2, 2, 3\)", r"\(n, 3\)"),
+    ),
+    Bad(
+        "one number as positions",
+        lambda n: append(n, positions=3.0),
+        e.ShapeError,
+        (r"positions", r"\(\)", r"\(n, 3\)"),
+    ),
+    Bad(
+        "ragged positions",
+        lambda n: append(n, positions=[[1.0, 2.0, 3.0], [1.0, 2.0]]),
+        e.ShapeError,
+        (r"positions", r"ragged"),
+    ),
+    Bad(
+        "texts as positions",
+        lambda n: append(n, positions=[["1", "2", "3"]]),
+        e.DtypeError,
+        (r"positions", r"<U1", r"valid are"),
+    ),
+    Bad(
+        "complex positions",
+        lambda n: append(n, positions=np.zeros((1, 3), dtype=complex)),
+        e.DtypeError,
+        (r"complex128", r"valid are"),
+    ),
+    Bad(
+        "objects as positions",
+        lambda n: append(n, positions=np.array([[object()] * 3])),
+        e.DtypeError,
+        (r"positions", r"object", r"valid are"),
+    ),
+    Bad(
+        "dates as positions",
+        lambda n: append(n, positions=np.zeros((1, 3), dtype="M8[s]")),
+        e.DtypeError,
+        (r"datetime64", r"valid are"),
+    ),
+    Bad(
+        "integers that lose digits as positions",
+        lambda n: append(n, positions=np.full((1, 3), 2**53 + 1)),
+        e.DtypeError,
+        (r"positions", r"2\*\*53"),
+    ),
+    Bad(
+        "integers of more than 64 bits as positions",
+        lambda n: append(n, positions=[[HUGE] * 3]),
+        e.DtypeError,
+        (r"positions",),
+    ),
+    Bad(
+        "rotations of two angles",
+        lambda n: append(n, positions=positions(4), rotations=np.zeros((4, 2))),
+        e.ShapeError,
+        (r"rotations", r"\(4, 2\)", r"\(n, 3\)"),
+    ),
+    Bad(
+        "texts as rotations",
+        lambda n: append(n, positions=positions(1), rotations=np.array([["a", "b", "c"]])),
+        e.DtypeError,
+        (r"rotations", r"valid are"),
+    ),
+    Bad(
+        "rotations of another length",
+        lambda n: append(n, positions=positions(4), rotations=RotationSet(np.zeros((3, 3)))),
+        e.LengthError,
+        (r"4 cells", r"3 of 'rotation'", r"one row per cell"),
+    ),
+    Bad(
+        "rotations without positions",
+        lambda n: append(n, rotations=np.zeros((2, 3))),
+        e.LengthError,
+        (r"rotations without positions", r"valid are"),
+    ),
+    Bad("nothing at all", append, e.LengthError, (r"positions", r"valid are")),
+    Bad(
+        "a count beside positions",
+        lambda n: append(n, positions=positions(2), count=2),
+        e.InputError,
+        (r"'count'", r"positions"),
+    ),
+    Bad(
+        "a negative count",
+        lambda n: append(n, count=-1),
+        e.InputError,
+        (r"count", r"-1", r"from 0 up"),
+    ),
+    Bad(
+        "half a cell",
+        lambda n: append(n, count=2.5),
+        e.InputError,
+        (r"count", r"2\.5", r"whole number"),
+    ),
+    Bad("a NaN as count", lambda n: append(n, count=NAN), e.InputError, (r"nan", r"whole number")),
+    Bad(
+        "additional data of another length",
+        lambda n: append(n, positions=positions(4), additional={"weight": [1.0, 2.0]}),
+        e.LengthError,
+        (r"4 cells", r"2 of 'additional/weight'|2 of 'weight'", r"one row per cell"),
+    ),
+    Bad(
+        "additional data of another length for entities",
+        lambda n: append(n, count=4, additional={"weight": [1.0, 2.0]}),
+        e.LengthError,
+        (r"4 cells", r"weight", r"one row per cell"),
+    ),
+    Bad(
+        "one number as additional data",
+        lambda n: append(n, positions=positions(1), additional={"weight": 1.0}),
+        e.ShapeError,
+        (r"'weight'", r"one number", r"row per cell"),
+    ),
+    Bad(
+        "texts as additional data",
+        lambda n: append(n, positions=positions(1), additional={"weight": ["heavy"]}),
+        e.DtypeError,
+        (r"'weight'", r"valid are"),
+    ),
+    Bad(
+        "rows of another width than those of the chunk",
+        lambda n: n.a.append_data(
+            chunk(0),
+            positions(1),
+            morphologies=with_loaders(n, [0]),
+            additional={"weight": np.zeros((1, 2))},
+        ),
+        e.InputError,
+        (r"weight", r"\(2,\)", r"\(\)"),
+    ),
+    Bad(
+        "more additional data than cells",
+        lambda n: n.a.append_additional("fresh", chunk(0), np.zeros(4)),
+        e.LengthError,
+        (r"4 rows", r"'additional/fresh'|'fresh'", r"3 cells"),
+    ),
+    Bad(
+        "additional data for cells that have some",
+        lambda n: n.a.append_additional("weight", chunk(0), [1.0]),
+        e.LengthError,
+        (r"1 rows", r"weight", r"0 cells"),
+    ),
+    Bad(
+        "additional data for a chunk that does not exist",
+        lambda n: n.a.append_additional("weight", chunk(8), [1.0]),
+        e.LengthError,
+        (r"1 rows", r"0 cells"),
+    ),
+    Bad(
+        "a morphology index beyond the names",
+        lambda n: n.a.append_data(chunk(0), positions(2), morphologies=with_loaders(n, [0, 1])),
+        e.InputError,
+        (r"morphology ind", r"1", r"1 morphologies"),
+    ),
+    Bad(
+        "a negative morphology index",
+        lambda n: n.a.append_data(chunk(0), positions(1), morphologies=with_loaders(n, [-1])),
+        e.InputError,
+        (r"morphology ind", r"-1", r"1 morphologies"),
+    ),
+    Bad(
+        "a fraction as morphology index",
+        lambda n: n.a.append_data(chunk(0), positions(1), morphologies=with_loaders(n, [0.5])),
+        e.DtypeError,
+        (r"morphology ind", r"0\.5", r"whole numbers"),
+    ),
+    Bad(
+        "a NaN as morphology index",
+        lambda n: n.a.append_data(chunk(0), positions(1), morphologies=with_loaders(n, [NAN])),
+        e.DtypeError,
+        (r"morphology ind", r"nan", r"whole numbers"),
+    ),
+    Bad(
+        "cells without morphology among cells that have one",
+        lambda n: n.a.append_data(chunk(0), positions(1)),
+        e.LengthError,
+        (r"'a'", r"3 morphologies", r"0 are given", r"one for every cell"),
+    ),
+    Bad(
+        "cells with morphology among cells that have none",
+        lambda n: append(n, positions=positions(1), morphologies=with_loaders(n, [0])),
+        e.LengthError,
+        (r"'b'", r"4 cells", r"1 are given", r"one for every cell"),
+    ),
+    Bad(
+        "a chunk of another size",
+        lambda n: append(n, chunk=Chunk((0, 0, 0), (1, 1, 1)), positions=positions(1)),
+        e.ChunkSizeError,
+        (r"\[1\.0, 1\.0, 1\.0\]", r"\[100\.0, 100\.0, 100\.0\]"),
+        bsb.ChunkError,
+    ),
+    Bad(
+        "a chunk of another size, required",
+        lambda n: n.b.require_chunk(Chunk((5, 0, 0), (1, 1, 1))),
+        e.ChunkSizeError,
+        (r"\[1\.0, 1\.0, 1\.0\]", r"\[100\.0, 100\.0, 100\.0\]"),
+        bsb.ChunkError,
+    ),
+    Bad(
+        "two coordinates as chunk",
+        lambda n: append(n, chunk=(0, 0), positions=positions(1)),
+        e.InputError,
+        (r"chunk", r"chunk", r"valid|ragged"),
+    ),
+    Bad(
+        "a fraction as chunk",
+        lambda n: append(n, chunk=(0, 0.5, 0), positions=positions(1)),
+        e.InputError,
+        (r"chunk", r"0\.5|whole numbers", r"valid|ragged"),
+    ),
+    Bad(
+        "a NaN in a chunk",
+        lambda n: append(n, chunk=(0, NAN, 0), positions=positions(1)),
+        e.InputError,
+        (r"chunk", r"nan", r"valid|ragged"),
+    ),
+    Bad(
+        "an infinite chunk",
+        lambda n: append(n, chunk=(0, float("inf"), 0), positions=positions(1)),
+        e.InputError,
+        (r"chunk", r"inf", r"valid|ragged"),
+    ),
+    Bad(
+        "a chunk beyond 16 bits",
+        lambda n: append(n, chunk=(40_000, 0, 0), positions=positions(1)),
+        e.InputError,
+        (r"40000", r"32767"),
+    ),
+    Bad(
+        "no chunk",
+        lambda n: append(n, chunk=None, positions=positions(1)),
+        e.InputError,
+        (r"chunk", r"chunk", r"valid|ragged"),
+    ),
+    Bad(
+        "a ragged chunk",
+        lambda n: append(n, chunk=([0], 0, 0), positions=positions(1)),
+        e.InputError,
+        (r"chunk", r"chunk", r"valid|ragged"),
+    ),
+    Bad(
+        "a bare number as chunks to clear",
+        lambda n: n.b.clear([0]),
+        e.ShapeError,
+        (r"0", r"three whole numbers"),
+    ),
+    Bad(
+        "an unknown key",
+        lambda n: n.a.load_additional("height"),
+        e.DataNotFoundError,
+        (r"'a'", r"'height'", r"'weight'"),
+        bsb.DatasetNotFoundError,
+    ),
+    Bad(
+        "an unknown key of the collection",
+        lambda n: n.a._additional_chunks.load("height"),
+        e.DataNotFoundError,
+        (r"'height'", r"'weight'"),
+        bsb.DatasetNotFoundError,
+    ),
+    Bad(
+        "rotations that are not there",
+        lambda n: n.b.load_rotations(),
+        e.DataNotFoundError,
+        (r"'b'", r"rotations"),
+        bsb.DatasetNotFoundError,
+    ),
+    Bad(
+        "morphologies that are not there",
+        lambda n: n.b.load_morphologies(),
+        e.DataNotFoundError,
+        (r"'b'", r"morphologies"),
+        bsb.DatasetNotFoundError,
+    ),
+    Bad(
+        "a cell type without cells",
+        lambda n: n.storage.get_placement_set(cell_type("none")),
+        e.SetNotFoundError,
+        (r"'none'", r"'a'", r"'b'"),
+        bsb.DatasetNotFoundError,
+    ),
+    Bad(
+        "a placement set that exists",
+        lambda n: n.storage._PlacementSet.create(n.storage._engine, n.a.cell_type),
+        e.SetExistsError,
+        (r"'a' exists",),
+        bsb.DatasetExistsError,
+    ),
+    Bad(
+        "ids beyond the set to convert",
+        lambda n: n.a.convert_to_local([0, 5]),
+        e.CellIdError,
+        (r"'a'", r"5", r"5 cells"),
+        IndexError,
+    ),
+    Bad(
+        "negative ids to convert",
+        lambda n: n.a.convert_to_local([-1]),
+        e.CellIdError,
+        (r"'a'", r"-1", r"5 cells"),
+        IndexError,
+    ),
+    Bad(
+        "NaN ids to convert",
+        lambda n: n.a.convert_to_local([NAN]),
+        e.DtypeError,
+        (r"'a'", r"nan", r"whole numbers"),
+    ),
+    Bad(
+        "a chunk that is not among the loaded",
+        lambda n: n.a.exclude_chunk(chunk(3)),
+        e.InputError,
+        (r"\[3, 0, 0\]",),
+    ),
+]
