@@ -17,11 +17,6 @@ from bsb_hdf5.testing.contents import contents_of, make, reading, snapshot, valu
 NAMES = [f"morphology {i}" for i in range(5000)]
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "network.hdf5"
-
-
 def old_file(path: Path) -> Hdf5Store:
     """A file in HDF5's first format, as libraries of old make them."""
     with h5py.File(path, "w", libver="earliest") as file:

@@ -27,11 +27,6 @@ ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "network.hdf5"
-
-
-@pytest.fixture
 def store(path: Path) -> Hdf5Store:
     """A store whose file was written, and stays open."""
     store = Hdf5Store(str(path), Hdf5Settings(lock_limit=0.1))

@@ -1,0 +1,137 @@
+"""Copies, moves and removals of files."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bsb_hdf5.adapters.files import locking
+from bsb_hdf5.adapters.hdf5 import store as store_module
+from bsb_hdf5.adapters.hdf5.store import Hdf5Store
+from bsb_hdf5.errors import (
+    StoreExistsError,
+    StoreIOError,
+    StoreNotFoundError,
+)
+from bsb_hdf5.testing.contents import make, snapshot
+from tests.unit.adapters.hdf5.stores import fail_with, files
+
+
+def test_a_copy_keeps_who_may_read_it(store: Hdf5Store, path: Path, tmp_path: Path) -> None:
+    path.chmod(0o640)
+    store.copy(str(tmp_path / "copy"))
+    assert 0o640 == stat.S_IMODE((tmp_path / "copy").stat().st_mode)
+    assert path.read_bytes() == (tmp_path / "copy").read_bytes()
+    assert ["copy", "network.hdf5"] == files(tmp_path)
+
+
+def test_a_copy_that_fails_leaves_nothing(
+    store: Hdf5Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "copyfileobj", fail_with(errno.ENOSPC))
+    with pytest.raises(StoreIOError, match="No space left"):
+        store.copy(str(tmp_path / "copy"))
+    assert ["network.hdf5"] == files(tmp_path)
+
+
+@pytest.mark.parametrize("act", ["move", "remove"])
+def test_files_are_taken_away_on_network_filesystems(
+    store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    # Those of NFS are not for one alone unless the file is open to be written.
+    flock = fcntl.flock
+
+    def lock(descriptor: int, operation: int) -> None:
+        access = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+        if operation & fcntl.LOCK_EX and access == os.O_RDONLY:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+    target = path.with_name("target.hdf5")
+    getattr(store, act)(*[str(target)][: act == "move"])
+    assert [target.name][: act == "move"] == os.listdir(path.parent)
+
+
+@pytest.mark.parametrize("act", ["move", "remove"])
+def test_files_that_may_not_be_written_are_taken_away(
+    store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    system_open = os.open
+
+    def refuse(name: Any, flags: int, *rest: Any, **options: Any) -> int:
+        if flags & os.O_RDWR and str(name) == str(path):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return system_open(name, flags, *rest, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    target = path.with_name("target.hdf5")
+    getattr(store, act)(*[str(target)][: act == "move"])
+    assert [target.name][: act == "move"] == os.listdir(path.parent)
+
+
+def test_a_move_to_another_filesystem_copies_before_it_removes(
+    store: Hdf5Store, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, before = os.link, snapshot(store)
+
+    def link_within(source: str, target: str, **options: Any) -> None:
+        if source == store.location:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        link(source, target, **options)
+
+    monkeypatch.setattr(os, "link", link_within)
+    store.move(str(tmp_path / "moved"))
+    assert ["moved"] == files(tmp_path)
+    assert before == snapshot(Hdf5Store(str(tmp_path / "moved")))
+
+
+def test_a_target_in_no_folder_leaves_the_store_where_it_is(
+    store: Hdf5Store, path: Path, tmp_path: Path
+) -> None:
+    for verb in (store.copy, store.move):
+        with pytest.raises(StoreNotFoundError, match="missing"):
+            verb(str(tmp_path / "missing" / "x.hdf5"))
+    assert ["network.hdf5"] == files(tmp_path)
+
+
+@pytest.mark.parametrize("verb", ["copy", "move"])
+def test_a_target_that_is_taken_meanwhile_keeps_what_is_there(
+    store: Hdf5Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    target, lock_file = tmp_path / "target", locking.lock_file
+
+    def take_the_target(*arguments: Any, **options: Any) -> None:
+        target.write_bytes(b"taken")
+        lock_file(*arguments, **options)
+
+    monkeypatch.setattr(store_module, "lock_file", take_the_target)
+    with pytest.raises(StoreExistsError, match="target"):
+        getattr(store, verb)(str(target))
+    assert b"taken" == target.read_bytes()
+    assert ["network.hdf5", "target"] == files(tmp_path)
+
+
+def test_what_moves_to_another_filesystem_through_a_link_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, link, target = (tmp_path / name for name in ("source", "link", "target"))
+    make(Hdf5Store(str(source)))
+    link.symlink_to(source)
+    give = os.link
+
+    def refuse(path: str, *rest: Any, **options: Any) -> None:
+        if path == str(source):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        give(path, *rest, **options)
+
+    monkeypatch.setattr(os, "link", refuse)
+    Hdf5Store(str(link)).move(str(target))
+    assert ["target"] == os.listdir(tmp_path)

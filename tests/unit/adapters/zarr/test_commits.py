@@ -1,0 +1,337 @@
+"""Commits in a folder: whole or not there, whoever dies, fails or reads."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from zarr.abc.store import SuffixByteRequest
+from zarr.storage import LocalStore
+
+from bsb_hdf5.adapters.zarr.store import ZarrStore
+from bsb_hdf5.errors import (
+    StoreIOError,
+)
+from bsb_hdf5.testing.contents import make, reading, snapshot, writing
+from tests.unit.adapters.zarr.stores import ROWS, change, check_changed, filled
+
+CHANGING = ("set", "delete", "delete_dir")
+
+
+class KilledError(BaseException):
+    """The program does nothing from here on."""
+
+
+class Death:
+    """Kills a program before, within or after one of the operations that change its files."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, moment: int, when: str) -> None:
+        self.operations = 0
+        for name in CHANGING:
+            original = getattr(LocalStore, name)
+            patch.setattr(LocalStore, name, self._deadly(name, original, moment, when))
+
+    def _deadly(self, name: str, original: Callable[..., Any], moment: int, when: str) -> Any:
+        async def operation(store: LocalStore, key: str, *arguments: Any) -> Any:
+            self.operations += 1
+            if self.operations == moment and when == "within" and name == "set":
+                half = store.root / f"{key}.half.partial"
+                half.parent.mkdir(parents=True, exist_ok=True)
+                half.write_bytes(arguments[0].to_bytes()[:20])
+            if self.operations > moment or (self.operations == moment and when != "after"):
+                raise KilledError
+            result = await original(store, key, *arguments)
+            if self.operations == moment:
+                raise KilledError
+            return result
+
+        return operation
+
+
+def files_of(path: Path) -> set[str]:
+    return {str(each.relative_to(path)) for each in path.rglob("*") if each.is_file()}
+
+
+def commit_until_killed(store: ZarrStore, moment: int, when: str) -> int:
+    with pytest.MonkeyPatch.context() as patch:
+        session = store.open_write()
+        death = Death(patch, moment, when)
+        change(session.root)
+        try:
+            session.commit()
+        except KilledError:
+            return moment
+    return death.operations
+
+
+@pytest.mark.parametrize("when", ["before", "within", "after"])
+def test_a_commit_that_is_killed_at_any_operation_is_whole_or_not_there(
+    tmp_path: Path, when: str
+) -> None:
+    source = filled(tmp_path / "source.zarr")
+    before = snapshot(source)
+    moment, seen = 0, []
+    while moment < 200:
+        moment += 1
+        path = tmp_path / f"{moment}.zarr"
+        shutil.copytree(tmp_path / "source.zarr", path)
+        operations = commit_until_killed(ZarrStore(path), moment, when)
+        found = snapshot(ZarrStore(path))
+        assert snapshot(ZarrStore(path)) == found
+        seen.append(found == before)
+        if found != before:
+            check_changed(ZarrStore(path))
+        _check_goes_on(path)
+        if operations < moment:
+            break
+    # Whole states only, the old one first; and there were both.
+    assert sorted(seen, reverse=True) == seen
+    assert {True, False} == set(seen)
+    assert 10 < moment < 200
+
+
+def _check_goes_on(path: Path) -> None:
+    """The next commits store what they are to, and leave only what is in use."""
+    store = ZarrStore(path)
+    with writing(store) as root:
+        group = root.group("placement").group("granule")
+        held = group.array("position").read()
+        group.array("position").append(ROWS + 7)
+    with writing(store) as root:
+        root.attributes.set("done", 1)
+    with reading(ZarrStore(path)) as root:
+        position = root.group("placement").group("granule").array("position")
+        assert np.array_equal(np.concatenate((held, ROWS + 7)), position.read())
+    ZarrStore(path).copy(f"{path}.copy")
+    left = files_of(path) - files_of(Path(f"{path}.copy")) - {".lock"}
+    assert set() == left
+
+
+@pytest.mark.parametrize("moment", range(1, 6))
+def test_a_failing_commit_leaves_the_state_before_and_no_files(path: Path, moment: int) -> None:
+    store = filled(path)
+    before, files, count = snapshot(store), files_of(path), 0
+    original = LocalStore.set
+
+    async def failing(self: Any, key: str, value: Any) -> None:
+        nonlocal count
+        count += 1
+        if count >= moment:
+            raise OSError(errno.ENOSPC, "the disk is full")
+        await original(self, key, value)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalStore, "set", failing)
+        session = store.open_write()
+        change(session.root)
+        with pytest.raises(StoreIOError, match="disk is full"):
+            session.commit()
+    assert before == snapshot(store) == snapshot(ZarrStore(path))
+    assert files >= files_of(path)
+
+
+WRITER = """
+import sys
+import numpy as np
+from bsb_hdf5.adapters.zarr.store import ZarrStore
+store = ZarrStore(sys.argv[1])
+# What is imported late is there.
+store.open_write().rollback()
+print("ready", flush=True)
+while True:
+    session = store.open_write()
+    for name in ("x", "y"):
+        array = session.root.array(name)
+        array.append(np.arange(array.shape[0], array.shape[0] + 777))
+    session.root.array("z").write(0, np.full(3000, session.root.array("x").shape[0]))
+    session.commit()
+"""
+
+
+def test_a_writer_that_is_killed_again_and_again_leaves_whole_sessions(path: Path) -> None:
+    store = make(ZarrStore(path))
+    with writing(store) as root:
+        for name in ("x", "y"):
+            root.create_array(name, np.arange(1000))
+        root.create_array("z", np.full(3000, 1000))
+    lengths = [1000]
+    for round_ in range(5):
+        program = [sys.executable, "-c", WRITER, str(path)]
+        with subprocess.Popen(program, stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            time.sleep(0.05 + 0.03 * round_)
+            writer.kill()
+        with reading(store) as root:
+            x, y, z = (root.array(name).read() for name in "xyz")
+        assert np.array_equal(np.arange(len(x)), x)
+        assert np.array_equal(x, y)
+        assert {len(x)} == set(z.tolist())
+        lengths.append(len(x))
+    assert sorted(lengths) == lengths
+    assert lengths[-1] > 1000
+    with writing(store) as root:
+        root.attributes.set("a", 1)
+    assert 12 > len(files_of(path))
+
+
+def test_who_reads_during_a_commit_sees_whole_states(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = filled(path)
+    before = snapshot(store)
+    old = ZarrStore(path).open_read(locking=False)
+    seen: list[bool] = []
+
+    def look() -> None:
+        session = ZarrStore(path).open_read(locking=False)
+        group = session.root.group("placement").group("granule")
+        now = np.array_equal(ROWS, group.array("position").read())
+        assert now is ("gone" in group)
+        assert now is np.array_equal(ROWS, group.array("labels").read())
+        session.close()
+        seen.append(now)
+
+    def looking(original: Callable[..., Any]) -> Callable[..., Any]:
+        async def operation(*arguments: Any) -> Any:
+            await asyncio.to_thread(look)
+            result = await original(*arguments)
+            await asyncio.to_thread(look)
+            return result
+
+        return operation
+
+    session = store.open_write()
+    change(session.root)
+    for name in CHANGING:
+        monkeypatch.setattr(LocalStore, name, looking(getattr(LocalStore, name)))
+    session.commit()
+    assert {True, False} == set(seen)
+    monkeypatch.undo()
+    group = old.root.group("placement").group("granule")
+    # One who began before reads the old state to its end.
+    assert np.array_equal(ROWS, group.array("labels").read())
+    assert np.array_equal(ROWS, group.array("gone").read())
+    assert before["attributes"]["chunks"][1] == old.root.attributes.get("chunks")
+    old.close()
+
+
+def test_rows_that_went_missing_are_an_error_and_not_zeros(path: Path) -> None:
+    store = filled(path)
+    os.unlink(path / "placement/granule/position/c/0/0")
+    with reading(store) as root, pytest.raises(StoreIOError, match="lacks 'placement/granule/po"):
+        root.group("placement").group("granule").array("position").read()
+
+
+def test_rows_of_zeros_stay_though_more_are_added(path: Path) -> None:
+    store = make(ZarrStore(path))
+    with writing(store) as root:
+        root.create_array("x", np.zeros(1000))
+    for count in range(2000, 6000, 1000):
+        with writing(store) as root:
+            root.array("x").append(np.zeros(1000))
+        for seen in (store, ZarrStore(path)):
+            with reading(seen) as view:
+                assert np.array_equal(np.zeros(count), view.array("x").read())
+
+
+def test_rows_are_found_while_their_file_is_replaced(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.random.default_rng(7).random((3000, 3))
+    store = make(ZarrStore(path))
+    with writing(store) as root:
+        root.create_array("x", rows)
+    get, replaced = LocalStore.get, 0
+
+    def append() -> None:
+        with writing(store) as root:
+            root.array("x").append(rows)
+
+    async def interrupted(self: Any, key: str, prototype: Any, byte_range: Any = None) -> Any:
+        nonlocal replaced
+        found = await get(self, key, prototype, byte_range)
+        if isinstance(byte_range, SuffixByteRequest) and not replaced:
+            replaced += 1
+            await asyncio.to_thread(append)
+        return found
+
+    reader = ZarrStore(path).open_read(locking=False)
+    monkeypatch.setattr(LocalStore, "get", interrupted)
+    assert np.array_equal(rows, reader.root.array("x").read())
+    assert 1 == replaced
+    reader.close()
+
+
+def test_an_unchanged_store_is_read_with_one_small_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = filled(path)
+    store.open_read().close()
+    monkeypatch.setattr(LocalStore, "get", None)
+    monkeypatch.setattr("bsb_hdf5.adapters.zarr.store.read_manifest", None)
+    store.open_read().close()
+
+
+def test_a_whole_network_is_few_files(path: Path) -> None:
+    store = make(ZarrStore(path))
+    with writing(store) as root:
+        for i in range(5):
+            group = root.require_group("placement").require_group(f"cells {i}")
+            for j in range(5):
+                group.create_array(f"column {j}", ROWS)
+            group.create_array("segments", np.arange(50))
+        for i in range(6):
+            group = root.require_group("connectivity").require_group(f"set {i}")
+            for j in range(3):
+                group.create_array(f"column {j}", np.arange(300_000, dtype="i4"))
+        for i in range(3):
+            group = root.require_group("morphologies").require_group(f"neuron {i}")
+            group.create_array("data", ROWS, growable=False)
+            group.create_array("graph", np.arange(100).reshape(50, 2), growable=False)
+        for i in range(10):
+            root.require_group("files").write_document(str(i), b"content" * 500)
+    for round_ in range(20):
+        with writing(store) as root:
+            root.attributes.set("chunks", str(round_) * 3000)
+            root.group("placement").group("cells 0").array("column 0").write(0, ROWS)
+    assert 150 > len(files_of(path))
+    assert 60_000 > (path / "zarr.json").stat().st_size
+
+
+def test_long_sessions_keep_only_so_many_rows_in_memory(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bsb_hdf5.adapters.zarr.session._MOST_GATHERED", 1 << 20)
+    store = make(ZarrStore(path))
+    rows = np.arange(60_000.0)
+    with writing(store) as root:
+        array = root.create_array("x", rows)
+        for i in range(1, 8):
+            array.append(rows + i)
+        assert (path / "x/c/0").exists()
+        array.write(100_000, np.full(5, -1.0))
+        array.append(rows)
+    expected = np.concatenate([*(rows + i for i in range(8)), rows])
+    expected[100_000:100_005] = -1
+    with reading(ZarrStore(path)) as read:
+        assert np.array_equal(expected, read.array("x").read())
+    session = store.open_write()
+    for _ in range(8):
+        session.root.array("x").append(rows)
+        session.root.require_group("g")
+    session.root.create_array("y", rows).append(np.tile(rows, 4))
+    session.rollback()
+    assert not (path / "y").exists()
+    with reading(ZarrStore(path)) as read:
+        assert np.array_equal(expected, read.array("x").read())

@@ -1,0 +1,138 @@
+"""Folders and archives: their locks, and what is read of them."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bsb_hdf5.adapters.files import locking
+from bsb_hdf5.adapters.zarr.store import ZarrStore
+from bsb_hdf5.errors import (
+    LockTimeoutError,
+    NotANetworkError,
+    ReadOnlyError,
+    SessionAbortedError,
+)
+from bsb_hdf5.testing.contents import reading, snapshot, writing
+from tests.unit.adapters.zarr.stores import ROWS, change, check_changed, filled
+
+
+@contextlib.contextmanager
+def held(path: Path, operation: int) -> Iterator[None]:
+    with open(path / ".lock", "a", encoding="ascii") as file:
+        fcntl.flock(file, operation)
+        yield
+
+
+def test_writers_of_other_programs_are_waited_for(path: Path) -> None:
+    filled(path)
+    store = ZarrStore(path, limit=0.05)
+    with held(path, fcntl.LOCK_EX):
+        for verb in (store.open_read, store.open_write, store.remove):
+            with pytest.raises(LockTimeoutError, match=r"gave up after 0\.05"):
+                verb()
+        store.open_read(locking=False).close()
+    store.open_write().rollback()
+
+
+def test_readers_of_other_programs_hold_off_writers_only(path: Path) -> None:
+    filled(path)
+    store = ZarrStore(path, limit=0.05)
+    with held(path, fcntl.LOCK_SH):
+        store.open_read().close()
+        with pytest.raises(LockTimeoutError):
+            store.open_write()
+
+
+def test_a_session_holds_its_lock_until_it_ends(path: Path) -> None:
+    store = filled(path)
+    other = ZarrStore(path, limit=0)
+    writer = store.open_write()
+    with pytest.raises(LockTimeoutError):
+        other.open_write()
+    writer.rollback()
+    reader = store.open_read()
+    with pytest.raises(LockTimeoutError):
+        other.open_write()
+    reader.close()
+    other.open_write().rollback()
+
+
+def test_a_long_wait_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(path)
+    waits: list[float] = []
+    monkeypatch.setattr(locking, "_WARN_AFTER", 0.01)
+    store = ZarrStore(path, limit=0.2, on_slow=waits.append)
+    with held(path, fcntl.LOCK_EX), pytest.raises(LockTimeoutError):
+        store.open_read()
+    assert 1 == len(waits)
+
+
+def test_a_store_without_its_lock_file_is_read_and_written(path: Path) -> None:
+    store = filled(path)
+    os.unlink(path / ".lock")
+    with writing(store) as root:
+        change(root)
+    check_changed(store)
+
+
+def test_a_commit_of_another_program_fails_ours(path: Path) -> None:
+    store, other = filled(path), ZarrStore(path)
+    session = store.open_write()
+    change(session.root)
+    # As where there are no locks.
+    os.unlink(path / ".lock")
+    with writing(other) as root:
+        root.attributes.set("of", "another")
+    with pytest.raises(SessionAbortedError, match="another program changed"):
+        session.commit()
+    assert "another" == snapshot(store)["attributes"]["of"][1]
+    assert "gone" in snapshot(store)["members"]["placement"]["members"]["granule"]["members"]
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_zip_that_another_program_packed_is_read(
+    path: Path, tmp_path: Path, folder: bool
+) -> None:
+    store = filled(path)
+    root = {"root_dir": path.parent, "base_dir": path.name} if folder else {"root_dir": path}
+    packed = shutil.make_archive(str(tmp_path / "packed"), "zip", **root)
+    archive = ZarrStore(packed)
+    assert archive.recognizes()
+    assert snapshot(store) == snapshot(archive)
+    with reading(archive) as group:
+        array = group.group("placement").group("granule").array("position")
+        assert np.array_equal(ROWS[7:90], array.read(7, 90))
+    with writing(store) as changed:
+        change(changed)
+    shutil.make_archive(str(tmp_path / "packed"), "zip", **root)
+    # Another archive took its place.
+    assert snapshot(store) == snapshot(archive)
+
+
+def test_a_zip_is_not_written(path: Path, tmp_path: Path) -> None:
+    store = filled(path)
+    archive = ZarrStore(shutil.make_archive(str(tmp_path / "a"), "zip", path))
+    for verb in (archive.open_write, archive.remove, lambda: archive.move(f"{path}.2")):
+        with pytest.raises(ReadOnlyError, match="zip archive, which is only read"):
+            verb()
+    for verb in (ZarrStore(tmp_path / "b.zip").create, lambda: store.copy(f"{path}.zip")):
+        with pytest.raises(ReadOnlyError, match="zip archive, which is only read"):
+            verb()
+    archive.copy(str(tmp_path / "c.zarr"))
+    assert snapshot(store) == snapshot(archive) == snapshot(ZarrStore(tmp_path / "c.zarr"))
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nonsense"])
+def test_a_file_that_is_no_zip_of_a_network_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.zip").write_bytes(content)
+    assert not ZarrStore(tmp_path / "a.zip").recognizes()
+    with pytest.raises(NotANetworkError):
+        ZarrStore(tmp_path / "a.zip").open_read()

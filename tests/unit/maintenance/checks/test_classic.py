@@ -1,0 +1,308 @@
+"""Damage that only the classic layout can have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bsb_hdf5.maintenance.findings import Report
+from tests.unit.maintenance.checks.damages import (
+    IN_BOTH,
+    LOCAL,
+    PROVENANCE,
+    REMOTE,
+    A,
+    C,
+    Damage,
+    at,
+    check_found,
+    check_repaired,
+    classic,
+    drop,
+    edit,
+    lose,
+    put,
+    repaired,
+    replace,
+    resize,
+    rich,
+    verified,
+    write,
+)
+
+CLASSIC = [
+    classic(
+        "a bad state id",
+        edit(PROVENANCE, lambda held: held.update(state_id="x")),
+        "provenance",
+        "state_id",
+        "'x'",
+        True,
+    ),
+    classic(
+        "too few cells counted in a chunk",
+        edit("chunks", lambda held: held.update({"4": 2}), *A),
+        "placement",
+        "'a', chunk 4",
+        "2 cells are counted; there are rows of 3",
+        True,
+    ),
+    classic(
+        "a negative count",
+        edit("chunks", lambda held: held.update({"77": -2}), *A),
+        "placement",
+        "'a', chunk 77",
+        "-2 cells",
+        True,
+    ),
+    classic(
+        "counts that are no JSON", put("chunks", "{", *A), "placement", "'a', chunks", "JSON", True
+    ),
+    classic("a wrong length", put("len", 7, *A), "placement", "'a', len", "is 7; .* 13", True),
+    classic("a revision", put("revision", "x", *A), "placement", "'a', revision", "'x'", True),
+    classic(
+        "a key that is not named",
+        put("additional_keys", ["other"], *A),
+        "placement",
+        "'a', additional_keys",
+        "'k'",
+        True,
+    ),
+    classic(
+        "positions of another shape",
+        replace(np.zeros((3, 2)), *A, "8", "position"),
+        "placement",
+        "'a', chunk 8, position",
+        r"\(3, 2\)",
+        False,
+    ),
+    classic(
+        "a document in the place of a column",
+        replace(b"text", *A, "8", "rotation"),
+        "placement",
+        "'a', chunk 8, rotation",
+        "no array",
+        False,
+    ),
+    classic(
+        "label codes without a label set",
+        write(0, [6], *A, "4", "labels"),
+        "placement",
+        "'a', chunk 4, labels",
+        r"\[6\]",
+        False,
+    ),
+    classic(
+        "label sets that are no JSON",
+        put("labelsets", "[", *A),
+        "placement",
+        "'a', labelsets",
+        "JSON",
+        False,
+    ),
+    classic(
+        "an index of no morphology",
+        write(0, [2], *A, "4", "morphology"),
+        "placement",
+        "'a', chunk 4, morphology",
+        r"\[2\] of a list of 2",
+        False,
+    ),
+    classic(
+        "cells of a morphology that is not stored",
+        drop("morphologies", "n"),
+        "placement",
+        "'a', chunk 4, morphology",
+        "'n', which is not stored",
+        False,
+    ),
+    classic(
+        "a group that is no chunk",
+        lambda root: at(root, *A).require_group("08"),
+        "placement",
+        "'a', chunk 08",
+        "'08' is no id",
+        False,
+    ),
+    classic(
+        "a set that is no group",
+        replace([1], "placement", "b"),
+        "placement",
+        "'b'",
+        "no group",
+        False,
+    ),
+    classic(
+        "a chunk that does not exist in the totals",
+        edit(
+            "chunks",
+            lambda held: held.update({"6": {"placed": 2, "connections": {"inc": 0, "out": 0}}}),
+        ),
+        "totals",
+        "chunk 6",
+        "2 and 0 and 0 are counted; there are none",
+        True,
+    ),
+    classic(
+        "wrong totals",
+        edit("chunks", lambda held: held["9"]["connections"].update(inc=1)),
+        "totals",
+        "chunk 9",
+        "5 and 1 and 0 are counted; there are 5 and 8 and 0",
+        True,
+    ),
+    classic("totals that are no JSON", put("chunks", "x"), "totals", "chunks", "JSON", True),
+    classic("totals of another form", put("chunks", '{"4": 3}'), "totals", "chunks", "else", True),
+    classic(
+        "wrong counts of connections",
+        edit("chunks", lambda held: held["4"].update(inc=5), *C),
+        "connectivity",
+        "'c', chunk 4",
+        "5 and 8 are counted; there are 8 and 8",
+        True,
+    ),
+    classic(
+        "counts of a chunk without connections",
+        edit("chunks", lambda held: held.update({"5": {"inc": 1, "out": 0}}), *C),
+        "connectivity",
+        "'c', chunk 5",
+        "1 and 0 are counted; there are none",
+        True,
+    ),
+    classic("a wrong length", put("len", 15, *C), "connectivity", "'c', len", "15; .* 16", True),
+    classic("no presynaptic type", lose("pre", *C), "connectivity", "'c', pre", "missing", False),
+    classic(
+        "connections of one half only",
+        drop(*C, "out", "8"),
+        "connectivity",
+        "'c', from chunk 8 to 4",
+        "4 incoming and 0 outgoing",
+        "inc",
+    ),
+    classic(
+        "halves of other connections",
+        write(1, [[5, 5, 5]], *C, "inc", "9", LOCAL),
+        "connectivity",
+        "'c', from chunk 4 to 9",
+        "4 incoming and 4 outgoing connections that are not the same",
+        "out",
+    ),
+    classic(
+        "a start that belongs to no block",
+        put("44", 1, *C, "inc", "9"),
+        "connectivity",
+        "'c', inc, chunk 9",
+        "'44' belongs to no block",
+        True,
+    ),
+    classic(
+        "a block without a start",
+        lose("8", *C, "inc", "9"),
+        "connectivity",
+        "'c', inc, chunk 9",
+        "'8'",
+        "out",
+    ),
+    classic(
+        "blocks that begin after the end",
+        put("9", 99, *C, "out", "4"),
+        "connectivity",
+        "'c', out, chunk 4",
+        "begin at rows",
+        "inc",
+    ),
+    classic(
+        "sides of unequal lengths",
+        resize(3, (*C, "out", "4", LOCAL)),
+        "connectivity",
+        "'c', out, chunk 4",
+        "3 local and 8 global",
+        "inc",
+    ),
+    classic(
+        "a chunk that is named twice",
+        put("chunk_list", np.array([[9, 0, 0], [4, 0, 0], [4, 0, 0]]), *C, "out", "8"),
+        "connectivity",
+        "'c', out, chunk 8",
+        "twice",
+        "inc",
+    ),
+    classic(
+        "a half that is not there",
+        drop(*C, "inc"),
+        "connectivity",
+        "'c', inc",
+        "no group 'inc'",
+        "out",
+    ),
+    classic(
+        "locations of another shape",
+        replace(np.zeros((8, 2), int), *C, "out", "4", REMOTE),
+        "connectivity",
+        "'c', out, chunk 4",
+        r"\(8, 2\)",
+        "inc",
+    ),
+    classic(
+        "a morphology without points",
+        drop("morphologies", "m", "data"),
+        "morphologies",
+        "'m'",
+        "data",
+        False,
+    ),
+    classic(
+        "a point of an unknown label",
+        write(0, [[0.0, 0, 0, 0, 7, 0]], "morphologies", "m", "data"),
+        "morphologies",
+        "'m'",
+        r"\[7\]",
+        False,
+    ),
+    classic(
+        "metadata that is no JSON",
+        replace(b"x", "morphology_meta"),
+        "morphologies",
+        "metadata",
+        "JSON",
+        False,
+    ),
+    classic(
+        "metadata in endless lists",
+        replace(b'{"m":' + b"[" * 100_000, "morphology_meta"),
+        "morphologies",
+        "metadata",
+        "",
+        False,
+    ),
+    classic("another content", replace(b"texT", "files", "f"), "files", "'f'", "checksum", False),
+    classic("a file that is a group", replace([1], "files", "g"), "files", "'g'", "doc", False),
+]
+
+
+@pytest.mark.parametrize("damage", CLASSIC, ids=str)
+def test_damage_of_the_classic_layout_is_found_where_it_is(damage: Damage) -> None:
+    check_found(damage)
+
+
+@pytest.mark.parametrize("damage", CLASSIC, ids=str)
+def test_damage_of_the_classic_layout_is_repaired_or_left_alone(damage: Damage) -> None:
+    check_repaired(damage)
+
+
+def test_everything_is_found_at_once_and_all_of_it_is_repaired() -> None:
+    root = rich("classic")
+    chosen = [
+        each
+        for each in [*IN_BOTH, *CLASSIC]
+        if each.layout == "classic" and each.repaired in (True, "inc")
+    ]
+    titles = ("a wrong length", "wrong totals", "too few", "no identity", "one half only")
+    chosen = [each for each in chosen if any(title in each.title for title in titles)]
+    assert len(titles) < len(chosen)
+    for damage in chosen:
+        damage.do(root)
+    report = verified(root)
+    assert {"placement", "connectivity", "totals", "provenance"} == {each.part for each in report}
+    assert () == repaired(root, "inc").findings
+    assert Report() == verified(root)

@@ -1,0 +1,170 @@
+"""Damage that only the columnar layout can have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.unit.maintenance.checks.damages import (
+    Damage,
+    at,
+    check_found,
+    check_repaired,
+    columnar,
+    put,
+    replace,
+    resize,
+    retally,
+    write,
+)
+
+COLUMNAR = [
+    columnar("a bad state id", put("state_id", -4), "provenance", "state_id", "-4", True),
+    columnar(
+        "a revision",
+        put("revision", "x", "placement_sets", "a"),
+        "placement",
+        "'a', revision",
+        "'x'",
+        True,
+    ),
+    columnar(
+        "another content", replace(b"texT", "stored_files", "f"), "files", "'f'", "checksum", False
+    ),
+    columnar(
+        "a segment past the end",
+        resize(4, ("placement_sets", "a", "position")),
+        "placement",
+        "'a'",
+        "4 rows of 'position'",
+        False,
+    ),
+    columnar(
+        "segments of the same rows",
+        write(2, [[8, 0, 3, 15]], "placement_sets", "a", "segments"),
+        "placement",
+        "'a'",
+        "name row 0",
+        False,
+    ),
+    columnar(
+        "a segment of no chunk",
+        write(2, [[-8, 4, 2, 15]], "placement_sets", "a", "segments"),
+        "placement",
+        "'a'",
+        "-8 is no id",
+        False,
+    ),
+    columnar(
+        "label codes without a label set",
+        write(5, [6], "placement_sets", "a", "labels"),
+        "placement",
+        "'a', chunk 8, labels",
+        r"\[6\]",
+        False,
+    ),
+    columnar(
+        "a morphology that is not stored",
+        lambda root: (
+            at(root, "morphology_tables")
+            .array("log")
+            .append(np.frombuffer(b'{"remove":"n"}\n', dtype=np.uint8))
+        ),
+        "placement",
+        "'a', chunks 4 to 9",
+        "'n', which is not stored",
+        False,
+    ),
+    *(
+        columnar(
+            f"number {index} of a tally of cells",
+            retally(index, "placement_sets", "a"),
+            "placement",
+            "'a', tally",
+            "of what is there",
+            True,
+        )
+        for index in range(1, 6)
+    ),
+    *(
+        columnar(
+            f"number {index} of a tally of connections",
+            retally(index, "connectivity_sets", "c"),
+            "connectivity",
+            "'c', tally",
+            "of what is there",
+            True,
+        )
+        for index in range(1, 6)
+    ),
+    columnar(
+        "a tally of another form",
+        put("tally", "x", "connectivity_sets", "c"),
+        "connectivity",
+        "'c', tally",
+        "'x'",
+        True,
+    ),
+    columnar(
+        "a tally of the log",
+        retally(2, "morphology_tables"),
+        "morphologies",
+        "log, tally",
+        "of what is there",
+        True,
+    ),
+    columnar(
+        "a line of the log that says nothing",
+        lambda root: (
+            at(root, "morphology_tables")
+            .array("log")
+            .append(np.frombuffer(b"{}\n", dtype=np.uint8))
+        ),
+        "morphologies",
+        "all",
+        "says",
+        False,
+    ),
+    columnar(
+        "blocks past the end",
+        resize(3, ("connectivity_sets", "c", "cells")),
+        "connectivity",
+        "'c'",
+        "within 3 rows",
+        False,
+    ),
+    columnar(
+        "blocks of the same rows",
+        write(1, [[4, 4, 1, 2, -1]], "connectivity_sets", "c", "blocks"),
+        "connectivity",
+        "'c'",
+        "name row 1",
+        False,
+    ),
+    columnar(
+        "blocks of no chunk",
+        write(1, [[4, 1 << 50, 2, 2, -1]], "connectivity_sets", "c", "blocks"),
+        "connectivity",
+        "'c'",
+        "no id of a chunk",
+        False,
+    ),
+    columnar(
+        "points below -1",
+        write(0, [[-7, 0, 0, 0]], "connectivity_sets", "c", "points"),
+        "connectivity",
+        "'c'",
+        "below -1",
+        False,
+    ),
+]
+
+
+@pytest.mark.parametrize("damage", COLUMNAR, ids=str)
+def test_damage_of_the_columnar_layout_is_found_where_it_is(damage: Damage) -> None:
+    check_found(damage)
+
+
+@pytest.mark.parametrize("damage", COLUMNAR, ids=str)
+def test_damage_of_the_columnar_layout_is_repaired_or_left_alone(damage: Damage) -> None:
+    check_repaired(damage)
