@@ -8,7 +8,7 @@ from typing import Any
 
 import bsb
 import numpy as np
-from bsb import CellType, Chunk
+from bsb import Chunk
 from bsb.storage.provenance import iso_now
 from numpy.typing import NDArray
 
@@ -67,8 +67,8 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
     :raises DatasetNotFoundError: the set does not exist.
     """
 
-    pre_type: CellType
-    post_type: CellType
+    pre_type: bsb.CellType
+    post_type: bsb.CellType
 
     def __init__(self, engine: SessionEngine, tag: str, handle: Any = None) -> None:
         super().__init__(engine, "connectivity", check_text(tag, "connectivity set"))
