@@ -67,8 +67,16 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
     :raises DatasetNotFoundError: the set does not exist.
     """
 
-    pre_type: bsb.CellType
-    post_type: bsb.CellType
+    #: Name of the set.
+    tag: str
+    #: Presynaptic cell type; set by a scaffold that loads the set, ``None`` before.
+    pre_type: bsb.CellType | None
+    #: Postsynaptic cell type; set by a scaffold that loads the set, ``None`` before.
+    post_type: bsb.CellType | None
+    #: Name of the presynaptic cell type.
+    pre_type_name: str
+    #: Name of the postsynaptic cell type.
+    post_type_name: str
 
     def __init__(self, engine: SessionEngine, tag: str, handle: Any = None) -> None:
         super().__init__(engine, "connectivity", check_text(tag, "connectivity set"))

@@ -1,7 +1,7 @@
 """
 The engine: one storage, as BSB's ``Storage`` drives it.
 
-Written once for every backend; a module of :mod:`.engines` gives it a store. Collective
+Written once for every backend; a module of ``engines`` gives it a store. Collective
 operations are for every rank at once; all others may be called by one rank alone.
 """
 

@@ -3,7 +3,7 @@ A store holds one network: a root group, changed in transactions.
 
 One object of a store is used by many threads; each of its sessions by one at a time.
 Sessions of one store do not nest and do not exclude each other here: the core decides who
-may open one (:mod:`..core.sessions`).
+may open one (``transactions``).
 """
 
 from __future__ import annotations

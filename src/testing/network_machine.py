@@ -81,7 +81,7 @@ class NetworkMachine(
     """
     Random histories of one storage.
 
-    A subclass says which ``engine``, or overrides :meth:`make_storage`. Its ``TestCase`` is
+    A subclass says which ``engine``, or overrides ``make_storage``. Its ``TestCase`` is
     what pytest and unittest run.
     """
 
