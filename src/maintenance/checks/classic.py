@@ -26,7 +26,7 @@ from ...core.column_specs import (
 )
 from ...core.connectivity import DIRECTIONS, Blocks
 from ...core.labels import LabelSets
-from ...core.layouts.classic.connectivity import ClassicConnectivity, Known, LocalBlocks
+from ...core.layouts.classic.connectivity import ClassicConnectivity, LocalBlocks, StoredTotals
 from ...core.layouts.classic.network import ClassicNetwork
 from ...core.layouts.documents import interpreting, read_json, write_json
 from ...core.mirrored import Half, perspectives
@@ -107,7 +107,7 @@ class ClassicCheck:
         for chunk, (incoming, outgoing) in counts.items():
             self._totals.add(chunk, incoming=incoming, outgoing=outgoing)
         # What the document says of the chunks may be wrong, and decides how much is read at once.
-        known = Known({chunk: list(counts) for chunk, counts in check.totals.items()})
+        known = StoredTotals({chunk: list(counts) for chunk, counts in check.totals.items()})
         self._cache.put((_CONNECTIVITY, tag), known)
         check.compare(self._network.connectivity(tag))
 
@@ -391,7 +391,7 @@ class _Connections:
             counts[side] = self.totals[chunk][side]
         network = _Uncounted()
         connections = ClassicConnectivity(group, self.tag, network)
-        network.cache.put((_CONNECTIVITY, self.tag), Known(totals))
+        network.cache.put((_CONNECTIVITY, self.tag), StoredTotals(totals))
         connections._touch()
         for part in perspectives(connections, trusted, self.most):
             sizes = np.diff(part.starts)

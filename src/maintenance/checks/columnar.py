@@ -12,10 +12,12 @@ from ...core.chunk_id import Ids
 from ...core.column_specs import LABELS, MORPHOLOGY, POSITION, ROTATION, additional_column
 from ...core.connectivity import batches
 from ...core.layouts.columnar import blocks, segments
-from ...core.layouts.columnar.connectivity import BLOCKS, ColumnarConnectivity
+from ...core.layouts.columnar.connectivity import ColumnarConnectivity
+from ...core.layouts.columnar.connectivity_table import BLOCKS, count_blocks
 from ...core.layouts.columnar.network import ColumnarNetwork
 from ...core.layouts.columnar.placement import ColumnarPlacement
 from ...core.layouts.columnar.placement_names import PlacementNames
+from ...core.layouts.columnar.placement_table import count_segments
 from ...core.layouts.columnar.tables import TALLY
 from ...core.layouts.protocols import PlacementReader
 from ...core.mirrored import perspectives
@@ -76,7 +78,10 @@ class ColumnarCheck:
         for chunk in counts.ids[[0, -1]].tolist() if len(counts.ids) else ():
             check_chunk(chunk)
         _check_disjoint(table[:, segments.FIRST], table[:, segments.COUNT])
-        self._check_tally(group, f"'{name}'", "placement", table, _sums_of_cells(group, table))
+        # The names are only read.
+        names = PlacementNames.read(group)  # type: ignore[arg-type]
+        sums = count_segments(segments.Segments(table), names)
+        self._check_tally(group, f"'{name}'", "placement", table, sums)
         for ids in batches(counts, _PORTION_OF_CELLS):
             self._check_columns(cells, ids)
 
@@ -109,15 +114,15 @@ class ColumnarCheck:
     def _connections(self, tag: str, group: GroupReader) -> None:
         check_history(group, "connectivity", tag, self._found)
         connections: ColumnarConnectivity = self._network.connectivity(tag)
-        sizes = connections.local_sizes("out")
+        # Fails if an entry is of rows that do not exist.
+        connections.local_sizes("out")
         table = np.asarray(group.array(BLOCKS).read(), dtype=np.int64)
         for chunk in np.unique(table[:, : blocks.FIRST])[[0, -1]].tolist() if len(table) else ():
             check_chunk(chunk)
         detailed = table[table[:, blocks.POINTS] != blocks.NO_POINTS]
         _check_disjoint(table[:, blocks.FIRST], table[:, blocks.COUNT])
         _check_disjoint(detailed[:, blocks.POINTS], detailed[:, blocks.COUNT])
-        rows, points = (_last(table, blocks.FIRST, 0), _last(detailed, blocks.POINTS, 0))
-        self._check_tally(group, f"'{tag}'", "connectivity", table, (rows, points, sizes.total))
+        self._check_tally(group, f"'{tag}'", "connectivity", table, count_blocks(table))
         for part in perspectives(connections, "out", self._most):
             near, far = part.local_locations, part.global_locations
             if min(near.min(initial=0), far.min(initial=0)) < -1:
@@ -170,21 +175,6 @@ def _as_list(tally: Any) -> list[int]:
     if not isinstance(tally, np.ndarray) or tally.ndim != 1 or tally.dtype.kind != "i":
         return []
     return [int(each) for each in tally.tolist()]
-
-
-def _sums_of_cells(group: GroupReader, table: NDArray[np.int64]) -> tuple[int, int, int]:
-    # The names are only read.
-    names = PlacementNames.read(group)  # type: ignore[arg-type]
-    found = segments.Segments(table)
-    bit = names.columns.get(MORPHOLOGY.name)
-    ids = found.counts.ids
-    with_one = 0 if bit is None else int(found.cover(bit, ids).lengths.sum())
-    return _last(table, segments.FIRST, segments.COUNT), found.counts.total, with_one
-
-
-def _last(table: NDArray[np.int64], first: int, count: int) -> int:
-    """The row after the last that a table names."""
-    return int((table[:, first] + table[:, count or blocks.COUNT]).max(initial=0))
 
 
 def _check_disjoint(first: NDArray[np.int64], count: NDArray[np.int64]) -> None:

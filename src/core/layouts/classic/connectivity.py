@@ -32,7 +32,7 @@ _EXPECTED_ROWS = 85
 
 
 @attrs.define(eq=False)
-class Known:
+class StoredTotals:
     """
     What is remembered of a set.
 
@@ -102,7 +102,7 @@ class ClassicConnectivity:
         self.tag = tag
         self._touched = False
         self._key = ("connectivity", tag)
-        self._loaded: Known | None = None
+        self._loaded: StoredTotals | None = None
         self._last: tuple[tuple[str, int], tuple[GroupWriter, LocalBlocks]] | None = None
 
     @classmethod
@@ -214,10 +214,10 @@ class ClassicConnectivity:
     def _totals(self) -> dict[int, list[int]]:
         return self._load().totals
 
-    def _load(self) -> Known:
+    def _load(self) -> StoredTotals:
         if self._loaded is None:
-            known: Known | None = self._network.cache.get(self._key)
-            self._loaded = Known(self._read_totals()) if known is None else known
+            known: StoredTotals | None = self._network.cache.get(self._key)
+            self._loaded = StoredTotals(self._read_totals()) if known is None else known
         return self._loaded
 
     def _read_totals(self) -> dict[int, list[int]]:

@@ -99,6 +99,29 @@ class BlockIndex:
         return rows_of_ranges(begins, np.where(known, self._bounds[at + 1], begins))
 
 
+class BlockOrders:
+    """
+    The blocks of a table in the order of either direction, made when it is first asked for.
+
+    :param table: (k, 5).
+    """
+
+    def __init__(self, table: Entries) -> None:
+        self.table = table
+        self._made: dict[str, BlockIndex] = {}
+
+    def of(self, direction: str) -> BlockIndex:
+        """
+        The blocks as one side sees them.
+
+        :param direction: ``inc`` or ``out``.
+        """
+        found = self._made.get(direction)
+        if found is None:
+            found = self._made[direction] = BlockIndex(self.table, direction)
+        return found
+
+
 @attrs.frozen(eq=False, slots=False)
 class PackedBlocks:
     """

@@ -25,7 +25,7 @@ from ...names import check_name
 from ...rows import Rows
 from ..documents import interpreting, parse_json
 from .arrays import LongArray
-from .sets import Holder
+from .groups import Holder
 from .tables import TALLY
 
 LOG = "log"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import attrs
 import numpy as np
@@ -19,38 +18,40 @@ from ...placement_rows import MorphologyRows, PlacementRows
 from ...rows import Lengths, Rows
 from ...statistics import ChunkCounts
 from .arrays import LongArray
-from .placement_names import ADDITIONAL, PlacementNames
-from .segments import COUNT, FIRST, MASK, SEGMENTS, WIDTH, Cover, Segments, split
-from .sets import ColumnarSet, Holder
-from .tables import Counted, Entries, Form, create_table, prepare_tally
+from .groups import Holder, SetGroup
+from .placement_names import PlacementNames
+from .placement_table import (
+    FORM,
+    PREFIX,
+    PlacementArrays,
+    PlacementSums,
+    PlacementTable,
+    count_segments,
+    morphology_lengths,
+)
+from .segments import CHUNK, Cover, Segments, split
+from .sets import ColumnarSet
+from .tables import create_table, prepare_tally
 
-_PREFIX = f"{ADDITIONAL}/"
-_SUMS = 3
-_ROWS, _CELLS, _WITH_MORPHOLOGY = range(_SUMS)
-_CODES = (np.dtype(np.int32), np.dtype(np.int64))
-_FLOATS = np.dtype(np.float64)
 
-
-class ColumnarPlacement(ColumnarSet):
+class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
     """The cells of one type, for the duration of a session."""
-
-    part = "placement"
-    form = Form(SEGMENTS, WIDTH, _SUMS)
 
     def __init__(self, name: str, network: Holder) -> None:
         self.name = name
         self._held: dict[int, list[int]] | None = None
-        super().__init__(name, network)
-        self._names: PlacementNames = self._table.names
+        place = SetGroup(network, "placement", name)
+        self._arrays = PlacementArrays(place)
+        super().__init__(PlacementTable(place, self._arrays))
 
     @classmethod
     def create(cls, group: GroupWriter, name: str, created_at: str) -> None:
         """Prepare an empty group."""
         # A session changes the first two: HDF5 keeps what comes first closer together.
-        prepare_tally(group, cls.form)
+        prepare_tally(group, FORM)
         group.attributes.set("cell_type", name)
         group.attributes.set("created_at", created_at)
-        create_table(group, cls.form)
+        create_table(group, FORM)
 
     def chunks(self) -> Ids:
         return self._segments.counts.ids
@@ -63,8 +64,8 @@ class ColumnarPlacement(ColumnarSet):
 
     def additional_keys(self) -> tuple[str, ...]:
         titles = self._names.columns
-        start = len(_PREFIX)
-        return tuple(sorted(title[start:] for title in titles if title.startswith(_PREFIX)))
+        start = len(PREFIX)
+        return tuple(sorted(title[start:] for title in titles if title.startswith(PREFIX)))
 
     def read_column(self, column: ColumnSpec, chunks: Ids) -> tuple[Rows, Lengths]:
         bit = self._names.columns.get(column.title)
@@ -111,11 +112,11 @@ class ColumnarPlacement(ColumnarSet):
             titles.append(MORPHOLOGY.name)
         mask = self._mask(tuple(titles))
         self._touch()
-        first = self._table.sums[_ROWS]
+        first = self._table.sums.rows
         for column, values in columns:
-            self._array(column).put(first, values)
+            self._arrays.of(column).put(first, values)
         if with_morphology and rows.morphologies is not None:
-            self._array(MORPHOLOGY).put(first, self._morphology_rows(rows.morphologies))
+            self._arrays.of(MORPHOLOGY).put(first, self._morphology_rows(rows.morphologies))
         self._add(chunk, rows.count, mask, with_morphology=with_morphology)
 
     def append_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
@@ -139,54 +140,24 @@ class ColumnarPlacement(ColumnarSet):
 
     def clear(self, chunks: Ids | None) -> None:
         self._touch()
-        table = self._table.rows
-        kept = table[:0] if chunks is None else table[~np.isin(table[:, 0], chunks)]
+        table = self._segments.table
+        kept = table[:0] if chunks is None else table[~np.isin(table[:, CHUNK], chunks)]
         if len(kept) < len(table):
-            self._replace(kept, Segments(kept))
+            self._replace(Segments(kept))
         if not len(kept):
             for title in self._names.columns:
-                self._array_of(title).empty()
+                self._arrays.get(title).empty()
 
-    def read_names(self) -> PlacementNames:
-        return PlacementNames.read(self.group)
-
-    def count_entries(self, entries: Entries, names: PlacementNames) -> Counted:
-        return self._counted(entries, Segments(entries), names)
-
-    def check_entries(self, entries: Entries, names: PlacementNames) -> None:
-        """Check that they speak of rows and columns that are there."""
-        _check_entries(self.name, entries, len(names.columns))
-        for title, bit in names.columns.items():
-            filled = entries[(entries[:, MASK] >> bit & 1 == 1) & (entries[:, COUNT] > 0)]
-            last = int((filled[:, FIRST] + filled[:, COUNT]).max(initial=0))
-            length = self._array_of(title).length if last else 0
-            if last > length:
-                raise CorruptNetworkError(
-                    f"'{self.name}' has {length} rows of '{title}', but a segment ends at row"
-                    f" {last}"
-                )
-
-    def _store_names(self) -> PlacementNames:
+    def _store_names(self) -> None:
         if self._names is not self._table.names:
-            self._names.write(self.group)
-        return self._names
+            self._names.write(self._place.group)
+
+    def _opened_arrays(self) -> Iterable[LongArray]:
+        return self._arrays.opened.values()
 
     @property
     def _segments(self) -> Segments:
-        segments: Segments = self._table.derive(SEGMENTS, Segments)
-        return segments
-
-    def _array(self, column: ColumnSpec) -> LongArray:
-        return self._array_of(column.title, column.dtype)
-
-    def _array_of(self, title: str, dtype: np.dtype[Any] = _FLOATS) -> LongArray:
-        found = self._arrays.get(title)
-        if found is None:
-            kinds = _CODES if title in (MORPHOLOGY.name, LABELS.name) else (dtype,)
-            nested = title.startswith(_PREFIX)
-            name, collection = title.removeprefix(_PREFIX), ADDITIONAL if nested else None
-            found = self._arrays[title] = LongArray(self.group, name, kinds, collection)
-        return found
+        return self._table.index
 
     def _read(self, column: ColumnSpec, cover: Cover) -> Rows:
         """The rows of a cover; cells without a value before others get that of the column."""
@@ -194,7 +165,7 @@ class ColumnarPlacement(ColumnarSet):
             return column.empty
         starts, present = cover.starts, cover.present
         stops = starts + cover.counts
-        array = self._array(column)
+        array = self._arrays.of(column)
         if column.width is not None and array.width != column.width:
             raise CorruptNetworkError(
                 f"rows of '{column.title}' of '{self.name}' have shape {array.width}"
@@ -231,11 +202,13 @@ class ColumnarPlacement(ColumnarSet):
     def _add(self, chunk: int, count: int, mask: int, *, with_morphology: bool) -> None:
         """Add a segment of rows that were put at the end."""
         sums = self._table.sums
-        self._table.add(np.array([[chunk, sums[_ROWS], count, mask]], dtype=np.int64))
-        sums[_ROWS] += count
-        sums[_CELLS] += count
-        if with_morphology:
-            sums[_WITH_MORPHOLOGY] += count
+        entry = np.array([[chunk, sums.rows, count, mask]], dtype=np.int64)
+        after = PlacementSums(
+            sums.rows + count,
+            sums.cells + count,
+            sums.with_morphology + (count if with_morphology else 0),
+        )
+        self._table.add(entry, after)
         if self._held is not None:
             held = self._held.setdefault(chunk, [0, 0])
             held[0] += count
@@ -243,7 +216,7 @@ class ColumnarPlacement(ColumnarSet):
 
     def _check_width(self, column: ColumnSpec, rows: Rows) -> None:
         """Rows of a column are as wide in every chunk; new ones decide if there are no others."""
-        array = self._array(column)
+        array = self._arrays.of(column)
         width = array.width
         if width is None or rows.shape[1:] == width:
             return
@@ -253,16 +226,12 @@ class ColumnarPlacement(ColumnarSet):
                 f"rows of '{column.title}' are of shape {rows.shape[1:]};"
                 f" those stored are of {width}"
             )
-        self._drop(column.title)
-
-    def _drop(self, title: str) -> None:
-        self._array_of(title).drop()
-        del self._arrays[title]
+        self._arrays.drop(column.title)
 
     def _check_morphologies(self, chunk: int, count: int, given: bool) -> None:
         """A cell without morphology can't stand among cells that have one."""
-        _, cells, with_one = self._table.sums
-        if with_one == (cells if given else 0):
+        sums = self._table.sums
+        if sums.with_morphology == (sums.cells if given else 0):
             return
         before, held = self._cells_held().get(chunk, (0, 0))
         if held == (before if given else 0):
@@ -277,7 +246,7 @@ class ColumnarPlacement(ColumnarSet):
         """Cells, and cells with morphology, of every chunk."""
         if self._held is None:
             counts = self.counts()
-            lengths = self._morphology_lengths(self._segments, self._names, counts.ids)
+            lengths = morphology_lengths(self._segments, self._names, counts.ids)
             pairs = zip(counts.counts.tolist(), lengths.tolist(), strict=True)
             self._held = {
                 chunk: list(pair) for chunk, pair in zip(counts.ids.tolist(), pairs, strict=True)
@@ -299,7 +268,7 @@ class ColumnarPlacement(ColumnarSet):
             end = np.array([begin + within])
             self._cover(column, chunks, (np.array([begin]), end), rows[:within], only)
         if within < len(rows) or chunk not in self.chunks():
-            self._array(column).put(self._table.sums[_ROWS], rows[within:])
+            self._arrays.of(column).put(self._table.sums.rows, rows[within:])
             with_morphology = column.title == MORPHOLOGY.name
             self._add(chunk, len(rows) - within, mask, with_morphology=with_morphology)
 
@@ -312,12 +281,12 @@ class ColumnarPlacement(ColumnarSet):
         only: bool,
     ) -> None:
         """Give a column values for a range of the cells of each of some chunks."""
-        table, bit = self._table.rows, self._names.columns[column.title]
-        parts = split(table, self._segments, bit, chunks, ranges, only=only)
+        segments, bit = self._segments, self._names.columns[column.title]
+        parts = split(segments, bit, chunks, ranges, only=only)
         if len(parts.counts):
-            self._array(column).scatter(parts.starts, parts.counts, rows)
-        if not np.array_equal(parts.table, table):
-            self._replace(parts.table, Segments(parts.table))
+            self._arrays.of(column).scatter(parts.starts, parts.counts, rows)
+        if not np.array_equal(parts.table, segments.table):
+            self._replace(Segments(parts.table))
 
     def _label_cover(self, counts: ChunkCounts) -> Cover | None:
         """Where the label codes of some chunks are; None if there are fewer or more."""
@@ -338,7 +307,7 @@ class ColumnarPlacement(ColumnarSet):
             self._write_first_labels(counts, codes, spread)
         else:
             self._touch()
-            self._array(LABELS).scatter(cover.starts, cover.counts, codes)
+            self._arrays.of(LABELS).scatter(cover.starts, cover.counts, codes)
         labels = self._names.labels
         if sets is not labels and sets.table != labels.table:
             self._names = attrs.evolve(self._names, labels=sets)
@@ -356,7 +325,7 @@ class ColumnarPlacement(ColumnarSet):
             self._cover(LABELS, counts.ids, ranges, codes, True)
             return
         self._mark_labels(segments, entries, spread=spread)
-        self._array(LABELS).scatter(segments.first[entries], segments.count[entries], codes)
+        self._arrays.of(LABELS).scatter(segments.first[entries], segments.count[entries], codes)
 
     def _mark_labels(self, segments: Segments, entries: NDArray[np.int64], *, spread: bool) -> None:
         """
@@ -367,37 +336,15 @@ class ColumnarPlacement(ColumnarSet):
             rows, and stay without.
         """
         bit = self._names.columns[LABELS.name]
-        if spread and self.group.overwrites_in_place:
+        if spread and self._place.group.overwrites_in_place:
             others = np.setdiff1d(segments.lacking(bit), entries, assume_unique=True)
             first, count = segments.first[others], segments.count[others]
-            self._array(LABELS).blank(first, first + count)
+            self._arrays.of(LABELS).blank(first, first + count)
             entries = np.concatenate((entries, others))
         marked = segments.marked(bit, entries)
         if marked is not segments:
-            self._table.amend(marked.table, segments.order[entries], {SEGMENTS: marked})
+            self._table.amend(marked, segments.order[entries])
 
-    def _replace(self, table: Entries, segments: Segments) -> None:
+    def _replace(self, segments: Segments) -> None:
         self._held = None
-        self._table.replace(table, self._counted(table, segments, self._names))
-
-    def _counted(self, table: Entries, segments: Segments, names: PlacementNames) -> Counted:
-        rows = int((table[:, FIRST] + table[:, COUNT]).max(initial=0))
-        counts = segments.counts
-        lengths = self._morphology_lengths(segments, names, counts.ids)
-        return (rows, counts.total, int(lengths.sum())), {SEGMENTS: segments}
-
-    @staticmethod
-    def _morphology_lengths(segments: Segments, names: PlacementNames, ids: Ids) -> Lengths:
-        bit = names.columns.get(MORPHOLOGY.name)
-        return np.zeros_like(ids) if bit is None else segments.cover(bit, ids).lengths
-
-
-def _check_entries(name: str, table: Entries, columns: int) -> None:
-    limit = np.iinfo(np.int64).max
-    bad = (table[:, FIRST:MASK] < 0).any(axis=1) | (table[:, FIRST] > limit - table[:, COUNT])
-    bad |= table[:, MASK] >> columns != 0
-    if bad.any():
-        raise CorruptNetworkError(
-            f"a segment of '{name}' is {table[bad][0].tolist()}; valid are a chunk, a first row,"
-            f" a count and bits of {columns} columns"
-        )
+        self._table.replace(segments, count_segments(segments, self._names))

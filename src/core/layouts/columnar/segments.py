@@ -220,7 +220,6 @@ class Split:
 
 
 def split(
-    table: Entries,
     segments: Segments,
     bit: int,
     chunks: Ids,
@@ -231,11 +230,11 @@ def split(
     """
     Give a column values for a range of the cells of each of some chunks.
 
-    :param segments: of the table.
     :param chunks: ids, ascending.
     :param ranges: rank of the first cell of each chunk, and of the one after the last.
     :param only: whether the other cells of the chunks lose theirs.
     """
+    table = segments.table
     entries, sizes = segments.of(chunks)
     counts = segments.count[entries]
     ranks = segments.ranks[entries]

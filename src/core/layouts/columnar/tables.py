@@ -1,19 +1,20 @@
 """
 The table of a set: which rows of its arrays belong to which chunk.
 
-A table only grows, and what is known of it is remembered from session to session, so that a
-session reads its new end at most. What changes it any other way gives it another
-``generation``. An attribute beside it, the tally, holds sums over the entries, for those who
-only add to it; it says of how many entries, and is ignored if there are more or fewer. Its
-checksum tells apart tables that went different ways from one generation on, as those of
-copies do.
+A table usually only grows. Its state is cached from session to session, so that a session
+reads the new end at most. A change of any other kind increments the ``generation``. An
+attribute beside the table, the tally, holds the generation, the number of entries, their
+checksum and sums over them; sessions that only append read nothing else. A tally that gives
+another number of entries than there are is ignored. The checksum distinguishes tables that
+went different ways from one generation on, as those of copies do.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Hashable
-from typing import Any, Protocol, TypeAlias
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 import numpy as np
@@ -24,210 +25,332 @@ from ....ports.arrays import ArrayWriter, AttributeWriter, GroupWriter
 from ....ports.cache import CacheView
 from ...min_max import min_max
 from .arrays import merge
+from .groups import SetGroup
 
 Entries = NDArray[np.int64]
 
 TALLY = "tally"
 _HEAD = 3
-# Of sums that are not to be trusted.
+# Of a table whose tally is missing or wrong.
 _UNKNOWN = -1
 
 
-@attrs.frozen(eq=False, slots=False)
-class Held:
-    """
-    Entries that were read, from the first on.
+class TableIndex(Protocol):
+    """The entries of a table in an order that makes them quick to find."""
 
-    :param pieces: of them, in order.
-    :param derived: what was computed from them.
-    """
-
-    generation: int
-    entries: int
-    checksum: int
-    pieces: tuple[Entries, ...]
-    derived: dict[str, Any] = attrs.field(factory=dict)
-
-    def joined(self, width: int) -> Entries:
-        """All of them: (n, width)."""
-        rows = self.derived.get("rows")
-        if rows is None:
-            parts = self.pieces
-            rows = np.concatenate(parts) if parts else np.zeros((0, width), dtype=np.int64)
-            self.derived["rows"] = rows
-        return np.asarray(rows)
+    @property
+    def table(self) -> Entries:
+        """All entries, in the order of the table: (n, width)."""
 
 
-@attrs.frozen(eq=False, slots=False)
-class Known:
-    """
-    What is known of a table.
-
-    :param generation: which changes when anything but an end is added.
-    :param entries: how many.
-    :param checksum: CRC-32 of their bytes.
-    :param sums: over the entries, as the set defines them.
-    :param names: what the set knows by name.
-    :param held: entries that were read; perhaps of another generation, or not all.
-    """
-
-    generation: int
-    entries: int
-    checksum: int
-    sums: tuple[int, ...]
-    names: Any
-    held: Held | None
-
-
-Counted: TypeAlias = tuple[tuple[int, ...], dict[str, Any]]
+Names = TypeVar("Names")
+Sums = TypeVar("Sums", bound="tuple[int, ...]")
+Index = TypeVar("Index", bound=TableIndex)
 
 
 @attrs.frozen
-class Form:
+class Form(Generic[Sums]):
     """
     What is particular to the table of a kind of set.
 
     :param name: of the array.
-    :param width: integers an entry.
-    :param sums: how many sums there are.
+    :param width: integers per entry.
+    :param sum_names: of the sums over the entries.
+    :param make_sums: of that many integers.
     """
 
     name: str
     width: int
-    sums: int
-
-
-class Owner(Protocol):
-    """The set that a table belongs to."""
+    sum_names: tuple[str, ...]
+    make_sums: Callable[[Iterable[int]], Sums]
 
     @property
-    def form(self) -> Form: ...
+    def tally_size(self) -> int:
+        """Integers in the tally."""
+        return _HEAD + len(self.sum_names)
+
+
+@attrs.frozen(eq=False, slots=False)
+class TableSnapshot(Generic[Index]):
+    """
+    Entries of a table from the first on, as they were read or written.
+
+    :param entries: number of entries.
+    :param checksum: CRC-32 of their bytes.
+    :param index: of the entries but for those added later; shared by sessions, which do not
+        change it.
+    :param added: entries added later, in order.
+    """
+
+    generation: int
+    entries: int
+    checksum: int
+    index: Index
+    added: tuple[Entries, ...] = ()
+
+
+@attrs.frozen(eq=False, slots=False)
+class TableState(Generic[Names, Sums, Index]):
+    """
+    What is known of a stored table.
+
+    :param generation: incremented by every change but that of adding entries at the end.
+    :param entries: number of entries.
+    :param checksum: CRC-32 of their bytes.
+    :param sums: over the entries.
+    :param names: what the set calls by codes in its rows.
+    :param snapshot: entries that were read; possibly older than the rest of the state.
+    """
+
+    generation: int
+    entries: int
+    checksum: int
+    sums: Sums
+    names: Names
+    snapshot: TableSnapshot[Index] | None
 
     @property
-    def group(self) -> GroupWriter: ...
+    def is_complete(self) -> bool:
+        """Whether the snapshot has all entries."""
+        held = self.snapshot
+        return (
+            held is not None
+            and held.entries == self.entries
+            and held.checksum == self.checksum
+            and held.generation == self.generation
+        )
 
     @property
-    def attributes(self) -> AttributeWriter: ...
+    def index(self) -> Index | None:
+        """The index of all entries; None if it has yet to be made."""
+        held = self.snapshot
+        return held.index if held is not None and self.is_complete and not held.added else None
 
-    def read_names(self) -> Any:
-        """What the set knows by name, from its group."""
+    @property
+    def tally(self) -> NDArray[np.int64]:
+        """What the attribute beside the table holds."""
+        head = (self.generation, self.entries, self.checksum)
+        return np.array((*head, *self.sums), dtype=np.int64)
 
-    def check_entries(self, entries: Entries, names: Any, /) -> None:
-        """Raises CorruptNetworkError for entries that can't be; is told the names too."""
 
-    def count_entries(self, entries: Entries, names: Any, /) -> Counted:
+class TableSource(ABC, Generic[Names, Sums, Index]):
+    """
+    Where the table of a set is stored, and what its entries mean.
+
+    :param place: group of the set.
+    """
+
+    def __init__(self, place: SetGroup, form: Form[Sums]) -> None:
+        self.place = place
+        self.form = form
+        self._array: ArrayWriter | None = None
+
+    @property
+    def attributes(self) -> AttributeWriter:
+        return self.place.attributes
+
+    @property
+    def array(self) -> ArrayWriter:
         """
-        The sums over all entries, and what was computed from these on the way.
+        The array of entries.
 
-        That is by the name that :meth:`Table.derive` takes.
+        :raises CorruptNetworkError: it is missing, or of another shape or kind.
+        """
+        if self._array is None:
+            self._array = self._open()
+        return self._array
+
+    def read(self, start: int, stop: int, names: Names) -> Entries:
+        """
+        Some entries.
+
+        :raises CorruptNetworkError: they contradict the arrays of the set.
+        """
+        if stop <= start:
+            return np.zeros((0, self.form.width), dtype=np.int64)
+        rows = np.ascontiguousarray(self.array.read(start, stop), dtype=np.int64)
+        self.check_entries(rows, names)
+        return rows
+
+    @abstractmethod
+    def read_names(self) -> Names:
+        """What the set calls by codes in its rows."""
+
+    @abstractmethod
+    def check_entries(self, entries: Entries, names: Names) -> None:
+        """
+        Check entries that were read.
+
+        :raises CorruptNetworkError: they contradict the arrays of the set.
         """
 
+    @abstractmethod
+    def index(self, entries: Entries) -> Index:
+        """An index of entries."""
 
-class Table:
+    @abstractmethod
+    def count(self, index: Index, names: Names) -> Sums:
+        """The sums over the entries of an index."""
+
+    def _open(self) -> ArrayWriter:
+        name, width = self.form.name, self.form.width
+        try:
+            array = self.place.group.array(name)
+        except NodeNotFoundError as error:
+            raise CorruptNetworkError(f"a set lacks its table '{name}'") from error
+        if array.shape[1:] != (width,) or array.dtype.kind not in "iu":
+            raise CorruptNetworkError(
+                f"the table '{name}' has shape {array.shape} and dtype '{array.dtype}';"
+                f" it must be (n, {width}) integers"
+            )
+        return array
+
+
+def load_state(
+    source: TableSource[Names, Sums, Index], outdated: TableState[Names, Sums, Index] | None
+) -> TableState[Names, Sums, Index]:
+    """
+    The state of a stored table.
+
+    The tally counts only if it is of as many entries as there are: whoever wrote may have been
+    interrupted before it.
+
+    :param outdated: state of an earlier version, whose entries need not be read again.
+    """
+    snapshot = None if outdated is None else outdated.snapshot
+    names = source.read_names()
+    tally = source.attributes.get(TALLY)
+    entries = source.array.shape[0]
+    if not _is_tally(tally, source.form.tally_size) or int(tally[1]) != entries:
+        index = source.index(source.read(0, entries, names))
+        return _state_of(index, names, _UNKNOWN, source.count(index, names))
+    generation, _, checksum, *sums = tally.tolist()
+    if not entries:
+        snapshot = TableSnapshot(generation, 0, checksum, source.index(source.read(0, 0, names)))
+    return TableState(generation, entries, checksum, source.form.make_sums(sums), names, snapshot)
+
+
+def complete_state(
+    source: TableSource[Names, Sums, Index], state: TableState[Names, Sums, Index]
+) -> TableState[Names, Sums, Index]:
+    """The same state with the index of all entries, of which only those that are new are read."""
+    held, names = state.snapshot, state.names
+    if held is not None and held.generation == state.generation:
+        new = source.read(held.entries, state.entries, names)
+        if zlib.crc32(new.data, held.checksum) == state.checksum:
+            index = source.index(np.concatenate((held.index.table, *held.added, new)))
+            snapshot = TableSnapshot(state.generation, state.entries, state.checksum, index)
+            return attrs.evolve(state, snapshot=snapshot)
+    index = source.index(source.read(0, state.entries, names))
+    # Counts again: somebody may have changed the table without its tally.
+    sums = source.count(index, names)
+    agrees = (state.checksum, state.sums) == (zlib.crc32(index.table.data), sums)
+    return _state_of(index, names, state.generation if agrees else _UNKNOWN, sums)
+
+
+class Table(Generic[Names, Sums, Index]):
     """
     The table of a set, for the duration of a session; stored when that ends.
 
-    ``sums`` are those of the entries now; whoever adds entries counts them.
+    :param key: of the state in the cache.
     """
 
-    def __init__(self, owner: Owner, key: Hashable, cache: CacheView) -> None:
-        self._owner = owner
+    def __init__(
+        self, source: TableSource[Names, Sums, Index], key: Hashable, cache: CacheView
+    ) -> None:
+        self._source = source
         self._key = key
         self._cache = cache
         self._new: list[Entries] = []
-        self._replaced: Entries | None = None
+        self._replaced: Index | None = None
         # The first and the last that differ from those stored; None if that is not known.
         self._amended: tuple[int, int] | None = None
-        self._rows: Entries | None = None
-        self._found: ArrayWriter | None = None
-        self._know(cache.get(key) or self._read())
-        self.sums = list(self._known.sums)
-
-    def _know(self, known: Known) -> None:
-        """Take this for what is stored."""
-        self._known = known
-        held = known.held
-        # From entries as they are now; others share it as long as they stay.
-        self._derived = {} if held is None or not _is_all(held, known) else held.derived
+        # Of the entries as they are now.
+        self._index: Index | None = None
+        state: TableState[Names, Sums, Index] | None = cache.get(key)
+        if state is None:
+            state = load_state(source, cache.get_stale(key))
+            cache.put(key, state)
+        self._stored = state
+        self.sums = state.sums
 
     @property
-    def names(self) -> Any:
-        """What the set knew by name when the session began."""
-        return self._known.names
+    def names(self) -> Names:
+        """What the set called by codes when the session began."""
+        return self._stored.names
 
     @property
     def changed(self) -> bool:
         return bool(self._new) or self._replaced is not None
 
     @property
-    def rows(self) -> Entries:
-        """All entries: (n, width)."""
-        if self._rows is None:
-            base = self._base() if self._replaced is None else self._replaced
-            self._rows = np.concatenate((base, *self._new)) if self._new else base
-        return self._rows
-
-    def derive(self, name: str, compute: Callable[[Entries], Any]) -> Any:
-        """Something computed from all entries, once as long as they stay the same."""
-        found = self._derived.get(name)
+    def index(self) -> Index:
+        """The index of all entries."""
+        found = self._index
         if found is None:
-            rows = self.rows
-            found = self._derived.get(name)
-            if found is None:
-                found = self._derived[name] = compute(rows)
+            base = self._stored_index() if self._replaced is None else self._replaced
+            if self._new:
+                base = self._source.index(np.concatenate((base.table, *self._new)))
+            found = self._index = base
         return found
 
-    def add(self, entries: Entries) -> None:
-        """Add entries at the end: (n, width)."""
-        self._new.append(entries)
-        self._rows = self._amended = None
-        self._derived = {}
+    def add(self, entries: Entries, sums: Sums) -> None:
+        """
+        Add entries at the end.
 
-    def replace(self, entries: Entries, counted: Counted) -> None:
+        :param entries: (n, width).
+        :param sums: over these and those before.
+        """
+        self._new.append(entries)
+        self._index = self._amended = None
+        self.sums = sums
+
+    def replace(self, index: Index, sums: Sums) -> None:
         """Store other entries than before."""
         self._new, self._amended = [], None
-        self._replaced = self._rows = entries
-        sums, self._derived = counted
-        self.sums = list(sums)
+        self._replaced = self._index = index
+        self.sums = sums
 
-    def amend(self, entries: Entries, where: NDArray[np.int64], derived: dict[str, Any]) -> None:
+    def amend(self, index: Index, where: NDArray[np.int64]) -> None:
         """
         Store as many entries as before, of the same sums.
 
-        :param where: (k,) indices of those that are others, at least one.
-        :param derived: what was computed from them, by the name that :meth:`derive` takes.
+        :param where: (k,) numbers of the entries that change, at least one.
         """
         first, last = min_max(where)
         before = self._amended
         if before is not None:
             first, last = min(before[0], first), max(before[1], last)
         known = before is not None or not self.changed
-        self.replace(entries, (tuple(self.sums), derived))
+        self.replace(index, self.sums)
         self._amended = (first, last) if known else None
 
-    def flush(self, names: Any) -> None:
+    def flush(self, names: Names) -> None:
         """
         Store what changed.
 
-        :param names: what the set knows by name now, to be remembered.
+        :param names: what the set calls by codes now, to be cached.
         """
-        if not self.changed and self._is_known(names):
+        if not self.changed and self._is_stored(names):
             return
-        known = self._store_new(names) if self._replaced is None else self._store_all(names)
-        tally = (known.generation, known.entries, known.checksum, *known.sums)
-        self._owner.attributes.set(TALLY, np.array(tally, dtype=np.int64))
+        if self._replaced is None and self._stored.generation != _UNKNOWN:
+            state = self._store_new(names)
+        else:
+            state = self._store_all(names)
+        self._source.attributes.set(TALLY, state.tally)
         self._new, self._replaced, self._amended = [], None, None
-        self._know(known)
-        self._cache.put(self._key, known)
+        self._stored = state
+        self._cache.put(self._key, state)
 
-    def _is_known(self, names: Any) -> bool:
-        """Whether what is stored beside the entries says what they are, and these names."""
-        known = self._known
-        told = known.generation != _UNKNOWN and tuple(self.sums) == known.sums
-        return told and names is known.names
+    def _is_stored(self, names: Names) -> bool:
+        """Whether the tally agrees with the entries, and the names with those cached."""
+        state = self._stored
+        agrees = state.generation != _UNKNOWN and self.sums == state.sums
+        return agrees and names is state.names
 
-    def _store_all(self, names: Any) -> Known:
-        rows, array = self.rows, self._array
+    def _store_all(self, names: Names) -> TableState[Names, Sums, Index]:
+        index, array = self.index, self._source.array
+        rows = index.table
         if self._amended is not None:
             first, last = self._amended
             array.write(first, rows[first : last + 1])
@@ -236,124 +359,56 @@ class Table:
             if len(rows):
                 array.write(0, rows)
         # One more than that of an unknown generation is the first.
-        counted = tuple(self.sums), self._derived
-        return self._anew(rows, names, self._known.generation + 1, counted)
+        return _state_of(index, names, self._stored.generation + 1, self.sums)
 
-    def _store_new(self, names: Any) -> Known:
-        before = self._known
-        sums = tuple(self.sums)
-        if before.generation == _UNKNOWN:
-            self._replaced = self.rows
-            return self._store_all(names)
+    def _store_new(self, names: Names) -> TableState[Names, Sums, Index]:
+        before = self._stored
         if not self._new:
-            return attrs.evolve(before, names=names, sums=sums)
+            return attrs.evolve(before, names=names, sums=self.sums)
         new = self._new[0] if len(self._new) == 1 else np.concatenate(self._new)
-        self._array.append(new)
-        entries = before.entries + len(new)
+        self._source.array.append(new)
         checksum = zlib.crc32(new.data, before.checksum)
-        held = before.held
-        if held is not None and _is_all(held, before):
-            derived = {**self._derived, "rows": self._rows} if self._rows is not None else {}
-            pieces = merge(held.pieces, new)
-            held = Held(before.generation, entries, checksum, pieces, derived)
-        return Known(before.generation, entries, checksum, sums, names, held)
+        entries = before.entries + len(new)
+        held = before.snapshot
+        if self._index is not None:
+            held = TableSnapshot(before.generation, entries, checksum, self._index)
+        elif held is not None and before.is_complete:
+            added = merge(held.added, new)
+            held = TableSnapshot(before.generation, entries, checksum, held.index, added)
+        return TableState(before.generation, entries, checksum, self.sums, names, held)
 
-    @property
-    def _array(self) -> ArrayWriter:
-        if self._found is None:
-            self._found = self._open()
-        return self._found
-
-    def _open(self) -> ArrayWriter:
-        name, width = self._owner.form.name, self._owner.form.width
-        try:
-            array = self._owner.group.array(name)
-        except NodeNotFoundError as error:
-            raise CorruptNetworkError(f"a set has no table '{name}'") from error
-        if array.shape[1:] != (width,) or array.dtype.kind not in "iu":
-            raise CorruptNetworkError(
-                f"the table '{name}' has shape {array.shape} and dtype '{array.dtype}';"
-                f" valid are (n, {width}) integers"
-            )
-        return array
-
-    def _read(self) -> Known:
-        """What the attributes say; whoever wrote may have been interrupted before them."""
-        outdated = self._cache.get_stale(self._key)
-        held = None if outdated is None else outdated.held
-        owner = self._owner
-        names = owner.read_names()
-        tally = owner.attributes.get(TALLY)
-        entries = self._array.shape[0]
-        if _is_tally(tally, _HEAD + owner.form.sums) and int(tally[1]) == entries:
-            generation, _, checksum, *sums = tally.tolist()
-            held = held if entries else Held(generation, 0, checksum, ())
-            known = Known(generation, entries, checksum, tuple(sums), names, held)
-        else:
-            rows = self._read_rows(0, entries, names)
-            known = self._anew(rows, names, _UNKNOWN, owner.count_entries(rows, names))
-        self._cache.put(self._key, known)
-        return known
-
-    def _anew(self, rows: Entries, names: Any, generation: int, counted: Counted) -> Known:
-        checksum = zlib.crc32(rows.data)
-        sums, derived = counted
-        held = Held(generation, len(rows), checksum, (rows,), {**derived, "rows": rows})
-        return Known(generation, len(rows), checksum, sums, names, held)
-
-    def _base(self) -> Entries:
-        """The entries that were there when the session began."""
-        known = self._known
-        if known.held is None or not _is_all(known.held, known):
-            known = self._catch_up(known)
-            if self.changed:
-                self._known = known
-            else:
-                self._know(known)
-                self._cache.put(self._key, known)
-                self.sums = list(known.sums)
-        assert known.held is not None
-        return known.held.joined(self._owner.form.width)
-
-    def _catch_up(self, known: Known) -> Known:
-        held = known.held
-        if held is not None and held.generation == known.generation:
-            new = self._read_rows(held.entries, known.entries, known.names)
-            if zlib.crc32(new.data, held.checksum) == known.checksum:
-                pieces = merge(held.pieces, new)
-                caught = Held(known.generation, known.entries, known.checksum, pieces)
-                return attrs.evolve(known, held=caught)
-        rows = self._read_rows(0, known.entries, known.names)
-        # Counts again: somebody may have changed the table without its tally.
-        counted = self._owner.count_entries(rows, known.names)
-        told = (known.checksum, known.sums) == (zlib.crc32(rows.data), counted[0])
-        return self._anew(rows, known.names, known.generation if told else _UNKNOWN, counted)
-
-    def _read_rows(self, start: int, stop: int, names: Any) -> Entries:
-        if stop <= start:
-            return np.zeros((0, self._owner.form.width), dtype=np.int64)
-        rows = np.ascontiguousarray(self._array.read(start, stop), dtype=np.int64)
-        self._owner.check_entries(rows, names)
-        return rows
+    def _stored_index(self) -> Index:
+        """Of the entries that were there when the session began."""
+        index = self._stored.index
+        if index is not None:
+            return index
+        state = complete_state(self._source, self._stored)
+        if not self.changed:
+            self._cache.put(self._key, state)
+            self.sums = state.sums
+        self._stored = state
+        index = state.index
+        assert index is not None
+        return index
 
 
-def create_table(group: GroupWriter, form: Form) -> None:
+def create_table(group: GroupWriter, form: Form[Sums]) -> None:
     """Prepare an empty table."""
     group.create_array(form.name, np.zeros((0, form.width), dtype=np.int64))
 
 
-def prepare_tally(group: GroupWriter, form: Form) -> None:
+def prepare_tally(group: GroupWriter, form: Form[Sums]) -> None:
     """Prepare the attributes that every session on a set changes."""
     group.attributes.set("revision", 0)
-    group.attributes.set(TALLY, np.zeros(_HEAD + form.sums, dtype=np.int64))
+    group.attributes.set(TALLY, np.zeros(form.tally_size, dtype=np.int64))
 
 
-def _is_all(held: Held, known: Known) -> bool:
-    return (
-        held.generation == known.generation
-        and held.entries == known.entries
-        and held.checksum == known.checksum
-    )
+def _state_of(
+    index: Index, names: Names, generation: int, sums: Sums
+) -> TableState[Names, Sums, Index]:
+    entries, checksum = len(index.table), zlib.crc32(index.table.data)
+    snapshot = TableSnapshot(generation, entries, checksum, index)
+    return TableState(generation, entries, checksum, sums, names, snapshot)
 
 
 def _is_tally(value: Any, size: int) -> bool:
