@@ -17,7 +17,7 @@ from bsb_hdf5.adapters.memory.store import _NETWORKS
 pytest_plugins = ["pytester"]
 
 PLUGIN = "bsb_hdf5.testing.plugin"
-PROJECT = Path(__file__).parents[2] / "pyproject.toml"
+PROJECT = Path(__file__).parents[3] / "pyproject.toml"
 CONFIGURATION = """
 {
   "storage": {"engine": "hdf5", "root": "never made.hdf5"},

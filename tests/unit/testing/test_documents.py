@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.testing.fences import fences, files, write_files
-from tests.testing.test_plugin import PLUGIN
+from tests.unit.testing.fences import fences, files, write_files
+from tests.unit.testing.test_plugin import PLUGIN
 
 pytest_plugins = ["pytester"]
 
