@@ -27,8 +27,8 @@ import numpy as np
 from bsb import CellType, Chunk, Storage
 from h5py import h5f
 
-from bsb_hdf5.adapters.hdf5 import file_pool as opened
-from bsb_hdf5.adapters.hdf5.atomic import overlay
+from bsb_hdf5.adapters.hdf5 import open_file
+from bsb_hdf5.adapters.hdf5.atomic.atomic_file import AtomicFile
 from bsb_hdf5.adapters.hdf5.atomic.commit import Commit
 from bsb_hdf5.config import NetworkRoot
 
@@ -44,7 +44,7 @@ def nothing(*_: Any, **__: Any) -> None:
 
 def open_directly(file: Any, location: str, flags: int) -> Any:
     """The id of a file that HDF5 itself reads and writes; the lock on it is held already."""
-    properties = opened.access_properties(None)
+    properties = open_file.access_properties(None)
     properties.set_file_locking(False, True)
     return h5f.open(location.encode(), flags, fapl=properties)
 
@@ -56,9 +56,9 @@ def as_variant(name: str) -> Iterator[None]:
         if name == "overlay only":
             patches.enter_context(mock.patch.object(Commit, "_announce", nothing))
         if name == "direct":
-            patches.enter_context(mock.patch.object(opened, "_open", open_directly))
+            patches.enter_context(mock.patch.object(open_file, "_open", open_directly))
             for verb in ("commit", "rollback"):
-                patches.enter_context(mock.patch.object(overlay.OverlayFile, verb, nothing))
+                patches.enter_context(mock.patch.object(AtomicFile, verb, nothing))
         yield
 
 

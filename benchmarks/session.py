@@ -24,7 +24,7 @@ import numpy as np
 from bsb import CellType, Chunk, Storage
 from h5py import h5f
 
-from bsb_hdf5.adapters.hdf5 import file_pool as opened
+from bsb_hdf5.adapters.hdf5 import open_file
 from bsb_hdf5.adapters.hdf5.arrays import Hdf5ArrayWriter
 from bsb_hdf5.adapters.hdf5.atomic import overlay
 from bsb_hdf5.adapters.hdf5.atomic.commit import Commit
@@ -39,14 +39,14 @@ PARTS: dict[str, tuple[Any, str]] = {
     "  lock the file, and see that it is as it was": (Hdf5Store, "open_write"),
     "  add rows to arrays": (Hdf5ArrayWriter, "append"),
     "  set attributes": (Hdf5AttributesWriter, "set"),
-    "  commit": (opened.OpenFile, "commit"),
+    "  commit": (open_file.OpenFile, "commit"),
     "    HDF5 writes": (h5f, "flush"),
     "      take what it writes": (overlay.OverlayFile, "write"),
     "    find what changes": (Commit, "_replacements"),
     "    write the journal": (Commit, "_announce"),
     "    write in place": (Commit, "_replace"),
     "    cut off the journal": (os, "ftruncate"),
-    "    give the file a time of its own": (opened, "_stamp_anew"),
+    "    give the file a time of its own": (open_file, "_stamp_anew"),
 }
 
 

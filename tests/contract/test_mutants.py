@@ -56,14 +56,14 @@ def extend_without_zeros(self: Any, rows: int) -> None:
     room = self._rows.buffer
     if len(room) >= rows > self._rows.length:
         self._rows.length = rows
-        self._journal.undo.append((lambda: None,))
+        self._undo_log.steps.append((lambda: None,))
     else:
         resize(self, rows)
 
 
-def undo_last(journal: arrays.Journal) -> None:
-    if journal.undo:
-        act, *arguments = journal.undo.pop()
+def undo_last(log: arrays.UndoLog) -> None:
+    if log.steps:
+        act, *arguments = log.steps.pop()
         act(*arguments)
 
 
@@ -101,12 +101,12 @@ def only_touching_ranges(self: Any, starts: Any, stops: Any) -> Any:
 
 def commit_unversioned(self: Any) -> None:
     """The changes stay, the version too."""
-    self._journal.undo.clear()
+    self._undo_log.steps.clear()
 
 
 def roll_back_to_another_version(self: Any) -> None:
     """As if something had been stored."""
-    self._journal.revert()
+    self._undo_log.revert()
     self._network.version = next(store._VERSIONS)
 
 
@@ -137,7 +137,7 @@ class InPlace(store.MemoryWriteSession):
 
 def rewrite_of_anything(self: Any) -> Any:
     """Where nothing is, it begins with nothing."""
-    known = store._NETWORKS.setdefault(self._name, store.Network(arrays.Members()))
+    known = store._NETWORKS.setdefault(self._name, store.NamedNetwork(arrays.GroupNode()))
     return Rewrite(known)
 
 
@@ -177,7 +177,7 @@ MUTANTS: dict[str, tuple[type, str, Any]] = {
     "a read session writes": (
         store.MemoryReadSession,
         "root",
-        property(lambda s: GroupWriter(s._network.members, arrays.Journal())),
+        property(lambda s: GroupWriter(s._network.members, arrays.UndoLog())),
     ),
     "the last row appended is lost": (ArrayWriter, "append", lambda s, r: append(s, r[:-1])),
     "rows of any width are appended": (ArrayWriter, "_check", lambda s, r: None),
@@ -202,12 +202,12 @@ MUTANTS: dict[str, tuple[type, str, Any]] = {
     "deleted attributes stay": (AttributesWriter, "delete", lambda s, n: None),
     "a rollback undoes nothing": (Session, "rollback", lambda s: None),
     "a rollback undoes only the last change": (
-        arrays.Journal,
+        arrays.UndoLog,
         "revert",
         undo_last,
     ),
     "changes are not counted": (Session, "changes", property(lambda s: 0)),
-    "a commit undoes the changes": (Session, "commit", lambda s: s._journal.revert()),
+    "a commit undoes the changes": (Session, "commit", lambda s: s._undo_log.revert()),
     "a store that exists is created again": (
         Memory,
         "create",

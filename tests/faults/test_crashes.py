@@ -17,7 +17,7 @@ import pytest
 from bsb import Storage
 
 from bsb_hdf5 import PlacementSet
-from bsb_hdf5.adapters.hdf5.atomic.journal import has_journal
+from bsb_hdf5.adapters.hdf5.atomic.atomic_file import AtomicFile
 from bsb_hdf5.config import NetworkRoot
 from tests.face import layouts
 from tests.face.samples import cell_type, chunk, on_soma, positions
@@ -88,7 +88,7 @@ def test_wherever_a_process_dies_the_network_is_what_it_was_or_what_it_was_to_be
         seen.append(found)
         change(Storage("hdf5", str(target)))
         with target.open("rb") as file:
-            assert not has_journal(file.fileno())
+            assert not AtomicFile.was_interrupted(file.fileno())
         if not status:
             break
     assert len(seen) > 10

@@ -103,14 +103,15 @@ OUT_OF_ORDER = """
     import signal, sys
     from tests.face.layouts import new_storage
     from tests.face.samples import cell_type, chunk, positions
-    from bsb_hdf5.adapters.hdf5 import opened, overlay
+    from bsb_hdf5.adapters.hdf5.atomic import overlay
+    from bsb_hdf5.adapters.hdf5.file_pool import FILE_POOL
     layout, *paths = sys.argv[1:]
     storages = [new_storage(path, layout) for path in paths]
     first, second = [each.require_placement_set(cell_type("a")) for each in storages]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # In a file that stayed open, HDF5 need not read.
     for each in storages:
-        opened.FILE_POOL.drop(id(each._engine.sessions.store))
+        FILE_POOL.drop(each._engine.sessions.store)
     a, b = [each.write_scope() for each in storages]
     a.__enter__()
     b.__enter__()

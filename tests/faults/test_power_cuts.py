@@ -19,8 +19,7 @@ from typing import Any
 
 import pytest
 
-from bsb_hdf5.adapters.hdf5.atomic.journal import finish_commit
-from bsb_hdf5.adapters.hdf5.atomic.overlay import OverlayFile
+from bsb_hdf5.adapters.hdf5.atomic.atomic_file import AtomicFile
 from bsb_hdf5.testing.network_machine import EXAMPLES_VARIABLE
 
 HISTORIES = int(os.environ.get(EXAMPLES_VARIABLE, "40"))
@@ -100,7 +99,7 @@ def found_in(content: bytes) -> bytes:
     with tempfile.TemporaryFile() as file:
         file.write(content)
         file.flush()
-        finish_commit(file.fileno())
+        AtomicFile.recover(file.fileno())
         return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
 
 
@@ -136,7 +135,10 @@ class Network:
 
     def session(self, disk: Disk, descriptor: int) -> None:
         """Changes that are committed, fail, or are given up."""
-        file, after = OverlayFile(descriptor), bytearray(self._content)
+        file, after = (
+            AtomicFile.open(descriptor, writable=True, durable=True),
+            bytearray(self._content),
+        )
         file.truncate(len(after))
         file.cut_surplus()
         self._number += 1
@@ -152,7 +154,7 @@ class Network:
         self.states = [self._content, bytes(after)]
         if self._chance.random() < 0.8:
             with suppress(OSError):
-                file.commit(durable=True)
+                file.commit()
                 self.states = self.states[1:]
         disk.failing = -1
         file.rollback()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from bsb_hdf5.adapters.memory.arrays import Journal, Members, MemoryGroupWriter
+from bsb_hdf5.adapters.memory.arrays import GroupNode, MemoryGroupWriter, UndoLog
 from bsb_hdf5.adapters.memory.store import MemoryStore
 from bsb_hdf5.core.layouts.classic.network import ClassicNetwork
 from bsb_hdf5.core.layouts.classic.placement import ClassicPlacement
@@ -12,7 +12,7 @@ from bsb_hdf5.core.layouts.classic.placement import ClassicPlacement
 
 def new_root() -> MemoryGroupWriter:
     """An empty root group."""
-    return MemoryGroupWriter(Members(), Journal())
+    return MemoryGroupWriter(GroupNode(), UndoLog())
 
 
 def new_network() -> ClassicNetwork:
@@ -31,7 +31,7 @@ def changes_of(part: ClassicNetwork | ClassicPlacement) -> int:
     """How many changes were written below a network or set."""
     group = part._root if isinstance(part, ClassicNetwork) else part._group
     assert isinstance(group, MemoryGroupWriter)
-    return len(group._journal.undo)
+    return len(group._undo_log.steps)
 
 
 def new_store() -> MemoryStore:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...core.ranges import check_ranges, coalesce, take_ranges
 from ...errors import CorruptNetworkError, ShapeError, StoreIOError
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter, native_type
-from .context import Context, Member
+from .context import Context, OpenObject
 
 # HDF5 stores growable arrays in pieces of equal size: as large as the first rows, between
 # these limits.
@@ -39,7 +39,7 @@ _EFFORT = 1
 class Hdf5Array:
     """A dataset of numbers, to read."""
 
-    def __init__(self, member: Member, name: str, context: Context) -> None:
+    def __init__(self, member: OpenObject, name: str, context: Context) -> None:
         self._member = member
         self._name = name
         self._context = context
@@ -134,19 +134,21 @@ class Hdf5Array:
         return space
 
 
-class Owner(Protocol):
+class DatasetParent(Protocol):
     """The group that an array is in."""
 
     def delete(self, name: str, /) -> None: ...
 
-    def create_dataset(self, name: str, rows: NDArray[Any], /, *, expected: int) -> Member:
+    def create_dataset(self, name: str, rows: NDArray[Any], /, *, expected: int) -> OpenObject:
         """A new growable dataset of these rows."""
 
 
 class Hdf5ArrayWriter(Hdf5Array):
     """A dataset that can be changed."""
 
-    def __init__(self, member: Member, name: str, context: Context, group: Owner) -> None:
+    def __init__(
+        self, member: OpenObject, name: str, context: Context, group: DatasetParent
+    ) -> None:
         super().__init__(member, name, context)
         self._group = group
 

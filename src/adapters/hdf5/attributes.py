@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...errors import CorruptNetworkError, NodeNotFoundError
 from ...ports.arrays import AttributeValue
-from .context import Context, Member, OpenAttribute
+from .context import Context, OpenAttribute, OpenObject
 
 _TEXT = h5py.string_dtype()
 _SCALAR = h5s.create(h5s.SCALAR)
@@ -27,7 +27,7 @@ _MOST_OPEN = 32
 class Hdf5Attributes:
     """Attributes of a group or dataset, to read."""
 
-    def __init__(self, member: Member, context: Context) -> None:
+    def __init__(self, member: OpenObject, context: Context) -> None:
         self._member = member
         self._context = context
 
@@ -78,7 +78,7 @@ class Hdf5AttributesWriter(Hdf5Attributes):
     """
 
     def __init__(
-        self, member: Member, context: Context, modernize: Callable[[], None] | None = None
+        self, member: OpenObject, context: Context, modernize: Callable[[], None] | None = None
     ) -> None:
         super().__init__(member, context)
         self._modernize = modernize

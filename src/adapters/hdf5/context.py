@@ -28,7 +28,7 @@ class OpenAttribute:
 
 
 @attrs.define(eq=False)
-class Member:
+class OpenObject:
     """
     A group, array or document of a file that is open.
 
@@ -46,21 +46,21 @@ class Member:
     attributes: dict[bytes, OpenAttribute] = attrs.field(factory=dict)
 
 
-class Members:
+class OpenObjects:
     """
     What is open of a file, by path: there is one member a path, as long as anybody uses it.
     """
 
     def __init__(self) -> None:
-        self._live: WeakValueDictionary[str, Member] = WeakValueDictionary()
+        self._live: WeakValueDictionary[str, OpenObject] = WeakValueDictionary()
         # Those that stay open whether or not anybody uses them.
-        self._kept: dict[str, Member] = {}
+        self._kept: dict[str, OpenObject] = {}
 
-    def find(self, path: str) -> Member | None:
+    def find(self, path: str) -> OpenObject | None:
         """The one that is open, if any."""
         return self._kept.get(path) or self._live.get(path)
 
-    def add(self, path: str, member: Member) -> None:
+    def add(self, path: str, member: OpenObject) -> None:
         """Keep one open; the one that was opened first may have to go."""
         if len(self._kept) >= _MOST_KEPT:
             del self._kept[next(iter(self._kept))]
@@ -89,7 +89,7 @@ class Context:
 
     :param location: of the store, for messages.
     :param source: the file below HDF5, which knows why it failed.
-    :param members: open beyond the session.
+    :param objects: open beyond the session.
     :param compress: whether new growable arrays of integers are compressed.
     :param changes: made so far.
     :param ended: whether the session is over, so that nothing can be read or written.
@@ -97,7 +97,7 @@ class Context:
 
     location: str
     source: FailureSource | None = None
-    members: Members = attrs.field(factory=Members)
+    objects: OpenObjects = attrs.field(factory=OpenObjects)
     compress: bool = False
     changes: int = 0
     ended: bool = False

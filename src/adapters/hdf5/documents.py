@@ -9,13 +9,13 @@ from h5py import h5s, h5t
 
 from ...errors import CorruptNetworkError
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter
-from .context import Context, Member
+from .context import Context, OpenObject
 
 
 class Hdf5Document:
     """A scalar dataset that holds a string, to read."""
 
-    def __init__(self, member: Member, name: str, context: Context) -> None:
+    def __init__(self, member: OpenObject, name: str, context: Context) -> None:
         self._member = member
         self._id = member.id
         self._name = name

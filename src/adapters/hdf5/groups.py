@@ -13,7 +13,7 @@ from ...core.names import can_name
 from ...errors import CorruptNetworkError, NodeExistsError, NodeNotFoundError
 from .arrays import Hdf5Array, Hdf5ArrayWriter, storage_of
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter
-from .context import Context, Member
+from .context import Context, OpenObject
 from .documents import Hdf5Document, Hdf5DocumentWriter, string_type, write_string
 
 # Up to this many attributes are stored with the group itself, which takes less space.
@@ -44,7 +44,7 @@ def _link(name: str) -> Any:
 class Hdf5Group:
     """A group, to read. Links that lead elsewhere are not followed."""
 
-    def __init__(self, member: Member, path: str, context: Context) -> None:
+    def __init__(self, member: OpenObject, path: str, context: Context) -> None:
         self._member = member
         self._path = path
         self._context = context
@@ -66,7 +66,7 @@ class Hdf5Group:
         if not can_name(name):
             return False
         with self._context.translated():
-            found = self._context.members.find(self._inside(name))
+            found = self._context.objects.find(self._inside(name))
             return found is not None or bool(self._id.links.exists(name.encode()))
 
     def group(self, name: str) -> Hdf5Group:
@@ -79,19 +79,19 @@ class Hdf5Group:
     def document(self, name: str) -> Hdf5Document:
         return Hdf5Document(self._find(name, "document"), name, self._context)
 
-    def _find(self, name: str, kind: str) -> Member:
+    def _find(self, name: str, kind: str) -> OpenObject:
         path = self._inside(name)
         with self._context.translated():
-            found = self._context.members.find(path)
+            found = self._context.objects.find(path)
             if found is None:
                 opened = self._open(name, kind)
-                found = self._keep(name, Member(_kind_of(opened), opened))
+                found = self._keep(name, OpenObject(_kind_of(opened), opened))
             if found.kind != kind:
                 raise NodeNotFoundError(f"'{name}' is no {kind}", asked=name)
             return found
 
-    def _keep(self, name: str, member: Member) -> Member:
-        self._context.members.add(self._inside(name), member)
+    def _keep(self, name: str, member: OpenObject) -> OpenObject:
+        self._context.objects.add(self._inside(name), member)
         return member
 
     def _open(self, name: str, kind: str) -> Any:
@@ -117,7 +117,7 @@ class Hdf5GroupWriter(Hdf5Group):
 
     def __init__(
         self,
-        member: Member,
+        member: OpenObject,
         path: str,
         context: Context,
         parent: tuple[Hdf5GroupWriter, str] | None = None,
@@ -133,7 +133,7 @@ class Hdf5GroupWriter(Hdf5Group):
     def group(self, name: str) -> Hdf5GroupWriter:
         return self._group_writer(self._find(name, "group"), name)
 
-    def _group_writer(self, member: Member, name: str) -> Hdf5GroupWriter:
+    def _group_writer(self, member: OpenObject, name: str) -> Hdf5GroupWriter:
         return Hdf5GroupWriter(member, self._inside(name), self._context, (self, name))
 
     def array(self, name: str) -> Hdf5ArrayWriter:
@@ -148,7 +148,7 @@ class Hdf5GroupWriter(Hdf5Group):
         self._context.changes += 1
         with self._context.translated():
             made = h5g.create(self._id, name.encode(), lcpl=_link(name), gcpl=_GROUP)
-        return self._group_writer(self._keep(name, Member("group", made)), name)
+        return self._group_writer(self._keep(name, OpenObject("group", made)), name)
 
     def create_array(
         self, name: str, rows: NDArray[Any], *, growable: bool = True, expected: int = 0
@@ -160,7 +160,7 @@ class Hdf5GroupWriter(Hdf5Group):
 
     def create_dataset(
         self, name: str, rows: NDArray[Any], *, growable: bool = True, expected: int = 0
-    ) -> Member:
+    ) -> OpenObject:
         """A new dataset of these rows."""
         self._context.changes += 1
         data = np.ascontiguousarray(rows)
@@ -173,7 +173,7 @@ class Hdf5GroupWriter(Hdf5Group):
             made = h5d.create(self._id, name.encode(), kind, space, properties, lcpl=_link(name))
             if data.size:
                 made.write(h5s.ALL, h5s.ALL, data)
-        return self._keep(name, Member("array", made))
+        return self._keep(name, OpenObject("array", made))
 
     def write_document(self, name: str, content: bytes | str) -> Hdf5DocumentWriter:
         self._context.changes += 1
@@ -193,10 +193,10 @@ class Hdf5GroupWriter(Hdf5Group):
             self._unlink(name)
 
     def _unlink(self, name: str) -> None:
-        self._context.members.forget(self._inside(name))
+        self._context.objects.forget(self._inside(name))
         self._id.unlink(name.encode())
 
-    def _string(self, name: str, kind: Any) -> Member:
+    def _string(self, name: str, kind: Any) -> OpenObject:
         """The scalar dataset of that name and type; one of another type is replaced."""
         attributes: dict[str, Any] = {}
         if name in self:
@@ -211,7 +211,7 @@ class Hdf5GroupWriter(Hdf5Group):
         properties.set_obj_track_times(False)
         space = h5s.create(h5s.SCALAR)
         id_ = h5d.create(self._id, name.encode(), kind, space, properties, lcpl=_link(name))
-        made = self._keep(name, Member("document", id_))
+        made = self._keep(name, OpenObject("document", id_))
         for key, value in attributes.items():
             Hdf5AttributesWriter(made, self._context).set(key, value)
         return made
@@ -230,7 +230,7 @@ class Hdf5GroupWriter(Hdf5Group):
         for key in list(self._id):
             self._id.links.move(key, made, key)
         held = Hdf5Attributes(self._member, self._context)
-        moved = Hdf5AttributesWriter(Member("group", made), self._context)
+        moved = Hdf5AttributesWriter(OpenObject("group", made), self._context)
         for each in held.names():
             moved.set(each, held.get(each))
         # Whoever uses the group uses the new one from now on.
@@ -249,7 +249,7 @@ def _recall_texts(id_: Any, context: Context) -> None:
     keys = list(id_) if isinstance(id_, h5g.GroupID) else []
     members = [h5o.open(id_, key) for key in keys if _is_hard(id_, key)]
     for each in (id_, *(m for m in members if isinstance(m, h5d.DatasetID))):
-        attributes = Hdf5Attributes(Member("", each), context)
+        attributes = Hdf5Attributes(OpenObject("", each), context)
         for name in attributes.names():
             attributes.get(name)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from h5py import h5f, h5g, h5p
 
-from .context import Context, Member
+from .context import Context, OpenObject
 from .errors import translated
-from .file_pool import OpenFile, Stamp, access_properties
 from .groups import Hdf5Group, Hdf5GroupWriter
+from .open_file import OpenFile, Stamp, access_properties
 from .paths import give_name, remove_temporary, sync_file, sync_name, temporary_path
 
 # Takes a file that a session is done with.
@@ -149,9 +149,9 @@ class Hdf5CreationSession(Hdf5AdoptedSession):
             remove_temporary(self._temporary)
 
 
-def _root(file: Any, context: Context) -> Member:
-    found = context.members.find("")
+def _root(file: Any, context: Context) -> OpenObject:
+    found = context.objects.find("")
     if found is None:
-        found = Member("group", h5g.open(file, b"/"))
-        context.members.add("", found)
+        found = OpenObject("group", h5g.open(file, b"/"))
+        context.objects.add("", found)
     return found

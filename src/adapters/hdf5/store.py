@@ -25,10 +25,11 @@ from ...platform import open_descriptor, read_some
 from ...ports.store import Capability
 from ..files.errors import system_error
 from ..files.locking import close_file, lock_file
-from .atomic.journal import finish_commit, has_journal
+from .atomic.atomic_file import AtomicFile
 from .context import Context
 from .errors import translated
-from .file_pool import FILE_POOL, OpenFile
+from .file_pool import FILE_POOL, FilePool
+from .open_file import OpenFile
 from .paths import copy_file, give_name, is_named, remove_temporary_names, sync_name
 from .rewriting import Hdf5RewriteSession
 from .session import (
@@ -63,13 +64,17 @@ class Hdf5Store:
     The place of one network: a path.
 
     :param path: of the file.
+    :param pool: keeps the file open between sessions.
     """
 
-    def __init__(self, path: str, settings: Hdf5Settings | None = None) -> None:
+    def __init__(
+        self, path: str, settings: Hdf5Settings | None = None, pool: FilePool = FILE_POOL
+    ) -> None:
         self._path = os.path.abspath(os.fsdecode(path))
         self._settings = settings or Hdf5Settings()
+        self._pool = pool
         self._identity: tuple[tuple[int, int], str] | None = None
-        FILE_POOL.serve(self)
+        self._pool.serve(self)
 
     limits: ClassVar[Mapping[Capability, str]] = {
         Capability.LOCKING: "On filesystems without locks, programs do not exclude each other.",
@@ -163,7 +168,7 @@ class Hdf5Store:
 
     def move(self, target: str) -> None:
         path = self._free_target(target)
-        FILE_POOL.drop(id(self))
+        self._pool.drop(self)
         descriptor = self._open_alone()
         try:
             with translated(path):
@@ -189,7 +194,7 @@ class Hdf5Store:
             os.unlink(self._path)
 
     def remove(self) -> None:
-        FILE_POOL.drop(id(self))
+        self._pool.drop(self)
         descriptor = self._open_alone()
         try:
             with translated(self._path):
@@ -206,7 +211,7 @@ class Hdf5Store:
     def _file(self, flags: int, *, locking: bool = True) -> OpenFile:
         """The open and locked HDF5 file: that of an earlier session, or a new one."""
         writing = flags == h5f.ACC_RDWR
-        kept = FILE_POOL.take(self) if locking else None
+        kept = self._pool.take(self) if locking else None
         if kept is not None:
             if (kept.writable or not writing) and self._is_usable(kept, exclusive=writing):
                 return kept
@@ -214,10 +219,10 @@ class Hdf5Store:
         mode = os.O_RDWR if writing else os.O_RDONLY
         descriptor, locked = self._open(mode, exclusive=writing, locking=locking)
         durable = self._settings.durable
-        return OpenFile(self._path, descriptor, flags, locked=locked, durable=durable)
+        return self._pool.open(self._path, descriptor, flags, locked=locked, durable=durable)
 
     def _keep(self, file: OpenFile) -> None:
-        FILE_POOL.keep(self, file)
+        self._pool.keep(self, file)
 
     def _is_usable(self, file: OpenFile, *, exclusive: bool) -> bool:
         """Lock the file of an earlier session, if it is the one that the path names."""
@@ -246,7 +251,10 @@ class Hdf5Store:
                 # Where there are no locks, the writer may be at it itself.
                 with translated(self._path):
                     interrupted = (
-                        flags == os.O_RDONLY and locked and not looked and has_journal(descriptor)
+                        flags == os.O_RDONLY
+                        and locked
+                        and not looked
+                        and AtomicFile.was_interrupted(descriptor)
                     )
                 if named and not interrupted:
                     return descriptor, locked
@@ -270,7 +278,7 @@ class Hdf5Store:
     def _settle(self, descriptor: int) -> None:
         """Clean up after those that were killed."""
         with translated(self._path):
-            finish_commit(descriptor)
+            AtomicFile.recover(descriptor)
             if os.fstat(descriptor).st_nlink > 1:
                 # Among its names may be that which it had as it was made.
                 remove_temporary_names(descriptor, self._path)

@@ -22,8 +22,8 @@ _LEAST_ROWS = 16
 
 
 @attrs.define(eq=False)
-class Rows:
-    """Rows with room to grow."""
+class ArrayNode:
+    """ArrayNode with room to grow."""
 
     buffer: NDArray[Any]
     length: int
@@ -51,7 +51,7 @@ class Rows:
 
 
 @attrs.define(eq=False)
-class Content:
+class DocumentNode:
     """A byte string."""
 
     data: bytes
@@ -59,10 +59,10 @@ class Content:
 
 
 @attrs.define(eq=False)
-class Members:
+class GroupNode:
     """The members of a group."""
 
-    nodes: dict[str, Members | Rows | Content] = attrs.field(factory=dict)
+    nodes: dict[str, GroupNode | ArrayNode | DocumentNode] = attrs.field(factory=dict)
     values: dict[str, Any] = attrs.field(factory=dict)
 
 
@@ -71,14 +71,14 @@ Step: TypeAlias = tuple[Callable[..., None], *tuple[Any, ...]]
 
 
 @attrs.define(eq=False)
-class Journal:
+class UndoLog:
     """How to undo what a session changed, the last change first."""
 
-    undo: list[Step] = attrs.field(factory=list)
+    steps: list[Step] = attrs.field(factory=list)
 
     def revert(self) -> None:
-        while self.undo:
-            act, *arguments = self.undo.pop()
+        while self.steps:
+            act, *arguments = self.steps.pop()
             act(*arguments)
 
 
@@ -121,11 +121,11 @@ class MemoryAttributes:
 class MemoryAttributesWriter(MemoryAttributes):
     """Attributes that can be changed."""
 
-    _journal: Journal
+    _undo_log: UndoLog
 
     def set(self, name: str, value: AttributeValue) -> None:
         values = self._values
-        self._journal.undo.append(_restore(values, name))
+        self._undo_log.steps.append(_restore(values, name))
         values[name] = value if isinstance(value, str) else _stored(value)
 
     def set_integers(self, values: dict[str, int]) -> None:
@@ -134,7 +134,7 @@ class MemoryAttributesWriter(MemoryAttributes):
 
     def delete(self, name: str) -> None:
         if name in self._values:
-            self._journal.undo.append(_restore(self._values, name))
+            self._undo_log.steps.append(_restore(self._values, name))
             del self._values[name]
 
 
@@ -147,9 +147,9 @@ def _stored(value: Any) -> Any:
 
 @attrs.define(eq=False)
 class MemoryArray:
-    """Rows, to read."""
+    """ArrayNode, to read."""
 
-    _rows: Rows
+    _rows: ArrayNode
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -176,18 +176,18 @@ class MemoryArray:
 
 @attrs.define(eq=False)
 class MemoryArrayWriter(MemoryArray):
-    """Rows that can be changed."""
+    """ArrayNode that can be changed."""
 
-    _journal: Journal
+    _undo_log: UndoLog
 
     @property
     def attributes(self) -> MemoryAttributesWriter:
-        return MemoryAttributesWriter(self._rows.values, self._journal)
+        return MemoryAttributesWriter(self._rows.values, self._undo_log)
 
     def append(self, rows: NDArray[Any]) -> None:
         self._check(rows)
         target, held = self._rows, self._rows.length
-        self._journal.undo.append((target.cut, held))
+        self._undo_log.steps.append((target.cut, held))
         target.grow(held + len(rows))
         target.buffer[held : target.length] = rows
 
@@ -197,7 +197,7 @@ class MemoryArrayWriter(MemoryArray):
         if start < 0 or stop > self._rows.length:
             raise ShapeError(f"{len(rows)} rows from {start} on reach past {self._rows.length}")
         target = self._rows
-        self._journal.undo.append((target.fill, start, target.buffer[start:stop].copy()))
+        self._undo_log.steps.append((target.fill, start, target.buffer[start:stop].copy()))
         target.buffer[start:stop] = rows
 
     def resize(self, rows: int) -> None:
@@ -207,7 +207,7 @@ class MemoryArrayWriter(MemoryArray):
             target.grow(rows)
             target.buffer[length:rows] = 0
         target.cut(rows)
-        self._journal.undo += ((target.fill, rows, dropped), (target.cut, length))
+        self._undo_log.steps += ((target.fill, rows, dropped), (target.cut, length))
 
     def _check(self, rows: NDArray[Any]) -> None:
         if rows.shape[1:] != self._rows.buffer.shape[1:]:
@@ -218,7 +218,7 @@ class MemoryArrayWriter(MemoryArray):
 class MemoryDocument:
     """A byte string, to read."""
 
-    _content: Content
+    _content: DocumentNode
 
     @property
     def attributes(self) -> MemoryAttributes:
@@ -232,18 +232,18 @@ class MemoryDocument:
 class MemoryDocumentWriter(MemoryDocument):
     """A byte string that was written."""
 
-    _journal: Journal
+    _undo_log: UndoLog
 
     @property
     def attributes(self) -> MemoryAttributesWriter:
-        return MemoryAttributesWriter(self._content.values, self._journal)
+        return MemoryAttributesWriter(self._content.values, self._undo_log)
 
 
 @attrs.define(eq=False)
 class MemoryGroup:
     """A group, to read."""
 
-    _members: Members
+    _members: GroupNode
 
     @property
     def attributes(self) -> MemoryAttributes:
@@ -256,18 +256,18 @@ class MemoryGroup:
         return name in self._members.nodes
 
     def group(self, name: str) -> MemoryGroup:
-        return MemoryGroup(self._member(name, Members))
+        return MemoryGroup(self._member(name, GroupNode))
 
     def array(self, name: str) -> MemoryArray:
-        return MemoryArray(self._member(name, Rows))
+        return MemoryArray(self._member(name, ArrayNode))
 
     def document(self, name: str) -> MemoryDocument:
-        return MemoryDocument(self._member(name, Content))
+        return MemoryDocument(self._member(name, DocumentNode))
 
     def _member(self, name: str, kind: type[Any]) -> Any:
         node = self._members.nodes.get(name)
         if not isinstance(node, kind):
-            title = {Members: "group", Rows: "array", Content: "document"}[kind]
+            title = {GroupNode: "group", ArrayNode: "array", DocumentNode: "document"}[kind]
             raise NodeNotFoundError(f"there is no {title} '{name}'", asked=name)
         return node
 
@@ -278,24 +278,24 @@ class MemoryGroupWriter(MemoryGroup):
 
     overwrites_in_place: ClassVar[bool] = True
 
-    _journal: Journal
+    _undo_log: UndoLog
 
     @property
     def attributes(self) -> MemoryAttributesWriter:
-        return MemoryAttributesWriter(self._members.values, self._journal)
+        return MemoryAttributesWriter(self._members.values, self._undo_log)
 
     def group(self, name: str) -> MemoryGroupWriter:
-        return MemoryGroupWriter(self._member(name, Members), self._journal)
+        return MemoryGroupWriter(self._member(name, GroupNode), self._undo_log)
 
     def array(self, name: str) -> MemoryArrayWriter:
-        return MemoryArrayWriter(self._member(name, Rows), self._journal)
+        return MemoryArrayWriter(self._member(name, ArrayNode), self._undo_log)
 
     def document(self, name: str) -> MemoryDocumentWriter:
-        return MemoryDocumentWriter(self._member(name, Content), self._journal)
+        return MemoryDocumentWriter(self._member(name, DocumentNode), self._undo_log)
 
     def require_group(self, name: str) -> MemoryGroupWriter:
         if name not in self:
-            self._put(name, Members())
+            self._put(name, GroupNode())
         return self.group(name)
 
     def create_array(
@@ -303,21 +303,21 @@ class MemoryGroupWriter(MemoryGroup):
     ) -> MemoryArrayWriter:
         if name in self:
             raise NodeExistsError(f"'{name}' exists", asked=name)
-        self._put(name, Rows(np.array(rows), len(rows)))
+        self._put(name, ArrayNode(np.array(rows), len(rows)))
         return self.array(name)
 
     def write_document(self, name: str, content: bytes | str) -> MemoryDocumentWriter:
         data = content.encode() if isinstance(content, str) else bytes(content)
-        values = dict(self._member(name, Content).values) if name in self else {}
-        self._put(name, Content(data, values))
+        values = dict(self._member(name, DocumentNode).values) if name in self else {}
+        self._put(name, DocumentNode(data, values))
         return self.document(name)
 
     def delete(self, name: str) -> None:
         if name not in self:
             raise NodeNotFoundError(f"there is no member '{name}'", asked=name)
-        self._journal.undo.append(_restore(self._members.nodes, name))
+        self._undo_log.steps.append(_restore(self._members.nodes, name))
         del self._members.nodes[name]
 
-    def _put(self, name: str, node: Members | Rows | Content) -> None:
-        self._journal.undo.append(_restore(self._members.nodes, name))
+    def _put(self, name: str, node: GroupNode | ArrayNode | DocumentNode) -> None:
+        self._undo_log.steps.append(_restore(self._members.nodes, name))
         self._members.nodes[name] = node

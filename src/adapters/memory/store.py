@@ -11,26 +11,26 @@ import attrs
 
 from ...errors import StoreExistsError, StoreNotFoundError
 from ...ports.store import Capability
-from .arrays import Content, Journal, Members, MemoryGroup, MemoryGroupWriter, Rows
+from .arrays import ArrayNode, DocumentNode, GroupNode, MemoryGroup, MemoryGroupWriter, UndoLog
 
 _VERSIONS = itertools.count()
 
 
 @attrs.define(eq=False)
-class Network:
+class NamedNetwork:
     """A root group; no two states of a network in this process are of the same version."""
 
-    members: Members
+    members: GroupNode
     version: int = attrs.field(factory=_VERSIONS.__next__)
 
 
-_NETWORKS: dict[str, Network] = {}
+_NETWORKS: dict[str, NamedNetwork] = {}
 
 
 class MemoryReadSession:
     """A view of the network."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: NamedNetwork) -> None:
         self._network = network
 
     @property
@@ -48,13 +48,13 @@ class MemoryReadSession:
 class MemoryWriteSession:
     """Changes that can be undone."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: NamedNetwork) -> None:
         self._network = network
-        self._journal = Journal()
+        self._undo_log = UndoLog()
 
     @property
     def root(self) -> MemoryGroupWriter:
-        return MemoryGroupWriter(self._network.members, self._journal)
+        return MemoryGroupWriter(self._network.members, self._undo_log)
 
     @property
     def version(self) -> int:
@@ -62,22 +62,22 @@ class MemoryWriteSession:
 
     @property
     def changes(self) -> int:
-        return len(self._journal.undo)
+        return len(self._undo_log.steps)
 
     def commit(self) -> None:
         if self.changes:
             self._network.version = next(_VERSIONS)
-        self._journal.undo.clear()
+        self._undo_log.steps.clear()
 
     def rollback(self) -> None:
-        self._journal.revert()
+        self._undo_log.revert()
 
 
 class MemoryCreationSession(MemoryWriteSession):
     """A new network, which gets its name at the commit."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(Network(Members()))
+        super().__init__(NamedNetwork(GroupNode()))
         self._name = name
 
     def commit(self) -> None:
@@ -89,8 +89,8 @@ class MemoryCreationSession(MemoryWriteSession):
 class MemoryRewriteSession(MemoryWriteSession):
     """New members for a network, which takes them at the commit."""
 
-    def __init__(self, network: Network) -> None:
-        super().__init__(Network(Members()))
+    def __init__(self, network: NamedNetwork) -> None:
+        super().__init__(NamedNetwork(GroupNode()))
         self._held = network
 
     @property
@@ -144,7 +144,7 @@ class MemoryStore:
         return None
 
     def copy(self, target: str) -> None:
-        self._put(str(target), Network(copy.deepcopy(self._network().members)))
+        self._put(str(target), NamedNetwork(copy.deepcopy(self._network().members)))
 
     def move(self, target: str) -> None:
         network = self._network()
@@ -157,7 +157,7 @@ class MemoryStore:
         self._network()
         del _NETWORKS[self.location]
 
-    def _network(self) -> Network:
+    def _network(self) -> NamedNetwork:
         try:
             return _NETWORKS[self.location]
         except KeyError:
@@ -165,13 +165,13 @@ class MemoryStore:
                 f"there is no network '{self.location}' in memory", location=self.location
             ) from None
 
-    def _put(self, name: str, network: Network) -> None:
+    def _put(self, name: str, network: NamedNetwork) -> None:
         if _NETWORKS.setdefault(name, network) is not network:
             raise StoreExistsError(f"'{name}' exists", location=name)
 
 
-def _bytes_of(node: Members | Rows | Content) -> int:
+def _bytes_of(node: GroupNode | ArrayNode | DocumentNode) -> int:
     """Of the rows and documents, without the names and attributes."""
-    if isinstance(node, Members):
+    if isinstance(node, GroupNode):
         return sum(map(_bytes_of, node.nodes.values()))
-    return node.buffer.nbytes if isinstance(node, Rows) else len(node.data)
+    return node.buffer.nbytes if isinstance(node, ArrayNode) else len(node.data)

@@ -87,7 +87,7 @@ class ZarrAttributesWriter(ZarrAttributes):
             del self._values[name]
 
 
-class Member:
+class ZarrMember:
     """
     A group, array or document, to read.
 
@@ -104,7 +104,7 @@ class Member:
         return ZarrAttributes(self._node, self._view)
 
 
-class MemberWriter(Member):
+class ZarrMemberWriter(ZarrMember):
     """A group, array or document that can be changed."""
 
     @property
@@ -112,7 +112,7 @@ class MemberWriter(Member):
         return ZarrAttributesWriter(self._node, self._view)
 
 
-class ZarrArray(Member):
+class ZarrArray(ZarrMember):
     """Rows, to read: those below the base are stored, those of the tail are not yet."""
 
     @property
@@ -157,7 +157,7 @@ class ZarrArray(Member):
         return np.asarray(parts[0])
 
 
-class ZarrArrayWriter(ZarrArray, MemberWriter):
+class ZarrArrayWriter(ZarrArray, ZarrMemberWriter):
     """Rows that can be changed."""
 
     def append(self, rows: NDArray[Any]) -> None:
@@ -199,18 +199,18 @@ class ZarrArrayWriter(ZarrArray, MemberWriter):
             raise ShapeError(f"rows of shape {rows.shape} don't fit an array of {self.shape}")
 
 
-class ZarrDocument(Member):
+class ZarrDocument(ZarrMember):
     """A byte string, to read."""
 
     def read(self) -> bytes:
         return ZarrArray(self._node, self._view).read().tobytes()
 
 
-class ZarrDocumentWriter(ZarrDocument, MemberWriter):
+class ZarrDocumentWriter(ZarrDocument, ZarrMemberWriter):
     """A byte string that was written."""
 
 
-class ZarrGroup(Member):
+class ZarrGroup(ZarrMember):
     """A group, to read."""
 
     def names(self) -> tuple[str, ...]:
@@ -237,7 +237,7 @@ class ZarrGroup(Member):
         return node, self._view, (*self._names, name)
 
 
-class ZarrGroupWriter(ZarrGroup, MemberWriter):
+class ZarrGroupWriter(ZarrGroup, ZarrMemberWriter):
     """A group that can be changed."""
 
     # Readers may see what is stored until the manifest is, so that it stays as it is.

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from typing import TypeAlias
 
+from .extent import Extent
 from .journal import Journal
 from .pieces import Piece, changed_part, read_at, write_at
 
@@ -16,21 +17,17 @@ Replacement: TypeAlias = tuple[int, bytes, bytes]
 
 class Commit:
     """
-    What is to be overwritten is complete in a journal before the first byte is.
+    Commits of one open file: a journal is complete before the first byte is overwritten.
 
     ``is_half_way`` is true while only the journal tells what the file is: also after an error,
     if the system did not let what was overwritten be written back.
 
-    :param descriptor: of the file; what was added to it is there already.
-    :param base_size: of the file before that.
-    :param size: that the file will have.
-    :param durable: make sure that all of it, or nothing, survives a power cut.
+    :param extent: of the file; what was added past its base size is there already.
+    :param durable: make sure that all of a commit, or nothing, survives a power cut.
     """
 
-    def __init__(self, descriptor: int, base_size: int, size: int, *, durable: bool) -> None:
-        self._descriptor = descriptor
-        self._base_size = base_size
-        self._size = size
+    def __init__(self, extent: Extent, *, durable: bool) -> None:
+        self._extent = extent
         self._durable = durable
         self.is_half_way = False
 
@@ -46,17 +43,19 @@ class Commit:
         # What was added must be there before the journal speaks of it.
         self._sync()
         pieces: list[Piece] = [(start, data) for start, _, data in replacements]
-        journal = Journal(self._base_size, self._size, pieces)
+        extent = self._extent
+        journal = Journal(extent.base_size, extent.size, pieces)
         try:
             self._announce(journal)
             self.is_half_way = bool(replacements)
             self._replace(replacements)
             self._sync()
             # The journal goes with what is cut off: it comes last, as it can't be undone.
-            os.ftruncate(self._descriptor, self._size)
+            os.ftruncate(extent.descriptor, extent.size)
         except BaseException:
             self._undo(replacements, journal)
             raise
+        extent.base_size = extent.size
         self.is_half_way = False
 
     def _replacements(self, written: Iterable[tuple[int, bytes]]) -> list[Replacement]:
@@ -66,12 +65,12 @@ class Commit:
         HDF5 writes whole pieces of arrays, of which little is new.
         """
         # What is cut off need not be replaced before.
-        end = min(self._base_size, self._size)
+        end = min(self._extent.base_size, self._extent.size)
         found: list[Replacement] = []
         for start, data in written:
             if start < end:
                 kept = data if start + len(data) <= end else data[: end - start]
-                held = read_at(self._descriptor, len(kept), start).ljust(len(kept), b"\0")
+                held = read_at(self._extent.descriptor, len(kept), start).ljust(len(kept), b"\0")
                 part = changed_part(held, kept)
                 if part.stop:
                     found.append((start + part.start, held[part], kept[part]))
@@ -80,21 +79,21 @@ class Commit:
     def _announce(self, journal: Journal) -> None:
         """Say what will be overwritten; what was added needs no words."""
         if journal.pieces:
-            journal.write(self._descriptor)
+            journal.write(self._extent.descriptor)
             self._sync()
 
     def _replace(self, replacements: list[Replacement]) -> None:
         for start, _, data in replacements:
-            write_at(self._descriptor, data, start)
+            write_at(self._extent.descriptor, data, start)
 
     def _undo(self, replacements: list[Replacement], journal: Journal) -> None:
         """Write back what was overwritten, if that is possible, and not all is done already."""
         if self.is_half_way:
-            is_done = os.fstat(self._descriptor).st_size <= journal.place
+            is_done = os.fstat(self._extent.descriptor).st_size <= journal.place
             if is_done or not self._write_back(replacements):
                 return
             self._sync_if_possible()
-        journal.withdraw(self._descriptor)
+        journal.withdraw(self._extent.descriptor)
         self.is_half_way = False
         self._sync_if_possible()
 
@@ -103,14 +102,15 @@ class Commit:
         for start, held, _ in replacements:
             # One that can't be written may not have been written before either.
             with contextlib.suppress(OSError):
-                write_at(self._descriptor, held, start)
+                write_at(self._extent.descriptor, held, start)
         return all(
-            read_at(self._descriptor, len(held), start) == held for start, held, _ in replacements
+            read_at(self._extent.descriptor, len(held), start) == held
+            for start, held, _ in replacements
         )
 
     def _sync(self) -> None:
         if self._durable:
-            os.fsync(self._descriptor)
+            os.fsync(self._extent.descriptor)
 
     def _sync_if_possible(self) -> None:
         with contextlib.suppress(OSError):

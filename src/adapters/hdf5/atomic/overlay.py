@@ -9,12 +9,11 @@ commit forgetting what waits and cutting the file undoes all.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator
 
 from ....errors import CorruptNetworkError
-from .commit import Commit
+from .extent import Extent
 from .heaps import SIGNATURE, is_endless
 from .journal import Journal
 from .pieces import read_into, write_at
@@ -35,15 +34,13 @@ class OverlayFile:
     written to the file any more, and HDF5, which has to come to an end, reads what it wrote
     from memory.
 
-    :param descriptor: stays open when the overlay is done with.
+    :param extent: of the open file.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._base_size = os.fstat(descriptor).st_size
-        self._size = self._base_size
+    def __init__(self, extent: Extent) -> None:
+        self._extent = extent
         # What the file held at the start counts up to here: less, once it was cut.
-        self._kept_size = self._base_size
+        self._kept_size = extent.base_size
         self._pages: dict[int, bytearray] = {}
         # What was written after what the pages hold.
         self._waiting: list[tuple[int, bytes]] = []
@@ -51,15 +48,13 @@ class OverlayFile:
         # What was written after an error.
         self._patches: list[tuple[int, bytes]] = []
         self._position = 0
-        # A commit failed, and the file is not what it was: only its journal tells what it is.
-        self._half_way = False
         self.error: BaseException | None = None
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         if whence == os.SEEK_SET:
             self._position = offset
             return offset
-        origin = {os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        origin = {os.SEEK_CUR: self._position, os.SEEK_END: self._extent.size}[whence]
         self._position = origin + offset
         return self._position
 
@@ -89,56 +84,37 @@ class OverlayFile:
         if self.error is not None:
             self._patches.append((start, bytes(view)))
         self._position = end = start + len(view)
-        self._size = max(self._size, end)
+        self._extent.size = max(self._extent.size, end)
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
-        self._size = self._position if size is None else size
+        self._extent.size = self._position if size is None else size
         try:
             if self.error is None:
                 self._cut()
         except BaseException as error:
             self._note(error)
-        return self._size
+        return self._extent.size
 
     def flush(self) -> None:
         """Nothing: what waits does so until the commit."""
 
     def cut_surplus(self) -> None:
         """Cut off what HDF5 found to be past the end of the file, before anything is written."""
-        if self._size < self._base_size:
-            os.ftruncate(self._descriptor, self._size)
-            self._base_size = self._kept_size = self._size
+        if self._extent.size < self._extent.base_size:
+            os.ftruncate(self._extent.descriptor, self._extent.size)
+            self._extent.base_size = self._kept_size = self._extent.size
 
-    def lay(self, journal: Journal) -> None:
+    def show(self, journal: Journal) -> None:
         """Show the file as it will be when an interrupted commit is finished."""
-        self._base_size = max(self._base_size, journal.base_size, journal.size)
+        self._extent.base_size = max(self._extent.base_size, journal.base_size, journal.size)
         for start, data in journal.pieces:
             self._write_pages(memoryview(data), start)
-        self._size = journal.size
+        self._extent.size = journal.size
 
-    def commit(self, *, durable: bool = False) -> None:
-        """
-        Let the changes take effect, and the file get its new size.
-
-        :param durable: make sure that all of it, or nothing, survives a power cut.
-        :raises BaseException: the error that was noted before, or that came up now; the
-            file is what it was. Where the system refuses even to write that back, the journal
-            stays, and whoever opens the file next finishes the commit. An interrupt that
-            comes when all is done changes nothing of that.
-        """
-        self.raise_error()
+    def written(self) -> list[tuple[int, bytes]]:
+        """What was written below the base size: ascending pieces that do not overlap."""
         self._clear_cut()
-        commit = Commit(self._descriptor, self._base_size, self._size, durable=durable)
-        try:
-            commit.run(self._written())
-        finally:
-            self._half_way = commit.is_half_way
-        self._forget()
-        self._base_size = self._kept_size = self._size
-
-    def _written(self) -> list[tuple[int, bytes]]:
-        """What was written below the end of the file, ascending, pieces apart from each other."""
         written = sorted(self._waiting)
         if not self._pages and _are_apart(written):
             return written
@@ -149,26 +125,18 @@ class OverlayFile:
             for numbers in _runs(sorted(pages))
         ]
 
-    def rollback(self) -> None:
-        """Forget what was written, and cut off what was added."""
-        self._forget()
-        if self._half_way:
-            return
-        # If it can't be cut off, it is of no account there.
-        with contextlib.suppress(OSError):
-            if os.fstat(self._descriptor).st_size > self._base_size:
-                os.ftruncate(self._descriptor, self._base_size)
-
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Drop what was written, as it was committed or is rolled back."""
         self._pages.clear()
         self._waiting.clear()
         self._waiting_bytes = 0
+        self._kept_size = self._extent.base_size
 
     @property
     def is_untouched(self) -> bool:
         """Whether nothing was written since the start, or since the commit."""
         untouched = not self._pages and not self._waiting and self.error is None
-        return untouched and self._size == self._base_size
+        return untouched and self._extent.size == self._extent.base_size
 
     def refuse_writes(self, error: BaseException | None = None) -> None:
         """
@@ -188,12 +156,12 @@ class OverlayFile:
             self.error = error
 
     def _read(self, view: memoryview, start: int) -> None:
-        done = read_into(self._descriptor, view, start)
+        done = read_into(self._extent.descriptor, view, start)
         view[done:] = bytes(len(view) - done)
-        if self._kept_size < self._base_size:
-            cut = slice(max(0, self._kept_size - start), max(0, self._base_size - start))
+        if self._kept_size < self._extent.base_size:
+            cut = slice(max(0, self._kept_size - start), max(0, self._extent.base_size - start))
             view[cut] = bytes(len(view[cut]))
-        if start < self._base_size:
+        if start < self._extent.base_size:
             self._settle()
             if self._pages:
                 self._lay_over(view, start)
@@ -205,18 +173,18 @@ class OverlayFile:
     def _write(self, view: memoryview, start: int) -> None:
         if self.error is not None:
             return
-        below = self._base_size - start
+        below = self._extent.base_size - start
         if below >= len(view):
             self._take(view, start)
             return
         if below > 0:
             self._take(view[:below], start)
         below = max(0, below)
-        write_at(self._descriptor, view[below:], start + below)
+        write_at(self._extent.descriptor, view[below:], start + below)
 
     def _take(self, view: memoryview, start: int) -> None:
         """Let a change of what the file held at the start wait for the commit."""
-        if self._kept_size == self._base_size and len(view) <= _MOST_WAITING:
+        if self._kept_size == self._extent.base_size and len(view) <= _MOST_WAITING:
             if self._waiting_bytes > _MOST_WAITING:
                 self._settle()
             self._waiting.append((start, bytes(view)))
@@ -233,12 +201,12 @@ class OverlayFile:
         self._waiting_bytes = 0
 
     def _cut(self) -> None:
-        if self._size < self._base_size:
+        if self._extent.size < self._extent.base_size:
             self._settle()
-            self._kept_size = min(self._kept_size, self._size)
-            self._forget_pages(self._size)
-        if self._size < os.fstat(self._descriptor).st_size:
-            os.ftruncate(self._descriptor, max(self._size, self._base_size))
+            self._kept_size = min(self._kept_size, self._extent.size)
+            self._forget_pages(self._extent.size)
+        if self._extent.size < os.fstat(self._extent.descriptor).st_size:
+            os.ftruncate(self._extent.descriptor, max(self._extent.size, self._extent.base_size))
 
     def _forget_pages(self, size: int) -> None:
         """What pages hold from a cut on is gone."""
@@ -251,7 +219,7 @@ class OverlayFile:
 
     def _clear_cut(self) -> None:
         """Zeros where the file was cut and grew again."""
-        stop = min(self._size, self._base_size)
+        stop = min(self._extent.size, self._extent.base_size)
         if self._kept_size >= stop:
             return
         for number in range(self._kept_size // PAGE, -(-stop // PAGE)):
@@ -262,11 +230,11 @@ class OverlayFile:
         """A page with what the file held there at the start, up to where it was cut."""
         page = self._pages[number] = bytearray(PAGE)
         kept = max(0, min(PAGE, self._kept_size - number * PAGE))
-        read_into(self._descriptor, memoryview(page)[:kept], number * PAGE)
+        read_into(self._extent.descriptor, memoryview(page)[:kept], number * PAGE)
         return page
 
     def _lay_over(self, view: memoryview, start: int) -> None:
-        stop = min(start + len(view), self._base_size)
+        stop = min(start + len(view), self._extent.base_size)
         first, last = start // PAGE, (stop - 1) // PAGE
         numbers = range(first, last + 1)
         if len(numbers) > len(self._pages):

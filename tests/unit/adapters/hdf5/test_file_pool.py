@@ -18,7 +18,8 @@ import h5py
 import numpy as np
 import pytest
 
-from bsb_hdf5.adapters.hdf5 import file_pool as opened
+from bsb_hdf5.adapters.hdf5.file_pool import FILE_POOL, MOST_KEPT
+from bsb_hdf5.adapters.hdf5.open_file import OpenFile
 from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from bsb_hdf5.errors import SessionClosedError, StoreIOError, StoreNotFoundError
 from bsb_hdf5.testing.contents import make, reading, writing
@@ -150,7 +151,7 @@ def test_a_file_of_which_nothing_can_be_cut_off_is_not_kept_open(
     store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.truncate(path, path.stat().st_size + 1000)
-    opened.FILE_POOL.drop(id(store))
+    FILE_POOL.drop(store)
     with monkeypatch.context() as patch:
         patch.setattr(os, "ftruncate", refuse(errno.EIO))
         with pytest.raises(StoreIOError):
@@ -162,10 +163,10 @@ def test_a_file_of_which_nothing_can_be_cut_off_is_not_kept_open(
 
 
 def test_to_open_a_file_changes_nothing_in_it(store: Hdf5Store, path: Path) -> None:
-    opened.FILE_POOL.drop(id(store))
+    FILE_POOL.drop(store)
     status = path.stat()
     session = store.open_write()
-    assert session._file.overlay.is_untouched
+    assert session._file.content.is_untouched
     session.rollback()
     assert status.st_mtime_ns == path.stat().st_mtime_ns
 
@@ -174,7 +175,7 @@ def test_a_file_that_grew_meanwhile_is_not_cut(store: Hdf5Store, path: Path) -> 
     with h5py.File(path, "r+") as file:
         file["more"] = np.arange(100_000)
     content = path.read_bytes()
-    opened.FILE_POOL.drop(id(store))
+    FILE_POOL.drop(store)
     assert content == path.read_bytes()
 
 
@@ -217,12 +218,12 @@ def test_a_store_that_is_removed_or_moved_leaves_nothing_open(store: Hdf5Store, 
 
 def test_few_files_stay_open(tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
-    stores = [Hdf5Store(str(tmp_path / f"{i}.hdf5")) for i in range(opened._MOST_KEPT + 9)]
+    stores = [Hdf5Store(str(tmp_path / f"{i}.hdf5")) for i in range(MOST_KEPT + 9)]
     for each in stores:
         make(each)
         with writing(each) as root:
             root.create_array("rows", np.arange(3))
-    assert len(os.listdir("/proc/self/fd")) <= before + opened._MOST_KEPT
+    assert len(os.listdir("/proc/self/fd")) <= before + MOST_KEPT
     assert all([0, 1, 2] == rows_of(each) for each in stores)
 
 
@@ -361,13 +362,13 @@ def test_a_store_that_is_found_to_be_gone_while_files_are_kept_stops_nobody(
 ) -> None:
     others: list[Hdf5Store] = []
 
-    class Files(OrderedDict[int, opened.OpenFile]):
-        def __setitem__(self, key: int, file: opened.OpenFile) -> None:
+    class Files(OrderedDict[int, OpenFile]):
+        def __setitem__(self, key: int, file: OpenFile) -> None:
             super().__setitem__(key, file)
             # As the garbage collector may do at any time.
             others.clear()
 
-    monkeypatch.setattr(opened.FILE_POOL, "_files", Files(opened.FILE_POOL._files))
+    monkeypatch.setattr(FILE_POOL, "_kept", Files(FILE_POOL._kept))
     others.append(Hdf5Store(str(path)))
     thread = threading.Thread(target=rows_of, args=(store,), daemon=True)
     thread.start()

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bsb_hdf5.adapters.hdf5.atomic.atomic_file import AtomicFile
 from bsb_hdf5.adapters.hdf5.atomic.commit import Commit
 from bsb_hdf5.adapters.hdf5.atomic.journal import Journal, has_journal
-from bsb_hdf5.adapters.hdf5.atomic.overlay import OverlayFile
 from bsb_hdf5.adapters.hdf5.atomic.pieces import Piece
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 
@@ -28,7 +28,7 @@ def interrupt(store: Hdf5Store, applied: float = 0.5) -> None:
     session = store.open_write()
     session.root.array("rows").write(0, -np.arange(3000))
     session.root.array("rows").append(np.ones(5))
-    overlay = session._file.overlay
+    content = session._file.content
     replace = Commit._replace
 
     def replace_some(self: Commit, replacements: list[Any]) -> None:
@@ -38,10 +38,10 @@ def interrupt(store: Hdf5Store, applied: float = 0.5) -> None:
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
         patch.setattr(Commit, "_replace", replace_some)
         patch.setattr(Commit, "_write_back", lambda *_: None)
-        patch.setattr(OverlayFile, "rollback", lambda *_: None)
+        patch.setattr(AtomicFile, "rollback", lambda *_: None)
         patch.setattr(Journal, "withdraw", lambda *_: None)
         session.commit()
-    assert overlay.error is not None
+    assert content.error is not None
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bsb_hdf5.adapters.hdf5 import file_pool as opened
 from bsb_hdf5.adapters.hdf5.atomic.commit import Commit
+from bsb_hdf5.adapters.hdf5.file_pool import FILE_POOL
 from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from bsb_hdf5.errors import StoreIOError
 from bsb_hdf5.testing.contents import make, reading, writing
@@ -55,7 +55,7 @@ def test_a_commit_leaves_nothing_beside_the_file(store: Hdf5Store, path: Path) -
         root.array("rows").write(0, np.array([1]))
     assert [path.name] == os.listdir(path.parent)
     assert not is_interrupted(path)
-    opened.FILE_POOL.drop(id(store))
+    FILE_POOL.drop(store)
     with reading(store) as root:
         assert 1 == root.array("rows").read()[0]
 

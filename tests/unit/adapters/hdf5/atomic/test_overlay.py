@@ -16,8 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bsb_hdf5.adapters.hdf5.atomic import overlay, pieces
-from bsb_hdf5.adapters.hdf5.atomic.journal import finish_commit
-from bsb_hdf5.adapters.hdf5.atomic.overlay import OverlayFile
+from bsb_hdf5.adapters.hdf5.atomic.atomic_file import AtomicFile
 
 PAGE = 16
 PREAD = os.pread
@@ -34,7 +33,7 @@ Step = tuple[str, int, Any]
 
 
 @contextmanager
-def overlaid(size: int) -> Iterator[tuple[OverlayFile, bytes, int]]:
+def overlaid(size: int, *, durable: bool = False) -> Iterator[tuple[AtomicFile, bytes, int]]:
     """An overlay with small pages on a file of that size."""
     content = bytes(1 + i % 255 for i in range(size))
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryFile() as file:
@@ -45,7 +44,7 @@ def overlaid(size: int) -> Iterator[tuple[OverlayFile, bytes, int]]:
         patch.setattr(pieces, "_FEW_BYTES", 4)
         file.write(content)
         file.flush()
-        yield OverlayFile(file.fileno()), content, file.fileno()
+        yield AtomicFile.open(file.fileno(), writable=True, durable=durable), content, file.fileno()
 
 
 def on_disk(descriptor: int) -> bytes:
@@ -57,7 +56,7 @@ def write_to_model(model: bytearray, offset: int, data: bytes) -> None:
     model[offset : offset + len(data)] = data
 
 
-def apply(file: OverlayFile, model: bytearray, step: Step) -> None:
+def apply(file: AtomicFile, model: bytearray, step: Step) -> None:
     verb, number, argument = step
     if verb == "write":
         assert number == file.seek(number)
@@ -85,7 +84,7 @@ def run(size: int, history: list[Step], ending: str) -> None:
             apply(file, model, step)
             assert content == on_disk(descriptor)[:size]
         apply(file, model, ("read", 0, len(model) + PAGE))
-        (OverlayFile.commit if ending == "commit" else OverlayFile.rollback)(file)
+        (AtomicFile.commit if ending == "commit" else AtomicFile.rollback)(file)
         assert (bytes(model) if ending == "commit" else content) == on_disk(descriptor)
         assert file.error is None
 
@@ -227,8 +226,8 @@ def test_the_descriptor_stays_open(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"content")
     with path.open("r+b") as file:
-        OverlayFile(file.fileno()).commit()
-        OverlayFile(file.fileno()).rollback()
+        AtomicFile.open(file.fileno(), writable=True).commit()
+        AtomicFile.open(file.fileno(), writable=True).rollback()
         assert b"content" == file.read()
 
 
@@ -246,14 +245,14 @@ def test_whenever_a_durable_commit_fails_the_file_is_what_it_was(name: str, size
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
             call(*arguments)
 
-        with overlaid(5 * PAGE) as (file, content, descriptor):
+        with overlaid(5 * PAGE, durable=True) as (file, content, descriptor):
             file.seek(PAGE - 2)
             file.write(b"other")
             file.truncate(size)
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(os, name, fail)
                 try:
-                    file.commit(durable=True)
+                    file.commit()
                 except OSError:
                     file.rollback()
                     assert content == on_disk(descriptor), (k, calls)
@@ -309,7 +308,7 @@ TROUBLES = [
 ]
 
 
-def change_all(file: OverlayFile, size: int) -> bytes:
+def change_all(file: AtomicFile, size: int) -> bytes:
     """Write to several places, cut or extend the file to a size; what it is to hold then."""
     model = bytearray(1 + i % 255 for i in range(5 * PAGE))
     for start in (0, 2 * PAGE, 4 * PAGE + 3):
@@ -325,16 +324,16 @@ def test_however_a_commit_goes_wrong_the_file_can_be_finished_or_is_what_it_was(
 ) -> None:
     for k in range(30):
         trouble = Trouble(k, often, error, names, late=late)
-        with overlaid(5 * PAGE) as (file, before, descriptor):
+        with overlaid(5 * PAGE, durable=True) as (file, before, descriptor):
             after = change_all(file, size)
             with pytest.MonkeyPatch.context() as patch:
                 trouble.around(patch)
                 try:
-                    file.commit(durable=True)
+                    file.commit()
                 except (OSError, SystemExit):
                     with suppress(SystemExit):
                         file.rollback()
-            finish_commit(descriptor)
+            AtomicFile.recover(descriptor)
             found = on_disk(descriptor)
             assert after == found or before == found[: len(before)], (k, trouble.calls)
         if k >= len(trouble.calls):
@@ -345,7 +344,7 @@ def test_however_a_commit_goes_wrong_the_file_can_be_finished_or_is_what_it_was(
 def test_what_a_durable_commit_puts_back_is_on_the_disk_before_its_journal_goes() -> None:
     # First fsync: what was added; then the journal; the third fails.
     calls: list[tuple[str, int]] = []
-    with overlaid(5 * PAGE) as (file, _, _), pytest.MonkeyPatch.context() as patch:
+    with overlaid(5 * PAGE, durable=True) as (file, _, _), pytest.MonkeyPatch.context() as patch:
         change_all(file, 5 * PAGE)
         for name in CALLS:
             call = getattr(os, name)
@@ -359,7 +358,7 @@ def test_what_a_durable_commit_puts_back_is_on_the_disk_before_its_journal_goes(
 
             patch.setattr(os, name, noted)
         with pytest.raises(OSError, match="error"):
-            file.commit(durable=True)
+            file.commit()
         file.rollback()
     put_back = [("pwrite", 0)] * 3
     gone = [("pwrite", 1), ("fsync", 0), ("ftruncate", 0)]

@@ -12,9 +12,9 @@ import h5py
 import numpy as np
 import pytest
 
-from bsb_hdf5.adapters.hdf5 import file_pool as opened
 from bsb_hdf5.adapters.hdf5.atomic.journal import finish_commit
 from bsb_hdf5.adapters.hdf5.atomic.pieces import Piece
+from bsb_hdf5.adapters.hdf5.file_pool import FILE_POOL
 from bsb_hdf5.adapters.hdf5.session import Hdf5WriteSession
 from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from bsb_hdf5.errors import StoreAccessError, StoreIOError
@@ -184,7 +184,7 @@ def test_what_can_not_be_finished_on_a_full_disk_is_taken_away(
 def test_who_can_not_read_the_end_of_the_file_is_told(
     store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened.FILE_POOL.drop(id(store))
+    FILE_POOL.drop(store)
 
     def fail(*_: Any) -> bytes:
         raise OSError(errno.EIO, os.strerror(errno.EIO))

@@ -14,11 +14,11 @@ def test_a_flush_without_changes_writes_nothing() -> None:
     network = reopened(network)
     root = network._root
     assert isinstance(root, MemoryGroupWriter)
-    before = len(root._journal.undo)
+    before = len(root._undo_log.steps)
     assert 2 == network.placement("cell").counts().total
     assert 1 == network.connectivity("loop").count
     network.flush()
-    assert before == len(root._journal.undo)
+    assert before == len(root._undo_log.steps)
 
 
 def test_revisions_move_once_a_session_that_changed_the_set() -> None:

@@ -1,0 +1,84 @@
+"""
+A file whose changes take effect at a commit, whole or not at all.
+
+This is the class that the rest of the adapter uses: the overlay that HDF5 writes to, and the
+commit with its journal, are parts of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from .commit import Commit
+from .extent import Extent
+from .journal import finish_commit, has_journal, read_journal
+from .overlay import OverlayFile
+
+
+class AtomicFile(OverlayFile):
+    """
+    A file object for h5py's ``fileobj`` driver, whose changes are committed or rolled back.
+
+    :param extent: of the open file.
+    :param durable: whether its commits survive a power cut, and not only the end of the process.
+    """
+
+    def __init__(self, extent: Extent, *, durable: bool = False) -> None:
+        super().__init__(extent)
+        self._commit = Commit(extent, durable=durable)
+
+    @classmethod
+    def open(cls, descriptor: int, *, writable: bool, durable: bool = False) -> AtomicFile:
+        """
+        Begin with the file as it is.
+
+        A commit that was interrupted is finished by :meth:`recover`. A file that is only read is
+        shown as if that were done.
+
+        :param descriptor: stays open when the file is done with.
+        :param writable: whether the descriptor may be written to.
+        """
+        file = cls(Extent.of(descriptor), durable=durable)
+        journal = None if writable else read_journal(descriptor)
+        if journal is not None:
+            file.show(journal)
+        return file
+
+    @staticmethod
+    def was_interrupted(descriptor: int) -> bool:
+        """Whether a file ends in the journal of a commit, complete or damaged."""
+        return has_journal(descriptor)
+
+    @staticmethod
+    def recover(descriptor: int) -> None:
+        """
+        Finish the commit that was interrupted, if one was.
+
+        :param descriptor: of the file, writable and locked.
+        """
+        finish_commit(descriptor)
+
+    def commit(self) -> None:
+        """
+        Let the changes take effect, and the file get its new size.
+
+        :raises BaseException: the error that was noted before, or that came up now; the
+            file is what it was. Where the system refuses even to write that back, the journal
+            stays, and whoever opens the file next finishes the commit. An interrupt that
+            comes when all is done changes nothing of that.
+        """
+        self.raise_error()
+        self._commit.run(self.written())
+        self.forget()
+
+    def rollback(self) -> None:
+        """Forget what was written, and cut off what was added."""
+        self.forget()
+        if self._commit.is_half_way:
+            return
+        # What can't be cut off lies past the end that HDF5 knows.
+        extent = self._extent
+        with contextlib.suppress(OSError):
+            if os.fstat(extent.descriptor).st_size > extent.base_size:
+                os.ftruncate(extent.descriptor, extent.base_size)

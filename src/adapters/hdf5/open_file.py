@@ -1,0 +1,215 @@
+"""
+An HDF5 file that is open, and the stamp that tells what was written to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import deque
+from typing import Any, TypeAlias
+
+from h5py import h5f, h5fd, h5p
+
+from ...errors import NotANetworkError, SessionClosedError
+from ...platform import set_modification_time, unlock
+from ..files.locking import close_file
+from .atomic.atomic_file import AtomicFile
+from .context import Context, OpenObjects
+from .errors import as_ours, translated
+
+Stamp: TypeAlias = tuple[int, int, int, int, int]
+
+# Seconds within which two changes of a file can have the same time on some filesystem.
+_COARSEST_CLOCK = 2.0
+# What HDF5 may hold in memory of each array: some of the largest pieces that are written.
+_PIECE_SLOTS, _PIECE_BYTES = 31, 128 * 1024
+# Times that this process gave to files: they tell apart what was written.
+_OWN_STAMPS: deque[Stamp] = deque(maxlen=64)
+
+
+class OpenFile:
+    """
+    An HDF5 file, open over a descriptor that it closes.
+
+    :param flags: of HDF5, to read or to write.
+    :param locked: whether the descriptor holds the lock of the file.
+    :param durable: whether its commits are to survive a power cut.
+    :raises NotANetworkError: it is no HDF5 file.
+    """
+
+    def __init__(
+        self, location: str, descriptor: int, flags: int, *, locked: bool, durable: bool
+    ) -> None:
+        self.location = location
+        self.descriptor = descriptor
+        self.locked = locked
+        self.writable = flags == h5f.ACC_RDWR
+        self._objects = OpenObjects()
+        try:
+            with translated(location):
+                self.content = AtomicFile.open(descriptor, writable=self.writable, durable=durable)
+            self.id = _open(self.content, location, flags)
+        except BaseException:
+            close_file(descriptor, locked=locked)
+            raise
+        try:
+            self._cut_surplus()
+        except BaseException:
+            self.roll_back()
+            raise
+        self.stamp = _distinct_stamp(descriptor) if locked else None
+
+    def _cut_surplus(self) -> None:
+        """
+        What a session that was killed had added, however much, is past the end for HDF5.
+
+        It would be overwritten in memory first, as if it were of the file.
+        """
+        # Without a lock, somebody may be adding it now.
+        if self.writable and self.locked:
+            with self.context().translated():
+                # HDF5 tells where the end is.
+                h5f.flush(self.id)
+                self.content.cut_surplus()
+
+    def context(self) -> Context:
+        """For a new session."""
+        return Context(self.location, self.content, self._objects)
+
+    def is_as_it_was(self) -> bool:
+        """Whether nobody changed the file since it was used last; it must be locked."""
+        return self.stamp is not None and self.stamp == _stamp(self.descriptor)
+
+    def commit(self) -> None:
+        """
+        Let the changes take effect.
+
+        On any error the file is what it was, and this object is closed.
+        """
+        try:
+            with self.context().translated():
+                h5f.flush(self.id)
+                self.content.commit()
+        except BaseException:
+            self.roll_back()
+            raise
+        self.stamp = _stamp_anew(self.descriptor)
+
+    def roll_back(self) -> None:
+        """Undo the changes, and close the file."""
+        try:
+            self._shut()
+            if self.writable:
+                self.content.rollback()
+        finally:
+            self._let_go()
+
+    def put_down(self) -> bool:
+        """
+        End a session that changed nothing, or committed.
+
+        :returns: whether the file can be used again; it is closed otherwise.
+        """
+        if not self.content.is_untouched:
+            self.roll_back()
+            return False
+        if self.stamp is None or not self.locked:
+            self.discard()
+            return False
+        self.locked = False
+        unlock(self.descriptor)
+        return True
+
+    def discard(self) -> None:
+        """Close a file that was put down. Whatever it is now, it is not changed."""
+        self._shut()
+        self._let_go()
+
+    def abandon(self) -> None:
+        """Neither write to the file again, nor unlock it: that is for the process it is of."""
+        if self.writable:
+            self.content.refuse_writes(
+                SessionClosedError("the session belongs to the process that began it")
+            )
+        self.writable = self.locked = False
+
+    def _shut(self) -> None:
+        # HDF5 writes when it closes a file; nobody wants that any more.
+        self.content.refuse_writes()
+        self._objects.clear()
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            self.id.close()
+
+    def _let_go(self) -> None:
+        close_file(self.descriptor, locked=self.locked)
+
+
+def _stamp(descriptor: int) -> Stamp:
+    status = os.fstat(descriptor)
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
+
+
+def _distinct_stamp(descriptor: int) -> Stamp | None:
+    """The stamp, unless a change that follows could leave it the same."""
+    stamp = _stamp(descriptor)
+    age = time.time_ns() - max(stamp[-2:])
+    return stamp if stamp in _OWN_STAMPS or age > _COARSEST_CLOCK * 1e9 else None
+
+
+def _stamp_anew(descriptor: int) -> Stamp | None:
+    """
+    Give a file that was changed a time of its own.
+
+    The system's own times are coarse: two changes in a row can have the same.
+
+    :returns: None where the system or the filesystem does not do that.
+    """
+    status = os.fstat(descriptor)
+    now = max(time.time_ns(), status.st_mtime_ns + 1)
+    if not set_modification_time(descriptor, now):
+        return None
+    stamp = _stamp(descriptor)
+    if stamp[-2] != now:
+        return None
+    _OWN_STAMPS.append(stamp)
+    return stamp
+
+
+def access_properties(file: AtomicFile | None) -> Any:
+    """How HDF5 is to open a file, or make one."""
+    properties = h5p.create(h5p.FILE_ACCESS)
+    # A close ends the session, whatever of the file is still referred to.
+    properties.set_fclose_degree(h5f.CLOSE_STRONG)
+    # Objects in the format of HDF5 1.8: it has no limit on the size of attributes, and
+    # unlike that of 1.10 no mark in the file that a killed writer leaves behind.
+    # Arrays stay open; what each may hold of its pieces adds up.
+    properties.set_cache(0, _PIECE_SLOTS, _PIECE_BYTES, 0.75)
+    properties.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_LATEST)
+    if file is not None:
+        properties.set_fileobj_driver(h5fd.fileobj_driver, file)
+    return properties
+
+
+def _open(file: AtomicFile, location: str, flags: int) -> Any:
+    """The id of an open HDF5 file."""
+    if not file.seek(0, os.SEEK_END):
+        # HDF5 would take it for a file that is about to be made.
+        raise NotANetworkError(f"'{location}' is an empty file", location=location)
+    try:
+        opened = h5f.open(repr(file).encode(), flags, fapl=access_properties(file))
+        file.raise_error()
+        return opened
+    except (OSError, RuntimeError, ValueError) as error:
+        if file.error is not None:
+            raise as_ours(file.error, location) from error
+        raise NotANetworkError(
+            f"'{location}' is no HDF5 file, or a damaged one: {error}", location=location
+        ) from error
