@@ -39,7 +39,7 @@ class FileStore(NetworkPart, bsb.FileStore):
     @handles_handles("r")
     def has(self, id: str, handle: Any = HANDLED) -> bool:
         """Whether there is a file of that id."""
-        return check_text(id, "file") in handle.network.files.ids()
+        return check_text(id, "file") in handle.network.files
 
     @handles_handles("r")
     def load(self, id: str, handle: Any = HANDLED) -> tuple[str | bytes, dict[str, Any]]:
@@ -92,7 +92,7 @@ class FileStore(NetworkPart, bsb.FileStore):
         files = handle.network.files
         name = str(uuid.uuid4()) if id is None else check_name(id, "file")
         stored = StoredContent.of(content, meta, encoding, int(time.time()))
-        if name in files.ids() and not overwrite:
+        if name in files and not overwrite:
             raise FileStoredError(f"the file '{name}' exists", asked=name)
         files.store(name, stored)
         return name

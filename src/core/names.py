@@ -31,26 +31,42 @@ def check_text(name: Any, what: str) -> str:
 
 def check_name(name: Any, what: str) -> str:
     """
-    The name, if it can name a member of a group in every backend.
+    The name, if it can name something in a network.
 
     :param name: what was given.
     :param what: the kind of thing it names, for the message.
-    :raises InvalidNameError: no text, empty, ``.``, ``..``, with ``/`` or a NUL, or not
-        encodable.
+    :raises InvalidNameError: it is not a text, is empty, ``.`` or ``..``, holds a NUL, or can't
+        be encoded as UTF-8.
     """
+    return _check(name, what, members=False)
+
+
+def check_member(name: Any, what: str) -> str:
+    """
+    The name, if it can name a member of a group in every backend.
+
+    :raises InvalidNameError: as :func:`check_name`, or it holds a ``/``.
+    """
+    return _check(name, what, members=True)
+
+
+def _check(name: Any, what: str, *, members: bool) -> str:
     if not isinstance(name, str):
         problem = f"is a {type(name).__name__}"
     elif name in ("", ".", ".."):
         problem = "names no member"
-    elif "/" in name or "\0" in name:
-        problem = "holds a '/' or a NUL"
+    elif "\0" in name:
+        problem = "holds a NUL"
+    elif members and "/" in name:
+        problem = "holds a '/'"
     elif not _encodable(name):
         problem = "is no valid Unicode text"
     else:
         return str(name)
+    without = "'/' and NUL" if members else "NUL"
     raise InvalidNameError(
         f"{name!r} can't name a {what}: it {problem};"
-        " valid is a text without '/' and NUL, other than '.' and '..'",
+        f" valid is a text without {without}, other than '.' and '..'",
         asked=name,
     )
 

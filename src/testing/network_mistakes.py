@@ -113,8 +113,8 @@ _PLACEMENT: dict[str, Mistake] = {
         _append(positions=_POSITIONS, additional={"weight": [1.0, 2.0, 3.0]}),
         _has_granule,
     ),
-    "a key that is a path": Mistake(
-        errors.InvalidNameError, _append(count=1, additional={"a/b": [1.0]}), _has_granule
+    "a key with a NUL": Mistake(
+        errors.InvalidNameError, _append(count=1, additional={"a\0b": [1.0]}), _has_granule
     ),
     "fewer entities than none": Mistake(errors.InputError, _append(count=-1), _has_granule),
     "entities with positions": Mistake(
@@ -184,10 +184,10 @@ _CONNECTIVITY: dict[str, Mistake] = {
         (errors.SetNotFoundError, bsb.DatasetNotFoundError),
         lambda storage: storage.get_connectivity_set("nothing"),
     ),
-    "a tag that is a path": Mistake(
+    "a tag with a NUL": Mistake(
         errors.InvalidNameError,
         lambda storage: storage.require_connectivity_set(
-            cell_type("granule"), cell_type("golgi"), "a/b"
+            cell_type("granule"), cell_type("golgi"), "a\0b"
         ),
     ),
 }

@@ -32,19 +32,20 @@ class Interpreter:
     python: Path
 
     def create(self, file: Path) -> Path:
-        self._run(NETWORK, "create", file.name, folder=file.parent)
+        self.run(NETWORK, "create", file.name, folder=file.parent)
         return file
 
     def extend(self, file: Path) -> Path:
-        self._run(NETWORK, "extend", file.name, folder=file.parent)
+        self.run(NETWORK, "extend", file.name, folder=file.parent)
         return file
 
     def dump(self, file: Path) -> Dump:
         out = file.with_name(f"{file.name}.{self.name}.json")
-        self._run(DUMP, file.name, out.name, folder=file.parent)
+        self.run(DUMP, file.name, out.name, folder=file.parent)
         return parse_dump(out.read_text(encoding="utf-8"))
 
-    def _run(self, script: Path, *arguments: str, folder: Path) -> None:
+    def run(self, script: Path, *arguments: str, folder: Path) -> None:
+        """Run a script with this engine, in a folder."""
         environment = {
             key: value for key, value in os.environ.items() if not key.startswith(LEAKING_VARIABLES)
         }

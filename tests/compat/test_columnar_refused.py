@@ -90,7 +90,7 @@ def columnar_file(exchange: Exchange) -> Iterator[Path]:
 def attempts(exchange: Exchange, columnar_file: Path) -> Attempts:
     """What 8.0.2 made of it."""
     out = columnar_file.with_name("attempts.json")
-    exchange.theirs._run(SCRIPT, columnar_file.name, out.name, folder=columnar_file.parent)
+    exchange.theirs.run(SCRIPT, columnar_file.name, out.name, folder=columnar_file.parent)
     ends = {
         name: found["raised"] if "raised" in found else f"returned {found['returned']}"
         for name, found in json.loads(out.read_text(encoding="utf-8")).items()

@@ -72,7 +72,7 @@ def test_what_is_refused_within_a_write_scope_leaves_the_rest_of_the_scope_to_be
 
 
 # Names that HDF5 would take for a path to, or the beginning of, another name.
-REACHING = ["stub/data", "./stub", "/morphologies/stub", "stub\0more", "stub/", ".", "", ".."]
+REACHING = ["stub/data", "/morphologies/stub", "stub\0more", ".", "", "..", "../stub"]
 
 
 @pytest.mark.parametrize("name", REACHING)

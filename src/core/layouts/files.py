@@ -7,7 +7,7 @@ from functools import cached_property
 from ...errors import CorruptNetworkError, FileNotStoredError
 from ...ports.arrays import DocumentReader, GroupWriter
 from ..files import StoredContent, checksum
-from ..names import check_name
+from ..names import check_member
 from .documents import read_json, write_json
 
 # bsb-hdf5 8.0.2 stores an empty file as this one byte; its checksum tells it from a file of
@@ -34,6 +34,9 @@ class StoredFiles:
     def ids(self) -> tuple[str, ...]:
         return self._group.names() if self._name in self._root else ()
 
+    def __contains__(self, id_: str) -> bool:
+        return self._find(id_) is not None
+
     def load(self, id_: str) -> StoredContent:
         document = self._document(id_)
         described = _describe(document)
@@ -46,11 +49,10 @@ class StoredFiles:
         return _describe(self._document(id_))
 
     def store(self, id_: str, content: StoredContent) -> None:
-        check_name(id_, "file")
-        group = self._root.require_group(self._name)
-        if id_ in group:
-            group.delete(id_)
-        attributes = group.write_document(id_, content.data).attributes
+        group, name = self._make_room(id_)
+        if name in group:
+            group.delete(name)
+        attributes = group.write_document(name, content.data).attributes
         if content.encoding is not None:
             attributes.set("encoding", content.encoding)
         write_json(attributes, "meta", content.meta)
@@ -62,9 +64,20 @@ class StoredFiles:
         self._group.delete(id_)
 
     def _document(self, id_: str) -> DocumentReader:
-        if self._name not in self._root or id_ not in self._group:
+        found = self._find(id_)
+        if found is None:
             raise FileNotStoredError(f"no file '{id_}' is stored", asked=id_)
-        return self._group.document(id_)
+        group, name = found
+        return group.document(name)
+
+    def _find(self, id_: str) -> tuple[GroupWriter, str] | None:
+        """The group that a file lies in, and its name there."""
+        return (self._group, id_) if self._name in self._root and id_ in self._group else None
+
+    def _make_room(self, id_: str) -> tuple[GroupWriter, str]:
+        """The group that a file is to lie in, made if it is absent, and its name there."""
+        check_member(id_, "file")
+        return self._root.require_group(self._name), id_
 
 
 def _describe(document: DocumentReader) -> StoredContent:

@@ -218,6 +218,8 @@ class FileReader(Protocol):
 
     def ids(self) -> tuple[str, ...]: ...
 
+    def __contains__(self, id_: str, /) -> bool: ...
+
     def load(self, id_: str, /) -> StoredContent:
         """
         A file.

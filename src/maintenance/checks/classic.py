@@ -8,7 +8,7 @@ wrong.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -28,7 +28,10 @@ from ...core.connectivity import DIRECTIONS, Blocks
 from ...core.labels import LabelSets
 from ...core.layouts.classic.connectivity import ClassicConnectivity, LocalBlocks, StoredTotals
 from ...core.layouts.classic.network import ClassicNetwork
+from ...core.layouts.classic.paths import canonical, names_of
+from ...core.layouts.classic.placement import COLUMNS, array_of
 from ...core.layouts.documents import interpreting, read_json, write_json
+from ...core.layouts.nodes import DOCUMENT, GROUP
 from ...core.mirrored import Half, perspectives
 from ...core.statistics import NetworkTotals
 from ...errors import CorruptNetworkError
@@ -40,16 +43,20 @@ from .parts import (
     check_codes,
     check_history,
     chunk_of,
+    note_members,
     note_strangers,
     note_totals,
     pieces,
     writable,
 )
 
-_PLACEMENT, _CONNECTIVITY = "placement", "connectivity"
+_PLACEMENT, _CONNECTIVITY, _FILES = "placement", "connectivity", "files"
 _COUNTS, _LENGTH, _KEYS, _ADDITIONAL = "chunks", "len", "additional_keys", "additional"
 _NAMES, _ORDER = "morphology_loaders", "chunk_list"
 _ARRAYS = ("local_locs", "global_locs")
+
+
+Check = Callable[[str, GroupReader], None]
 
 
 class ClassicCheck:
@@ -84,12 +91,17 @@ class ClassicCheck:
 
     def run(self) -> None:
         """Check all cells, connections and counts."""
-        for part, check in ((_PLACEMENT, self._cells), (_CONNECTIVITY, self._connections)):
-            sets = self._root.group(part)
-            for name in sets.names():
+        parts: tuple[tuple[str, tuple[str, ...], Check], ...] = (
+            (_PLACEMENT, self._network.placement_names(), self._cells),
+            (_CONNECTIVITY, self._network.connectivity_tags(), self._connections),
+        )
+        for part, names, check in parts:
+            note_members(self._found, self._root, part, GROUP)
+            for name in names:
                 with self._found.reading(part, f"'{name}'") as reading:
-                    check(name, sets.group(name))
+                    check(name, self._network.group_of(part, name))
                 self._whole &= not reading.failed
+        note_members(self._found, self._root, _FILES, GROUP, DOCUMENT)
         if self._whole:
             with self._found.reading("totals", _COUNTS, mend=self._total_mend):
                 self._check_totals()
@@ -168,21 +180,18 @@ class _Cells:
         rows = [0]
         for column in (POSITION, ROTATION, MORPHOLOGY, LABELS):
             if column.name in group:
-                rows.append(self._column(group, group, column, where))
+                rows.append(self._column(group, column, where))
         if _ADDITIONAL in group:
-            more = group.group(_ADDITIONAL)
-            for key in more.names():
+            for key in names_of(group.group(_ADDITIONAL), COLUMNS):
                 self.keys.add(key)
-                rows.append(self._column(group, more, additional_column(key), where))
+                rows.append(self._column(group, additional_column(key), where))
         return max(rows)
 
-    def _column(
-        self, chunk: GroupReader, group: GroupReader, column: ColumnSpec, where: str
-    ) -> int:
+    def _column(self, chunk: GroupReader, column: ColumnSpec, where: str) -> int:
         where = f"{where}, {column.title}"
         rows = 0
         with self.found.reading(_PLACEMENT, where):
-            array = group.array(column.name)
+            array = array_of(chunk, column)
             _check_numbers(array, column.width, "iub" if column.dtype.kind == "i" else "biuf")
             names = _texts(chunk, _NAMES) if column is MORPHOLOGY else []
             used: set[int] = set()
@@ -199,7 +208,7 @@ class _Cells:
     def _check_keys(self) -> None:
         with self.found.reading(_PLACEMENT, f"'{self.name}', {_KEYS}"):
             known = _texts(self.group, _KEYS)
-            missing = sorted(self.keys - set(known))
+            missing = sorted(self.keys - set(map(canonical, known)))
 
             def add() -> None:
                 writable(self.group).attributes.set(_KEYS, sorted({*known, *missing}))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...core.files import checksum
 from ...core.labels import LabelSets
 from ...core.layouts.documents import read_json
+from ...core.layouts.nodes import OTHER, kind_of
 from ...core.layouts.protocols import MorphologyReader, Network
 from ...errors import CorruptNetworkError
 from ...ports.arrays import ArrayReader, GroupReader, GroupWriter
@@ -71,6 +72,21 @@ def note_strangers(found: Findings, where: str, used: set[str], stored: set[str]
         return
     for name in sorted(used - stored):
         found.note("placement", where, f"cells have the morphology '{name}', which is not stored")
+
+
+def note_members(found: Findings, root: GroupReader, part: str, *kinds: str) -> None:
+    """
+    Note what lies among the sets or files of a part and can't be one.
+
+    :param kinds: of nodes that can.
+    """
+    if part not in root:
+        return
+    group = root.group(part)
+    for name in group.names():
+        if (kind := kind_of(group, name)) not in (*kinds, OTHER):
+            what = f"is an {kind}, not a {' or '.join(kinds)}, and so not part of the network"
+            found.note(part, f"'{name}'", what)
 
 
 def verify_root(root: GroupReader, network: Network, found: Findings, new: NewBundle) -> None:

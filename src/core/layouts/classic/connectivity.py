@@ -23,12 +23,35 @@ from ...rows import Lengths, Locations
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
 from ..history import SetHistory, advance_revision, read_history, write_history
+from ..nodes import GROUP, OTHER, kind_of
+from .paths import Kind
 from .sets import Totals, chunk_ids
 
 _ARRAYS = ("local_locs", "global_locs")
 _ORDER = "chunk_list"
+# Attributes of which a set has some.
+_MARKS = ("pre", "post", "tag")
 # Few local chunks stay at fewer connections than this.
 _EXPECTED_ROWS = 85
+
+
+def _is_set(group: GroupReader, name: str) -> bool:
+    kind = kind_of(group, name)
+    if kind != GROUP:
+        return kind == OTHER
+    member = group.group(name)
+    if _is_marked(member) or not member.names():
+        return True
+    return any(
+        kind_of(member, each) == GROUP and not _is_marked(member.group(each)) for each in DIRECTIONS
+    )
+
+
+def _is_marked(group: GroupReader) -> bool:
+    return any(group.attributes.get(mark) is not None for mark in _MARKS)
+
+
+CONNECTIVITY = Kind("connectivity set", _is_set, frozenset(DIRECTIONS))
 
 
 @attrs.define(eq=False)
@@ -138,8 +161,7 @@ class ClassicConnectivity:
     def local_chunks(self, direction: str) -> Ids:
         if direction not in self._group:
             return np.zeros(0, dtype=np.int64)
-        where = f"the connectivity set '{self.tag}'"
-        return chunk_ids(self._group.group(direction).names(), where)
+        return chunk_ids(self._group.group(direction).names())
 
     def block_sizes(self, direction: str, local: int) -> ChunkCounts:
         found = self._read_local(direction, local)

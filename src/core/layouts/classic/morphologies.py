@@ -14,9 +14,23 @@ from ...labels import LabelSets
 from ...morphology import MorphologyTable, dump_meta, load_meta
 from ...names import check_name
 from ..documents import pad, read_json, write_json
+from ..nodes import ARRAY, GROUP, OTHER, kind_of
+from .paths import Kind, find, make_room, names_of, remove
 from .sets import Totals
 
-_META = "morphology_meta"
+_PART, _META = "morphologies", "morphology_meta"
+_DATA, _GRAPH = "data", "graph"
+
+
+def _is_morphology(group: GroupReader, name: str) -> bool:
+    kind = kind_of(group, name)
+    if kind != GROUP:
+        return kind == OTHER
+    member = group.group(name)
+    return any(each in member and kind_of(member, each) == ARRAY for each in (_DATA, _GRAPH))
+
+
+MORPHOLOGIES = Kind("morphology", _is_morphology, frozenset((_DATA, _GRAPH)))
 
 
 class ClassicMorphologies:
@@ -28,34 +42,42 @@ class ClassicMorphologies:
         self._meta_changed = False
 
     def names(self) -> tuple[str, ...]:
-        return self._root.group("morphologies").names() if "morphologies" in self._root else ()
+        return names_of(self._root.group(_PART), MORPHOLOGIES) if _PART in self._root else ()
 
     def __contains__(self, name: str) -> bool:
-        return "morphologies" in self._root and name in self._root.group("morphologies")
+        return self._find(name) is not None
 
     def load(self, name: str) -> MorphologyTable:
-        if name not in self:
+        found = self._find(name)
+        if found is None:
             raise MorphologyNotFoundError(f"there is no morphology '{name}'", asked=name)
-        group = self._root.group("morphologies").group(name)
+        group, last = found
         try:
-            return _read_table(group)
+            return _read_table(group.group(last))
         except (LookupError, ValueError, TypeError) as error:
             raise CorruptNetworkError(f"the morphology '{name}' can't be read: {error}") from error
 
     def save(self, name: str, table: MorphologyTable) -> None:
-        group = self._root.require_group("morphologies")
-        if check_name(name, "morphology") in group:
-            group.delete(name)
-        member = group.require_group(name)
-        attributes = member.create_array("data", table.data, growable=False).attributes
+        check_name(name, MORPHOLOGIES.title)
+        if name in self:
+            self.remove(name)
+        part = self._root.require_group(_PART)
+        group, last = make_room(part, name, MORPHOLOGIES)
+        member = group.require_group(last)
+        attributes = member.create_array(_DATA, table.data, growable=False).attributes
         write_json(attributes, "labels", _text_keys(table.labels))
         attributes.set("properties", list(table.properties))
-        member.create_array("graph", table.graph, growable=False)
+        member.create_array(_GRAPH, table.graph, growable=False)
 
     def remove(self, name: str) -> None:
         if name not in self:
             raise MorphologyNotFoundError(f"there is no morphology '{name}'", asked=name)
-        self._root.group("morphologies").delete(name)
+        remove(self._root.group(_PART), name, MORPHOLOGIES)
+
+    def _find(self, name: str) -> tuple[GroupWriter, str] | None:
+        if _PART not in self._root:
+            return None
+        return find(self._root.group(_PART), name, MORPHOLOGIES)
 
     def meta(self) -> dict[str, Any]:
         return load_meta(dump_meta(self._meta))
@@ -99,11 +121,11 @@ def _text_keys(labels: LabelSets) -> dict[str, list[str]]:
 
 
 def _read_table(group: GroupReader) -> MorphologyTable:
-    data = group.array("data")
+    data = group.array(_DATA)
     properties = data.attributes.get("properties")
     return MorphologyTable(
         np.asarray(data.read(), dtype=np.float64),
-        np.asarray(group.array("graph").read(), dtype=np.int64).reshape(-1, 2),
+        np.asarray(group.array(_GRAPH).read(), dtype=np.int64).reshape(-1, 2),
         LabelSets.from_lists(read_json(data.attributes, "labels")),
         () if properties is None else tuple(map(str, properties)),
     )

@@ -12,13 +12,15 @@ from ....ports.cache import CacheView
 from ...names import check_name
 from ...statistics import NetworkTotals
 from ..documents import interpreting, read_json, write_json
-from ..files import StoredFiles
 from ..root import RootedNetwork, count_totals, not_found
-from .connectivity import ClassicConnectivity
+from .connectivity import CONNECTIVITY, ClassicConnectivity
+from .files import ClassicFiles
 from .morphologies import ClassicMorphologies
-from .placement import ClassicPlacement
+from .paths import Kind, find, make_room, names_of, remove
+from .placement import PLACEMENT, ClassicPlacement
 
 _PARTS = ("placement", "connectivity", "files", "morphologies")
+_KINDS = {"placement": PLACEMENT, "connectivity": CONNECTIVITY}
 # Those, and the metadata of the morphologies.
 _NEEDED = frozenset((*_PARTS, "morphology_meta"))
 
@@ -72,52 +74,68 @@ class ClassicNetwork(RootedNetwork):
             return NetworkTotals.from_document(document)
 
     def placement_names(self) -> tuple[str, ...]:
-        return self._root.group("placement").names()
+        return self._names("placement", PLACEMENT)
 
     def placement(self, name: str) -> ClassicPlacement:
         if name not in self._placements:
-            sets = self._root.group("placement")
-            if name not in sets:
-                raise not_found("placement", name, sets.names())
-            self._placements[name] = ClassicPlacement(sets.group(name), name, self)
+            group = self.group_of("placement", name)
+            self._placements[name] = ClassicPlacement(group, name, self)
         return self._placements[name]
 
     def create_placement(self, name: str, *, created_at: str) -> None:
-        sets = self._root.group("placement")
-        if check_name(name, "placement set") in sets:
-            raise SetExistsError(f"the placement set '{name}' exists", asked=name)
-        self.touch()
-        ClassicPlacement.create(sets.require_group(name), name, created_at)
+        group = self._new_group("placement", name)
+        ClassicPlacement.create(group, name, created_at)
 
     def remove_placement(self, name: str) -> None:
         self.placement(name).clear(None)
         del self._placements[name]
         self.cache.invalidate(("placement", name))
-        self._root.group("placement").delete(name)
+        remove(self._root.group("placement"), name, PLACEMENT)
 
     def connectivity_tags(self) -> tuple[str, ...]:
-        return self._root.group("connectivity").names()
+        return self._names("connectivity", CONNECTIVITY)
 
     def connectivity(self, tag: str) -> ClassicConnectivity:
         if tag not in self._connectivities:
-            sets = self._root.group("connectivity")
-            if tag not in sets:
-                raise not_found("connectivity", tag, sets.names())
-            self._connectivities[tag] = ClassicConnectivity(sets.group(tag), tag, self)
+            group = self.group_of("connectivity", tag)
+            self._connectivities[tag] = ClassicConnectivity(group, tag, self)
         return self._connectivities[tag]
 
     def create_connectivity(self, tag: str, pre: str, post: str, *, created_at: str) -> None:
-        sets = self._root.group("connectivity")
-        if check_name(tag, "connectivity set") in sets:
-            raise SetExistsError(f"the connectivity set '{tag}' exists", asked=tag)
-        self.touch()
-        ClassicConnectivity.create(sets.require_group(tag), tag, pre, post, created_at)
+        group = self._new_group("connectivity", tag)
+        ClassicConnectivity.create(group, tag, pre, post, created_at)
 
     def remove_connectivity(self, tag: str) -> None:
         self.connectivity(tag).clear(None)
         del self._connectivities[tag]
         self.cache.invalidate(("connectivity", tag))
-        self._root.group("connectivity").delete(tag)
+        remove(self._root.group("connectivity"), tag, CONNECTIVITY)
+
+    def group_of(self, part: str, name: str) -> GroupWriter:
+        """
+        The group of a set.
+
+        :param part: ``placement`` or ``connectivity``.
+        :raises SetNotFoundError: there is none of that name.
+        """
+        kind = _KINDS[part]
+        found = find(self._root.group(part), name, kind) if part in self._root else None
+        if found is None:
+            raise not_found(part, name, self._names(part, kind))
+        group, last = found
+        return group.group(last)
+
+    def _new_group(self, part: str, name: str) -> GroupWriter:
+        kind = _KINDS[part]
+        check_name(name, kind.title)
+        if part in self._root and find(self._root.group(part), name, kind) is not None:
+            raise SetExistsError(f"the {kind.title} '{name}' exists", asked=name)
+        group, last = make_room(self._root.require_group(part), name, kind)
+        self.touch()
+        return group.require_group(last)
+
+    def _names(self, part: str, kind: Kind) -> tuple[str, ...]:
+        return names_of(self._root.group(part), kind) if part in self._root else ()
 
     def clear_placement(self) -> None:
         self.touch()
@@ -139,8 +157,8 @@ class ClassicNetwork(RootedNetwork):
         return ClassicMorphologies(self._root, self)
 
     @cached_property
-    def files(self) -> StoredFiles:
-        return StoredFiles(self._root)
+    def files(self) -> ClassicFiles:
+        return ClassicFiles(self._root)
 
     def flush(self) -> None:
         for cells in self._placements.values():
@@ -155,7 +173,7 @@ class ClassicNetwork(RootedNetwork):
             self.cache.put("totals", self._totals)
 
     def _forget(self, part: str) -> None:
-        for name in self._root.group(part).names() if part in self._root else ():
+        for name in self._names(part, _KINDS[part]):
             self.cache.invalidate((part, name))
 
     def _replace(self, part: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ....errors import CorruptNetworkError, LengthError
+from ....errors import CorruptNetworkError, LengthError, NodeNotFoundError
 from ....ports.arrays import ArrayReader, ArrayWriter, GroupReader, GroupWriter
 from ...cell_labels import load_label_codes, replace_codes
 from ...chunk_id import Ids
@@ -19,10 +19,46 @@ from ...rows import Lengths, Rows
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
 from ..history import SetHistory, advance_revision, read_history, write_history
-from .sets import Totals, chunk_ids
+from ..nodes import GROUP, OTHER, kind_of
+from .paths import Kind, check_paths, locate, make_room
+from .sets import Totals, chunk_ids, is_chunk_id
+
+G = TypeVar("G", bound=GroupReader)
 
 _ADDITIONAL = "additional"
 _NAMES = "morphology_loaders"
+# Attributes that every set has; one that bsb-hdf5 8.0.2 has only required has none yet.
+_MARKS = ("cell_type", "chunks", "created_at", "len")
+
+
+def _is_set(group: GroupReader, name: str) -> bool:
+    kind = kind_of(group, name)
+    if kind != GROUP:
+        return kind == OTHER
+    member = group.group(name)
+    if _is_marked(member):
+        return True
+    names = member.names()
+    return not names or any(_is_chunk(member, each) for each in names)
+
+
+def _is_marked(group: GroupReader) -> bool:
+    return any(group.attributes.get(mark) is not None for mark in _MARKS)
+
+
+def _is_chunk(group: GroupReader, name: str) -> bool:
+    # A set can have a number for its name.
+    if not is_chunk_id(name) or kind_of(group, name) != GROUP:
+        return False
+    return not _is_marked(group.group(name))
+
+
+def _is_column(group: GroupReader, name: str) -> bool:
+    return kind_of(group, name) != GROUP
+
+
+PLACEMENT = Kind("placement set", _is_set)
+COLUMNS = Kind("key of additional data", _is_column)
 
 
 class ClassicPlacement:
@@ -36,6 +72,8 @@ class ClassicPlacement:
         self._touched = False
         self._loaded_counts: dict[int, int] | None = None
         self._widths: dict[str, tuple[int, ...]] = {}
+        # Keys that are known to have a path of their own.
+        self._free: set[str] = set()
 
     @classmethod
     def create(cls, group: GroupWriter, name: str, created_at: str) -> None:
@@ -45,7 +83,7 @@ class ClassicPlacement:
         group.attributes.set("created_at", created_at)
 
     def chunks(self) -> Ids:
-        return chunk_ids(self._group.names(), f"the placement set '{self.name}'")
+        return chunk_ids(self._group.names())
 
     def counts(self) -> ChunkCounts:
         counts = dict.fromkeys(self.chunks().tolist(), 0)
@@ -91,12 +129,14 @@ class ClassicPlacement:
         write_history(self._group.attributes, history)
 
     def require_keys(self, keys: Sequence[str]) -> None:
+        self._check_paths(keys)
         if not set(self.additional_keys()) >= set(keys):
             self._touch()
             self._add_keys(keys)
 
     def append(self, chunk: int, rows: PlacementRows, *, gaps: bool = False) -> None:
         before = self._counts.get(chunk, 0)
+        self._check_paths(rows.additional)
         if str(chunk) in self._group:
             self._check_fit(chunk, before, rows, gaps=gaps)
         for key, values in rows.additional.items():
@@ -111,6 +151,7 @@ class ClassicPlacement:
         self._count(chunk, rows.count)
 
     def append_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
+        self._check_paths([column.name] if column.collection == _ADDITIONAL else ())
         self._check_key(column, rows)
         self._touch()
         group = self._chunk(chunk)
@@ -118,6 +159,7 @@ class ClassicPlacement:
         self._after_column(column, chunk, group)
 
     def overwrite_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
+        self._check_paths([column.name] if column.collection == _ADDITIONAL else ())
         self._touch()
         group = self._chunk(chunk)
         self._array(group, column, rows, append=False)
@@ -200,8 +242,11 @@ class ClassicPlacement:
         self._counts.setdefault(chunk, 0)
         return group
 
-    def _member(self, group: GroupWriter, column: ColumnSpec) -> GroupWriter:
-        return group if column.collection is None else group.require_group(column.collection)
+    def _place(self, group: GroupWriter, column: ColumnSpec) -> tuple[GroupWriter, str]:
+        """The group of a column of a chunk, made if it is absent, and its name there."""
+        if column.collection is None:
+            return group, column.name
+        return make_room(group.require_group(column.collection), column.name, COLUMNS)
 
     def _read(self, column: ColumnSpec, chunk: int) -> Rows:
         name = str(chunk)
@@ -225,8 +270,8 @@ class ClassicPlacement:
         self, column: ColumnSpec, group: GroupWriter, before: int, rows: Rows
     ) -> None:
         """Append rows, after as many fill values as cells came before without."""
-        member = self._member(group, column)
-        held = member.array(column.name).shape[0] if column.name in member else 0
+        array = _find_array(group, column)
+        held = 0 if array is None else array.shape[0]
         if held < before:
             missing = np.full((before - held, *rows.shape[1:]), column.fill, dtype=column.dtype)
             rows = np.concatenate((missing, rows))
@@ -235,10 +280,11 @@ class ClassicPlacement:
     def _array(
         self, group: GroupWriter, column: ColumnSpec, rows: Rows, *, append: bool
     ) -> ArrayWriter:
-        member = self._member(group, column)
-        if column.name not in member:
-            return member.create_array(column.name, np.asarray(rows, dtype=column.dtype))
-        array = member.array(column.name)
+        found = _find(group, column)
+        if found is None:
+            member, name = self._place(group, column)
+            return member.create_array(name, np.asarray(rows, dtype=column.dtype))
+        array = found[0].array(found[1])
         _check_width(column, array.shape[1:], rows)
         if append:
             if len(rows):
@@ -253,7 +299,8 @@ class ClassicPlacement:
         """A chunk has at least as many cells as any column has rows."""
         if column.collection == _ADDITIONAL:
             self._add_keys([column.name])
-        rows = self._member(group, column).array(column.name).shape[0]
+        array = _find_array(group, column)
+        rows = 0 if array is None else array.shape[0]
         self._count(chunk, max(0, rows - self._counts.get(chunk, 0)))
 
     def _add_keys(self, keys: Any) -> None:
@@ -283,12 +330,24 @@ class ClassicPlacement:
                 )
             _check_width(column, shape[1:], values)
 
+    def _check_paths(self, keys: Iterable[str]) -> None:
+        """Keys with ``/`` are paths: no two may lead to the same array, or one through another."""
+        new = set(keys)
+        if new <= self._free:
+            return
+        known = self.additional_keys()
+        if not any("/" in key for key in (*new, *known)):
+            return
+        check_paths((*known, *(new - set(known))), COLUMNS)
+        self._free |= new
+
     def _check_key(self, column: ColumnSpec, rows: Rows) -> None:
         """Rows of a key are as wide in every chunk; the first that has the key tells."""
         if column.width is not None or column.name not in self.additional_keys():
             return
         if column.name not in self._widths:
-            arrays = (_find_array(self._group.group(name), column) for name in self._group.names())
+            chunks = (self._group.group(str(chunk)) for chunk in self.chunks().tolist())
+            arrays = (_find_array(chunk, column) for chunk in chunks)
             first = next((array for array in arrays if array is not None), None)
             self._widths[column.name] = rows.shape[1:] if first is None else first.shape[1:]
         _check_width(column, self._widths[column.name], rows)
@@ -319,13 +378,31 @@ class ClassicPlacement:
         self._array(group, MORPHOLOGY, indices, append=True)
 
 
-def _find_array(group: GroupReader, column: ColumnSpec) -> ArrayReader | None:
-    """The array of a column of a chunk; any of them may be missing."""
+def _find(group: G, column: ColumnSpec) -> tuple[G, str] | None:
+    """The group of a column of a chunk, and its name there; any of them may be missing."""
     if column.collection is not None:
         if column.collection not in group:
             return None
-        group = group.group(column.collection)
-    return group.array(column.name) if column.name in group else None
+        group = group.group(column.collection)  # type: ignore[assignment]  # of the same kind
+    return locate(group, column.name)
+
+
+def _find_array(group: GroupReader, column: ColumnSpec) -> ArrayReader | None:
+    """The array of a column of a chunk, if there is one."""
+    found = _find(group, column)
+    return None if found is None else found[0].array(found[1])
+
+
+def array_of(group: GroupReader, column: ColumnSpec) -> ArrayReader:
+    """
+    The array of a column of a chunk.
+
+    :raises NodeNotFoundError: there is none.
+    """
+    found = _find_array(group, column)
+    if found is None:
+        raise NodeNotFoundError(f"there is no array '{column.title}'", asked=column.title)
+    return found
 
 
 def _check_width(column: ColumnSpec, width: tuple[int, ...], rows: Rows) -> None:

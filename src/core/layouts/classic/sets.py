@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from ....errors import CorruptNetworkError
 from ....ports.cache import CacheView
 from ...chunk_id import Ids, sorted_ids
 from ...statistics import NetworkTotals
+
+_CHUNKS = 1 << 48
+_MOST_DIGITS = 15
 
 
 class Totals(Protocol):
@@ -23,13 +25,13 @@ class Totals(Protocol):
     def touch(self) -> None: ...
 
 
-def chunk_ids(names: Iterable[str], where: str) -> Ids:
-    """
-    Ids of chunks from the names of their groups, ascending.
+def is_chunk_id(name: str) -> bool:
+    """Whether a name is the id of a chunk, as the groups of chunks are named."""
+    if not (name.isascii() and name.isdigit()) or len(name) > _MOST_DIGITS:
+        return False
+    return str(int(name)) == name and int(name) < _CHUNKS
 
-    :raises CorruptNetworkError: a name is no id.
-    """
-    try:
-        return sorted_ids(int(name) for name in names)
-    except (ValueError, OverflowError) as error:
-        raise CorruptNetworkError(f"{where} holds a member that is no chunk: {error}") from error
+
+def chunk_ids(names: Iterable[str]) -> Ids:
+    """Ids of chunks from the names of their groups, ascending; what is named otherwise is none."""
+    return sorted_ids(int(name) for name in names if is_chunk_id(name))

@@ -14,7 +14,7 @@ from ....errors import (
 )
 from ....ports.arrays import GroupReader, GroupWriter
 from ....ports.cache import CacheView
-from ...names import check_name
+from ...names import check_member
 from ...statistics import NetworkTotals
 from ..files import StoredFiles
 from ..root import STATE, RootedNetwork, count_totals, not_found
@@ -122,7 +122,7 @@ class ColumnarNetwork(RootedNetwork):
 
     def create_placement(self, name: str, *, created_at: str) -> None:
         sets = self._root.group(_PLACEMENT)
-        if check_name(name, "placement set") in sets:
+        if check_member(name, "placement set") in sets:
             raise SetExistsError(f"the placement set '{name}' exists", asked=name)
         self.touch()
         ColumnarPlacement.create(sets.require_group(name), name, created_at)
@@ -146,7 +146,7 @@ class ColumnarNetwork(RootedNetwork):
 
     def create_connectivity(self, tag: str, pre: str, post: str, *, created_at: str) -> None:
         sets = self._root.group(_CONNECTIVITY)
-        if check_name(tag, "connectivity set") in sets:
+        if check_member(tag, "connectivity set") in sets:
             raise SetExistsError(f"the connectivity set '{tag}' exists", asked=tag)
         self.touch()
         ColumnarConnectivity.create(sets.require_group(tag), tag, pre, post, created_at)

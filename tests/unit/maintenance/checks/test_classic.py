@@ -129,7 +129,7 @@ CLASSIC = [
         replace([1], "placement", "b"),
         "placement",
         "'b'",
-        "no group",
+        "not a group",
         False,
     ),
     classic(

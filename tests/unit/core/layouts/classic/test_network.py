@@ -48,7 +48,7 @@ def test_sets_are_made_and_removed_by_name() -> None:
         network.connectivity("t")
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "."])
+@pytest.mark.parametrize("name", ["", "//", ".", "a/../b"])
 def test_names_of_sets_and_files_are_checked(name: str) -> None:
     network = new_network()
     with pytest.raises(InvalidNameError):

@@ -16,7 +16,6 @@ from bsb_hdf5.core.layouts.classic.network import ClassicNetwork
 from bsb_hdf5.core.placement_rows import PlacementRows
 from bsb_hdf5.core.selection import Selection
 from bsb_hdf5.errors import (
-    CorruptNetworkError,
     LengthError,
 )
 from tests.unit.core.layouts.classic.networks import chunk, clear, reopened
@@ -217,9 +216,11 @@ def test_sets_of_early_versions_are_counted_by_their_positions() -> None:
     assert [3, 3] == reopened(again).placement("cell").counts().counts.tolist()
 
 
-def test_a_member_that_is_no_chunk_is_corrupt() -> None:
+def test_a_member_that_is_not_a_chunk_is_passed_over() -> None:
+    """A user's own group beside the chunks keeps nobody from reading them."""
     network = new_network()
     network.create_placement("cell", created_at="now")
-    network._root.group("placement").group("cell").require_group("no number")
-    with pytest.raises(CorruptNetworkError, match="'cell'"):
-        network.placement("cell").chunks()
+    network.placement("cell").append(5, PlacementRows.of_entities(1, None))
+    for name in ("notes", "007", "-1", str(2**48), "9" * 30):
+        network._root.group("placement").group("cell").require_group(name)
+    assert [5] == network.placement("cell").chunks().tolist()

@@ -1,0 +1,217 @@
+"""
+Names with ``/``, which bsb-hdf5 8.0.2 hands to HDF5, to which they are paths.
+
+The item ``a/b`` of a part lies in the group ``a`` of that part. HDF5 skips steps that are empty
+or ``.``, so that a URL ``http://host/file`` lies at ``http:/host/file``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+import attrs
+
+from ....errors import CorruptNetworkError, InvalidNameError, NodeNotFoundError
+from ....ports.arrays import GroupReader, GroupWriter
+from ..nodes import GROUP, kind_of
+
+G = TypeVar("G", bound=GroupReader)
+
+# A file may link its groups to each other so that walking through all of them never ends.
+_MOST_STEPS = 100_000
+_DEEPEST = 64
+
+
+@attrs.frozen
+class Kind:
+    """
+    What the items of a part are.
+
+    :param title: what an item is called in messages.
+    :param is_item: whether a member of a group is one.
+    :param own: members of an item that belong to it, so that others may be items by themselves;
+        None if all of them do.
+    """
+
+    title: str
+    is_item: Callable[[GroupReader, str], bool]
+    own: frozenset[str] | None = None
+
+
+def steps(name: str) -> list[str]:
+    """The names of the groups that a path leads through, and last of what it leads to."""
+    return (
+        [name] if "/" not in name else [each for each in name.split("/") if each not in ("", ".")]
+    )
+
+
+def canonical(name: str) -> str:
+    """The same path in its shortest form."""
+    return "/".join(steps(name))
+
+
+def check_path(name: str, title: str) -> str:
+    """
+    The name, if it is the path of something.
+
+    :raises InvalidNameError: it is not.
+    """
+    if "/" in name and (not steps(name) or ".." in steps(name)):
+        raise InvalidNameError(
+            f"{name!r} can't name a {title}: the classic layout stores names with '/' as paths,"
+            " which need a step other than '.' and none that is '..'",
+            asked=name,
+        )
+    return name
+
+
+def check_paths(names: Iterable[str], kind: Kind) -> None:
+    """
+    Check that none of some names leads to or through another, where items are no groups.
+
+    :raises InvalidNameError: one does.
+    """
+    taken: dict[str, str] = {}
+    for name in names:
+        path = canonical(check_path(name, kind.title))
+        taken[path] = taken.get(path, name)
+        if taken[path] != name:
+            raise _in_the_way(name, kind, taken[path])
+    for path, name in taken.items():
+        above = steps(path)[:-1]
+        for depth in range(1, len(above) + 1):
+            if (other := "/".join(above[:depth])) in taken:
+                raise _in_the_way(name, kind, taken[other])
+
+
+def _in_the_way(name: str, kind: Kind, other: str) -> InvalidNameError:
+    return InvalidNameError(
+        f"'{name}' can't name a {kind.title}: the classic layout stores names with '/' as paths,"
+        f" and '{other}' is in the way",
+        asked=name,
+        found=other,
+    )
+
+
+def locate(group: G, name: str) -> tuple[G, str] | None:
+    """The group that something lies in, and what it is called there; None if it isn't there."""
+    if "/" not in name:
+        return (group, name) if name in group else None
+    names = steps(name)
+    for each in names[:-1]:
+        below = subgroup(group, each)
+        if below is None:
+            return None
+        group = below
+    return (group, names[-1]) if names and names[-1] in group else None
+
+
+def find(group: G, name: str, kind: Kind) -> tuple[G, str] | None:
+    """As :func:`locate`, if it is an item."""
+    found = locate(group, name)
+    return found if found is not None and kind.is_item(*found) else None
+
+
+def subgroup(group: G, name: str) -> G | None:
+    """A member that is a group, if it is one."""
+    try:
+        return group.group(name)  # type: ignore[return-value]  # of the same kind
+    except NodeNotFoundError:
+        return None
+
+
+def names_of(group: GroupReader, kind: Kind) -> tuple[str, ...]:
+    """
+    The names of all items in the group of a part, sorted.
+
+    :raises CorruptNetworkError: its groups are without end.
+    """
+    return tuple(sorted(_walk(group, kind, "", frozenset(), [0])))
+
+
+def _walk(
+    group: GroupReader, kind: Kind, prefix: str, skipped: frozenset[str], count: list[int]
+) -> Iterator[str]:
+    for name in group.names():
+        if name in skipped:
+            continue
+        is_item = kind.is_item(group, name)
+        if is_item:
+            yield prefix + name
+        if (is_item and kind.own is None) or kind_of(group, name) != GROUP:
+            continue
+        count[0] += 1
+        if count[0] > _MOST_STEPS or prefix.count("/") > _DEEPEST:
+            raise CorruptNetworkError(
+                f"there are more than {_MOST_STEPS} groups, or {_DEEPEST} within each other, where"
+                f" each {kind.title} is looked for, such as '{prefix}{name}'"
+            )
+        own = (kind.own or frozenset()) if is_item else frozenset()
+        yield from _walk(group.group(name), kind, f"{prefix}{name}/", own, count)
+
+
+def make_room(part: GroupWriter, name: str, kind: Kind) -> tuple[GroupWriter, str]:
+    """
+    The group that a new item is to lie in, made if it is absent, and its name there.
+
+    :raises InvalidNameError: something else is in the way, or is where the item is to be.
+    """
+    names = steps(check_path(name, kind.title))
+    if len(names) > 1 or names[0] in part:
+        _check_way(part, names, kind)
+    group = part
+    for each in names[:-1]:
+        group = group.require_group(each)
+    return group, names[-1]
+
+
+def _check_way(group: GroupReader, names: list[str], kind: Kind) -> None:
+    for depth, (step, following) in enumerate(zip(names, [*names[1:], ""], strict=True)):
+        if step not in group:
+            return
+        below, is_item = subgroup(group, step), kind.is_item(group, step)
+        is_last = depth == len(names) - 1
+        shared = kind.own is not None and below is not None and following not in kind.own
+        if not (
+            shared or (is_last and is_item) or (below is not None and not is_last and not is_item)
+        ):
+            raise _in_the_way("/".join(names), kind, "/".join(names[: depth + 1]))
+        if below is None:
+            return
+        group = below
+
+
+def remove(part: GroupWriter, name: str, kind: Kind) -> None:
+    """
+    Remove an item, and the groups on the way to it that hold nothing else.
+
+    :raises NodeNotFoundError: there is no such item.
+    """
+    found = find(part, name, kind)
+    if found is None:
+        raise NodeNotFoundError(f"there is no {kind.title} '{name}'", asked=name)
+    group, last = found
+    if kind.own is not None and _walked(group.group(last), kind):
+        _empty(group.group(last), kind.own)
+        return
+    group.delete(last)
+    for depth in range(len(steps(name)) - 1, 0, -1):
+        *above, step = steps(name)[:depth]
+        parent, _ = locate(part, "/".join([*above, step])) or (part, "")
+        below = parent.group(step)
+        if below.names() or below.attributes.names():
+            return
+        parent.delete(step)
+
+
+def _walked(item: GroupReader, kind: Kind) -> bool:
+    """Whether other items lie within an item."""
+    return any(True for _ in _walk(item, kind, "", kind.own or frozenset(), [0]))
+
+
+def _empty(item: GroupWriter, own: frozenset[str]) -> None:
+    for name in own & set(item.names()):
+        item.delete(name)
+    for name in item.attributes.names():
+        item.attributes.delete(name)
