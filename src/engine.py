@@ -94,14 +94,14 @@ class StorageEngine(bsb.Engine):
 
     def _connect(self) -> None:
         self.ranks = self._make_communicator(self._comm)
-        self._lock = self._make_lock(self._comm)
         self._point_to(self._root)
 
     def _point_to(self, root: Any) -> None:
         self._root = root
+        ranks = self._make_lock(self._comm)
         self.sessions = Sessions(
             TransactionContext(
-                self._make_store(root), self._lock, open_network, self._writer(), self._settings
+                self._make_store(root), ranks, open_network, self._writer(), self._settings
             )
         )
 

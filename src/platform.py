@@ -12,6 +12,7 @@ import contextlib
 import enum
 import errno
 import os
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -35,6 +36,9 @@ _EVERY_OPEN = sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NONBLOCK", "
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.EBADF)
 # A descriptor has one position, which a seek of another thread would move.
 _POSITION_MUTEX = threading.Lock()
+# The system's ``struct flock`` where numbers have 64 bits: type, origin, start, length, process.
+_FLOCK = struct.Struct("hhqqi4x")
+_BYTES_OF_64_BITS = 8
 # Columns of a line of /proc/locks up to the file.
 _FILE_COLUMN = 5
 
@@ -106,6 +110,45 @@ def unlock(descriptor: int) -> None:
                 portalocker.unlock(descriptor)
 
 
+def try_lock_byte(descriptor: int, offset: int, *, exclusive: bool) -> LockAttempt:
+    """
+    Try to lock one byte of an open file, apart from :func:`try_lock`, for this descriptor.
+
+    Only some systems (Linux) have such locks for a descriptor and not for all of a process.
+    """
+    try:
+        done = _byte_lock(descriptor, offset, "F_OFD_SETLK", "F_WRLCK" if exclusive else "F_RDLCK")
+    except OSError as error:
+        # A descriptor that only reads can't lock a byte exclusively (EBADF).
+        return LockAttempt.BUSY if error.errno in _BUSY else LockAttempt.UNSUPPORTED
+    return LockAttempt.UNSUPPORTED if done is None else LockAttempt.LOCKED
+
+
+def unlock_byte(descriptor: int, offset: int) -> None:
+    """Release the lock of :func:`try_lock_byte`."""
+    with contextlib.suppress(OSError):
+        _byte_lock(descriptor, offset, "F_OFD_SETLK", "F_UNLCK")
+
+
+def is_byte_locked(descriptor: int, offset: int) -> bool:
+    """Whether another descriptor locked the byte exclusively, as far as the system tells."""
+    try:
+        found = _byte_lock(descriptor, offset, "F_OFD_GETLK", "F_RDLCK")
+    except OSError:
+        return False
+    return found is not None and fcntl is not None and _FLOCK.unpack(found)[0] != fcntl.F_UNLCK
+
+
+def _byte_lock(descriptor: int, offset: int, command: str, kind: str) -> bytes | None:
+    """What the system answers; None if it has no such locks."""
+    number = getattr(fcntl, command, None)
+    if fcntl is None or number is None or struct.calcsize("P") != _BYTES_OF_64_BITS:
+        return None
+    request = _FLOCK.pack(getattr(fcntl, kind), os.SEEK_SET, offset, 1, 0)
+    answer: bytes = fcntl.fcntl(descriptor, number, request)
+    return answer
+
+
 def lock_holders(descriptor: int) -> list[int]:
     """Ids of the processes that hold a lock on an open file, where the system tells."""
     try:
@@ -119,7 +162,7 @@ def lock_holders(descriptor: int) -> list[int]:
     holders = {
         int(row[_FILE_COLUMN - 1])
         for row in rows
-        if len(row) > _FILE_COLUMN and row[_FILE_COLUMN] == device
+        if len(row) > _FILE_COLUMN and row[1] == "FLOCK" and row[_FILE_COLUMN] == device
     }
     return sorted(holders)
 

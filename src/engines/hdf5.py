@@ -6,6 +6,8 @@ import os
 from typing import Any
 
 from .. import engine as _engine
+from ..adapters.files.locking import HDF5_SWITCH
+from ..adapters.files.trial import locks_exclude_ranks
 from ..adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from ..adapters.mpi.communicator import ServiceCommunicator
 from ..adapters.mpi.lock import MpiLock, SerialLock, make_lock
@@ -84,7 +86,10 @@ class HDF5Engine(_engine.StorageEngine):
         return ServiceCommunicator(comm)
 
     def _make_lock(self, comm: Any) -> MpiLock | SerialLock:
-        return make_lock(comm, self.wait_policy)
+        folder = os.path.dirname(os.path.realpath(os.fsdecode(self._root)))
+        return make_lock(
+            comm, self.wait_policy, lambda: locks_exclude_ranks(folder, self.ranks, HDF5_SWITCH)
+        )
 
     @staticmethod
     def recognizes(root: Any, comm: Any) -> bool:

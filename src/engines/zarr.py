@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from .. import engine as _engine
+from ..adapters.files.trial import locks_exclude_ranks
 from ..adapters.mpi.communicator import ServiceCommunicator
 from ..adapters.mpi.lock import MpiLock, SerialLock, make_lock
 from ..adapters.zarr.store import ZarrStore
@@ -51,7 +52,12 @@ class ZarrEngine(_engine.StorageEngine):
         return ServiceCommunicator(comm)
 
     def _make_lock(self, comm: Any) -> MpiLock | SerialLock:
-        return make_lock(comm, self.wait_policy)
+        if "://" in str(self._root):
+            return make_lock(comm, self.wait_policy)
+        folder = os.path.dirname(os.path.realpath(os.fsdecode(self._root)))
+        return make_lock(
+            comm, self.wait_policy, lambda: locks_exclude_ranks(folder, self.ranks, None)
+        )
 
     @property
     def root_slug(self) -> str:

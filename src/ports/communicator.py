@@ -21,3 +21,6 @@ class Communicator(Protocol):
         """
         Run on rank 0, after every rank came; all get its result, or raise its error.
         """
+
+    def all_true(self, test: Callable[[], bool], /) -> bool:
+        """Run on every rank; whether it was true on all of them. An error counts as false."""

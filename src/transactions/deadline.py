@@ -56,7 +56,7 @@ class Deadline:
 
     def remaining(self, limit: float) -> float:
         """Seconds until ``limit`` seconds have passed, or those of the deadline."""
-        return min(limit, self.limit) - self._waited()
+        return min(limit, self.limit) - self.waited
 
     def poll(self) -> None:
         """
@@ -65,9 +65,11 @@ class Deadline:
         :raises KeyboardInterrupt: it came while an operation was under way.
         """
         raise_pending()
-        if self._on_slow is not None and self._waited() > self._warn_after:
+        if self._on_slow is not None and self.waited > self._warn_after:
             on_slow, self._on_slow = self._on_slow, None
-            on_slow(self._waited())
+            on_slow(self.waited)
 
-    def _waited(self) -> float:
+    @property
+    def waited(self) -> float:
+        """Seconds so far."""
         return time.monotonic() - self._start

@@ -16,9 +16,16 @@ from ...errors import LockTimeoutError
 from ...platform import LockAttempt, lock_holders, try_lock, unlock
 from ...transactions.deadline import Deadline, OnSlow
 from .errors import system_error
+from .turnstile import Turnstile
 
+HDF5_SWITCH = "HDF5_USE_FILE_LOCKING"
+"""The environment variable that turns the locks of HDF5 files off."""
 _WARN_AFTER = 1.0
-_FIRST_INTERVAL, _LONGEST_INTERVAL = 0.0005, 0.05
+# Seconds between two attempts: while the lock is likely to be free soon, and later.
+_FIRST_INTERVAL, _SHORT_INTERVAL, _LONGEST_INTERVAL = 0.0002, 0.001, 0.02
+_SHORT_WAIT = 2.0
+# Seconds that a reader stays in line behind a writer.
+_COURTESY = 5.0
 
 
 def lock_file(
@@ -28,7 +35,7 @@ def lock_file(
     exclusive: bool,
     limit: float,
     on_slow: OnSlow,
-    switch: str | None = "HDF5_USE_FILE_LOCKING",
+    switch: str | None = HDF5_SWITCH,
 ) -> bool:
     """
     Wait for the lock on an open file; closing the file releases it.
@@ -39,17 +46,43 @@ def lock_file(
     :returns: whether the file is locked, so that others respect it.
     :raises LockTimeoutError: others held the lock for longer.
     """
-    if switch is not None and os.environ.get(switch, "").upper() in ("FALSE", "0"):
+    if is_switched_off(switch):
         return False
-    deadline = Deadline(limit, on_slow, warn_after=_WARN_AFTER)
+    turnstile = Turnstile(descriptor)
+    attempt = LockAttempt.BUSY
+    if exclusive or turnstile.lets_pass():
+        attempt = _try_lock(descriptor, location, exclusive=exclusive)
+    if attempt is LockAttempt.BUSY:
+        deadline = Deadline(limit, on_slow, warn_after=_WARN_AFTER)
+        try:
+            attempt = _wait_in_line(turnstile, descriptor, location, deadline, exclusive=exclusive)
+        finally:
+            turnstile.leave()
+    return attempt is LockAttempt.LOCKED
+
+
+def _wait_in_line(
+    turnstile: Turnstile, descriptor: int, location: str, deadline: Deadline, *, exclusive: bool
+) -> LockAttempt:
     interval = _FIRST_INTERVAL
-    while (attempt := _try_lock(descriptor, location, exclusive=exclusive)) is LockAttempt.BUSY:
+    while True:
+        # A reader that is in may wait for one that comes (another thread): the line is not all.
+        is_next = turnstile.enter(exclusive=exclusive)
+        if is_next or (not exclusive and deadline.waited > _COURTESY):
+            attempt = _try_lock(descriptor, location, exclusive=exclusive)
+            if attempt is not LockAttempt.BUSY:
+                return attempt
         if deadline.is_over:
-            raise _timeout(descriptor, location, limit)
+            raise _timeout(descriptor, location, deadline.limit)
         time.sleep(interval)
         deadline.poll()
-        interval = min(2 * interval, _LONGEST_INTERVAL)
-    return attempt is LockAttempt.LOCKED
+        longest = _SHORT_INTERVAL if deadline.waited < _SHORT_WAIT else _LONGEST_INTERVAL
+        interval = min(2 * interval, longest)
+
+
+def is_switched_off(switch: str | None) -> bool:
+    """Whether an environment variable turns locks off."""
+    return switch is not None and os.environ.get(switch, "").upper() in ("FALSE", "0")
 
 
 def close_file(descriptor: int, *, locked: bool = True) -> None:

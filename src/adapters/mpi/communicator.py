@@ -52,3 +52,10 @@ class ServiceCommunicator:
             raise failure
         value: T = result
         return value
+
+    def all_true(self, test: Callable[[], bool]) -> bool:
+        try:
+            found = bool(test())
+        except Exception:  # every rank must hear of it, or it hangs
+            found = False
+        return found if self.size == 1 else all(self._service.allgather(found))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 from bsb.services import MPILock
@@ -26,7 +27,7 @@ class Controller(Protocol):
 
 
 class SerialLock:
-    """One rank needs no lock."""
+    """Nothing: there is one rank, or what the store locks keeps the ranks apart."""
 
     def shared(self) -> AbstractContextManager[None]:
         return _UNLOCKED
@@ -35,28 +36,42 @@ class SerialLock:
         return _UNLOCKED
 
 
-class _Call:
+class _LockThread:
+    """A thread that takes the locks of one controller, one after the other: MPI waits for ever."""
+
+    def __init__(self) -> None:
+        self._tasks: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        threading.Thread(target=self._work, name="bsb-hdf5-lock", daemon=True).start()
+
+    def submit(self, task: Callable[[], None]) -> None:
+        self._tasks.put(task)
+
+    def _work(self) -> None:
+        while True:
+            self._tasks.get()()
+
+
+class _Acquisition:
     """
-    A lock that a thread of its own takes: MPI waits until it has it, whatever comes.
+    A lock that is taken, now or later.
 
     :param lock: of the controller.
-    :param apart: whether MPI lets other threads than the main one do that.
+    :param run: runs the attempt: at once, or in a thread of its own.
     """
 
-    def __init__(self, lock: AbstractContextManager[Any], *, apart: bool) -> None:
+    def __init__(
+        self, lock: AbstractContextManager[Any], run: Callable[[Callable[[], None]], None]
+    ) -> None:
         self._lock = lock
-        # What a lock leaves in the context of who takes it, it looks for there at its end.
+        # The lock looks in the context of whoever releases it for what it left there.
         self._context = copy_context()
         self._mutex = threading.Lock()
         self._over = threading.Event()
         self._unwanted = False
         self._error: BaseException | None = None
-        if apart:
-            threading.Thread(target=self._take, name="bsb-hdf5-lock", daemon=True).start()
-        else:
-            self._take()
+        run(self._acquire)
 
-    def _take(self) -> None:
+    def _acquire(self) -> None:
         try:
             self._context.run(self._lock.__enter__)
         except BaseException as error:
@@ -67,11 +82,11 @@ class _Call:
             self._over.set()
 
     def is_over(self, seconds: float) -> bool:
-        """Whether it has the lock, or failed; waits for so long."""
+        """Whether the lock was acquired, or the attempt failed; waits for so long."""
         return self._over.wait(seconds)
 
-    def give_up(self) -> None:
-        """Give the lock back, when it comes if it is not there yet."""
+    def abandon(self) -> None:
+        """Release the lock, at once or when it comes."""
         with self._mutex:
             if not self._over.is_set():
                 self._unwanted = True
@@ -80,12 +95,12 @@ class _Call:
             self.release()
 
     def raise_error(self) -> None:
-        """Raise what the lock raised instead of being taken."""
+        """Raise what the lock raised instead of being acquired."""
         if self._error is not None:
             raise self._error
 
     def release(self) -> None:
-        # Errors are not for the lock to judge: it would warn of each.
+        # An error of the block is not for the lock to judge: it would warn of each.
         self._context.run(self._lock.__exit__, None, None, None)
 
 
@@ -100,21 +115,22 @@ class MpiLock:
     :raises LockTimeoutError: when it is taken; other ranks held it for longer than the limit.
     """
 
-    def __init__(self, controller: Controller, waiting: WaitPolicy, *, apart: bool = True) -> None:
+    def __init__(self, controller: Controller, policy: WaitPolicy, *, apart: bool = True) -> None:
         self._controller = controller
         self._apart = apart
-        self._waiting = waiting
+        self._policy = policy
         self._mutex = threading.Lock()
         self._readers = 0
-        self._held: _Call | None = None
-        # One that nobody waits for any more. A rank can't ask for the lock twice at a time.
-        self._given_up: _Call | None = None
+        self._held: _Acquisition | None = None
+        self._thread: _LockThread | None = None
+        # One that nobody waits for any more. A rank can ask for the lock once at a time.
+        self._abandoned: _Acquisition | None = None
 
     @contextmanager
     def shared(self) -> Iterator[None]:
         with self._mutex:
             if not self._readers:
-                self._held = self._take(self._controller.read())
+                self._held = self._acquire(self._controller.read())
             self._readers += 1
         try:
             yield
@@ -128,32 +144,40 @@ class MpiLock:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         with self._mutex:
-            held = self._take(self._controller.write())
+            held = self._acquire(self._controller.write())
         try:
             yield
         finally:
             held.release()
 
-    def _take(self, lock: AbstractContextManager[Any]) -> _Call:
-        deadline = Deadline(self._waiting.limit, self._waiting.on_slow)
-        if self._given_up is not None:
-            self._await(self._given_up, deadline)
-            self._given_up = None
-        call = _Call(lock, apart=self._apart)
-        try:
-            self._await(call, deadline)
-        except BaseException:
-            self._given_up = call
-            call.give_up()
-            raise
-        call.raise_error()
-        return call
+    def _run(self, attempt: Callable[[], None]) -> None:
+        if not self._apart:
+            attempt()
+            return
+        if self._thread is None:
+            self._thread = _LockThread()
+        self._thread.submit(attempt)
 
-    def _await(self, call: _Call, deadline: Deadline) -> None:
-        limit = self._waiting.limit
-        while not call.is_over(max(0.0, min(POLL_INTERVAL, deadline.remaining(limit)))):
+    def _acquire(self, lock: AbstractContextManager[Any]) -> _Acquisition:
+        deadline = Deadline(self._policy.limit, self._policy.on_slow)
+        if self._abandoned is not None:
+            self._await(self._abandoned, deadline)
+            self._abandoned = None
+        acquisition = _Acquisition(lock, self._run)
+        try:
+            self._await(acquisition, deadline)
+        except BaseException:
+            self._abandoned = acquisition
+            acquisition.abandon()
+            raise
+        acquisition.raise_error()
+        return acquisition
+
+    def _await(self, acquisition: _Acquisition, deadline: Deadline) -> None:
+        limit = self._policy.limit
+        while not acquisition.is_over(max(0.0, min(POLL_INTERVAL, deadline.remaining(limit)))):
             if deadline.remaining(limit) <= 0:
-                location = self._waiting.location()
+                location = self._policy.location()
                 raise LockTimeoutError(
                     f"'{location}' was held by other ranks for {limit} seconds",
                     location=location,
@@ -162,14 +186,21 @@ class MpiLock:
             deadline.poll()
 
 
-def make_lock(service: Any, waiting: WaitPolicy) -> MpiLock | SerialLock:
+def make_lock(
+    service: Any, policy: WaitPolicy, file_locks_suffice: Callable[[], bool] = lambda: False
+) -> MpiLock | SerialLock:
     """
-    :guilabel:`collective` The lock that the ranks of BSB's MPI service share.
+    :guilabel:`collective` What keeps the ranks of BSB's MPI service apart.
+
+    BSB's own lock takes four messages each time, all of which rank 0 has to answer, also when it
+    is busy elsewhere, or gone. So it is used only where nothing better keeps ranks apart.
+
+    :param file_locks_suffice: collective; whether the locks of the network's files do.
     """
-    if service.get_size() == 1:
+    if service.get_size() == 1 or file_locks_suffice():
         return SerialLock()
     # Where there is no MPI, there is one rank.
     from mpi4py import MPI
 
     apart = MPI.Query_thread() == MPI.THREAD_MULTIPLE
-    return MpiLock(MPILock.sync(service.get_communicator()), waiting, apart=apart)
+    return MpiLock(MPILock.sync(service.get_communicator()), policy, apart=apart)

@@ -1,0 +1,207 @@
+"""What one rank, or one process of several, does while ``ranks.py`` measures it.
+
+``python ranks_work.py WORKDIR WORK`` with WORK one of ``append``, ``read`` and ``compile`` works in
+the network at ``WORKDIR/network.hdf5`` and, on the main rank, writes what it measured to
+``WORKDIR/measured.json``. Under mpiexec the ranks are those of MPI; without, ``--processes N``
+and ``--number I`` say how many processes there are and which one this is. It imports nothing but
+the installed packages, so it measures any engine that calls itself ``hdf5``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bsb import MPI, CellType, Chunk, Scaffold, Storage, options
+from bsb.storage import discover_engines
+from compile_once import ENGINE, StorageClock, configuration
+
+SECONDS = 3.0
+CELLS, CONNECTIONS = 400, 1000
+CHUNK_SIZE = (100.0,) * 3
+
+
+class Lone:
+    """Processes without MPI that meet by files."""
+
+    def __init__(self, workdir: Path, processes: int, number: int) -> None:
+        self._workdir, self._processes, self.rank = workdir, processes, number
+        self._meetings = 0
+
+    def barrier(self) -> None:
+        self._meetings += 1
+        (self._workdir / f"here-{self._meetings}-{self.rank}").touch()
+        while len(list(self._workdir.glob(f"here-{self._meetings}-*"))) < self._processes:
+            time.sleep(0.01)
+
+    def allgather(self, value: Any) -> list[Any]:
+        (self._workdir / f"value-{self._meetings}-{self.rank}").write_text(json.dumps(value))
+        self.barrier()
+        found = sorted(self._workdir.glob(f"value-{self._meetings - 1}-*"))
+        return [json.loads(each.read_text()) for each in found]
+
+
+class Ranks:
+    def __init__(self) -> None:
+        self.rank = MPI.get_rank()
+
+    def barrier(self) -> None:
+        MPI.barrier()
+
+    def allgather(self, value: Any) -> list[Any]:
+        gathered: list[Any] = MPI.allgather(value)
+        return gathered
+
+
+def watch_waiting() -> Callable[[], float]:
+    """A clock of the seconds that this process waits for locks; of engines that tell."""
+    try:
+        from bsb_hdf5.adapters.files import locking
+        from bsb_hdf5.transactions.store_lock import StoreLock
+    except ImportError:
+        return lambda: 0.0
+    waited = [0.0]
+
+    def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                waited[0] += time.perf_counter() - start
+
+        return call
+
+    wrapped = timed(locking.lock_file)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("bsb_hdf5") and vars(module).get("lock_file") is locking.lock_file:
+            module.lock_file = wrapped  # type: ignore[attr-defined]
+    StoreLock.acquire = timed(StoreLock.acquire)  # type: ignore[method-assign]
+    return lambda: waited[0]
+
+
+def cell_type(name: str) -> Any:
+    return CellType(name=name, spatial={"radius": 1.0, "density": 1e-3})
+
+
+def sets(storage: Storage, ranks: Any) -> tuple[Any, Any]:
+    cells = cell_type("cell")
+    if ranks.rank == 0 or isinstance(ranks, Ranks):
+        placed = storage.require_placement_set(cells)
+    ranks.barrier()
+    placed = storage.get_placement_set(cells)
+    if ranks.rank == 0:
+        storage.require_connectivity_set(cells, cells, "linked")
+    ranks.barrier()
+    return placed, storage.get_connectivity_set("linked")
+
+
+def repeated(work: Callable[[int], None]) -> tuple[int, float]:
+    """How often it was done, and the processor time it took."""
+    end, done, before = time.monotonic() + SECONDS, 0, time.process_time()
+    while time.monotonic() < end:
+        work(done)
+        done += 1
+    return done, time.process_time() - before
+
+
+def append(storage: Storage, ranks: Any) -> dict[str, Any]:
+    placed, linked = sets(storage, ranks)
+    generator = np.random.default_rng(ranks.rank)
+    positions = generator.random((CELLS, 3))
+    pre, post = (generator.integers(0, CELLS, (CONNECTIONS, 3)) for _ in range(2))
+
+    def work(turn: int) -> None:
+        chunk = Chunk((ranks.rank, turn % 50, turn // 50), CHUNK_SIZE)
+        placed.append_data(chunk, positions)
+        linked.chunk_connect(chunk, chunk, pre, post)
+
+    return measured(ranks, work)
+
+
+def read(storage: Storage, ranks: Any) -> dict[str, Any]:
+    placed, _ = sets(storage, ranks)
+    chunk = Chunk((0, 0, 0), CHUNK_SIZE)
+    if ranks.rank == 0:
+        placed.append_data(chunk, np.random.default_rng(0).random((CELLS, 3)))
+    ranks.barrier()
+
+    def work(turn: int) -> None:
+        len(placed)
+        placed.load_positions()
+
+    return measured(ranks, work)
+
+
+def measured(ranks: Any, work: Callable[[int], None]) -> dict[str, Any]:
+    work(0)
+    ranks.barrier()
+    waiting = watch_waiting()
+    ranks.barrier()
+    start = time.perf_counter()
+    done, processor = repeated(lambda turn: work(turn + 1))
+    seconds = time.perf_counter() - start
+    rows = ranks.allgather([done, seconds, processor, waiting()])
+    return {
+        "calls a second": sum(row[0] / row[1] for row in rows),
+        "processor seconds a call": sum(row[2] for row in rows) / sum(row[0] for row in rows),
+        "share of waiting": sum(row[3] for row in rows) / sum(row[1] for row in rows),
+        "least and most of a rank": [min(r[0] for r in rows), max(r[0] for r in rows)],
+    }
+
+
+def compile_network(workdir: Path, scale: float, ranks: Any) -> dict[str, Any]:
+    options.verbosity = 0
+    network = Scaffold(configuration(scale), Storage(ENGINE, str(workdir / "network.hdf5")))
+    clock, waiting = StorageClock(), watch_waiting()
+    clock.watch(discover_engines()[ENGINE])
+    ranks.barrier()
+    start = time.perf_counter()
+    network.compile()
+    seconds = time.perf_counter() - start
+    rows = ranks.allgather([seconds, clock.seconds, waiting(), time.process_time()])
+    workers = rows[1:] or rows
+    return {
+        "seconds": rows[0][0],
+        "engine on a worker": max(row[1] for row in workers),
+        "share of waiting": sum(row[2] for row in workers) / sum(row[0] for row in workers),
+        "cells": sum(len(network.get_placement_set(n)) for n in ("lower_cell", "upper_cell")),
+        "connections": sum(len(each) for each in network.get_connectivity_sets()),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("workdir", type=Path)
+    parser.add_argument("work", choices=("append", "read", "compile"))
+    parser.add_argument("--scale", type=float, default=1.0, help="of the compile")
+    parser.add_argument("--processes", type=int, help="without MPI: how many there are")
+    parser.add_argument("--number", type=int, default=0, help="without MPI: which one this is")
+    options_ = parser.parse_args()
+    workdir = options_.workdir
+    lone = options_.processes is not None
+    ranks: Any = Lone(workdir, options_.processes, options_.number) if lone else Ranks()
+    if options_.work == "compile":
+        found = compile_network(workdir, options_.scale, ranks)
+    else:
+        if lone and ranks.rank:
+            ranks.barrier()
+        storage = Storage(ENGINE, str(workdir / "network.hdf5"))
+        if lone and not ranks.rank:
+            ranks.barrier()
+        found = {"append": append, "read": read}[options_.work](storage, ranks)
+    if ranks.rank == 0:
+        (workdir / "measured.json").write_text(json.dumps(found))
+    if not lone:
+        # Whoever leaves first would end the others' locks where an engine has them in MPI.
+        ranks.barrier()
+
+
+if __name__ == "__main__":
+    main()

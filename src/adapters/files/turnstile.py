@@ -1,0 +1,49 @@
+"""
+The line of those who wait for the lock of a file.
+
+The lock itself (``flock``) knows no order: whoever looks when it is free gets it, so that readers
+whose turns overlap keep a writer out for ever. Whoever finds the lock taken stands in line: it
+holds one byte far past the end of the file, exclusively to write and shared to read, until it has
+the lock. Readers that come later wait for a writer in line, and so a writer's turn comes after
+the reads that were open when it asked. Programs that know nothing of this take the lock alone.
+"""
+
+from __future__ import annotations
+
+from ...platform import LockAttempt, is_byte_locked, try_lock_byte, unlock_byte
+
+# No file is that long, and HDF5 locks no bytes.
+_OFFSET = 1 << 62
+
+
+class Turnstile:
+    """
+    The place in line of one open file.
+
+    :param descriptor: of the file.
+    """
+
+    __slots__ = ("_descriptor", "_entered")
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._entered = False
+
+    def lets_pass(self) -> bool:
+        """Whether no writer stands in line."""
+        return not is_byte_locked(self._descriptor, _OFFSET)
+
+    def enter(self, *, exclusive: bool) -> bool:
+        """Try to be the next; true also where the system has no such line."""
+        if not self._entered:
+            attempt = try_lock_byte(self._descriptor, _OFFSET, exclusive=exclusive)
+            if attempt is LockAttempt.BUSY:
+                return False
+            self._entered = attempt is LockAttempt.LOCKED
+        return True
+
+    def leave(self) -> None:
+        """Let the next one enter; once is enough."""
+        if self._entered:
+            self._entered = False
+            unlock_byte(self._descriptor, _OFFSET)
