@@ -7,8 +7,6 @@ were appended. A selection of cells is numbered from 0 in that order.
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +18,7 @@ from .statistics import ChunkCounts
 from .validation import as_integers
 
 
-def as_cell_ids(ids: Any, size: int, what: str) -> NDArray[np.int64]:
+def as_cell_ids(ids: object, size: int, what: str) -> NDArray[np.int64]:
     """
     Ids of cells, checked against how many cells there are.
 
@@ -75,7 +73,7 @@ class SelectedCells:
         chunk = self.counts.ends.searchsorted(flat, side="right")
         return chunk, flat - self.counts.offsets[chunk]
 
-    def within(self, ids: Any, what: str) -> tuple[ChunkCounts, NDArray[np.int64]]:
+    def within(self, ids: object, what: str) -> tuple[ChunkCounts, NDArray[np.int64]]:
         """
         The chunks that cells are in, and the numbers of the cells among all cells of these.
 

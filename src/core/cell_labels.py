@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +24,7 @@ def load_label_codes(data: PlacementReader, counts: ChunkCounts) -> NDArray[np.i
 def change_labels(
     data: PlacementWriter,
     cells: SelectedCells,
-    ids: Any,
+    ids: object,
     labels: Sequence[str],
     *,
     remove: bool = False,

@@ -9,7 +9,6 @@ unsigned values, x the lowest.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -70,7 +69,7 @@ UNKNOWN_SIZE: NDArray[np.float64] = np.full(3, np.nan)
 UNKNOWN_SIZE.flags.writeable = False
 
 
-def normalize_size(size: Any) -> NDArray[np.float64]:
+def normalize_size(size: object) -> NDArray[np.float64]:
     """
     A chunk size as three numbers (um), NaN where nobody said one.
 

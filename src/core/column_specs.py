@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import attrs
 import numpy as np
 
 from ..errors import CorruptNetworkError
-from .rows import DType, Lengths, Rows
+from ..ports.arrays import DType
+from .rows import Lengths, Rows
 
 
 @attrs.frozen
@@ -27,7 +27,7 @@ class ColumnSpec:
     name: str
     width: tuple[int, ...] | None
     dtype: DType
-    fill: Any
+    fill: float | None
     collection: str | None = None
     title: str = attrs.field(init=False)
 

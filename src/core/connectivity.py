@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
 import attrs
 import numpy as np
@@ -29,7 +28,7 @@ from .validation import as_integers
 DIRECTIONS = ("inc", "out")
 
 
-def check_direction(direction: Any) -> str:
+def check_direction(direction: object) -> str:
     """
     The direction.
 
@@ -42,7 +41,7 @@ def check_direction(direction: Any) -> str:
     return str(direction)
 
 
-def as_locations(locations: Any, what: str) -> Locations:
+def as_locations(locations: object, what: str) -> Locations:
     """
     Locations as given by a caller.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import attrs
 
 from ..errors import CorruptNetworkError, DtypeError, InputError
+from .json_types import DocumentView
 
 
 @attrs.frozen
@@ -24,13 +24,13 @@ class StoredContent:
 
     data: bytes
     encoding: str | None
-    meta: Mapping[str, Any]
+    meta: DocumentView
 
     @classmethod
     def of(
         cls,
         content: str | bytes,
-        meta: Mapping[str, Any] | None,
+        meta: DocumentView | None,
         encoding: str | None,
         mtime: int,
     ) -> StoredContent:

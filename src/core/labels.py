@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any
 
 import attrs
 import numpy as np
@@ -25,7 +24,7 @@ LabelChange = Callable[[Codes], "tuple[LabelSets, Codes]"]
 _MOST = int(np.iinfo(np.int64).max)
 
 
-def check_labels(labels: Any) -> list[str]:
+def check_labels(labels: object) -> list[str]:
     """
     Labels as given by a caller.
 
@@ -53,7 +52,9 @@ class LabelSets:
     table: Mapping[int, LabelSet] = attrs.field(factory=lambda: {0: frozenset()})
 
     @classmethod
-    def from_lists(cls, table: Mapping[Any, Iterable[str]]) -> LabelSets:
+    def from_lists(
+        cls, table: Mapping[str, Iterable[str]] | Mapping[int, Iterable[str]]
+    ) -> LabelSets:
         """
         From code to list of labels, the codes possibly as text.
 
@@ -123,7 +124,7 @@ class LabelSets:
         return self._transition(codes, lambda held: held, source)
 
     def _transition(
-        self, codes: Codes, change: Any, source: LabelSets | None = None
+        self, codes: Codes, change: Callable[[LabelSet], LabelSet], source: LabelSets | None = None
     ) -> tuple[LabelSets, Codes]:
         before = (self if source is None else source).table
         unique = _distinct(codes)

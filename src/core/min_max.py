@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from numpy.typing import NDArray
+from ..ports.arrays import AnyArray
 
 # Numbers from which on it takes less time to reduce to the least than to find it.
 _MANY = 4096
 
 
-def min_max(values: NDArray[Any]) -> tuple[int, int]:
+def min_max(values: AnyArray) -> tuple[int, int]:
     """
     The least and the most.
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorruptNetworkError, InputError
+from .json_types import Document
 from .labels import LabelSets
 
 _ARRAY_MARK = "__ndarray__"
@@ -71,7 +71,7 @@ class MorphologyTable:
         return (points.min(axis=0), points.max(axis=0)) if len(points) else None
 
 
-def encode_meta_value(value: Any) -> Any:
+def encode_meta_value(value: object) -> object:
     """
     What JSON writes for a value that it does not know itself.
 
@@ -84,14 +84,14 @@ def encode_meta_value(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__} can't be metadata of a morphology")
 
 
-def decode_meta_object(document: dict[str, Any]) -> dict[str, Any]:
+def decode_meta_object(document: Document) -> Document:
     """A JSON object in which marked lists are arrays again; changed in place."""
     for key, value in document.items():
         document[key] = _decode_value(value)
     return document
 
 
-def _decode_value(value: Any) -> Any:
+def _decode_value(value: object) -> object:
     if not isinstance(value, list):
         return value
     if value and isinstance(value[-1], str) and value[-1] == _ARRAY_MARK:
@@ -99,7 +99,7 @@ def _decode_value(value: Any) -> Any:
     return [_decode_value(item) for item in value]
 
 
-def dump_meta(meta: Mapping[str, Any]) -> str:
+def dump_meta(meta: Mapping[str, object]) -> str:
     """
     Metadata as JSON text.
 
@@ -111,7 +111,7 @@ def dump_meta(meta: Mapping[str, Any]) -> str:
         raise InputError(f"the metadata can't be stored as JSON: {error}") from error
 
 
-def load_meta(text: str | bytes) -> dict[str, Any]:
+def load_meta(text: str | bytes) -> Document:
     """
     Metadata from JSON text.
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 from ..errors import InvalidNameError
 
 
-def can_name(name: Any) -> bool:
+def can_name(name: object) -> bool:
     """Whether something can name a member of a group."""
     if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\0" in name:
         return False
     return name.isascii() or _encodable(name)
 
 
-def check_text(name: Any, what: str) -> str:
+def check_text(name: object, what: str) -> str:
     """
     The name, if it is a text; whether it can name anything is another question.
 
@@ -29,7 +28,7 @@ def check_text(name: Any, what: str) -> str:
     return name
 
 
-def check_name(name: Any, what: str) -> str:
+def check_name(name: object, what: str) -> str:
     """
     The name, if it can name something in a network.
 
@@ -71,7 +70,7 @@ def _check(name: Any, what: str, *, members: bool) -> str:
     )
 
 
-def check_names(names: Sequence[Any], what: str) -> tuple[str, ...]:
+def check_names(names: Sequence[object], what: str) -> tuple[str, ...]:
     """
     Many names; those of the sets that came last are known to be good.
 
@@ -85,7 +84,7 @@ def check_names(names: Sequence[Any], what: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=64)
-def _checked(names: tuple[Any, ...], what: str) -> tuple[str, ...]:
+def _checked(names: tuple[object, ...], what: str) -> tuple[str, ...]:
     return tuple(check_name(name, what) for name in names)
 
 

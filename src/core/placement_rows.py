@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import attrs
 import numpy as np
@@ -53,10 +52,10 @@ class PlacementRows:
     @classmethod
     def of_cells(
         cls,
-        positions: Any,
-        morphologies: tuple[Sequence[str], Any] | None,
-        rotations: Any,
-        additional: Mapping[str, Any] | None,
+        positions: object,
+        morphologies: tuple[Sequence[str], object] | None,
+        rotations: object,
+        additional: Mapping[str, object] | None,
     ) -> PlacementRows:
         """
         Cells with positions.
@@ -82,7 +81,7 @@ class PlacementRows:
         return rows
 
     @classmethod
-    def of_entities(cls, count: Any, additional: Mapping[str, Any] | None) -> PlacementRows:
+    def of_entities(cls, count: object, additional: Mapping[str, object] | None) -> PlacementRows:
         """
         Cells that have no place in space.
 
@@ -116,7 +115,7 @@ class PlacementRows:
             )
 
 
-def _as_triplets(values: Any, what: str) -> NDArray[np.float64]:
+def _as_triplets(values: object, what: str) -> NDArray[np.float64]:
     array = as_floats(values, what)
     if array.shape == (1,):
         # A lone number stands for one cell with that coordinate on every axis.
@@ -130,7 +129,7 @@ def _as_triplets(values: Any, what: str) -> NDArray[np.float64]:
     return array
 
 
-def _as_morphologies(names: Sequence[str], indices: Any) -> MorphologyRows:
+def _as_morphologies(names: Sequence[str], indices: object) -> MorphologyRows:
     codes = as_integers(indices, "morphology indices")
     if codes.ndim != 1:
         raise ShapeError(f"morphology indices have shape {codes.shape}; valid is (n,)")
@@ -143,7 +142,7 @@ def _as_morphologies(names: Sequence[str], indices: Any) -> MorphologyRows:
 
 
 def _as_additional(
-    additional: Mapping[str, Any] | None, count: int
+    additional: Mapping[str, object] | None, count: int
 ) -> dict[str, NDArray[np.float64]]:
     if not isinstance(additional, Mapping | None):
         raise DtypeError(
@@ -155,7 +154,7 @@ def _as_additional(
     }
 
 
-def as_additional_rows(key: str, values: Any) -> NDArray[np.float64]:
+def as_additional_rows(key: str, values: object) -> NDArray[np.float64]:
     """
     Additional data of one key: floats with a row per cell.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import attrs
 
+from .json_types import DocumentView
 from .layouts.protocols import Network
 
 
@@ -23,7 +23,7 @@ class WriterInfo:
 
     bsb_version: str
     engine_version: str
-    new_bundle: Callable[[], Mapping[str, Any]]
+    new_bundle: Callable[[], DocumentView]
     on_upgrade: Callable[[], None]
 
 

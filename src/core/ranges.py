@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
+from ..ports.arrays import AnyArray
 
 Bounds = NDArray[np.int64]
 # Rows of a range from which on it takes less time to copy it than to index its rows.
@@ -44,7 +43,7 @@ def rows_of_ranges(starts: Bounds, stops: Bounds) -> Bounds:
     return np.asarray(np.arange(total) + (starts - ends + lengths).repeat(lengths))
 
 
-def take_ranges(rows: NDArray[Any], starts: Bounds, stops: Bounds) -> NDArray[Any]:
+def take_ranges(rows: AnyArray, starts: Bounds, stops: Bounds) -> AnyArray:
     """Some ranges of rows, one after the other, as a copy."""
     total = int((stops - starts).sum())
     if not 0 < _LONG * len(starts) <= total:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-DType: TypeAlias = np.dtype[Any]
-Rows: TypeAlias = NDArray[Any]
+from ..ports.arrays import AnyArray
+
+Rows: TypeAlias = AnyArray
 """Rows of a column, of any dtype: (n, ...)."""
 Lengths: TypeAlias = NDArray[np.int64]
 """How many rows each of some chunks has: (k,)."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from .chunk_id import Ids
+from .json_types import Document, DocumentView
 
 Counts = NDArray[np.int64]
 
@@ -102,7 +102,7 @@ class ChunkTotals:
     incoming: int = 0
     outgoing: int = 0
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> Document:
         return {
             "placed": self.placed,
             "connections": {"inc": self.incoming, "out": self.outgoing},
@@ -117,7 +117,7 @@ class NetworkTotals:
         self.changed = False
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> NetworkTotals:
+    def from_document(cls, document: DocumentView) -> NetworkTotals:
         totals = {}
         for chunk, entry in document.items():
             connections = entry.get("connections", {})
@@ -128,7 +128,7 @@ class NetworkTotals:
             )
         return cls(totals)
 
-    def as_document(self) -> dict[str, dict[str, Any]]:
+    def as_document(self) -> dict[str, Document]:
         return {str(chunk): total.as_document() for chunk, total in self._totals.items()}
 
     def add(self, chunk: int, *, placed: int = 0, incoming: int = 0, outgoing: int = 0) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DtypeError, InputError, ShapeError
+from ..ports.arrays import AnyArray
 
 # The widest integers that a float64 holds without loss.
 _EXACT = 2**53
 
 
-def as_numbers(values: Any, what: str) -> NDArray[Any]:
+def as_numbers(values: object, what: str) -> AnyArray:
     """
     An array of booleans, integers or floats.
 
@@ -34,7 +33,7 @@ def as_numbers(values: Any, what: str) -> NDArray[Any]:
     return array
 
 
-def as_floats(values: Any, what: str) -> NDArray[np.float64]:
+def as_floats(values: object, what: str) -> NDArray[np.float64]:
     """
     A float64 copy.
 
@@ -46,7 +45,7 @@ def as_floats(values: Any, what: str) -> NDArray[np.float64]:
     return np.array(array, dtype=np.float64)
 
 
-def as_integers(values: Any, what: str, *, copy: bool = True) -> NDArray[np.int64]:
+def as_integers(values: object, what: str, *, copy: bool = True) -> NDArray[np.int64]:
     """
     Whole numbers as int64; floats are accepted if each is one.
 
@@ -63,7 +62,7 @@ def as_integers(values: Any, what: str, *, copy: bool = True) -> NDArray[np.int6
     return array.astype(np.int64, copy=copy)
 
 
-def as_count(value: Any, what: str) -> int:
+def as_count(value: object, what: str) -> int:
     """
     A whole number that is not negative.
 
@@ -74,10 +73,10 @@ def as_count(value: Any, what: str) -> int:
     return int(value)
 
 
-def _fits_64_bits(array: NDArray[Any]) -> bool:
+def _fits_64_bits(array: AnyArray) -> bool:
     limits = np.iinfo(np.int64)
     return limits.min <= int(array.min()) and int(array.max()) <= limits.max
 
 
-def _magnitude(array: NDArray[Any]) -> int:
+def _magnitude(array: AnyArray) -> int:
     return max(abs(int(array.min())), abs(int(array.max())))

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+DType: TypeAlias = np.dtype[Any]
 AnyArray: TypeAlias = NDArray[Any]
 AttributeValue: TypeAlias = str | int | float | Sequence[str] | AnyArray
 
@@ -58,7 +59,7 @@ class ArrayReader(Protocol):
     def shape(self) -> tuple[int, ...]: ...
 
     @property
-    def dtype(self) -> np.dtype[Any]: ...
+    def dtype(self) -> DType: ...
 
     @property
     def attributes(self) -> AttributeReader: ...

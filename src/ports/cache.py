@@ -17,7 +17,7 @@ class CacheView(Protocol):
     def get_stale(self, key: Key, /) -> Any:
         """The value, whatever version it was true of; None if there never was one."""
 
-    def put(self, key: Key, value: Any, /) -> None:
+    def put(self, key: Key, value: object, /) -> None:
         """Keep a value that is true of what the session sees, or will have stored."""
 
     def invalidate(self, key: Key, /) -> None:

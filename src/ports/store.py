@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Hashable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from .arrays import GroupReader, GroupWriter
 
@@ -113,7 +113,7 @@ class Store(Protocol):
     def open_write(self) -> WriteSession:
         """Begin a write session; errors as for :meth:`open_read`."""
 
-    def adopt(self, handle: Any, /) -> tuple[WriteSession, bool] | None:
+    def adopt(self, handle: object, /) -> tuple[WriteSession, bool] | None:
         """
         A session over something of the backend's own that a caller opened.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from ...errors import CorruptNetworkError
 from ...ports.arrays import AttributeReader, AttributeWriter
+from ..json_types import Document
 
 
-def read_json(attributes: AttributeReader, name: str) -> dict[str, Any]:
+def read_json(attributes: AttributeReader, name: str) -> Document:
     """
     A JSON object in an attribute; empty if there is none.
 
@@ -21,7 +21,7 @@ def read_json(attributes: AttributeReader, name: str) -> dict[str, Any]:
     return {} if text is None else parse_json(text, name)
 
 
-def parse_json(text: Any, name: str) -> dict[str, Any]:
+def parse_json(text: str | bytes, name: str) -> Document:
     """
     A JSON object.
 
@@ -49,7 +49,7 @@ def interpreting(name: str) -> Iterator[None]:
         raise CorruptNetworkError(f"'{name}' holds something else: {error}") from error
 
 
-def write_json(attributes: AttributeWriter, name: str, document: Mapping[str, Any]) -> None:
+def write_json(attributes: AttributeWriter, name: str, document: Mapping[str, object]) -> None:
     """Store a JSON object in an attribute."""
     held = attributes.get(name)
     attributes.set(name, pad(json.dumps(document), len(held) if isinstance(held, str) else 0))

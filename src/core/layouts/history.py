@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 
 from ...ports.arrays import AttributeReader, AttributeWriter
@@ -40,7 +38,10 @@ def read_history(attributes: AttributeReader) -> SetHistory:
 
 def write_history(attributes: AttributeWriter, history: SetHistory) -> None:
     """Store the history of a set; what nobody noted is absent."""
-    values: dict[str, Any] = {_REVISION: history.revision, _CREATED: history.created_at}
+    values: dict[str, int | str | None] = {
+        _REVISION: history.revision,
+        _CREATED: history.created_at,
+    }
     for name, value in values.items():
         if value is None:
             attributes.delete(name)
@@ -50,5 +51,5 @@ def write_history(attributes: AttributeWriter, history: SetHistory) -> None:
 
 def advance_revision(attributes: AttributeWriter) -> None:
     """Count a session that changed a set."""
-    revision: Any = attributes.get(_REVISION)
+    revision = attributes.get(_REVISION)
     attributes.set(_REVISION, 1 if revision is None else int(revision) + 1)

@@ -8,7 +8,7 @@ connectivity stand above it and see only these protocols.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from ..chunk_id import Ids
 from ..column_specs import ColumnSpec
 from ..connectivity import Blocks, Perspective
 from ..files import StoredContent
+from ..json_types import Document, DocumentView
 from ..labels import LabelChange, LabelSets
 from ..morphology import MorphologyTable
 from ..placement_rows import MorphologyRows, PlacementRows
@@ -183,10 +184,10 @@ class MorphologyReader(Protocol):
         :raises MorphologyNotFoundError: there is none of that name.
         """
 
-    def meta(self) -> dict[str, Any]:
+    def meta(self) -> Document:
         """Metadata of all, by name; a copy."""
 
-    def meta_of(self, name: str, /) -> dict[str, Any]:
+    def meta_of(self, name: str, /) -> Document:
         """Metadata of one; a copy. Errors as for :meth:`load`."""
 
 
@@ -199,14 +200,14 @@ class MorphologyWriter(MorphologyReader, Protocol):
     def remove(self, name: str, /) -> None:
         """Remove a morphology; its metadata stays until :meth:`forget_meta`."""
 
-    def update_meta(self, meta: Mapping[str, Any], /) -> None:
+    def update_meta(self, meta: Mapping[str, object], /) -> None:
         """
         Set the metadata of some, by name.
 
         :raises InputError: a value that can't be stored.
         """
 
-    def replace_meta(self, meta: Mapping[str, Any], /) -> None:
+    def replace_meta(self, meta: Mapping[str, object], /) -> None:
         """Set the metadata of all; errors as for :meth:`update_meta`."""
 
     def forget_meta(self, name: str, /) -> None:
@@ -275,10 +276,10 @@ class Network(Protocol):
     def set_versions(self, bsb: str, engine: str, /) -> None: ...
 
     @property
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Document:
         """The provenance document; empty if the network has none."""
 
-    def set_provenance(self, bundle: Mapping[str, Any], /) -> None: ...
+    def set_provenance(self, bundle: DocumentView, /) -> None: ...
 
     def advance_state(self) -> bool:
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from ...errors import CorruptNetworkError, SetNotFoundError, ShapeError
 from ...ports.arrays import GroupWriter
 from ...ports.cache import CacheView, Key
 from ..chunk_id import UNKNOWN_SIZE, normalize_size
+from ..json_types import Document, DocumentView
 from ..statistics import NetworkTotals
 from .documents import interpreting, read_json, write_json
 from .protocols import Network
@@ -30,7 +31,7 @@ class _NoCache:
     def get_stale(self, key: Key) -> None:
         return None
 
-    def put(self, key: Key, value: Any) -> None:
+    def put(self, key: Key, value: object) -> None:
         """Forget it at once."""
 
     def invalidate(self, key: Key) -> None:
@@ -109,17 +110,17 @@ class RootedNetwork:
             self.cache.put(_VERSIONS, (bsb, engine))
 
     @property
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Document:
         return {**self._known_provenance()}
 
-    def _known_provenance(self) -> dict[str, Any]:
-        known: dict[str, Any] | None = self.cache.get(_PROVENANCE)
+    def _known_provenance(self) -> Document:
+        known: Document | None = self.cache.get(_PROVENANCE)
         if known is None:
             known = self._read_provenance()
             self.cache.put(_PROVENANCE, known)
         return known
 
-    def _read_provenance(self) -> dict[str, Any]:
+    def _read_provenance(self) -> Document:
         attributes = self._root.attributes
         bundle = read_json(attributes, "bsb_provenance")
         state = attributes.get(STATE) if self._state_apart and bundle else None
@@ -128,7 +129,7 @@ class RootedNetwork:
                 bundle[STATE] = int(state)
         return bundle
 
-    def set_provenance(self, bundle: Mapping[str, Any]) -> None:
+    def set_provenance(self, bundle: DocumentView) -> None:
         attributes = self._root.attributes
         if not self._state_apart:
             write_json(attributes, "bsb_provenance", bundle)

@@ -9,7 +9,6 @@ block begins, an attribute named by its chunk tells.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import attrs
 import numpy as np
@@ -19,7 +18,7 @@ from ....errors import CorruptNetworkError
 from ....ports.arrays import GroupReader, GroupWriter
 from ...chunk_id import Ids, pack, unpack
 from ...connectivity import DIRECTIONS, Blocks, Perspective
-from ...rows import Lengths, Locations
+from ...rows import Lengths, Locations, Rows
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
 from ..history import SetHistory, advance_revision, read_history, write_history
@@ -339,7 +338,7 @@ class ClassicConnectivity:
 
 
 def _write_local(
-    group: GroupWriter, blocks: LocalBlocks, kept: NDArray[np.bool_], parts: list[Any]
+    group: GroupWriter, blocks: LocalBlocks, kept: NDArray[np.bool_], parts: list[Rows]
 ) -> None:
     for name, part in zip(_ARRAYS, parts, strict=True):
         group.create_array(name, part)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from ....errors import CorruptNetworkError, MorphologyNotFoundError
 from ....ports.arrays import GroupReader, GroupWriter
+from ...json_types import Document
 from ...labels import LabelSets
 from ...morphology import MorphologyTable, dump_meta, load_meta
 from ...names import check_name
@@ -79,19 +79,19 @@ class ClassicMorphologies:
             return None
         return find(self._root.group(_PART), name, MORPHOLOGIES)
 
-    def meta(self) -> dict[str, Any]:
+    def meta(self) -> Document:
         return load_meta(dump_meta(self._meta))
 
-    def meta_of(self, name: str) -> dict[str, Any]:
+    def meta_of(self, name: str) -> Document:
         if name not in self._meta:
             raise MorphologyNotFoundError(f"there is no morphology '{name}'", asked=name)
         return load_meta(dump_meta(self._meta[name]))
 
-    def update_meta(self, meta: Mapping[str, Any]) -> None:
+    def update_meta(self, meta: Mapping[str, object]) -> None:
         self._meta.update(load_meta(dump_meta(meta)))
         self._change_meta()
 
-    def replace_meta(self, meta: Mapping[str, Any]) -> None:
+    def replace_meta(self, meta: Mapping[str, object]) -> None:
         self.__dict__["_meta"] = load_meta(dump_meta(meta))
         self._change_meta()
 
@@ -108,7 +108,7 @@ class ClassicMorphologies:
         self._meta_changed = False
 
     @cached_property
-    def _meta(self) -> dict[str, Any]:
+    def _meta(self) -> Document:
         return load_meta(self._root.document(_META).read()) if _META in self._root else {}
 
     def _change_meta(self) -> None:

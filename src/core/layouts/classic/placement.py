@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -303,7 +303,7 @@ class ClassicPlacement:
         rows = 0 if array is None else array.shape[0]
         self._count(chunk, max(0, rows - self._counts.get(chunk, 0)))
 
-    def _add_keys(self, keys: Any) -> None:
+    def _add_keys(self, keys: Iterable[str]) -> None:
         known = self.additional_keys()
         new = set(keys) - set(known)
         if new:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ....errors import CorruptNetworkError, NodeNotFoundError, ShapeError
-from ....ports.arrays import ArrayReader, ArrayWriter, GroupWriter
+from ....ports.arrays import AnyArray, ArrayReader, ArrayWriter, DType, GroupWriter
 from ...min_max import min_max
 from ...ranges import Bounds, coalesce, rows_of_ranges
 from ...rows import Lengths, Rows
@@ -41,7 +39,7 @@ class LongArray:
         self,
         group: GroupWriter,
         name: str,
-        kinds: Sequence[np.dtype[Any]],
+        kinds: Sequence[DType],
         collection: str | None = None,
     ) -> None:
         self._group = group
@@ -220,10 +218,10 @@ class LongArray:
                 self._widen(next(kind for kind in self._kinds if self._suits(kind, low, high)))
         return rows.astype(self._dtype)
 
-    def _suits(self, kind: np.dtype[Any], low: int, high: int) -> bool:
+    def _suits(self, kind: DType, low: int, high: int) -> bool:
         return _holds(kind, low, high) and bool(np.can_cast(self._dtype, kind))
 
-    def _widen(self, dtype: np.dtype[Any]) -> None:
+    def _widen(self, dtype: DType) -> None:
         """Store the array anew, in pieces; twice, as nothing can be renamed."""
         self.write_out()
         self._dtype = dtype
@@ -253,12 +251,12 @@ class LongArray:
 
 
 @cache
-def _limits(kind: np.dtype[Any]) -> tuple[int, int]:
+def _limits(kind: DType) -> tuple[int, int]:
     limits = np.iinfo(kind)
     return int(limits.min), int(limits.max)
 
 
-def _holds(kind: np.dtype[Any], low: int, high: int) -> bool:
+def _holds(kind: DType, low: int, high: int) -> bool:
     if kind.kind == "b":
         return low >= 0 and high <= 1
     if kind.kind not in "iu":
@@ -267,7 +265,7 @@ def _holds(kind: np.dtype[Any], low: int, high: int) -> bool:
     return least <= low and high <= most
 
 
-def narrowed(columns: Sequence[NDArray[Any]], kinds: Sequence[np.dtype[Any]]) -> NDArray[Any]:
+def narrowed(columns: Sequence[AnyArray], kinds: Sequence[DType]) -> AnyArray:
     """
     Columns of integers side by side, in the first dtype that holds them.
 
@@ -282,7 +280,7 @@ def narrowed(columns: Sequence[NDArray[Any]], kinds: Sequence[np.dtype[Any]]) ->
     return rows
 
 
-def merge(pieces: tuple[NDArray[Any], ...], rows: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+def merge(pieces: tuple[AnyArray, ...], rows: AnyArray) -> tuple[AnyArray, ...]:
     """Pieces of one array with rows added; there stay few pieces, and little is copied."""
     while pieces and len(pieces[-1]) < 2 * len(rows):
         rows = np.concatenate((pieces[-1], rows))

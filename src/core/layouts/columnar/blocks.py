@@ -10,12 +10,12 @@ those of their blocks, in the order of the table.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ....ports.arrays import AnyArray
 from ...chunk_id import Ids
 from ...connectivity import Blocks, Perspective, batches
 from ...min_max import min_max
@@ -149,7 +149,9 @@ class PackedBlocks:
         pre[:, 0], post[:, 0] = cells[:, 0], cells[:, 1]
         if len(points):
             whole = len(points) == len(cells)
-            rows: Any = slice(None) if whole else self.detailed.repeat(self.counts)
+            rows: slice | NDArray[np.bool_] = (
+                slice(None) if whole else self.detailed.repeat(self.counts)
+            )
             pre[rows, 1:], post[rows, 1:] = points[:, :2], points[:, 2:]
         return (post, pre) if direction == "inc" else (pre, post)
 
@@ -197,8 +199,8 @@ class SortedBlocks:
 
     chunks: Ids
     counts: Lengths
-    cells: NDArray[Any]
-    points: NDArray[Any]
+    cells: AnyArray
+    points: AnyArray
     has_points: NDArray[np.bool_]
 
     @classmethod
@@ -240,7 +242,7 @@ class SortedBlocks:
         return rows
 
 
-def _points(blocks: Blocks) -> NDArray[Any] | None:
+def _points(blocks: Blocks) -> AnyArray | None:
     """(n, 4) branches and points; None if there are none."""
     # A location has a branch if, and only if, it has a point.
     if all(min_max(side[:, 1])[1] < 0 for side in (blocks.pre, blocks.post)):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ....errors import CorruptNetworkError, InputError, MorphologyNotFoundError
 from ....ports.arrays import GroupWriter
+from ...json_types import Document
 from ...labels import LabelSets
 from ...morphology import MorphologyTable, dump_meta, load_meta
 from ...names import check_name
@@ -99,7 +100,7 @@ class Catalogue:
             else:
                 raise CorruptNetworkError(f"the log of morphologies says {command}")
 
-    def _save(self, command: dict[str, Any]) -> None:
+    def _save(self, command: Document) -> None:
         properties = tuple(str(name) for name in command.get(PROPERTIES, []))
         points, branches, values = (
             _range(command.get(key), key) for key in (POINTS, BRANCHES, "values")
@@ -115,7 +116,7 @@ class Catalogue:
             self.ends[name] = max(self.ends[name], end)
 
 
-def _texts(meta: dict[str, Any]) -> dict[str, str]:
+def _texts(meta: Document) -> dict[str, str]:
     return {name: json.dumps(value) for name, value in meta.items()}
 
 
@@ -193,21 +194,21 @@ class ColumnarMorphologies:
             raise MorphologyNotFoundError(f"there is no morphology '{name}'", asked=name)
         self._do(json.dumps({"remove": name}))
 
-    def meta(self) -> dict[str, Any]:
+    def meta(self) -> Document:
         texts = self._catalogue.meta.items()
         return load_meta("{" + ",".join(f"{json.dumps(name)}:{text}" for name, text in texts) + "}")
 
-    def meta_of(self, name: str) -> dict[str, Any]:
+    def meta_of(self, name: str) -> Document:
         text = self._catalogue.meta.get(name)
         if text is None:
             raise MorphologyNotFoundError(f"there is no morphology '{name}'", asked=name)
-        meta: dict[str, Any] = load_meta('{"m":' + text + "}")["m"]
+        meta: Document = load_meta('{"m":' + text + "}")["m"]
         return meta
 
-    def update_meta(self, meta: Mapping[str, Any]) -> None:
+    def update_meta(self, meta: Mapping[str, object]) -> None:
         self._do('{"meta":' + dump_meta(meta) + "}")
 
-    def replace_meta(self, meta: Mapping[str, Any]) -> None:
+    def replace_meta(self, meta: Mapping[str, object]) -> None:
         self._do('{"all_meta":' + dump_meta(meta) + "}")
 
     def forget_meta(self, name: str) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ....errors import CorruptNetworkError
+from ....ports.arrays import DType
 from ...chunk_id import Ids
 from ...column_specs import LABELS, MORPHOLOGY, ColumnSpec
 from ...rows import Lengths
@@ -49,7 +50,7 @@ class PlacementArrays:
         """The array of a column."""
         return self.get(column.title, column.dtype)
 
-    def get(self, title: str, dtype: np.dtype[Any] = _FLOATS) -> LongArray:
+    def get(self, title: str, dtype: DType = _FLOATS) -> LongArray:
         """The array of the column of a title; one that does not exist yet gets a dtype."""
         found = self.opened.get(title)
         if found is None:

@@ -9,7 +9,6 @@ order of the table.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 import attrs
 import numpy as np
@@ -142,7 +141,7 @@ class Segments:
             return Cover(count, _NONE, _NONE)
         return Cover(count, self.first[rows], count)
 
-    def _cover(self, bit: int, rows: Any, sizes: Lengths) -> Cover:
+    def _cover(self, bit: int, rows: slice | NDArray[np.int64], sizes: Lengths) -> Cover:
         """
         The cover of some chunks.
 

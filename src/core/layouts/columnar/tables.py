@@ -14,7 +14,7 @@ from __future__ import annotations
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import attrs
 import numpy as np
@@ -411,5 +411,5 @@ def _state_of(
     return TableState(generation, entries, checksum, sums, names, snapshot)
 
 
-def _is_tally(value: Any, size: int) -> bool:
+def _is_tally(value: object, size: int) -> bool:
     return isinstance(value, np.ndarray) and value.shape == (size,) and value.dtype.kind == "i"
