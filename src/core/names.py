@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from ..errors import InvalidNameError
 
@@ -40,7 +39,7 @@ def check_name(name: object, what: str) -> str:
     return _check(name, what, members=False)
 
 
-def check_member(name: Any, what: str) -> str:
+def check_member(name: object, what: str) -> str:
     """
     The name, if it can name a member of a group in every backend.
 
@@ -49,7 +48,7 @@ def check_member(name: Any, what: str) -> str:
     return _check(name, what, members=True)
 
 
-def _check(name: Any, what: str, *, members: bool) -> str:
+def _check(name: object, what: str, *, members: bool) -> str:
     if not isinstance(name, str):
         problem = f"is a {type(name).__name__}"
     elif name in ("", ".", ".."):
@@ -72,19 +71,10 @@ def _check(name: Any, what: str, *, members: bool) -> str:
 
 def check_names(names: Sequence[object], what: str) -> tuple[str, ...]:
     """
-    Many names; those of the sets that came last are known to be good.
+    Many names.
 
     :raises InvalidNameError: as :func:`check_name`.
     """
-    try:
-        return _checked(tuple(names), what)
-    except TypeError:
-        # What can't be looked up is no text either.
-        return tuple(check_name(name, what) for name in names)
-
-
-@lru_cache(maxsize=64)
-def _checked(names: tuple[object, ...], what: str) -> tuple[str, ...]:
     return tuple(check_name(name, what) for name in names)
 
 

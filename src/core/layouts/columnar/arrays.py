@@ -7,7 +7,6 @@ Rows past the last that a table knows of are ignored, and overwritten.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 
@@ -250,7 +249,6 @@ class LongArray:
         return target
 
 
-@cache
 def _limits(kind: DType) -> tuple[int, int]:
     limits = np.iinfo(kind)
     return int(limits.min), int(limits.max)

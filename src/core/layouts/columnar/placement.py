@@ -188,15 +188,11 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
 
     def _mask(self, titles: tuple[str, ...]) -> int:
         """The bits of some columns; those that are new get one."""
-        found = self._names.masks.get(titles)
-        if found is None:
-            self._names, found = self._names.with_columns(titles, f"'{self.name}'")
-        return found
+        self._names, mask = self._names.with_columns(titles, f"'{self.name}'")
+        return mask
 
     def _morphology_rows(self, rows: MorphologyRows) -> NDArray[np.int32]:
-        codes = self._names.coded.get(rows.names)
-        if codes is None:
-            self._names, codes = self._names.with_morphologies(rows.names)
+        self._names, codes = self._names.with_morphologies(rows.names)
         return codes[rows.indices]
 
     def _add(self, chunk: int, count: int, mask: int, *, with_morphology: bool) -> None:

@@ -17,8 +17,6 @@ from .segments import MOST_COLUMNS, SEGMENTS
 
 ADDITIONAL = "additional"
 _NAMES = "names"
-# Sets of morphology names whose codes are remembered, and of columns whose bits are.
-_MOST_KNOWN = 64
 
 
 @attrs.frozen(eq=False)
@@ -33,10 +31,6 @@ class PlacementNames:
     columns: Mapping[str, int]
     morphologies: Mapping[str, int]
     labels: LabelSets
-    # Codes of morphologies by the names that cells came with; the same ones come again.
-    coded: dict[tuple[str, ...], NDArray[np.int32]] = attrs.field(factory=dict, init=False)
-    # Bits of columns by the titles that cells came with.
-    masks: dict[tuple[str, ...], int] = attrs.field(factory=dict, init=False)
 
     @classmethod
     def read(cls, group: GroupWriter) -> PlacementNames:
@@ -70,35 +64,37 @@ class PlacementNames:
         :param what: the set is, for messages.
         :raises InputError: there are too many, or one can't be named so.
         """
-        columns = dict(self.columns)
-        for title in titles:
+        new = [title for title in titles if title not in self.columns]
+        for title in new:
             _check_title(title)
-            columns.setdefault(title, len(columns))
-        if len(columns) > MOST_COLUMNS:
-            raise InputError(
-                f"{what} would have {len(columns)} columns;"
-                f" a placement set of the columnar layout has {MOST_COLUMNS} at most"
-            )
-        grown = len(columns) > len(self.columns)
-        names = attrs.evolve(self, columns=columns) if grown else self
-        mask = sum(1 << columns[title] for title in titles)
-        if len(names.masks) < _MOST_KNOWN:
-            names.masks[titles] = mask
-        return names, mask
+        names = self
+        if new:
+            columns = _extended(self.columns, new)
+            if len(columns) > MOST_COLUMNS:
+                raise InputError(
+                    f"{what} would have {len(columns)} columns;"
+                    f" a placement set of the columnar layout has {MOST_COLUMNS} at most"
+                )
+            names = attrs.evolve(self, columns=columns)
+        return names, sum(1 << names.columns[title] for title in titles)
 
     def with_morphologies(
         self, morphologies: tuple[str, ...]
     ) -> tuple[PlacementNames, NDArray[np.int32]]:
         """Names that know some morphologies, and the codes of these; the new ones get one."""
-        known = dict(self.morphologies)
-        for name in morphologies:
-            known.setdefault(name, len(known))
-        grown = len(known) > len(self.morphologies)
-        names = attrs.evolve(self, morphologies=known) if grown else self
-        codes = np.array([known[name] for name in morphologies], dtype=np.int32)
-        if len(names.coded) < _MOST_KNOWN:
-            names.coded[morphologies] = codes
-        return names, codes
+        new = [name for name in morphologies if name not in self.morphologies]
+        names = self
+        if new:
+            names = attrs.evolve(self, morphologies=_extended(self.morphologies, new))
+        return names, np.array([names.morphologies[name] for name in morphologies], dtype=np.int32)
+
+
+def _extended(codes: Mapping[str, int], names: list[str]) -> dict[str, int]:
+    """Codes of some more names, which may be repeated."""
+    extended = dict(codes)
+    for name in names:
+        extended.setdefault(name, len(extended))
+    return extended
 
 
 def _codes(names: list[str]) -> dict[str, int]:

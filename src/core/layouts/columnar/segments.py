@@ -79,7 +79,6 @@ class Segments:
         self._ids.flags.writeable = False
         self._bounds = np.append(begins, len(chunks))
         self._ends = self.count.cumsum()
-        self._covers: dict[int, Cover] = {}
 
     @cached_property
     def counts(self) -> ChunkCounts:
@@ -120,10 +119,7 @@ class Segments:
         :param bit: of the column.
         """
         if chunks is self._ids:
-            if bit not in self._covers:
-                every = slice(0, len(self.count))
-                self._covers[bit] = self._cover(bit, every, np.diff(self._bounds))
-            return self._covers[bit]
+            return self._cover(bit, slice(0, len(self.count)), np.diff(self._bounds))
         if len(chunks) == 1:
             begin, end = self._of_one(chunks)
             if end - begin == 1:
@@ -195,7 +191,6 @@ class Segments:
         marked.table, marked.mask = self.table.copy(), self.mask.copy()
         marked.table[:, MASK][self.order[entries]] = masks
         marked.mask[entries] = masks
-        marked._covers = {other: held for other, held in self._covers.items() if other != bit}
         return marked
 
     def has(self, bit: int) -> bool:
