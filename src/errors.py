@@ -18,6 +18,7 @@ Every error this package raises on purpose.
     |   +-- SessionAbortedError         (RuntimeError)
     |   +-- NodeNotFoundError           (LookupError)
     |   +-- NodeExistsError             (ValueError)
+    |   +-- UnknownContentError         (ValueError)
     +-- InputError                      what was asked of the storage; (ValueError)
     |   +-- ShapeError
     |   +-- DtypeError                  (TypeError)
@@ -127,6 +128,10 @@ class NodeNotFoundError(StoreError, LookupError):
 
 class NodeExistsError(StoreError, ValueError):
     """A group or array is there already."""
+
+
+class UnknownContentError(StoreError, ValueError):
+    """Something in a network that its layout does not know, and that a rewrite can't keep."""
 
 
 class InputError(StorageError, ValueError):

@@ -14,7 +14,7 @@ from ..exceptions import bsb_errors
 from ..ports.arrays import GroupWriter
 from ..storages import engine_of, make_engine, open_storage
 from ..transactions.sessions import within_memory
-from .transfer import transfer
+from .unknown import Place, copy_whole
 
 
 def convert(
@@ -24,6 +24,7 @@ def convert(
     engine: str | None = None,
     layout: str | None = None,
     trust: str | None = None,
+    drop_unknown: bool = False,
 ) -> bsb.Storage:
     """
     :guilabel:`collective` Copy a network into another storage, value for value.
@@ -43,6 +44,8 @@ def convert(
     :param layout: of the copy: ``classic`` or ``columnar``; what the engine makes without.
     :param trust: ``inc`` or ``out``: the half to copy of connections that are stored twice in
         halves that differ, as a killed bsb-hdf5 8.0.2 leaves them.
+    :param drop_unknown: leave out what the layout of the source does not know, such as a user's own
+        groups, arrays and attributes. They are copied otherwise, or keep the copy from being made.
     :returns: the copy.
     :raises StoreExistsError: there is something at the root of the copy.
     :raises StoreNotFoundError: there is nothing at the root of the source.
@@ -50,18 +53,24 @@ def convert(
     :raises InputError: an engine, layout or half that does not exist.
     :raises CorruptNetworkError: halves of connections differ and ``trust`` is not given; the
         error says where. Or the source contradicts its layout.
+    :raises UnknownContentError: there is something that the layout of the source does not know and
+        that can't be copied: the error names it, and says why.
     :raises SessionAbortedError: this thread is writing to the source itself.
     """
     storage = source if isinstance(source, bsb.Storage) else open_storage(source)
     origin = engine_of(storage)
     name = storage.format if engine is None else engine
     copy = make_engine(name, target, storage._comm)
-    origin.ranks.on_main(lambda: _write_copy(origin, copy, layout, trust))
+    origin.ranks.on_main(lambda: _write_copy(origin, copy, layout, trust, drop_unknown))
     return bsb.Storage(name, target, storage._comm.get_communicator(), missing_ok=False)
 
 
 def _write_copy(
-    source: StorageEngine, target: StorageEngine, layout: str | None, trust: str | None
+    source: StorageEngine,
+    target: StorageEngine,
+    layout: str | None,
+    trust: str | None,
+    drop_unknown: bool,
 ) -> None:
     if target.exists():
         location = target.sessions.store.location
@@ -70,11 +79,11 @@ def _write_copy(
     with source.read_scope() as session, bsb_errors(), within_memory(location):
         if session.writable:
             raise SessionAbortedError(f"'{location}' can't be copied within a write scope on it")
-        network = session.network
+        original = Place(session.network, session.root)
 
         def fill(root: GroupWriter) -> Network:
             made = create_network(root, layout or target.new_layout())
-            transfer(network, made, trust=trust)
+            copy_whole(original, Place(made, root), trust=trust, drop_unknown=drop_unknown)
             return made
 
         target.sessions.create(fill)

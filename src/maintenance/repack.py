@@ -10,7 +10,7 @@ from ..core.layouts.detection import create_network, open_network
 from ..engine import StorageEngine
 from ..errors import InputError
 from ..exceptions import bsb_errors
-from ..exchange.transfer import transfer
+from ..exchange.unknown import Place, copy_whole
 from ..ports.store import Rewritable, RewriteSession
 from ..storages import engine_of
 
@@ -28,7 +28,13 @@ class Repacked:
     after: int | None
 
 
-def repack(storage: Any, *, compress: bool = False, trust: str | None = None) -> Repacked:
+def repack(
+    storage: Any,
+    *,
+    compress: bool = False,
+    trust: str | None = None,
+    drop_unknown: bool = False,
+) -> Repacked:
     """
     :guilabel:`collective` Write a storage anew in its place: sorted by chunk, without holes.
 
@@ -42,17 +48,21 @@ def repack(storage: Any, *, compress: bool = False, trust: str | None = None) ->
         for networks that are done: to read them, and to add to them, takes longer from then on.
         Networks of zarr are always compressed, those in memory never.
     :param trust: as for :func:`convert`.
+    :param drop_unknown: as for :func:`convert`.
     :returns: bytes before and after.
     :raises InputError: networks of this engine can't be written anew; :func:`convert` them.
     :raises CorruptNetworkError: as for :func:`convert`.
+    :raises UnknownContentError: as for :func:`convert`.
     :raises ReadOnlyError: the storage is in read-only mode, or can't be changed.
     :raises SessionAbortedError: this thread has a session of the storage open itself.
     """
     engine = engine_of(storage)
-    return engine.ranks.on_main(lambda: _rewrite(engine, trust, compress))
+    return engine.ranks.on_main(lambda: _rewrite(engine, trust, compress, drop_unknown))
 
 
-def _rewrite(engine: StorageEngine, trust: str | None, compress: bool) -> Repacked:
+def _rewrite(
+    engine: StorageEngine, trust: str | None, compress: bool, drop_unknown: bool
+) -> Repacked:
     sessions = engine.sessions
     store = sessions.store
     if not isinstance(store, Rewritable):
@@ -63,15 +73,22 @@ def _rewrite(engine: StorageEngine, trust: str | None, compress: bool) -> Repack
         )
     with bsb_errors(), sessions.hold_exclusive():
         before = store.size()
-        _rewrite_store(store.rewrite(compress=compress), store.location, trust)
+        _rewrite_store(store.rewrite(compress=compress), store.location, trust, drop_unknown)
         return Repacked(before, store.size())
 
 
-def _rewrite_store(raw: RewriteSession, location: str, trust: str | None) -> None:
+def _rewrite_store(
+    raw: RewriteSession, location: str, trust: str | None, drop_unknown: bool
+) -> None:
     try:
         network = open_network(raw.before, location)
         made = create_network(raw.root, network.layout)
-        transfer(network, made, trust=trust)
+        copy_whole(
+            Place(network, raw.before),
+            Place(made, raw.root),
+            trust=trust,
+            drop_unknown=drop_unknown,
+        )
         made.flush()
     except BaseException:
         raw.rollback()

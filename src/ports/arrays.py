@@ -188,3 +188,24 @@ class GroupWriter(GroupReader, Protocol):
 
         :raises NodeNotFoundError: no member of that name.
         """
+
+
+@runtime_checkable
+class NodeCopier(Protocol):
+    """A group into which a backend copies what no other verb can read or write."""
+
+    def copy_member(self, source: GroupReader, name: str, /) -> bool:
+        """
+        Copy a member of another group, whatever it is, with all below it and its attributes.
+
+        :returns: False, with nothing done, if the group is of another backend.
+        :raises CorruptNetworkError: values of it are in another file.
+        """
+
+
+@runtime_checkable
+class AttributeCopier(Protocol):
+    """Attributes among which a backend copies those of any type."""
+
+    def copy(self, source: AttributeReader, name: str, /) -> bool:
+        """As :meth:`NodeCopier.copy_member`, for an attribute."""

@@ -219,7 +219,7 @@ def test_a_copy_that_fails_half_way_is_not_there(
     "options",
     [{"engine": "no such"}, {"engine": "fs"}, {"layout": "no such"}, {"trust": "no such"}],
 )
-def test_what_does_not_exist_can_not_be_asked_for(path: Path, options: dict[str, str]) -> None:
+def test_what_does_not_exist_can_not_be_asked_for(path: Path, options: dict[str, Any]) -> None:
     source = small_storage("hdf5", str(path))
     with (
         untouched(path),

@@ -12,8 +12,9 @@ from h5py import h5a, h5s, h5t
 from numpy.typing import NDArray
 
 from ...errors import CorruptNetworkError, NodeNotFoundError
-from ...ports.arrays import AttributeValue
+from ...ports.arrays import AttributeReader, AttributeValue
 from .context import Context, OpenAttribute, OpenObject
+from .copying import copy_attribute
 
 _TEXT = h5py.string_dtype()
 _SCALAR = h5s.create(h5s.SCALAR)
@@ -108,6 +109,14 @@ class Hdf5AttributesWriter(Hdf5Attributes):
                     id_ = h5a.create(self._member.id, key, h5t.NATIVE_INT64, _SCALAR)
                     held = self._keep(key, id_)
                 held.id.write(array, h5t.NATIVE_INT64)
+
+    def copy(self, source: AttributeReader, name: str) -> bool:
+        if not isinstance(source, Hdf5Attributes):
+            return False
+        self._context.changes += 1
+        with self._context.translated():
+            copy_attribute(source._member.id, name.encode(), self._member.id)
+        return True
 
     def delete(self, name: str) -> None:
         self._context.changes += 1

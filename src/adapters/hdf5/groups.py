@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from ...core.names import can_name
 from ...errors import CorruptNetworkError, NodeExistsError, NodeNotFoundError
+from ...ports.arrays import GroupReader
 from .arrays import Hdf5Array, Hdf5ArrayWriter, storage_of
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter
 from .context import Context, OpenObject
+from .copying import copy_object
 from .documents import Hdf5Document, Hdf5DocumentWriter, string_type, write_string
 
 # Up to this many attributes are stored with the group itself, which takes less space.
@@ -182,6 +184,14 @@ class Hdf5GroupWriter(Hdf5Group):
             made = self._string(name, kind)
             write_string(made.id, kind, content)
         return Hdf5DocumentWriter(made, name, self._context)
+
+    def copy_member(self, source: GroupReader, name: str) -> bool:
+        if not isinstance(source, Hdf5Group):
+            return False
+        self._context.changes += 1
+        with self._context.translated():
+            copy_object(source._id, name.encode(), self._id, _link(name))
+        return True
 
     def delete(self, name: str) -> None:
         if name not in self:

@@ -5,15 +5,21 @@ from __future__ import annotations
 from functools import cached_property
 
 from ...errors import CorruptNetworkError, FileNotStoredError
-from ...ports.arrays import DocumentReader, GroupWriter
+from ...ports.arrays import DocumentReader, GroupReader, GroupWriter
 from ..files import StoredContent, checksum
 from ..names import check_member
 from .documents import read_json, write_json
+from .nodes import DOCUMENT, kind_of
 
 # bsb-hdf5 8.0.2 stores an empty file as this one byte; its checksum tells it from a file of
 # that byte.
 _PLACEHOLDER = b"\0"
 _EMPTY_SHA256 = checksum(b"")
+
+
+def is_document(group: GroupReader, name: str) -> bool:
+    """Whether a member of a group is a document."""
+    return kind_of(group, name) == DOCUMENT
 
 
 class StoredFiles:
@@ -32,7 +38,9 @@ class StoredFiles:
         return self._root.group(self._name)
 
     def ids(self) -> tuple[str, ...]:
-        return self._group.names() if self._name in self._root else ()
+        if self._name not in self._root:
+            return ()
+        return tuple(name for name in self._group.names() if is_document(self._group, name))
 
     def __contains__(self, id_: str) -> bool:
         return self._find(id_) is not None

@@ -24,6 +24,7 @@ from ..placement_rows import MorphologyRows, PlacementRows
 from ..rows import Lengths, Locations, Rows
 from ..statistics import ChunkCounts, NetworkTotals
 from .history import SetHistory
+from .unknown import Unknown
 
 
 class PlacementReader(Protocol):
@@ -258,6 +259,13 @@ class Network(Protocol):
         The path of a part of the network, or of something in it.
 
         :param part: ``placement``, ``connectivity``, ``morphologies`` or ``files``.
+        """
+
+    def unknown(self) -> Iterator[Unknown]:
+        """
+        What lies in the network that its layout does not know.
+
+        :raises CorruptNetworkError: its groups are without end.
         """
 
     def owns(self, names: Sequence[str], /) -> bool:

@@ -84,8 +84,9 @@ def note_members(found: Findings, root: GroupReader, part: str, *kinds: str) -> 
         return
     group = root.group(part)
     for name in group.names():
-        if (kind := kind_of(group, name)) not in (*kinds, OTHER):
-            what = f"is an {kind}, not a {' or '.join(kinds)}, and so not part of the network"
+        if (kind := kind_of(group, name)) not in kinds:
+            is_ = "is neither a group, an array nor a text" if kind == OTHER else f"is an {kind}"
+            what = f"{is_}, not a {' or '.join(kinds)}, and so not part of the network"
             found.note(part, f"'{name}'", what)
 
 

@@ -22,7 +22,7 @@ from ...rows import Lengths, Locations, Rows
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
 from ..history import SetHistory, advance_revision, read_history, write_history
-from ..nodes import GROUP, OTHER, kind_of
+from ..nodes import GROUP, kind_of
 from .paths import Kind
 from .sets import Totals, chunk_ids
 
@@ -35,14 +35,12 @@ _EXPECTED_ROWS = 85
 
 
 def _is_set(group: GroupReader, name: str) -> bool:
-    kind = kind_of(group, name)
-    if kind != GROUP:
-        return kind == OTHER
+    if kind_of(group, name) != GROUP:
+        return False
     member = group.group(name)
-    if _is_marked(member) or not member.names():
-        return True
-    return any(
-        kind_of(member, each) == GROUP and not _is_marked(member.group(each)) for each in DIRECTIONS
+    return _is_marked(member) or any(
+        each in member and kind_of(member, each) == GROUP and not _is_marked(member.group(each))
+        for each in DIRECTIONS
     )
 
 

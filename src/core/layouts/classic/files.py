@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from ....ports.arrays import GroupReader, GroupWriter
+from ....ports.arrays import GroupWriter
 from ...files import StoredContent
 from ...names import check_name
-from ..files import StoredFiles
-from ..nodes import DOCUMENT, OTHER, kind_of
+from ..files import StoredFiles, is_document
 from .paths import Kind, canonical, find, locate, make_room, names_of, remove
 
 _PART = "files"
@@ -14,11 +13,7 @@ _PART = "files"
 _ID = "id"
 
 
-def _is_document(group: GroupReader, name: str) -> bool:
-    return kind_of(group, name) in (DOCUMENT, OTHER)
-
-
-FILES = Kind("file", _is_document)
+FILES = Kind("file", is_document)
 
 
 class ClassicFiles(StoredFiles):

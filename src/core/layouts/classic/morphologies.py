@@ -14,7 +14,7 @@ from ...labels import LabelSets
 from ...morphology import MorphologyTable, dump_meta, load_meta
 from ...names import check_name
 from ..documents import pad, read_json, write_json
-from ..nodes import ARRAY, GROUP, OTHER, kind_of
+from ..nodes import ARRAY, GROUP, kind_of
 from .paths import Kind, find, make_room, names_of, remove
 from .sets import Totals
 
@@ -23,9 +23,8 @@ _DATA, _GRAPH = "data", "graph"
 
 
 def _is_morphology(group: GroupReader, name: str) -> bool:
-    kind = kind_of(group, name)
-    if kind != GROUP:
-        return kind == OTHER
+    if kind_of(group, name) != GROUP:
+        return False
     member = group.group(name)
     return any(each in member and kind_of(member, each) == ARRAY for each in (_DATA, _GRAPH))
 

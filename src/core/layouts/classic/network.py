@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import ClassVar
 
@@ -13,8 +13,10 @@ from ...names import check_name
 from ...statistics import NetworkTotals
 from ..documents import interpreting, read_json, write_json
 from ..root import RootedNetwork, count_totals, not_found
+from ..unknown import Unknown, unknown_below
 from .connectivity import CONNECTIVITY, ClassicConnectivity
 from .files import ClassicFiles
+from .known import ROOT
 from .morphologies import ClassicMorphologies
 from .paths import Kind, find, make_room, names_of, remove
 from .placement import PLACEMENT, ClassicPlacement
@@ -45,6 +47,9 @@ class ClassicNetwork(RootedNetwork):
         for part in _PARTS:
             root.require_group(part)
         return cls(root)
+
+    def unknown(self) -> Iterator[Unknown]:
+        return unknown_below(self._root, ROOT)
 
     def owns(self, names: Sequence[str]) -> bool:
         return not names or (len(names) == 1 and names[0] in _NEEDED)

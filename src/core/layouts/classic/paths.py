@@ -14,7 +14,7 @@ import attrs
 
 from ....errors import CorruptNetworkError, InvalidNameError, NodeNotFoundError
 from ....ports.arrays import GroupReader, GroupWriter
-from ..nodes import GROUP, kind_of
+from ..nodes import GROUP, OTHER, kind_of
 
 G = TypeVar("G", bound=GroupReader)
 
@@ -108,9 +108,11 @@ def locate(group: G, name: str) -> tuple[G, str] | None:
 
 
 def find(group: G, name: str, kind: Kind) -> tuple[G, str] | None:
-    """As :func:`locate`, if it is an item."""
+    """As :func:`locate`, if it is an item, or something that can't be read, such as a link."""
     found = locate(group, name)
-    return found if found is not None and kind.is_item(*found) else None
+    if found is None or not (kind.is_item(*found) or kind_of(*found) == OTHER):
+        return None
+    return found
 
 
 def subgroup(group: G, name: str) -> G | None:
@@ -128,6 +130,15 @@ def names_of(group: GroupReader, kind: Kind) -> tuple[str, ...]:
     :raises CorruptNetworkError: its groups are without end.
     """
     return tuple(sorted(_walk(group, kind, "", frozenset(), [0])))
+
+
+def has_items(group: GroupReader, kind: Kind, but: frozenset[str] = frozenset()) -> bool:
+    """
+    Whether items lie somewhere in a group.
+
+    :param but: members that are not looked into.
+    """
+    return any(True for _ in _walk(group, kind, "", but, [0]))
 
 
 def _walk(
@@ -192,7 +203,7 @@ def remove(part: GroupWriter, name: str, kind: Kind) -> None:
     if found is None:
         raise NodeNotFoundError(f"there is no {kind.title} '{name}'", asked=name)
     group, last = found
-    if kind.own is not None and _walked(group.group(last), kind):
+    if kind.own is not None and has_items(group.group(last), kind, kind.own):
         _empty(group.group(last), kind.own)
         return
     group.delete(last)
@@ -203,11 +214,6 @@ def remove(part: GroupWriter, name: str, kind: Kind) -> None:
         if below.names() or below.attributes.names():
             return
         parent.delete(step)
-
-
-def _walked(item: GroupReader, kind: Kind) -> bool:
-    """Whether other items lie within an item."""
-    return any(True for _ in _walk(item, kind, "", kind.own or frozenset(), [0]))
 
 
 def _empty(item: GroupWriter, own: frozenset[str]) -> None:

@@ -19,7 +19,7 @@ from ...rows import Lengths, Rows
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
 from ..history import SetHistory, advance_revision, read_history, write_history
-from ..nodes import GROUP, OTHER, kind_of
+from ..nodes import GROUP, kind_of
 from .paths import Kind, check_paths, locate, make_room
 from .sets import Totals, chunk_ids, is_chunk_id
 
@@ -32,9 +32,8 @@ _MARKS = ("cell_type", "chunks", "created_at", "len")
 
 
 def _is_set(group: GroupReader, name: str) -> bool:
-    kind = kind_of(group, name)
-    if kind != GROUP:
-        return kind == OTHER
+    if kind_of(group, name) != GROUP:
+        return False
     member = group.group(name)
     if _is_marked(member):
         return True

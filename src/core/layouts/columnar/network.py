@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import ClassVar
 
@@ -18,7 +18,9 @@ from ...names import check_member
 from ...statistics import NetworkTotals
 from ..files import StoredFiles
 from ..root import STATE, RootedNetwork, count_totals, not_found
+from ..unknown import Unknown, unknown_below
 from .connectivity import ColumnarConnectivity
+from .known import ROOT, is_connectivity, is_placement
 from .morphologies import ColumnarMorphologies
 from .placement import ColumnarPlacement
 
@@ -86,6 +88,9 @@ class ColumnarNetwork(RootedNetwork):
         ColumnarMorphologies.create(root.require_group(_MORPHOLOGIES))
         return cls(root)
 
+    def unknown(self) -> Iterator[Unknown]:
+        return unknown_below(self._root, ROOT)
+
     def owns(self, names: Sequence[str]) -> bool:
         return not names or names[0] in _ENTANGLED or tuple(names) == (_FILES,)
 
@@ -105,7 +110,7 @@ class ColumnarNetwork(RootedNetwork):
         return count_totals(self)
 
     def placement_names(self) -> tuple[str, ...]:
-        return self._root.group(_PLACEMENT).names()
+        return self._names(_PLACEMENT, is_placement)
 
     def group_of(self, part: str, name: str) -> GroupWriter:
         sets = self._root.group(self._parts[part])
@@ -136,7 +141,7 @@ class ColumnarNetwork(RootedNetwork):
         self._root.group(_PLACEMENT).delete(name)
 
     def connectivity_tags(self) -> tuple[str, ...]:
-        return self._root.group(_CONNECTIVITY).names()
+        return self._names(_CONNECTIVITY, is_connectivity)
 
     def connectivity(self, tag: str) -> ColumnarConnectivity:
         found = self._connectivities.get(tag)
@@ -186,6 +191,10 @@ class ColumnarNetwork(RootedNetwork):
             connections.flush()
         if "morphologies" in self.__dict__:
             self.morphologies.flush()
+
+    def _names(self, part: str, is_set: Callable[[GroupReader, str], bool]) -> tuple[str, ...]:
+        sets = self._root.group(part)
+        return tuple(name for name in sets.names() if is_set(sets, name))
 
     def _forget(self, part: str, names: tuple[str, ...]) -> None:
         for name in names:

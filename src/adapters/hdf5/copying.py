@@ -1,0 +1,87 @@
+"""Objects and attributes of any type, copied from one HDF5 file into another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from h5py import h5a, h5d, h5g, h5l, h5o, h5t
+
+from ...errors import CorruptNetworkError
+
+
+def copy_object(source: Any, key: bytes, target: Any, link_properties: Any) -> None:
+    """
+    Copy a member of a group, with all below it; a link stays a link.
+
+    :raises CorruptNetworkError: values of it are in another file, or it refers to other objects.
+    """
+    link = source.links.get_info(key).type
+    if link == h5l.TYPE_SOFT:
+        target.links.create_soft(key, source.links.get_val(key), lcpl=link_properties)
+    elif link == h5l.TYPE_EXTERNAL:
+        target.links.create_external(key, *source.links.get_val(key), lcpl=link_properties)
+    else:
+        _check_self_contained(source, key)
+        h5o.copy(source, key, target, key, lcpl=link_properties)
+
+
+def copy_attribute(source: Any, key: bytes, target: Any) -> None:
+    """
+    Copy an attribute of an object.
+
+    :raises CorruptNetworkError: it refers to other objects.
+    """
+    held = h5a.open(source, key)
+    kind = held.get_type()
+    _check_type(kind, key)
+    made = h5a.create(target, key, kind, held.get_space())
+    if held.shape is not None:
+        values = np.empty(held.shape, dtype=held.dtype)
+        if values.size:
+            memory = h5t.py_create(held.dtype)
+            held.read(values, memory)
+            made.write(values, memory)
+
+
+def _check_self_contained(group: Any, key: bytes) -> None:
+    opened = h5o.open(group, key)
+    _check_object(opened, key)
+    if isinstance(opened, h5g.GroupID):
+        # HDF5 loses an error that is raised while it visits.
+        below: list[bytes] = []
+        h5o.visit(opened, below.append)
+        for name in below:
+            _check_object(h5o.open(opened, name), name)
+
+
+def _check_object(opened: Any, key: bytes) -> None:
+    if isinstance(opened, h5d.DatasetID):
+        properties = opened.get_create_plist()
+        if properties.get_layout() == h5d.VIRTUAL or properties.get_external_count():
+            raise CorruptNetworkError(f"the values of '{_text(key)}' are in another file")
+        _check_type(opened.get_type(), key)
+    if isinstance(opened, h5t.TypeID):
+        return
+    names: list[bytes] = []
+    h5a.iterate(opened, lambda name, *_: names.append(name))
+    for name in names:
+        _check_type(h5a.open(opened, name).get_type(), name)
+
+
+def _check_type(kind: Any, key: bytes) -> None:
+    """References name places in their own file, which mean nothing in another."""
+    if _refers(kind):
+        raise CorruptNetworkError(f"'{_text(key)}' refers to other objects of its file")
+
+
+def _refers(kind: Any) -> bool:
+    if isinstance(kind, h5t.TypeCompoundID):
+        return any(_refers(kind.get_member_type(i)) for i in range(kind.get_nmembers()))
+    if isinstance(kind, h5t.TypeArrayID | h5t.TypeVlenID):
+        return _refers(kind.get_super())
+    return isinstance(kind, h5t.TypeReferenceID)
+
+
+def _text(key: bytes) -> str:
+    return key.decode("utf-8", "backslashreplace")

@@ -1,0 +1,129 @@
+"""What the classic layout knows of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ....ports.arrays import GroupReader
+from ..nodes import ARRAY, DOCUMENT, GROUP, kind_of
+from ..unknown import Known, arrays, named
+from .connectivity import CONNECTIVITY
+from .files import FILES
+from .morphologies import MORPHOLOGIES
+from .paths import Kind, canonical, has_items
+from .placement import PLACEMENT
+from .sets import is_chunk_id
+
+Members = Callable[[GroupReader, str], Known | None]
+
+_COLUMNS = arrays("position", "rotation", "morphology", "labels")
+
+
+def _items(kind: Kind, known: Callable[[GroupReader, str], Known]) -> Known:
+    """A group of a part, or one on the way to an item."""
+
+    def member(group: GroupReader, name: str) -> Known | None:
+        if kind.is_item(group, name):
+            return known(group, name)
+        leads = kind_of(group, name) == GROUP and has_items(group.group(name), kind)
+        return _items(kind, known) if leads else None
+
+    return Known(member=member)
+
+
+def _sharing(kind: Kind, known: Callable[[GroupReader, str], Known], own: Members) -> Members:
+    """Members of an item, within which other items may lie."""
+    others = _items(kind, known).member
+
+    def member(group: GroupReader, name: str) -> Known | None:
+        return own(group, name) if name in (kind.own or ()) else others(group, name)
+
+    return member
+
+
+def _cells(group: GroupReader, name: str) -> Known:
+    if kind_of(group, name) != GROUP:
+        return Known()
+    held = group.group(name).attributes.get("additional_keys")
+    keys = frozenset(canonical(str(key)) for key in (held if isinstance(held, list) else ()))
+
+    def chunk_member(group: GroupReader, name: str) -> Known | None:
+        if name == "additional" and kind_of(group, name) == GROUP:
+            return _additional(keys, "")
+        return _COLUMNS(group, name)
+
+    def member(group: GroupReader, name: str) -> Known | None:
+        if not is_chunk_id(name) or kind_of(group, name) != GROUP:
+            return None
+        return Known(named("morphology_loaders"), chunk_member)
+
+    return Known(_CELL_ATTRIBUTES, member)
+
+
+_CELL_ATTRIBUTES = named(
+    "cell_type", "revision", "created_at", "chunks", "len", "labelsets", "additional_keys"
+)
+
+
+def _additional(keys: frozenset[str], prefix: str) -> Known:
+    """Data of keys that the set names; others are read by nobody."""
+
+    def member(group: GroupReader, name: str) -> Known | None:
+        path = prefix + name
+        if kind_of(group, name) == GROUP:
+            leads = any(key.startswith(f"{path}/") for key in keys)
+            return _additional(keys, f"{path}/") if leads else None
+        return Known() if path in keys else None
+
+    return Known(member=member)
+
+
+def _connections(group: GroupReader, name: str) -> Known:
+    def own(group: GroupReader, name: str) -> Known | None:
+        return Known(member=_local_chunk) if kind_of(group, name) == GROUP else None
+
+    return Known(_SET_ATTRIBUTES, _sharing(CONNECTIVITY, _connections, own))
+
+
+_SET_ATTRIBUTES = named("pre", "post", "tag", "len", "chunks", "revision", "created_at")
+
+
+def _local_chunk(group: GroupReader, name: str) -> Known | None:
+    if not is_chunk_id(name) or kind_of(group, name) != GROUP:
+        return None
+    # The first row of each block is an attribute that is named by its chunk.
+    return Known(
+        lambda name: name == "chunk_list" or name.isdigit(), arrays("local_locs", "global_locs")
+    )
+
+
+def _morphology(group: GroupReader, name: str) -> Known:
+    def own(group: GroupReader, name: str) -> Known | None:
+        if kind_of(group, name) != ARRAY:
+            return None
+        return Known(named("labels", "properties")) if name == "data" else Known()
+
+    return Known(member=_sharing(MORPHOLOGIES, _morphology, own))
+
+
+def _file(group: GroupReader, name: str) -> Known:
+    return Known(named("encoding", "meta", "mtime", "id"))
+
+
+_PARTS = {
+    "placement": _items(PLACEMENT, _cells),
+    "connectivity": _items(CONNECTIVITY, _connections),
+    "morphologies": _items(MORPHOLOGIES, _morphology),
+    "files": _items(FILES, _file),
+}
+
+
+def _part(group: GroupReader, name: str) -> Known | None:
+    if name == "morphology_meta":
+        return Known() if kind_of(group, name) == DOCUMENT else None
+    return _PARTS.get(name) if kind_of(group, name) == GROUP else None
+
+
+ROOT = Known(
+    named("bsb_version", "bsb_hdf5_version", "bsb_provenance", "chunk_size", "chunks"), _part
+)
