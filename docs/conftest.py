@@ -1,4 +1,7 @@
-"""The examples of the documentation run in an empty folder, where they may make files."""
+"""The examples of a page run in a folder with the files that the page names and its commands make.
+
+Its commands run first, in order, then its examples.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.pages import perform
+
 
 @pytest.fixture(autouse=True)
-def _empty_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _working_folder(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
+    perform(request.path, tmp_path)

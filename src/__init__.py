@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .placement_set import PlacementSet
     from .storages import open_storage
 
+    __version__: str
+
 _MODULES = {
     "ConnectivitySet": "connectivity_set",
     "FileStore": "file_store",
@@ -80,6 +82,9 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
     if name in _SUBMODULES:
         return importlib.import_module(f".{name}", __name__)
+    if name == "__version__":
+        # importlib.metadata takes longer to import than the rest of this module.
+        return importlib.import_module("importlib.metadata").version("bsb-hdf5")
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
