@@ -67,11 +67,6 @@ def _foreign(path: Path) -> None:
         file["voltage"] = np.arange(5)
 
 
-def _only_one_part(path: Path) -> None:
-    with h5py.File(path, "w") as file:
-        file.create_group("placement")
-
-
 def _arrays_instead_of_groups(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file["placement"] = np.arange(5)
@@ -104,7 +99,6 @@ BROKEN = {
     "garbage after the signature": _garbage_after_the_signature,
     "a garbled head": _garbled_head,
     "foreign HDF5": _foreign,
-    "only one part": _only_one_part,
     "arrays instead of groups": _arrays_instead_of_groups,
     "links that lead nowhere": _links_that_lead_nowhere,
     "an empty file": _empty,

@@ -465,7 +465,7 @@ def test_a_file_that_is_no_network_is_refused_when_it_is_opened(tmp_path: Path) 
         file["voltage"] = np.arange(5)
     with (
         untouched(path),
-        pytest.raises(e.NotANetworkError, match=r"no network.*voltage"),
+        pytest.raises(e.NotANetworkError, match=r"not a network.*voltage"),
     ):
         Storage("hdf5", str(path)).get_placement_set(cell_type("a"))
     with untouched(path), pytest.raises(OSError, match="not recognized"):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import InputError, NotANetworkError, StoreError
+from ...errors import InputError, NotANetworkError
 from ...ports.arrays import GroupReader, GroupWriter
 from ...ports.cache import CacheView
 from .classic.network import ClassicNetwork
 from .columnar.network import FORMAT, ColumnarNetwork, check_version
+from .nodes import DOCUMENT, GROUP, kind_of
 from .protocols import Network
 
 LAYOUTS = ("classic", "columnar")
-_PARTS = ("placement", "connectivity")
+# Of the classic layout, any of which makes a network; the others are made when it is written to.
+_PARTS = ("placement", "connectivity", "morphologies", "files")
+_META = "morphology_meta"
 _CHECKED = ("columnar", "version")
 
 
@@ -47,21 +50,15 @@ def open_network(root: GroupReader, location: str, cache: CacheView | None = Non
 
 
 def _check_parts(root: GroupReader, location: str) -> None:
-    missing = [part for part in _PARTS if not _has_group(root, part)]
-    if missing:
-        raise NotANetworkError(
-            f"'{location}' is no network: it has no group {' and no group '.join(missing)};"
-            f" it holds {list(root.names())[:10]}",
-            location=location,
-        )
-
-
-def _has_group(root: GroupReader, name: str) -> bool:
-    try:
-        root.group(name)
-    except StoreError:
-        return False
-    return True
+    if any(kind_of(root, part) == GROUP for part in _PARTS if part in root):
+        return
+    if _META in root and kind_of(root, _META) == DOCUMENT:
+        return
+    raise NotANetworkError(
+        f"'{location}' is not a network: it has none of the groups {', '.join(_PARTS)};"
+        f" it holds {list(root.names())[:10]}",
+        location=location,
+    )
 
 
 def create_network(root: GroupWriter, layout: str = "classic") -> Network:

@@ -44,9 +44,9 @@ class ClassicNetwork(RootedNetwork):
     @classmethod
     def create(cls, root: GroupWriter) -> ClassicNetwork:
         """Prepare an empty root group."""
-        for part in _PARTS:
-            root.require_group(part)
-        return cls(root)
+        network = cls(root)
+        network._make_parts()
+        return network
 
     def unknown(self) -> Iterator[Unknown]:
         return unknown_below(self._root, ROOT)
@@ -166,6 +166,7 @@ class ClassicNetwork(RootedNetwork):
         return ClassicFiles(self._root)
 
     def flush(self) -> None:
+        self._make_parts()
         for cells in self._placements.values():
             cells.flush()
         for connections in self._connectivities.values():
@@ -176,6 +177,12 @@ class ClassicNetwork(RootedNetwork):
             write_json(self._root.attributes, "chunks", self._totals.as_document())
             self._totals.changed = False
             self.cache.put("totals", self._totals)
+
+    def _make_parts(self) -> None:
+        """Make those that are missing, which bsb-hdf5 8.0.2 relies on."""
+        for part in _PARTS:
+            if part not in self._root:
+                self._root.require_group(part)
 
     def _forget(self, part: str) -> None:
         for name in self._names(part, _KINDS[part]):

@@ -20,7 +20,6 @@ from tests.unit.memory import changes_of, new_network, new_root
 
 def test_a_root_without_the_parts_of_a_network_is_none() -> None:
     root = new_root()
-    root.require_group("placement")
     root.require_group("foreign")
     with pytest.raises(NotANetworkError, match=r"'here'.*connectivity.*foreign"):
         open_network(root, "here")
