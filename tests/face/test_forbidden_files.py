@@ -80,23 +80,33 @@ def test_other_failures_of_the_system_are_reported(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_somebody_who_may_only_read_is_told_so(small: SmallNetwork) -> None:
+def test_somebody_who_may_only_read_is_told_so(small: SmallNetwork, tmp_path: Path) -> None:
     readable = Path(tempfile.mkdtemp())
     code = """
         import os, sys
         from bsb import Storage
         import bsb_hdf5.errors as errors
         from bsb.storage import open_storage
-        storage = open_storage(sys.argv[1])
+
+        def uses(path):
+            storage = open_storage(path)
+            yield lambda: storage.files.store("text", "id")
+            yield lambda: storage.copy(path + "2")
+            yield lambda: Storage("hdf5", path + "3")
+            yield lambda: storage.move(path + "4")
+            yield lambda: storage.remove()
+
+        def names(path):
+            return sorted(open_storage(path).morphologies.get_all_meta())
+
+        # The environment may lie in a folder that nobody but root may enter: what is imported
+        # or looked up late is by then.
+        names(sys.argv[2])
+        for use in uses(sys.argv[2]):
+            use()
         os.setgid(65534), os.setuid(65534)
-        print(sorted(storage.morphologies.get_all_meta()))
-        for use in (
-            lambda: storage.files.store("text", "id"),
-            lambda: storage.remove(),
-            lambda: storage.move(sys.argv[1] + "2"),
-            lambda: storage.copy(sys.argv[1] + "2"),
-            lambda: Storage("hdf5", sys.argv[1] + "3"),
-        ):
+        print(names(sys.argv[1]))
+        for use in uses(sys.argv[1]):
             try:
                 use()
             except errors.StoreAccessError as error:
@@ -108,7 +118,7 @@ def test_somebody_who_may_only_read_is_told_so(small: SmallNetwork) -> None:
         file = Path(shutil.copy(small.path, readable))
         file.chmod(0o644)
         with untouched(file):
-            process = run_python(code, str(file))
+            process = run_python(code, str(file), shutil.copy(small.path, tmp_path / "own.hdf5"))
             output, _ = process.communicate(timeout=60)
         assert ["['stub']", *["StoreAccessError True"] * 5] == output.splitlines()
     finally:
