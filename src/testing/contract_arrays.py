@@ -165,21 +165,19 @@ class ArrayContract:
             assert value_of(ROWS) == value_of(read.array("x").read())
             assert list(zip(starts.tolist(), stops.tolist(), strict=True)) == ranges
 
-    @pytest.mark.parametrize("longest", [1, 3, 40])
-    def test_many_ranges_all_over_a_large_array_are_read(
-        self, new_store: NewStore, longest: int
-    ) -> None:
+    def test_many_ranges_all_over_a_large_array_are_read(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
-        random = np.random.default_rng(longest)
-        rows = np.arange(400_000).reshape(200_000, 2)
-        starts = random.permutation(np.arange(0, 199_900, 97))
-        stops = starts + random.integers(0, longest + 1, len(starts))
+        rows = np.arange(40_000).reshape(20_000, 2)
         with writing(store) as root:
             root.create_array("x", rows)
-        with reading(store) as read:
-            found = read.array("x").read_ranges(starts, stops)
-        expected = np.concatenate([rows[a:b] for a, b in zip(starts, stops, strict=True)])
-        assert np.array_equal(expected, found)
+        for longest in (1, 3, 40):
+            random = np.random.default_rng(longest)
+            starts = random.permutation(np.arange(0, 19_900, 17))
+            stops = starts + random.integers(0, longest + 1, len(starts))
+            with reading(store) as read:
+                found = read.array("x").read_ranges(starts, stops)
+            expected = np.concatenate([rows[a:b] for a, b in zip(starts, stops, strict=True)])
+            assert np.array_equal(expected, found)
 
     def test_what_was_given_is_not_kept(self, new_store: NewStore) -> None:
         store = make(new_store("a"))

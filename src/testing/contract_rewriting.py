@@ -13,7 +13,7 @@ from .contents import contents_of, make, reading, snapshot, value_of, writing
 from .contract_samples import ROWS, NewStore, prepare, told, version_of
 
 EMPTY: dict[str, Any] = {"attributes": {}, "members": {}}
-BULK = np.random.default_rng(1).integers(0, 2**62, 50_000)
+BULK = np.random.default_rng(1).integers(0, 2**62, 10_000)
 
 
 class RewritingContract:
