@@ -118,7 +118,9 @@ def test_somebody_who_may_only_read_is_told_so(small: SmallNetwork, tmp_path: Pa
         file = Path(shutil.copy(small.path, readable))
         file.chmod(0o644)
         with untouched(file):
-            process = run_python(code, str(file), shutil.copy(small.path, tmp_path / "own.hdf5"))
+            process = run_python(
+                code, str(file), str(shutil.copy(small.path, tmp_path / "own.hdf5"))
+            )
             output, _ = process.communicate(timeout=60)
         assert ["['stub']", *["StoreAccessError True"] * 5] == output.splitlines()
     finally:

@@ -23,6 +23,7 @@ from bsb_hdf5.morphology_repository import MorphologyRepository
 from bsb_hdf5.placement_set import PlacementSet
 from bsb_hdf5.testing.network_machine import NetworkMachine
 from bsb_hdf5.transactions.session import Joined
+from tests.mutants import NOTICED, check_is_called_alike
 
 Mutant = tuple[Any, str, Callable[..., Any]]
 
@@ -40,17 +41,17 @@ load_block, load_local = (
 stats, remove = StorageEngine.get_chunk_stats, MorphologyRepository.remove
 
 
-def append_what_fits(self: Any, chunk: Any, **data: Any) -> None:
+def append_what_fits(self: Any, *given: Any, **data: Any) -> None:
     """Cells that are refused are left out without a word."""
     with suppress(LengthError):
-        append(self, chunk, **data)
+        append(self, *given, **data)
 
 
-def remove_but_keep_meta(self: Any, name: str) -> None:
+def remove_but_keep_meta(self: Any, name: str, handle: Any = None) -> None:
     """The morphology is gone, and described still."""
-    everything = self.get_all_meta()
-    remove(self, name)
-    self.set_all_meta(everything)
+    everything = self.get_all_meta(handle=handle)
+    remove(self, name, handle=handle)
+    self.set_all_meta(everything, handle=handle)
 
 
 MUTANTS: dict[str, Mutant] = {
@@ -62,9 +63,15 @@ MUTANTS: dict[str, Mutant] = {
     "labels that are removed stay": (
         PlacementSet,
         "_change_labels",
-        lambda s, *given, remove: None if remove else change_labels(s, *given, remove=False),
+        lambda s, *given, remove, **more: (
+            None if remove else change_labels(s, *given, remove=False, **more)
+        ),
     ),
-    "all cells of a set are cleared": (PlacementSet, "clear", lambda s, chunks: clear_cells(s)),
+    "all cells of a set are cleared": (
+        PlacementSet,
+        "clear",
+        lambda s, chunks=None, handle=None: clear_cells(s, handle=handle),
+    ),
     "cells of a part are numbered from zero": (
         SelectedCells,
         "global_ids",
@@ -89,7 +96,11 @@ MUTANTS: dict[str, Mutant] = {
         "load_local_connections",
         lambda s, *given: tuple(part[::-1] for part in load_local(s, *given)),
     ),
-    "all connections are cleared": (ConnectivitySet, "clear", lambda s, chunks: clear(s)),
+    "all connections are cleared": (
+        ConnectivitySet,
+        "clear",
+        lambda s, chunks=None, handle=None: clear(s, handle=handle),
+    ),
     "one chunk is not counted": (
         StorageEngine,
         "get_chunk_stats",
@@ -126,6 +137,7 @@ def run(histories: int) -> None:
             derandomize=True,
             database=None,
             deadline=None,
+            report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
         ),
     )
@@ -134,6 +146,7 @@ def run(histories: int) -> None:
 @pytest.mark.parametrize("title", MUTANTS)
 def test_the_machine_notices_that(title: str, monkeypatch: pytest.MonkeyPatch) -> None:
     owner, name, replacement = MUTANTS[title]
+    check_is_called_alike(owner, name, replacement)
     monkeypatch.setattr(owner, name, replacement)
-    with pytest.raises(Exception):  # noqa: B017
+    with pytest.raises(NOTICED):
         run(HISTORIES)
