@@ -1,9 +1,10 @@
 """
 What differs between operating systems, in one place.
 
-File locks, fork hooks, positioned reads and writes, and the synchronisation of folders are POSIX
-calls. Where a system lacks one, the function here does the same by other means, or says that
-it can't be had. No other module imports ``fcntl`` or asks which system it runs on.
+File locks, fork hooks, positioned reads and writes, hard links, attributes of files, and the
+synchronisation of folders differ between systems. Where a system lacks one, the function here does
+the same by other means, or says that it can't be had. No other module imports ``fcntl`` or asks
+which system it runs on.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import enum
 import errno
 import os
+import shutil
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -26,6 +28,15 @@ except ImportError:
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
+IS_WINDOWS = os.name == "nt"
+"""Whether open files can't be renamed, replaced or removed."""
+
+LOCKS_MISSING = (
+    "Programs do not exclude each other on this system, as neither it nor the package portalocker"
+    " locks files; install it with: pip install 'portalocker[win32]'."
+)
+"""What an engine declares where :func:`can_lock` is false."""
+
 # Filesystems without locks (524 is Linux' ENOTSUPP), and media that are read-only.
 _NO_LOCKS = frozenset((errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, 524, errno.EROFS))
 _BUSY = frozenset((errno.EAGAIN, errno.EACCES))
@@ -34,8 +45,13 @@ _BUSY = frozenset((errno.EAGAIN, errno.EACCES))
 _EVERY_OPEN = sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
 # Network filesystems that keep the names of files by themselves.
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.EBADF)
-# A descriptor has one position, which a seek of another thread would move.
-_POSITION_MUTEX = threading.Lock()
+# A descriptor has one position, which a seek of another thread would move. An object that is
+# collected as garbage meanwhile may read in this thread.
+_POSITION_MUTEX = threading.RLock()
+# Why a filesystem refuses hard links; a file may also have as many as it can have.
+_NO_LINKS = frozenset(
+    (errno.EPERM, errno.EACCES, errno.EMLINK, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
+)
 # The system's ``struct flock`` where numbers have 64 bits: type, origin, start, length, process.
 _FLOCK = struct.Struct("hhqqi4x")
 _BYTES_OF_64_BITS = 8
@@ -63,6 +79,20 @@ def open_descriptor(path: str, flags: int, mode: int = 0o666) -> int:
     return os.open(path, flags | _EVERY_OPEN, mode)
 
 
+def can_lock() -> bool:
+    """Whether programs of this system can exclude each other, on filesystems that have locks."""
+    return fcntl is not None or _portalocker() is not None
+
+
+def _portalocker() -> ModuleType | None:
+    try:
+        import portalocker
+    except ImportError:
+        return None
+    module: ModuleType = portalocker
+    return module
+
+
 def try_lock(descriptor: int, *, exclusive: bool) -> LockAttempt:
     """
     Try to lock an open file, for this descriptor.
@@ -83,9 +113,8 @@ def try_lock(descriptor: int, *, exclusive: bool) -> LockAttempt:
 
 
 def _try_portable_lock(descriptor: int, *, exclusive: bool) -> LockAttempt:
-    try:
-        import portalocker
-    except ImportError:
+    portalocker = _portalocker()
+    if portalocker is None:
         return LockAttempt.UNSUPPORTED
     kind = portalocker.LockFlags.EXCLUSIVE if exclusive else portalocker.LockFlags.SHARED
     try:
@@ -103,10 +132,9 @@ def unlock(descriptor: int) -> None:
         if fcntl is not None:
             fcntl.flock(descriptor, fcntl.LOCK_UN)
             return
-        with contextlib.suppress(ImportError):
-            import portalocker
-
-            with contextlib.suppress(portalocker.LockException):
+        portalocker = _portalocker()
+        if portalocker is not None:
+            with contextlib.suppress(ImportError, portalocker.LockException):
                 portalocker.unlock(descriptor)
 
 
@@ -164,7 +192,8 @@ def lock_holders(descriptor: int) -> list[int]:
         for row in rows
         if len(row) > _FILE_COLUMN and row[1] == "FLOCK" and row[_FILE_COLUMN] == device
     }
-    return sorted(holders)
+    # Processes of other containers are shown as 0.
+    return sorted(holders - {0})
 
 
 @contextlib.contextmanager
@@ -223,3 +252,80 @@ def set_modification_time(descriptor: int, nanoseconds: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def is_named(descriptor: int, path: str) -> bool:
+    """Whether a path still names an open file, as far as can be told."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except OSError:
+        return False
+
+
+def sync_file(path: str) -> None:
+    """Make sure that what a file holds survives a power cut."""
+    # Windows syncs only what may be written.
+    descriptor = open_descriptor(path, os.O_RDWR if IS_WINDOWS else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def before_renaming(close: Callable[[], object]) -> None:
+    """
+    Close a file that is about to be renamed, replaced or removed, where the system needs that.
+
+    Elsewhere it stays open, and its lock keeps others away until the end.
+    """
+    if IS_WINDOWS:
+        close()
+
+
+def give_other_name(path: str, target: str) -> None:
+    """
+    Rename a file, unless there is something at the target.
+
+    :raises FileExistsError: there is.
+    """
+    try:
+        if os.link in os.supports_follow_symlinks:
+            os.link(path, target, follow_symlinks=False)
+        else:
+            os.link(path, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+    else:
+        # Whoever opened the file meanwhile may have done it.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        return
+    # The filesystem has no hard links: an empty file keeps the name free of others.
+    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _EVERY_OPEN))
+    try:
+        os.replace(path, target)
+    except BaseException:
+        os.unlink(target)
+        raise
+
+
+def copy_attributes(path: str, target: str) -> None:
+    """
+    Give a file the mode, owner, group, access control list and attributes of another.
+
+    What the system, the filesystem or the rights of this process do not allow is left out.
+    """
+    status = os.stat(path)
+    if hasattr(os, "chown"):
+        # The owner of a file may give it to its groups, but not away.
+        for owner in (status.st_uid, -1):
+            with contextlib.suppress(OSError):
+                os.chown(target, owner, status.st_gid)
+                break
+    if hasattr(os, "listxattr"):
+        with contextlib.suppress(OSError):
+            for name in os.listxattr(path):
+                with contextlib.suppress(OSError):
+                    os.setxattr(target, name, os.getxattr(path, name))
+    shutil.copymode(path, target)

@@ -13,7 +13,7 @@ from ..adapters.mpi.communicator import ServiceCommunicator
 from ..adapters.mpi.lock import MpiLock, SerialLock, make_lock
 from ..config import DURABILITIES, StorageNode
 from ..connectivity_set import ConnectivitySet
-from ..errors import InputError
+from ..errors import InputError, StorageError
 from ..exceptions import HDF5SlowLockingWarning, warn_of_slow_lock
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
@@ -94,4 +94,7 @@ class HDF5Engine(_engine.StorageEngine):
     @staticmethod
     def recognizes(root: Any, comm: Any) -> bool:
         """Whether there is a network in an HDF5 file at the root."""
-        return _engine.recognizes(Hdf5Store(root))
+        try:
+            return _engine.recognizes(Hdf5Store(root))
+        except StorageError:
+            return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 from ...errors import StoreAccessError, StoreError, StoreIOError, StoreNotFoundError
 
@@ -10,7 +11,7 @@ from ...errors import StoreAccessError, StoreError, StoreIOError, StoreNotFoundE
 def system_error(error: OSError, location: str) -> StoreError:
     """An error of the system as one of ours."""
     if error.errno == errno.ENOENT:
-        return StoreNotFoundError(f"there is no file '{location}'", location=location)
+        return StoreNotFoundError(_missing(location), location=location)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StoreAccessError(
             f"'{location}' may not be opened or written: {error.strerror}", location=location
@@ -18,3 +19,10 @@ def system_error(error: OSError, location: str) -> StoreError:
     return StoreIOError(
         f"'{location}': {error.strerror or error}", location=location, errno=error.errno
     )
+
+
+def _missing(location: str) -> str:
+    folder = os.path.dirname(os.path.realpath(location))
+    if not os.path.isdir(folder):
+        return f"the folder '{folder}' of '{location}' does not exist; create it first"
+    return f"there is no file '{location}'"

@@ -94,6 +94,30 @@ def close_file(descriptor: int, *, locked: bool = True) -> None:
         os.close(descriptor)
 
 
+class HeldDescriptor:
+    """
+    An open and locked file, which is closed once: at the end of a block, or before.
+
+    :param descriptor: of the file.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.is_closed = False
+
+    def close(self) -> None:
+        """Close the file and release its lock."""
+        if not self.is_closed:
+            self.is_closed = True
+            close_file(self.descriptor)
+
+    def __enter__(self) -> HeldDescriptor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
 def _try_lock(descriptor: int, location: str, *, exclusive: bool) -> LockAttempt:
     try:
         return try_lock(descriptor, exclusive=exclusive)

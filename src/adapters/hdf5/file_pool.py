@@ -13,7 +13,7 @@ import threading
 import weakref
 from collections import OrderedDict
 
-from ...platform import after_fork_in_child
+from ...platform import after_fork_in_child, is_named
 from .open_file import OpenFile
 
 MOST_KEPT = 4
@@ -73,6 +73,24 @@ class FilePool:
     def drop(self, store: object) -> None:
         """Close what is kept for a store."""
         self._drop(id(store))
+
+    def drop_named(self, path: str) -> None:
+        """Close what is kept of the file that a path names, for whichever store."""
+        with self._lock:
+            keys = [key for key, file in self._kept.items() if is_named(file.descriptor, path)]
+        for key in keys:
+            self._drop(key)
+
+    def drop_gone(self) -> None:
+        """Close what was removed, or replaced by another file; it takes up space until then."""
+        with self._lock:
+            keys = [
+                key
+                for key, file in self._kept.items()
+                if not is_named(file.descriptor, file.location)
+            ]
+        for key in keys:
+            self._drop(key)
 
     def _drop(self, key: int) -> None:
         with self._lock:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 import stat
-import uuid
 
 from ...errors import StoreExistsError
-from ...platform import open_descriptor, sync_folder
+from ...platform import give_other_name, is_named, sync_file, sync_folder
+from ..files.names import hidden_path, is_hidden_name
 from .errors import translated
+
+_KIND = "new"
 
 
 def temporary_path(path: str) -> str:
     """A free path in the same folder, for a file that is to get this one."""
-    folder, name = os.path.split(path)
-    return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.new")
+    return hidden_path(path, _KIND)
 
 
 def remove_temporary_names(descriptor: int, path: str) -> None:
@@ -25,17 +25,12 @@ def remove_temporary_names(descriptor: int, path: str) -> None:
     folder, name = os.path.split(os.path.realpath(path))
     try:
         with os.scandir(folder) as entries:
-            found = [each.path for each in entries if _is_temporary(each.name, name)]
+            found = [each.path for each in entries if is_hidden_name(each.name, name, _KIND)]
     except OSError:
         return
     for each in found:
         if is_named(descriptor, each):
             remove_temporary(each)
-
-
-def _is_temporary(candidate: str, name: str) -> bool:
-    """Whether it is the name that a file had which was to get the other one."""
-    return candidate.startswith(f".{name}.") and candidate.endswith(".new")
 
 
 def remove_temporary(path: str) -> None:
@@ -44,26 +39,9 @@ def remove_temporary(path: str) -> None:
         os.unlink(path)
 
 
-def sync_file(path: str) -> None:
-    """Make sure that what a file holds survives a power cut."""
-    descriptor = open_descriptor(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def sync_name(path: str) -> None:
     """Make sure that the name of a file survives a power cut."""
     sync_folder(os.path.dirname(path) or ".")
-
-
-def is_named(descriptor: int, path: str) -> bool:
-    """Whether the path still names the open file, as far as can be told."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except OSError:
-        return False
 
 
 def give_name(path: str, target: str) -> None:
@@ -73,17 +51,9 @@ def give_name(path: str, target: str) -> None:
     :raises StoreExistsError: somebody took that name meanwhile.
     """
     try:
-        os.link(path, target, follow_symlinks=False)
+        give_other_name(path, target)
     except FileExistsError as error:
         raise StoreExistsError(f"'{target}' exists", location=target) from error
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
-            raise
-        # A filesystem without hard links.
-        os.rename(path, target)
-    else:
-        # Whoever opened the file meanwhile may have done it.
-        remove_temporary(path)
 
 
 def copy_file(descriptor: int, path: str, *, durable: bool = False) -> None:
@@ -96,6 +66,8 @@ def copy_file(descriptor: int, path: str, *, durable: bool = False) -> None:
     temporary = temporary_path(path)
     try:
         with translated(path), open(descriptor, "rb", closefd=False) as source:
+            # Positioned reads move the position where the system has no such calls.
+            source.seek(0)
             with open(temporary, "xb") as copy:
                 shutil.copyfileobj(source, copy, 1 << 20)
             os.chmod(temporary, stat.S_IMODE(os.fstat(descriptor).st_mode))

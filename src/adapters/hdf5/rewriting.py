@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 
+from ...platform import before_renaming, copy_attributes, sync_file
 from .errors import translated
 from .groups import Hdf5Group
-from .paths import remove_temporary, sync_file, sync_name
+from .paths import remove_temporary, sync_name
 from .session import Hdf5CreationSession, Hdf5WriteSession
 
 
@@ -22,6 +22,7 @@ class Hdf5RewriteSession(Hdf5CreationSession):
 
     def __init__(self, path: str, held: Hdf5WriteSession, *, compress: bool) -> None:
         self._held = held
+        self._is_let_go = False
         try:
             super().__init__(path)
         except BaseException:
@@ -37,17 +38,24 @@ class Hdf5RewriteSession(Hdf5CreationSession):
         try:
             with translated(self._path):
                 self._id.close()
-                shutil.copymode(self._path, self._temporary)
+                copy_attributes(self._path, self._temporary)
                 sync_file(self._temporary)
+                before_renaming(self._let_go)
                 # Programs that wait for the lock of the old file see that the path names another.
                 os.replace(self._temporary, self._path)
                 sync_name(self._path)
         finally:
             remove_temporary(self._temporary)
-            self._held.rollback()
+            self._let_go()
 
     def rollback(self) -> None:
         try:
             super().rollback()
         finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the old file, once, and release its lock."""
+        if not self._is_let_go:
+            self._is_let_go = True
             self._held.rollback()

@@ -8,11 +8,13 @@ from typing import Any
 
 from h5py import h5f, h5g, h5p
 
+from ...platform import sync_file
+from ..files.names import target_of
 from .context import Context, OpenObject
 from .errors import translated
 from .groups import Hdf5Group, Hdf5GroupWriter
 from .open_file import OpenFile, Stamp, access_properties
-from .paths import give_name, remove_temporary, sync_file, sync_name, temporary_path
+from .paths import give_name, remove_temporary, sync_name, temporary_path
 
 # Takes a file that a session is done with.
 Keeper = Callable[[OpenFile], None]
@@ -120,7 +122,8 @@ class Hdf5CreationSession(Hdf5AdoptedSession):
     """
 
     def __init__(self, path: str, *, durable: bool = False) -> None:
-        self._path = path
+        # A link that leads to a file that is not there yet gets one.
+        self._path = path = target_of(path)
         self._durable = durable
         self._temporary = temporary_path(path)
         with translated(path):

@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 import h5py
@@ -21,16 +21,24 @@ from ...errors import (
     StoreExistsError,
     StoreIOError,
 )
-from ...platform import open_descriptor, read_some
+from ...platform import (
+    LOCKS_MISSING,
+    before_renaming,
+    can_lock,
+    is_named,
+    open_descriptor,
+    read_some,
+)
 from ...ports.store import Capability
 from ..files.errors import system_error
-from ..files.locking import close_file, lock_file
+from ..files.locking import HeldDescriptor, close_file, lock_file
+from ..files.names import checked_path
 from .atomic.atomic_file import AtomicFile
 from .context import Context
 from .errors import translated
 from .file_pool import FILE_POOL, FilePool
 from .open_file import OpenFile
-from .paths import copy_file, give_name, is_named, remove_temporary_names, sync_name
+from .paths import copy_file, give_name, remove_temporary_names, sync_name
 from .rewriting import Hdf5RewriteSession
 from .session import (
     Hdf5AdoptedSession,
@@ -39,6 +47,7 @@ from .session import (
     Hdf5WriteSession,
 )
 
+_LOCKS_SOMEWHERE = "On filesystems without locks, programs do not exclude each other."
 _SCHEME = "hdf5:"
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -70,15 +79,15 @@ class Hdf5Store:
     def __init__(
         self, path: str, settings: Hdf5Settings | None = None, pool: FilePool = FILE_POOL
     ) -> None:
-        self._path = os.path.abspath(os.fsdecode(path))
+        self._path = os.path.abspath(checked_path(path))
         self._settings = settings or Hdf5Settings()
         self._pool = pool
         self._identity: tuple[tuple[int, int], str] | None = None
         self._pool.serve(self)
 
-    limits: ClassVar[Mapping[Capability, str]] = {
-        Capability.LOCKING: "On filesystems without locks, programs do not exclude each other.",
-    }
+    @property
+    def limits(self) -> Mapping[Capability, str]:
+        return {Capability.LOCKING: _LOCKS_SOMEWHERE if can_lock() else LOCKS_MISSING}
 
     @property
     def location(self) -> str:
@@ -168,24 +177,29 @@ class Hdf5Store:
 
     def move(self, target: str) -> None:
         path = self._free_target(target)
-        self._pool.drop(self)
-        descriptor = self._open_alone()
-        try:
-            with translated(path):
-                self._rename(path)
-                if self._settings.durable:
-                    sync_name(path)
-        except StoreIOError as error:
-            if error.fields.get("errno") != errno.EXDEV:
-                raise
-            # Another filesystem: the copy is complete before the original goes.
-            copy_file(descriptor, path, durable=True)
+        with self._held_alone() as held:
+            try:
+                before_renaming(held.close)
+                with translated(path):
+                    self._rename(path)
+                    if self._settings.durable:
+                        sync_name(path)
+            except StoreIOError as error:
+                if error.fields.get("errno") != errno.EXDEV:
+                    raise
+                self._move_across(held, path)
+
+    def _move_across(self, held: HeldDescriptor, path: str) -> None:
+        """Move to another filesystem: the copy is complete before the original goes."""
+        if held.is_closed:
+            held = self._held_alone()
+        with held:
+            copy_file(held.descriptor, path, durable=True)
+            before_renaming(held.close)
             with translated(self._path):
                 os.unlink(os.path.realpath(self._path))
                 if os.path.islink(self._path):
                     os.unlink(self._path)
-        finally:
-            close_file(descriptor)
 
     def _rename(self, path: str) -> None:
         # Where the path is a link, the file that it leads to moves, and the link goes.
@@ -194,16 +208,13 @@ class Hdf5Store:
             os.unlink(self._path)
 
     def remove(self) -> None:
-        self._pool.drop(self)
-        descriptor = self._open_alone()
-        try:
+        with self._held_alone() as held:
+            before_renaming(held.close)
             with translated(self._path):
                 os.unlink(self._path)
-        finally:
-            close_file(descriptor)
 
     def _free_target(self, target: str) -> str:
-        path = os.path.abspath(target)
+        path = os.path.abspath(checked_path(target))
         if os.path.lexists(path):
             raise StoreExistsError(f"'{path}' exists", location=path)
         return path
@@ -266,14 +277,16 @@ class Hdf5Store:
                 looked = True
                 self._settle_if_possible()
 
-    def _open_alone(self) -> int:
-        """A file descriptor for who takes the file away; nobody else has a lock on it."""
+    def _held_alone(self) -> HeldDescriptor:
+        """A descriptor of a file that is about to go; nobody else holds a lock on the file."""
         try:
             # Network filesystems give such a lock only on what is open to be written.
-            return self._open(os.O_RDWR, exclusive=True)[0]
+            descriptor, _ = self._open(os.O_RDWR, exclusive=True)
         except (StoreAccessError, StoreIOError):
-            # What may not be written, or on a full disk not be finished, may be taken away.
-            return self._open(os.O_RDONLY, exclusive=True)[0]
+            # A file that may not be written, or not be finished on a full disk, may still go.
+            descriptor, _ = self._open(os.O_RDONLY, exclusive=True)
+        self._pool.drop_named(self._path)
+        return HeldDescriptor(descriptor)
 
     def _settle(self, descriptor: int) -> None:
         """Clean up after those that were killed."""

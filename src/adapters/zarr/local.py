@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import shutil
-import uuid
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from ...errors import NotANetworkError, ReadOnlyError
 from ...platform import open_descriptor
 from ..files.errors import system_error
 from ..files.locking import close_file, lock_file
+from ..files.names import checked_path, hidden_path, target_of
 from .errors import absent, taken, translated
 from .locations import LOCK_FILE, Location, LockHandle, Tag
 from .manifest import MANIFEST, read_manifest
@@ -27,14 +27,15 @@ class LocalLocation(Location):
     """A path."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(os.path.abspath(path))
+        super().__init__(os.path.abspath(checked_path(path)))
 
     @property
     def identity(self) -> str:
         return f"zarr:{os.path.realpath(self.root)}"
 
     def exists(self) -> bool:
-        return os.path.lexists(self.root)
+        # A link that leads to nothing is a place where a network can be made.
+        return os.path.exists(self.root)
 
 
 class DirectoryLocation(LocalLocation):
@@ -131,7 +132,7 @@ class DirectoryLocation(LocalLocation):
         with translated(self.root):
             path = os.path.realpath(self.root)
             # It goes at once for others, however long the deletion takes.
-            gone = _hidden(path, "gone")
+            gone = hidden_path(path, "gone")
             os.rename(path, gone)
             if os.path.islink(self.root):
                 os.unlink(self.root)
@@ -142,10 +143,12 @@ class NewDirectory(DirectoryLocation):
     """A directory that gets its name when it is complete."""
 
     def __init__(self, target: str) -> None:
-        super().__init__(_hidden(target, "new"), 0, lambda waited: None)
-        self._target = target
-        with translated(target):
+        self._target = target_of(target)
+        super().__init__(hidden_path(self._target, "new"), 0, lambda waited: None)
+        try:
             os.mkdir(self.root)
+        except OSError as error:
+            raise system_error(error, target) from error
 
     def check(self, known: Tag | None) -> None:
         """Nobody else knows it."""
@@ -207,11 +210,6 @@ class ArchiveLocation(LocalLocation):
     def build(self) -> Location:
         self.lock(exclusive=True)
         return self
-
-
-def _hidden(path: str, kind: str) -> str:
-    folder, name = os.path.split(path)
-    return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.{kind}")
 
 
 def _renamed(path: str, target: str) -> bool:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from ...errors import StorageError
+from ...platform import LOCKS_MISSING, before_renaming, can_lock
 from ...ports.store import Capability
 from .errors import require, taken
 from .local import ArchiveLocation, DirectoryLocation
@@ -32,7 +33,7 @@ class ZarrStore:
     :raises InputError: the root is a URL with credentials in it.
     """
 
-    limits: ClassVar[Mapping[Capability, str]] = {
+    _LIMITS: ClassVar[Mapping[Capability, str]] = {
         Capability.LOCKING: "Programs exclude each other in directories; remote networks have no"
         " locks, so only one program at a time may write there.",
         Capability.WRITABLE: "Directories and remote networks can be changed;"
@@ -63,6 +64,12 @@ class ZarrStore:
 
             return RemoteLocation(text)
         return ArchiveLocation(text) if text.endswith(".zip") else self._directory(text)
+
+    @property
+    def limits(self) -> Mapping[Capability, str]:
+        if can_lock():
+            return self._LIMITS
+        return {**self._LIMITS, Capability.LOCKING: LOCKS_MISSING}
 
     @property
     def location(self) -> str:
@@ -122,9 +129,10 @@ class ZarrStore:
             self._copy_to(self._free(target))
 
     def move(self, target: str) -> None:
-        with self._location.lock(exclusive=True):
+        with self._location.lock(exclusive=True) as held:
             self._current()
             location = self._free(target)
+            before_renaming(held.close)
             if not self._location.rename(location):
                 # The copy is complete before the original goes.
                 self._copy_to(location)
@@ -132,8 +140,9 @@ class ZarrStore:
         self._seen = None
 
     def remove(self) -> None:
-        with self._location.lock(exclusive=True):
+        with self._location.lock(exclusive=True) as held:
             self._current()
+            before_renaming(held.close)
             self._location.remove()
         self._seen = None
 

@@ -1,0 +1,52 @@
+"""Names of files: those that users give, and those that files have until they are complete."""
+
+from __future__ import annotations
+
+import os
+import uuid
+
+from ...errors import InputError
+
+# Bytes of a name that every filesystem takes.
+_MOST_BYTES = 255
+_UNIQUE = 8
+
+
+def checked_path(root: str | os.PathLike[str]) -> str:
+    """
+    A path as text.
+
+    :raises InputError: it contains a NUL, which ends a path for the system.
+    """
+    path = os.fsdecode(root)
+    if "\0" in path:
+        raise InputError(f"the path {path!r} contains a NUL character", asked=path)
+    return path
+
+
+def target_of(path: str) -> str:
+    """The path itself, or what it leads to if it is a symbolic link."""
+    return os.path.realpath(path) if os.path.islink(path) else path
+
+
+def hidden_path(path: str, kind: str) -> str:
+    """
+    A free path in the same folder, for what is to get this one or had it.
+
+    :param kind: what it ends in; :func:`is_hidden_name` knows it again.
+    """
+    folder, name = os.path.split(path)
+    unique = uuid.uuid4().hex[:_UNIQUE]
+    return os.path.join(folder, f"{_beginning(name, kind)}{unique}.{kind}")
+
+
+def is_hidden_name(candidate: str, name: str, kind: str) -> bool:
+    """Whether a name may be one that :func:`hidden_path` made for a file of another name."""
+    return candidate.startswith(_beginning(name, kind)) and candidate.endswith(f".{kind}")
+
+
+def _beginning(name: str, kind: str) -> str:
+    """As much of a name as there is room for beside the rest."""
+    room = _MOST_BYTES - len("..") - _UNIQUE - len(f".{kind}")
+    kept = os.fsencode(name)[:room].decode("utf-8", "ignore")
+    return f".{kept}."
