@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 import bsb
 
 from . import errors
+from .transactions.deadline import SlowWait
 
 T = TypeVar("T")
 _Error = TypeVar("_Error", bound=type[errors.StorageError])
@@ -79,14 +80,9 @@ class HDF5SlowLockingWarning(bsb.exceptions.ScaffoldWarning):
     """Another thread or program keeps a network to itself for long."""
 
 
-def warn_of_slow_lock(waited: float) -> None:
-    """Warn after so many seconds of waiting."""
-    warnings.warn(
-        "waiting for another thread or program to give the network free, for"
-        f" {waited:.1f} seconds so far",
-        HDF5SlowLockingWarning,
-        stacklevel=2,
-    )
+def warn_of_slow_lock(wait: SlowWait) -> None:
+    """Warn of a wait that takes long: for which network, held by whom, and for how long."""
+    warnings.warn(str(wait), HDF5SlowLockingWarning, stacklevel=2)
 
 
 def raise_as_bsb(error: errors.StorageError) -> NoReturn:

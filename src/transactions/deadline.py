@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import attrs
 
+from ..errors import LockTimeoutError
 from .interrupts import raise_pending
 
 POLL_INTERVAL = 0.2
@@ -15,8 +17,37 @@ POLL_INTERVAL = 0.2
 # Longer than readers hold back for writers.
 _WARN_AFTER = 2.0
 
-OnSlow: TypeAlias = Callable[[float], None]
-"""Called once, with the seconds waited so far, when a wait takes long."""
+
+@attrs.frozen
+class SlowWait:
+    """
+    A wait for the lock on a network that takes long.
+
+    :param location: of the network.
+    :param holders: what holds the lock, as far as that is known: ``process 1234``.
+    :param waited: seconds so far.
+    :param limit: seconds after which the wait ends with an error.
+    """
+
+    location: str
+    holders: tuple[str, ...]
+    waited: float
+    limit: float
+
+    def __str__(self) -> str:
+        end = "without limit" if math.isinf(self.limit) else f"for up to {self.limit:g} seconds"
+        return (
+            f"waiting {end} for '{self.location}', which is locked{_held_by(self.holders)};"
+            f" {self.waited:.1f} seconds so far"
+        )
+
+
+OnSlow: TypeAlias = Callable[[SlowWait], object]
+"""Called once when a wait takes long."""
+
+
+def ignore_slow(wait: SlowWait) -> None:
+    """Where nobody wants to know."""
 
 
 @attrs.frozen
@@ -25,7 +56,7 @@ class WaitPolicy:
     How the ranks of a program wait for each other.
 
     :param limit: seconds.
-    :param on_slow: called once, with the seconds waited so far, when it takes long.
+    :param on_slow: called once, when it takes long.
     :param location: of the network, for messages.
     """
 
@@ -36,16 +67,28 @@ class WaitPolicy:
 
 class Deadline:
     """
-    The end of a wait.
+    The end of a wait for a lock.
 
+    :param location: of the network, for messages.
     :param limit: seconds from now.
+    :param holders: finds out what holds the lock, for messages.
     :param warn_after: seconds after which ``on_slow`` is called.
     """
 
-    __slots__ = ("_on_slow", "_start", "_warn_after", "limit")
+    __slots__ = ("_holders", "_location", "_on_slow", "_start", "_warn_after", "limit")
 
-    def __init__(self, limit: float, on_slow: OnSlow, *, warn_after: float | None = None) -> None:
+    def __init__(
+        self,
+        location: str,
+        limit: float,
+        on_slow: OnSlow,
+        holders: Callable[[], Sequence[str]],
+        *,
+        warn_after: float | None = None,
+    ) -> None:
         self.limit = limit
+        self._location = location
+        self._holders = holders
         self._start = time.monotonic()
         self._on_slow: OnSlow | None = on_slow
         self._warn_after = _WARN_AFTER if warn_after is None else warn_after
@@ -67,9 +110,41 @@ class Deadline:
         raise_pending()
         if self._on_slow is not None and self.waited > self._warn_after:
             on_slow, self._on_slow = self._on_slow, None
-            on_slow(self.waited)
+            on_slow(SlowWait(self._location, tuple(self._holders()), self.waited, self.limit))
+
+    def expired(self, **fields: Any) -> LockTimeoutError:
+        """
+        The error of a wait that is over.
+
+        :param fields: of the error, beside ``location`` and ``limit``.
+        """
+        return LockTimeoutError(
+            f"'{self._location}' is locked{_held_by(self._holders())};"
+            f" gave up after {self.limit:g} seconds",
+            location=self._location,
+            limit=self.limit,
+            **fields,
+        )
 
     @property
     def waited(self) -> float:
         """Seconds so far."""
         return time.monotonic() - self._start
+
+
+def waits_for_itself(location: str, holder: str, advice: str) -> LockTimeoutError:
+    """
+    The error of a wait that could never end.
+
+    :param holder: what of this thread holds the lock.
+    :param advice: what to do, as an imperative.
+    """
+    return LockTimeoutError(
+        f"'{location}' is locked by {holder} of this thread, which would wait for itself; {advice}",
+        location=location,
+        limit=0.0,
+    )
+
+
+def _held_by(holders: Sequence[str]) -> str:
+    return f" by {' and '.join(holders)}" if holders else ""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from ..errors import LockTimeoutError
 from ..platform import after_fork_in_child
-from .deadline import POLL_INTERVAL, Deadline, OnSlow
+from .deadline import POLL_INTERVAL, Deadline, OnSlow, waits_for_itself
 
+_ADVICE = (
+    "end that scope first, or pass the session that it yields as 'handle': another task or context"
+    " of a thread does not join its scopes"
+)
 # Seconds that readers hold back for writers.
 _COURTESY = 1.0
 
@@ -18,7 +21,8 @@ class ReadWriteLock:
     Many readers or one writer among the threads of a process.
 
     A writer that waits holds off new readers for a while, so that its turn comes; not for
-    longer, as a reader that is in may wait for one that comes.
+    longer, as a reader that is in may wait for one that comes. A thread that would wait for itself
+    is stopped at once.
 
     :param location: of the store, for messages.
     """
@@ -30,49 +34,65 @@ class ReadWriteLock:
         self._changed = threading.Condition(mutex)
         # perf: small sessions; a ``with`` statement takes twice as long.
         self._enter, self._leave = mutex.acquire, mutex.release
-        self._readers = 0
+        # How often each thread holds it.
+        self._readers: dict[threading.Thread, int] = {}
         self._writer: threading.Thread | None = None
         # Writers that wait, and all threads that do.
         self._writers_waiting = self._waiting = 0
 
-    def acquire_shared(self, limit: float, on_slow: OnSlow) -> None:
+    def acquire_shared(self, limit: float, on_slow: OnSlow) -> threading.Thread:
         """
         Hold off writers, until :meth:`release`.
 
         :param limit: seconds to wait.
-        :param on_slow: called once, with the seconds waited so far, when it takes long.
-        :raises LockTimeoutError: it took longer than the limit.
+        :param on_slow: called once, when it takes long.
+        :returns: the thread, for :meth:`release`.
+        :raises LockTimeoutError: it took longer than the limit, or this thread is the one that
+            excludes it.
         """
+        thread = threading.current_thread()
         self._enter()
         try:
             if self._writer is not None or self._writers_waiting:
-                deadline = Deadline(limit, on_slow)
+                self._check_other(self._writer is thread, "a write scope")
+                deadline = self._deadline(limit, on_slow)
                 self._wait_for(self._is_quiet, deadline, _COURTESY)
                 self._await(lambda: self._writer is None, deadline)
-            self._readers += 1
+            self._readers[thread] = self._readers.get(thread, 0) + 1
         finally:
             self._leave()
+        return thread
 
-    def acquire_exclusive(self, limit: float, on_slow: OnSlow) -> None:
+    def acquire_exclusive(self, limit: float, on_slow: OnSlow) -> threading.Thread:
         """
         Hold off everybody else, until :meth:`release`.
 
         Parameters and errors as for :meth:`acquire_shared`.
         """
+        thread = threading.current_thread()
         self._enter()
         try:
             if self._writer is not None or self._readers:
-                self._await_exclusively(Deadline(limit, on_slow))
-            self._writer = threading.current_thread()
+                self._check_other(self._writer is thread, "a write scope")
+                self._check_other(thread in self._readers, "a read scope")
+                self._await_exclusively(self._deadline(limit, on_slow))
+            self._writer = thread
         finally:
             self._leave()
+        return thread
 
-    def release(self) -> None:
-        """Let the others go on; whoever holds the lock calls this once."""
+    def release(self, thread: threading.Thread) -> None:
+        """
+        Let the others go on; whoever holds the lock calls this once.
+
+        :param thread: that acquired it.
+        """
         self._enter()
         try:
             if self._writer is None:
-                self._readers -= 1
+                held = self._readers.pop(thread) - 1
+                if held:
+                    self._readers[thread] = held
             else:
                 self._writer = None
             if self._waiting:
@@ -108,18 +128,24 @@ class ReadWriteLock:
         return self._writer is None and not self._writers_waiting
 
     def _await(self, free: Callable[[], bool], deadline: Deadline) -> None:
-        limit = deadline.limit
-        if not self._wait_for(free, deadline, limit):
-            holder = f"thread '{self._writer.name}'" if self._writer else f"{self._readers} readers"
-            raise LockTimeoutError(
-                f"'{self._location}' was held by {holder} of this process for {limit} seconds",
-                location=self._location,
-                limit=limit,
-            )
+        if not self._wait_for(free, deadline, deadline.limit):
+            raise deadline.expired()
+
+    def _deadline(self, limit: float, on_slow: OnSlow) -> Deadline:
+        return Deadline(self._location, limit, on_slow, self._holders)
+
+    def _holders(self) -> list[str]:
+        threads = list(self._readers) if self._writer is None else [self._writer]
+        return [f"thread '{thread.name}' of this process" for thread in threads]
+
+    def _check_other(self, holds: bool, scope: str) -> None:
+        if holds:
+            raise waits_for_itself(self._location, scope, _ADVICE)
 
 
 _LOCKS: dict[str, ReadWriteLock] = {}
-_LOCKS_MUTEX = threading.Lock()
+# An object that is collected as garbage meanwhile may ask for a lock in this thread.
+_LOCKS_MUTEX = threading.RLock()
 
 
 def lock_for(identity: str, location: str) -> ReadWriteLock:
@@ -139,7 +165,7 @@ def lock_for(identity: str, location: str) -> ReadWriteLock:
 def _reset_in_child() -> None:
     """The threads that held a lock do not exist in a forked child."""
     global _LOCKS_MUTEX  # noqa: PLW0603
-    _LOCKS_MUTEX = threading.Lock()
+    _LOCKS_MUTEX = threading.RLock()
     _LOCKS.clear()
 
 

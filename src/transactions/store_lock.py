@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 import attrs
 
 from ..ports.lock import Lock
-from .deadline import OnSlow
+from .deadline import OnSlow, ignore_slow
 from .read_write_lock import ReadWriteLock, lock_for
 
 
@@ -18,12 +18,12 @@ class LockSettings:
 
     :param read_only: take no locks on the store, and refuse to write.
     :param limit: seconds to wait for other threads.
-    :param on_slow: called once, with the seconds waited so far, when that takes long.
+    :param on_slow: called once, when that takes long.
     """
 
     read_only: bool = False
     limit: float = 600.0
-    on_slow: OnSlow = lambda waited: None
+    on_slow: OnSlow = ignore_slow
 
 
 class StoreLock:
@@ -35,7 +35,10 @@ class StoreLock:
     :param ranks: excludes the other ranks.
     """
 
-    __slots__ = ("_identity", "_location", "_rank_hold", "_ranks", "_settings", "_threads")
+    __slots__ = (
+        *("_identity", "_location", "_rank_hold", "_ranks", "_settings"),
+        *("_thread", "_threads"),
+    )
 
     def __init__(self, identity: str, location: str, ranks: Lock, settings: LockSettings) -> None:
         self._identity = identity
@@ -53,10 +56,8 @@ class StoreLock:
         """
         settings = self._settings
         threads = lock_for(self._identity, self._location)
-        if exclusive:
-            threads.acquire_exclusive(settings.limit, settings.on_slow)
-        else:
-            threads.acquire_shared(settings.limit, settings.on_slow)
+        acquire = threads.acquire_exclusive if exclusive else threads.acquire_shared
+        self._thread = acquire(settings.limit, settings.on_slow)
         self._threads: ReadWriteLock | None = threads
         self._rank_hold: AbstractContextManager[None] | None = None
         if not ranks:
@@ -79,4 +80,4 @@ class StoreLock:
                 hold.__exit__(None, None, None)
         finally:
             if threads is not None:
-                threads.release()
+                threads.release(self._thread)

@@ -184,9 +184,8 @@ def test_giving_up_on_a_thread_names_the_network_and_the_thread(
 ) -> None:
     storage = Storage(engine, NetworkRoot(root, lock_limit=SHORT))
     cells = cells_of(storage)
-    other, who = (
-        (storage.read_scope, "1 readers") if write else (storage.write_scope, "'the other one'")
-    )
+    other = storage.read_scope if write else storage.write_scope
+    who = "by thread 'the other one' of this process"
     with held_by_a_thread(other), pytest.raises(LockTimeoutError, match=who) as caught:
         cells.append_data(chunk(0), positions(1)) if write else len(cells)
     assert root in str(caught.value)

@@ -10,11 +10,12 @@ none. The latter is what happens here by default.
 from __future__ import annotations
 
 import os
+import threading
 import time
+from functools import partial
 
-from ...errors import LockTimeoutError
 from ...platform import LockAttempt, lock_holders, try_lock, unlock
-from ...transactions.deadline import Deadline, OnSlow
+from ...transactions.deadline import Deadline, OnSlow, waits_for_itself
 from .errors import system_error
 from .turnstile import Turnstile
 
@@ -26,6 +27,9 @@ _FIRST_INTERVAL, _SHORT_INTERVAL, _LONGEST_INTERVAL = 0.0002, 0.001, 0.02
 _SHORT_WAIT = 2.0
 # Seconds that a reader stays in line behind a writer.
 _COURTESY = 5.0
+# Seconds after which a thread looks whether it waits for itself.
+_LOOK_AFTER = 0.1
+_OWN_FILE = "close the file, or pass it as 'handle' to the operations that are to use it"
 
 
 def lock_file(
@@ -41,10 +45,11 @@ def lock_file(
     Wait for the lock on an open file; closing the file releases it.
 
     :param limit: seconds to wait.
-    :param on_slow: called once, with the seconds waited so far, when it takes long.
+    :param on_slow: called once, when it takes long.
     :param switch: the environment variable that turns locks off, if there is one.
     :returns: whether the file is locked, so that others respect it.
-    :raises LockTimeoutError: others held the lock for longer.
+    :raises LockTimeoutError: others held the lock for longer, or this process holds it, and has
+        no other thread that could release it.
     """
     if is_switched_off(switch):
         return False
@@ -53,7 +58,8 @@ def lock_file(
     if exclusive or turnstile.lets_pass():
         attempt = _try_lock(descriptor, location, exclusive=exclusive)
     if attempt is LockAttempt.BUSY:
-        deadline = Deadline(limit, on_slow, warn_after=_WARN_AFTER)
+        holders = partial(_holders, descriptor)
+        deadline = Deadline(location, limit, on_slow, holders, warn_after=_WARN_AFTER)
         try:
             attempt = _wait_in_line(turnstile, descriptor, location, deadline, exclusive=exclusive)
         finally:
@@ -64,6 +70,7 @@ def lock_file(
 def _wait_in_line(
     turnstile: Turnstile, descriptor: int, location: str, deadline: Deadline, *, exclusive: bool
 ) -> LockAttempt:
+    is_checked = False
     interval = _FIRST_INTERVAL
     while True:
         # A reader that is in may wait for one that comes (another thread): the line is not all.
@@ -73,7 +80,10 @@ def _wait_in_line(
             if attempt is not LockAttempt.BUSY:
                 return attempt
         if deadline.is_over:
-            raise _timeout(descriptor, location, deadline.limit)
+            raise deadline.expired(holders=lock_holders(descriptor))
+        if not is_checked and deadline.waited > _LOOK_AFTER:
+            is_checked = True
+            _check_other_holders(descriptor, location)
         time.sleep(interval)
         deadline.poll()
         longest = _SHORT_INTERVAL if deadline.waited < _SHORT_WAIT else _LONGEST_INTERVAL
@@ -125,12 +135,19 @@ def _try_lock(descriptor: int, location: str, *, exclusive: bool) -> LockAttempt
         raise system_error(error, location) from error
 
 
-def _timeout(descriptor: int, location: str, limit: float) -> LockTimeoutError:
-    holders = lock_holders(descriptor)
-    by = f" by process {', '.join(map(str, holders))}" if holders else ""
-    return LockTimeoutError(
-        f"'{location}' is locked{by}; gave up after {limit} seconds",
-        location=location,
-        limit=limit,
-        holders=holders,
-    )
+def _holders(descriptor: int) -> list[str]:
+    """What holds the lock on a file, for messages, where the system tells."""
+    own = os.getpid()
+    return [
+        f"process {pid}{' (this one)' if pid == own else ''}" for pid in lock_holders(descriptor)
+    ]
+
+
+def _check_other_holders(descriptor: int, location: str) -> None:
+    """
+    Check that somebody else may release the lock on a file.
+
+    :raises LockTimeoutError: only this thread could.
+    """
+    if threading.active_count() == 1 and lock_holders(descriptor) == [os.getpid()]:
+        raise waits_for_itself(location, "an open file", _OWN_FILE)

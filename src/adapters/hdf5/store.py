@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -30,6 +30,7 @@ from ...platform import (
     read_some,
 )
 from ...ports.store import Capability
+from ...transactions.deadline import OnSlow, ignore_slow
 from ..files.errors import system_error
 from ..files.locking import HeldDescriptor, close_file, lock_file
 from ..files.names import checked_path
@@ -58,13 +59,13 @@ class Hdf5Settings:
     How files are opened.
 
     :param lock_limit: seconds to wait for other programs.
-    :param on_slow: is told once, with the seconds waited, when a lock takes long.
+    :param on_slow: called once, when a lock takes long.
     :param durable: whether what was stored is to survive a power cut, and not only the end
         of the process.
     """
 
     lock_limit: float = 600.0
-    on_slow: Callable[[float], None] = lambda waited: None
+    on_slow: OnSlow = ignore_slow
     durable: bool = False
 
 

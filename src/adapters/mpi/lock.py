@@ -11,8 +11,7 @@ from typing import Any, Protocol
 
 from bsb.services import MPILock
 
-from ...errors import LockTimeoutError
-from ...transactions.deadline import POLL_INTERVAL, Deadline, WaitPolicy
+from ...transactions.deadline import POLL_INTERVAL, Deadline, WaitPolicy, waits_for_itself
 
 # As it holds nothing, all who take it may share it.
 _UNLOCKED = nullcontext()
@@ -119,7 +118,8 @@ class MpiLock:
         self._controller = controller
         self._apart = apart
         self._policy = policy
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()
+        self._is_acquiring = False
         self._readers = 0
         self._held: _Acquisition | None = None
         self._thread: _LockThread | None = None
@@ -128,7 +128,7 @@ class MpiLock:
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        with self._mutex:
+        with self._alone():
             if not self._readers:
                 self._held = self._acquire(self._controller.read())
             self._readers += 1
@@ -143,12 +143,26 @@ class MpiLock:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        with self._mutex:
+        with self._alone():
             held = self._acquire(self._controller.write())
         try:
             yield
         finally:
             held.release()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One thread at a time; not twice, as by a signal handler while the thread waits."""
+        with self._mutex:
+            if self._is_acquiring:
+                raise waits_for_itself(
+                    self._policy.location(), "a lock that is being acquired", "try again later"
+                )
+            self._is_acquiring = True
+            try:
+                yield
+            finally:
+                self._is_acquiring = False
 
     def _run(self, attempt: Callable[[], None]) -> None:
         if not self._apart:
@@ -159,7 +173,10 @@ class MpiLock:
         self._thread.submit(attempt)
 
     def _acquire(self, lock: AbstractContextManager[Any]) -> _Acquisition:
-        deadline = Deadline(self._policy.limit, self._policy.on_slow)
+        policy = self._policy
+        deadline = Deadline(
+            policy.location(), policy.limit, policy.on_slow, lambda: ["another rank"]
+        )
         if self._abandoned is not None:
             self._await(self._abandoned, deadline)
             self._abandoned = None
@@ -174,15 +191,10 @@ class MpiLock:
         return acquisition
 
     def _await(self, acquisition: _Acquisition, deadline: Deadline) -> None:
-        limit = self._policy.limit
+        limit = deadline.limit
         while not acquisition.is_over(max(0.0, min(POLL_INTERVAL, deadline.remaining(limit)))):
             if deadline.remaining(limit) <= 0:
-                location = self._policy.location()
-                raise LockTimeoutError(
-                    f"'{location}' was held by other ranks for {limit} seconds",
-                    location=location,
-                    limit=limit,
-                )
+                raise deadline.expired()
             deadline.poll()
 
 

@@ -7,11 +7,11 @@ import errno
 import os
 import shutil
 import zipfile
-from collections.abc import Callable
 from typing import Any
 
 from ...errors import NotANetworkError, ReadOnlyError
 from ...platform import open_descriptor
+from ...transactions.deadline import OnSlow, ignore_slow
 from ..files.errors import system_error
 from ..files.locking import close_file, lock_file
 from ..files.names import checked_path, hidden_path, target_of
@@ -47,10 +47,10 @@ class DirectoryLocation(LocalLocation):
     machine stops.
 
     :param limit: seconds to wait for other programs.
-    :param on_slow: is told once, with the seconds waited so far, when it takes long.
+    :param on_slow: called once, when it takes long.
     """
 
-    def __init__(self, path: str, limit: float, on_slow: Callable[[float], None]) -> None:
+    def __init__(self, path: str, limit: float, on_slow: OnSlow) -> None:
         super().__init__(path)
         self._limit = limit
         self._on_slow = on_slow
@@ -144,7 +144,7 @@ class NewDirectory(DirectoryLocation):
 
     def __init__(self, target: str) -> None:
         self._target = target_of(target)
-        super().__init__(hidden_path(self._target, "new"), 0, lambda waited: None)
+        super().__init__(hidden_path(self._target, "new"), 0, ignore_slow)
         try:
             os.mkdir(self.root)
         except OSError as error:

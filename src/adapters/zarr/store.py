@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from urllib.request import url2pathname
 from ...errors import StorageError
 from ...platform import LOCKS_MISSING, before_renaming, can_lock
 from ...ports.store import Capability
+from ...transactions.deadline import OnSlow, ignore_slow
 from .errors import require, taken
 from .local import ArchiveLocation, DirectoryLocation
 from .locations import Location, LockHandle, Tag
@@ -29,7 +30,7 @@ class ZarrStore:
 
     :param root: path of a directory or of a ``.zip``, or a URL.
     :param limit: seconds to wait for other programs.
-    :param on_slow: is told once, with the seconds waited so far, when it takes long.
+    :param on_slow: called once, when it takes long.
     :raises InputError: the root is a URL with credentials in it.
     """
 
@@ -46,7 +47,7 @@ class ZarrStore:
         self,
         root: str | os.PathLike[str],
         limit: float = 600.0,
-        on_slow: Callable[[float], None] = lambda waited: None,
+        on_slow: OnSlow = ignore_slow,
     ) -> None:
         self._directory = partial(DirectoryLocation, limit=limit, on_slow=on_slow)
         self._location = self._location_of(root)

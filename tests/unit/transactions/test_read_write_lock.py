@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +17,7 @@ from bsb_hdf5.core.layouts.detection import create_network
 from bsb_hdf5.errors import (
     LockTimeoutError,
 )
+from bsb_hdf5.transactions import deadline
 from bsb_hdf5.transactions import read_write_lock as gate
 from tests.unit.transactions.recorder import LONG, PATIENCE, SHORT, Recorder, add, elsewhere
 
@@ -72,10 +76,8 @@ def test_threads_that_append_lose_nothing(network: Recorder) -> None:
     assert 100 == network.state()
 
 
-@pytest.mark.parametrize(
-    ("holder", "who"), [(True, "thread 'writing thread'"), (False, "1 readers")]
-)
-def test_waiting_for_a_thread_ends_at_the_limit(holder: bool, who: str) -> None:
+@pytest.mark.parametrize("holder", [True, False])
+def test_waiting_for_a_thread_ends_at_the_limit(holder: bool) -> None:
     network = Recorder(limit=SHORT)
     network.sessions.create(create_network)
     held, done = threading.Event(), threading.Event()
@@ -89,7 +91,7 @@ def test_waiting_for_a_thread_ends_at_the_limit(holder: bool, who: str) -> None:
     thread.start()
     try:
         assert held.wait(LONG)
-        with pytest.raises(LockTimeoutError, match=f"held by {who}") as caught, network.write:
+        with pytest.raises(LockTimeoutError, match="'writing thread'") as caught, network.write:
             pytest.fail("two threads wrote")
     finally:
         done.set()
@@ -99,6 +101,96 @@ def test_waiting_for_a_thread_ends_at_the_limit(holder: bool, who: str) -> None:
     with network.write as session:
         add(session, "a")
     assert ("a",) == network.names()
+
+
+@pytest.mark.parametrize(("held", "wanted"), [(True, True), (True, False), (False, True)])
+def test_another_context_of_a_thread_is_told_at_once_that_it_would_wait_for_itself(
+    network: Recorder, held: bool, wanted: bool
+) -> None:
+    apart = contextvars.copy_context()
+
+    def use() -> None:
+        with network.sessions.scope(write=wanted):
+            pytest.fail("two contexts of a thread share what excludes others")
+
+    start = time.monotonic()
+    with network.sessions.scope(write=held) as session:
+        if held:
+            add(session, "a")
+        with pytest.raises(LockTimeoutError, match="scope of this thread, which would wait") as at:
+            apart.run(use)
+    assert time.monotonic() - start < PATIENCE / 2
+    assert "handle" in str(at.value) and network.store.location in str(at.value)
+    # The scope that was open is whole, and others go on.
+    assert (("a",) if held else ()) == network.names()
+    apart.run(network.sessions.run, partial(add, name="b"), write=True)
+    assert "b" == network.names()[-1]
+
+
+def test_contexts_of_a_thread_read_beside_each_other(network: Recorder) -> None:
+    apart = contextvars.copy_context()
+    with network.read:
+        assert () == apart.run(network.names)
+
+
+def test_tasks_of_an_event_loop_that_would_wait_for_each_other_are_told_so(
+    network: Recorder,
+) -> None:
+    async def store(name: str) -> str:
+        try:
+            with network.write as session:
+                await asyncio.sleep(0)
+                add(session, name)
+        except LockTimeoutError:
+            return "refused"
+        return "stored"
+
+    async def both() -> list[str]:
+        return list(await asyncio.gather(store("a"), store("b")))
+
+    assert ["stored", "refused"] == asyncio.run(both())
+    assert ("a",) == network.names()
+
+
+def test_a_signal_handler_joins_the_scope_of_the_thread_that_it_interrupts(
+    network: Recorder,
+) -> None:
+    def handle(*_: object) -> None:
+        network.sessions.run(partial(add, name="of the handler"), write=True)
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        with network.write as session:
+            add(session, "a")
+            signal.raise_signal(signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert ("a", "of the handler") == network.names()
+
+
+def test_a_long_wait_says_who_is_waited_for_and_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadline, "_WARN_AFTER", SHORT / 10)
+    slow: list[deadline.SlowWait] = []
+    network = Recorder(limit=SHORT)
+    network.sessions.settings.on_slow = slow.append
+    network.sessions.create(create_network)
+    monkeypatch.setattr(gate, "POLL_INTERVAL", SHORT / 10)
+    with network.read:
+        waiting = threading.Thread(target=partial(_fail_to_write, network))
+        waiting.start()
+        waiting.join(LONG)
+    (wait,) = slow
+    assert (network.store.location, SHORT) == (wait.location, wait.limit)
+    assert ("thread 'MainThread' of this process",) == wait.holders
+    assert SHORT / 10 < wait.waited < SHORT
+    assert str(wait).startswith(
+        f"waiting for up to {SHORT} seconds for '{wait.location}', which is"
+    )
+
+
+def _fail_to_write(network: Recorder) -> None:
+    with pytest.raises(LockTimeoutError), network.write:
+        pytest.fail("a thread wrote while another one read")
 
 
 def test_a_writer_that_waits_gets_its_turn_before_new_readers(network: Recorder) -> None:

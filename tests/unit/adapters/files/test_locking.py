@@ -18,6 +18,8 @@ from bsb_hdf5 import platform
 from bsb_hdf5.adapters.files import locking
 from bsb_hdf5.adapters.files.locking import lock_file
 from bsb_hdf5.errors import LockTimeoutError, StoreIOError
+from bsb_hdf5.transactions.deadline import SlowWait
+from tests.face.samples import run_python
 
 Hold = Callable[..., subprocess.Popen[bytes]]
 LONG = 20.0
@@ -97,7 +99,7 @@ def test_a_lock_is_taken_otherwise(
 def test_filesystems_without_locks_are_used_without(
     descriptor: int, monkeypatch: pytest.MonkeyPatch, answer: int
 ) -> None:
-    system, slow = Locking(answer), list[float]()
+    system, slow = Locking(answer), list[SlowWait]()
     monkeypatch.setattr(fcntl, "flock", system)
     lock(descriptor, slow=slow)
     assert ([fcntl.LOCK_EX | fcntl.LOCK_NB], []) == (system.asked, slow)
@@ -124,17 +126,61 @@ def test_a_busy_file_is_tried_again(
 
 
 def test_a_long_wait_is_told_once(descriptor: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    system, slow = Locking(*[errno.EAGAIN] * 12), list[float]()
+    system, slow = Locking(*[errno.EAGAIN] * 12), list[SlowWait]()
     monkeypatch.setattr(fcntl, "flock", system)
     monkeypatch.setattr(locking, "_WARN_AFTER", 0.01)
     lock(descriptor, slow=slow)
     assert 1 == len(slow)
-    assert 0.01 < slow[0] < LONG
+    assert 0.01 < slow[0].waited < LONG
+    assert ("the file", LONG) == (slow[0].location, slow[0].limit)
     assert 13 == len(system.asked)
 
 
+def test_a_long_wait_tells_which_process_is_waited_for(
+    descriptor: int, path: Path, hold: Hold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder, slow = hold(path), list[SlowWait]()
+    monkeypatch.setattr(locking, "_WARN_AFTER", 0.01)
+    with pytest.raises(LockTimeoutError):
+        lock(descriptor, limit=0.1, slow=slow)
+    with open("/proc/locks", encoding="ascii") as locks:
+        told = (f"process {holder.pid}",) if f" {holder.pid} " in locks.read() else ()
+    assert [told] == [wait.holders for wait in slow]
+
+
+OWN_FILE = """
+    import os, sys, threading
+    from bsb_hdf5.adapters.files.locking import lock_file
+    from bsb_hdf5.errors import LockTimeoutError
+    first, second = (os.open(sys.argv[1], os.O_RDWR) for _ in range(2))
+    options = dict(exclusive=True, limit=float(sys.argv[2]), on_slow=print)
+    lock_file(first, "the file", **options)
+    if sys.argv[3] == "helped":
+        threading.Timer(0.3, os.close, [first]).start()
+    try:
+        lock_file(second, "the file", **options)
+        print("locked")
+    except LockTimeoutError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize("helped", [True, False])
+def test_a_process_that_would_wait_for_itself_is_told_at_once(path: Path, helped: bool) -> None:
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        if not platform.lock_holders(file.fileno()):
+            pytest.skip("the system does not tell who holds a lock")
+    process = run_python(OWN_FILE, str(path), "60", "helped" if helped else "alone")
+    said, _ = process.communicate(timeout=50)
+    if helped:
+        assert "locked" == said.strip()
+    else:
+        assert "by an open file of this thread, which would wait for itself; close the file" in said
+
+
 def test_a_short_wait_is_not_told(descriptor: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    system, slow = Locking(*[errno.EAGAIN] * 3), list[float]()
+    system, slow = Locking(*[errno.EAGAIN] * 3), list[SlowWait]()
     monkeypatch.setattr(fcntl, "flock", system)
     monkeypatch.setattr(locking, "_WARN_AFTER", LONG)
     lock(descriptor, slow=slow)

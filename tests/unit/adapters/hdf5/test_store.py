@@ -24,6 +24,7 @@ from bsb_hdf5.errors import (
     StoreIOError,
 )
 from bsb_hdf5.testing.contents import make, reading, snapshot, writing
+from bsb_hdf5.transactions.deadline import SlowWait
 from tests.unit.adapters.hdf5.stores import Hold, change_much, fail_with, files
 
 
@@ -229,12 +230,12 @@ def test_a_slow_lock_is_told_to_whom_it_concerns(
     store: Hdf5Store, path: Path, hold: Hold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold(path)
-    slow: list[float] = []
+    slow: list[SlowWait] = []
     monkeypatch.setattr("bsb_hdf5.adapters.files.locking._WARN_AFTER", 0.02)
     impatient = Hdf5Store(str(path), Hdf5Settings(lock_limit=0.2, on_slow=slow.append))
     with pytest.raises(LockTimeoutError):
         impatient.open_read()
-    assert 1 == len(slow)
+    assert [(str(path), 0.2)] == [(wait.location, wait.limit) for wait in slow]
 
 
 def test_a_file_that_was_replaced_while_it_was_waited_for_is_opened_anew(

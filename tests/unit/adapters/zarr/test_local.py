@@ -21,6 +21,7 @@ from bsb_hdf5.errors import (
     SessionAbortedError,
 )
 from bsb_hdf5.testing.contents import reading, snapshot, writing
+from bsb_hdf5.transactions.deadline import SlowWait
 from tests.unit.adapters.zarr.stores import ROWS, change, check_changed, filled
 
 
@@ -67,12 +68,12 @@ def test_a_session_holds_its_lock_until_it_ends(path: Path) -> None:
 
 def test_a_long_wait_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filled(path)
-    waits: list[float] = []
+    waits: list[SlowWait] = []
     monkeypatch.setattr(locking, "_WARN_AFTER", 0.01)
     store = ZarrStore(path, limit=0.2, on_slow=waits.append)
     with held(path, fcntl.LOCK_EX), pytest.raises(LockTimeoutError):
         store.open_read()
-    assert 1 == len(waits)
+    assert [(str(path), 0.2)] == [(wait.location, wait.limit) for wait in waits]
 
 
 def test_a_store_without_its_lock_file_is_read_and_written(path: Path) -> None:
