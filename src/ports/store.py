@@ -46,6 +46,14 @@ class ReadSession(Protocol):
         None if that can't be told.
         """
 
+    @property
+    def is_current(self) -> bool:
+        """
+        Whether all that was read so far is of one state of the store.
+
+        It always is where a lock keeps writers away, or where the session sees a snapshot.
+        """
+
     def close(self) -> None:
         """End the session; its groups and arrays can't be used any more."""
 

@@ -77,6 +77,12 @@ class Session:
         # Only a session of a store that writes counts.
         return network.changes + (raw.changes if self.writable else 0)  # type: ignore[union-attr]
 
+    @property
+    def is_current(self) -> bool:
+        """Whether all that a session that reads has read is of one state of the store."""
+        raw = self._open_view()[0]
+        return self.writable or raw.is_current  # type: ignore[union-attr]
+
     def check(self, *, write: bool) -> None:
         """
         Check that the session can be used.

@@ -16,7 +16,13 @@ from typing import Any, TypeVar
 import attrs
 
 from ..core.layouts.protocols import Network
-from ..errors import HandleError, ReadOnlyError, SessionAbortedError, StoreIOError
+from ..errors import (
+    HandleError,
+    ReadOnlyError,
+    SessionAbortedError,
+    StorageError,
+    StoreIOError,
+)
 from ..ports.arrays import GroupWriter
 from ..ports.store import Store
 from .interrupts import begin_uninterrupted, end_uninterrupted, uninterrupted
@@ -26,6 +32,9 @@ from .transaction import ReadTransaction, TransactionContext, WriteTransaction
 from .versioned_cache import VersionedCache
 
 T = TypeVar("T")
+
+# How often what is read without a lock is read again, as the store changed meanwhile.
+_MOST_REPEATS = 3
 
 
 class Sessions:
@@ -69,17 +78,41 @@ class Sessions:
         """
         begin_uninterrupted()
         try:
+            if self.settings.read_only and not write and handle is None:
+                return self._run_without_lock(operation)
             with self._open(write=write, handle=handle) as session:
-                # perf: small sessions; ``with`` takes twice as long.
-                session.mutex.acquire()
-                try:
-                    return operation(session)
-                except MemoryError as error:
-                    raise _too_large(self.store.location, error) from error
-                finally:
-                    session.mutex.release()
+                return self._run_in(session, operation)
         finally:
             end_uninterrupted()
+
+    def _run_in(self, session: Session, operation: Callable[[Session], T]) -> T:
+        # perf: small sessions; ``with`` takes twice as long.
+        session.mutex.acquire()
+        try:
+            return operation(session)
+        except MemoryError as error:
+            raise _too_large(self.store.location, error) from error
+        finally:
+            session.mutex.release()
+
+    def _run_without_lock(self, operation: Callable[[Session], T]) -> T:
+        """
+        Run an operation that reads; again, if another program committed meanwhile.
+
+        Not for ever: a program that is adding to the file changes it all the time.
+        """
+        repeats = 0 if active_session(self.store.identity) else _MOST_REPEATS
+        for left in reversed(range(repeats + 1)):
+            with self._open(write=False, handle=None) as session:
+                try:
+                    result = self._run_in(session, operation)
+                except StorageError:
+                    if not left or session.is_current:
+                        raise
+                else:
+                    if not left or session.is_current:
+                        return result
+        raise AssertionError("the last attempt returns or raises")
 
     def _open(self, *, write: bool, handle: Any) -> AbstractContextManager[Session]:
         """As :meth:`scope`, to be entered at once, and with no regard to interrupts."""

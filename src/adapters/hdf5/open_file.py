@@ -47,6 +47,7 @@ class OpenFile:
         self.locked = locked
         self.writable = flags == h5f.ACC_RDWR
         self._objects = OpenObjects()
+        self._seen = _stamp(descriptor)
         try:
             with translated(location):
                 self.content = AtomicFile.open(descriptor, writable=self.writable, durable=durable)
@@ -59,7 +60,7 @@ class OpenFile:
         except BaseException:
             self.roll_back()
             raise
-        self.stamp = _distinct_stamp(descriptor) if locked else None
+        self.stamp = self._tell_apart()
 
     def _cut_surplus(self) -> None:
         """
@@ -78,9 +79,21 @@ class OpenFile:
         """For a new session."""
         return Context(self.location, self.content, self._objects)
 
+    def _tell_apart(self) -> Stamp | None:
+        """The stamp of the file, unless its content could be another, or become another unseen."""
+        before, self._seen = self._seen, _stamp(self.descriptor)
+        if self.locked or (not self.writable and self._seen == before):
+            return _distinct_stamp(self._seen)
+        return None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the file is what it was when it was opened, or used last."""
+        return self._seen == _stamp(self.descriptor)
+
     def is_as_it_was(self) -> bool:
-        """Whether nobody changed the file since it was used last; it must be locked."""
-        return self.stamp is not None and self.stamp == _stamp(self.descriptor)
+        """Whether nobody can have changed the file since it was used last."""
+        return self.stamp is not None and self.is_current
 
     def commit(self) -> None:
         """
@@ -96,6 +109,7 @@ class OpenFile:
             self.roll_back()
             raise
         self.stamp = _stamp_anew(self.descriptor)
+        self._seen = _stamp(self.descriptor)
 
     def roll_back(self) -> None:
         """Undo the changes, and close the file."""
@@ -115,12 +129,17 @@ class OpenFile:
         if not self.content.is_untouched:
             self.roll_back()
             return False
-        if self.stamp is None or not self.locked:
+        if not (self.locked or self._was_read_unchanged()) or self.stamp is None:
             self.discard()
             return False
-        self.locked = False
-        unlock(self.descriptor)
+        if self.locked:
+            self.locked = False
+            unlock(self.descriptor)
         return True
+
+    def _was_read_unchanged(self) -> bool:
+        """Whether all that was read without a lock is of one state of the file."""
+        return not self.writable and self.is_current
 
     def discard(self) -> None:
         """Close a file that was put down. Whatever it is now, it is not changed."""
@@ -157,9 +176,8 @@ def _stamp(descriptor: int) -> Stamp:
     )
 
 
-def _distinct_stamp(descriptor: int) -> Stamp | None:
+def _distinct_stamp(stamp: Stamp) -> Stamp | None:
     """The stamp, unless a change that follows could leave it the same."""
-    stamp = _stamp(descriptor)
     age = time.time_ns() - max(stamp[-2:])
     return stamp if stamp in _OWN_STAMPS or age > _COARSEST_CLOCK * 1e9 else None
 

@@ -41,6 +41,10 @@ class Hdf5ReadSession:
     def version(self) -> Stamp | None:
         return self._file.stamp
 
+    @property
+    def is_current(self) -> bool:
+        return self._file.locked or self._file.is_current
+
     def close(self) -> None:
         if self._context.ended:
             return

@@ -223,9 +223,11 @@ class Hdf5Store:
     def _file(self, flags: int, *, locking: bool = True) -> OpenFile:
         """The open and locked HDF5 file: that of an earlier session, or a new one."""
         writing = flags == h5f.ACC_RDWR
-        kept = self._pool.take(self) if locking else None
+        kept = self._pool.take(self)
         if kept is not None:
-            if (kept.writable or not writing) and self._is_usable(kept, exclusive=writing):
+            # A file that may be written to is closed with care, for which a lock is needed.
+            fits = (kept.writable or not writing) if locking else not kept.writable
+            if fits and self._is_usable(kept, exclusive=writing, locking=locking):
                 return kept
             kept.discard()
         mode = os.O_RDWR if writing else os.O_RDONLY
@@ -236,11 +238,12 @@ class Hdf5Store:
     def _keep(self, file: OpenFile) -> None:
         self._pool.keep(self, file)
 
-    def _is_usable(self, file: OpenFile, *, exclusive: bool) -> bool:
+    def _is_usable(self, file: OpenFile, *, exclusive: bool, locking: bool) -> bool:
         """Lock the file of an earlier session, if it is the one that the path names."""
         try:
-            file.locked = self._lock(file.descriptor, exclusive=exclusive)
-            return file.locked and is_named(file.descriptor, self._path) and file.is_as_it_was()
+            file.locked = locking and self._lock(file.descriptor, exclusive=exclusive)
+            safe = file.locked or not file.writable
+            return safe and is_named(file.descriptor, self._path) and file.is_as_it_was()
         except BaseException:
             file.discard()
             raise
