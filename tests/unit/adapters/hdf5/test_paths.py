@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,22 +12,85 @@ import pytest
 
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.errors import (
+    InputError,
     NotANetworkError,
     StoreAccessError,
-    StoreExistsError,
     StoreIOError,
     StoreNotFoundError,
 )
-from bsb_hdf5.testing.contents import reading, snapshot, writing
+from bsb_hdf5.testing.contents import make, reading, snapshot, writing
 from tests.unit.adapters.hdf5.stores import change_much, fail_with, files
 
 
-def test_a_link_that_leads_nowhere_is_not_replaced(path: Path, tmp_path: Path) -> None:
-    path.symlink_to(tmp_path / "nowhere")
-    with pytest.raises(StoreExistsError):
-        Hdf5Store(str(path)).create().commit()
-    assert path.is_symlink()
-    assert ["network.hdf5"] == files(tmp_path)
+def test_a_link_that_leads_nowhere_gets_its_file(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    path.symlink_to(tmp_path / "folder" / "file")
+    store = Hdf5Store(str(path))
+    assert not store.exists()
+    store.create().commit()
+    assert store.exists() and path.is_symlink()
+    assert ["folder", "network.hdf5"] == files(tmp_path)
+    assert ["file"] == files(tmp_path / "folder")
+
+
+def test_a_folder_that_is_missing_is_named_as_a_folder(tmp_path: Path) -> None:
+    folder = re.escape(f"the folder '{tmp_path / 'missing'}'")
+    with pytest.raises(StoreNotFoundError, match=folder):
+        Hdf5Store(str(tmp_path / "missing" / "network.hdf5")).create()
+    (tmp_path / "network.hdf5").symlink_to(tmp_path / "missing" / "file")
+    with pytest.raises(StoreNotFoundError, match=folder):
+        Hdf5Store(str(tmp_path / "network.hdf5")).create()
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "n" * 242, "\N{GREEK SMALL LETTER ALPHA}" * 127])
+def test_a_name_may_be_as_long_as_the_filesystem_takes(tmp_path: Path, name: str) -> None:
+    store = Hdf5Store(str(tmp_path / name))
+    make(store)
+    with writing(store) as root:
+        root.create_array("rows", np.arange(3))
+    store.copy(str(tmp_path / f"c{name[1:]}"))
+    rewritten = store.rewrite()
+    rewritten.root.create_array("rows", rewritten.before.array("rows").read())
+    rewritten.commit()
+    store.move(str(tmp_path / f"m{name[1:]}"))
+    assert sorted([f"c{name[1:]}", f"m{name[1:]}"]) == files(tmp_path)
+
+
+def test_a_path_with_a_nul_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="NUL"):
+        Hdf5Store(f"{tmp_path}/a\0b")
+    store = make(Hdf5Store(str(tmp_path / "network")))
+    for act in (store.copy, store.move):
+        with pytest.raises(InputError, match="NUL"):
+            act(f"{tmp_path}/a\0b")
+    assert ["network"] == files(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_that_is_rewritten_keeps_its_mode_owner_group_and_attributes(path: Path) -> None:
+    store = Hdf5Store(str(path))
+    make(store)
+    os.chown(path, 12, 34)
+    os.chmod(path, 0o640)
+    attributes = {"user.origin": b"a simulation"}
+    try:
+        for name, value in attributes.items():
+            os.setxattr(path, name, value)
+    except OSError:
+        attributes = {}
+    store.rewrite().commit()
+    status = path.stat()
+    assert (12, 34, 0o640) == (status.st_uid, status.st_gid, status.st_mode & 0o7777)
+    assert attributes == {name: os.getxattr(path, name) for name in os.listxattr(path)}
+
+
+def test_what_is_kept_open_of_a_file_is_let_go_when_another_store_removes_it(path: Path) -> None:
+    store = make(Hdf5Store(str(path)))
+    with reading(store):
+        pass
+    Hdf5Store(str(path)).remove()
+    descriptors = Path("/proc/self/fd")
+    assert not [each for each in descriptors.iterdir() if str(path) in os.path.realpath(each)]
 
 
 @pytest.mark.parametrize("folder", ["missing/network.hdf5", "file/network.hdf5"])

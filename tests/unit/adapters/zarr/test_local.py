@@ -15,12 +15,14 @@ import pytest
 from bsb_hdf5.adapters.files import locking
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
+    InputError,
     LockTimeoutError,
     NotANetworkError,
     ReadOnlyError,
     SessionAbortedError,
+    StoreNotFoundError,
 )
-from bsb_hdf5.testing.contents import reading, snapshot, writing
+from bsb_hdf5.testing.contents import make, reading, snapshot, writing
 from bsb_hdf5.transactions.deadline import SlowWait
 from tests.unit.adapters.zarr.stores import ROWS, change, check_changed, filled
 
@@ -137,3 +139,31 @@ def test_a_file_that_is_no_zip_of_a_network_is_told(tmp_path: Path, content: byt
     assert not ZarrStore(tmp_path / "a.zip").recognizes()
     with pytest.raises(NotANetworkError):
         ZarrStore(tmp_path / "a.zip").open_read()
+
+
+def test_a_link_that_leads_nowhere_gets_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "network").symlink_to(tmp_path / "elsewhere")
+    store = ZarrStore(tmp_path / "network")
+    assert not store.exists()
+    make(store)
+    assert store.exists() and (tmp_path / "network").is_symlink()
+    assert (tmp_path / "elsewhere" / "zarr.json").exists()
+
+
+def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreNotFoundError, match=f"the folder '{tmp_path / 'missing'}'"):
+        ZarrStore(tmp_path / "missing" / "network").create()
+
+
+def test_a_name_may_be_as_long_as_the_filesystem_takes(tmp_path: Path) -> None:
+    store = make(ZarrStore(tmp_path / ("n" * 255)))
+    store.copy(str(tmp_path / ("c" * 255)))
+    store.move(str(tmp_path / ("m" * 255)))
+    assert ["c" * 255, "m" * 255] == sorted(os.listdir(tmp_path))
+    ZarrStore(tmp_path / ("m" * 255)).remove()
+    assert ["c" * 255] == os.listdir(tmp_path)
+
+
+def test_a_path_with_a_nul_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="NUL"):
+        ZarrStore(f"{tmp_path}/a\0b")
