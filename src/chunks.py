@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 from bsb import Chunk
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .core.chunk_id import (
     Ids,
@@ -26,16 +26,22 @@ from .core.chunk_id import (
 )
 from .core.column_specs import POSITION, ColumnSpec
 from .core.columns import align
-from .core.layouts.protocols import Network, PlacementWriter
+from .core.layouts.protocols import NetworkWriter, PlacementReader, PlacementWriter
 from .core.names import check_name
+from .core.rows import Rows
 from .core.statistics import ChunkCounts
 from .core.validation import as_integers, as_numbers
 from .errors import DataNotFoundError, InputError, NodeNotFoundError, ShapeError
 from .handles import HANDLED, SessionEngine, handles_handles
 from .transactions.session import Session
 
+ChunkLike: TypeAlias = Chunk | ArrayLike
+"""A chunk, or its three coordinates."""
+Insert: TypeAlias = Callable[[Any], ArrayLike]
+Extract: TypeAlias = Callable[[Rows, PlacementReader], Any]
 
-def as_chunk(chunk: Any) -> Chunk:
+
+def as_chunk(chunk: ChunkLike) -> Chunk:
     """
     A chunk.
 
@@ -50,14 +56,14 @@ def as_chunk(chunk: Any) -> Chunk:
     return Chunk(unpack(pack(coordinates[None]))[0], None)
 
 
-def as_id(chunk: Any) -> int:
+def as_id(chunk: ChunkLike) -> int:
     """The id of a chunk; parameters and errors as for :func:`as_chunk`."""
     found = as_chunk(chunk)
     # Sums and differences of chunks can be of another type.
     return pack_one(*found.tolist()) if found.dtype == np.int16 else int(found.id)
 
 
-def each_chunk(chunks: Iterable[Any]) -> list[Chunk]:
+def each_chunk(chunks: Iterable[ChunkLike]) -> list[Chunk]:
     """
     Some chunks.
 
@@ -66,7 +72,7 @@ def each_chunk(chunks: Iterable[Any]) -> list[Chunk]:
     return [as_chunk(chunk) for chunk in _listed(chunks)]
 
 
-def _listed(chunks: Any) -> list[Any]:
+def _listed(chunks: Iterable[ChunkLike]) -> list[ChunkLike]:
     try:
         return list(chunks)
     except TypeError as error:
@@ -75,7 +81,7 @@ def _listed(chunks: Any) -> list[Any]:
         ) from error
 
 
-def as_ids(chunks: Iterable[Any]) -> Ids:
+def as_ids(chunks: Iterable[ChunkLike]) -> Ids:
     """Ids of chunks, each once, ascending."""
     return sorted_ids(map(as_id, _listed(chunks)))
 
@@ -96,7 +102,7 @@ def as_chunks(
     return [chunks[id_] for id_ in wanted]
 
 
-def settle_chunk_size(network: Network, chunk: Chunk) -> None:
+def settle_chunk_size(network: NetworkWriter, chunk: Chunk) -> None:
     """
     Note the size of the first chunk that has one.
 
@@ -117,11 +123,14 @@ class ChunkLoader:
     """
 
     _engine: SessionEngine
-    _property_makers: ClassVar[tuple[Callable[[Any], ChunkedProperty], ...]] = ()
-    _collection_makers: ClassVar[tuple[Callable[[Any], ChunkedCollection], ...]] = ()
+    _property_makers: ClassVar[tuple[Callable[[ChunkLoader], ChunkedProperty], ...]] = ()
+    _collection_makers: ClassVar[tuple[Callable[[ChunkLoader], ChunkedCollection], ...]] = ()
 
     def __init_subclass__(
-        cls, properties: Iterable[Any] = (), collections: Iterable[Any] = (), **kwargs: Any
+        cls,
+        properties: Iterable[Callable[[ChunkLoader], ChunkedProperty]] = (),
+        collections: Iterable[Callable[[ChunkLoader], ChunkedCollection]] = (),
+        **kwargs: Any,
     ) -> None:
         super().__init_subclass__(**kwargs)
         cls._property_makers = tuple(properties) or cls._property_makers
@@ -152,12 +161,12 @@ class ChunkLoader:
         return list(self._chunks.values()) if self._chunks else self.get_all_chunks()
 
     @handles_handles("r")
-    def get_all_chunks(self, handle: Any = HANDLED) -> list[Chunk]:
+    def get_all_chunks(self, handle: Session = HANDLED) -> list[Chunk]:
         """All chunks of the set, those without cells too, by id."""
         return as_chunks(self._data(handle).chunks(), handle.network.chunk_size)
 
     @contextlib.contextmanager
-    def chunk_context(self, chunks: Iterable[Any]) -> Iterator[None]:
+    def chunk_context(self, chunks: Iterable[ChunkLike]) -> Iterator[None]:
         """Restrict the set to some chunks for as long as a block runs."""
         before = self._chunks
         self.set_chunk_filter(chunks)
@@ -167,7 +176,7 @@ class ChunkLoader:
             self._chunks = before
 
     def get_chunk_path(
-        self, chunk: Any = None, collection: str | None = None, key: str | None = None
+        self, chunk: ChunkLike | None = None, collection: str | None = None, key: str | None = None
     ) -> str:
         """
         The path of a chunk, or of a column of it, in layouts that have a group a chunk.
@@ -184,7 +193,7 @@ class ChunkLoader:
         return "/".join([self._path, *(name for name in names if name is not None)])
 
     @handles_handles("r")
-    def _check_chunk_groups(self, handle: Any = HANDLED) -> None:
+    def _check_chunk_groups(self, handle: Session = HANDLED) -> None:
         if not handle.network.chunk_groups:
             raise NodeNotFoundError(
                 f"'{self._path}' has no groups of chunks: in the {handle.network.layout} layout,"
@@ -192,11 +201,11 @@ class ChunkLoader:
                 asked=self._path,
             )
 
-    def include_chunk(self, chunk: Any) -> None:
+    def include_chunk(self, chunk: ChunkLike) -> None:
         """Restrict the set to this chunk as well."""
         self.set_chunk_filter([*self._chunks.values(), chunk])
 
-    def exclude_chunk(self, chunk: Any) -> None:
+    def exclude_chunk(self, chunk: ChunkLike) -> None:
         """
         Take a chunk out of those the set is restricted to.
 
@@ -207,7 +216,7 @@ class ChunkLoader:
             raise InputError(f"the set is not restricted to chunk {as_chunk(chunk).tolist()}")
         self._chunks = {id_: kept for id_, kept in self._chunks.items() if id_ != excluded}
 
-    def set_chunk_filter(self, chunks: Iterable[Any]) -> None:
+    def set_chunk_filter(self, chunks: Iterable[ChunkLike]) -> None:
         """Restrict the set to some chunks; an empty list lifts the restriction."""
         given = each_chunk(chunks)
         by_id = {as_id(chunk): chunk for chunk in reversed(given)}
@@ -218,21 +227,24 @@ class ChunkLoader:
         self._chunks = {}
 
     @handles_handles("a")
-    def require_chunk(self, chunk: Any, handle: Any = HANDLED) -> None:
+    def require_chunk(self, chunk: ChunkLike, handle: Session = HANDLED) -> None:
         """
         Make sure that a chunk exists, with or without cells.
 
         :raises ChunkError: it is of another size than the chunks of the network.
         """
         needed = as_chunk(chunk)
-        settle_chunk_size(handle.network, needed)
-        self._data(handle).require_chunk(as_id(needed))
+        settle_chunk_size(handle.network_writer, needed)
+        self._writer(handle).require_chunk(as_id(needed))
 
     def _selected_chunks(self) -> Ids | None:
         return np.array(list(self._chunks), dtype=np.int64) if self._chunks else None
 
-    def _data(self, session: Session) -> PlacementWriter:
+    def _data(self, session: Session) -> PlacementReader:
         return session.network.placement(self._path.rsplit("/", 1)[-1])
+
+    def _writer(self, session: Session) -> PlacementWriter:
+        return session.network_writer.placement(self._path.rsplit("/", 1)[-1])
 
 
 class ChunkedProperty:
@@ -253,9 +265,9 @@ class ChunkedProperty:
         loader: ChunkLoader,
         property: str | None,
         shape: tuple[int, ...] | None,
-        dtype: Any,
-        insert: Callable[[Any], Any] | None = None,
-        extract: Callable[[Any, Any], Any] | None = None,
+        dtype: DTypeLike,
+        insert: Insert | None = None,
+        extract: Extract | None = None,
         collection: str | None = None,
     ) -> None:
         self.loader = loader
@@ -272,7 +284,7 @@ class ChunkedProperty:
         raw: bool = False,
         key: str | None = None,
         pad_by: str | None = None,
-        handle: Any = HANDLED,
+        handle: Session = HANDLED,
     ) -> Any:
         """
         The rows of the chunks that the set is restricted to.
@@ -287,23 +299,30 @@ class ChunkedProperty:
         return self._load(handle, chunks, raw, key, pad_by)
 
     def get_chunk_reader(
-        self, handle: Any, raw: bool, key: str | None = None, pad_by: str | None = None
-    ) -> Callable[[Any], Any]:
+        self, handle: Session, raw: bool, key: str | None = None, pad_by: str | None = None
+    ) -> Callable[[ChunkLike], Any]:
         """A function that loads the rows of one chunk; see :meth:`load`."""
 
-        def read(chunk: Any) -> Any:
+        def read(chunk: ChunkLike) -> Any:
             return self._load_chunk(chunk, raw, key, pad_by, handle=handle)
 
         return read
 
     @handles_handles("r", lambda args: args[0].loader._engine)
     def _load_chunk(
-        self, chunk: Any, raw: bool, key: str | None, pad_by: str | None, handle: Any = HANDLED
+        self,
+        chunk: ChunkLike,
+        raw: bool,
+        key: str | None,
+        pad_by: str | None,
+        handle: Session = HANDLED,
     ) -> Any:
         return self._load(handle, np.array([as_id(chunk)], dtype=np.int64), raw, key, pad_by)
 
     @handles_handles("a", lambda args: args[0].loader._engine)
-    def append(self, chunk: Any, data: Any, key: str | None = None, handle: Any = HANDLED) -> None:
+    def append(
+        self, chunk: ChunkLike, data: ArrayLike, key: str | None = None, handle: Session = HANDLED
+    ) -> None:
         """
         Add rows to a chunk: to its cells after the last that has one, and then for new cells.
 
@@ -316,32 +335,32 @@ class ChunkedProperty:
         """
         self.loader.require_chunk(chunk, handle=handle)
         column, rows = self._rows(data, key)
-        self.loader._data(handle).append_column(column, as_id(chunk), rows)
+        self.loader._writer(handle).append_column(column, as_id(chunk), rows)
 
     @handles_handles("a", lambda args: args[0].loader._engine)
-    def clear(self, chunk: Any, key: str | None = None, handle: Any = HANDLED) -> None:
+    def clear(self, chunk: ChunkLike, key: str | None = None, handle: Session = HANDLED) -> None:
         """Remove the rows of a chunk."""
         column = self._column(key)
-        data = self.loader._data(handle)
+        data = self.loader._writer(handle)
         held, _ = data.read_column(column, np.array([as_id(chunk)], dtype=np.int64))
         data.overwrite_column(column, as_id(chunk), held[:0])
 
     @handles_handles("a", lambda args: args[0].loader._engine)
     def overwrite(
-        self, chunk: Any, data: Any, key: str | None = None, handle: Any = HANDLED
+        self, chunk: ChunkLike, data: ArrayLike, key: str | None = None, handle: Session = HANDLED
     ) -> None:
         """Replace the rows of a chunk."""
         self.loader.require_chunk(chunk, handle=handle)
         column, rows = self._rows(data, key)
-        self.loader._data(handle).overwrite_column(column, as_id(chunk), rows)
+        self.loader._writer(handle).overwrite_column(column, as_id(chunk), rows)
 
     def _column(self, key: str | None) -> ColumnSpec:
         name = check_name(self.name if key is None else key, "column")
         dtype = np.dtype(self.dtype)
         width = None if self.shape is None else tuple(self.shape[1:])
-        return ColumnSpec(name, width, dtype, dtype.type(0), self.collection)
+        return ColumnSpec(name, width, dtype, 0, self.collection)
 
-    def _rows(self, data: Any, key: str | None) -> tuple[ColumnSpec, NDArray[Any]]:
+    def _rows(self, data: ArrayLike, key: str | None) -> tuple[ColumnSpec, Rows]:
         column = self._column(key)
         given = as_numbers(data if self.insert is None else self.insert(data), column.title)
         rows = np.atleast_1d(given).astype(column.dtype)
@@ -378,19 +397,19 @@ class ChunkedCollection(ChunkedProperty):
         loader: ChunkLoader,
         collection: str,
         shape: tuple[int, ...] | None,
-        dtype: Any,
-        insert: Callable[[Any], Any] | None = None,
-        extract: Callable[[Any, Any], Any] | None = None,
+        dtype: DTypeLike,
+        insert: Insert | None = None,
+        extract: Extract | None = None,
     ) -> None:
         super().__init__(loader, None, shape, dtype, insert, extract, collection)
 
     @handles_handles("r", lambda args: args[0].loader._engine)
-    def keys(self, handle: Any = HANDLED) -> list[str]:
+    def keys(self, handle: Session = HANDLED) -> list[str]:
         """Keys of the columns."""
         return list(self.loader._data(handle).additional_keys())
 
     @handles_handles("r", lambda args: args[0].loader._engine)
-    def load(self, key: str, handle: Any = HANDLED, **kwargs: Any) -> Any:  # type: ignore[override]
+    def load(self, key: str, handle: Session = HANDLED, **kwargs: Any) -> Any:  # type: ignore[override]
         """
         The rows of a column; see :meth:`ChunkedProperty.load`.
 
@@ -402,7 +421,7 @@ class ChunkedCollection(ChunkedProperty):
         return super().load(key=key, handle=handle, **kwargs)
 
     @handles_handles("r", lambda args: args[0].loader._engine)
-    def load_all(self, handle: Any = HANDLED, **kwargs: Any) -> dict[str, Any]:
+    def load_all(self, handle: Session = HANDLED, **kwargs: Any) -> dict[str, Any]:
         """The rows of all columns, by key."""
         return {
             key: ChunkedCollection.load(self, key, handle=handle, **kwargs)
@@ -411,20 +430,20 @@ class ChunkedCollection(ChunkedProperty):
 
     @handles_handles("a", lambda args: args[0].loader._engine)
     def append(  # type: ignore[override]
-        self, chunk: Any, key: str, data: Any, handle: Any = HANDLED, **kwargs: Any
+        self, chunk: ChunkLike, key: str, data: ArrayLike, handle: Session = HANDLED, **kwargs: Any
     ) -> None:
         """Add rows to a column of a chunk, which is made if it is absent."""
         super().append(chunk, data, key=key, handle=handle, **kwargs)
 
     @handles_handles("a", lambda args: args[0].loader._engine)
     def overwrite(  # type: ignore[override]
-        self, chunk: Any, data: Any, key: str, handle: Any = HANDLED, **kwargs: Any
+        self, chunk: ChunkLike, data: ArrayLike, key: str, handle: Session = HANDLED, **kwargs: Any
     ) -> None:
         """Replace the rows of a column of a chunk."""
         super().overwrite(chunk, data, key=key, handle=handle, **kwargs)
 
     @handles_handles("a", lambda args: args[0].loader._engine)
-    def clear(self, chunk: Any, handle: Any = HANDLED) -> None:  # type: ignore[override]
+    def clear(self, chunk: ChunkLike, handle: Session = HANDLED) -> None:  # type: ignore[override]
         """Remove the rows of every column of a chunk."""
         for key in self.keys(handle=handle):
             super().clear(chunk, key=key, handle=handle)

@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import math
+import os
 import uuid
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 from bsb import StorageNode as _StorageNode
 from bsb import config
 from bsb.config import types
 
 from .core.layouts.detection import LAYOUTS
-from .errors import InputError
+from .errors import DtypeError, InputError
 
 DURABILITIES = ("process", "power")
 LOCK_LIMIT = 600.0
 """Seconds to wait for a lock, where nobody says otherwise."""
+
+
+Root: TypeAlias = str | os.PathLike[str]
+"""Where a storage lies: a path, a URL or a name, as its engine takes it."""
+
+
+def plain_root(root: object) -> str:
+    """
+    A root as plain text, without the settings that may come with it.
+
+    :raises DtypeError: it is neither a text nor a path.
+    """
+    try:
+        return str(os.fsdecode(cast(Root, root)))
+    except TypeError as error:
+        raise DtypeError(
+            f"the root of a storage must be a str or a path, not {type(root).__name__} ({root!r})",
+            asked=root,
+        ) from error
 
 
 def as_lock_limit(value: Any) -> float:
@@ -88,8 +108,8 @@ class _RootAttribute(_Attribute):
         root = super().__get__(instance, owner)
         if not isinstance(root, str):
             return root
-        settings = (getattr(instance, name, None) for name in _SETTINGS)
-        return NetworkRoot(root, *settings)
+        settings = [getattr(instance, name, None) for name in _SETTINGS]
+        return root if settings == [None] * len(settings) else NetworkRoot(root, *settings)
 
 
 def _default_root() -> str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Any
+from typing import TypeAlias
 
 import bsb
 import numpy as np
 from bsb import Chunk
 from bsb.storage.provenance import iso_now
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from . import errors
-from .chunks import as_chunks, as_id, as_ids, each_chunk
+from .chunks import ChunkLike, as_chunks, as_id, as_ids, each_chunk
 from .core.chunk_id import UNKNOWN_SIZE, Ids
 from .core.connectivity import (
     DIRECTIONS,
@@ -26,7 +26,7 @@ from .core.connectivity import (
     check_pairs,
     demultiplex,
 )
-from .core.layouts.protocols import ConnectivityWriter
+from .core.layouts.protocols import ConnectivityReader, ConnectivityWriter
 from .core.names import check_text
 from .core.rows import Locations
 from .core.statistics import ChunkCounts
@@ -43,6 +43,8 @@ from .placement_set import PlacementSet
 from .resource import NetworkPart
 from .transactions.session import Session
 
+Chunks: TypeAlias = Chunk | Iterable[ChunkLike] | None
+"""What iterations are restricted to: a chunk, or some; None for all."""
 # Rows that an iteration reads at once. It gives them to the caller as 24 bytes a side; how many
 # rows take that at a time, the layout decides.
 _ROWS_AT_ONCE = 1_000_000
@@ -78,7 +80,7 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
     #: Name of the postsynaptic cell type.
     post_type_name: str
 
-    def __init__(self, engine: SessionEngine, tag: str, handle: Any = None) -> None:
+    def __init__(self, engine: SessionEngine, tag: str, handle: Session = HANDLED) -> None:
         super().__init__(engine, "connectivity", check_text(tag, "connectivity set"))
         self.tag = tag
         self.pre_type = None
@@ -86,7 +88,7 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         self.pre_type_name, self.post_type_name = self._read_types(handle=handle)
 
     @handles_handles("r")
-    def _read_types(self, handle: Any = HANDLED) -> tuple[str, str]:
+    def _read_types(self, handle: Session = HANDLED) -> tuple[str, str]:
         data = self._data(handle)
         return data.pre_type, data.post_type
 
@@ -95,10 +97,10 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
     def create(  # type: ignore[override]
         cls,
         engine: SessionEngine,
-        pre_type: Any,
-        post_type: Any,
+        pre_type: bsb.CellType,
+        post_type: bsb.CellType,
         tag: str | None = None,
-        handle: Any = HANDLED,
+        handle: Session = HANDLED,
     ) -> ConnectivitySet:
         """
         Make a connectivity set.
@@ -107,20 +109,20 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         :raises DatasetExistsError: it exists.
         """
         name = _tag(pre_type, post_type, tag)
-        handle.network.create_connectivity(
+        handle.network_writer.create_connectivity(
             name, pre_type.name, post_type.name, created_at=iso_now()
         )
         return cls._between(engine, name, pre_type, post_type, handle)
 
     @staticmethod
     @handles_static_handles("r")
-    def exists(engine: SessionEngine, tag: str, handle: Any = HANDLED) -> bool:  # type: ignore[override]
+    def exists(engine: SessionEngine, tag: str, handle: Session = HANDLED) -> bool:  # type: ignore[override]
         """Whether there is a set of that name."""
         return tag in handle.network.connectivity_tags()
 
     @classmethod
     @handles_class_handles("r")
-    def get_tags(cls, engine: SessionEngine, handle: Any = HANDLED) -> list[str]:
+    def get_tags(cls, engine: SessionEngine, handle: Session = HANDLED) -> list[str]:
         """Names of all sets."""
         return list(handle.network.connectivity_tags())
 
@@ -128,10 +130,10 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
     def require(  # type: ignore[override]
         cls,
         engine: SessionEngine,
-        pre_type: Any,
-        post_type: Any,
+        pre_type: bsb.CellType,
+        post_type: bsb.CellType,
         tag: str | None = None,
-        handle: Any = None,
+        handle: Session = HANDLED,
     ) -> ConnectivitySet:
         """
         A connectivity set, made if it is absent.
@@ -147,15 +149,22 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
     @classmethod
     @handles_class_handles("a")
     def _create_missing(
-        cls, engine: SessionEngine, tag: str, pre: Any, post: Any, handle: Any = HANDLED
+        cls,
+        engine: SessionEngine,
+        tag: str,
+        pre: bsb.CellType,
+        post: bsb.CellType,
+        handle: Session = HANDLED,
     ) -> None:
         # Another rank or thread may have made it since.
         if tag not in handle.network.connectivity_tags():
-            handle.network.create_connectivity(tag, pre.name, post.name, created_at=iso_now())
+            handle.network_writer.create_connectivity(
+                tag, pre.name, post.name, created_at=iso_now()
+            )
 
     @classmethod
     def _between(
-        cls, engine: SessionEngine, tag: str, pre: Any, post: Any, handle: Any
+        cls, engine: SessionEngine, tag: str, pre: bsb.CellType, post: bsb.CellType, handle: Session
     ) -> ConnectivitySet:
         found = cls(engine, tag, handle=handle)
         stored = (found.pre_type_name, found.post_type_name)
@@ -170,31 +179,31 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         return found
 
     @handles_handles("a")
-    def remove(self, handle: Any = HANDLED) -> None:
+    def remove(self, handle: Session = HANDLED) -> None:
         """Delete the set with its connections."""
-        handle.network.remove_connectivity(self.tag)
+        handle.network_writer.remove_connectivity(self.tag)
 
     @handles_handles("r")
-    def __len__(self, handle: Any = HANDLED) -> int:
+    def __len__(self, handle: Session = HANDLED) -> int:
         return self._data(handle).count
 
     @handles_handles("a")
-    def clear(self, chunks: Iterable[Any] | None = None, handle: Any = HANDLED) -> None:
+    def clear(self, chunks: Iterable[ChunkLike] | None = None, handle: Session = HANDLED) -> None:
         """
         Remove connections.
 
         :param chunks: remove those from or to one of these chunks; all without.
         """
-        self._data(handle).clear(None if chunks is None else as_ids(chunks))
+        self._writer(handle).clear(None if chunks is None else as_ids(chunks))
 
     @handles_handles("a")
     def connect(
         self,
         pre_set: PlacementSet,
         post_set: PlacementSet,
-        src_locs: Any,
-        dest_locs: Any,
-        handle: Any = HANDLED,
+        src_locs: ArrayLike,
+        dest_locs: ArrayLike,
+        handle: Session = HANDLED,
     ) -> None:
         """
         Connect cells of two placement sets.
@@ -220,16 +229,16 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         # So does bsb-hdf5 8.0.2: the network that a seed yields stays the same.
         if len(pre_set.get_loaded_chunks()) == 1:
             blocks = blocks.by_cell()
-        self._data(handle).append(blocks)
+        self._writer(handle).append(blocks)
 
     @handles_handles("a")
     def chunk_connect(
         self,
-        src_chunk: Any,
-        dst_chunk: Any,
-        src_locs: Any,
-        dst_locs: Any,
-        handle: Any = HANDLED,
+        src_chunk: ChunkLike,
+        dst_chunk: ChunkLike,
+        src_locs: ArrayLike,
+        dst_locs: ArrayLike,
+        handle: Session = HANDLED,
     ) -> None:
         """
         Connect cells of two chunks.
@@ -243,10 +252,10 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         dest = as_locations(dst_locs, "destination locations")
         check_pairs(src, dest)
         blocks = Blocks.between(as_id(src_chunk), as_id(dst_chunk), src, dest)
-        self._data(handle).append(blocks)
+        self._writer(handle).append(blocks)
 
     @handles_handles("r")
-    def get_chunk_stats(self, handle: Any = HANDLED) -> dict[str, dict[str, int]]:
+    def get_chunk_stats(self, handle: Session = HANDLED) -> dict[str, dict[str, int]]:
         """Incoming (``inc``) and outgoing (``out``) connections per chunk, by its id as text."""
         return {
             str(chunk): {"inc": incoming, "out": outgoing}
@@ -254,19 +263,21 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         }
 
     @handles_handles("r")
-    def get_local_chunks(self, direction: str, handle: Any = HANDLED) -> list[Chunk]:
+    def get_local_chunks(self, direction: str, handle: Session = HANDLED) -> list[Chunk]:
         """Chunks with connections in a direction, ``inc`` or ``out``, by id."""
         ids = self._data(handle).local_chunks(check_direction(direction))
         return as_chunks(ids, UNKNOWN_SIZE)
 
     @handles_handles("r")
-    def get_global_chunks(self, direction: str, local_: Any, handle: Any = HANDLED) -> list[Chunk]:
+    def get_global_chunks(
+        self, direction: str, local_: ChunkLike, handle: Session = HANDLED
+    ) -> list[Chunk]:
         """Chunks that a local chunk is connected with in a direction, by id."""
         sizes = self._data(handle).block_sizes(check_direction(direction), as_id(local_))
         return as_chunks(sizes.ids, UNKNOWN_SIZE)
 
     def nested_iter_connections(
-        self, direction: str | None = None, local_: Any = None, global_: Any = None
+        self, direction: str | None = None, local_: Chunks = None, global_: Chunks = None
     ) -> CSIterator:
         """
         Iterate in nested loops: over directions, local chunks, and global chunks with the
@@ -279,7 +290,7 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         return CSIterator(self, direction, local_, global_)
 
     def flat_iter_connections(
-        self, direction: str | None = None, local_: Any = None, global_: Any = None
+        self, direction: str | None = None, local_: Chunks = None, global_: Chunks = None
     ) -> Iterator[tuple[str, Chunk, Chunk, tuple[Locations, Locations]]]:
         """
         Iterate over all blocks.
@@ -299,7 +310,7 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
 
     @handles_handles("r")
     def load_block_connections(
-        self, direction: str, local_: Any, global_: Any, handle: Any = HANDLED
+        self, direction: str, local_: ChunkLike, global_: ChunkLike, handle: Session = HANDLED
     ) -> tuple[Locations, Locations]:
         """
         The connections between a local and a global chunk.
@@ -314,7 +325,7 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
 
     @handles_handles("r")
     def load_local_connections(
-        self, direction: str, local_: Any, handle: Any = HANDLED
+        self, direction: str, local_: ChunkLike, handle: Session = HANDLED
     ) -> tuple[Locations, Ids, Locations]:
         """
         All connections of a local chunk in a direction, by global chunk.
@@ -326,8 +337,11 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         near, far, lengths = data.read_blocks(direction, local, sizes.ids)
         return near, np.repeat(sizes.ids, lengths), far
 
-    def _data(self, session: Session) -> ConnectivityWriter:
+    def _data(self, session: Session) -> ConnectivityReader:
         return session.network.connectivity(self.tag)
+
+    def _writer(self, session: Session) -> ConnectivityWriter:
+        return session.network_writer.connectivity(self.tag)
 
     def _iter_direction(
         self, direction: str
@@ -346,18 +360,17 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
                     yield direction, local, chunk, block
 
     @handles_handles("r")
-    def _local_sizes(self, direction: str, handle: Any = HANDLED) -> ChunkCounts:
+    def _local_sizes(self, direction: str, handle: Session = HANDLED) -> ChunkCounts:
         return self._data(handle).local_sizes(direction)
 
     @handles_handles("r")
     def _read_locals(
-        self, direction: str, ids: Ids, handle: Any = HANDLED
+        self, direction: str, ids: Ids, handle: Session = HANDLED
     ) -> Iterator[Perspective]:
-        found: Iterator[Perspective] = self._data(handle).read_locals(direction, ids)
-        return found
+        return self._data(handle).read_locals(direction, ids)
 
     def _iter_blocks(
-        self, direction: str, local: Chunk, global_: Any
+        self, direction: str, local: Chunk, global_: Chunks
     ) -> Iterator[tuple[Chunk, tuple[Locations, Locations]]]:
         wanted = None if global_ is None else as_ids(_given(global_))
         last: int | None = -1
@@ -372,7 +385,7 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         local: Chunk,
         wanted: Ids | None,
         last: int,
-        handle: Any = HANDLED,
+        handle: Session = HANDLED,
     ) -> tuple[list[tuple[Chunk, tuple[Locations, Locations]]], int | None]:
         """
         The next blocks of a local chunk, as many as are read at once.
@@ -406,15 +419,15 @@ class CSIterator:
         self,
         cs: ConnectivitySet,
         direction: str | None = None,
-        local_: Any = None,
-        global_: Any = None,
+        local_: Chunks = None,
+        global_: Chunks = None,
     ) -> None:
         self._cs = cs
         self._direction = None if direction is None else check_direction(direction)
         self._local = local_
         self._global = global_
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[tuple[object, object]]:
         if self._direction is None:
             for direction in get_dir_iter(None):
                 yield direction, CSIterator(self._cs, direction, self._local, self._global)
@@ -426,13 +439,13 @@ class CSIterator:
         else:
             yield self._cs.load_block_connections(self._direction, self._local, self._global)
 
-    def get_local_iter(self, direction: str, local_: Any) -> Iterator[Chunk]:
+    def get_local_iter(self, direction: str, local_: Chunks) -> Iterator[Chunk]:
         """The local chunks to iterate over: all, or those given."""
         if local_ is None:
             return iter(self._cs.get_local_chunks(direction))
         return iter(_given(local_))
 
-    def get_global_iter(self, direction: str, local_: Chunk, global_: Any) -> Iterator[Chunk]:
+    def get_global_iter(self, direction: str, local_: Chunk, global_: Chunks) -> Iterator[Chunk]:
         """The global chunks of a local one to iterate over: all, or those given."""
         if global_ is None:
             return iter(self._cs.get_global_chunks(direction, local_))
@@ -457,14 +470,14 @@ def _blocks_of(
     )
 
 
-def _given(chunks: Any) -> list[Chunk]:
+def _given(chunks: Chunk | Iterable[ChunkLike]) -> list[Chunk]:
     if isinstance(chunks, Chunk):
         return [chunks]
     result: list[Chunk] = bsb.chunklist(each_chunk(chunks))
     return result
 
 
-def _tag(pre_type: Any, post_type: Any, tag: str | None) -> str:
+def _tag(pre_type: bsb.CellType, post_type: bsb.CellType, tag: str | None) -> str:
     return f"{pre_type.name}_to_{post_type.name}" if tag is None else tag
 
 

@@ -13,16 +13,16 @@ import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import bsb
 from bsb.storage.provenance import build_root_metadata
 
-from .config import LOCK_LIMIT, as_lock_limit
+from .config import LOCK_LIMIT, Root, as_lock_limit, plain_root
 from .core.layouts.detection import create_network, open_network
-from .core.layouts.protocols import Network
+from .core.layouts.protocols import NetworkReader, NetworkWriter
 from .core.provenance import WriterInfo
-from .errors import NotANetworkError, StorageError, StoreError
+from .errors import StorageError, StoreError
 from .exceptions import as_bsb, raise_as_bsb, warn_of_slow_lock
 from .placement_set import PlacementSet
 from .ports.arrays import GroupWriter
@@ -36,6 +36,8 @@ from .transactions.store_lock import LockSettings
 from .transactions.transaction import TransactionContext
 
 T = TypeVar("T")
+Comm: TypeAlias = Any
+"""BSB's ``MPIService``, which only the MPI adapter imports."""
 
 
 class ReadOnly:
@@ -64,25 +66,27 @@ class StorageEngine(bsb.Engine):
     """
 
     _format = ""
+    _root: str
     # Of networks that are made.
     _layout = "classic"
 
-    def __init__(self, root: Any, comm: Any, lock_limit: float | None = None) -> None:
+    def __init__(self, root: Root, comm: Comm, lock_limit: float | None = None) -> None:
         given = getattr(root, "lock_limit", None) if lock_limit is None else lock_limit
         limit = LOCK_LIMIT if given is None else as_lock_limit(given)
         self._settings = LockSettings(limit=limit, on_slow=warn_of_slow_lock)
         super().__init__(root, comm)
+        self._root = plain_root(self._root)
         self._connect()
 
-    def _make_store(self, root: Any) -> Store:
+    def _make_store(self, root: str) -> Store:
         """The store at a root."""
         raise NotImplementedError
 
-    def _make_communicator(self, comm: Any) -> Communicator:
+    def _make_communicator(self, comm: Comm) -> Communicator:
         """The ranks that share the storage."""
         raise NotImplementedError
 
-    def _make_lock(self, comm: Any) -> Lock:
+    def _make_lock(self, comm: Comm) -> Lock:
         """:guilabel:`collective` What keeps the ranks apart."""
         raise NotImplementedError
 
@@ -96,7 +100,7 @@ class StorageEngine(bsb.Engine):
         self.ranks = self._make_communicator(self._comm)
         self._point_to(self._root)
 
-    def _point_to(self, root: Any) -> None:
+    def _point_to(self, root: str) -> None:
         self._root = root
         ranks = self._make_lock(self._comm)
         self.sessions = Sessions(
@@ -132,7 +136,7 @@ class StorageEngine(bsb.Engine):
     def _readonly(self, value: bool) -> None:
         self._settings.read_only = value
 
-    def set_comm(self, comm: Any) -> None:
+    def set_comm(self, comm: Comm) -> None:
         """:guilabel:`collective` Share the storage with other ranks from now on."""
         super().set_comm(comm)
         self._connect()
@@ -179,7 +183,7 @@ class StorageEngine(bsb.Engine):
             return
         self.sessions.create(self._fill)
 
-    def _fill(self, root: GroupWriter) -> Network:
+    def _fill(self, root: GroupWriter) -> NetworkWriter:
         network = create_network(root, self.new_layout())
         network.set_provenance(self.new_bundle())
         network.set_versions(*_versions())
@@ -201,28 +205,28 @@ class StorageEngine(bsb.Engine):
             str(capability): sentence for capability, sentence in self.sessions.store.limits.items()
         }
 
-    def copy(self, new_root: Any) -> None:
+    def copy(self, new_root: Root) -> None:
         """
         :guilabel:`collective` Copy the storage to another root, whole or not at all.
 
         :raises StoreExistsError: there is something at the other root.
         """
-        self.ranks.on_main(lambda: self._copy(new_root))
+        self.ranks.on_main(lambda: self._copy(plain_root(new_root)))
 
-    def _copy(self, new_root: Any) -> None:
+    def _copy(self, new_root: str) -> None:
         with self.sessions.hold_shared():
             self.sessions.store.copy(new_root)
 
-    def move(self, new_root: Any) -> None:
+    def move(self, new_root: Root) -> None:
         """
         :guilabel:`collective` Move the storage to another root.
 
         :raises StoreExistsError: there is something at the other root.
         """
-        self.ranks.on_main(lambda: self._move(new_root))
-        self._point_to(new_root)
+        self.ranks.on_main(lambda: self._move(plain_root(new_root)))
+        self._point_to(plain_root(new_root))
 
-    def _move(self, new_root: Any) -> None:
+    def _move(self, new_root: str) -> None:
         with self.sessions.hold_exclusive():
             self.sessions.store.move(new_root)
 
@@ -238,12 +242,12 @@ class StorageEngine(bsb.Engine):
         with self.sessions.hold_exclusive():
             self.sessions.store.remove()
 
-    def require_placement_set(self, ct: Any) -> PlacementSet:
+    def require_placement_set(self, ct: bsb.CellType) -> PlacementSet:
         """:guilabel:`collective` The placement set of a cell type, made if it is absent."""
         self.ranks.on_main(lambda: self._require_placement(ct))
         return PlacementSet(self, ct)
 
-    def _require_placement(self, ct: Any) -> None:
+    def _require_placement(self, ct: bsb.CellType) -> None:
         # The set itself can't be sent to the other ranks.
         PlacementSet.require(self, ct)
 
@@ -284,26 +288,32 @@ class StorageEngine(bsb.Engine):
         """
         return as_bsb(self.sessions.scope(write=True))
 
-    def _read(self, ask: Callable[[Network], T]) -> T:
-        return self._run(ask, write=False)
+    def _read(self, ask: Callable[[NetworkReader], T]) -> T:
+        return self._run(lambda session: ask(session.network), write=False)
 
-    def _write(self, change: Callable[[Network], T]) -> T:
-        return self._run(change, write=True)
+    def _write(self, change: Callable[[NetworkWriter], T]) -> T:
+        return self._run(lambda session: change(session.network_writer), write=True)
 
-    def _run(self, operation: Callable[[Network], T], *, write: bool) -> T:
+    def _run(self, operation: Callable[[Session], T], *, write: bool) -> T:
         try:
-            return self.sessions.run(lambda session: operation(session.network), write=write)
+            return self.sessions.run(operation, write=write)
         except StorageError as error:
             raise_as_bsb(error)
 
 
-def recognizes(store: Store) -> bool:
-    """Whether there is a network in a store."""
-    if not store.recognizes():
-        return False
+def recognizes(root: object, make_store: Callable[[str], Store]) -> bool:
+    """
+    Whether there is a network at a root.
+
+    :param root: anything.
+    :param make_store: makes the store at a root.
+    """
     try:
-        session = store.open_read()
-    except NotANetworkError:
+        store = make_store(plain_root(root))
+        session = store.open_read() if store.recognizes() else None
+    except StorageError:
+        return False
+    if session is None:
         return False
     try:
         open_network(session.root, store.location)

@@ -16,6 +16,7 @@ from .core.names import check_name, check_text
 from .errors import CorruptNetworkError, FileStoredError
 from .handles import HANDLED, SessionEngine, handles_handles
 from .resource import NetworkPart
+from .transactions.session import Session
 
 _ACTIVE = "active_config"
 
@@ -31,18 +32,18 @@ class FileStore(NetworkPart, bsb.FileStore):
         return True
 
     @handles_handles("r")
-    def all(self, handle: Any = HANDLED) -> dict[str, dict[str, Any]]:
+    def all(self, handle: Session = HANDLED) -> dict[str, dict[str, Any]]:
         """Metadata of all files, by id."""
         files = handle.network.files
         return {id_: dict(files.describe(id_).meta) for id_ in files.ids()}
 
     @handles_handles("r")
-    def has(self, id: str, handle: Any = HANDLED) -> bool:
+    def has(self, id: str, handle: Session = HANDLED) -> bool:
         """Whether there is a file of that id."""
         return check_text(id, "file") in handle.network.files
 
     @handles_handles("r")
-    def load(self, id: str, handle: Any = HANDLED) -> tuple[str | bytes, dict[str, Any]]:
+    def load(self, id: str, handle: Session = HANDLED) -> tuple[str | bytes, dict[str, Any]]:
         """
         A file: its content, and its metadata.
 
@@ -52,20 +53,19 @@ class FileStore(NetworkPart, bsb.FileStore):
         return stored.content(), dict(stored.meta)
 
     @handles_handles("r")
-    def get_meta(self, id: str, handle: Any = HANDLED) -> dict[str, Any]:
+    def get_meta(self, id: str, handle: Session = HANDLED) -> dict[str, Any]:
         """Metadata of a file; errors as for :meth:`load`."""
         return dict(handle.network.files.describe(check_text(id, "file")).meta)
 
     @handles_handles("r")
-    def get_mtime(self, id: str, handle: Any = HANDLED) -> int:
+    def get_mtime(self, id: str, handle: Session = HANDLED) -> int:
         """When a file was stored, in seconds since 1970; errors as for :meth:`load`."""
         return int(handle.network.files.describe(check_text(id, "file")).meta.get("mtime", 0))
 
     @handles_handles("r")
-    def get_encoding(self, id: str, handle: Any = HANDLED) -> str | None:
+    def get_encoding(self, id: str, handle: Session = HANDLED) -> str | None:
         """Encoding of a text, None of bytes; errors as for :meth:`load`."""
-        encoding: str | None = handle.network.files.describe(check_text(id, "file")).encoding
-        return encoding
+        return handle.network.files.describe(check_text(id, "file")).encoding
 
     @handles_handles("a")
     def store(
@@ -75,7 +75,7 @@ class FileStore(NetworkPart, bsb.FileStore):
         meta: Mapping[str, Any] | None = None,
         encoding: str | None = None,
         overwrite: bool = False,
-        handle: Any = HANDLED,
+        handle: Session = HANDLED,
     ) -> str:
         """
         Store a file.
@@ -89,7 +89,7 @@ class FileStore(NetworkPart, bsb.FileStore):
         :raises FileExistsError: there is a file of that id.
         :raises InputError: a content, id or meta that can't be stored.
         """
-        files = handle.network.files
+        files = handle.network_writer.files
         name = str(uuid.uuid4()) if id is None else check_name(id, "file")
         stored = StoredContent.of(content, meta, encoding, int(time.time()))
         if name in files and not overwrite:
@@ -98,13 +98,13 @@ class FileStore(NetworkPart, bsb.FileStore):
         return name
 
     @handles_handles("a")
-    def remove(self, id: str, handle: Any = HANDLED) -> None:  # type: ignore[override]
+    def remove(self, id: str, handle: Session = HANDLED) -> None:  # type: ignore[override]
         """
         Delete a file.
 
         :raises FileNotFoundError: there is none of that id.
         """
-        handle.network.files.remove(check_text(id, "file"))
+        handle.network_writer.files.remove(check_text(id, "file"))
 
     def load_active_config(self) -> bsb.Configuration:
         """
@@ -134,8 +134,8 @@ class FileStore(NetworkPart, bsb.FileStore):
         return self._engine.ranks.on_main(lambda: self._replace_active(config))
 
     @handles_handles("a")
-    def _replace_active(self, config: bsb.Configuration, handle: Any = HANDLED) -> str:
-        files = handle.network.files
+    def _replace_active(self, config: bsb.Configuration, handle: Session = HANDLED) -> str:
+        files = handle.network_writer.files
         for id_ in files.ids():
             if files.describe(id_).meta.get(_ACTIVE):
                 files.remove(id_)

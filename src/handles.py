@@ -11,13 +11,22 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
+
+import bsb
 
 from .errors import InputError, StorageError
 from .exceptions import raise_as_bsb
 from .ports.communicator import Communicator
 from .transactions.session import Session
 from .transactions.sessions import Sessions
+
+
+class MorphologySource(Protocol):
+    """What placement sets need of the morphology repository."""
+
+    def preload(self, name: str, *, handle: Session) -> bsb.StoredMorphology:
+        """A morphology that is loaded when it is asked for."""
 
 
 class SessionEngine(Protocol):
@@ -30,19 +39,25 @@ class SessionEngine(Protocol):
     def ranks(self) -> Communicator: ...
 
     @property
-    def morphologies(self) -> Any:
+    def morphologies(self) -> MorphologySource:
         """The morphology repository, which BSB binds to the engine."""
 
 
 P = ParamSpec("P")
 R = TypeVar("R")
+FindEngine = Callable[[tuple[Any, ...]], SessionEngine]
 
-HANDLED: Any = None
-"""Default of a ``handle`` that the decorators give."""
+HANDLED = cast(Session, None)
+"""Default of a ``handle``: the decorators put a session in its place."""
+
+
+def _own_engine(args: tuple[Any, ...]) -> SessionEngine:
+    engine: SessionEngine = args[0]._engine
+    return engine
 
 
 def handles_handles(
-    handle_type: str, handler: Callable[[tuple[Any, ...]], Any] = lambda args: args[0]._engine
+    handle_type: str, handler: FindEngine = _own_engine
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
     Give a method its session, as ``handle``.
@@ -52,7 +67,7 @@ def handles_handles(
     :raises ValueError: another type, or a function without a parameter ``handle``.
     """
     if handle_type not in ("r", "a"):
-        raise InputError(f"{handle_type!r} is no handle type; valid are 'r' and 'a'")
+        raise InputError(f"handle_type must be 'r' or 'a', not {handle_type!r}")
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(function)
@@ -65,10 +80,7 @@ def handles_handles(
 
 
 def _with_session(
-    function: Callable[P, R],
-    write: bool,
-    handler: Callable[[tuple[Any, ...]], Any],
-    position: int,
+    function: Callable[P, R], write: bool, handler: FindEngine, position: int
 ) -> Callable[P, R]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> R:
@@ -86,9 +98,8 @@ def _with_session(
             kwargs["handle"] = session
             return function(*args, **kwargs)
 
-        engine: SessionEngine = handler(args)
         try:
-            return engine.sessions.run(operation, write=write, handle=handle)
+            return handler(args).sessions.run(operation, write=write, handle=handle)
         except StorageError as error:
             raise_as_bsb(error)
 
@@ -97,9 +108,9 @@ def _with_session(
 
 def handles_static_handles(handle_type: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """As :func:`handles_handles`, for static methods: the engine is the first argument."""
-    return handles_handles(handle_type, handler=lambda args: args[0])
+    return handles_handles(handle_type, handler=lambda args: cast(SessionEngine, args[0]))
 
 
 def handles_class_handles(handle_type: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """As :func:`handles_handles`, for class methods: the engine is the second argument."""
-    return handles_handles(handle_type, handler=lambda args: args[1])
+    return handles_handles(handle_type, handler=lambda args: cast(SessionEngine, args[1]))

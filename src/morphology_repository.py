@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import bsb
 import numpy as np
@@ -15,9 +16,14 @@ from numpy.typing import NDArray
 from .core.labels import LabelSets
 from .core.morphology import MorphologyTable, decode_meta_object, encode_meta_value
 from .core.names import check_name, check_text
+from .core.rows import Rows
 from .errors import DtypeError, InputError, MorphologyExistsError
 from .handles import HANDLED, SessionEngine, handles_handles
 from .resource import NetworkPart
+from .transactions.session import Session
+
+Meta: TypeAlias = dict[str, Any]
+"""Metadata of a morphology: what JSON and arrays can hold, by key."""
 
 
 class MetaEncoder(json.JSONEncoder):
@@ -32,7 +38,7 @@ class MetaEncoder(json.JSONEncoder):
         return encode_meta_value(o)
 
 
-def meta_object_hook(obj: dict[str, Any]) -> dict[str, Any]:
+def meta_object_hook(obj: Meta) -> Meta:
     """Turn the marked lists of a JSON object into arrays again; for ``json.loads``."""
     return decode_meta_object(obj)
 
@@ -44,13 +50,13 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         super().__init__(engine, "morphologies")
 
     @handles_handles("r")
-    def all(self, handle: Any = HANDLED) -> list[StoredMorphology]:
+    def all(self, handle: Session = HANDLED) -> list[StoredMorphology]:
         """All morphologies."""
         return [
             self._stored(name, meta) for name, meta in handle.network.morphologies.meta().items()
         ]
 
-    def select(self, *selectors: Any) -> list[StoredMorphology]:
+    def select(self, *selectors: bsb.MorphologySelector) -> list[StoredMorphology]:
         """
         The morphologies that any of some selectors picks, each selector's in turn.
 
@@ -66,12 +72,14 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         return selected
 
     @handles_handles("r")
-    def has(self, name: str, handle: Any = HANDLED) -> bool:
+    def has(self, name: str, handle: Session = HANDLED) -> bool:
         """Whether there is a morphology of that name."""
         return check_text(name, "morphology") in handle.network.morphologies
 
     @handles_handles("r")
-    def preload(self, name: str, meta: Any = None, handle: Any = HANDLED) -> StoredMorphology:
+    def preload(
+        self, name: str, meta: Meta | None = None, handle: Session = HANDLED
+    ) -> StoredMorphology:
         """
         A morphology that is loaded when it is asked for.
 
@@ -83,7 +91,9 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         return self._stored(name, known)
 
     @handles_handles("r")
-    def load(self, name: str, preloaded_meta: Any = None, handle: Any = HANDLED) -> Morphology:
+    def load(
+        self, name: str, preloaded_meta: Meta | None = None, handle: Session = HANDLED
+    ) -> Morphology:
         """
         A morphology.
 
@@ -96,31 +106,29 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         return _to_morphology(table, meta)
 
     @handles_handles("r")
-    def get_meta(self, name: str, handle: Any = HANDLED) -> dict[str, Any]:
+    def get_meta(self, name: str, handle: Session = HANDLED) -> Meta:
         """
         Metadata of a morphology.
 
         :raises MissingMorphologyError: there is none of that name.
         """
         morphologies = handle.network.morphologies
-        meta: dict[str, Any] = morphologies.meta_of(check_text(name, "morphology"))
-        return meta
+        return morphologies.meta_of(check_text(name, "morphology"))
 
     @handles_handles("r")
-    def get_all_meta(self, handle: Any = HANDLED) -> dict[str, Any]:
+    def get_all_meta(self, handle: Session = HANDLED) -> dict[str, Meta]:
         """Metadata of all morphologies, by name."""
-        meta: dict[str, Any] = handle.network.morphologies.meta()
-        return meta
+        return handle.network.morphologies.meta()
 
     @handles_handles("a")
-    def set_all_meta(self, all_meta: dict[str, Any], handle: Any = HANDLED) -> None:
+    def set_all_meta(self, all_meta: Mapping[str, Meta], handle: Session = HANDLED) -> None:
         """Replace the metadata of all morphologies, by name."""
-        handle.network.morphologies.replace_meta(all_meta)
+        handle.network_writer.morphologies.replace_meta(all_meta)
 
     @handles_handles("a")
-    def update_all_meta(self, meta: dict[str, Any], handle: Any = HANDLED) -> None:
+    def update_all_meta(self, meta: Mapping[str, Meta], handle: Session = HANDLED) -> None:
         """Replace the metadata of some morphologies, by name."""
-        handle.network.morphologies.update_meta(meta)
+        handle.network_writer.morphologies.update_meta(meta)
 
     @handles_handles("a")
     def save(
@@ -129,7 +137,7 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         morphology: Morphology,
         overwrite: bool = False,
         update_meta: bool = True,
-        handle: Any = HANDLED,
+        handle: Session = HANDLED,
     ) -> StoredMorphology:
         """
         Store a morphology; the one given is not changed.
@@ -139,7 +147,7 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         :raises MorphologyRepositoryError: there is one of that name.
         :raises InputError: properties or metadata that can't be stored.
         """
-        morphologies = handle.network.morphologies
+        morphologies = handle.network_writer.morphologies
         if check_name(name, "morphology") in morphologies and not overwrite:
             raise MorphologyExistsError(f"the morphology '{name}' exists", asked=name)
         table = _to_table(morphology)
@@ -151,20 +159,20 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         return StoredMorphology(name, lambda: morphology, meta)
 
     @handles_handles("a")
-    def remove(self, name: str, handle: Any = HANDLED) -> None:  # type: ignore[override]
+    def remove(self, name: str, handle: Session = HANDLED) -> None:  # type: ignore[override]
         """
         Delete a morphology and its metadata.
 
         :raises MissingMorphologyError: there is none of that name.
         """
-        handle.network.morphologies.remove(check_text(name, "morphology"))
-        handle.network.morphologies.forget_meta(name)
+        handle.network_writer.morphologies.remove(check_text(name, "morphology"))
+        handle.network_writer.morphologies.forget_meta(name)
 
-    def _stored(self, name: str, meta: dict[str, Any]) -> StoredMorphology:
+    def _stored(self, name: str, meta: Meta) -> StoredMorphology:
         return StoredMorphology(name, lambda: self.load(name, preloaded_meta=dict(meta)), meta)
 
 
-def _to_table(morphology: Any) -> MorphologyTable:
+def _to_table(morphology: Morphology) -> MorphologyTable:
     """
     The flat table of a morphology.
 
@@ -191,7 +199,7 @@ def _to_table(morphology: Any) -> MorphologyTable:
     return MorphologyTable(rows, graph, sets, tuple(properties))
 
 
-def _labels(branches: list[Any]) -> tuple[LabelSets, NDArray[np.int64]]:
+def _labels(branches: list[Branch]) -> tuple[LabelSets, NDArray[np.int64]]:
     """The label codes of all points; as a rule they mean the same in all branches."""
     sets, codes = LabelSets(), []
     for table, some in itertools.groupby(branches, lambda branch: branch.labels.labels):
@@ -201,7 +209,7 @@ def _labels(branches: list[Any]) -> tuple[LabelSets, NDArray[np.int64]]:
     return sets, np.concatenate(codes)
 
 
-def _property(branch: Any, key: str, points: int) -> NDArray[Any]:
+def _property(branch: Branch, key: str, points: int) -> Rows:
     values = np.asarray(branch._properties.get(key, np.nan))
     if values.dtype.kind not in "biuf":
         raise DtypeError(f"the property '{key}' is of dtype '{values.dtype}', not numbers")
@@ -210,7 +218,7 @@ def _property(branch: Any, key: str, points: int) -> NDArray[Any]:
     return np.broadcast_to(values, (points,))
 
 
-def _to_morphology(table: MorphologyTable, meta: dict[str, Any]) -> Morphology:
+def _to_morphology(table: MorphologyTable, meta: Meta) -> Morphology:
     """A morphology whose branches are views of shared arrays."""
     points, radii = table.data[:, :3].copy(), table.data[:, 3].copy()
     codes = np.ascontiguousarray(table.data[:, 4].astype(int))

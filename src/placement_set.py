@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -11,11 +11,12 @@ import numpy as np
 from bsb import MorphologySet, RotationSet, StoredMorphology
 from bsb._encoding import EncodedLabels
 from bsb.storage.provenance import iso_now
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .chunks import (
     ChunkedCollection,
     ChunkedProperty,
+    ChunkLike,
     ChunkLoader,
     as_chunk,
     as_id,
@@ -26,8 +27,9 @@ from .core import cell_labels, columns, placement
 from .core.cell_ids import SelectedCells, as_cell_ids, to_local_ids
 from .core.column_specs import POSITION, ROTATION
 from .core.labels import check_labels
-from .core.layouts.protocols import PlacementWriter
+from .core.layouts.protocols import PlacementReader, PlacementWriter
 from .core.placement_rows import MorphologyRows, PlacementRows, as_additional_rows
+from .core.rows import Rows
 from .core.selection import Selection, label_mask
 from .core.validation import as_numbers
 from .errors import (
@@ -49,7 +51,7 @@ from .resource import NetworkPart
 from .transactions.session import Session
 
 
-def encode_labels(data: Any, ds: Any) -> EncodedLabels:
+def encode_labels(data: ArrayLike, ds: PlacementReader | None) -> EncodedLabels:
     """
     Label codes with the label sets that they stand for.
 
@@ -85,38 +87,40 @@ class PlacementSet(
     :raises DatasetNotFoundError: the set does not exist.
     """
 
-    def __init__(self, engine: SessionEngine, cell_type: Any, handle: Any = None) -> None:
+    def __init__(
+        self, engine: SessionEngine, cell_type: bsb.CellType, handle: Session = HANDLED
+    ) -> None:
         NetworkPart.__init__(self, engine, "placement", cell_type.name)
         bsb.PlacementSet.__init__(self, engine, cell_type)
         ChunkLoader.__init__(self)
         self._check_exists(handle=handle)
 
     @handles_handles("r")
-    def _check_exists(self, handle: Any = HANDLED) -> None:
+    def _check_exists(self, handle: Session = HANDLED) -> None:
         self._data(handle)
 
     @classmethod
     @handles_class_handles("a")
     def create(  # type: ignore[override]
-        cls, engine: SessionEngine, cell_type: Any, handle: Any = HANDLED
+        cls, engine: SessionEngine, cell_type: bsb.CellType, handle: Session = HANDLED
     ) -> PlacementSet:
         """
         Make the placement set of a cell type.
 
         :raises DatasetExistsError: it exists.
         """
-        handle.network.create_placement(cell_type.name, created_at=iso_now())
+        handle.network_writer.create_placement(cell_type.name, created_at=iso_now())
         return cls(engine, cell_type, handle=handle)
 
     @staticmethod
     @handles_static_handles("r")
-    def exists(engine: SessionEngine, cell_type: Any, handle: Any = HANDLED) -> bool:  # type: ignore[override]
+    def exists(engine: SessionEngine, cell_type: bsb.CellType, handle: Session = HANDLED) -> bool:  # type: ignore[override]
         """Whether the cell type has a placement set."""
         return cell_type.name in handle.network.placement_names()
 
     @classmethod
     def require(  # type: ignore[override]
-        cls, engine: SessionEngine, cell_type: Any, handle: Any = None
+        cls, engine: SessionEngine, cell_type: bsb.CellType, handle: Session = HANDLED
     ) -> PlacementSet:
         """The placement set of a cell type, made if it is absent."""
         # To look first keeps what only requires its sets from counting as a change.
@@ -126,37 +130,39 @@ class PlacementSet(
 
     @classmethod
     @handles_class_handles("a")
-    def _create_missing(cls, engine: SessionEngine, cell_type: Any, handle: Any = HANDLED) -> None:
+    def _create_missing(
+        cls, engine: SessionEngine, cell_type: bsb.CellType, handle: Session = HANDLED
+    ) -> None:
         # Another rank or thread may have made it since.
         if cell_type.name not in handle.network.placement_names():
-            handle.network.create_placement(cell_type.name, created_at=iso_now())
+            handle.network_writer.create_placement(cell_type.name, created_at=iso_now())
 
     @handles_handles("a")
-    def remove(self, handle: Any = HANDLED) -> None:
+    def remove(self, handle: Session = HANDLED) -> None:
         """Delete the set with its cells."""
-        handle.network.remove_placement(self.tag)
+        handle.network_writer.remove_placement(self.tag)
 
     @handles_handles("r")
-    def __len__(self, handle: Any = HANDLED) -> int:
+    def __len__(self, handle: Session = HANDLED) -> int:
         return len(self._selected(handle)[1])
 
-    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+    def __iter__(self) -> Iterator[tuple[NDArray[np.float64], bsb.Morphology]]:
         return zip_longest(self.load_positions(), self.load_morphologies())
 
     @handles_handles("r")
-    def load_ids(self, handle: Any = HANDLED) -> NDArray[np.int64]:
+    def load_ids(self, handle: Session = HANDLED) -> NDArray[np.int64]:
         """Numbers of the cells in the whole set: (n,)."""
         data, cells = self._selected(handle)
         return cells.global_ids(data.counts())
 
     @handles_handles("r")
-    def load_positions(self, handle: Any = HANDLED) -> NDArray[np.float64]:
+    def load_positions(self, handle: Session = HANDLED) -> NDArray[np.float64]:
         """Positions of the cells: (n, 3), um; NaN for entities among them."""
         data, cells = self._selected(handle)
         return columns.load_column(data, POSITION, cells)
 
     @handles_handles("r")
-    def load_rotations(self, handle: Any = HANDLED) -> RotationSet:
+    def load_rotations(self, handle: Session = HANDLED) -> RotationSet:
         """
         Rotations of the cells.
 
@@ -169,7 +175,9 @@ class PlacementSet(
         return RotationSet(rows)
 
     @handles_handles("r")
-    def load_morphologies(self, handle: Any = HANDLED, allow_empty: bool = False) -> MorphologySet:
+    def load_morphologies(
+        self, handle: Session = HANDLED, allow_empty: bool = False
+    ) -> MorphologySet:
         """
         Morphologies of the cells; each is loaded when it is asked for.
 
@@ -195,7 +203,7 @@ class PlacementSet(
             ) from error
 
     @handles_handles("r")
-    def load_additional(self, key: str | None = None, handle: Any = HANDLED) -> Any:
+    def load_additional(self, key: str | None = None, handle: Session = HANDLED) -> Any:
         """
         Additional data of the cells that were given any.
 
@@ -213,13 +221,13 @@ class PlacementSet(
     @handles_handles("a")
     def append_data(
         self,
-        chunk: Any,
-        positions: Any = None,
-        morphologies: Any = None,
-        rotations: Any = None,
-        additional: Any = None,
-        count: Any = None,
-        handle: Any = HANDLED,
+        chunk: ChunkLike,
+        positions: ArrayLike | None = None,
+        morphologies: MorphologySet | None = None,
+        rotations: RotationSet | ArrayLike | None = None,
+        additional: Mapping[str, ArrayLike] | None = None,
+        count: int | None = None,
+        handle: Session = HANDLED,
     ) -> None:
         """
         Add cells to a chunk: cells with positions, or entities.
@@ -236,36 +244,40 @@ class PlacementSet(
         """
         target = as_chunk(chunk)
         rows = _rows(positions, morphologies, rotations, additional, count)
-        settle_chunk_size(handle.network, target)
-        self._data(handle).append(as_id(target), rows)
+        settle_chunk_size(handle.network_writer, target)
+        self._writer(handle).append(as_id(target), rows)
 
-    def append_entities(self, chunk: Any, count: int, additional: Any = None) -> None:
+    def append_entities(
+        self, chunk: ChunkLike, count: int, additional: Mapping[str, ArrayLike] | None = None
+    ) -> None:
         """Add entities to a chunk; see :meth:`append_data`."""
         self.append_data(chunk, count=count, additional=additional)
 
     @handles_handles("a")
-    def append_additional(self, name: str, chunk: Any, data: Any, handle: Any = HANDLED) -> None:
+    def append_additional(
+        self, name: str, chunk: ChunkLike, data: ArrayLike, handle: Session = HANDLED
+    ) -> None:
         """
         Add data to the cells of a chunk that have none of that name yet.
 
         :param data: rows of numbers, for the first of these cells on.
         :raises LengthError: there are more rows than such cells; nothing is stored.
         """
-        target, placed = as_id(chunk), self._data(handle)
+        target, placed = as_id(chunk), self._writer(handle)
         rows = as_additional_rows(name, data)
         placement.append_additional(placed, name, target, rows)
 
     @handles_handles("a")
-    def clear(self, chunks: Iterable[Any] | None = None, handle: Any = HANDLED) -> None:
+    def clear(self, chunks: Iterable[ChunkLike] | None = None, handle: Session = HANDLED) -> None:
         """
         Remove cells.
 
         :param chunks: those to clear; all without.
         """
-        self._data(handle).clear(None if chunks is None else as_ids(chunks))
+        self._writer(handle).clear(None if chunks is None else as_ids(chunks))
 
     @handles_handles("r")
-    def get_chunk_stats(self, handle: Any = HANDLED) -> dict[str, int]:
+    def get_chunk_stats(self, handle: Session = HANDLED) -> dict[str, int]:
         """How many cells each chunk has, by its id as text."""
         counts = self._data(handle).counts()
         return {
@@ -280,12 +292,12 @@ class PlacementSet(
         """
         self._labels = None if labels is None else check_labels(labels)
 
-    def set_morphology_label_filter(self, morphology_labels: Any) -> None:
+    def set_morphology_label_filter(self, morphology_labels: Iterable[str] | None) -> None:
         """Filter the morphologies that are loaded by labels of their points."""
         self._morphology_labels = morphology_labels
 
     @handles_handles("a")
-    def label(self, labels: Any, cells: Any, handle: Any = HANDLED) -> None:
+    def label(self, labels: Iterable[str], cells: ArrayLike, handle: Session = HANDLED) -> None:
         """
         Label cells.
 
@@ -296,12 +308,16 @@ class PlacementSet(
         self._change_labels(handle, labels, cells, remove=False)
 
     @handles_handles("a")
-    def remove_labels(self, labels: Any, cells: Any, handle: Any = HANDLED) -> None:
+    def remove_labels(
+        self, labels: Iterable[str], cells: ArrayLike, handle: Session = HANDLED
+    ) -> None:
         """Take labels from cells; see :meth:`label`."""
         self._change_labels(handle, labels, cells, remove=True)
 
     @handles_handles("a")
-    def label_by_mask(self, labels: Any, mask: Any, handle: Any = HANDLED) -> None:
+    def label_by_mask(
+        self, labels: Iterable[str], mask: ArrayLike, handle: Session = HANDLED
+    ) -> None:
         """
         Label the cells that a mask is true for.
 
@@ -311,12 +327,14 @@ class PlacementSet(
         self._change_labels(handle, labels, mask, remove=False, by_mask=True)
 
     @handles_handles("a")
-    def remove_labels_by_mask(self, labels: Any, mask: Any, handle: Any = HANDLED) -> None:
+    def remove_labels_by_mask(
+        self, labels: Iterable[str], mask: ArrayLike, handle: Session = HANDLED
+    ) -> None:
         """Take labels from the cells that a mask is true for; see :meth:`label_by_mask`."""
         self._change_labels(handle, labels, mask, remove=True, by_mask=True)
 
     @handles_handles("r")
-    def get_unique_labels(self, handle: Any = HANDLED) -> list[set[str]]:
+    def get_unique_labels(self, handle: Session = HANDLED) -> list[set[str]]:
         """The label sets that occur, whatever the label filter."""
         data = self._data(handle)
         counts = data.counts().select(self._selected_chunks())
@@ -324,7 +342,9 @@ class PlacementSet(
         return [set(labels) for labels in data.label_sets().of(codes)]
 
     @handles_handles("r")
-    def get_labelled(self, labels: Any = None, handle: Any = HANDLED) -> NDArray[np.int64]:
+    def get_labelled(
+        self, labels: Iterable[str] | None = None, handle: Session = HANDLED
+    ) -> NDArray[np.int64]:
         """
         Numbers of the cells that carry one of some labels, see :meth:`get_label_mask`.
 
@@ -333,7 +353,9 @@ class PlacementSet(
         return np.flatnonzero(self.get_label_mask(labels, handle=handle))
 
     @handles_handles("r")
-    def get_label_mask(self, labels: Any = None, handle: Any = HANDLED) -> NDArray[np.bool_]:
+    def get_label_mask(
+        self, labels: Iterable[str] | None = None, handle: Session = HANDLED
+    ) -> NDArray[np.bool_]:
         """
         Which cells carry one of some labels, whatever the label filter.
 
@@ -345,7 +367,7 @@ class PlacementSet(
         return label_mask(data, counts, None if labels is None else check_labels(labels))
 
     @handles_handles("r")
-    def convert_to_local(self, ids: Any, handle: Any = HANDLED) -> NDArray[np.int64]:
+    def convert_to_local(self, ids: ArrayLike, handle: Session = HANDLED) -> NDArray[np.int64]:
         """
         Numbers of cells in the chunks that the set is restricted to.
 
@@ -356,19 +378,32 @@ class PlacementSet(
         cells = as_cell_ids(ids, whole.total, f"cell of '{self.tag}'")
         return to_local_ids(cells, whole, self._selected_chunks())
 
-    def _selected(self, handle: Session) -> tuple[PlacementWriter, SelectedCells]:
+    def _selected(self, handle: Session) -> tuple[PlacementReader, SelectedCells]:
         """The stored set, and the cells of it that the filters keep."""
         data = self._data(handle)
-        return data, Selection(self._selected_chunks(), self._labels).resolve(data)
+        return data, self._selection().resolve(data)
 
-    def _data(self, session: Session) -> PlacementWriter:
+    def _selection(self) -> Selection:
+        return Selection(self._selected_chunks(), self._labels)
+
+    def _data(self, session: Session) -> PlacementReader:
         return session.network.placement(self.tag)
 
+    def _writer(self, session: Session) -> PlacementWriter:
+        return session.network_writer.placement(self.tag)
+
     def _change_labels(
-        self, handle: Session, labels: Any, cells: Any, *, remove: bool, by_mask: bool = False
+        self,
+        handle: Session,
+        labels: Iterable[str],
+        cells: ArrayLike,
+        *,
+        remove: bool,
+        by_mask: bool = False,
     ) -> None:
         names = check_labels(labels)
-        data, selected = self._selected(handle)
+        data = self._writer(handle)
+        selected = self._selection().resolve(data)
         try:
             given = as_numbers(cells, "the mask" if by_mask else f"ids of cell of '{self.tag}'")
             if by_mask or given.dtype == bool:
@@ -378,7 +413,7 @@ class PlacementSet(
             raise LabelError(error.message, **error.fields) from error
 
 
-def _ids_of_mask(mask: NDArray[Any], size: int) -> NDArray[np.int64]:
+def _ids_of_mask(mask: Rows, size: int) -> NDArray[np.int64]:
     if mask.dtype != bool or mask.shape != (size,):
         raise LabelError(
             f"the mask is of shape {mask.shape} and dtype '{mask.dtype}';"
@@ -388,7 +423,11 @@ def _ids_of_mask(mask: NDArray[Any], size: int) -> NDArray[np.int64]:
 
 
 def _rows(
-    positions: Any, morphologies: Any, rotations: Any, additional: Any, count: Any
+    positions: ArrayLike | None,
+    morphologies: MorphologySet | None,
+    rotations: RotationSet | ArrayLike | None,
+    additional: Mapping[str, ArrayLike] | None,
+    count: int | None,
 ) -> PlacementRows:
     if count is not None:
         if not (positions is None and morphologies is None and rotations is None):
@@ -419,7 +458,7 @@ def _rows(
     return PlacementRows.of_cells(positions, names, rotations, additional)
 
 
-def _rotation_rows(rotations: Any) -> Any:
+def _rotation_rows(rotations: RotationSet | ArrayLike) -> RotationSet:
     try:
         return rotations if isinstance(rotations, RotationSet) else RotationSet(rotations)
     except (ValueError, TypeError) as error:

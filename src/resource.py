@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
+from .core.rows import Rows
 from .core.validation import as_numbers
 from .errors import InputError, NodeNotFoundError
 from .handles import (
@@ -28,6 +30,10 @@ __all__ = [
     "handles_handles",
     "handles_static_handles",
 ]
+
+
+Translate: TypeAlias = Callable[[Any, Any], Any]
+"""Translates one record, given the map and the record."""
 
 
 def _pick_attribute(mapping: Any, record: Any) -> Any:
@@ -66,7 +72,9 @@ class Resource:
         return hash(tuple(self._names()[1:]))
 
     @handles_handles("a")
-    def create(self, data: Any, *args: Any, handle: Any = HANDLED, **kwargs: Any) -> None:
+    def create(
+        self, data: ArrayLike, *args: object, handle: Session = HANDLED, **kwargs: Any
+    ) -> None:
         """
         Make an array.
 
@@ -83,9 +91,9 @@ class Resource:
         parent.create_array(name, np.atleast_1d(rows))
 
     @handles_handles("r")
-    def exists(self, handle: Any = HANDLED) -> bool:
+    def exists(self, handle: Session = HANDLED) -> bool:
         """Whether there is something at the path."""
-        group: GroupReader = handle.root
+        group = handle.root
         for name in self._names():
             if name not in group:
                 return False
@@ -96,13 +104,13 @@ class Resource:
         return True
 
     @handles_handles("r")
-    def keys(self, handle: Any = HANDLED) -> list[str] | None:
+    def keys(self, handle: Session = HANDLED) -> list[str] | None:
         """Names of the members of a group; None for an array or a document."""
         node = self._node(handle)
         return list(node.names()) if isinstance(node, GroupReader) else None
 
     @handles_handles("a")
-    def remove(self, handle: Any = HANDLED) -> None:
+    def remove(self, handle: Session = HANDLED) -> None:
         """
         Delete what is at the path, and all below it.
 
@@ -114,29 +122,29 @@ class Resource:
         parent.delete(name)
 
     @handles_handles("a")
-    def require(self, handle: Any) -> GroupWriter:
+    def require(self, handle: Session) -> GroupWriter:
         """
         The group at the path, made if it is absent.
 
         :param handle: of a session that writes.
         :raises InputError: it is absent, and the path belongs to the layout.
         """
-        group: Any = handle.root
+        group = handle.writable_root
         if not self.exists(handle=handle):
             self._check_free(handle)
         for name in self._names():
             group = group.require_group(name)
-        result: GroupWriter = group
-        return result
+        return group
 
     @handles_handles("r")
-    def get_dataset(self, selector: Any = (), handle: Any = HANDLED) -> Any:
+    def get_dataset(self, selector: Any = (), handle: Session = HANDLED) -> Rows:
         """
         The array at the path, or a part of it.
 
         :param selector: a numpy index.
         """
-        return self._array(handle).read()[selector]
+        rows: Rows = self._array(handle).read()[selector]
+        return rows
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -159,9 +167,9 @@ class Resource:
     def unmap(
         self,
         selector: Any = (),
-        mapping: Callable[[Any, Any], Any] = _pick_attribute,
-        data: Any = None,
-    ) -> np.ndarray[Any, Any]:
+        mapping: Translate = _pick_attribute,
+        data: Iterable[Any] | None = None,
+    ) -> Rows:
         """
         Translate records through the attribute ``map``.
 
@@ -173,9 +181,7 @@ class Resource:
         table = self.get_attribute("map")
         return np.array([mapping(table, record) for record in records])
 
-    def unmap_one(
-        self, data: Any, mapping: Callable[[Any, Any], Any] | None = None
-    ) -> np.ndarray[Any, Any]:
+    def unmap_one(self, data: Any, mapping: Translate | None = None) -> Rows:
         """Translate one record; see :meth:`unmap`."""
         return self.unmap(data=[data], mapping=mapping or _pick_attribute)
 
@@ -191,7 +197,9 @@ class Resource:
         return self.shape[0]
 
     @handles_handles("a")
-    def append(self, new_data: Any, dtype: Any = float, handle: Any = HANDLED) -> None:
+    def append(
+        self, new_data: ArrayLike, dtype: DTypeLike = float, handle: Session = HANDLED
+    ) -> None:
         """
         Add rows to the array at the path, which is made if it is absent.
 
@@ -208,12 +216,12 @@ class Resource:
             parent.create_array(name, rows.astype(dtype))
 
     @handles_handles("r")
-    def _read_attributes(self, handle: Any = HANDLED) -> dict[str, Any]:
+    def _read_attributes(self, handle: Session = HANDLED) -> dict[str, Any]:
         attributes = self._node(handle).attributes
         return {name: attributes.get(name) for name in attributes.names()}
 
     @handles_handles("r")
-    def _read_shape(self, handle: Any = HANDLED) -> tuple[int, ...]:
+    def _read_shape(self, handle: Session = HANDLED) -> tuple[int, ...]:
         return self._array(handle).shape
 
     def _check_free(self, session: Session) -> None:
@@ -255,7 +263,7 @@ class Resource:
     def _parent(self, session: Session) -> tuple[GroupWriter, str]:
         """The group above the path, and the last name."""
         *above, name = self._names()
-        group: Any = session.root
+        group = session.writable_root
         for each in above:
             group = group.require_group(each)
         return group, name
@@ -280,9 +288,8 @@ class NetworkPart(Resource):
         return self._read_path()
 
     @handles_handles("r")
-    def _read_path(self, handle: Any = HANDLED) -> str:
-        path: str = handle.network.place(self._part, *self._within)
-        return path
+    def _read_path(self, handle: Session = HANDLED) -> str:
+        return handle.network.place(self._part, *self._within)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, NetworkPart):

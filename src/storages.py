@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import bsb
 from bsb.storage import create_engine, get_engines
 
-from .engine import StorageEngine
+from .config import Root
+from .engine import Comm, StorageEngine
 from .errors import InputError, NotANetworkError, StoreNotFoundError
 
 
-def open_storage(root: Any) -> bsb.Storage:
+def open_storage(root: Root) -> bsb.Storage:
     """
     The storage at a root, whichever engine it is of, by what lies there.
 
@@ -34,7 +33,7 @@ def open_storage(root: Any) -> bsb.Storage:
     )
 
 
-def engine_of(storage: bsb.Storage | Any) -> StorageEngine:
+def engine_of(storage: bsb.Storage | Root) -> StorageEngine:
     """
     The engine of a storage.
 
@@ -47,7 +46,7 @@ def engine_of(storage: bsb.Storage | Any) -> StorageEngine:
     return _checked(opened._engine, opened.format)
 
 
-def make_engine(name: str, root: Any, comm: Any) -> StorageEngine:
+def make_engine(name: str, root: Root, comm: Comm) -> StorageEngine:
     """An engine at a root where nothing is made yet."""
     try:
         made = create_engine(name, root, comm)
@@ -57,7 +56,7 @@ def make_engine(name: str, root: Any, comm: Any) -> StorageEngine:
     return _checked(made, name)
 
 
-def _checked(engine: Any, name: str) -> StorageEngine:
+def _checked(engine: bsb.Engine, name: str) -> StorageEngine:
     if not isinstance(engine, StorageEngine):
         raise InputError(
             f"the engine '{name}' is a {type(engine).__name__}, which is none of bsb-hdf5",

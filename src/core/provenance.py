@@ -7,7 +7,7 @@ from collections.abc import Callable
 import attrs
 
 from .json_types import DocumentView
-from .layouts.protocols import Network
+from .layouts.protocols import NetworkWriter
 
 
 @attrs.frozen
@@ -27,7 +27,7 @@ class WriterInfo:
     on_upgrade: Callable[[], None]
 
 
-def stamp(network: Network, writer: WriterInfo) -> bool:
+def stamp(network: NetworkWriter, writer: WriterInfo) -> bool:
     """
     Note in a network that it was changed once more, and by whom.
 

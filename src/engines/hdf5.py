@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from .. import engine as _engine
 from ..adapters.files.locking import HDF5_SWITCH
@@ -11,9 +10,9 @@ from ..adapters.files.trial import locks_exclude_ranks
 from ..adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from ..adapters.mpi.communicator import ServiceCommunicator
 from ..adapters.mpi.lock import MpiLock, SerialLock, make_lock
-from ..config import DURABILITIES, StorageNode
+from ..config import DURABILITIES, Root, StorageNode
 from ..connectivity_set import ConnectivitySet
-from ..errors import InputError, StorageError
+from ..errors import InputError
 from ..exceptions import HDF5SlowLockingWarning, warn_of_slow_lock
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
@@ -54,8 +53,8 @@ class HDF5Engine(_engine.StorageEngine):
 
     def __init__(
         self,
-        root: Any,
-        comm: Any,
+        root: Root,
+        comm: _engine.Comm,
         layout: str | None = None,
         durability: str | None = None,
         lock_limit: float | None = None,
@@ -74,7 +73,7 @@ class HDF5Engine(_engine.StorageEngine):
         """The layout of a network that is made."""
         return self._wanted_layout or os.environ.get(LAYOUT_VARIABLE) or self._layout
 
-    def _make_store(self, root: Any) -> Hdf5Store:
+    def _make_store(self, root: str) -> Hdf5Store:
         settings = Hdf5Settings(
             lock_limit=self._settings.limit,
             on_slow=warn_of_slow_lock,
@@ -82,19 +81,16 @@ class HDF5Engine(_engine.StorageEngine):
         )
         return Hdf5Store(root, settings)
 
-    def _make_communicator(self, comm: Any) -> ServiceCommunicator:
+    def _make_communicator(self, comm: _engine.Comm) -> ServiceCommunicator:
         return ServiceCommunicator(comm)
 
-    def _make_lock(self, comm: Any) -> MpiLock | SerialLock:
-        folder = os.path.dirname(os.path.realpath(os.fsdecode(self._root)))
+    def _make_lock(self, comm: _engine.Comm) -> MpiLock | SerialLock:
+        folder = os.path.dirname(os.path.realpath(self._root))
         return make_lock(
             comm, self.wait_policy, lambda: locks_exclude_ranks(folder, self.ranks, HDF5_SWITCH)
         )
 
     @staticmethod
-    def recognizes(root: Any, comm: Any) -> bool:
+    def recognizes(root: object, comm: _engine.Comm) -> bool:
         """Whether there is a network in an HDF5 file at the root."""
-        try:
-            return _engine.recognizes(Hdf5Store(root))
-        except StorageError:
-            return False
+        return _engine.recognizes(root, Hdf5Store)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .. import engine as _engine
 from ..adapters.memory.store import MemoryStore
 from ..adapters.mpi.communicator import ServiceCommunicator
 from ..adapters.mpi.lock import SerialLock
 from ..config import MemoryStorageNode as StorageNode
+from ..config import Root
 from ..connectivity_set import ConnectivitySet
 from ..errors import SingleProcessError
 from ..file_store import FileStore
@@ -41,13 +40,13 @@ class MemoryEngine(_engine.StorageEngine):
     _format = "memory"
     _layout = "columnar"
 
-    def _make_store(self, root: Any) -> MemoryStore:
-        return MemoryStore(str(root))
+    def _make_store(self, root: str) -> MemoryStore:
+        return MemoryStore(root)
 
-    def _make_communicator(self, comm: Any) -> ServiceCommunicator:
+    def _make_communicator(self, comm: _engine.Comm) -> ServiceCommunicator:
         return ServiceCommunicator(comm)
 
-    def _make_lock(self, comm: Any) -> SerialLock:
+    def _make_lock(self, comm: _engine.Comm) -> SerialLock:
         if comm.get_size() > 1:
             raise SingleProcessError(
                 f"{comm.get_size()} ranks can't share a network in memory;"
@@ -63,11 +62,11 @@ class MemoryEngine(_engine.StorageEngine):
         return str(self._root)
 
     @classmethod
-    def peek_exists(cls, root: Any) -> bool:
+    def peek_exists(cls, root: Root) -> bool:
         """Whether there is a network of that root in this process."""
         return MemoryStore(str(root)).exists()
 
     @staticmethod
-    def recognizes(root: Any, comm: Any) -> bool:
+    def recognizes(root: object, comm: _engine.Comm) -> bool:
         """Whether there is a network of that root in this process."""
-        return _engine.recognizes(MemoryStore(str(root)))
+        return _engine.recognizes(root, MemoryStore)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from .. import engine as _engine
 from ..adapters.files.trial import locks_exclude_ranks
 from ..adapters.mpi.communicator import ServiceCommunicator
 from ..adapters.mpi.lock import MpiLock, SerialLock, make_lock
 from ..adapters.zarr.store import ZarrStore
+from ..config import Root
 from ..config import ZarrStorageNode as StorageNode
 from ..connectivity_set import ConnectivitySet
-from ..errors import StorageError
 from ..exceptions import warn_of_slow_lock
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
@@ -45,16 +44,16 @@ class ZarrEngine(_engine.StorageEngine):
     _format = "zarr"
     _layout = "columnar"
 
-    def _make_store(self, root: Any) -> ZarrStore:
+    def _make_store(self, root: str) -> ZarrStore:
         return ZarrStore(root, self._settings.limit, warn_of_slow_lock)
 
-    def _make_communicator(self, comm: Any) -> ServiceCommunicator:
+    def _make_communicator(self, comm: _engine.Comm) -> ServiceCommunicator:
         return ServiceCommunicator(comm)
 
-    def _make_lock(self, comm: Any) -> MpiLock | SerialLock:
-        if "://" in str(self._root):
+    def _make_lock(self, comm: _engine.Comm) -> MpiLock | SerialLock:
+        if "://" in self._root:
             return make_lock(comm, self.wait_policy)
-        folder = os.path.dirname(os.path.realpath(os.fsdecode(self._root)))
+        folder = os.path.dirname(os.path.realpath(self._root))
         return make_lock(
             comm, self.wait_policy, lambda: locks_exclude_ranks(folder, self.ranks, None)
         )
@@ -66,14 +65,11 @@ class ZarrEngine(_engine.StorageEngine):
         return root if "://" in root else str(os.path.relpath(root))
 
     @classmethod
-    def peek_exists(cls, root: Any) -> bool:
+    def peek_exists(cls, root: Root) -> bool:
         """Whether anything is at the root."""
         return isinstance(root, str | os.PathLike) and ZarrStore(root).exists()
 
     @staticmethod
-    def recognizes(root: Any, comm: Any) -> bool:
+    def recognizes(root: object, comm: _engine.Comm) -> bool:
         """Whether there is a network in a zarr store at the root."""
-        try:
-            return _engine.recognizes(ZarrStore(root))
-        except StorageError:
-            return False
+        return _engine.recognizes(root, ZarrStore)

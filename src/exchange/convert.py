@@ -7,14 +7,14 @@ from typing import Any
 import bsb
 
 from ..core.layouts.detection import create_network
-from ..core.layouts.protocols import Network
+from ..core.layouts.protocols import NetworkWriter
 from ..engine import StorageEngine
 from ..errors import SessionAbortedError, StoreExistsError
 from ..exceptions import bsb_errors
 from ..ports.arrays import GroupWriter
 from ..storages import engine_of, make_engine, open_storage
 from ..transactions.sessions import within_memory
-from .unknown import Place, copy_whole
+from .unknown import Place, Target, copy_whole
 
 
 def convert(
@@ -81,9 +81,9 @@ def _write_copy(
             raise SessionAbortedError(f"'{location}' can't be copied within a write scope on it")
         original = Place(session.network, session.root)
 
-        def fill(root: GroupWriter) -> Network:
+        def fill(root: GroupWriter) -> NetworkWriter:
             made = create_network(root, layout or target.new_layout())
-            copy_whole(original, Place(made, root), trust=trust, drop_unknown=drop_unknown)
+            copy_whole(original, Target(made, root), trust=trust, drop_unknown=drop_unknown)
             return made
 
         target.sessions.create(fill)

@@ -22,7 +22,8 @@ from ..core.layouts.protocols import (
     ConnectivityWriter,
     MorphologyReader,
     MorphologyWriter,
-    Network,
+    NetworkReader,
+    NetworkWriter,
     PlacementReader,
     PlacementWriter,
 )
@@ -50,8 +51,8 @@ class Portion:
 
 
 def transfer(
-    source: Network,
-    target: Network,
+    source: NetworkReader,
+    target: NetworkWriter,
     *,
     trust: str | None = None,
     portion: Portion | None = None,
@@ -90,7 +91,7 @@ def transfer(
         target.connectivity(tag).set_history(source.connectivity(tag).history())
 
 
-def _copy_root(source: Network, target: Network) -> None:
+def _copy_root(source: NetworkReader, target: NetworkWriter) -> None:
     bundle = source.provenance
     if bundle:
         target.set_provenance(bundle)

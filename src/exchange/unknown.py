@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from ..core.layouts.nodes import ARRAY, DOCUMENT, GROUP, kind_of
-from ..core.layouts.protocols import Network
+from ..core.layouts.protocols import NetworkReader, NetworkWriter
 from ..core.layouts.unknown import Unknown
 from ..errors import StorageError, UnknownContentError
 from ..ports.arrays import (
@@ -39,18 +39,22 @@ _UNFIT = (StorageError, ValueError, TypeError, LookupError, OverflowError)
 
 @attrs.frozen
 class Place:
-    """
-    A network, and the root group that it is in.
+    """A network that is copied, and the root group that it is in."""
 
-    :param root: of a copy it can be written to.
-    """
-
-    network: Network
+    network: NetworkReader
     root: GroupReader
 
 
+@attrs.frozen
+class Target(Place):
+    """A network that is made, and the root group that it is in."""
+
+    network: NetworkWriter
+    root: GroupWriter
+
+
 def copy_whole(
-    source: Place, target: Place, *, trust: str | None = None, drop_unknown: bool = False
+    source: Place, target: Target, *, trust: str | None = None, drop_unknown: bool = False
 ) -> None:
     """
     Copy a network, and what its layout does not know of it.
@@ -80,7 +84,7 @@ def find_unknown(source: Place, target: Place) -> list[tuple[Unknown, Path]]:
     return [(each, place(each.path) or ()) for each in found]
 
 
-def carry(source: Place, target: Place, unknown: Sequence[tuple[Unknown, Path]]) -> None:
+def carry(source: Place, target: Target, unknown: Sequence[tuple[Unknown, Path]]) -> None:
     """
     Copy what a layout does not know.
 
@@ -105,7 +109,7 @@ def carry(source: Place, target: Place, unknown: Sequence[tuple[Unknown, Path]])
         raise _refusal(list({str(each): (each, reason) for each, reason in refused[::-1]}.values()))
 
 
-def _places(source: Network, target: Network) -> Callable[[Path], Path | None]:
+def _places(source: NetworkReader, target: NetworkReader) -> Callable[[Path], Path | None]:
     """Where in another network what lies in a group of this one goes; None if nowhere."""
     if source.layout == target.layout:
         return lambda path: path

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from ..core.connectivity import check_direction
 from ..engine import StorageEngine
 from ..errors import SessionAbortedError
 from ..exceptions import bsb_errors
-from ..ports.arrays import GroupWriter
 from ..storages import engine_of
 from .checks.network import repair_network, verify_network
 from .findings import Finding, Report
@@ -72,8 +71,7 @@ def _repair(engine: StorageEngine, trust: str | None) -> Report:
         # What a session around this one has gathered would be stored over what is put right.
         sessions.check_outside("repaired")
     with engine.write_scope() as session:
-        root = cast(GroupWriter, session.root)
-        network = session.network
+        network = session.network_writer
         return repair_network(
-            root, sessions.store.location, network, engine.new_bundle, trust=trust
+            session.writable_root, sessions.store.location, network, engine.new_bundle, trust=trust
         )

@@ -10,7 +10,7 @@ from ..core.layouts.detection import create_network, open_network
 from ..engine import StorageEngine
 from ..errors import InputError
 from ..exceptions import bsb_errors
-from ..exchange.unknown import Place, copy_whole
+from ..exchange.unknown import Place, Target, copy_whole
 from ..ports.store import Rewritable, RewriteSession
 from ..storages import engine_of
 
@@ -85,7 +85,7 @@ def _rewrite_store(
         made = create_network(raw.root, network.layout)
         copy_whole(
             Place(network, raw.before),
-            Place(made, raw.root),
+            Target(made, raw.root),
             trust=trust,
             drop_unknown=drop_unknown,
         )

@@ -12,22 +12,23 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Protocol, TypeAlias
 
-from ..core.layouts.protocols import Network
+from ..core.layouts.protocols import NetworkReader, NetworkWriter
 from ..errors import ReadOnlyError, SessionAbortedError, SessionClosedError
 from ..platform import after_fork_in_child
-from ..ports.arrays import GroupReader
+from ..ports.arrays import GroupReader, GroupWriter
 from ..ports.store import ReadSession, WriteSession
 
 # What ``threading.RLock`` calls.
 _RLock = type(threading.RLock())
 
-View: TypeAlias = tuple[ReadSession | WriteSession, Network]
+ReadView: TypeAlias = tuple[ReadSession | WriteSession, NetworkReader]
+WriteView: TypeAlias = tuple[WriteSession, NetworkWriter]
 
 
 class Suspendable(Protocol):
     """What a session reads from, which a write within it has to itself."""
 
-    def begin(self) -> View:
+    def begin(self) -> ReadView:
         """Look at the store, as it is now."""
 
     def end(self) -> None:
@@ -39,21 +40,40 @@ class Session:
     An open session: what ``handle=`` takes.
 
     ``network`` is the stored network, in the layout that the store was found to have.
+
+    :param identity: of the store.
+    :param view: what the session reads.
+    :param writer: the same again, for a session that also writes.
     """
 
-    __slots__ = ("_view", "aborted_by", "bypassed", "identity", "mutex", "source", "writable")
+    __slots__ = (
+        "_view",
+        "_writer",
+        "aborted_by",
+        "bypassed",
+        "identity",
+        "mutex",
+        "source",
+        "writable",
+    )
 
     def __init__(
-        self, view: View, identity: str, *, writable: bool, source: Suspendable | None = None
+        self,
+        identity: str,
+        view: ReadView,
+        *,
+        writer: WriteView | None = None,
+        source: Suspendable | None = None,
     ) -> None:
         self.identity = identity
-        self._view: View | None = view
-        self.writable = writable
+        self._view: ReadView | None = view
+        self._writer = writer
+        self.writable = writer is not None
         # What a session reads from, if it can be suspended.
         self.source = source
         self.mutex = _RLock()
         self.aborted_by: BaseException | None = None
-        # Whether somebody may have written past the network, to the groups and arrays.
+        # Whether a group was handed out that can be changed past the network.
         self.bypassed = False
 
     @property
@@ -63,19 +83,41 @@ class Session:
     @property
     def root(self) -> GroupReader:
         """The root group of the store."""
-        self.bypassed = True
         return self._open_view()[0].root
 
     @property
-    def network(self) -> Network:
+    def writable_root(self) -> GroupWriter:
+        """
+        The root group of the store, to change it past the network.
+
+        :raises ReadOnlyError: the session only reads.
+        """
+        root = self._open_writer()[0].root
+        self.bypassed = True
+        return root
+
+    @property
+    def network(self) -> NetworkReader:
+        """The stored network."""
         return self._open_view()[1]
 
     @property
+    def network_writer(self) -> NetworkWriter:
+        """
+        The stored network, to change it.
+
+        :raises ReadOnlyError: the session only reads.
+        """
+        return self._open_writer()[1]
+
+    @property
     def changes(self) -> int:
-        """How many changes the session made so far."""
-        raw, network = self._open_view()
-        # Only a session of a store that writes counts.
-        return network.changes + (raw.changes if self.writable else 0)  # type: ignore[union-attr]
+        """How many changes the session made so far; 0 if it only reads."""
+        self._open_view()
+        if self._writer is None:
+            return 0
+        raw, network = self._writer
+        return network.changes + raw.changes
 
     @property
     def is_current(self) -> bool:
@@ -92,9 +134,8 @@ class Session:
         :raises SessionAbortedError: ``write``, and an error left it half-way.
         """
         self._open_view()
-        if write and not self.writable:
-            raise ReadOnlyError("the handle only reads; this operation writes")
         if write:
+            self._open_writer()
             self.check_whole()
 
     def check_whole(self) -> None:
@@ -109,18 +150,27 @@ class Session:
                 f" stored: {type(self.aborted_by).__name__}: {self.aborted_by}"
             )
 
-    def show(self, view: View) -> None:
-        """Point the session at another view of the store."""
+    def show(self, view: ReadView) -> None:
+        """Point a session that reads at another view of the store."""
         self._view = view
 
     def end(self) -> None:
         """Nothing can be read or written any more."""
-        self._view = None
+        self._view = self._writer = None
 
-    def _open_view(self) -> View:
+    def _open_view(self) -> ReadView:
         if self._view is None:
             raise SessionClosedError("the session that this handle belongs to has ended")
         return self._view
+
+    def _open_writer(self) -> WriteView:
+        self._open_view()
+        if self._writer is None:
+            raise ReadOnlyError(
+                "the handle only reads, and this operation writes;"
+                " pass the session of a write_scope()"
+            )
+        return self._writer
 
 
 # The sessions that what runs in a context joins, the innermost last. Some may be over.

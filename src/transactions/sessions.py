@@ -11,11 +11,11 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 
-from ..core.layouts.protocols import Network
+from ..core.layouts.protocols import NetworkWriter
 from ..errors import (
     HandleError,
     ReadOnlyError,
@@ -57,7 +57,7 @@ class Sessions:
         """How sessions are opened."""
         return self._context.settings
 
-    def scope(self, *, write: bool, handle: Any = None) -> AbstractContextManager[Session]:
+    def scope(self, *, write: bool, handle: object = None) -> AbstractContextManager[Session]:
         """
         A session for a block of code: the one that is open, or a new one.
 
@@ -68,7 +68,7 @@ class Sessions:
         """
         return uninterrupted(lambda: self._open(write=write, handle=handle))
 
-    def run(self, operation: Callable[[Session], T], *, write: bool, handle: Any = None) -> T:
+    def run(self, operation: Callable[[Session], T], *, write: bool, handle: object = None) -> T:
         """
         Run an operation in a session; no interrupt and no other thread of its session disturbs it.
 
@@ -114,7 +114,7 @@ class Sessions:
                         return result
         raise AssertionError("the last attempt returns or raises")
 
-    def _open(self, *, write: bool, handle: Any) -> AbstractContextManager[Session]:
+    def _open(self, *, write: bool, handle: object) -> AbstractContextManager[Session]:
         """As :meth:`scope`, to be entered at once, and with no regard to interrupts."""
         if write:
             self._check_writable()
@@ -129,7 +129,7 @@ class Sessions:
             return self._promoted(active)
         return Joined(active, write=write)
 
-    def create(self, prepare: Callable[[GroupWriter], Network]) -> None:
+    def create(self, prepare: Callable[[GroupWriter], NetworkWriter]) -> None:
         """
         Make the store, with what ``prepare`` puts into its root group.
 
@@ -207,7 +207,7 @@ class Sessions:
             lock.release()
 
     def _given(
-        self, identity: str, active: Session | None, handle: Any, *, write: bool
+        self, identity: str, active: Session | None, handle: object, *, write: bool
     ) -> AbstractContextManager[Session]:
         if not isinstance(handle, Session):
             return self._adopted(identity, handle, write=write)
@@ -238,7 +238,7 @@ class Sessions:
                     reader.show(reader.source.begin())
 
     @contextmanager
-    def _adopted(self, identity: str, handle: Any, *, write: bool) -> Iterator[Session]:
+    def _adopted(self, identity: str, handle: object, *, write: bool) -> Iterator[Session]:
         adopted = self.store.adopt(handle)
         if adopted is None:
             raise HandleError(
@@ -247,8 +247,8 @@ class Sessions:
             )
         raw, writable = adopted
         # What the owner of the handle makes of the changes is not known here.
-        view = attrs.evolve(self._context, cache=VersionedCache()).view(raw)
-        session = Session(view, identity, writable=writable)
+        view = attrs.evolve(self._context, cache=VersionedCache()).write_view(raw)
+        session = Session(identity, view, writer=view if writable else None)
         try:
             session.check(write=write)
             with _activated(session):

@@ -8,20 +8,34 @@ whole at its end, or undone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import TracebackType
+from typing import Protocol, overload
 
 import attrs
 
-from ..core.layouts.protocols import Network
+from ..core.layouts.protocols import NetworkReader, NetworkWriter
 from ..core.provenance import WriterInfo, stamp
-from ..ports.arrays import GroupReader
+from ..ports.arrays import GroupReader, GroupWriter
 from ..ports.cache import CacheView
 from ..ports.lock import Lock
 from ..ports.store import ReadSession, Store, WriteSession
-from .session import Session, View, activate, deactivate
+from .session import ReadView, Session, WriteView, activate, deactivate
 from .store_lock import LockSettings, StoreLock
 from .versioned_cache import VersionedCache
+
+
+class OpenNetwork(Protocol):
+    """Finds the layout of what a root group holds: see :func:`..core.layouts.detection`."""
+
+    @overload
+    def __call__(
+        self, root: GroupWriter, location: str, cache: CacheView | None, /
+    ) -> NetworkWriter: ...
+
+    @overload
+    def __call__(
+        self, root: GroupReader, location: str, cache: CacheView | None, /
+    ) -> NetworkReader: ...
 
 
 @attrs.define(eq=False)
@@ -38,7 +52,7 @@ class TransactionContext:
 
     store: Store
     ranks: Lock
-    open_network: Callable[[GroupReader, str, CacheView], Network]
+    open_network: OpenNetwork
     writer: WriterInfo
     settings: LockSettings
     cache: VersionedCache = attrs.field(factory=VersionedCache)
@@ -47,8 +61,12 @@ class TransactionContext:
         """A lock on the store that nobody holds yet."""
         return StoreLock(identity, self.store.location, self.ranks, self.settings)
 
-    def view(self, raw: ReadSession | WriteSession) -> View:
-        """What a session of the store shows."""
+    def read_view(self, raw: ReadSession) -> ReadView:
+        """What a session of the store that reads shows."""
+        return raw, self.open_network(raw.root, self.store.location, self.cache.at(raw.version))
+
+    def write_view(self, raw: WriteSession) -> WriteView:
+        """What a session of the store that writes shows."""
         return raw, self.open_network(raw.root, self.store.location, self.cache.at(raw.version))
 
     def finish(self, session: Session) -> None:
@@ -60,7 +78,7 @@ class TransactionContext:
         session.check_whole()
         if not session.changes:
             return
-        network = session.network
+        network = session.network_writer
         upgraded = stamp(network, self.writer)
         network.flush()
         if upgraded:
@@ -79,7 +97,7 @@ class ReadTransaction:
 
     def __enter__(self) -> Session:
         view = self.begin()
-        self._session = session = Session(view, self._identity, writable=False, source=self)
+        self._session = session = Session(self._identity, view, source=self)
         activate(session)
         return session
 
@@ -93,7 +111,7 @@ class ReadTransaction:
         finally:
             self.end()
 
-    def begin(self) -> View:
+    def begin(self) -> ReadView:
         """Wait for the lock, and look at the store."""
         context = self._context
         locking = not context.settings.read_only
@@ -101,7 +119,7 @@ class ReadTransaction:
         self._lock.acquire(exclusive=False, ranks=locking)
         try:
             self._raw = raw = context.store.open_read(locking=locking)
-            return context.view(raw)
+            return context.read_view(raw)
         except BaseException:
             self.end()
             raise
@@ -156,7 +174,8 @@ class WriteTransaction:
         self._raw = raw = context.store.open_write()
         try:
             self._before = raw.version
-            return Session(context.view(raw), self._identity, writable=True)
+            view = context.write_view(raw)
+            return Session(self._identity, view, writer=view)
         except BaseException:
             self._roll_back()
             raise

@@ -247,7 +247,7 @@ def test_networks_of_other_engines_are_repaired(engine: str, tmp_path: Path, nam
     root = name if engine == "memory" else str(tmp_path / "n.zarr")
     small = SmallNetwork.build(Storage(engine, root))
     with small.storage.write_scope() as session:
-        group: Any = session.root.group("placement_sets").group("a")
+        group = session.writable_root.group("placement_sets").group("a")
         group.attributes.set("tally", group.attributes.get("tally") + 1 - np.arange(6))
     report = verify(small.storage)
     assert ["'a', tally"] == [each.where for each in report]

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from bsb import Storage
 
-from bsb_hdf5.core.layouts.protocols import Network
+from bsb_hdf5.core.layouts.protocols import NetworkReader
 from bsb_hdf5.errors import InputError, NodeNotFoundError
+from bsb_hdf5.handles import HANDLED
 from bsb_hdf5.maintenance.integrity import verify
 from bsb_hdf5.resource import Resource
 from tests.face.layouts import about_classic, column_place, place
@@ -30,9 +31,9 @@ def objects_of(small: SmallNetwork) -> list[Any]:
     return [small.a, small.ab, small.storage.morphologies, small.storage.files]
 
 
-def network_of(small: SmallNetwork) -> Network:
+def network_of(small: SmallNetwork) -> NetworkReader:
     with small.storage.read_scope() as session:
-        network: Network = session.network
+        network: NetworkReader = session.network
         return network
 
 
@@ -142,7 +143,7 @@ def test_arrays_that_only_make_sense_together_are_not_changed_by_path(small: Sma
         column.remove,
         lambda: column.append(np.ones((1, 3))),
         lambda: at(small, small.a._path + "/new").create([1]),
-        lambda: at(small, "/placement_sets/new").require(None),
+        lambda: at(small, "/placement_sets/new").require(HANDLED),
         lambda: at(small, small.a._path).remove(),
     ):
         with pytest.raises(InputError, match="belongs to the columnar layout"):

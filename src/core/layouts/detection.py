@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast, overload
 
 from ...errors import InputError, NotANetworkError
 from ...ports.arrays import GroupReader, GroupWriter
@@ -10,7 +10,7 @@ from ...ports.cache import CacheView
 from .classic.network import ClassicNetwork
 from .columnar.network import FORMAT, ColumnarNetwork, check_version
 from .nodes import DOCUMENT, GROUP, kind_of
-from .protocols import Network
+from .protocols import NetworkReader, NetworkWriter
 
 LAYOUTS = ("classic", "columnar")
 # Of the classic layout, any of which makes a network; the others are made when it is written to.
@@ -19,7 +19,19 @@ _META = "morphology_meta"
 _CHECKED = ("columnar", "version")
 
 
-def open_network(root: GroupReader, location: str, cache: CacheView | None = None) -> Network:
+@overload
+def open_network(
+    root: GroupWriter, location: str, cache: CacheView | None = None
+) -> NetworkWriter: ...
+
+
+@overload
+def open_network(
+    root: GroupReader, location: str, cache: CacheView | None = None
+) -> NetworkReader: ...
+
+
+def open_network(root: GroupReader, location: str, cache: CacheView | None = None) -> NetworkReader:
     """
     The network in a root group.
 
@@ -27,8 +39,8 @@ def open_network(root: GroupReader, location: str, cache: CacheView | None = Non
     :param cache: what earlier sessions found out about the store.
     :raises NotANetworkError: the group holds no network of a known layout and version.
     """
-    # The writers of a network fail by themselves in a session that only reads.
-    writer: Any = root
+    # A layout is one class for both; who only reads gets its reader.
+    writer = cast(GroupWriter, root)
     if cache is not None and cache.get(_CHECKED):
         return ColumnarNetwork(writer, cache)
     found = root.attributes.get("format")
@@ -61,7 +73,7 @@ def _check_parts(root: GroupReader, location: str) -> None:
     )
 
 
-def create_network(root: GroupWriter, layout: str = "classic") -> Network:
+def create_network(root: GroupWriter, layout: str = "classic") -> NetworkWriter:
     """
     Prepare an empty root group to hold a network.
 

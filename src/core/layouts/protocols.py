@@ -243,8 +243,8 @@ class FileWriter(FileReader, Protocol):
         """Remove a file; errors as for :meth:`load`."""
 
 
-class Network(Protocol):
-    """A stored network, within a session. Its writers fail in a read session."""
+class NetworkReader(Protocol):
+    """A stored network, within a session."""
 
     @property
     def layout(self) -> str:
@@ -275,17 +275,44 @@ class Network(Protocol):
     def chunk_size(self) -> NDArray[np.float64]:
         """(3,) um; NaN if nobody gave it."""
 
-    def set_chunk_size(self, size: NDArray[np.float64], /) -> None: ...
-
     @property
     def versions(self) -> tuple[str | None, str | None]:
         """Of bsb-core and of the engine that wrote last."""
 
-    def set_versions(self, bsb: str, engine: str, /) -> None: ...
-
     @property
     def provenance(self) -> Document:
         """The provenance document; empty if the network has none."""
+
+    @property
+    def totals(self) -> NetworkTotals: ...
+
+    def placement_names(self) -> tuple[str, ...]: ...
+
+    def placement(self, name: str, /) -> PlacementReader:
+        """
+        A placement set.
+
+        :raises SetNotFoundError: there is none of that name.
+        """
+
+    def connectivity_tags(self) -> tuple[str, ...]: ...
+
+    def connectivity(self, tag: str, /) -> ConnectivityReader:
+        """A connectivity set; errors as for :meth:`placement`."""
+
+    @property
+    def morphologies(self) -> MorphologyReader: ...
+
+    @property
+    def files(self) -> FileReader: ...
+
+
+class NetworkWriter(NetworkReader, Protocol):
+    """A network that can be changed, within a session that writes."""
+
+    def set_chunk_size(self, size: NDArray[np.float64], /) -> None: ...
+
+    def set_versions(self, bsb: str, engine: str, /) -> None: ...
 
     def set_provenance(self, bundle: DocumentView, /) -> None: ...
 
@@ -297,26 +324,13 @@ class Network(Protocol):
         :raises CorruptNetworkError: the state that is stored is no number.
         """
 
-    @property
-    def totals(self) -> NetworkTotals: ...
-
-    def placement_names(self) -> tuple[str, ...]: ...
-
-    def placement(self, name: str, /) -> PlacementWriter:
-        """
-        A placement set.
-
-        :raises SetNotFoundError: there is none of that name.
-        """
+    def placement(self, name: str, /) -> PlacementWriter: ...
 
     def create_placement(self, name: str, /, *, created_at: str) -> None: ...
 
     def remove_placement(self, name: str, /) -> None: ...
 
-    def connectivity_tags(self) -> tuple[str, ...]: ...
-
-    def connectivity(self, tag: str, /) -> ConnectivityWriter:
-        """A connectivity set; errors as for :meth:`placement`."""
+    def connectivity(self, tag: str, /) -> ConnectivityWriter: ...
 
     def create_connectivity(self, tag: str, pre: str, post: str, /, *, created_at: str) -> None: ...
 

@@ -15,7 +15,7 @@ from ..chunk_id import UNKNOWN_SIZE, normalize_size
 from ..json_types import Document, DocumentView
 from ..statistics import NetworkTotals
 from .documents import interpreting, read_json, write_json
-from .protocols import Network
+from .protocols import NetworkReader
 
 _SIZE, _VERSIONS, _PROVENANCE = (("root", part) for part in ("size", "versions", "provenance"))
 _IDENTITY = "storage_id"
@@ -160,7 +160,7 @@ class RootedNetwork:
         return True
 
 
-def count_totals(network: Network) -> NetworkTotals:
+def count_totals(network: NetworkReader) -> NetworkTotals:
     """The totals of a network, from those of its sets."""
     totals = NetworkTotals()
     for name in network.placement_names():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ...core.connectivity import check_direction
 from ...core.layouts.detection import open_network
-from ...core.layouts.protocols import Network
+from ...core.layouts.protocols import NetworkReader
 from ...ports.arrays import GroupReader, GroupWriter
 from ...transactions.versioned_cache import VersionedCache
 from ..findings import Finding, Findings, Report
@@ -37,7 +37,7 @@ def verify_network(root: GroupReader, location: str, *, most: int = _MOST_CONNEC
 def repair_network(
     root: GroupWriter,
     location: str,
-    network: Network,
+    network: NetworkReader,
     new_bundle: NewBundle,
     *,
     trust: str | None = None,
@@ -72,7 +72,7 @@ def repair_network(
 def _check(
     root: GroupReader,
     location: str,
-    identity: Network,
+    identity: NetworkReader,
     new_bundle: NewBundle,
     trust: str | None,
     most: int,

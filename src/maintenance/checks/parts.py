@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from ...core.files import checksum
 from ...core.labels import LabelSets
 from ...core.layouts.documents import read_json
 from ...core.layouts.nodes import OTHER, kind_of
-from ...core.layouts.protocols import MorphologyReader, Network
+from ...core.layouts.protocols import MorphologyReader, NetworkReader, NetworkWriter
 from ...errors import CorruptNetworkError
 from ...ports.arrays import ArrayReader, GroupReader, GroupWriter
 from ..findings import Findings, plain
@@ -90,7 +90,7 @@ def note_members(found: Findings, root: GroupReader, part: str, *kinds: str) -> 
             found.note(part, f"'{name}'", what)
 
 
-def verify_root(root: GroupReader, network: Network, found: Findings, new: NewBundle) -> None:
+def verify_root(root: GroupReader, network: NetworkReader, found: Findings, new: NewBundle) -> None:
     """What the root says of the whole network."""
     with found.reading("network", "chunk size"):
         network.chunk_size  # noqa: B018  # fails
@@ -101,7 +101,7 @@ def verify_root(root: GroupReader, network: Network, found: Findings, new: NewBu
 
 
 def _verify_provenance(
-    root: GroupReader, network: Network, found: Findings, new: NewBundle
+    root: GroupReader, network: NetworkReader, found: Findings, new: NewBundle
 ) -> None:
     attributes = root.attributes
 
@@ -109,7 +109,7 @@ def _verify_provenance(
         writer: Any = attributes
         for name in (_PROVENANCE, _STATE):
             writer.delete(name)
-        network.set_provenance({**bundle, _STATE: 0})
+        cast(NetworkWriter, network).set_provenance({**bundle, _STATE: 0})
 
     renew = "identity", lambda: give(new())
     try:
@@ -130,7 +130,7 @@ def _verify_provenance(
         found.note("provenance", _STATE, what, ("state", lambda: give(bundle)))
 
 
-def verify_morphologies(network: Network, found: Findings) -> set[str] | None:
+def verify_morphologies(network: NetworkReader, found: Findings) -> set[str] | None:
     """
     Every morphology and the metadata.
 
@@ -156,7 +156,7 @@ def _verify_morphology(reader: MorphologyReader, name: str) -> None:
     check_codes(codes.astype(np.int64), table.labels)
 
 
-def verify_files(network: Network, found: Findings) -> None:
+def verify_files(network: NetworkReader, found: Findings) -> None:
     """Every file, and its checksum."""
     with found.reading("files", "all"):
         for id_ in network.files.ids():

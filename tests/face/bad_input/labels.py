@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import bsb
 import numpy as np
 
@@ -46,14 +48,14 @@ LABELS = [
     ),
     Bad(
         "numbers as labels",
-        lambda n: n.b.label([1], [0]),
+        lambda n: n.b.label(cast("Any", [1]), [0]),
         e.LabelError,
         (r"1 is no label", r"texts"),
         bsb.LabellingError,
     ),
     Bad(
         "None as labels",
-        lambda n: n.b.label(None, [0]),
+        lambda n: n.b.label(cast("Any", None), [0]),
         e.LabelError,
         (r"None", r"list of texts"),
         bsb.LabellingError,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bsb_hdf5.core.layouts.detection import LAYOUTS, create_network, open_network
-from bsb_hdf5.core.layouts.protocols import Network
+from bsb_hdf5.core.layouts.protocols import NetworkWriter
 from bsb_hdf5.core.provenance import WriterInfo, stamp
 from bsb_hdf5.errors import CorruptNetworkError
 from bsb_hdf5.ports.cache import CacheView
@@ -26,7 +26,7 @@ class Stamped:
         self.network = open_network(self._root, "here", cache)
         self.network.set_provenance(bundle)
 
-    def anew(self) -> Network:
+    def anew(self) -> NetworkWriter:
         return open_network(self._root, "here")
 
     def stamp(self) -> bool:

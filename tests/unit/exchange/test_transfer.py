@@ -15,7 +15,7 @@ from bsb_hdf5.core.files import StoredContent
 from bsb_hdf5.core.labels import LabelSets
 from bsb_hdf5.core.layouts.detection import create_network, open_network
 from bsb_hdf5.core.layouts.history import SetHistory
-from bsb_hdf5.core.layouts.protocols import Network
+from bsb_hdf5.core.layouts.protocols import NetworkReader, NetworkWriter
 from bsb_hdf5.core.mirrored import check_mirrored, perspectives
 from bsb_hdf5.core.morphology import MorphologyTable
 from bsb_hdf5.core.placement_rows import MorphologyRows, PlacementRows
@@ -33,7 +33,7 @@ layouts = pytest.mark.parametrize("layout", ["classic", "columnar"])
 both = pytest.mark.parametrize(("layout", "other"), list(OTHER.items()))
 
 
-def copied(source: Network, layout: str, **options: Any) -> Network:
+def copied(source: NetworkReader, layout: str, **options: Any) -> NetworkWriter:
     """A copy, as it is found by who opens it."""
     root = new_root()
     network = create_network(root, layout)
@@ -42,13 +42,13 @@ def copied(source: Network, layout: str, **options: Any) -> Network:
     return open_network(root, "here")
 
 
-def root_of(network: Network) -> MemoryGroupWriter:
+def root_of(network: NetworkWriter) -> MemoryGroupWriter:
     root: Any = network.__dict__["_root"]
     assert isinstance(root, MemoryGroupWriter)
     return root
 
 
-def opened(layout: str) -> Network:
+def opened(layout: str) -> NetworkWriter:
     return create_network(new_root(), layout)
 
 
@@ -60,14 +60,14 @@ def locations(cells: list[int], point: int = -1) -> Any:
     return np.array([(cell, point, point) for cell in cells], dtype=np.int64).reshape(-1, 3)
 
 
-def histories_of(network: Network) -> dict[str, SetHistory]:
+def histories_of(network: NetworkReader) -> dict[str, SetHistory]:
     return {
         **{name: network.placement(name).history() for name in network.placement_names()},
         **{tag: network.connectivity(tag).history() for tag in network.connectivity_tags()},
     }
 
 
-def same(network: Network) -> Any:
+def same(network: NetworkReader) -> Any:
     return everything(network), histories_of(network)
 
 
@@ -197,7 +197,7 @@ def test_columns_that_end_early_end_there_in_the_copy(layout: str, other: str) -
     assert [6] * len(CHUNKS) == found.counts().counts.tolist()
 
 
-def classic_with(layout: str = "classic") -> Network:
+def classic_with(layout: str = "classic") -> NetworkWriter:
     source = opened(layout)
     source.create_placement("a", created_at="now")
     source.placement("a").append(
@@ -249,7 +249,7 @@ def test_more_rows_than_cells_are_refused() -> None:
 # --- connections --------------------------------------------------------------------------
 
 
-def connected(layout: str = "classic") -> Network:
+def connected(layout: str = "classic") -> NetworkWriter:
     """Rows in an order of their own, between two times three chunks, added in turns."""
     source = opened(layout)
     source.create_placement("a", created_at="now")
@@ -303,7 +303,7 @@ def test_holes_are_not_copied() -> None:
     assert 27 == copy.array("cells").shape[0]
 
 
-def half(source: Network, direction: str, local: int) -> MemoryGroupWriter:
+def half(source: NetworkWriter, direction: str, local: int) -> MemoryGroupWriter:
     sets = root_of(source).group("connectivity")
     return sets.group("a_to_a").group(direction).group(str(local))
 

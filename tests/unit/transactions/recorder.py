@@ -129,4 +129,4 @@ def elsewhere(action: Callable[[], Any]) -> Any:
 
 
 def add(session: Any, name: str) -> None:
-    session.network.create_placement(name, created_at="now")
+    session.network_writer.create_placement(name, created_at="now")

@@ -205,3 +205,19 @@ def test_anything_else_is_no_handle(network: Recorder, handle: Any) -> None:
         network.sessions.scope(write=False, handle=handle),
     ):
         pytest.fail("it was taken for a handle")
+
+
+def test_who_only_reads_gets_readers(network: Recorder) -> None:
+    with network.read as session:
+        for writer in ("network_writer", "writable_root"):
+            with pytest.raises(ReadOnlyError, match="only reads"):
+                getattr(session, writer)
+        assert not session.bypassed
+
+
+def test_only_a_root_that_can_be_changed_is_a_way_past_the_network(network: Recorder) -> None:
+    with network.write as session:
+        session.root.names()
+        assert not session.bypassed
+        session.writable_root.names()
+        assert session.bypassed

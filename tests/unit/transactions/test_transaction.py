@@ -88,7 +88,7 @@ def test_a_scope_moves_the_state_once_and_only_if_it_changed_something(network: 
         assert ("a", "b") == session.network.placement_names()
     assert 1 == network.state()
     with network.write as session:
-        session.root.attributes.set("x", 1)
+        session.writable_root.attributes.set("x", 1)
     assert 2 == network.state()
     with network.read as session:
         assert ("8.0.2", "8.1.0") == session.network.versions

@@ -15,7 +15,7 @@ from bsb_hdf5.core.column_specs import LABELS, POSITION, ROTATION, additional_co
 from bsb_hdf5.core.connectivity import Blocks
 from bsb_hdf5.core.labels import LabelSets
 from bsb_hdf5.core.layouts.detection import create_network, open_network
-from bsb_hdf5.core.layouts.protocols import Network
+from bsb_hdf5.core.layouts.protocols import NetworkReader, NetworkWriter
 from bsb_hdf5.core.morphology import MorphologyTable
 from bsb_hdf5.core.placement import append_additional
 from bsb_hdf5.core.placement_rows import PlacementRows
@@ -161,7 +161,7 @@ class Side:
         return everything(open_network(session.root, "here", cache.at(session.version)))
 
 
-def tried(network: Network, done: Operation, number: int) -> str:
+def tried(network: NetworkWriter, done: Operation, number: int) -> str:
     """Do an operation; the name of the error if it is refused."""
     verb, choices = done
     try:
@@ -172,7 +172,7 @@ def tried(network: Network, done: Operation, number: int) -> str:
 
 
 def add_cells(
-    network: Network,
+    network: NetworkWriter,
     number: int,
     name: str,
     where: int,
@@ -197,17 +197,21 @@ def rows_of(key: str, values: Any) -> Any:
     return np.stack((values, -values), axis=1) if key == "w" else values * 2
 
 
-def add_entities(network: Network, number: int, name: str, where: int, count: int) -> None:
+def add_entities(network: NetworkWriter, number: int, name: str, where: int, count: int) -> None:
     network.placement(name).append(where, PlacementRows.of_entities(count, None))
 
 
-def label(network: Network, number: int, name: str, text: str, step: int, remove: bool) -> None:
+def label(
+    network: NetworkWriter, number: int, name: str, text: str, step: int, remove: bool
+) -> None:
     data = network.placement(name)
     selected = Selection().resolve(data)
     change_labels(data, selected, np.arange(0, len(selected), step + 1), [text], remove=remove)
 
 
-def add_data(network: Network, number: int, name: str, where: int, key: str, count: int) -> None:
+def add_data(
+    network: NetworkWriter, number: int, name: str, where: int, key: str, count: int
+) -> None:
     values = rows_of(key, number + np.arange(float(count)))
     append_additional(network.placement(name), key, where, values)
 
@@ -222,20 +226,20 @@ def column_rows(column: Any, number: int, count: int) -> Any:
 
 
 def append_rows(
-    network: Network, number: int, name: str, where: int, column: Any, count: int
+    network: NetworkWriter, number: int, name: str, where: int, column: Any, count: int
 ) -> None:
     rows = column_rows(column, number, count)
     network.placement(name).append_column(column, where, rows)
 
 
 def overwrite_rows(
-    network: Network, number: int, name: str, where: int, column: Any, count: int
+    network: NetworkWriter, number: int, name: str, where: int, column: Any, count: int
 ) -> None:
     rows = column_rows(column, number, count)
     network.placement(name).overwrite_column(column, where, rows)
 
 
-def connect(network: Network, number: int, links: list[Any]) -> None:
+def connect(network: NetworkWriter, number: int, links: list[Any]) -> None:
     table = np.array(
         [[pre, post, a, *p, b, *q] for pre, post, a, p, b, q in links], dtype=np.int64
     ).reshape(-1, 8)
@@ -247,22 +251,22 @@ def ids_of(chosen: frozenset[int] | None) -> Any:
     return None if chosen is None else np.array(sorted(chosen), dtype=np.int64)
 
 
-def make(network: Network, number: int, name: str) -> None:
+def make(network: NetworkWriter, number: int, name: str) -> None:
     if name == TAG:
         network.create_connectivity(TAG, "b", str(number), created_at="now")
     else:
         network.create_placement(name, created_at="now")
 
 
-def remove(network: Network, number: int, name: str) -> None:
+def remove(network: NetworkWriter, number: int, name: str) -> None:
     (network.remove_connectivity if name == TAG else network.remove_placement)(name)
 
 
-def clear_all(network: Network, number: int, cells: bool) -> None:
+def clear_all(network: NetworkWriter, number: int, cells: bool) -> None:
     (network.clear_placement if cells else network.clear_connectivity)()
 
 
-def save(network: Network, number: int, name: str, count: int, properties: int) -> None:
+def save(network: NetworkWriter, number: int, name: str, count: int, properties: int) -> None:
     data = number + np.arange(count * (5.0 + properties)).reshape(count, 5 + properties)
     data[:, 4] = np.arange(count) % 2
     graph = [[count // 2, -1], [count, 0]]
@@ -276,7 +280,7 @@ def save(network: Network, number: int, name: str, count: int, properties: int) 
 
 
 def set_meta(
-    network: Network, number: int, whole: bool, chosen: frozenset[str], value: int
+    network: NetworkWriter, number: int, whole: bool, chosen: frozenset[str], value: int
 ) -> None:
     given: dict[str, Any] = {
         name: {"name": name, "v": value, "at": np.arange(value), "none": np.nan}
@@ -307,7 +311,7 @@ VERBS: dict[str, Callable[..., Any]] = {
 }
 
 
-def everything(network: Network) -> dict[str, Any]:
+def everything(network: NetworkReader) -> dict[str, Any]:
     """All that the readers of a network answer, as values that compare."""
     totals = network.totals.as_document()
     return {
@@ -328,7 +332,7 @@ def plain(values: Any) -> tuple[str, str]:
     return str(array.dtype), repr(array.tolist())
 
 
-def all_cells(network: Network, name: str) -> dict[str, Any]:
+def all_cells(network: NetworkReader, name: str) -> dict[str, Any]:
     data = network.placement(name)
     counts, known = data.counts(), data.chunks()
     asked = [known, np.array([UNKNOWN, *known.tolist()[::-2], 1], dtype=np.int64)]
@@ -351,7 +355,7 @@ def morphologies_of(data: Any, chunks: Any) -> Any:
     return [rows.names[index] for index in rows.indices.tolist()], plain(rows.lengths)
 
 
-def all_blocks(network: Network, tag: str) -> dict[str, Any]:
+def all_blocks(network: NetworkReader, tag: str) -> dict[str, Any]:
     data = network.connectivity(tag)
     asked = np.array([2**40, UNKNOWN, 0, 65535, 1, 0])
     return {
@@ -374,7 +378,7 @@ def all_blocks(network: Network, tag: str) -> dict[str, Any]:
     }
 
 
-def all_morphologies(network: Network) -> dict[str, Any]:
+def all_morphologies(network: NetworkReader) -> dict[str, Any]:
     stored = network.morphologies
     tables = {name: stored.load(name) for name in NAMES if name in stored}
     meta = stored.meta()

@@ -1,0 +1,50 @@
+"""The engine: what it takes for a root, and what it says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pytest
+from bsb import Storage
+from bsb.services.mpi import MPIService
+
+from bsb_hdf5.config import NetworkRoot
+from bsb_hdf5.engines.hdf5 import HDF5Engine
+from bsb_hdf5.engines.memory import MemoryEngine
+from bsb_hdf5.engines.zarr import ZarrEngine
+from bsb_hdf5.errors import DtypeError
+
+ENGINES: dict[str, Any] = {"hdf5": HDF5Engine, "memory": MemoryEngine, "zarr": ZarrEngine}
+every_engine = pytest.mark.parametrize("name", ENGINES)
+
+
+@every_engine
+def test_the_root_is_plain_text_however_it_is_given(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "network"
+    for root in (path, NetworkRoot(path, lock_limit=5)):
+        storage = Storage(name, root)
+        assert str is type(storage.root)
+        assert str(path) == storage.root
+
+
+def test_the_root_can_be_an_attribute_of_an_hdf5_file(tmp_path: Path) -> None:
+    storage = Storage("hdf5", NetworkRoot(tmp_path / "network", lock_limit=5))
+    with h5py.File(tmp_path / "other", "w") as file:
+        file.attrs["root"] = storage.root
+        assert storage.root == file.attrs["root"]
+
+
+@every_engine
+@pytest.mark.parametrize("root", [None, 5, [], object()])
+def test_what_is_no_root_is_refused_and_not_recognized(name: str, root: Any) -> None:
+    with pytest.raises(DtypeError, match="the root of a storage must be a str or a path, not"):
+        ENGINES[name](root, MPIService())
+    assert not ENGINES[name].recognizes(root, MPIService())
+
+
+@every_engine
+def test_where_nothing_is_nothing_is_recognized(name: str, tmp_path: Path) -> None:
+    for root in (tmp_path / "nothing", str(tmp_path / "no\0thing"), tmp_path):
+        assert not ENGINES[name].recognizes(root, MPIService())
