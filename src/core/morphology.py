@@ -54,7 +54,8 @@ class MorphologyTable:
         ends, parents = self.graph.T
         rows = len(self.data)
         starts = np.concatenate(([0], ends[:-1])) if len(ends) else ends
-        if np.any(ends < starts) or (ends[-1] if len(ends) else 0) != rows:
+        # Points after the last branch belong to none, as in files that were made by hand.
+        if np.any(ends < starts) or (ends[-1] if len(ends) else 0) > rows:
             raise CorruptNetworkError(
                 f"the branches of a morphology end at rows {ends.tolist()} of {rows}"
             )

@@ -101,7 +101,7 @@ def test_a_library_of_morphologies_made_by_hand_is_read(tmp_path: Path) -> None:
         storage = Storage("hdf5", str(path))
         assert 2 == len(storage.morphologies.load("M").points)
         assert () == tuple(each for each in verify(storage) if each.part != "provenance")
-        copy = convert(str(path), str(tmp_path / "copy.hdf5"), layout="columnar")
+    copy = convert(str(path), str(tmp_path / "copy.hdf5"), layout="columnar")
     assert ["M"] == [each.name for each in copy.morphologies.all()]
     repack(storage)
     assert 2 == len(storage.morphologies.load("M").points)

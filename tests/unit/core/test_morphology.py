@@ -42,8 +42,6 @@ def test_trees_whose_branches_follow_each_other_are_accepted(points: int, graph:
 @pytest.mark.parametrize(
     ("points", "graph", "match"),
     [
-        (3, [], "end at rows"),
-        (3, [[2, -1]], "end at rows"),
         (3, [[4, -1]], "end at rows"),
         (3, [[2, -1], [1, 0], [3, 1]], "end at rows"),
         (3, [[-1, -1], [3, 0]], "end at rows"),
