@@ -1,0 +1,94 @@
+"""
+Each public method, called in every way that the walk knows, answers as 8.0.2 does.
+
+What differs stands in ``docs/differences.md``, and what is raised in ``docs/errors-table.md``;
+``python -m tests.compat.walk`` prints what is missing there, and remakes the latter.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.compat.exchange import Interpreter
+from tests.compat.walk import pages
+from tests.compat.walk.compare import Difference, differences
+from tests.compat.walk.engines import Observed, observe
+from tests.compat.walk.run import all_calls
+
+FACTS = json.loads(Path(__file__).parents[1].joinpath("spec", "api.json").read_text())
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def observed(theirs: Interpreter) -> Observed:
+    """What both engines did, where the environment of 8.0.2 is there."""
+    return observe()
+
+
+def test_every_difference_is_on_the_page(observed: Observed) -> None:
+    known = [*pages.listed(), *pages.to_fix()]
+    assert [] == [str(each) for each in pages.unlisted(observed.differences, known)]
+
+
+def test_every_difference_on_the_page_is_observed(observed: Observed) -> None:
+    assert [] == pages.unobserved(observed.differences, pages.listed())
+
+
+def test_no_difference_is_left_to_fix(observed: Observed) -> None:
+    fixing = pages.to_fix()
+    others = {each.id for each in pages.unlisted(observed.differences, fixing)}
+    left = [each.id for each in observed.differences if each.id not in others]
+    if left:
+        pytest.xfail(f"{len(left)} differences are left to fix, such as {left[0]}")
+
+
+def test_the_table_of_errors_is_what_is_raised(observed: Observed) -> None:
+    expected = pages.errors_page(observed.theirs, observed.classic)
+    assert expected == pages.ERRORS_PAGE.read_text(encoding="utf-8")
+
+
+def test_the_walk_calls_every_documented_function_and_method() -> None:
+    called = {call.member for call in all_calls()}
+    classes = {fact["name"] for fact in FACTS if fact["kind"] == "class"}
+    documented = {fact["name"] for fact in FACTS if fact["name"]}
+    assert set() == documented - called - classes - {"Resource", "HDF5SlowLockingWarning"}
+
+
+def outcome(**entries: Any) -> dict[str, Any]:
+    return {"member: variant": entries}
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "kind"),
+    [
+        ({"returned": 1}, {"returned": 1}, None),
+        ({"returned": 1}, {"returned": 2}, "values"),
+        ({"returned": 1}, {"raised": ["KeyError"]}, "refused"),
+        ({"raised": ["KeyError"]}, {"returned": 1}, "accepted"),
+        ({"raised": ["KeyError"]}, {"raised": ["TypeError"]}, "errors"),
+        (
+            {"raised": ["LookupError"]},
+            {"raised": ["KeyError"], "caught as": ["KeyError", "LookupError"]},
+            None,
+        ),
+        ({"returned": 1, "changed": {"a": 1}}, {"returned": 1, "changed": {}}, "holds"),
+        ({"returned": 1, "changed": {"a": 1}}, {"returned": 1, "changed": {"a": 1}}, None),
+        ({"returned": 1, "warned": ["UserWarning"]}, {"returned": 1}, "warnings"),
+    ],
+)
+def test_a_difference_is_what_a_caller_can_tell(
+    expected: dict[str, Any], found: dict[str, Any], kind: str | None
+) -> None:
+    ids = [each.id for each in differences(outcome(**expected), outcome(**found))]
+    assert ids == ([f"{kind} | member: variant"] if kind else [])
+
+
+def test_patterns_match_by_stars_and_alternatives() -> None:
+    found = [Difference("values | A.b: c", "", ""), Difference("holds | A.d: e", "", "")]
+    assert [] == pages.unlisted(found, ["{values,holds} | A.*"])
+    assert [found[1]] == pages.unlisted(found, ["values | *"])
+    assert ["holds | A.b: *"] == pages.unobserved(found, ["{values,holds} | A.b: *"])
