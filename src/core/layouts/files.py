@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import cached_property
 
 from ...errors import CorruptNetworkError, FileNotStoredError
 from ...ports.arrays import DocumentReader, GroupReader, GroupWriter
 from ..files import StoredContent, checksum
-from ..names import check_member
 from .documents import read_json, write_json
 from .nodes import DOCUMENT, kind_of
 
@@ -22,7 +22,7 @@ def is_document(group: GroupReader, name: str) -> bool:
     return kind_of(group, name) == DOCUMENT
 
 
-class StoredFiles:
+class StoredFiles(ABC):
     """
     The files of a network.
 
@@ -37,10 +37,9 @@ class StoredFiles:
     def _group(self) -> GroupWriter:
         return self._root.group(self._name)
 
+    @abstractmethod
     def ids(self) -> tuple[str, ...]:
-        if self._name not in self._root:
-            return ()
-        return tuple(name for name in self._group.names() if is_document(self._group, name))
+        """The ids of all files, sorted."""
 
     def __contains__(self, id_: str) -> bool:
         return self._find(id_) is not None
@@ -67,9 +66,13 @@ class StoredFiles:
         if "mtime" in content.meta:
             attributes.set("mtime", int(content.meta["mtime"]))
 
+    @abstractmethod
     def remove(self, id_: str) -> None:
-        self._document(id_)
-        self._group.delete(id_)
+        """
+        Remove a file.
+
+        :raises FileNotStoredError: there is none of that id.
+        """
 
     def _document(self, id_: str) -> DocumentReader:
         found = self._find(id_)
@@ -78,14 +81,13 @@ class StoredFiles:
         group, name = found
         return group.document(name)
 
+    @abstractmethod
     def _find(self, id_: str) -> tuple[GroupWriter, str] | None:
-        """The group that a file lies in, and its name there."""
-        return (self._group, id_) if self._name in self._root and id_ in self._group else None
+        """The group that a file lies in, and its name there; None if it isn't there."""
 
+    @abstractmethod
     def _make_room(self, id_: str) -> tuple[GroupWriter, str]:
         """The group that a file is to lie in, made if it is absent, and its name there."""
-        check_member(id_, "file")
-        return self._root.require_group(self._name), id_
 
 
 def _describe(document: DocumentReader) -> StoredContent:

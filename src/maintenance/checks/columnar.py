@@ -14,7 +14,8 @@ from ...core.connectivity import batches
 from ...core.layouts.columnar import blocks, segments
 from ...core.layouts.columnar.connectivity import ColumnarConnectivity
 from ...core.layouts.columnar.connectivity_table import BLOCKS, count_blocks
-from ...core.layouts.columnar.network import ColumnarNetwork
+from ...core.layouts.columnar.members import name_of
+from ...core.layouts.columnar.network import NAMED_BY, ColumnarNetwork
 from ...core.layouts.columnar.placement import ColumnarPlacement
 from ...core.layouts.columnar.placement_names import PlacementNames
 from ...core.layouts.columnar.placement_table import count_segments
@@ -59,13 +60,15 @@ class ColumnarCheck:
     def run(self) -> None:
         """Check all cells and connections, and the log of morphologies."""
         sets = self._root.group(_PLACEMENT)
-        for name in sets.names():
-            with self._found.reading("placement", f"'{name}'"):
-                self._cells(name, sets.group(name))
+        for member in sets.names():
+            with self._found.reading("placement", f"'{member}'"):
+                name = name_of(sets, member, NAMED_BY["placement"])
+                self._cells(name, sets.group(member))
         sets = self._root.group(_CONNECTIVITY)
-        for tag in sets.names():
-            with self._found.reading("connectivity", f"'{tag}'"):
-                self._connections(tag, sets.group(tag))
+        for member in sets.names():
+            with self._found.reading("connectivity", f"'{member}'"):
+                tag = name_of(sets, member, NAMED_BY["connectivity"])
+                self._connections(tag, sets.group(member))
         with self._found.reading("morphologies", "log"):
             self._log(self._root.group(_MORPHOLOGIES))
 

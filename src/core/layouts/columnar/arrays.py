@@ -6,7 +6,7 @@ Rows past the last that a table knows of are ignored, and overwritten.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class LongArray:
     :param name: of the array.
     :param kinds: dtypes that its rows may be stored as, the narrowest first.
     :param collection: the group in ``group`` that it belongs to, if any.
+    :param attributes: that it gets when it is made.
     """
 
     def __init__(
@@ -40,10 +41,12 @@ class LongArray:
         name: str,
         kinds: Sequence[DType],
         collection: str | None = None,
+        attributes: Mapping[str, str] | None = None,
     ) -> None:
         self._group = group
         self._name = name
         self._collection = collection
+        self._attributes = attributes or {}
         self._kinds = kinds
         self._waiting: list[Rows] = []
         self._waiting_bytes = 0
@@ -194,7 +197,10 @@ class LongArray:
 
     def _create(self, name: str, rows: Rows, expected: int = 0) -> ArrayWriter:
         self._width = rows.shape[1:]
-        return self._parent().create_array(name, rows, expected=expected)
+        array = self._parent().create_array(name, rows, expected=expected)
+        for each, value in self._attributes.items():
+            array.attributes.set(each, value)
+        return array
 
     def _align(self, first: int, rows: Rows) -> ArrayWriter:
         """The array, as long as the first of these rows needs."""

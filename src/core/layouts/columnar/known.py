@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ....ports.arrays import GroupReader
-from ..nodes import DOCUMENT, GROUP, kind_of
+from ..nodes import ARRAY, DOCUMENT, GROUP, kind_of
 from ..unknown import Known, arrays, named
+from .files import ID
+from .members import is_encoded, name_of
 from .placement_names import ADDITIONAL, PlacementNames
+from .placement_table import KEY
 from .tables import TALLY
 
 _HISTORY = ("revision", "created_at")
@@ -36,7 +39,11 @@ def _cells(group: GroupReader) -> Known:
     column = arrays("segments", "position", "rotation", "morphology", "labels")
 
     def additional(group: GroupReader, name: str) -> Known | None:
-        return arrays(name)(group, name) if f"{ADDITIONAL}/{name}" in titles else None
+        if kind_of(group, name) != ARRAY:
+            return None
+        key = name_of(group, name, KEY)
+        known = Known(named(KEY)) if is_encoded(name) else Known()
+        return known if f"{ADDITIONAL}/{key}" in titles else None
 
     def member(group: GroupReader, name: str) -> Known | None:
         if name == ADDITIONAL and kind_of(group, name) == GROUP:
@@ -60,7 +67,7 @@ def _sets(
 
 
 def _file(group: GroupReader, name: str) -> Known | None:
-    known = Known(named("encoding", "meta", "mtime"))
+    known = Known(named("encoding", "meta", "mtime", *((ID,) if is_encoded(name) else ())))
     return known if kind_of(group, name) == DOCUMENT else None
 
 

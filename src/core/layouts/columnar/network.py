@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import ClassVar
 
-from ....errors import (
-    NodeNotFoundError,
-    NotANetworkError,
-    ReadOnlyError,
-    SetExistsError,
-)
+from ....errors import NodeNotFoundError, NotANetworkError, ReadOnlyError, SetExistsError
 from ....ports.arrays import GroupReader, GroupWriter
 from ....ports.cache import CacheView
-from ...names import check_member
+from ...names import check_name
 from ...statistics import NetworkTotals
-from ..files import StoredFiles
 from ..root import STATE, RootedNetwork, count_totals, not_found
 from ..unknown import Unknown, unknown_below
 from .connectivity import ColumnarConnectivity
+from .files import ID, ColumnarFiles
 from .known import ROOT, is_connectivity, is_placement
+from .members import find_member, member_of, names_of, new_member
 from .morphologies import ColumnarMorphologies
 from .placement import ColumnarPlacement
 
@@ -32,6 +29,9 @@ _MORPHOLOGIES, _FILES = "morphology_tables", "stored_files"
 # it could write to.
 _RESERVED = ("placement", "connectivity", "morphologies", "morphology_meta", "files")
 _RESERVED_ATTRIBUTE = "chunks"
+# The attribute that says the name of a member that can't bear it.
+NAMED_BY = {"placement": "cell_type", "connectivity": "tag", "files": ID}
+_IS_SET = {"placement": is_placement, "connectivity": is_connectivity}
 # Their arrays and tables are of no use without each other.
 _ENTANGLED = frozenset((_PLACEMENT, _CONNECTIVITY, _MORPHOLOGIES, *_RESERVED))
 _NOTICE = f"This is a network in the layout {FORMAT}, which needs bsb-hdf5 8.1 or later."
@@ -109,15 +109,23 @@ class ColumnarNetwork(RootedNetwork):
     def totals(self) -> NetworkTotals:
         return count_totals(self)
 
-    def placement_names(self) -> tuple[str, ...]:
-        return self._names(_PLACEMENT, is_placement)
+    def place(self, part: str, *names: str) -> str:
+        if part in NAMED_BY and names:
+            group, (name, *rest) = self._root.group(self._parts[part]), names
+            member = find_member(group, name, NAMED_BY[part]) or member_of(name)
+            names = (member, *rest)
+        return super().place(part, *names)
 
     def group_of(self, part: str, name: str) -> GroupWriter:
         sets = self._root.group(self._parts[part])
-        try:
-            return sets.group(name)
-        except NodeNotFoundError as error:
-            raise not_found(part, name, sets.names()) from error
+        member = find_member(sets, name, NAMED_BY[part])
+        with suppress(NodeNotFoundError):
+            if member is not None:
+                return sets.group(member)
+        raise not_found(part, name, self._names(part))
+
+    def placement_names(self) -> tuple[str, ...]:
+        return self._names("placement")
 
     def placement(self, name: str) -> ColumnarPlacement:
         found = self._placements.get(name)
@@ -126,22 +134,16 @@ class ColumnarNetwork(RootedNetwork):
         return found
 
     def create_placement(self, name: str, *, created_at: str) -> None:
-        sets = self._root.group(_PLACEMENT)
-        if check_member(name, "placement set") in sets:
-            raise SetExistsError(f"the placement set '{name}' exists", asked=name)
-        self.touch()
-        ColumnarPlacement.create(sets.require_group(name), name, created_at)
+        ColumnarPlacement.create(self._new_group("placement", name), name, created_at)
 
     def remove_placement(self, name: str) -> None:
         # Unless there is none of that name.
         self.placement(name)
-        self.touch()
+        self._remove("placement", name)
         del self._placements[name]
-        self.cache.invalidate(("columnar", "placement", name))
-        self._root.group(_PLACEMENT).delete(name)
 
     def connectivity_tags(self) -> tuple[str, ...]:
-        return self._names(_CONNECTIVITY, is_connectivity)
+        return self._names("connectivity")
 
     def connectivity(self, tag: str) -> ColumnarConnectivity:
         found = self._connectivities.get(tag)
@@ -150,18 +152,13 @@ class ColumnarNetwork(RootedNetwork):
         return found
 
     def create_connectivity(self, tag: str, pre: str, post: str, *, created_at: str) -> None:
-        sets = self._root.group(_CONNECTIVITY)
-        if check_member(tag, "connectivity set") in sets:
-            raise SetExistsError(f"the connectivity set '{tag}' exists", asked=tag)
-        self.touch()
-        ColumnarConnectivity.create(sets.require_group(tag), tag, pre, post, created_at)
+        group = self._new_group("connectivity", tag)
+        ColumnarConnectivity.create(group, tag, pre, post, created_at)
 
     def remove_connectivity(self, tag: str) -> None:
         self.connectivity(tag)
-        self.touch()
+        self._remove("connectivity", tag)
         del self._connectivities[tag]
-        self.cache.invalidate(("columnar", "connectivity", tag))
-        self._root.group(_CONNECTIVITY).delete(tag)
 
     def clear_placement(self) -> None:
         self.touch()
@@ -181,8 +178,8 @@ class ColumnarNetwork(RootedNetwork):
         return ColumnarMorphologies(self._root.group(_MORPHOLOGIES), self)
 
     @cached_property
-    def files(self) -> StoredFiles:
-        return StoredFiles(self._root, _FILES)
+    def files(self) -> ColumnarFiles:
+        return ColumnarFiles(self._root, _FILES)
 
     def flush(self) -> None:
         for cells in self._placements.values():
@@ -192,9 +189,26 @@ class ColumnarNetwork(RootedNetwork):
         if "morphologies" in self.__dict__:
             self.morphologies.flush()
 
-    def _names(self, part: str, is_set: Callable[[GroupReader, str], bool]) -> tuple[str, ...]:
-        sets = self._root.group(part)
-        return tuple(name for name in sets.names() if is_set(sets, name))
+    def _names(self, part: str) -> tuple[str, ...]:
+        return names_of(self._root.group(self._parts[part]), NAMED_BY[part], _IS_SET[part])
+
+    def _new_group(self, part: str, name: str) -> GroupWriter:
+        """A group for a set that does not exist yet."""
+        check_name(name, f"{part} set")
+        sets = self._root.group(self._parts[part])
+        member = new_member(sets, name, NAMED_BY[part])
+        if member in sets:
+            raise SetExistsError(f"the {part} set '{name}' exists", asked=name)
+        self.touch()
+        return sets.require_group(member)
+
+    def _remove(self, part: str, name: str) -> None:
+        sets = self._root.group(self._parts[part])
+        member = find_member(sets, name, NAMED_BY[part])
+        assert member is not None
+        self.touch()
+        self._forget(part, (name,))
+        sets.delete(member)
 
     def _forget(self, part: str, names: tuple[str, ...]) -> None:
         for name in names:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ....errors import CorruptNetworkError, InputError, InvalidNameError
 from ....ports.arrays import GroupWriter
 from ...labels import LabelSets
-from ...names import check_member
+from ...names import check_member, check_name
 from ..documents import interpreting, read_json, write_json
 from .segments import MOST_COLUMNS, SEGMENTS
 
@@ -105,6 +105,7 @@ def _codes(names: list[str]) -> dict[str, int]:
 
 
 def _check_title(title: str) -> None:
-    check_member(title.removeprefix(f"{ADDITIONAL}/"), "column of a placement set")
+    key = title.removeprefix(f"{ADDITIONAL}/")
+    (check_member if key == title else check_name)(key, "column of a placement set")
     if title in (SEGMENTS, ADDITIONAL):
         raise InvalidNameError(f"'{title}' can't name a column of a placement set", asked=title)

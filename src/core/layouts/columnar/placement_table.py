@@ -13,11 +13,14 @@ from ...column_specs import LABELS, MORPHOLOGY, ColumnSpec
 from ...rows import Lengths
 from .arrays import LongArray
 from .groups import SetGroup
+from .members import is_plain, member_of, new_member
 from .placement_names import ADDITIONAL, PlacementNames
 from .segments import COUNT, FIRST, MASK, SEGMENTS, WIDTH, Segments
 from .tables import Entries, Form, TableSource
 
 PREFIX = f"{ADDITIONAL}/"
+# The attribute that says the key of an array that can't bear it as its name.
+KEY = "key"
 _CODES = (np.dtype(np.int32), np.dtype(np.int64))
 _FLOATS = np.dtype(np.float64)
 
@@ -55,11 +58,22 @@ class PlacementArrays:
         found = self.opened.get(title)
         if found is None:
             kinds = _CODES if title in (MORPHOLOGY.name, LABELS.name) else (dtype,)
-            nested = title.startswith(PREFIX)
-            name, collection = title.removeprefix(PREFIX), ADDITIONAL if nested else None
-            found = LongArray(self._place.group, name, kinds, collection)
+            if title.startswith(PREFIX):
+                found = self._additional(title.removeprefix(PREFIX), kinds)
+            else:
+                found = LongArray(self._place.group, title, kinds)
             self.opened[title] = found
         return found
+
+    def _additional(self, key: str, kinds: tuple[DType, ...]) -> LongArray:
+        group = self._place.group
+        if is_plain(key):
+            return LongArray(group, key, kinds, ADDITIONAL)
+        member = member_of(key)
+        if ADDITIONAL in group:
+            member = new_member(group.group(ADDITIONAL), key, KEY)
+        named = {} if member == key else {KEY: key}
+        return LongArray(group, member, kinds, ADDITIONAL, named)
 
     def drop(self, title: str) -> None:
         """Remove an array, so that rows of another shape can be stored."""

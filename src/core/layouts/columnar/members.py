@@ -1,0 +1,114 @@
+"""
+Names of the members of groups: any text names a set, a file or additional data.
+
+A member bears the name itself where it can. Where the name holds a ``/``, begins with ``%`` or is
+too long, the member is called ``%`` and the name, in which ``%25`` stands for ``%`` and ``%2F`` for
+``/``; of a long name only the beginning, ``%~`` and the SHA-256 of its UTF-8. An attribute of such
+a member says the name. A member that begins with ``%`` but lacks the attribute bears its own name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import TypeVar
+
+from ....errors import CorruptNetworkError, InvalidNameError, NodeNotFoundError
+from ....ports.arrays import AttributeReader, GroupReader
+from ...names import can_name
+
+G = TypeVar("G", bound=GroupReader)
+
+_MARK = "%"
+# Bytes of a file name, and of the beginning of a long name.
+_LONGEST = 255
+_BEGINNING = 120
+
+
+def is_encoded(member: str) -> bool:
+    """Whether an attribute of a member may say its name."""
+    return member.startswith(_MARK)
+
+
+def is_plain(name: str) -> bool:
+    """Whether a member bears the name itself."""
+    if "/" in name or name.startswith(_MARK):
+        return False
+    return len(name) * 4 <= _LONGEST or len(name.encode()) <= _LONGEST
+
+
+def member_of(name: str) -> str:
+    """What the member of a name is called."""
+    if is_plain(name):
+        return name
+    encoded = _MARK + name.replace(_MARK, "%25").replace("/", "%2F")
+    if len(encoded.encode()) <= _LONGEST:
+        return encoded
+    beginning = encoded.encode()[:_BEGINNING].decode(errors="ignore")
+    return f"{beginning}%~{hashlib.sha256(name.encode()).hexdigest()}"
+
+
+def name_of(group: GroupReader, member: str, attribute: str) -> str:
+    """
+    The name of a member.
+
+    :param attribute: that says it.
+    :raises CorruptNetworkError: the attribute is not a text.
+    """
+    if not is_encoded(member):
+        return member
+    name = _attributes(group, member).get(attribute)
+    if name is None:
+        return member
+    if not isinstance(name, str):
+        raise CorruptNetworkError(f"the attribute '{attribute}' of '{member}' is {name!r}")
+    return name
+
+
+def names_of(
+    group: GroupReader, attribute: str, is_item: Callable[[GroupReader, str], bool]
+) -> tuple[str, ...]:
+    """
+    The names of all members that are items, sorted; errors as for :func:`name_of`.
+
+    :param is_item: whether a member is one, and not something that the layout does not know.
+    """
+    items = (member for member in group.names() if is_item(group, member))
+    return tuple(sorted(name_of(group, member, attribute) for member in items))
+
+
+def find_member(group: GroupReader, name: str, attribute: str) -> str | None:
+    """What the member of a name is called; None if there is none."""
+    if is_plain(name):
+        return name if name in group else None
+    for member in (member_of(name), name):
+        if can_name(member) and member in group and name_of(group, member, attribute) == name:
+            return member
+    return None
+
+
+def new_member(group: GroupReader, name: str, attribute: str) -> str:
+    """
+    What the member of a name is called, or will be.
+
+    :raises InvalidNameError: something else is called so.
+    """
+    found = find_member(group, name, attribute)
+    if found is not None:
+        return found
+    member = member_of(name)
+    if member != name and member in group:
+        raise InvalidNameError(
+            f"'{name}' can't be stored: it would be called '{member}', which names something else",
+            asked=name,
+        )
+    return member
+
+
+def _attributes(group: GroupReader, member: str) -> AttributeReader:
+    for opener in (group.group, group.document):
+        try:
+            return opener(member).attributes
+        except NodeNotFoundError:
+            continue
+    return group.array(member).attributes

@@ -1,0 +1,161 @@
+"""Any text names a set, a morphology, a file or additional data where the layout is columnar."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bsb import Storage
+
+from bsb_hdf5 import convert, repack
+from bsb_hdf5.core.column_specs import additional_column
+from bsb_hdf5.errors import InvalidNameError
+from bsb_hdf5.maintenance.integrity import verify
+from tests.face.layouts import new_storage
+from tests.face.samples import (
+    cell_type,
+    chunk,
+    morphology,
+    morphology_set,
+    on_soma,
+    positions,
+)
+
+NAMES = [
+    "a/b",
+    "a//b",
+    "/",
+    "a/../b",
+    "https://host/path?a=%2F",
+    "%",
+    "a%2Fb",
+    "...",
+    "trailing ",
+    "Case",
+    "case",
+    unicodedata.normalize("NFC", "é"),
+    unicodedata.normalize("NFD", "é"),
+    "x" * 300,
+    "x/" * 200,
+]
+
+
+@pytest.fixture(params=["hdf5", "memory", "zarr"])
+def engine(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+def opened(engine: str, root: Path) -> Storage:
+    if engine == "hdf5":
+        return new_storage(root, "columnar")
+    return Storage(engine, root.parent.name if engine == "memory" else str(root))
+
+
+def fill(storage: Storage, names: list[str]) -> None:
+    for i, name in enumerate(names):
+        kind = cell_type(f"cell {i}")
+        kind.name = name
+        storage.morphologies.save(name, morphology())
+        cells = storage.require_placement_set(kind)
+        cells.append_data(
+            chunk(i),
+            positions(2),
+            morphology_set(storage, [name], [0, 0]),
+            additional={name: np.arange(2.0) + i},
+        )
+        cells.label([name], [1])
+        tie = storage.require_connectivity_set(kind, kind, name)
+        tie.chunk_connect(chunk(i), chunk(i), on_soma(0, 1), on_soma(1, 1))
+        storage.files.store(f"text {i}", id=name)
+
+
+def described(storage: Storage) -> dict[str, Any]:
+    """What a storage holds, by name."""
+    with storage._engine.read_scope() as session:
+        network = session.network
+        found: dict[str, Any] = {}
+        for name in network.placement_names():
+            cells = network.placement(name)
+            chunks = cells.chunks()
+            columns = map(additional_column, cells.additional_keys())
+            found[name] = [
+                chunks.tolist(),
+                {
+                    each.name: cells.read_column(each, cells.chunks())[0].tolist()
+                    for each in columns
+                },
+                cells.read_morphologies(chunks).names,
+                cells.label_sets().to_lists(),
+            ]
+        ties = {tag: network.connectivity(tag) for tag in network.connectivity_tags()}
+        found["ties"] = {tag: (tie.pre_type, tie.post_type, tie.count) for tag, tie in ties.items()}
+        found["files"] = {id_: network.files.load(id_).content() for id_ in network.files.ids()}
+        found["morphologies"] = network.morphologies.names()
+    return found
+
+
+def expected(names: list[str]) -> dict[str, Any]:
+    first = cell_ids()
+    found: dict[str, Any] = {
+        name: [[first[i]], {name: [i, i + 1]}, (name,), {0: [], 1: [name]}]
+        for i, name in enumerate(names)
+    }
+    found["ties"] = {name: (name, name, 2) for name in names}
+    found["files"] = {name: f"text {i}" for i, name in enumerate(names)}
+    found["morphologies"] = tuple(sorted(names))
+    return found
+
+
+def cell_ids() -> list[int]:
+    return [chunk(i).id for i in range(len(NAMES))]
+
+
+def test_what_has_any_name_comes_back(engine: str, tmp_path: Path) -> None:
+    storage = opened(engine, tmp_path / "network")
+    fill(storage, NAMES)
+    assert expected(NAMES) == described(storage)
+    assert expected(NAMES) == described(opened(engine, tmp_path / "network"))
+    assert [] == list(verify(storage).findings)
+
+
+def test_what_has_any_name_is_written_anew_and_copied(engine: str, tmp_path: Path) -> None:
+    storage = opened(engine, tmp_path / "network")
+    fill(storage, NAMES)
+    repack(storage)
+    assert expected(NAMES) == described(storage)
+    copy = convert(storage, str(tmp_path / "copy"), engine="hdf5", layout="columnar")
+    assert expected(NAMES) == described(copy)
+    other = convert(copy, str(tmp_path / "other"), engine="zarr")
+    assert expected(NAMES) == described(other)
+
+
+def test_names_go_to_the_classic_layout_and_back(tmp_path: Path) -> None:
+    names = ["a/b", "host/path?a=%2F", "%", "a%2Fb", "trailing ", "é"]
+    storage = opened("hdf5", tmp_path / "network")
+    fill(storage, names)
+    classic = convert(storage, str(tmp_path / "classic"), layout="classic")
+    assert expected(names) == described(classic)
+    back = convert(classic, str(tmp_path / "back"), layout="columnar")
+    assert expected(names) == described(back)
+
+
+@pytest.mark.parametrize("name", ["a\0/b", "\ud800/b"])
+def test_what_no_file_can_hold_is_refused(engine: str, name: str, tmp_path: Path) -> None:
+    storage = opened(engine, tmp_path / "network")
+    kind = cell_type("innocent")
+    kind.name = name
+    calls: list[Callable[[], Any]] = [
+        lambda: storage.require_placement_set(kind),
+        lambda: storage.require_connectivity_set(kind, kind, name),
+        lambda: storage.morphologies.save(name, morphology()),
+        lambda: storage.files.store("text", id=name),
+    ]
+    for call in calls:
+        with pytest.raises(InvalidNameError):
+            call()
+    assert {"files": {}, "ties": {}, "morphologies": ()} == described(storage)
