@@ -31,6 +31,8 @@ help:
 	@echo "make types      check the types"
 	@echo "make contracts  check which module may import which"
 	@echo "make docs       build the documentation in docs/_build"
+	@echo "make site       check in Chromium that no page of it is wider than a phone or a screen"
+	@echo "make dist       build the wheel and the sdist, and test both installed"
 	@echo "make unit       the quick tests: no MPI, no other environment, nothing slow"
 	@echo "make bench      measure against bsb-hdf5 8.0.2"
 	@echo "make clean      remove what these targets made"
@@ -79,6 +81,14 @@ contracts: env
 .PHONY: docs
 docs: env
 	@sphinx-build --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
+
+.PHONY: site
+site: docs
+	@python tests/site/measure.py --screenshots build/site
+
+.PHONY: dist
+dist: env
+	@python tests/dist/installed.py
 
 .PHONY: unit
 unit: env

@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 project = "bsb-hdf5"
+copyright = "bsb-hdf5 contributors, GPL-3.0-or-later"
 release = installed_version("bsb-hdf5")
 version = release
 
@@ -50,5 +51,12 @@ maximum_signature_line_length = 88
 
 html_theme = "furo"
 html_title = f"bsb-hdf5 {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_theme_options = {
+    "source_repository": "https://github.com/dbbs-lab/bsb-hdf5/",
+    "source_branch": "main",
+    "source_directory": "docs/",
+}
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .maintenance.repack import Repacked, repack
     from .morphology_repository import MorphologyRepository
     from .placement_set import PlacementSet
-    from .storages import open_storage
+    from .storages import engine_of, open_storage
 
     __version__: str
 
@@ -36,6 +36,7 @@ _MODULES = {
     "Report": "maintenance.integrity",
     "StorageNode": "engines.hdf5",
     "convert": "exchange.convert",
+    "engine_of": "storages",
     "open_storage": "storages",
     "repack": "maintenance.repack",
     "repair": "maintenance.integrity",
@@ -70,6 +71,7 @@ __all__ = [
     "Report",
     "StorageNode",
     "convert",
+    "engine_of",
     "open_storage",
     "repack",
     "repair",

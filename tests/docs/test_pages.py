@@ -29,6 +29,12 @@ def test_the_errors_that_a_page_names_exist(page: Path) -> None:
     assert [] == [name for name in named if not exists(name) and name not in gone]
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_examples_use_public_names(page: Path) -> None:
+    examples = re.findall(r"^(?:>>>|\.\.\.) (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [] == [line for line in examples if re.search(r"\._[a-z]", line)]
+
+
 def test_a_page_is_done_in_order(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
