@@ -122,7 +122,11 @@ class RootedNetwork:
 
     def _read_provenance(self) -> Document:
         attributes = self._root.attributes
-        bundle = read_json(attributes, "bsb_provenance")
+        try:
+            bundle = read_json(attributes, "bsb_provenance")
+        except CorruptNetworkError:
+            # As bsb-hdf5 8.0.2 does: what can't be read is no identity. `verify` reports it.
+            bundle = {}
         state = attributes.get(STATE) if self._state_apart and bundle else None
         if state is not None:
             with interpreting(STATE):

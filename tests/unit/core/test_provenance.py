@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bsb_hdf5.core.layouts.detection import LAYOUTS, create_network, open_network
@@ -25,6 +26,11 @@ class Stamped:
         create_network(self._root, layout)
         self.network = open_network(self._root, "here", cache)
         self.network.set_provenance(bundle)
+
+    def put(self, provenance: Any) -> None:
+        """Store something else, as a program does that knows nothing of provenance."""
+        self._root.attributes.set("bsb_provenance", provenance)
+        self.network = self.anew()
 
     def anew(self) -> NetworkWriter:
         return open_network(self._root, "here")
@@ -61,6 +67,16 @@ def test_a_network_without_provenance_gets_one(layout: str, cache: CacheView | N
     assert stamped.stamp()
     assert {"storage_id": "new", "state_id": 1} == stamped.network.provenance
     assert not stamped.stamp()
+
+
+@pytest.mark.parametrize("text", ["null", "", "[1]", "4", "{", "odd", 5, np.zeros(2)], ids=repr)
+def test_what_is_no_provenance_is_replaced(layout: str, text: Any) -> None:
+    """As in bsb-hdf5 8.0.2, which goes on with an empty one."""
+    stamped = Stamped(layout, {"storage_id": "x"}, None)
+    stamped.put(text)
+    assert {} == stamped.network.provenance
+    assert stamped.stamp()
+    assert {"storage_id": "new", "state_id": 1} == stamped.network.provenance
 
 
 @pytest.mark.parametrize(("state", "expected"), [("7", 8), (7.0, 8)])
