@@ -28,7 +28,7 @@ from .placement_set import PlacementSet
 from .ports.arrays import GroupWriter
 from .ports.communicator import Communicator
 from .ports.lock import Lock
-from .ports.store import Store
+from .ports.store import KeepsOpen, Store
 from .transactions.deadline import WaitPolicy
 from .transactions.session import Session
 from .transactions.sessions import Sessions
@@ -273,6 +273,16 @@ class StorageEngine(bsb.Engine):
         """
         before, self._readonly = self._readonly, True
         return ReadOnly(self, before)
+
+    def close(self) -> None:
+        """
+        Close the files that are kept open between calls; the next call opens them again.
+
+        Not those that a scope is using.
+        """
+        store = self.sessions.store
+        if isinstance(store, KeepsOpen):
+            store.let_go()
 
     def read_scope(self) -> AbstractContextManager[Session]:
         """

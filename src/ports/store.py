@@ -46,16 +46,24 @@ class ReadSession(Protocol):
         None if that can't be told.
         """
 
-    @property
-    def is_current(self) -> bool:
-        """
-        Whether all that was read so far is of one state of the store.
-
-        It always is where a lock keeps writers away, or where the session sees a snapshot.
-        """
-
     def close(self) -> None:
         """End the session; its groups and arrays can't be used any more."""
+
+
+@runtime_checkable
+class ChangeableSession(Protocol):
+    """A read session that sees what others write while it lasts, if it has no lock."""
+
+    def is_current(self) -> bool:
+        """Whether all that was read so far is of one state of the store."""
+
+
+@runtime_checkable
+class KeepsOpen(Protocol):
+    """A store that keeps something open between sessions, to be faster."""
+
+    def let_go(self) -> None:
+        """Close what is open and not used by a session; the next session opens it again."""
 
 
 class WriteSession(Protocol):

@@ -16,7 +16,7 @@ from ..core.layouts.protocols import NetworkReader, NetworkWriter
 from ..errors import ReadOnlyError, SessionAbortedError, SessionClosedError
 from ..platform import after_fork_in_child
 from ..ports.arrays import GroupReader, GroupWriter
-from ..ports.store import ReadSession, WriteSession
+from ..ports.store import ChangeableSession, ReadSession, WriteSession
 
 # What ``threading.RLock`` calls.
 _RLock = type(threading.RLock())
@@ -123,7 +123,7 @@ class Session:
     def is_current(self) -> bool:
         """Whether all that a session that reads has read is of one state of the store."""
         raw = self._open_view()[0]
-        return self.writable or raw.is_current  # type: ignore[union-attr]
+        return not isinstance(raw, ChangeableSession) or raw.is_current()
 
     def check(self, *, write: bool) -> None:
         """

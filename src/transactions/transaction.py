@@ -168,6 +168,12 @@ class WriteTransaction:
                 self._undo()
         finally:
             self._lock.release()
+        if isinstance(error, BlockingIOError):
+            error.add_note(
+                f"This write scope locks '{self._context.store.location}', so that nothing else"
+                " opens it meanwhile. Pass the session that the scope yields as 'handle', or open"
+                " the file before or after the scope."
+            )
 
     def _begin(self) -> Session:
         context = self._context

@@ -7,7 +7,8 @@ from weakref import WeakValueDictionary
 
 import attrs
 
-from ...errors import SessionClosedError
+from ...errors import SessionAbortedError, SessionClosedError
+from .atomic.atomic_file import AtomicFile
 from .errors import FailureSource, translated
 
 # Groups and arrays that stay open for the sessions that follow.
@@ -107,7 +108,22 @@ class Context:
         Errors of h5py as ours.
 
         :raises SessionClosedError: the session is over.
+        :raises SessionAbortedError: HDF5 is in use in this thread.
         """
         if self.ended:
             raise SessionClosedError("the session that this belongs to has ended")
+        check_free(self.location)
         return translated(self.location, self.source)
+
+
+def check_free(location: str) -> None:
+    """
+    Check that this thread may call HDF5, which fails in any way if it is called twice at a time.
+
+    :raises SessionAbortedError: HDF5 is reading or writing in this thread.
+    """
+    if AtomicFile.is_called_back():
+        raise SessionAbortedError(
+            f"'{location}' can't be used by a signal handler or finalizer that interrupts HDF5 in"
+            " this thread; use it when the call that was interrupted has returned"
+        )

@@ -14,6 +14,7 @@ import weakref
 from collections import OrderedDict
 
 from ...platform import after_fork_in_child, is_named
+from .atomic.atomic_file import AtomicFile
 from .open_file import OpenFile
 
 MOST_KEPT = 4
@@ -32,6 +33,8 @@ class FilePool:
         self._kept: OrderedDict[int, OpenFile] = OrderedDict()
         # All that are open in this process, kept or used by a session.
         self._open: weakref.WeakSet[OpenFile] = weakref.WeakSet()
+        # What is to be closed when HDF5 is not in use.
+        self._postponed: list[OpenFile] = []
         # What HDF5 has open in a forked child; closing it there is left to the end of the process.
         self._inherited: list[OpenFile] = []
         # Python may find a store to be gone, and drop its file, while it is held.
@@ -52,6 +55,8 @@ class FilePool:
 
     def take(self, store: object) -> OpenFile | None:
         """The file kept for a store, if any; nobody else gets it."""
+        while self._postponed:
+            self._discard(self._postponed.pop())
         with self._lock:
             return self._kept.pop(id(store), None)
 
@@ -61,6 +66,8 @@ class FilePool:
             # Nobody would close it any more before the parts of Python that it needs are gone.
             file.discard()
             return
+        if self._kept:
+            self.drop_gone()
         with self._lock:
             surplus = [self._kept.pop(id(store), None)]
             self._kept[id(store)] = file
@@ -96,6 +103,13 @@ class FilePool:
         with self._lock:
             file = self._kept.pop(key, None)
         if file is not None:
+            self._discard(file)
+
+    def _discard(self, file: OpenFile) -> None:
+        """Close a file, now or as soon as HDF5 is not in use: a finalizer may interrupt it."""
+        if AtomicFile.is_called_back():
+            self._postponed.append(file)
+        else:
             file.discard()
 
     def _reset_in_child(self) -> None:
@@ -103,7 +117,8 @@ class FilePool:
         for file in list(self._open):
             file.abandon()
         self._lock = threading.RLock()
-        self._inherited.extend(self._kept.values())
+        self._inherited.extend((*self._kept.values(), *self._postponed))
+        self._postponed.clear()
         self._kept.clear()
 
 

@@ -16,7 +16,7 @@ from ...errors import NotANetworkError, SessionClosedError
 from ...platform import set_modification_time, unlock
 from ..files.locking import close_file
 from .atomic.atomic_file import AtomicFile
-from .context import Context, OpenObjects
+from .context import Context, OpenObjects, check_free
 from .errors import as_ours, translated
 
 Stamp: TypeAlias = tuple[int, int, int, int, int]
@@ -218,6 +218,7 @@ def access_properties(file: AtomicFile | None) -> Any:
 
 def _open(file: AtomicFile, location: str, flags: int) -> Any:
     """The id of an open HDF5 file."""
+    check_free(location)
     if not file.seek(0, os.SEEK_END):
         # HDF5 would take it for a file that is about to be made.
         raise NotANetworkError(f"'{location}' is an empty file", location=location)

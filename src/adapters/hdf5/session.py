@@ -41,7 +41,6 @@ class Hdf5ReadSession:
     def version(self) -> Stamp | None:
         return self._file.stamp
 
-    @property
     def is_current(self) -> bool:
         return self._file.locked or self._file.is_current
 

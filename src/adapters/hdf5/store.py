@@ -117,7 +117,10 @@ class Hdf5Store:
             return True
 
     def exists(self) -> bool:
-        return os.path.exists(self._path)
+        found = os.path.exists(self._path)
+        if not found:
+            self._pool.drop_gone()
+        return found
 
     def recognizes(self) -> bool:
         try:
@@ -153,6 +156,9 @@ class Hdf5Store:
             )
         # Where the path is a link, the file that it leads to is replaced.
         return Hdf5RewriteSession(os.path.realpath(self._path), held, compress=compress)
+
+    def let_go(self) -> None:
+        self._pool.drop(self)
 
     def size(self) -> int:
         with translated(self._path):

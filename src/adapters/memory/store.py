@@ -41,11 +41,6 @@ class MemoryReadSession:
     def version(self) -> int:
         return self._network.version
 
-    @property
-    def is_current(self) -> bool:
-        # Its readers and writers are threads, which have a lock of their own.
-        return True
-
     def close(self) -> None:
         """There is nothing to close."""
 

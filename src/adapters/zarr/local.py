@@ -191,7 +191,7 @@ class ArchiveLocation(LocalLocation):
             status = os.stat(self.root)
         tag = (status.st_ino, status.st_size, status.st_mtime_ns)
         if tag != self._tag:
-            self.__dict__.pop("store", None)
+            self.let_go()
             self._tag = tag
         return None if tag == known else (self.get(MANIFEST) or b"", tag)
 

@@ -52,6 +52,12 @@ class Location(ABC):
     @abstractmethod
     def _open(self) -> Any: ...
 
+    def let_go(self) -> None:
+        """Close the store of zarr's, if it is open; it is opened again when it is needed."""
+        store = self.__dict__.pop("store", None)
+        if store is not None:
+            store.close()
+
     @abstractmethod
     def exists(self) -> bool:
         """Whether anything is there."""

@@ -45,11 +45,6 @@ class ZarrReadSession:
     def version(self) -> str:
         return self._manifest.generation
 
-    @property
-    def is_current(self) -> bool:
-        # What a manifest names stays as it is until the commit after the next.
-        return True
-
     def close(self) -> None:
         self._view.closed = True
         self._held.close()

@@ -118,6 +118,10 @@ class ZarrStore:
     def rewrite(self, *, compress: bool = False) -> SnapshotRewrite:
         return SnapshotRewrite(self)
 
+    def let_go(self) -> None:
+        self._seen = None
+        self._location.let_go()
+
     def size(self) -> int:
         require("zarr", "zarr")
         return int(self._location.sync(self._location.store.getsize_prefix, self._location.base))

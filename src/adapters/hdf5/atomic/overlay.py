@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from threading import get_ident
+from typing import ClassVar
 
 from ....errors import CorruptNetworkError
 from .extent import Extent
@@ -36,6 +38,9 @@ class OverlayFile:
 
     :param extent: of the open file.
     """
+
+    # The thread that HDF5 is calling back in, if any: it lets one at a time.
+    _inside: ClassVar[int | None] = None
 
     def __init__(self, extent: Extent) -> None:
         self._extent = extent
@@ -64,6 +69,7 @@ class OverlayFile:
     def readinto(self, buffer: bytearray | memoryview) -> int:
         """Fill the buffer; past the end of the file there are zeros."""
         view = memoryview(buffer).cast("B")
+        OverlayFile._inside = get_ident()
         try:
             self._read(view, self._position)
             if view[:4] == SIGNATURE and is_endless(view):
@@ -72,15 +78,20 @@ class OverlayFile:
                 raise CorruptNetworkError("a heap of texts in the HDF5 file has no end")
         except BaseException as error:
             self._note(error)
+        finally:
+            OverlayFile._inside = None
         self._position += len(view)
         return len(view)
 
     def write(self, data: bytes | memoryview) -> int:
         view, start = memoryview(data).cast("B"), self._position
+        OverlayFile._inside = get_ident()
         try:
             self._write(view, start)
         except BaseException as error:
             self._note(error)
+        finally:
+            OverlayFile._inside = None
         if self.error is not None:
             self._patches.append((start, bytes(view)))
         self._position = end = start + len(view)
@@ -95,6 +106,11 @@ class OverlayFile:
         except BaseException as error:
             self._note(error)
         return self._extent.size
+
+    @staticmethod
+    def is_called_back() -> bool:
+        """Whether HDF5 is calling a method of a file in this thread, and can't be used."""
+        return OverlayFile._inside is not None and OverlayFile._inside == get_ident()
 
     def flush(self) -> None:
         """Nothing: what waits does so until the commit."""

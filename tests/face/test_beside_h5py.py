@@ -1,0 +1,106 @@
+"""The engine beside h5py in the same process, and the files that it keeps open."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import h5py
+import pytest
+from bsb import Storage
+
+from bsb_hdf5.adapters.hdf5.file_pool import MOST_KEPT
+from tests.face.samples import SmallNetwork, cell_type, chunk, positions
+
+ENGINES = Path(__file__).parents[2] / "docs" / "engines.md"
+
+
+def descriptors_of(path: Path) -> int:
+    folder = Path("/proc/self/fd")
+    return sum(
+        os.path.realpath(folder / name).split(" ")[0] == str(path) for name in os.listdir(folder)
+    )
+
+
+def test_h5py_is_told_what_to_do_where_a_write_scope_keeps_it_out(storage: Storage) -> None:
+    small = SmallNetwork.build(storage)
+    with pytest.raises(BlockingIOError) as caught, storage.write_scope():
+        small.b.append_data(chunk(0), positions(1))
+        h5py.File(small.path, "r")
+    (note,) = caught.value.__notes__
+    assert str(small.path) in note and "'handle'" in note
+    assert 7 == len(small.b)
+
+
+def test_an_error_of_h5py_that_is_caught_leaves_the_scope_whole(storage: Storage) -> None:
+    small = SmallNetwork.build(storage)
+    with storage.write_scope():
+        small.b.append_data(chunk(0), positions(1))
+        with pytest.raises(BlockingIOError):
+            h5py.File(small.path, "r")
+        small.b.append_data(chunk(1), positions(1))
+    assert 9 == len(small.b)
+
+
+def test_h5py_without_a_lock_reads_what_was_stored_before_the_scope(storage: Storage) -> None:
+    small = SmallNetwork.build(storage)
+    with h5py.File(small.path, "r") as file:
+        before = sorted(file)
+    with storage.write_scope():
+        small.b.append_data(chunk(0), positions(100_000))
+        with h5py.File(small.path, "r", locking=False) as file:
+            assert before == sorted(file)
+    assert 100_007 == len(small.b)
+
+
+def test_an_engine_that_is_closed_has_no_file_open_and_can_be_used_again(storage: Storage) -> None:
+    small = SmallNetwork.build(storage)
+    assert 5 == len(small.a)
+    assert 1 == descriptors_of(small.path)
+    storage._engine.close()
+    storage._engine.close()
+    assert 0 == descriptors_of(small.path)
+    assert 5 == len(small.a)
+
+
+def test_closing_leaves_an_open_scope_alone(storage: Storage) -> None:
+    small = SmallNetwork.build(storage)
+    with storage.write_scope():
+        small.b.append_data(chunk(0), positions(1))
+        storage._engine.close()
+        small.b.append_data(chunk(0), positions(1))
+    assert 9 == len(small.b)
+
+
+@pytest.mark.parametrize("engine", ["memory", "zarr"])
+def test_every_engine_can_be_closed(engine: str, tmp_path: Path) -> None:
+    small = SmallNetwork.build(Storage(engine, str(tmp_path / "network")))
+    small.storage._engine.close()
+    assert 5 == len(small.a)
+    small.storage.remove()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_was_removed_or_replaced_does_not_stay_open(
+    storage: Storage, tmp_path: Path, replaced: bool
+) -> None:
+    small = SmallNetwork.build(storage)
+    other = SmallNetwork.build(Storage("hdf5", str(tmp_path / "other")))
+    assert 5 == len(small.a) == len(other.a)
+    if replaced:
+        other.storage.copy(str(tmp_path / "copy"))
+        os.replace(tmp_path / "copy", small.path)
+    else:
+        small.path.unlink()
+    assert 1 == descriptors_of(small.path)
+    # Whatever the process does next.
+    assert 5 == len(other.a)
+    assert 0 == descriptors_of(small.path)
+
+
+def test_the_page_says_how_many_files_stay_open(tmp_path: Path) -> None:
+    assert f"up to {MOST_KEPT} HDF5 files" in " ".join(ENGINES.read_text().split())
+    storages = [Storage("hdf5", str(tmp_path / f"{i}")) for i in range(MOST_KEPT + 3)]
+    for each in storages:
+        each.require_placement_set(cell_type("a"))
+    assert MOST_KEPT == sum(descriptors_of(Path(each.root)) for each in storages)
