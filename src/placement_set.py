@@ -29,7 +29,7 @@ from .core.column_specs import POSITION, ROTATION
 from .core.labels import check_labels
 from .core.layouts.protocols import PlacementReader, PlacementWriter
 from .core.placement_rows import MorphologyRows, PlacementRows, as_additional_rows
-from .core.rows import Rows
+from .core.rows import Locations, Rows
 from .core.selection import Selection, label_mask
 from .core.validation import as_numbers
 from .errors import (
@@ -146,8 +146,33 @@ class PlacementSet(
     def __len__(self, handle: Session = HANDLED) -> int:
         return len(self._selected(handle)[1])
 
-    def __iter__(self) -> Iterator[tuple[NDArray[np.float64], bsb.Morphology]]:
-        return zip_longest(self.load_positions(), self.load_morphologies())
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        """Position, and morphology or None, of each cell."""
+        positions, morphologies, with_one = self._load_cells()
+        each = iter(morphologies)
+        return zip_longest(positions, (next(each) if has else None for has in with_one))
+
+    @handles_handles("r")
+    def _load_cells(
+        self, handle: Session = HANDLED
+    ) -> tuple[Any, MorphologySet, NDArray[np.bool_]]:
+        data, cells = self._selected(handle)
+        rows, with_one = columns.find_morphologies(data, cells)
+        return columns.load_column(data, POSITION, cells), self._set_of(rows, handle), with_one
+
+    @handles_handles("r")
+    def _morpho_backmap(self, locs: Locations, handle: Session = HANDLED) -> Locations:
+        """Locations on morphologies without the branches that the morphology labels leave out."""
+        rows, with_one = columns.find_morphologies(*self._selected(handle))
+        morphologies = self._set_of(rows, handle)
+        # BSB passes over cells whose index is none of a morphology.
+        indices = np.full(len(with_one), -1, dtype=np.int64)
+        indices[with_one] = rows.indices
+        morphologies._m_indices = indices
+        locs = locs.copy()
+        on_branches = locs[:, 1] >= 0
+        locs[on_branches] = morphologies._mapback(locs[on_branches])
+        return locs
 
     @handles_handles("r")
     def load_ids(self, handle: Session = HANDLED) -> NDArray[np.int64]:
@@ -181,14 +206,18 @@ class PlacementSet(
         """
         Morphologies of the cells; each is loaded when it is asked for.
 
-        :param allow_empty: return an empty set where there are none.
-        :raises DatasetNotFoundError: there are none.
+        :param allow_empty: return the morphologies of those cells that have one, be it none.
+        :raises DatasetNotFoundError: some of the cells have none.
         """
-        rows = columns.load_morphologies(*self._selected(handle))
-        if rows is None and not allow_empty:
-            raise DataNotFoundError(f"the cells of '{self.tag}' have no morphologies")
+        selected = self._selected(handle)
+        if allow_empty:
+            return self._set_of(columns.find_morphologies(*selected)[0], handle)
+        rows = columns.load_morphologies(*selected)
         if rows is None:
-            rows = MorphologyRows((), np.zeros(0, dtype=np.int64))
+            raise DataNotFoundError(f"the cells of '{self.tag}' have no morphologies")
+        return self._set_of(rows, handle)
+
+    def _set_of(self, rows: MorphologyRows, handle: Session) -> MorphologySet:
         return MorphologySet(
             self._loaders(rows.names, handle), rows.indices, labels=self._morphology_labels
         )

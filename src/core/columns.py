@@ -62,26 +62,34 @@ def load_column(data: PlacementReader, column: ColumnSpec, cells: SelectedCells)
     return aligned if cells.mask is None else aligned[cells.mask]
 
 
+def find_morphologies(
+    data: PlacementReader, cells: SelectedCells
+) -> tuple[MorphologyRows, NDArray[np.bool_]]:
+    """The morphologies of the selected cells that have one, and which of the selected cells do."""
+    found, counts = data.read_morphologies(cells.counts.ids), cells.counts
+    with_one = np.arange(counts.total) < np.repeat(counts.offsets + found.lengths, counts.counts)
+    if cells.mask is None:
+        return found, with_one
+    rows = MorphologyRows(found.names, found.indices[cells.mask[with_one]])
+    return rows, with_one[cells.mask]
+
+
 def load_morphologies(data: PlacementReader, cells: SelectedCells) -> MorphologyRows | None:
     """
     A morphology per selected cell; None if none of the chunks has any.
 
     :raises DataNotFoundError: some of the selected cells have one and some have none.
     """
-    found = data.read_morphologies(cells.counts.ids)
-    if not found.lengths.any():
+    found, with_one = find_morphologies(data, cells)
+    if not found.names:
         return None
-    counts = cells.counts
-    with_one = np.arange(counts.total) < np.repeat(counts.offsets + found.lengths, counts.counts)
-    mask = np.ones(counts.total, dtype=bool) if cells.mask is None else cells.mask
-    if np.any(mask & ~with_one):
-        cell = int(np.argmax(mask & ~with_one))
-        chunk = int(np.searchsorted(counts.offsets + counts.counts, cell, side="right"))
+    missing = len(with_one) - len(found.indices)
+    if missing:
         raise DataNotFoundError(
-            f"chunk {counts.ids[chunk]} of '{data.name}' has {found.lengths[chunk]} morphologies"
-            f" for {counts.counts[chunk]} cells"
+            f"{missing} of {len(with_one)} cells of '{data.name}' have no morphology;"
+            " load_morphologies(allow_empty=True) returns those of the others"
         )
-    return MorphologyRows(found.names, found.indices[mask[with_one]])
+    return found
 
 
 def load_additional(data: PlacementReader, key: str, cells: SelectedCells) -> Rows:

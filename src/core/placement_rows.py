@@ -29,6 +29,15 @@ class MorphologyRows:
     indices: NDArray[np.int64]
     lengths: Lengths = attrs.field(factory=lambda: np.zeros(0, dtype=np.int64))
 
+    def used(self) -> MorphologyRows:
+        """The same morphologies, by those names only that a cell has."""
+        is_used = np.zeros(len(self.names), dtype=bool)
+        is_used[self.indices] = True
+        if is_used.all():
+            return self
+        names = tuple(name for name, kept in zip(self.names, is_used, strict=True) if kept)
+        return MorphologyRows(names, (np.cumsum(is_used) - 1)[self.indices], self.lengths)
+
 
 # What every call makes has no slots: a frozen object is made in a third of the time without.
 @attrs.frozen(eq=False, slots=False)

@@ -12,7 +12,6 @@ from itertools import pairwise
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
 from ..core.column_specs import LABELS, POSITION, ROTATION, ColumnSpec, additional_column
 from ..core.connectivity import Blocks, Perspective, batches, check_direction
@@ -207,15 +206,9 @@ def _parts(
             end - begin,
             positions,
             rotations,
-            None if codes is None else _used(known, codes),
+            None if codes is None else MorphologyRows(tuple(known), codes).used(),
             {key: rows for key, rows in additional if rows is not None},
         )
-
-
-def _used(names: Sequence[str], codes: NDArray[np.int64]) -> MorphologyRows:
-    """The same morphologies, by those names only that are used."""
-    unique, indices = np.unique(codes, return_inverse=True)
-    return MorphologyRows(tuple(names[code] for code in unique.tolist()), indices)
 
 
 def _copy_labels(

@@ -116,7 +116,8 @@ class ClassicPlacement:
             translation = [codes.setdefault(name, len(codes)) for name in names]
             rows.append(np.array(translation, dtype=np.int64)[indices] if names else indices)
         joined, lengths = join(rows, MORPHOLOGY)
-        return MorphologyRows(tuple(codes), joined, lengths)
+        # Names that were offered, and that no cell has, may be gone from the repository.
+        return MorphologyRows(tuple(codes), joined, lengths).used()
 
     def require_chunk(self, chunk: int) -> None:
         self._chunk(chunk)
@@ -366,6 +367,7 @@ class ClassicPlacement:
         )
 
     def _append_morphologies(self, chunk: int, group: GroupWriter, rows: MorphologyRows) -> None:
+        rows = rows.used()
         names = self._names(chunk)
         known = set(names)
         new = [name for name in dict.fromkeys(rows.names) if name not in known]
