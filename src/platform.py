@@ -15,6 +15,7 @@ import errno
 import os
 import shutil
 import struct
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -170,7 +171,10 @@ def is_byte_locked(descriptor: int, offset: int) -> bool:
 def _byte_lock(descriptor: int, offset: int, command: str, kind: str) -> bytes | None:
     """What the system answers; None if it has no such locks."""
     number = getattr(fcntl, command, None)
-    if fcntl is None or number is None or struct.calcsize("P") != _BYTES_OF_64_BITS:
+    # Other systems that have such locks order the parts of the request otherwise.
+    if sys.platform != "linux" or fcntl is None or number is None:
+        return None
+    if struct.calcsize("P") != _BYTES_OF_64_BITS:
         return None
     request = _FLOCK.pack(getattr(fcntl, kind), os.SEEK_SET, offset, 1, 0)
     answer: bytes = fcntl.fcntl(descriptor, number, request)

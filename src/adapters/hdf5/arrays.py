@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import prod
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from h5py import h5a, h5d, h5i, h5p, h5s
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from ...core.ranges import check_ranges, coalesce, take_ranges
 from ...errors import CorruptNetworkError, ShapeError, StoreIOError
+from ...ports.arrays import AnyArray, DType
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter, native_type
 from .context import Context, OpenObject
+from .h5_types import H5Object
 
 # HDF5 stores growable arrays in pieces of equal size: as large as the first rows, between
 # these limits.
@@ -45,7 +47,7 @@ class Hdf5Array:
         self._context = context
 
     @property
-    def _id(self) -> Any:
+    def _id(self) -> H5Object:
         return self._member.id
 
     @property
@@ -55,17 +57,17 @@ class Hdf5Array:
         return self._member.shape
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> DType:
         if self._member.dtype is None:
             self._member.dtype = self._id.dtype
-        dtype: np.dtype[Any] = self._member.dtype
+        dtype: DType = self._member.dtype
         return dtype
 
     @property
     def attributes(self) -> Hdf5Attributes:
         return Hdf5Attributes(self._member, self._context)
 
-    def read(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
+    def read(self, start: int = 0, stop: int | None = None) -> AnyArray:
         with self._context.translated():
             shape, dtype = self.shape, self.dtype
             if not shape or dtype.kind not in "biuf":
@@ -84,7 +86,7 @@ class Hdf5Array:
                 self._id.read(_space(rows.shape), where, rows, native_type(dtype))
             return rows
 
-    def read_ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[Any]:
+    def read_ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> AnyArray:
         check_ranges(starts, stops, self.shape[0])
         first, last = coalesce(starts, stops)
         if len(first) == 1:
@@ -103,7 +105,7 @@ class Hdf5Array:
             rows[end - length : end] = self.read(start, start + length)
         return rows
 
-    def _check_claim(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    def _check_claim(self, shape: tuple[int, ...], dtype: DType) -> None:
         """
         Check that there may be as many values as the dataset says.
 
@@ -118,7 +120,7 @@ class Hdf5Array:
                 f"'{self._name}' claims to hold {claimed} bytes, in a file of {held}"
             )
 
-    def _room(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    def _room(self, shape: tuple[int, ...], dtype: DType) -> AnyArray:
         try:
             return np.empty(shape, dtype=dtype)
         except MemoryError as error:
@@ -128,7 +130,7 @@ class Hdf5Array:
     def _row_bytes(self) -> int:
         return int(np.prod(self.shape[1:])) * self.dtype.itemsize
 
-    def _rows(self, start: int, shape: tuple[int, ...]) -> Any:
+    def _rows(self, start: int, shape: tuple[int, ...]) -> H5Object:
         space = self._id.get_space()
         space.select_hyperslab((start,) + (0,) * (len(shape) - 1), shape)
         return space
@@ -139,7 +141,7 @@ class DatasetParent(Protocol):
 
     def delete(self, name: str, /) -> None: ...
 
-    def create_dataset(self, name: str, rows: NDArray[Any], /, *, expected: int) -> OpenObject:
+    def create_dataset(self, name: str, rows: AnyArray, /, *, expected: int) -> OpenObject:
         """A new growable dataset of these rows."""
 
 
@@ -156,7 +158,7 @@ class Hdf5ArrayWriter(Hdf5Array):
     def attributes(self) -> Hdf5AttributesWriter:
         return Hdf5AttributesWriter(self._member, self._context)
 
-    def append(self, rows: NDArray[Any]) -> None:
+    def append(self, rows: AnyArray) -> None:
         shape = self.shape
         stop = shape[0] + len(rows)
         if rows.shape[1:] != shape[1:]:
@@ -166,7 +168,7 @@ class Hdf5ArrayWriter(Hdf5Array):
             self._extend(stop)
             self._write(shape[0], rows)
 
-    def write(self, start: int, rows: NDArray[Any]) -> None:
+    def write(self, start: int, rows: AnyArray) -> None:
         shape = self.shape
         if start < 0 or start + len(rows) > shape[0] or rows.shape[1:] != shape[1:]:
             raise ShapeError(
@@ -196,7 +198,7 @@ class Hdf5ArrayWriter(Hdf5Array):
         self._id.set_extent(shape)
         self._member.shape = shape
 
-    def _write(self, start: int, rows: NDArray[Any]) -> None:
+    def _write(self, start: int, rows: AnyArray) -> None:
         if rows.size:
             data = np.ascontiguousarray(rows)
             rows_of_file = self._rows(start, data.shape)
@@ -210,7 +212,7 @@ class Hdf5ArrayWriter(Hdf5Array):
         size = int(np.prod(piece)) * self.dtype.itemsize
         return size < _MOST_BYTES and rows > _MOST_PIECES * piece[0]
 
-    def _store_anew(self, held: NDArray[Any], length: int) -> None:
+    def _store_anew(self, held: AnyArray, length: int) -> None:
         self._group.delete(self._name)
         self._member = self._group.create_dataset(self._name, held[:0], expected=length // 4)
         self._set_shape((length, *held.shape[1:]))
@@ -218,8 +220,8 @@ class Hdf5ArrayWriter(Hdf5Array):
 
 
 def storage_of(
-    data: NDArray[Any], *, growable: bool, expected: int, compress: bool
-) -> tuple[Any, tuple[Any, ...] | None]:
+    data: AnyArray, *, growable: bool, expected: int, compress: bool
+) -> tuple[H5Object, tuple[int, ...] | None]:
     """
     How HDF5 is to store a new array.
 
@@ -240,13 +242,13 @@ def storage_of(
     return properties, (h5s.UNLIMITED, *(length or h5s.UNLIMITED for length in width))
 
 
-def _piece_rows(data: NDArray[Any], expected: int) -> int:
+def _piece_rows(data: AnyArray, expected: int) -> int:
     row = max(1, int(np.prod(data.shape[1:]))) * data.dtype.itemsize
     wanted = max(len(data), expected) * row
     return max(1, -(-min(max(wanted, _LEAST_BYTES), _MOST_BYTES) // row))
 
 
 @lru_cache(maxsize=512)
-def _space(shape: tuple[int, ...]) -> Any:
+def _space(shape: tuple[int, ...]) -> H5Object:
     """All of an array in memory. HDF5 takes long to make one, and nobody changes it."""
     return h5s.create_simple(shape)

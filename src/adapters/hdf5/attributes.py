@@ -12,9 +12,10 @@ from h5py import h5a, h5s, h5t
 from numpy.typing import NDArray
 
 from ...errors import CorruptNetworkError, NodeNotFoundError
-from ...ports.arrays import AttributeReader, AttributeValue
+from ...ports.arrays import AnyArray, AttributeReader, AttributeValue, DType
 from .context import Context, OpenAttribute, OpenObject
 from .copying import copy_attribute
+from .h5_types import H5Object
 
 _TEXT = h5py.string_dtype()
 _SCALAR = h5s.create(h5s.SCALAR)
@@ -64,7 +65,7 @@ class Hdf5Attributes:
             found = self._keep(key, h5a.open(self._member.id, key))
         return found
 
-    def _keep(self, key: bytes, id_: Any) -> OpenAttribute:
+    def _keep(self, key: bytes, id_: H5Object) -> OpenAttribute:
         opened = OpenAttribute(id_, id_.shape, id_.dtype)
         if len(self._member.attributes) < _MOST_OPEN:
             self._member.attributes[key] = opened
@@ -124,7 +125,7 @@ class Hdf5AttributesWriter(Hdf5Attributes):
             if h5a.exists(self._member.id, name.encode()):
                 self._remove(name.encode())
 
-    def _overwrite(self, key: bytes, array: NDArray[Any]) -> bool:
+    def _overwrite(self, key: bytes, array: AnyArray) -> bool:
         """Write over a value of the same type and shape; else remove what is there."""
         held = self._find(key)
         if held is None:
@@ -142,7 +143,7 @@ class Hdf5AttributesWriter(Hdf5Attributes):
         self._member.attributes.pop(key, None)
         h5a.delete(self._member.id, key)
 
-    def _create(self, key: bytes, array: NDArray[Any]) -> None:
+    def _create(self, key: bytes, array: AnyArray) -> None:
         space = _SCALAR if array.shape == () else h5s.create_simple(array.shape)
         kind = h5t.py_create(array.dtype, logical=True)
         made = self._keep(key, h5a.create(self._member.id, key, kind, space))
@@ -150,7 +151,7 @@ class Hdf5AttributesWriter(Hdf5Attributes):
             made.id.write(array)
 
 
-def _same_type(held: np.dtype[Any], given: np.dtype[Any]) -> bool:
+def _same_type(held: DType, given: DType) -> bool:
     if held.kind in "iuf":
         return held == given
     held_text, given_text = h5py.check_string_dtype(held), h5py.check_string_dtype(given)
@@ -160,16 +161,16 @@ def _same_type(held: np.dtype[Any], given: np.dtype[Any]) -> bool:
 
 
 @lru_cache(maxsize=64)
-def native_type(dtype: np.dtype[Any]) -> Any:
+def native_type(dtype: DType) -> H5Object:
     """The type of HDF5 for numbers in memory; None for others, for which h5py finds one."""
     return h5t.py_create(dtype) if dtype.kind in "iuf" else None
 
 
-def _stored_bytes(array: NDArray[Any]) -> int:
+def _stored_bytes(array: AnyArray) -> int:
     return int(array.size * (_BYTES_OF_A_TEXT if array.dtype.kind == "O" else array.itemsize))
 
 
-def _as_array(value: AttributeValue) -> NDArray[Any]:
+def _as_array(value: AttributeValue) -> AnyArray:
     if isinstance(value, str):
         return np.array(value, dtype=_TEXT)
     if isinstance(value, list | tuple):

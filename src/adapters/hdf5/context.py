@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
 from weakref import WeakValueDictionary
 
 import attrs
 
 from ...errors import SessionAbortedError, SessionClosedError
+from ...ports.arrays import DType
 from .atomic.atomic_file import AtomicFile
 from .errors import FailureSource, translated
+from .h5_types import H5Object
 
 # Groups and arrays that stay open for the sessions that follow.
 _MOST_KEPT = 512
@@ -23,9 +24,9 @@ class OpenAttribute:
     :param shape: None if it has no value.
     """
 
-    id: Any
+    id: H5Object
     shape: tuple[int, ...] | None
-    dtype: Any
+    dtype: DType
 
 
 @attrs.define(eq=False)
@@ -41,9 +42,9 @@ class OpenObject:
     """
 
     kind: str
-    id: Any
+    id: H5Object
     shape: tuple[int, ...] | None = None
-    dtype: Any = None
+    dtype: DType | None = None
     attributes: dict[bytes, OpenAttribute] = attrs.field(factory=dict)
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from h5py import h5a, h5d, h5g, h5l, h5o, h5t
 
 from ...errors import CorruptNetworkError
+from .h5_types import H5Object
 
 
-def copy_object(source: Any, key: bytes, target: Any, link_properties: Any) -> None:
+def copy_object(source: H5Object, key: bytes, target: H5Object, link_properties: H5Object) -> None:
     """
     Copy a member of a group, with all below it; a link stays a link.
 
@@ -26,7 +25,7 @@ def copy_object(source: Any, key: bytes, target: Any, link_properties: Any) -> N
         h5o.copy(source, key, target, key, lcpl=link_properties)
 
 
-def copy_attribute(source: Any, key: bytes, target: Any) -> None:
+def copy_attribute(source: H5Object, key: bytes, target: H5Object) -> None:
     """
     Copy an attribute of an object.
 
@@ -44,7 +43,7 @@ def copy_attribute(source: Any, key: bytes, target: Any) -> None:
             made.write(values, memory)
 
 
-def _check_self_contained(group: Any, key: bytes) -> None:
+def _check_self_contained(group: H5Object, key: bytes) -> None:
     opened = h5o.open(group, key)
     _check_object(opened, key)
     if isinstance(opened, h5g.GroupID):
@@ -55,7 +54,7 @@ def _check_self_contained(group: Any, key: bytes) -> None:
             _check_object(h5o.open(opened, name), name)
 
 
-def _check_object(opened: Any, key: bytes) -> None:
+def _check_object(opened: H5Object, key: bytes) -> None:
     if isinstance(opened, h5d.DatasetID):
         properties = opened.get_create_plist()
         if properties.get_layout() == h5d.VIRTUAL or properties.get_external_count():
@@ -69,13 +68,13 @@ def _check_object(opened: Any, key: bytes) -> None:
         _check_type(h5a.open(opened, name).get_type(), name)
 
 
-def _check_type(kind: Any, key: bytes) -> None:
+def _check_type(kind: H5Object, key: bytes) -> None:
     """References name places in their own file, which mean nothing in another."""
     if _refers(kind):
         raise CorruptNetworkError(f"'{_text(key)}' refers to other objects of its file")
 
 
-def _refers(kind: Any) -> bool:
+def _refers(kind: H5Object) -> bool:
     if isinstance(kind, h5t.TypeCompoundID):
         return any(_refers(kind.get_member_type(i)) for i in range(kind.get_nmembers()))
     if isinstance(kind, h5t.TypeArrayID | h5t.TypeVlenID):

@@ -10,6 +10,7 @@ from h5py import h5s, h5t
 from ...errors import CorruptNetworkError
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter
 from .context import Context, OpenObject
+from .h5_types import H5Object
 
 
 class Hdf5Document:
@@ -41,7 +42,7 @@ class Hdf5Document:
             self._id.read(h5s.ALL, h5s.ALL, raw, kind)
             return raw.tobytes()
 
-    def has_type(self, kind: Any) -> bool:
+    def has_type(self, kind: H5Object) -> bool:
         """Whether it is one string of that HDF5 type."""
         return self._id.shape == () and bool(self._id.get_type().equal(kind))
 
@@ -54,7 +55,7 @@ class Hdf5DocumentWriter(Hdf5Document):
         return Hdf5AttributesWriter(self._member, self._context)
 
 
-def string_type(content: bytes | str) -> Any:
+def string_type(content: bytes | str) -> H5Object:
     """The HDF5 type of a text, or of a byte string of that length."""
     kind = h5t.TypeStringID.copy(h5t.C_S1)
     if isinstance(content, str):
@@ -67,7 +68,7 @@ def string_type(content: bytes | str) -> Any:
     return kind
 
 
-def write_string(id_: Any, kind: Any, content: bytes | str) -> None:
+def write_string(id_: H5Object, kind: H5Object, content: bytes | str) -> None:
     """Write a string to a scalar dataset of its type."""
     if isinstance(content, str):
         id_.write(h5s.ALL, h5s.ALL, np.array(content, dtype=id_.dtype))
@@ -77,5 +78,5 @@ def write_string(id_: Any, kind: Any, content: bytes | str) -> None:
     id_.write(h5s.ALL, h5s.ALL, raw.reshape(()), kind)
 
 
-def _is_lone_terminator(kind: Any) -> bool:
+def _is_lone_terminator(kind: H5Object) -> bool:
     return bool(kind.get_size() == 1 and kind.get_strpad() == h5t.STR_NULLTERM)

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 import numpy as np
 from h5py import h5d, h5g, h5l, h5o, h5p, h5s, h5t
-from numpy.typing import NDArray
 
 from ...core.names import can_name
 from ...errors import CorruptNetworkError, NodeExistsError, NodeNotFoundError
-from ...ports.arrays import GroupReader
+from ...ports.arrays import AnyArray, AttributeValue, GroupReader
 from .arrays import Hdf5Array, Hdf5ArrayWriter, storage_of
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter
 from .context import Context, OpenObject
 from .copying import copy_object
 from .documents import Hdf5Document, Hdf5DocumentWriter, string_type, write_string
+from .h5_types import H5Object
 
 # Up to this many attributes are stored with the group itself, which takes less space.
 _COMPACT_ATTRIBUTES = 1024
 
 
-def _group_properties() -> Any:
+def _group_properties() -> H5Object:
     properties = h5p.create(h5p.GROUP_CREATE)
     properties.set_obj_track_times(False)
     properties.set_attr_phase_change(_COMPACT_ATTRIBUTES, _COMPACT_ATTRIBUTES // 2)
     return properties
 
 
-def _text_links() -> Any:
+def _text_links() -> H5Object:
     properties = h5p.create(h5p.LINK_CREATE)
     properties.set_char_encoding(h5t.CSET_UTF8)
     return properties
@@ -39,7 +38,7 @@ _GROUP = _group_properties()
 _UTF8_LINK = _text_links()
 
 
-def _link(name: str) -> Any:
+def _link(name: str) -> H5Object:
     return None if name.isascii() else _UTF8_LINK
 
 
@@ -52,7 +51,7 @@ class Hdf5Group:
         self._context = context
 
     @property
-    def _id(self) -> Any:
+    def _id(self) -> H5Object:
         return self._member.id
 
     @property
@@ -96,7 +95,7 @@ class Hdf5Group:
         self._context.objects.add(self._inside(name), member)
         return member
 
-    def _open(self, name: str, kind: str) -> Any:
+    def _open(self, name: str, kind: str) -> H5Object:
         if name not in self:
             raise NodeNotFoundError(f"there is no {kind} '{name}'", asked=name)
         key = name.encode()
@@ -153,7 +152,7 @@ class Hdf5GroupWriter(Hdf5Group):
         return self._group_writer(self._keep(name, OpenObject("group", made)), name)
 
     def create_array(
-        self, name: str, rows: NDArray[Any], *, growable: bool = True, expected: int = 0
+        self, name: str, rows: AnyArray, *, growable: bool = True, expected: int = 0
     ) -> Hdf5ArrayWriter:
         if name in self:
             raise NodeExistsError(f"'{name}' exists", asked=name)
@@ -161,7 +160,7 @@ class Hdf5GroupWriter(Hdf5Group):
         return Hdf5ArrayWriter(made, name, self._context, self)
 
     def create_dataset(
-        self, name: str, rows: NDArray[Any], *, growable: bool = True, expected: int = 0
+        self, name: str, rows: AnyArray, *, growable: bool = True, expected: int = 0
     ) -> OpenObject:
         """A new dataset of these rows."""
         self._context.changes += 1
@@ -206,9 +205,9 @@ class Hdf5GroupWriter(Hdf5Group):
         self._context.objects.forget(self._inside(name))
         self._id.unlink(name.encode())
 
-    def _string(self, name: str, kind: Any) -> OpenObject:
+    def _string(self, name: str, kind: H5Object) -> OpenObject:
         """The scalar dataset of that name and type; one of another type is replaced."""
-        attributes: dict[str, Any] = {}
+        attributes: dict[str, AttributeValue] = {}
         if name in self:
             found = self._find(name, "document")
             held = Hdf5Document(found, name, self._context)
@@ -250,7 +249,7 @@ class Hdf5GroupWriter(Hdf5Group):
         parent._id.links.move(temporary, parent._id, name.encode(), lcpl=_link(name))
 
 
-def _recall_texts(id_: Any, context: Context) -> None:
+def _recall_texts(id_: H5Object, context: Context) -> None:
     """
     Read the attributes of an object that is about to be deleted, and of its arrays.
 
@@ -264,19 +263,19 @@ def _recall_texts(id_: Any, context: Context) -> None:
             attributes.get(name)
 
 
-def _is_hard(group: Any, key: bytes) -> bool:
+def _is_hard(group: H5Object, key: bytes) -> bool:
     """Whether a link is to an object of the file itself, which is there."""
     return bool(group.links.get_info(key).type == h5l.TYPE_HARD)
 
 
-def _check_own_values(member: Any, name: str) -> None:
+def _check_own_values(member: H5Object, name: str) -> None:
     """Check that the values of a dataset are in this file; HDF5 can take them from others."""
     properties = member.get_create_plist()
     if properties.get_layout() == h5d.VIRTUAL or properties.get_external_count():
         raise CorruptNetworkError(f"the values of '{name}' are in another file")
 
 
-def _kind_of(member: Any) -> str:
+def _kind_of(member: H5Object) -> str:
     if isinstance(member, h5d.DatasetID):
         return "array" if member.shape else "document"
     return "group" if isinstance(member, h5g.GroupID) else "named type"

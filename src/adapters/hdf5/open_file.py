@@ -8,7 +8,7 @@ import contextlib
 import os
 import time
 from collections import deque
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from h5py import h5f, h5fd, h5p
 
@@ -18,6 +18,7 @@ from ..files.locking import close_file
 from .atomic.atomic_file import AtomicFile
 from .context import Context, OpenObjects, check_free
 from .errors import as_ours, translated
+from .h5_types import H5Object
 
 Stamp: TypeAlias = tuple[int, int, int, int, int]
 
@@ -201,7 +202,7 @@ def _stamp_anew(descriptor: int) -> Stamp | None:
     return stamp
 
 
-def access_properties(file: AtomicFile | None) -> Any:
+def access_properties(file: AtomicFile | None) -> H5Object:
     """How HDF5 is to open a file, or make one."""
     properties = h5p.create(h5p.FILE_ACCESS)
     # A close ends the session, whatever of the file is still referred to.
@@ -216,7 +217,7 @@ def access_properties(file: AtomicFile | None) -> Any:
     return properties
 
 
-def _open(file: AtomicFile, location: str, flags: int) -> Any:
+def _open(file: AtomicFile, location: str, flags: int) -> H5Object:
     """The id of an open HDF5 file."""
     check_free(location)
     if not file.seek(0, os.SEEK_END):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
 
 from h5py import h5f, h5g, h5p
 
@@ -13,6 +12,7 @@ from ..files.names import target_of
 from .context import Context, OpenObject
 from .errors import translated
 from .groups import Hdf5Group, Hdf5GroupWriter
+from .h5_types import H5Object
 from .open_file import OpenFile, Stamp, access_properties
 from .paths import give_name, remove_temporary, sync_name, temporary_path
 
@@ -59,7 +59,7 @@ class Hdf5AdoptedSession:
     :param id_: of the open HDF5 file.
     """
 
-    def __init__(self, id_: Any, context: Context) -> None:
+    def __init__(self, id_: H5Object, context: Context) -> None:
         self._id = id_
         self._context = context
 
@@ -155,7 +155,7 @@ class Hdf5CreationSession(Hdf5AdoptedSession):
             remove_temporary(self._temporary)
 
 
-def _root(file: Any, context: Context) -> OpenObject:
+def _root(file: H5Object, context: Context) -> OpenObject:
     found = context.objects.find("")
     if found is None:
         found = OpenObject("group", h5g.open(file, b"/"))

@@ -16,21 +16,25 @@ from numpy.typing import NDArray
 
 from ...core.ranges import check_ranges, take_ranges
 from ...errors import NodeExistsError, NodeNotFoundError, ShapeError
-from ...ports.arrays import AttributeValue
+from ...ports.arrays import AnyArray, AttributeValue, DType
 
 _LEAST_ROWS = 16
+
+Stored: TypeAlias = Any
+"""What :meth:`MemoryAttributes.get` returns."""
+Values: TypeAlias = dict[str, Stored]
 
 
 @attrs.define(eq=False)
 class ArrayNode:
     """ArrayNode with room to grow."""
 
-    buffer: NDArray[Any]
+    buffer: AnyArray
     length: int
-    values: dict[str, Any] = attrs.field(factory=dict)
+    values: Values = attrs.field(factory=dict)
 
     @property
-    def view(self) -> NDArray[Any]:
+    def view(self) -> AnyArray:
         return self.buffer[: self.length]
 
     def grow(self, length: int) -> None:
@@ -45,7 +49,7 @@ class ArrayNode:
     def cut(self, length: int) -> None:
         self.length = length
 
-    def fill(self, start: int, rows: NDArray[Any]) -> None:
+    def fill(self, start: int, rows: AnyArray) -> None:
         """Overwrite rows, those past the last too."""
         self.buffer[start : start + len(rows)] = rows
 
@@ -55,7 +59,7 @@ class DocumentNode:
     """A byte string."""
 
     data: bytes
-    values: dict[str, Any] = attrs.field(factory=dict)
+    values: Values = attrs.field(factory=dict)
 
 
 @attrs.define(eq=False)
@@ -63,7 +67,7 @@ class GroupNode:
     """The members of a group."""
 
     nodes: dict[str, GroupNode | ArrayNode | DocumentNode] = attrs.field(factory=dict)
-    values: dict[str, Any] = attrs.field(factory=dict)
+    values: Values = attrs.field(factory=dict)
 
 
 # A function and its arguments, made in a fifth of the time of a ``partial``.
@@ -85,12 +89,12 @@ class UndoLog:
 _ABSENT = object()
 
 
-def _restore(table: dict[str, Any], name: str) -> Step:
+def _restore(table: Values, name: str) -> Step:
     """How to put back what a table holds under a name."""
     return _put_back, table, name, table.get(name, _ABSENT)
 
 
-def _put_back(table: dict[str, Any], name: str, before: Any) -> None:
+def _put_back(table: Values, name: str, before: Stored) -> None:
     if before is _ABSENT:
         table.pop(name, None)
     else:
@@ -101,12 +105,12 @@ def _put_back(table: dict[str, Any], name: str, before: Any) -> None:
 class MemoryAttributes:
     """Attributes, to read."""
 
-    _values: dict[str, Any]
+    _values: Values
 
     def names(self) -> tuple[str, ...]:
         return tuple(self._values)
 
-    def get(self, name: str) -> Any:
+    def get(self, name: str) -> Stored:
         value = self._values.get(name)
         return value.copy() if isinstance(value, (np.ndarray, list)) else value
 
@@ -138,7 +142,7 @@ class MemoryAttributesWriter(MemoryAttributes):
             del self._values[name]
 
 
-def _stored(value: Any) -> Any:
+def _stored(value: AttributeValue) -> Stored:
     """A value other than text as it will be read: list of texts, numpy scalar or array."""
     if isinstance(value, (list, tuple)):
         return [str(item) for item in value]
@@ -156,17 +160,17 @@ class MemoryArray:
         return self._rows.length, *self._rows.buffer.shape[1:]
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> DType:
         return self._rows.buffer.dtype
 
     @property
     def attributes(self) -> MemoryAttributes:
         return MemoryAttributes(self._rows.values)
 
-    def read(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
+    def read(self, start: int = 0, stop: int | None = None) -> AnyArray:
         return self._rows.view[start:stop].copy()
 
-    def read_ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[Any]:
+    def read_ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> AnyArray:
         view = self._rows.view
         check_ranges(starts, stops, len(view))
         if len(starts) == 1:
@@ -184,14 +188,14 @@ class MemoryArrayWriter(MemoryArray):
     def attributes(self) -> MemoryAttributesWriter:
         return MemoryAttributesWriter(self._rows.values, self._undo_log)
 
-    def append(self, rows: NDArray[Any]) -> None:
+    def append(self, rows: AnyArray) -> None:
         self._check(rows)
         target, held = self._rows, self._rows.length
         self._undo_log.steps.append((target.cut, held))
         target.grow(held + len(rows))
         target.buffer[held : target.length] = rows
 
-    def write(self, start: int, rows: NDArray[Any]) -> None:
+    def write(self, start: int, rows: AnyArray) -> None:
         self._check(rows)
         stop = start + len(rows)
         if start < 0 or stop > self._rows.length:
@@ -209,7 +213,7 @@ class MemoryArrayWriter(MemoryArray):
         target.cut(rows)
         self._undo_log.steps += ((target.fill, rows, dropped), (target.cut, length))
 
-    def _check(self, rows: NDArray[Any]) -> None:
+    def _check(self, rows: AnyArray) -> None:
         if rows.shape[1:] != self._rows.buffer.shape[1:]:
             raise ShapeError(f"rows of shape {rows.shape} don't fit an array of {self.shape}")
 
@@ -299,7 +303,7 @@ class MemoryGroupWriter(MemoryGroup):
         return self.group(name)
 
     def create_array(
-        self, name: str, rows: NDArray[Any], *, growable: bool = True, expected: int = 0
+        self, name: str, rows: AnyArray, *, growable: bool = True, expected: int = 0
     ) -> MemoryArrayWriter:
         if name in self:
             raise NodeExistsError(f"'{name}' exists", asked=name)

@@ -6,7 +6,7 @@ import math
 import re
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import zarr
@@ -17,6 +17,7 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import StorePath, WrapperStore
 
 from ...errors import CorruptNetworkError
+from ...ports.arrays import AnyArray, DType
 from .errors import MissingObjectError, translated
 from .locations import Location
 from .manifest import MANIFEST, Node, content_of, groups_above, paths_of, walk
@@ -27,6 +28,9 @@ _ATTEMPTS = 4
 _LONGEST_NAME = 100
 # Every row that was written has its chunk, so that one that is missing is no row of zeros.
 _CONFIG: Any = {"write_empty_chunks": True}
+
+
+Handle: TypeAlias = zarr.Array[Any]
 
 
 class NewObjects(WrapperStore[Store]):
@@ -61,9 +65,9 @@ class Arrays:
 
     def __init__(self, location: Location) -> None:
         self.location = location
-        self._kept: dict[str, zarr.Array[Any]] = {}
+        self._kept: dict[str, Handle] = {}
 
-    def read(self, node: Node, start: int, stop: int) -> NDArray[Any]:
+    def read(self, node: Node, start: int, stop: int) -> AnyArray:
         """Rows of an array or document that are stored, as a copy."""
         if stop <= start:
             return np.zeros((0, *node["shape"][1:]), np.dtype(node["dtype"]))
@@ -73,7 +77,7 @@ class Arrays:
             handle = self._opened(node)
             return _as_given(_repeated(lambda: handle[start:stop]), node)
 
-    def read_rows(self, node: Node, rows: NDArray[np.int64]) -> NDArray[Any]:
+    def read_rows(self, node: Node, rows: NDArray[np.int64]) -> AnyArray:
         """Rows of an array that are stored, in any order."""
         if "path" not in node or not len(rows):
             return self.read(node, 0, node["shape"][0] if len(rows) else 0)[rows]
@@ -98,7 +102,7 @@ class Arrays:
                 config=_CONFIG,
             )
 
-    def extend(self, node: Node, start: int, rows: NDArray[Any]) -> None:
+    def extend(self, node: Node, start: int, rows: AnyArray) -> None:
         """Store rows from one on; those after them are gone."""
         stored, width = _stored_form(node)
         rows = np.ascontiguousarray(rows)
@@ -148,7 +152,7 @@ class Arrays:
                 self._kept.pop(path, None)
                 self.location.sync(self.location.store.delete_dir, path)
 
-    def _opened(self, node: Node) -> zarr.Array[Any]:
+    def _opened(self, node: Node) -> Handle:
         dtype, width = _stored_form(node)
         handle = self._open(node["path"])
         length = node.get("base", node["shape"][0])
@@ -160,7 +164,7 @@ class Arrays:
             )
         return handle
 
-    def _open(self, path: str) -> zarr.Array[Any]:
+    def _open(self, path: str) -> Handle:
         handle = self._kept.get(path)
         if handle is None:
             store = WholeObjects(self.location.store)
@@ -176,16 +180,16 @@ class Arrays:
         return handle
 
 
-def _shard_rows(handle: zarr.Array[Any]) -> int:
+def _shard_rows(handle: Handle) -> int:
     return handle.shards[0] if handle.shards else 1
 
 
-def _seen_through(store: WrapperStore[Store], handle: zarr.Array[Any]) -> zarr.Array[Any]:
+def _seen_through(store: WrapperStore[Store], handle: Handle) -> Handle:
     location = StorePath(store, handle.path)
     return zarr.Array(zarr.AsyncArray(handle.metadata, location, config=_CONFIG))
 
 
-def _stored_form(node: Node) -> tuple[np.dtype[Any], tuple[int, ...]]:
+def _stored_form(node: Node) -> tuple[DType, tuple[int, ...]]:
     """The dtype of zarr's own for some rows; that of bytes, a dimension more, if there is none."""
     dtype, width = np.dtype(node["dtype"]), tuple(node["shape"][1:])
     if dtype.kind in "biufc" and dtype.itemsize <= (16 if dtype.kind == "c" else 8):
@@ -193,14 +197,14 @@ def _stored_form(node: Node) -> tuple[np.dtype[Any], tuple[int, ...]]:
     return np.dtype(np.uint8), (*width, dtype.itemsize)
 
 
-def _as_given(rows: NDArray[Any], node: Node) -> NDArray[Any]:
+def _as_given(rows: AnyArray, node: Node) -> AnyArray:
     dtype, width = np.dtype(node["dtype"]), node["shape"][1:]
     if rows.ndim > len(width) + 1:
         return np.ascontiguousarray(rows).view(dtype).reshape(len(rows), *width)
     return rows.astype(dtype, copy=False)
 
 
-def _repeated(read: Callable[[], Any]) -> NDArray[Any]:
+def _repeated(read: Callable[[], Any]) -> AnyArray:
     """Rows; without a lock, a shard may be replaced while it is read."""
     for _ in range(_ATTEMPTS - 1):
         try:

@@ -17,10 +17,9 @@ from typing import Any, TypeAlias
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import CorruptNetworkError, DtypeError, NotANetworkError
-from ...ports.arrays import AttributeValue
+from ...ports.arrays import AnyArray, AttributeValue, DType
 
 MANIFEST = "zarr.json"
 
@@ -186,7 +185,7 @@ def checked_path(path: str) -> str:
     return path
 
 
-def content_of(node: Node) -> NDArray[Any]:
+def content_of(node: Node) -> AnyArray:
     """The rows of an array that the manifest holds."""
     data = unpack(node["content"])
     return np.frombuffer(data, np.dtype(node["dtype"])).reshape(node["shape"]).copy()
@@ -219,7 +218,7 @@ def decode(stored: Any) -> Any:
     return np.frombuffer(unpack(stored["data"]), dtype).reshape(stored["shape"]).copy()[()]
 
 
-def check_dtype(dtype: np.dtype[Any]) -> None:
+def check_dtype(dtype: DType) -> None:
     """
     Check that values can be stored.
 

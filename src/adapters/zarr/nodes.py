@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...core.ranges import check_ranges, rows_of_ranges
 from ...errors import NodeExistsError, NodeNotFoundError, SessionClosedError, ShapeError
-from ...ports.arrays import AttributeValue
+from ...ports.arrays import AnyArray, AttributeValue, DType
 from .arrays import Arrays
 from .manifest import Node, check_dtype, decode, new_group, stored_value
 
@@ -120,10 +120,10 @@ class ZarrArray(ZarrMember):
         return tuple(self._node["shape"])
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> DType:
         return np.dtype(self._node["dtype"])
 
-    def read(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
+    def read(self, start: int = 0, stop: int | None = None) -> AnyArray:
         self._view.check()
         start, stop, _ = slice(start, stop).indices(self.shape[0])
         base = self._base
@@ -133,7 +133,7 @@ class ZarrArray(ZarrMember):
         added = self._tail()[max(0, start - base) : stop - base]
         return np.concatenate((stored, added), dtype=self.dtype)
 
-    def read_ranges(self, starts: Bounds, stops: Bounds) -> NDArray[Any]:
+    def read_ranges(self, starts: Bounds, stops: Bounds) -> AnyArray:
         self._view.check()
         check_ranges(starts, stops, self.shape[0])
         rows = rows_of_ranges(starts, stops)
@@ -150,7 +150,7 @@ class ZarrArray(ZarrMember):
     def _base(self) -> int:
         return int(self._node.get("base", self.shape[0]))
 
-    def _tail(self) -> NDArray[Any]:
+    def _tail(self) -> AnyArray:
         parts = self._node["tail"]
         if len(parts) != 1:
             parts[:] = [np.concatenate(parts, dtype=self.dtype)]
@@ -160,7 +160,7 @@ class ZarrArray(ZarrMember):
 class ZarrArrayWriter(ZarrArray, ZarrMemberWriter):
     """Rows that can be changed."""
 
-    def append(self, rows: NDArray[Any]) -> None:
+    def append(self, rows: AnyArray) -> None:
         rows = np.array(rows, dtype=self.dtype)
         self._check(rows)
         self._begin(self.shape[0])
@@ -168,7 +168,7 @@ class ZarrArrayWriter(ZarrArray, ZarrMemberWriter):
         self._node["shape"][0] += len(rows)
         self._view.gathered(self._names, self._node)
 
-    def write(self, start: int, rows: NDArray[Any]) -> None:
+    def write(self, start: int, rows: AnyArray) -> None:
         rows = np.asarray(rows)
         self._check(rows)
         stop = start + len(rows)
@@ -194,7 +194,7 @@ class ZarrArrayWriter(ZarrArray, ZarrMemberWriter):
         elif "tail" not in node:
             node["tail"], node["base"] = [np.zeros((0, *self.shape[1:]), self.dtype)], self._base
 
-    def _check(self, rows: NDArray[Any]) -> None:
+    def _check(self, rows: AnyArray) -> None:
         if not rows.ndim or rows.shape[1:] != self.shape[1:]:
             raise ShapeError(f"rows of shape {rows.shape} don't fit an array of {self.shape}")
 
@@ -258,7 +258,7 @@ class ZarrGroupWriter(ZarrGroup, ZarrMemberWriter):
         return self.group(name)
 
     def create_array(
-        self, name: str, rows: NDArray[Any], *, growable: bool = True, expected: int = 0
+        self, name: str, rows: AnyArray, *, growable: bool = True, expected: int = 0
     ) -> ZarrArrayWriter:
         if name in self:
             raise NodeExistsError(f"'{name}' exists", asked=name)
@@ -286,7 +286,7 @@ class ZarrGroupWriter(ZarrGroup, ZarrMemberWriter):
         self._node["members"][name] = node
 
 
-def _new_rows(kind: str, rows: NDArray[Any], values: dict[str, Any]) -> Node:
+def _new_rows(kind: str, rows: AnyArray, values: dict[str, Any]) -> Node:
     dtype, shape = rows.dtype.str, list(rows.shape)
     node = {"kind": kind, "attributes": values, "dtype": dtype, "shape": shape}
     return {**node, "base": 0, "tail": [rows]}
