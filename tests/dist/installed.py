@@ -33,10 +33,18 @@ def run(*command: str | Path, cwd: Path = ROOT) -> None:
 
 def build(folder: Path) -> tuple[Path, Path]:
     """The sdist, and the wheel that is built from it; both pass the checks of the index."""
-    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)
+    with tempfile.TemporaryDirectory() as name:
+        # Setuptools writes beside what it builds.
+        source = shutil.copytree(ROOT, Path(name, "source"), ignore=_unneeded)
+        run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, source)
     (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
     run(sys.executable, "-m", "twine", "check", "--strict", sdist, wheel)
     return sdist, wheel
+
+
+def _unneeded(folder: str, names: list[str]) -> list[str]:
+    made = {"build", "__pycache__", "_build"}
+    return [name for name in names if name.startswith(".") or name in made]
 
 
 def unpacked(sdist: Path, folder: Path) -> Path:
