@@ -56,9 +56,12 @@ class SetExistsError(_Detailed, errors.SetExistsError, bsb.DatasetExistsError):
 
 @counterpart_of(errors.MorphologyNotFoundError)
 class MorphologyNotFoundError(
-    _Detailed, errors.MorphologyNotFoundError, bsb.MissingMorphologyError
+    _Detailed,
+    errors.MorphologyNotFoundError,
+    bsb.MissingMorphologyError,
+    bsb.MorphologyRepositoryError,
 ):
-    """There is no morphology of that name."""
+    """There is no morphology of that name; reading raises the one of BSB's, removing the other."""
 
 
 @counterpart_of(errors.MorphologyExistsError)

@@ -140,7 +140,7 @@ def chained(chain: str) -> Any:
     """What ``load_connections()`` and the methods after it give."""
 
     def run(w: World) -> Any:
-        found = w.connections("a_to_b").load_connections()
+        found = w.between_types("a_to_b").load_connections()
         scope = {"found": found, "chunk": chunk}
         return eval(f"found.{chain}", scope)
 

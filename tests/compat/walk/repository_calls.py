@@ -139,8 +139,8 @@ def _files() -> Iterator[Call]:
 
     text = {"kind": "text"}
     for held, predicate in {
-        "one": lambda f: f.meta.get("kind") == "text",
-        "none": lambda f: False,
+        "one": lambda name, meta: meta.get("kind") == "text",
+        "none": lambda name, meta: False,
     }.items():
         yield Call("FileStore.find_files", held, found("find_files", predicate), False)
         yield Call("FileStore.find_file", held, found("find_file", predicate), False)

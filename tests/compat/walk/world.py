@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -89,6 +91,15 @@ class World:
 
     def morphology_set(self, names: Iterable[str], indices: Any) -> MorphologySet:
         return MorphologySet([self.morphologies.preload(name) for name in names], indices)
+
+    def between_types(self, tag: str) -> Any:
+        """Connections whose cell types find their placement sets, as those of a scaffold do."""
+        found = self.connections(tag)
+        found.pre_type, found.post_type = (
+            SimpleNamespace(name=name, get_placement_set=partial(self.cells, name))
+            for name in (found.pre_type_name, found.post_type_name)
+        )
+        return found
 
     def resource(self, path: Any) -> Any:
         from bsb_hdf5.resource import Resource
