@@ -34,6 +34,7 @@ help:
 	@echo "make site       check in Chromium that no page of it is wider than a phone or a screen"
 	@echo "make dist       build the wheel and the sdist, and test both installed"
 	@echo "make unit       the quick tests: no MPI, no other environment, nothing slow"
+	@echo "make mutants    change the source in COUNT places, and print what no test notices"
 	@echo "make bench      measure against bsb-hdf5 8.0.2"
 	@echo "make clean      remove what these targets made"
 
@@ -93,6 +94,14 @@ dist: env
 .PHONY: unit
 unit: env
 	@pytest $(SIDE_BY_SIDE) -m "not mpi and not compat and not slow"
+
+COUNT ?= 50
+SEED ?= 1
+ONLY ?=
+
+.PHONY: mutants
+mutants: env
+	@python -m tests.mutation --count $(COUNT) --seed $(SEED) --only '$(ONLY)'
 
 .PHONY: bench
 bench: env
