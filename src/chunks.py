@@ -31,7 +31,8 @@ from .core.names import check_name
 from .core.rows import Rows
 from .core.statistics import ChunkCounts
 from .core.validation import as_integers, as_numbers
-from .errors import DataNotFoundError, InputError, NodeNotFoundError, ShapeError
+from .errors import ChunkRangeError, DataNotFoundError, InputError, NodeNotFoundError, ShapeError
+from .exceptions import raise_as_bsb
 from .handles import HANDLED, SessionEngine, handles_handles
 from .transactions.session import Session
 
@@ -53,7 +54,11 @@ def as_chunk(chunk: ChunkLike) -> Chunk:
     coordinates = as_integers(chunk, "chunk coordinates")
     if coordinates.shape != (3,):
         raise ShapeError(f"{chunk!r} is no chunk; valid are three whole numbers", asked=chunk)
-    return Chunk(unpack(pack(coordinates[None]))[0], None)
+    try:
+        packed = pack(coordinates[None])
+    except ChunkRangeError as error:
+        raise_as_bsb(error)
+    return Chunk(unpack(packed)[0], None)
 
 
 def as_id(chunk: ChunkLike) -> int:

@@ -23,7 +23,7 @@ from .core.layouts.detection import create_network, open_network
 from .core.layouts.protocols import NetworkReader, NetworkWriter
 from .core.provenance import WriterInfo
 from .errors import StorageError, StoreError
-from .exceptions import as_bsb, raise_as_bsb, warn_of_slow_lock
+from .exceptions import as_bsb, callers_stacklevel, raise_as_bsb, warn_of_slow_lock
 from .placement_set import PlacementSet
 from .ports.arrays import GroupWriter
 from .ports.communicator import Communicator
@@ -125,7 +125,7 @@ class StorageEngine(bsb.Engine):
         warnings.warn(
             f"'{self._root}' had no provenance; it was given an identity of its own",
             bsb.BsbProvenanceUpgradeWarning,
-            stacklevel=2,
+            stacklevel=callers_stacklevel(),
         )
 
     @property

@@ -24,6 +24,7 @@ Every error this package raises on purpose.
     |   +-- DtypeError                  (TypeError)
     |   +-- LengthError
     |   +-- InvalidNameError
+    |   +-- ChunkRangeError
     |   +-- ChunkSizeError
     |   +-- HandleError                 (TypeError)
     |   +-- CellIdError                 (IndexError)
@@ -152,6 +153,10 @@ class LengthError(InputError):
 
 class InvalidNameError(InputError):
     """A name that can't name a set, file, morphology or column."""
+
+
+class ChunkRangeError(ShapeError):
+    """Chunk coordinates outside the range that chunk ids can express (int16)."""
 
 
 class ChunkSizeError(InputError):

@@ -8,6 +8,7 @@ that BSB has a name for is replaced by its counterpart here, so that code writte
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -74,6 +75,11 @@ class LabelError(_Detailed, errors.LabelError, bsb.LabellingError):
     """Labels, or cells to label, that don't fit the placement set."""
 
 
+@counterpart_of(errors.ChunkRangeError)
+class ChunkRangeError(_Detailed, errors.ChunkRangeError, bsb.ChunkError):
+    """Chunk coordinates outside the range that chunk ids can express (int16)."""
+
+
 @counterpart_of(errors.ChunkSizeError)
 class ChunkSizeError(_Detailed, errors.ChunkSizeError, bsb.ChunkError):
     """A chunk of another size than the network's."""
@@ -85,7 +91,19 @@ class HDF5SlowLockingWarning(bsb.exceptions.ScaffoldWarning):
 
 def warn_of_slow_lock(wait: SlowWait) -> None:
     """Warn of a wait that takes long: for which network, held by whom, and for how long."""
-    warnings.warn(str(wait), HDF5SlowLockingWarning, stacklevel=2)
+    warnings.warn(str(wait), HDF5SlowLockingWarning, stacklevel=callers_stacklevel())
+
+
+# Rooms of this package, and what runs its context managers.
+_OURS = (__name__.partition(".")[0], "contextlib")
+
+
+def callers_stacklevel() -> int:
+    """What ``warnings.warn`` needs to point at the line that called into this package."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def raise_as_bsb(error: errors.StorageError) -> NoReturn:

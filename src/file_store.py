@@ -7,7 +7,7 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import bsb
 
@@ -71,8 +71,8 @@ class FileStore(NetworkPart, bsb.FileStore):
     def store(
         self,
         content: str | bytes,
-        id: str | None = None,
-        meta: Mapping[str, Any] | None = None,
+        meta: Mapping[str, Any] | str | None = None,
+        id: str | Mapping[str, Any] | None = None,
         encoding: str | None = None,
         overwrite: bool = False,
         handle: Session = HANDLED,
@@ -81,17 +81,22 @@ class FileStore(NetworkPart, bsb.FileStore):
         Store a file.
 
         :param content: a text, or bytes.
-        :param id: its id; one is made without.
-        :param meta: JSON document; not changed.
+        :param meta: JSON document; not changed. BSB's interface has the two in the other order: a
+            text is understood as the id, and a mapping as the meta, wherever it stands.
+        :param id: of the file; one is made without.
         :param encoding: of a text, UTF-8 without.
         :param overwrite: replace a file of the same id.
         :returns: the id.
         :raises FileExistsError: there is a file of that id.
         :raises InputError: a content, id or meta that can't be stored.
         """
+        if isinstance(meta, str) or isinstance(id, Mapping):
+            id, meta = meta, id
         files = handle.network_writer.files
         name = str(uuid.uuid4()) if id is None else check_name(id, "file")
-        stored = StoredContent.of(content, meta, encoding, int(time.time()))
+        stored = StoredContent.of(
+            content, cast("Mapping[str, Any] | None", meta), encoding, int(time.time())
+        )
         if name in files and not overwrite:
             raise FileStoredError(f"the file '{name}' exists", asked=name)
         files.store(name, stored)

@@ -165,8 +165,9 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
 
         :raises MissingMorphologyError: there is none of that name.
         """
-        handle.network_writer.morphologies.remove(check_text(name, "morphology"))
-        handle.network_writer.morphologies.forget_meta(name)
+        morphologies = handle.network_writer.morphologies
+        morphologies.remove(check_text(name, "morphology"))
+        morphologies.forget_meta(name)
 
     def _stored(self, name: str, meta: Meta) -> StoredMorphology:
         return StoredMorphology(name, lambda: self.load(name, preloaded_meta=dict(meta)), meta)

@@ -269,12 +269,26 @@ class PlacementSet(
         :param additional: n rows of numbers by key.
         :param count: of entities, which have none of the above but additional data.
         :raises InputError: what is given doesn't fit together; nothing is stored.
+        :raises MissingMorphologyError: a cell has a morphology that is not stored.
         :raises ChunkError: the chunk is of another size than those of the network.
         """
         target = as_chunk(chunk)
         rows = _rows(positions, morphologies, rotations, additional, count)
+        self._check_stored(rows.morphologies, handle)
         settle_chunk_size(handle.network_writer, target)
         self._writer(handle).append(as_id(target), rows)
+
+    def _check_stored(self, given: MorphologyRows | None, handle: Session) -> None:
+        if given is None or not len(given.indices):
+            return
+        stored = handle.network.morphologies
+        for index in np.unique(given.indices).tolist():
+            if (name := given.names[index]) not in stored:
+                raise MorphologyNotFoundError(
+                    f"cells of '{self.tag}' can't have the morphology '{name}': it is not stored;"
+                    " save it in the morphology repository first",
+                    asked=name,
+                )
 
     def append_entities(
         self, chunk: ChunkLike, count: int, additional: Mapping[str, ArrayLike] | None = None
@@ -363,12 +377,19 @@ class PlacementSet(
         self._change_labels(handle, labels, mask, remove=True, by_mask=True)
 
     @handles_handles("r")
-    def get_unique_labels(self, handle: Session = HANDLED) -> list[set[str]]:
-        """The label sets that occur, whatever the label filter."""
+    def get_unique_labels(self, handle: Session = HANDLED) -> Rows:
+        """
+        The label sets that occur, whatever the label filter.
+
+        :returns: (k,) sets, which can be hashed; by label code.
+        """
         data = self._data(handle)
         counts = data.counts().select(self._selected_chunks())
         codes = np.unique(cell_labels.load_label_codes(data, counts))
-        return [set(labels) for labels in data.label_sets().of(codes)]
+        sets = EncodedLabels(0, labels=dict(enumerate(data.label_sets().of(codes)))).labels
+        found = np.empty(len(codes), dtype=object)
+        found[:] = list(sets.values())
+        return found
 
     @handles_handles("r")
     def get_labelled(
@@ -396,16 +417,24 @@ class PlacementSet(
         return label_mask(data, counts, None if labels is None else check_labels(labels))
 
     @handles_handles("r")
-    def convert_to_local(self, ids: ArrayLike, handle: Session = HANDLED) -> NDArray[np.int64]:
+    def convert_to_local(
+        self, ids: ArrayLike, handle: Session = HANDLED
+    ) -> NDArray[np.int64] | NDArray[np.bool_]:
         """
         Numbers of cells in the chunks that the set is restricted to.
 
         :param ids: (n,) numbers in the whole set; cells of other chunks are left out.
+        :returns: (k,) numbers; if the set is restricted to chunks, and none of the cells is in
+            one of them, a mask that selects none of the cells there.
         :raises CellIdError: numbers outside the set.
         """
-        whole = self._data(handle).counts()
+        whole, chunks = self._data(handle).counts(), self._selected_chunks()
         cells = as_cell_ids(ids, whole.total, f"cell of '{self.tag}'")
-        return to_local_ids(cells, whole, self._selected_chunks())
+        local = to_local_ids(cells, whole, chunks)
+        if chunks is None or len(local):
+            return local
+        # BSB indexes populations with this.
+        return np.zeros(whole.select(chunks).total, dtype=bool)
 
     def _selected(self, handle: Session) -> tuple[PlacementReader, SelectedCells]:
         """The stored set, and the cells of it that the filters keep."""

@@ -25,11 +25,29 @@ from .transactions.session import Session
 __all__ = [
     "HANDLED",
     "NetworkPart",
+    "PromotedHandleWarning",
     "Resource",
+    "UnusedWriteScopeWarning",
     "handles_class_handles",
     "handles_handles",
     "handles_static_handles",
 ]
+
+
+class PromotedHandleWarning(UserWarning):
+    """
+    Never issued: a write within a read scope is stored at once, and needs no promotion.
+
+    It exists so that warning filters made for bsb-hdf5 8.0.2 still name a class.
+    """
+
+
+class UnusedWriteScopeWarning(UserWarning):
+    """
+    Never issued: a write scope that writes nothing costs nothing.
+
+    It exists so that warning filters made for bsb-hdf5 8.0.2 still name a class.
+    """
 
 
 Translate: TypeAlias = Callable[[Any, Any], Any]

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import ChunkSizeError, ShapeError
+from ..errors import ChunkRangeError, ChunkSizeError, ShapeError
 
 Ids = NDArray[np.int64]
 
@@ -35,7 +35,7 @@ def pack(coordinates: ArrayLike) -> Ids:
         )
     limits = np.iinfo(np.int16)
     if values.size and (values.min() < limits.min or values.max() > limits.max):
-        raise ShapeError(
+        raise ChunkRangeError(
             f"chunk coordinates reach from {values.min()} to {values.max()};"
             f" valid is {limits.min} to {limits.max}"
         )

@@ -47,8 +47,10 @@ class StoredContent:
         known = {**(meta or {}), "mtime": mtime, "content_sha256": checksum(data)}
         try:
             known = json.loads(json.dumps(known))
-        except (TypeError, ValueError) as error:
-            raise InputError(f"the meta of a file is no JSON document: {error}") from error
+        except TypeError as error:
+            raise DtypeError(f"the meta of a file is not a JSON document: {error}") from error
+        except ValueError as error:
+            raise InputError(f"the meta of a file is not a JSON document: {error}") from error
         return cls(data, encoding, known)
 
     def content(self) -> str | bytes:
@@ -76,7 +78,21 @@ def _encode(content: str | bytes, encoding: str | None) -> tuple[bytes, str | No
         except (UnicodeEncodeError, LookupError, TypeError) as error:
             raise InputError(f"the text can't be encoded as {encoding!r}: {error}") from error
     if isinstance(content, bytes | bytearray | memoryview):
-        return bytes(content), encoding
+        data = bytes(content)
+        if encoding is not None:
+            _check_decodable(data, encoding)
+        return data, encoding
     raise DtypeError(
         f"the content of a file is a {type(content).__name__}; valid are text and bytes"
     )
+
+
+def _check_decodable(data: bytes, encoding: str) -> None:
+    try:
+        data.decode(encoding)
+    except (UnicodeDecodeError, LookupError, TypeError) as error:
+        raise InputError(
+            f"the bytes are not text in {encoding!r}: {error}; leave out the encoding to store"
+            " them as they are",
+            asked=encoding,
+        ) from error

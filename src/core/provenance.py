@@ -18,7 +18,7 @@ class WriterInfo:
     :param bsb_version: of bsb-core.
     :param engine_version: of this package.
     :param new_bundle: makes the provenance of a network that has none.
-    :param on_upgrade: is told when an old network got one.
+    :param on_upgrade: called once a session that gave an old network one is stored.
     """
 
     bsb_version: str

@@ -52,7 +52,7 @@ def as_integers(values: object, what: str, *, copy: bool = True) -> NDArray[np.i
     :param copy: always copy; else the values themselves are returned if they are int64.
     :raises DtypeError: other values, NaN, or fractions.
     """
-    array = as_numbers(values, what)
+    array = as_numbers(_of_objects(values), what)
     if array.dtype.kind == "f":
         bad = ~np.isfinite(array) | (array != np.floor(array))
         if bad.any():
@@ -60,6 +60,13 @@ def as_integers(values: object, what: str, *, copy: bool = True) -> NDArray[np.i
     if array.size and array.dtype.kind in "uf" and not _fits_64_bits(array):
         raise DtypeError(f"{what} hold integers beyond 64 bits")
     return array.astype(np.int64, copy=copy)
+
+
+def _of_objects(values: object) -> object:
+    """What objects are, as a table of mixed columns hands them out, where they are numbers."""
+    if not isinstance(values, np.ndarray) or values.dtype != object:
+        return values
+    return values.tolist()
 
 
 def as_count(value: object, what: str) -> int:

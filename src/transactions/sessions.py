@@ -249,14 +249,17 @@ class Sessions:
         # What the owner of the handle makes of the changes is not known here.
         view = attrs.evolve(self._context, cache=VersionedCache()).write_view(raw)
         session = Session(identity, view, writer=view if writable else None)
+        upgraded = False
         try:
             session.check(write=write)
             with _activated(session):
                 yield session
             if write:
-                self._context.finish(session)
+                upgraded = self._context.finish(session)
         finally:
             session.end()
+        if upgraded:
+            self._context.writer.on_upgrade()
 
 
 @contextmanager

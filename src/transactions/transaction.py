@@ -69,20 +69,21 @@ class TransactionContext:
         """What a session of the store that writes shows."""
         return raw, self.open_network(raw.root, self.store.location, self.cache.at(raw.version))
 
-    def finish(self, session: Session) -> None:
+    def finish(self, session: Session) -> bool:
         """
         Store what a session that writes gathered.
 
+        :returns: whether the network got an identity, which is told once all is stored: a
+            warning that is raised decides over no data.
         :raises SessionAbortedError: an error left it half-way.
         """
         session.check_whole()
         if not session.changes:
-            return
+            return False
         network = session.network_writer
         upgraded = stamp(network, self.writer)
         network.flush()
-        if upgraded:
-            self.writer.on_upgrade()
+        return upgraded
 
 
 class ReadTransaction:
@@ -160,14 +161,17 @@ class WriteTransaction:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        upgraded = False
         try:
             deactivate(self._session)
             if kind is None:
-                self._commit()
+                upgraded = self._commit()
             else:
                 self._undo()
         finally:
             self._lock.release()
+        if upgraded:
+            self._context.writer.on_upgrade()
         if isinstance(error, BlockingIOError):
             error.add_note(
                 f"This write scope locks '{self._context.store.location}', so that nothing else"
@@ -186,12 +190,12 @@ class WriteTransaction:
             self._roll_back()
             raise
 
-    def _commit(self) -> None:
+    def _commit(self) -> bool:
         context, session, raw = self._context, self._session, self._raw
         try:
             # A thread of the session may be within a call.
             with session.mutex:
-                context.finish(session)
+                upgraded = context.finish(session)
                 session.end()
         except BaseException:
             self._undo()
@@ -205,6 +209,7 @@ class WriteTransaction:
             context.cache.clear()
         else:
             context.cache.advance(self._before, raw.version)
+        return upgraded
 
     def _undo(self) -> None:
         try:

@@ -66,10 +66,6 @@ DEVIATIONS = {
         reason="BSB's interface clears some chunks; the documented form can only clear the set",
         parameters="chunks=None, handle=None",
     ),
-    "FileStore.store": Deviation(
-        reason="BSB's interface has id before meta, and callers pass them by position",
-        parameters="content, id=None, meta=None, encoding=None, overwrite=False",
-    ),
     "HDF5Engine.versions": Deviation(
         reason="BSB's interface has a property that is a dictionary",
         kind="property",

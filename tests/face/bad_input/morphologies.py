@@ -93,8 +93,8 @@ REPOSITORY = [
     ),
     Bad(
         "a meta that is no JSON",
-        lambda n: n.storage.files.store("text", "new", meta={"x": object()}),
-        e.InputError,
+        lambda n: n.storage.files.store("text", id="new", meta={"x": object()}),
+        e.DtypeError,
         (r"meta", r"JSON"),
     ),
 ]
