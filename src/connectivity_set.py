@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import errors
 from .chunks import ChunkLike, as_chunks, as_id, as_ids, each_chunk
+from .core.batches import ReadTask, plan_reads
 from .core.chunk_id import UNKNOWN_SIZE, Ids
 from .core.connectivity import (
     DIRECTIONS,
@@ -21,7 +23,6 @@ from .core.connectivity import (
     Perspective,
     Side,
     as_locations,
-    batches,
     check_direction,
     check_pairs,
     demultiplex,
@@ -301,12 +302,7 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         :returns: direction, local chunk, global chunk, and (n, 3) local and global locations.
         """
         for each in get_dir_iter(direction):
-            if local_ is None and global_ is None:
-                yield from self._iter_direction(each)
-                continue
-            for local in CSIterator(self, direction).get_local_iter(each, local_):
-                for chunk, block in self._iter_blocks(each, local, global_):
-                    yield each, local, chunk, block
+            yield from self._iter_direction(each, local_, global_)
 
     @handles_handles("r")
     def load_block_connections(
@@ -344,69 +340,38 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         return session.network_writer.connectivity(self.tag)
 
     def _iter_direction(
-        self, direction: str
+        self, direction: str, local_: Chunks, global_: Chunks
     ) -> Iterator[tuple[str, Chunk, Chunk, tuple[Locations, Locations]]]:
+        chosen = None if local_ is None else {as_id(chunk): chunk for chunk in _given(local_)}
+        globals_ = None if global_ is None else as_ids(_given(global_))
         sizes = self._local_sizes(direction)
-        chunks: dict[int, Chunk] = {}
-        for ids in batches(sizes, _ROWS_AT_ONCE):
-            if len(ids) == 1:
-                # It may have more connections than are read at once.
-                (local,) = as_chunks(ids, UNKNOWN_SIZE)
-                for chunk, block in self._iter_blocks(direction, local, None):
-                    yield direction, local, chunk, block
-                continue
-            for part in self._read_locals(direction, ids):
-                for local, chunk, block in _blocks_of(part, chunks):
-                    yield direction, local, chunk, block
+        if chosen is not None:
+            ids = as_ids(chosen.values())
+            sizes = sizes.select(ids) if globals_ is None else sizes.among(ids)
+        made: dict[int, Chunk] = {}
+        blocks = partial(self._block_sizes, direction)
+        for task in plan_reads(direction, sizes, blocks, _ROWS_AT_ONCE, globals_):
+            for part in self._read(task):
+                for local, chunk, block in _blocks_of(part, made):
+                    yield direction, local if chosen is None else chosen[local.id], chunk, block
 
     @handles_handles("r")
     def _local_sizes(self, direction: str, handle: Session = HANDLED) -> ChunkCounts:
         return self._data(handle).local_sizes(direction)
 
     @handles_handles("r")
-    def _read_locals(
-        self, direction: str, ids: Ids, handle: Session = HANDLED
-    ) -> Iterator[Perspective]:
-        return self._data(handle).read_locals(direction, ids)
+    def _block_sizes(self, direction: str, local: int, handle: Session = HANDLED) -> ChunkCounts:
+        return self._data(handle).block_sizes(direction, local)
+
+    @handles_handles("r")
+    def _read(self, task: ReadTask, handle: Session = HANDLED) -> Iterator[Perspective]:
+        return task.read(self._data(handle))
 
     def _iter_blocks(
         self, direction: str, local: Chunk, global_: Chunks
     ) -> Iterator[tuple[Chunk, tuple[Locations, Locations]]]:
-        wanted = None if global_ is None else as_ids(_given(global_))
-        last: int | None = -1
-        while last is not None:
-            batch, last = self._read_batch(direction, local, wanted, last)
-            yield from batch
-
-    @handles_handles("r")
-    def _read_batch(
-        self,
-        direction: str,
-        local: Chunk,
-        wanted: Ids | None,
-        last: int,
-        handle: Session = HANDLED,
-    ) -> tuple[list[tuple[Chunk, tuple[Locations, Locations]]], int | None]:
-        """
-        The next blocks of a local chunk, as many as are read at once.
-
-        :param wanted: ids of their global chunks, if not all.
-        :param last: id of the global chunk that was read last.
-        :returns: the blocks, and the id of the last of them if more follow.
-        """
-        data = self._data(handle)
-        sizes = data.block_sizes(direction, local.id)
-        if wanted is not None:
-            sizes = sizes.among(wanted)
-        rest = slice(int(np.searchsorted(sizes.ids, last, side="right")), None)
-        ends = np.cumsum(sizes.counts[rest])
-        some = max(1, int(np.searchsorted(ends, _ROWS_AT_ONCE, side="right")))
-        ids = sizes.ids[rest][:some]
-        near, far, lengths = data.read_blocks(direction, local.id, ids)
-        edges = np.cumsum(lengths)[:-1]
-        blocks = zip(np.split(near, edges), np.split(far, edges), strict=True)
-        batch = list(zip(as_chunks(ids, UNKNOWN_SIZE), blocks, strict=False))
-        return batch, int(ids[-1]) if some < len(ends) else None
+        for _, _, chunk, block in self._iter_direction(direction, local, global_):
+            yield chunk, block
 
 
 class CSIterator:

@@ -7,14 +7,16 @@ A program that was killed between the one and the other leaves halves that diffe
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorruptNetworkError, StoreError
+from .batches import plan_reads
 from .chunk_id import Ids
-from .connectivity import DIRECTIONS, Perspective, batches
+from .connectivity import DIRECTIONS, Perspective
 from .layouts.protocols import ConnectivityReader
 from .rows import Lengths, Locations
 
@@ -32,20 +34,11 @@ def perspectives(source: ConnectivityReader, direction: str, most: int) -> Itera
 
     :param most: connections of a piece, unless there are more in one block.
     """
-    for locals_ in batches(source.local_sizes(direction), most):
-        if len(locals_) > 1:
-            yield from source.read_locals(direction, locals_)
-            continue
-        local = int(locals_[0])
-        for globals_ in batches(source.block_sizes(direction, local), most):
-            yield _read(source, direction, local, globals_)
-
-
-def _read(source: ConnectivityReader, direction: str, local: int, globals_: Ids) -> Perspective:
-    near, far, lengths = source.read_blocks(direction, local, globals_)
-    locals_ = np.full(len(globals_), local, dtype=np.int64)
-    starts = np.append(0, np.cumsum(lengths))
-    return Perspective(direction, locals_, globals_, starts, near, far)
+    tasks = plan_reads(
+        direction, source.local_sizes(direction), partial(source.block_sizes, direction), most
+    )
+    for task in tasks:
+        yield from task.read(source)
 
 
 @attrs.frozen(eq=False)

@@ -1,0 +1,68 @@
+"""Connectivity sets: reading in more than one batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bsb import Chunk, Storage
+
+from tests.face.layouts import new_storage
+from tests.face.samples import cell_type
+
+CHUNKS = [Chunk((i, 0, 0), (100.0, 100.0, 100.0)) for i in range(4)]
+
+
+@pytest.fixture(params=["classic", "columnar", "memory", "zarr"])
+def connected(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    root = tmp_path / "network"
+    engine = request.param if request.param in ("memory", "zarr") else None
+    storage = Storage(engine, str(root)) if engine else new_storage(root, request.param)
+    cells = storage.require_placement_set(cell_type("a"))
+    for chunk in CHUNKS:
+        cells.append_data(chunk, np.zeros((5, 3)))
+    connections = storage.require_connectivity_set(cells.cell_type, cells.cell_type, "loop")
+    pairs = np.random.default_rng(0).integers(0, 15, (60, 2))
+    connections.connect(cells, cells, pairs[:, 0], pairs[:, 1])
+    return connections
+
+
+def listed(iteration: Any) -> list[Any]:
+    return [
+        (way, near.id, far.id, locals_.tolist(), globals_.tolist())
+        for way, near, far, (locals_, globals_) in iteration
+    ]
+
+
+@pytest.mark.parametrize("most", [1, 2, 7, 20])
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {},
+        {"local_": CHUNKS[1]},
+        {"local_": CHUNKS[1:]},
+        {"global_": CHUNKS[0]},
+        {"global_": CHUNKS[:2]},
+        {"local_": CHUNKS[:2], "global_": CHUNKS[1:]},
+    ],
+    ids=["all", "a local", "locals", "a global", "globals", "both"],
+)
+def test_batches_of_any_size_read_the_same(
+    connected: Any, monkeypatch: pytest.MonkeyPatch, most: int, chosen: dict[str, Any]
+) -> None:
+    for direction in (None, "inc", "out"):
+        whole = listed(connected.flat_iter_connections(direction, **chosen))
+        with monkeypatch.context() as patch:
+            patch.setattr("bsb_hdf5.connectivity_set._ROWS_AT_ONCE", most)
+            assert whole == listed(connected.flat_iter_connections(direction, **chosen))
+        assert whole
+
+
+def test_a_global_chunk_alone_restricts_every_local_one(connected: Any) -> None:
+    for direction in ("inc", "out"):
+        every = listed(connected.flat_iter_connections(direction))
+        found = listed(connected.flat_iter_connections(direction, global_=CHUNKS[1]))
+        held = [each for each in every if each[2] == CHUNKS[1].id]
+        assert held == [each for each in found if each[3]]
