@@ -149,17 +149,9 @@ class ChunkLoader:
     def __init__(self) -> None:
         # By id, ascending.
         self._chunks: dict[int, Chunk] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        # Few sets are asked for a column, so columns are made when that happens.
-        if name.startswith("_") and name.endswith("_chunks"):
-            for make in (*self._property_makers, *self._collection_makers):
-                column = make(self)
-                self.__dict__[f"_{column.collection or column.name}_chunks"] = column
-        try:
-            return self.__dict__[name]
-        except KeyError:
-            raise AttributeError(f"a '{type(self).__name__}' has no '{name}'") from None
+        for make in (*self._property_makers, *self._collection_makers):
+            column = make(self)
+            setattr(self, f"_{column.collection or column.name}_chunks", column)
 
     def get_loaded_chunks(self) -> list[Chunk]:
         """The chunks that the set is restricted to, or all."""

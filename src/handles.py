@@ -82,24 +82,34 @@ def handles_handles(
 def _with_session(
     function: Callable[P, R], write: bool, handler: FindEngine, position: int
 ) -> Callable[P, R]:
+    untyped: Callable[..., R] = function
+    signature = inspect.signature(function)
+    engine_named = "engine" in signature.parameters
+
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> R:
-        handle = kwargs.pop("handle", None)
         # Of bsb-hdf5 8.0.2, where it silences a warning that is not given here.
         kwargs.pop("promote_from_read", None)
-        if len(args) > position:
-            handle = args[position]
-            args, rest = args[:position], args[position + 1 :]
-            if rest:
-                names = list(inspect.signature(function).parameters)[position + 1 :]
-                kwargs.update(zip(names, rest, strict=False))
+        before, rest = args[:position], args[position + 1 :]
+        by_position = len(args) > position
+        handle = args[position] if by_position else kwargs.pop("handle", None)
 
         def operation(session: Session) -> R:
-            kwargs["handle"] = session
-            return function(*args, **kwargs)
+            if by_position:
+                # What is too much, or given twice, is Python's to refuse.
+                return untyped(*before, session, *rest, **kwargs)
+            return untyped(*before, handle=session, **kwargs)
 
+        if engine_named and "engine" in kwargs:
+            engine = kwargs["engine"]
+        else:
+            try:
+                engine = handler(args)
+            except IndexError:
+                signature.bind(*args, **kwargs)
+                raise
         try:
-            return handler(args).sessions.run(operation, write=write, handle=handle)
+            return cast(SessionEngine, engine).sessions.run(operation, write=write, handle=handle)
         except StorageError as error:
             raise_as_bsb(error)
 
