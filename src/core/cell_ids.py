@@ -34,13 +34,13 @@ def as_cell_ids(ids: object, size: int, what: str) -> NDArray[np.int64]:
 def _check_cell_ids(cells: NDArray[np.int64], size: int, what: str) -> tuple[int, int]:
     """The least and the most; 0 and -1 if there are none."""
     if cells.ndim != 1:
-        raise ShapeError(f"ids of {what} have shape {cells.shape}; valid is (n,)")
+        raise ShapeError(f"ids of {what} must have shape (n,), not {cells.shape}")
     least, most = min_max(cells) if cells.size else (0, -1)
     if least < 0 or most >= size:
         outside = (cells < 0) | (cells >= size)
         raise CellIdError(
-            f"{what} {cells[outside][0]} is outside the {size} cells"
-            f" ({int(outside.sum())} of {len(cells)} ids are)",
+            f"{what} {cells[outside][0]} does not exist ({size} cells);"
+            f" {int(outside.sum())} of {len(cells)} ids are out of range",
             asked=cells[outside][:10].tolist(),
             valid=size,
         )

@@ -31,13 +31,13 @@ def pack(coordinates: ArrayLike) -> Ids:
     values = np.asarray(coordinates, dtype=np.int64)
     if values.ndim != 2 or values.shape[1] != 3:  # noqa: PLR2004
         raise ShapeError(
-            f"chunk coordinates have shape {values.shape}; valid is (n, 3)", found=values.shape
+            f"chunk coordinates must have shape (n, 3), not {values.shape}", found=values.shape
         )
     limits = np.iinfo(np.int16)
     if values.size and (values.min() < limits.min or values.max() > limits.max):
         raise ChunkRangeError(
-            f"chunk coordinates reach from {values.min()} to {values.max()};"
-            f" valid is {limits.min} to {limits.max}"
+            f"chunk coordinates must lie between {limits.min} and {limits.max};"
+            f" these reach from {values.min()} to {values.max()}"
         )
     digits = values & 0xFFFF
     return np.asarray(digits[:, 0] | digits[:, 1] << _DIGIT | digits[:, 2] << 2 * _DIGIT)
@@ -71,13 +71,13 @@ UNKNOWN_SIZE.flags.writeable = False
 
 def normalize_size(size: object) -> NDArray[np.float64]:
     """
-    A chunk size as three numbers (um), NaN where nobody said one.
+    A chunk size as three numbers (um), NaN where none was given.
 
     :param size: three numbers, one for all axes, or None.
     """
     values = np.asarray(np.nan if size is None else size, dtype=np.float64)
     if values.shape not in ((), (1,), (3,)):
-        raise ShapeError(f"a chunk size has shape {values.shape}; valid is (3,)")
+        raise ShapeError(f"a chunk size must have shape (3,), not {values.shape}")
     normal = np.empty(3)
     normal[:] = values
     return normal

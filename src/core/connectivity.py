@@ -35,9 +35,7 @@ def check_direction(direction: object) -> str:
     :raises InputError: it is neither ``inc`` nor ``out``.
     """
     if not isinstance(direction, str) or direction not in DIRECTIONS:
-        raise InputError(
-            f"{direction!r} is no direction; valid are 'inc' and 'out'", asked=direction
-        )
+        raise InputError(f"a direction must be 'inc' or 'out', not {direction!r}", asked=direction)
     return str(direction)
 
 
@@ -59,7 +57,7 @@ def as_locations(locations: object, what: str) -> Locations:
         values = np.zeros((0, 3), dtype=np.int64)
     if values.ndim != 2 or values.shape[1] != 3:  # noqa: PLR2004
         raise ShapeError(
-            f"{what} have shape {values.shape}; valid is (n, 3) or (n,)", found=values.shape
+            f"{what} must have shape (n, 3) or (n,), not {values.shape}", found=values.shape
         )
     _check_signs(values, what)
     return values
@@ -77,8 +75,8 @@ def _check_signs(values: Locations, what: str) -> None:
     negative = values < 0
     bad = negative[:, 0] | (negative[:, 1] != negative[:, 2]) | (values < -1).any(axis=1)
     raise LocationError(
-        f"{what} hold {values[bad][0].tolist()} ({int(bad.sum())} of {len(values)} are"
-        " wrong); valid is a cell, branch and point from 0 up, or -1 for both branch and point",
+        f"{what} must be a cell, branch and point from 0 up, or -1 for both branch and point;"
+        f" {int(bad.sum())} of {len(values)} are not, the first is {values[bad][0].tolist()}",
         asked=values[bad][:10].tolist(),
     )
 
@@ -91,8 +89,8 @@ def check_pairs(pre: Locations, post: Locations) -> None:
     """
     if len(pre) != len(post):
         raise LengthError(
-            f"{len(pre)} presynaptic and {len(post)} postsynaptic locations;"
-            " valid is one of each per connection",
+            f"{len(pre)} presynaptic and {len(post)} postsynaptic locations do not pair up:"
+            " each connection needs one of each",
             found=(len(pre), len(post)),
         )
 
@@ -121,8 +119,9 @@ class Side:
         outside = locations[:, 0] >= size
         if outside.any():
             raise LocationError(
-                f"{self.role} cell {locations[outside][0, 0]} is outside '{self.name}'"
-                f" ({size} cells); {int(outside.sum())} of {len(locations)} locations are",
+                f"{self.role} cell {locations[outside][0, 0]} does not exist in '{self.name}'"
+                f" ({size} cells); {int(outside.sum())} of {len(locations)} locations are out of"
+                " range",
                 asked=locations[outside][:10].tolist(),
                 valid=size,
             )

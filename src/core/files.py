@@ -42,15 +42,15 @@ class StoredContent:
         """
         data, encoding = _encode(content, encoding)
         if not isinstance(meta, Mapping | None):
-            raise DtypeError(f"the meta of a file is {meta!r}; valid is a dictionary", asked=meta)
+            raise DtypeError(f"the meta of a file must be a dictionary, not {meta!r}", asked=meta)
         # A checksum in the meta may be that of an older content.
         known = {**(meta or {}), "mtime": mtime, "content_sha256": checksum(data)}
         try:
             known = json.loads(json.dumps(known))
         except TypeError as error:
-            raise DtypeError(f"the meta of a file is not a JSON document: {error}") from error
+            raise DtypeError(f"the meta of a file can't be written as JSON: {error}") from error
         except ValueError as error:
-            raise InputError(f"the meta of a file is not a JSON document: {error}") from error
+            raise InputError(f"the meta of a file can't be written as JSON: {error}") from error
         return cls(data, encoding, known)
 
     def content(self) -> str | bytes:
@@ -61,7 +61,7 @@ class StoredContent:
             return self.data.decode(self.encoding)
         except (UnicodeDecodeError, LookupError) as error:
             raise CorruptNetworkError(
-                f"a stored file is no text in '{self.encoding}': {error}"
+                f"a stored file can't be decoded as '{self.encoding}': {error}"
             ) from error
 
 
@@ -83,7 +83,7 @@ def _encode(content: str | bytes, encoding: str | None) -> tuple[bytes, str | No
             _check_decodable(data, encoding)
         return data, encoding
     raise DtypeError(
-        f"the content of a file is a {type(content).__name__}; valid are text and bytes"
+        f"the content of a file must be a str or bytes, not a {type(content).__name__}"
     )
 
 

@@ -28,15 +28,17 @@ def check_labels(labels: object) -> list[str]:
     """
     Labels as given by a caller.
 
-    :raises LabelError: a bare text, no iterable, or items that are no texts.
+    :raises LabelError: a single text, or anything but an iterable of texts.
     """
     # To ask whether a list is iterable takes as long as all the rest.
     if isinstance(labels, (str, bytes)) or not isinstance(labels, (list, Iterable)):
-        raise LabelError(f"labels are given as {labels!r}; valid is a list of texts", asked=labels)
+        raise LabelError(f"labels must be a list of texts, not {labels!r}", asked=labels)
     found = []
     for label in np.atleast_1d(labels) if isinstance(labels, np.ndarray) else labels:
         if not isinstance(label, str):
-            raise LabelError(f"{label!r} is no label; valid are texts", asked=label)
+            raise LabelError(
+                f"a label must be a str, not {type(label).__name__} ({label!r})", asked=label
+            )
         found.append(str(label))
     return found
 
@@ -58,14 +60,14 @@ class LabelSets:
         """
         From code to list of labels, the codes possibly as text.
 
-        :raises CorruptNetworkError: a code is no int64.
+        :raises CorruptNetworkError: a code does not fit int64.
         """
         sets = {0: LabelSet()}
         sets.update((int(code), frozenset(map(str, labels))) for code, labels in table.items())
         for code in (min(sets), max(sets)):
             if not -_MOST <= code <= _MOST:
                 raise CorruptNetworkError(
-                    f"a label code is {code}; valid are {-_MOST} to {_MOST}", found=code
+                    f"a label code is {code}; it must lie between {-_MOST} and {_MOST}", found=code
                 )
         return cls(sets)
 

@@ -42,11 +42,11 @@ class MorphologyTable:
         columns = _POINT_COLUMNS + len(self.properties)
         if self.data.ndim != 2 or self.data.shape[1] != columns:  # noqa: PLR2004
             raise CorruptNetworkError(
-                f"a morphology's points have shape {self.data.shape}; valid is (n, {columns})"
+                f"a morphology's points have shape {self.data.shape} instead of (n, {columns})"
             )
         if self.graph.ndim != 2 or self.graph.shape[1] != 2:  # noqa: PLR2004
             raise CorruptNetworkError(
-                f"a morphology's graph has shape {self.graph.shape}; valid is (b, 2)"
+                f"a morphology's graph has shape {self.graph.shape} instead of (b, 2)"
             )
         self._check_graph()
 
@@ -62,7 +62,7 @@ class MorphologyTable:
         if np.any(parents < -1) or np.any(parents >= np.arange(len(parents))):
             raise CorruptNetworkError(
                 f"the parents of a morphology's branches are {parents.tolist()};"
-                " valid are branches before their own, or -1"
+                " each must come before its own branch, or be -1"
             )
 
     @property
@@ -76,7 +76,7 @@ def encode_meta_value(value: object) -> object:
     """
     What JSON writes for a value that it does not know itself.
 
-    :raises TypeError: there is no way to write it.
+    :raises TypeError: it can't be written.
     """
     if isinstance(value, np.ndarray):
         return [*value.tolist(), _ARRAY_MARK] if value.ndim else value.item()
@@ -116,14 +116,14 @@ def load_meta(text: str | bytes) -> Document:
     """
     Metadata from JSON text.
 
-    :raises CorruptNetworkError: the text is no JSON object.
+    :raises CorruptNetworkError: the text is not a JSON object.
     """
     try:
         meta = json.loads(text, object_hook=decode_meta_object)
     except (ValueError, TypeError, RecursionError) as error:
         raise CorruptNetworkError(
-            f"the metadata of the morphologies is no JSON: {error}"
+            f"the metadata of the morphologies is not JSON: {error}"
         ) from error
     if not isinstance(meta, dict):
-        raise CorruptNetworkError("the metadata of the morphologies is no JSON object")
+        raise CorruptNetworkError("the metadata of the morphologies is not a JSON object")
     return meta

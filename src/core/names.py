@@ -18,11 +18,11 @@ def check_text(name: object, what: str) -> str:
     """
     The name, if it is a text; whether it can name anything is another question.
 
-    :raises InvalidNameError: it is none.
+    :raises InvalidNameError: it is not a text.
     """
     if not isinstance(name, str):
         raise InvalidNameError(
-            f"{name!r} names no {what}: it is a {type(name).__name__}; valid is a text", asked=name
+            f"the name of a {what} must be a str, not {type(name).__name__} ({name!r})", asked=name
         )
     return name
 
@@ -50,21 +50,21 @@ def check_member(name: object, what: str) -> str:
 
 def _check(name: object, what: str, *, members: bool) -> str:
     if not isinstance(name, str):
-        problem = f"is a {type(name).__name__}"
+        problem = f"is a {type(name).__name__}, not a str"
     elif name in ("", ".", ".."):
-        problem = "names no member"
+        problem = "is empty" if not name else "stands for a place"
     elif "\0" in name:
         problem = "holds a NUL"
     elif members and "/" in name:
         problem = "holds a '/'"
     elif not _encodable(name):
-        problem = "is no valid Unicode text"
+        problem = "can't be encoded as UTF-8"
     else:
         return str(name)
     without = "'/' and NUL" if members else "NUL"
     raise InvalidNameError(
         f"{name!r} can't name a {what}: it {problem};"
-        f" valid is a text without {without}, other than '.' and '..'",
+        f" a name must be a text without {without}, other than '.' and '..'",
         asked=name,
     )
 

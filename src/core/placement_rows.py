@@ -118,7 +118,7 @@ class PlacementRows:
         if wrong:
             found = ", ".join(f"{length} of '{name}'" for name, length in wrong.items())
             raise LengthError(
-                f"{self.count} cells were given {found}; valid is one row per cell",
+                f"{self.count} cells need one row per cell, but were given {found}",
                 found=wrong,
                 valid=self.count,
             )
@@ -133,7 +133,7 @@ def _as_triplets(values: object, what: str) -> NDArray[np.float64]:
         return np.zeros((0, 3))
     if array.ndim != 2 or array.shape[1] != 3:  # noqa: PLR2004
         raise ShapeError(
-            f"{what} have shape {array.shape}; valid is (n, 3)", found=array.shape, valid="(n, 3)"
+            f"{what} must have shape (n, 3), not {array.shape}", found=array.shape, valid="(n, 3)"
         )
     return array
 
@@ -141,7 +141,7 @@ def _as_triplets(values: object, what: str) -> NDArray[np.float64]:
 def _as_morphologies(names: Sequence[str], indices: object) -> MorphologyRows:
     codes = as_integers(indices, "morphology indices")
     if codes.ndim != 1:
-        raise ShapeError(f"morphology indices have shape {codes.shape}; valid is (n,)")
+        raise ShapeError(f"morphology indices must have shape (n,), not {codes.shape}")
     if codes.size and (codes.min() < 0 or codes.max() >= len(names)):
         raise InputError(
             f"morphology indices reach from {codes.min()} to {codes.max()};"
@@ -155,7 +155,7 @@ def _as_additional(
 ) -> dict[str, NDArray[np.float64]]:
     if not isinstance(additional, Mapping | None):
         raise DtypeError(
-            f"additional data is {additional!r}; valid is a dictionary", asked=additional
+            f"additional data must be a dictionary, not {additional!r}", asked=additional
         )
     return {
         check_name(key, "key of additional data"): as_additional_rows(key, values)
@@ -171,5 +171,5 @@ def as_additional_rows(key: str, values: object) -> NDArray[np.float64]:
     """
     rows = as_floats(values, f"additional data '{key}'")
     if rows.ndim == 0:
-        raise ShapeError(f"additional data '{key}' is one number; valid is a row per cell")
+        raise ShapeError(f"additional data '{key}' must have a row per cell, but is one number")
     return rows

@@ -1,4 +1,4 @@
-"""The identity and state of a network, and who wrote to it last."""
+"""The identity and state of a network, and the versions that wrote to it last."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .layouts.protocols import NetworkWriter
 @attrs.frozen
 class WriterInfo:
     """
-    Who writes: the versions a network is stamped with, and a maker of new identities.
+    What writes: the versions a network is stamped with, and a maker of new identities.
 
     :param bsb_version: of bsb-core.
     :param engine_version: of this package.

@@ -27,7 +27,7 @@ def as_numbers(values: object, what: str) -> AnyArray:
         return np.zeros(array.shape)
     if array.dtype.kind not in "biuf":
         raise DtypeError(
-            f"{what} are of dtype '{array.dtype}'; valid are booleans, integers and floats",
+            f"{what} must be booleans, integers or floats, not of dtype '{array.dtype}'",
             found=str(array.dtype),
         )
     return array
@@ -56,7 +56,7 @@ def as_integers(values: object, what: str, *, copy: bool = True) -> NDArray[np.i
     if array.dtype.kind == "f":
         bad = ~np.isfinite(array) | (array != np.floor(array))
         if bad.any():
-            raise DtypeError(f"{what} hold {array[bad].flat[0]}; valid are whole numbers")
+            raise DtypeError(f"{what} must be whole numbers, but hold {array[bad].flat[0]}")
     if array.size and array.dtype.kind in "uf" and not _fits_64_bits(array):
         raise DtypeError(f"{what} hold integers beyond 64 bits")
     return array.astype(np.int64, copy=copy)
@@ -76,7 +76,7 @@ def as_count(value: object, what: str) -> int:
     :raises InputError: anything else.
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-        raise InputError(f"{what} is {value!r}; valid is a whole number from 0 up", asked=value)
+        raise InputError(f"{what} must be a whole number from 0 up, not {value!r}", asked=value)
     return int(value)
 
 

@@ -149,7 +149,7 @@ class GroupWriter(GroupReader, Protocol):
         """
         Whether it takes no longer to overwrite rows of an array than to add some.
 
-        Where it does, as the array is stored anew, whoever has the choice adds rows.
+        Where it takes longer, as the array is rewritten, a caller that has the choice adds rows.
         """
 
     @property

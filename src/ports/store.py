@@ -29,7 +29,7 @@ class Capability(enum.StrEnum):
     DURABLE = "durable"
     """What was stored can be made to survive a power cut."""
     REPACKABLE = "repackable"
-    """A network can be written anew in its place (:class:`Rewritable`)."""
+    """A network can be rewritten in its place (:class:`Rewritable`)."""
 
 
 class ReadSession(Protocol):
@@ -43,7 +43,7 @@ class ReadSession(Protocol):
         """
         Tells what the session sees from all else that the store held or will hold.
 
-        None if that can't be told.
+        None if it is unknown.
         """
 
     def close(self) -> None:
@@ -168,11 +168,11 @@ class RewriteSession(WriteSession, Protocol):
 
 @runtime_checkable
 class Rewritable(Protocol):
-    """A store that can be written anew in its place; a store that is none says so in its limits."""
+    """A store that can be rewritten in its place; one that can't be says so in its limits."""
 
     def rewrite(self, *, compress: bool = False) -> RewriteSession:
         """
-        Begin to write the store anew, and keep everybody else away until the end.
+        Begin to rewrite the store, and exclude all others until the end.
 
         :param compress: store growable arrays of integers in fewer bytes, which takes longer to
             write and to read. Stores that always do, or never can, take no notice.
@@ -182,4 +182,4 @@ class Rewritable(Protocol):
         """
 
     def size(self) -> int | None:
-        """Bytes that the store takes where it lies; None if that can't be told."""
+        """Bytes that the store takes where it lies; None if it is unknown."""

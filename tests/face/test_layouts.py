@@ -100,7 +100,7 @@ def test_a_layout_that_does_not_exist_is_refused(
 ) -> None:
     with pytest.raises(bsb.ConfigurationError, match="diagonal"):
         configuration(path, layout="diagonal")
-    with pytest.raises(InputError, match=r"diagonal.*classic.*columnar"):
+    with pytest.raises(InputError, match=r"classic.*columnar.*diagonal"):
         Storage("hdf5", NetworkRoot(path, layout="diagonal"))
     monkeypatch.setenv("BSB_HDF5_LAYOUT", "diagonal")
     with pytest.raises(InputError, match="diagonal"):

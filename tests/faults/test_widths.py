@@ -78,7 +78,9 @@ def test_connections_run_in_or_out_and_nowhere_else(cells: PlacementSet, storage
 
 def test_an_id_that_is_no_text_names_no_file(storage: Storage) -> None:
     for ask in (storage.files.load, storage.files.has, storage.files.remove):
-        with pytest.raises(errors.InvalidNameError, match="3 names no file"):
+        with pytest.raises(
+            errors.InvalidNameError, match="the name of a file must be a str, not int"
+        ):
             ask(3)
 
 

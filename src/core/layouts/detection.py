@@ -39,7 +39,7 @@ def open_network(root: GroupReader, location: str, cache: CacheView | None = Non
     :param cache: what earlier sessions found out about the store.
     :raises NotANetworkError: the group holds no network of a known layout and version.
     """
-    # A layout is one class for both; who only reads gets its reader.
+    # One class both reads and writes a layout; a reader gets its reading half.
     writer = cast(GroupWriter, root)
     if cache is not None and cache.get(_CHECKED):
         return ColumnarNetwork(writer, cache)
@@ -49,7 +49,7 @@ def open_network(root: GroupReader, location: str, cache: CacheView | None = Non
         return ClassicNetwork(writer, cache)
     if not isinstance(found, str) or found != FORMAT:
         raise NotANetworkError(
-            f"'{location}' is in the layout {found!r}; valid are '{FORMAT}',"
+            f"'{location}' is in the layout {found!r}; known are '{FORMAT}',"
             " and the classic one, which does not say so",
             location=location,
             found=str(found),
@@ -78,14 +78,14 @@ def create_network(root: GroupWriter, layout: str = "classic") -> NetworkWriter:
     Prepare an empty root group to hold a network.
 
     :param layout: ``classic`` or ``columnar``.
-    :raises InputError: there is no such layout.
+    :raises InputError: the layout is unknown.
     """
     if layout == "classic":
         return ClassicNetwork.create(root)
     if layout == "columnar":
         return ColumnarNetwork.create(root)
     raise InputError(
-        f"there is no layout {layout!r}; valid are {' and '.join(map(repr, LAYOUTS))}",
+        f"the layout must be {' or '.join(map(repr, LAYOUTS))}, not {layout!r}",
         asked=layout,
         valid=LAYOUTS,
     )

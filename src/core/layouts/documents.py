@@ -25,14 +25,14 @@ def parse_json(text: str | bytes, name: str) -> Document:
     """
     A JSON object.
 
-    :raises CorruptNetworkError: the text is none.
+    :raises CorruptNetworkError: the text is not one.
     """
     try:
         document = json.loads(text)
     except (TypeError, ValueError, RecursionError) as error:
-        raise CorruptNetworkError(f"'{name}' is no JSON text: {error}") from error
+        raise CorruptNetworkError(f"'{name}' is not JSON: {error}") from error
     if not isinstance(document, dict):
-        raise CorruptNetworkError(f"'{name}' is no JSON object but {type(document).__name__}")
+        raise CorruptNetworkError(f"'{name}' must be a JSON object, not {type(document).__name__}")
     return document
 
 

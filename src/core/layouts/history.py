@@ -13,7 +13,7 @@ _REVISION, _CREATED = "revision", "created_at"
 @attrs.frozen
 class SetHistory:
     """
-    What a set says of itself; None where early versions noted nothing.
+    What a set says of itself; None where early versions stored nothing.
 
     :param revision: how many sessions changed it.
     :param created_at: when it was made, in ISO 8601.
@@ -27,7 +27,7 @@ def read_history(attributes: AttributeReader) -> SetHistory:
     """
     The history of a set.
 
-    :raises CorruptNetworkError: its revision is no number.
+    :raises CorruptNetworkError: its revision is not a number.
     """
     revision, created = attributes.get(_REVISION), attributes.get(_CREATED)
     with interpreting(_REVISION):
@@ -37,7 +37,7 @@ def read_history(attributes: AttributeReader) -> SetHistory:
 
 
 def write_history(attributes: AttributeWriter, history: SetHistory) -> None:
-    """Store the history of a set; what nobody noted is absent."""
+    """Store the history of a set; what is None is absent."""
     values: dict[str, int | str | None] = {
         _REVISION: history.revision,
         _CREATED: history.created_at,

@@ -23,7 +23,7 @@ STATE = "state_id"
 
 
 class _NoCache:
-    """For a network that nobody opens again: nothing is kept."""
+    """For a network that is not opened again: nothing is kept."""
 
     def get(self, key: Key) -> None:
         return None
@@ -32,7 +32,7 @@ class _NoCache:
         return None
 
     def put(self, key: Key, value: object) -> None:
-        """Forget it at once."""
+        """Drop it."""
 
     def invalidate(self, key: Key) -> None:
         """Nothing is kept."""
@@ -125,7 +125,7 @@ class RootedNetwork:
         try:
             bundle = read_json(attributes, "bsb_provenance")
         except CorruptNetworkError:
-            # As bsb-hdf5 8.0.2 does: what can't be read is no identity. `verify` reports it.
+            # As bsb-hdf5 8.0.2 does: what can't be read does not count. `verify` reports it.
             bundle = {}
         state = attributes.get(STATE) if self._state_apart and bundle else None
         if state is not None:

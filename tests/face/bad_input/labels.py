@@ -50,7 +50,7 @@ LABELS = [
         "numbers as labels",
         lambda n: n.b.label(cast("Any", [1]), [0]),
         e.LabelError,
-        (r"1 is no label", r"texts"),
+        (r"a label must be a str", r"int \(1\)"),
         bsb.LabellingError,
     ),
     Bad(
@@ -113,7 +113,7 @@ LABELS = [
         "texts as cells to label",
         lambda n: n.b.label(["core"], ["0"]),
         e.LabelError,
-        (r"valid are",),
+        (r"must be",),
         bsb.LabellingError,
     ),
     Bad(

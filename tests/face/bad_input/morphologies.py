@@ -77,7 +77,7 @@ REPOSITORY = [
         "a number as content",
         lambda n: n.storage.files.store(5, "five"),
         e.DtypeError,
-        (r"int", r"text and bytes"),
+        (r"int", r"str or bytes"),
     ),
     Bad(
         "an unknown encoding",

@@ -33,7 +33,9 @@ def type_named(name: str) -> Any:
 
 
 NAMES = [
-    Bad(f"{title} as name of a {kind}", call, e.InvalidNameError, (re.escape(repr(name)), "valid"))
+    Bad(
+        f"{title} as name of a {kind}", call, e.InvalidNameError, (re.escape(repr(name)), "must be")
+    )
     for title, name in WRONG_NAMES
     for kind, call in (
         ("cell type", lambda n, name=name: n.storage.require_placement_set(type_named(name))),

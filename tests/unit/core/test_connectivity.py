@@ -168,7 +168,9 @@ def test_locations_on_no_cell_are_refused_on_either_side(
 ) -> None:
     both = [as_rows([[0, -1, -1]] * 2), as_rows([[0, -1, -1]] * 2)]
     both[column][1, 0] = 3
-    with pytest.raises(LocationError, match=rf"{role} cell 3 is outside 'granule' \(3 cells\)"):
+    with pytest.raises(
+        LocationError, match=rf"{role} cell 3 does not exist in 'granule' \(3 cells\)"
+    ):
         demultiplex(side("source", chunks, None), side("destination", chunks, None), *both)
 
 

@@ -1,7 +1,7 @@
 """
 Long arrays: rows that are added at the end, few at a time, and stored many at a time.
 
-Rows past the last that a table knows of are ignored, and overwritten.
+Rows past the last one that a table names are ignored, and overwritten.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ...rows import Lengths, Rows
 _MOST_WAITING = 4 * 1024 * 1024
 # Rows of zeros that are written at once.
 _MOST_BLANK = 1024 * 1024
-# An array that takes at most this many bytes is stored anew in one piece, others in many.
+# An array that takes at most this many bytes is rewritten in one piece, others in many.
 _MOST_AT_ONCE = 64 * 1024 * 1024
 
 
@@ -104,17 +104,17 @@ class LongArray:
         """
         The rows of many ranges, one range after the other, as they are stored.
 
-        :raises CorruptNetworkError: there are no such rows.
+        :raises CorruptNetworkError: the rows do not exist.
         """
         self.write_out()
         array = self._array
         if array is None:
-            raise CorruptNetworkError(f"there is no '{self._name}', but a table tells of its rows")
+            raise CorruptNetworkError(f"a table names rows of '{self._name}', which does not exist")
         try:
             return array.read_ranges(*coalesce(starts, stops))
         except ShapeError as error:
             raise CorruptNetworkError(
-                f"'{self._name}' has {array.shape[0]} rows, but a table tells of rows past them"
+                f"'{self._name}' has {array.shape[0]} rows, but a table names rows past them"
             ) from error
 
     def scatter(self, starts: Bounds, counts: Lengths, rows: Rows) -> None:
@@ -172,7 +172,7 @@ class LongArray:
             self._array.resize(0)
 
     def drop(self) -> None:
-        """Remove the array; the next rows make it anew."""
+        """Remove the array; the next rows create it again."""
         self._waiting, self._waiting_bytes = [], 0
         stored, self._array, self._length = self._array is not None, None, 0
         if stored:
@@ -227,7 +227,7 @@ class LongArray:
         return _holds(kind, low, high) and bool(np.can_cast(self._dtype, kind))
 
     def _widen(self, dtype: DType) -> None:
-        """Store the array anew, in pieces; twice, as nothing can be renamed."""
+        """Rewrite the array in pieces; twice, as nothing can be renamed."""
         self.write_out()
         self._dtype = dtype
         if self._array is None:

@@ -56,7 +56,7 @@ class BlockIndex:
         self.locals = self.near[begins]
         self._bounds = np.append(begins, len(self.near))
         self._ends = np.append(0, np.cumsum(self.count))
-        # Others may see these; nobody may change them.
+        # Shared with callers, which must not change them.
         self.locals.flags.writeable = False
 
     @property

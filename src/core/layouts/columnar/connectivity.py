@@ -1,7 +1,7 @@
 """
 A connectivity set in the columnar layout: each connection once, in long arrays.
 
-Connections are added block by block; a table tells which rows belong to which pair of
+Connections are added block by block; a table says which rows belong to which pair of
 chunks, and both perspectives are read through an order of its entries.
 """
 

@@ -2,7 +2,7 @@
 Morphologies in the columnar layout: long arrays of points, and a log of what was done.
 
 A line of the log is a JSON object: ``save``, ``remove``, ``meta``, ``all_meta`` or
-``forget_meta``. Replayed from the first to the last, they tell which morphologies there are,
+``forget_meta``. Replayed from the first to the last, they say which morphologies exist,
 and which rows are whose.
 """
 
@@ -152,7 +152,7 @@ class ColumnarMorphologies:
     def load(self, name: str) -> MorphologyTable:
         saved = self._catalogue.saved.get(name)
         if saved is None:
-            raise MorphologyNotFoundError(f"there is no morphology '{name}'", asked=name)
+            raise MorphologyNotFoundError(f"the morphology '{name}' does not exist", asked=name)
         points = self._rows(POINTS, saved.points)
         width = len(saved.properties)
         data = np.empty((len(points), 5 + width))
@@ -191,7 +191,7 @@ class ColumnarMorphologies:
 
     def remove(self, name: str) -> None:
         if name not in self:
-            raise MorphologyNotFoundError(f"there is no morphology '{name}'", asked=name)
+            raise MorphologyNotFoundError(f"the morphology '{name}' does not exist", asked=name)
         self._do(json.dumps({"remove": name}))
 
     def meta(self) -> Document:
@@ -201,7 +201,7 @@ class ColumnarMorphologies:
     def meta_of(self, name: str) -> Document:
         text = self._catalogue.meta.get(name)
         if text is None:
-            raise MorphologyNotFoundError(f"there is no morphology '{name}'", asked=name)
+            raise MorphologyNotFoundError(f"the morphology '{name}' does not exist", asked=name)
         meta: Document = load_meta('{"m":' + text + "}")["m"]
         return meta
 
@@ -314,5 +314,5 @@ def _codes(name: str, values: NDArray[np.float64]) -> NDArray[np.int64]:
     with np.errstate(invalid="ignore"):
         codes = values.astype(np.int64)
     if not np.array_equal(codes, values):
-        raise InputError(f"the label codes of the morphology '{name}' are no whole numbers")
+        raise InputError(f"the label codes of the morphology '{name}' must be whole numbers")
     return codes

@@ -48,7 +48,7 @@ def check_version(root: GroupReader, location: str) -> None:
     if not isinstance(found, str) or found.split(".", maxsplit=1)[0] != major:
         raise NotANetworkError(
             f"'{location}' is a network in version {found!r} of the layout '{FORMAT}';"
-            f" valid are the versions {major}.x",
+            f" this engine reads the versions {major}.x",
             location=location,
             found=found,
             valid=f"{major}.x",
@@ -137,7 +137,7 @@ class ColumnarNetwork(RootedNetwork):
         ColumnarPlacement.create(self._new_group("placement", name), name, created_at)
 
     def remove_placement(self, name: str) -> None:
-        # Unless there is none of that name.
+        # Raises if it does not exist.
         self.placement(name)
         self._remove("placement", name)
         del self._placements[name]

@@ -234,8 +234,8 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
             return
         raise LengthError(
             f"chunk {chunk} of '{self.name}' has {held} morphologies for {before} cells,"
-            f" and {count if given else 0} are given for {count} more; valid is one for every"
-            " cell of a chunk, or none"
+            f" and {count if given else 0} are given for {count} more; a chunk needs one for every"
+            " cell, or none"
         )
 
     def _cells_held(self) -> dict[int, list[int]]:
@@ -328,7 +328,7 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
         Give label codes to all cells of some segments; the caller writes them.
 
         :param spread: give zeros to all other cells that are without, where that takes no time:
-            whoever writes to chunk after chunk then changes the table once. Entities take no
+            a writer that goes from chunk to chunk then changes the table once. Entities take no
             rows, and stay without.
         """
         bit = self._names.columns[LABELS.name]

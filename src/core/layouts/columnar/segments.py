@@ -69,7 +69,7 @@ class Segments:
         self.table = table
         self.order = table[:, CHUNK].argsort(kind="stable")
         columns = np.ascontiguousarray(table[self.order].T)
-        # Others may see these; nobody may change them.
+        # Shared with callers, which must not change them.
         columns.flags.writeable = False
         chunks, self.first, self.count, self.mask = columns
         new = np.ones(len(chunks), dtype=bool)

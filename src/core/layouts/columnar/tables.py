@@ -212,8 +212,8 @@ def load_state(
     """
     The state of a stored table.
 
-    The tally counts only if it is of as many entries as there are: whoever wrote may have been
-    interrupted before it.
+    The tally counts only if it is of as many entries as there are: a writer may have been
+    interrupted before it stored the tally.
 
     :param outdated: state of an earlier version, whose entries need not be read again.
     """
@@ -242,7 +242,7 @@ def complete_state(
             snapshot = TableSnapshot(state.generation, state.entries, state.checksum, index)
             return attrs.evolve(state, snapshot=snapshot)
     index = source.index(source.read(0, state.entries, names))
-    # Counts again: somebody may have changed the table without its tally.
+    # Counts again: another program may have changed the table without its tally.
     sums = source.count(index, names)
     agrees = (state.checksum, state.sums) == (zlib.crc32(index.table.data), sums)
     return _state_of(index, names, state.generation if agrees else _UNKNOWN, sums)

@@ -34,7 +34,7 @@ def test_the_root_says_its_layout_and_is_opened_as_such() -> None:
 
 def test_a_layout_that_there_is_not_is_refused() -> None:
     root = new_root()
-    with pytest.raises(InputError, match=r"'sparse'.*'classic' and 'columnar'"):
+    with pytest.raises(InputError, match=r"'classic' or 'columnar', not 'sparse'"):
         create_network(root, "sparse")
     assert () == root.names()
     root.attributes.set("format", "other")
