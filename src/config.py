@@ -97,7 +97,8 @@ class NetworkRoot(str):
         return "".join(self)
 
 
-_SETTINGS = ("layout", "durability", "lock_limit")
+SETTINGS = ("layout", "durability", "lock_limit")
+"""What a configuration says of how a network is opened, beside where it lies."""
 _Attribute: Any = type(config.attr())
 
 
@@ -108,7 +109,7 @@ class _RootAttribute(_Attribute):
         root = super().__get__(instance, owner)
         if not isinstance(root, str):
             return root
-        settings = [getattr(instance, name, None) for name in _SETTINGS]
+        settings = [getattr(instance, name, None) for name in SETTINGS]
         return root if settings == [None] * len(settings) else NetworkRoot(root, *settings)
 
 

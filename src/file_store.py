@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import bsb
 
+from .config import SETTINGS
 from .core.files import StoredContent
 from .core.names import check_name, check_text
 from .errors import CorruptNetworkError, FileStoredError
@@ -147,7 +148,12 @@ class FileStore(NetworkPart, bsb.FileStore):
         meta = {key: value for key, value in config._meta.items() if value is not None}
         core = {"package": "bsb-core", "version": importlib.metadata.version("bsb-core")}
         meta.setdefault("producer", core)
-        return self.store(json.dumps(config.__tree__()), meta=meta, handle=handle)
+        tree = config.__tree__()
+        if handle.network.layout == "classic" and isinstance(tree.get("storage"), Mapping):
+            # bsb-hdf5 8.0.2 opens no network whose configuration says what it does not know.
+            storage = tree["storage"].items()
+            tree["storage"] = {key: value for key, value in storage if key not in SETTINGS}
+        return self.store(json.dumps(tree), meta=meta, handle=handle)
 
     def _active_id(self) -> str | None:
         return next((id_ for id_, meta in self.all().items() if meta.get(_ACTIVE)), None)

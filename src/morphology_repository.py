@@ -156,7 +156,7 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         if update_meta:
             morphologies.update_meta({name: meta})
         morphologies.save(name, table)
-        return StoredMorphology(name, lambda: morphology, meta)
+        return StoredMorphology(name, lambda: _to_morphology(table, dict(meta)), meta)
 
     @handles_handles("a")
     def remove(self, name: str, handle: Session = HANDLED) -> None:  # type: ignore[override]

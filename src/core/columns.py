@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CorruptNetworkError, DataNotFoundError
+from ..errors import DataNotFoundError
 from .cell_ids import SelectedCells
 from .column_specs import ColumnSpec, additional_column
 from .layouts.protocols import PlacementReader
@@ -19,22 +19,27 @@ from .rows import Rows
 from .statistics import ChunkCounts
 
 
-def align(column: ColumnSpec, rows: Rows, lengths: NDArray[np.int64], counts: ChunkCounts) -> Rows:
+def within(
+    rows: Rows, lengths: NDArray[np.int64], counts: ChunkCounts
+) -> tuple[Rows, NDArray[np.int64]]:
     """
-    Rows of several chunks, filled up to one per cell.
+    The rows of cells that are counted, and how many there are of each chunk.
 
-    :raises CorruptNetworkError: a chunk has more rows than cells.
+    An append that failed half-way in bsb-hdf5 8.0.2 leaves rows that belong to no cell.
     """
+    if not np.any(lengths > counts.counts):
+        return rows, lengths
+    ranks = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return rows[ranks < np.repeat(counts.counts, lengths)], np.minimum(lengths, counts.counts)
+
+
+def align(column: ColumnSpec, rows: Rows, lengths: NDArray[np.int64], counts: ChunkCounts) -> Rows:
+    """Rows of several chunks, filled up to one per cell; those past the last cell are left out."""
     if not len(rows):
         return _filled(column, rows, counts)
     if counts.are(lengths):
         return rows
-    if np.any(lengths > counts.counts):
-        chunk = int(np.argmax(lengths > counts.counts))
-        raise CorruptNetworkError(
-            f"chunk {counts.ids[chunk]} has {lengths[chunk]} rows of '{column.title}'"
-            f" for {counts.counts[chunk]} cells"
-        )
+    rows, lengths = within(rows, lengths, counts)
     aligned = _filled(column, rows, counts)
     ranks = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     aligned[ranks + np.repeat(counts.offsets, lengths)] = rows
@@ -67,7 +72,10 @@ def find_morphologies(
 ) -> tuple[MorphologyRows, NDArray[np.bool_]]:
     """The morphologies of the selected cells that have one, and which of the selected cells do."""
     found, counts = data.read_morphologies(cells.counts.ids), cells.counts
-    with_one = np.arange(counts.total) < np.repeat(counts.offsets + found.lengths, counts.counts)
+    indices, lengths = within(found.indices, found.lengths, counts)
+    with_one = np.arange(counts.total) < np.repeat(counts.offsets + lengths, counts.counts)
+    if indices is not found.indices:
+        found = MorphologyRows(found.names, indices, lengths).used()
     if cells.mask is None:
         return found, with_one
     rows = MorphologyRows(found.names, found.indices[cells.mask[with_one]])
@@ -109,7 +117,7 @@ def load_additional(data: PlacementReader, key: str, cells: SelectedCells) -> Ro
             valid=list(keys),
         )
     column = additional_column(key)
-    rows, lengths = data.read_column(column, cells.counts.ids)
+    rows, lengths = within(*data.read_column(column, cells.counts.ids), cells.counts)
     if cells.mask is None:
         return rows
     stored = np.arange(cells.counts.total) < np.repeat(

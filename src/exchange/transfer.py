@@ -136,7 +136,8 @@ class _Column:
             chunk = int(np.argmax(more))
             raise CorruptNetworkError(
                 f"chunk {counts.ids[chunk]} has {lengths[chunk]} rows of '{spec.title}'"
-                f" for {counts.counts[chunk]} cells"
+                f" for {counts.counts[chunk]} cells, as an append that failed half-way leaves them;"
+                " bsb_hdf5.repair counts them"
             )
         return cls(spec, _exact(spec, rows), lengths, np.cumsum(lengths) - lengths)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bsb_hdf5.core.cell_labels import change_labels
-from bsb_hdf5.core.column_specs import POSITION, ColumnSpec
+from bsb_hdf5.core.column_specs import ColumnSpec
 from bsb_hdf5.core.columns import align, load_additional, load_morphologies
 from bsb_hdf5.core.layouts.classic.placement import ClassicPlacement
 from bsb_hdf5.core.placement import append_additional
@@ -18,7 +18,6 @@ from bsb_hdf5.core.placement_rows import PlacementRows
 from bsb_hdf5.core.selection import Selection
 from bsb_hdf5.core.statistics import ChunkCounts
 from bsb_hdf5.errors import (
-    CorruptNetworkError,
     DataNotFoundError,
     LengthError,
 )
@@ -45,10 +44,15 @@ def test_rows_are_filled_up_to_one_per_cell(chunks: list[tuple[int, int]]) -> No
     assert expected == align(column, rows, lengths, counts).tolist()
 
 
-def test_more_rows_than_cells_are_corrupt() -> None:
-    counts = ChunkCounts.of({5: 2, 9: 1})
-    with pytest.raises(CorruptNetworkError, match=r"chunk 9 has 2 rows of 'position' for 1 cells"):
-        align(POSITION, np.zeros((4, 3)), np.array([2, 2]), counts)
+def test_rows_past_the_last_cell_are_left_out() -> None:
+    """An append that failed half-way in bsb-hdf5 8.0.2 leaves them."""
+    counts = ChunkCounts.of({5: 2, 9: 1, 12: 2})
+    rows = np.arange(7.0)
+    assert [0, 1, 3, 5, 6] == align(_COLUMN, rows, np.array([3, 2, 2]), counts).tolist()
+    assert [0, 1, 3, 4, -1] == align(_COLUMN, rows[:5], np.array([3, 1, 1]), counts).tolist()
+
+
+_COLUMN = ColumnSpec("x", (), np.dtype(np.float64), -1.0)
 
 
 def with_names(data: ClassicPlacement, chunk: int, names: list[str]) -> None:

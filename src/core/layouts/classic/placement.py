@@ -313,22 +313,22 @@ class ClassicPlacement:
         names = self._group.group(str(chunk)).attributes.get(_NAMES)
         return [] if names is None else [str(name) for name in names]
 
-    def _check_fit(self, chunk: int, before: int, rows: PlacementRows, *, gaps: bool) -> None:
+    def _check_fit(self, chunk: int, before: int, given: PlacementRows, *, gaps: bool) -> None:
         """Before anything is appended, check that all of it can be."""
         group = self._group.group(str(chunk))
-        if not gaps:
-            self._check_morphologies(chunk, group, before, rows)
-        for column, values in rows.columns():
-            array = _find_array(group, column)
-            if array is None:
-                continue
-            shape = array.shape
-            if shape[0] > before:
+        stored = [(column, rows, _find_array(group, column)) for column, rows in given.columns()]
+        lengths = [(column, array) for column, _, array in stored]
+        for column, array in ((MORPHOLOGY, _find_array(group, MORPHOLOGY)), *lengths):
+            if array is not None and array.shape[0] > before:
                 raise LengthError(
-                    f"'{column.title}' of chunk {chunk} has {shape[0]} rows for {before} cells;"
-                    " more can't be added"
+                    f"'{column.title}' of chunk {chunk} has {array.shape[0]} rows for {before}"
+                    " cells; bsb_hdf5.repair counts them, before more can be added"
                 )
-            _check_width(column, shape[1:], values)
+        if not gaps:
+            self._check_morphologies(chunk, group, before, given)
+        for column, rows, array in stored:
+            if array is not None:
+                _check_width(column, array.shape[1:], rows)
 
     def _check_paths(self, keys: Iterable[str]) -> None:
         """Keys with ``/`` are paths: no two may lead to the same array, or one through another."""
