@@ -53,7 +53,7 @@ def as_chunk(chunk: ChunkLike) -> Chunk:
         return chunk
     coordinates = as_integers(chunk, "chunk coordinates")
     if coordinates.shape != (3,):
-        raise ShapeError(f"{chunk!r} is no chunk; valid are three whole numbers", asked=chunk)
+        raise ShapeError(f"a chunk must be three whole numbers, not {chunk!r}", asked=chunk)
     try:
         packed = pack(coordinates[None])
     except ChunkRangeError as error:
@@ -72,7 +72,7 @@ def each_chunk(chunks: Iterable[ChunkLike]) -> list[Chunk]:
     """
     Some chunks.
 
-    :raises InputError: they are no list, or one of them is no chunk.
+    :raises InputError: they are not a list, or one of them is not a chunk.
     """
     return [as_chunk(chunk) for chunk in _listed(chunks)]
 
@@ -82,7 +82,7 @@ def _listed(chunks: Iterable[ChunkLike]) -> list[ChunkLike]:
         return list(chunks)
     except TypeError as error:
         raise InputError(
-            f"chunks are given as {chunks!r}; valid is a list of chunks", asked=chunks
+            f"chunks must be a list of chunks, not {chunks!r}", asked=chunks
         ) from error
 
 
@@ -363,7 +363,7 @@ class ChunkedProperty:
         rows = np.atleast_1d(given).astype(column.dtype)
         if column.width is not None and rows.shape[1:] != column.width:
             raise ShapeError(
-                f"rows of '{column.title}' have shape {rows.shape}; valid is (n, *{column.width})"
+                f"rows of '{column.title}' must have shape (n, *{column.width}), not {rows.shape}"
             )
         return column, rows
 
@@ -414,7 +414,9 @@ class ChunkedCollection(ChunkedProperty):
         """
         keys = self.loader._data(handle).additional_keys()
         if key not in keys:
-            raise DataNotFoundError(f"there is no column '{key}'; there are {list(keys)}")
+            raise DataNotFoundError(
+                f"the column '{key}' does not exist; the columns are {list(keys)}"
+            )
         return super().load(key=key, handle=handle, **kwargs)
 
     @handles_handles("r", lambda args: args[0].loader._engine)

@@ -52,7 +52,7 @@ def as_lock_limit(value: Any) -> float:
         seconds = math.nan
     if not seconds > 0:
         raise InputError(
-            f"the lock limit is {value!r}; valid are seconds above 0, and infinity for no limit",
+            f"lock_limit must be seconds above 0 (infinity for no limit), not {value!r}",
             asked=value,
         )
     return seconds

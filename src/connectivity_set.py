@@ -451,7 +451,7 @@ def _side(
 ) -> tuple[Side, NDArray[np.int64]]:
     """The cells that locations count, and the locations on whole morphologies."""
     if not isinstance(cells, PlacementSet):
-        raise DtypeError(f"the {role} cells are {cells!r}; valid is a placement set", asked=cells)
+        raise DtypeError(f"the {role} cells must be a PlacementSet, not {cells!r}", asked=cells)
     if cells._engine.sessions.store.identity != handle.identity:
         raise InputError(f"the {role} cells '{cells.tag}' are of another storage")
     side = Side(cells.tag, role, cells._selected(handle)[1])

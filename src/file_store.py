@@ -125,7 +125,7 @@ class FileStore(NetworkPart, bsb.FileStore):
         try:
             tree = json.loads(content)
         except ValueError as error:
-            raise CorruptNetworkError(f"the active configuration is no JSON: {error}") from error
+            raise CorruptNetworkError(f"the active configuration is not JSON: {error}") from error
         config = bsb.Configuration(**tree)
         config._meta = meta
         return config

@@ -180,7 +180,9 @@ def _to_table(morphology: Morphology) -> MorphologyTable:
     :raises InputError: properties that are no numbers, or of another length.
     """
     if not isinstance(morphology, Morphology):
-        raise DtypeError(f"{morphology!r} is no morphology", asked=morphology)
+        raise DtypeError(
+            f"a morphology must be a bsb.Morphology, not {morphology!r}", asked=morphology
+        )
     branches = morphology.branches
     properties = list(dict.fromkeys(key for b in branches for key in b._properties))
     lengths = [len(branch.points) for branch in branches]

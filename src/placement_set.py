@@ -474,8 +474,8 @@ class PlacementSet(
 def _ids_of_mask(mask: Rows, size: int) -> NDArray[np.int64]:
     if mask.dtype != bool or mask.shape != (size,):
         raise LabelError(
-            f"the mask is of shape {mask.shape} and dtype '{mask.dtype}';"
-            f" valid are booleans of shape ({size},)"
+            f"the mask must hold booleans, one for each of the {size} cells: shape ({size},);"
+            f" it has shape {mask.shape} and dtype '{mask.dtype}'"
         )
     return np.flatnonzero(mask)
 
@@ -500,8 +500,8 @@ def _rows(
             if value is not None
         ]
         raise LengthError(
-            f"cells were given {' and '.join(given) or 'neither positions'} without positions;"
-            " valid are positions, or a 'count' of entities"
+            "append_data needs positions, or count= for entities"
+            + (f", but was given only {' and '.join(given)}" if given else "")
         )
     if rotations is not None and not isinstance(rotations, np.ndarray):
         rotations = np.asarray(_rotation_rows(rotations))
@@ -509,7 +509,7 @@ def _rows(
     if morphologies is not None:
         if not isinstance(morphologies, MorphologySet):
             raise DtypeError(
-                f"the morphologies are {morphologies!r}; valid is a MorphologySet",
+                f"morphologies must be a MorphologySet, not {morphologies!r}",
                 asked=morphologies,
             )
         names = ([loader.name for loader in morphologies._loaders], morphologies.get_indices())

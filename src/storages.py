@@ -29,7 +29,7 @@ def open_storage(root: Root) -> bsb.Storage:
     if not present:
         raise StoreNotFoundError(f"there is no storage at '{root}'", location=str(root))
     raise NotANetworkError(
-        f"what is at '{root}' is no network of the engines {', '.join(ours)}", location=str(root)
+        f"'{root}' does not hold a network of the engines {', '.join(ours)}", location=str(root)
     )
 
 
@@ -51,7 +51,7 @@ def make_engine(name: str, root: Root, comm: Comm) -> StorageEngine:
     try:
         made = create_engine(name, root, comm)
     except bsb.UnknownStorageEngineError as error:
-        raise InputError(f"there is no engine {name!r}", asked=name) from error
+        raise InputError(f"the engine {name!r} does not exist", asked=name) from error
     made._format = name
     return _checked(made, name)
 

@@ -63,7 +63,7 @@ class HDF5Engine(_engine.StorageEngine):
         self._durability = durability or getattr(root, "durability", None) or DURABILITIES[0]
         if self._durability not in DURABILITIES:
             raise InputError(
-                f"the durability is {self._durability!r}; valid are {DURABILITIES}",
+                f"durability must be one of {DURABILITIES}, not {self._durability!r}",
                 asked=self._durability,
                 valid=DURABILITIES,
             )

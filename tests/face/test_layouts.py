@@ -134,5 +134,5 @@ def test_a_configuration_decides_on_the_durability(
 def test_a_durability_that_does_not_exist_is_refused(path: str) -> None:
     with pytest.raises(bsb.ConfigurationError, match="eternal"):
         configuration(path, durability="eternal")
-    with pytest.raises(InputError, match=r"eternal.*process.*power"):
+    with pytest.raises(InputError, match=r"process.*power.*eternal"):
         Storage("hdf5", NetworkRoot(path, durability="eternal"))

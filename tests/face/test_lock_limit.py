@@ -147,7 +147,7 @@ def test_a_root_with_a_limit_can_be_sent_to_others(root: str) -> None:
 def test_a_limit_that_is_none_is_refused(engine: str, root: str, wrong: Any) -> None:
     with pytest.raises(bsb.ConfigurationError, match="seconds above 0"):
         configuration(engine, root, lock_limit=wrong)
-    with pytest.raises(InputError, match="valid are seconds above 0"):
+    with pytest.raises(InputError, match="must be seconds above 0"):
         Storage(engine, NetworkRoot(root, lock_limit=wrong))
     assert not Storage(engine, root, missing_ok=True).preexisted
 

@@ -265,7 +265,7 @@ def test_a_collection_of_columns_can_be_overwritten(small: SmallNetwork) -> None
 
 def test_morphologies_without_positions_are_refused(small: SmallNetwork) -> None:
     morphologies = morphology_set(small.storage, ["stub"], [0, 0])
-    with untouched(small.path), pytest.raises(e.LengthError, match="without positions"):
+    with untouched(small.path), pytest.raises(e.LengthError, match="needs positions"):
         small.a.append_data(chunk(0), morphologies=morphologies)
 
 

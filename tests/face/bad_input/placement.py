@@ -103,9 +103,9 @@ PLACEMENT = [
         "rotations without positions",
         lambda n: append(n, rotations=np.zeros((2, 3))),
         e.LengthError,
-        (r"rotations without positions", r"valid are"),
+        (r"needs positions", r"only rotations"),
     ),
-    Bad("nothing at all", append, e.LengthError, (r"positions", r"valid are")),
+    Bad("nothing at all", append, e.LengthError, (r"needs positions", r"count=")),
     Bad(
         "a count beside positions",
         lambda n: append(n, positions=positions(2), count=2),
