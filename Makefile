@@ -35,6 +35,7 @@ help:
 	@echo "make dist       build the wheel and the sdist, and test both installed"
 	@echo "make unit       the quick tests: no MPI, no other environment, nothing slow"
 	@echo "make mutants    change the source in COUNT places, and print what no test notices"
+	@echo "make walk       print the differences from bsb-hdf5 8.0.2 that no page lists"
 	@echo "make bench      measure against bsb-hdf5 8.0.2"
 	@echo "make clean      remove what these targets made"
 
@@ -107,6 +108,10 @@ mutants: env
 bench: env
 	@upstream=$$(python -c 'from tests.compat.upstream import upstream_python as p; print(p())') \
 	&& python benchmarks/real_compile.py --upstream "$$upstream"
+
+.PHONY: walk
+walk: env
+	@python -m tests.compat.walk
 
 .PHONY: clean
 clean:

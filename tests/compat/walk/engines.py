@@ -85,7 +85,9 @@ def outcomes_of_8_0_2() -> Outcomes:
     kept = python.parents[1] / f"walk-{digest}.json"
     if not kept.exists():
         found = Walker("8.0.2", python).start().outcomes()
-        kept.write_text(json.dumps(found), encoding="utf-8")
+        written = kept.with_suffix(f".{os.getpid()}")
+        written.write_text(json.dumps(found), encoding="utf-8")
+        written.replace(kept)
     outcomes: Outcomes = json.loads(kept.read_text(encoding="utf-8"))
     return outcomes
 
@@ -95,8 +97,12 @@ class Observed:
     """What both engines did, and where ours differs from 8.0.2 or from our own classic layout."""
 
     theirs: Outcomes
-    classic: Outcomes
+    ours: dict[str, Outcomes]
     differences: list[Difference]
+
+    @property
+    def classic(self) -> Outcomes:
+        return self.ours["classic"]
 
 
 def observe() -> Observed:
@@ -104,7 +110,8 @@ def observe() -> Observed:
     first = ours("classic").start()
     theirs = outcomes_of_8_0_2()
     classic = first.outcomes()
+    others = {name: ours(name).start().outcomes() for name in OTHERS}
     found = differences(theirs, classic)
-    for name in OTHERS:
-        found += differences(classic, ours(name).start().outcomes(), f"{name}, ")
-    return Observed(theirs, classic, found)
+    for name, outcomes in others.items():
+        found += differences(classic, outcomes, f"{name}, ")
+    return Observed(theirs, {"classic": classic, **others}, found)

@@ -47,7 +47,7 @@ def _entries(w: World, parts: set[str] | None) -> Iterator[Entry]:
     for name in CELL_TYPES:
         if concerns(f"placement/{name.partition('/')[0]}"):
             yield from _cells(w, name)
-    for tag in filter(lambda tag: concerns(f"connectivity/{tag}"), _tags(w)):
+    for tag in filter(lambda tag: concerns(f"connectivity/{tag.partition('/')[0]}"), _tags(w)):
         yield from _connections(w, tag)
     if concerns("morphologies", "morphology_meta"):
         yield from _morphologies(w)

@@ -170,7 +170,10 @@ def _set_of_cells_or_connections(value: Any) -> Json:
 
 def _iterates(value: Any) -> bool:
     names = ("CSIterator", "ConnectivityIterator")
-    return isinstance(value, (GeneratorType, map, filter, zip)) or _kind(value) in names
+    return (
+        isinstance(value, (GeneratorType, map, filter, zip, itertools.zip_longest))
+        or _kind(value) in names
+    )
 
 
 WRITERS: tuple[tuple[Any, Any], ...] = (
