@@ -46,7 +46,7 @@ PARTS: dict[str, tuple[Any, str]] = {
     "    write the journal": (Commit, "_announce"),
     "    write in place": (Commit, "_replace"),
     "    cut off the journal": (os, "ftruncate"),
-    "    give the file a time of its own": (open_file, "_stamp_anew"),
+    "    give the file a time of its own": (open_file, "_give_new_stamp"),
 }
 
 

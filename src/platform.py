@@ -69,7 +69,7 @@ class LockAttempt(enum.Enum):
 
 
 def after_fork_in_child(callback: Callable[[], object]) -> None:
-    """Call a function in each forked child; never, where processes can't be forked."""
+    """Register a function to be called in each forked child, where processes can be forked."""
     register = getattr(os, "register_at_fork", None)
     if register is not None:
         register(after_in_child=callback)
@@ -248,7 +248,7 @@ def sync_folder(folder: str) -> None:
 
 
 def set_modification_time(descriptor: int, nanoseconds: int) -> bool:
-    """Give an open file a time of modification; whether the system and the filesystem do that."""
+    """Set the time of modification of an open file; returns whether that is supported."""
     if os.utime not in os.supports_fd:
         return False
     try:

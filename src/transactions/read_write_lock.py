@@ -150,7 +150,7 @@ _LOCKS_MUTEX = threading.RLock()
 
 def lock_for(identity: str, location: str) -> ReadWriteLock:
     """
-    The lock of a store, the same for all who open it in this process.
+    The lock of a store, the same for everybody who opens it in this process.
 
     :param identity: of the store.
     :param location: of the store, for messages.

@@ -32,7 +32,7 @@ class Suspendable(Protocol):
         """Look at the store, as it is now."""
 
     def end(self) -> None:
-        """Let go of it."""
+        """End the view."""
 
 
 class Session:
@@ -155,7 +155,7 @@ class Session:
         self._view = view
 
     def end(self) -> None:
-        """Nothing can be read or written any more."""
+        """End the session: nothing can be read or written from now on."""
         self._view = self._writer = None
 
     def _open_view(self) -> ReadView:

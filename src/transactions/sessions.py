@@ -1,5 +1,5 @@
 """
-Who may read and write a store when.
+Which sessions of a store may be open when.
 
 An inner session joins the outer one: what a scope stores appears when the outermost scope
 ends, whole or not at all. A write inside a read session suspends it, and the read session
@@ -115,7 +115,7 @@ class Sessions:
         raise AssertionError("the last attempt returns or raises")
 
     def _open(self, *, write: bool, handle: object) -> AbstractContextManager[Session]:
-        """As :meth:`scope`, to be entered at once, and with no regard to interrupts."""
+        """As :meth:`scope`, without holding up interrupts; to be entered at once."""
         if write:
             self._check_writable()
         identity = self.store.identity
@@ -226,7 +226,7 @@ class Sessions:
 
     @contextmanager
     def _promoted(self, reader: Session) -> Iterator[Session]:
-        """Let go of what a session reads from, to write, and take it up again."""
+        """Suspend a session that reads while a write within it lasts."""
         with reader.mutex:
             if reader.source is not None:
                 reader.source.end()
@@ -243,7 +243,7 @@ class Sessions:
         if adopted is None:
             raise HandleError(
                 f"the handle is a {type(handle).__name__};"
-                " valid are an open session and an open file of the engine's backend"
+                " pass an open session, or an open file of the engine's backend"
             )
         raw, writable = adopted
         # What the owner of the handle makes of the changes is not known here.

@@ -71,7 +71,7 @@ class StoreLock:
         self._rank_hold = hold
 
     def release(self) -> None:
-        """Let the others go on; once is enough."""
+        """Let the others go on; calling it again does nothing."""
         threads, hold = self._threads, self._rank_hold
         self._threads = self._rank_hold = None
         try:

@@ -58,7 +58,7 @@ class TransactionContext:
     cache: VersionedCache = attrs.field(factory=VersionedCache)
 
     def lock(self, identity: str) -> StoreLock:
-        """A lock on the store that nobody holds yet."""
+        """A new lock on the store, not acquired yet."""
         return StoreLock(identity, self.store.location, self.ranks, self.settings)
 
     def read_view(self, raw: ReadSession) -> ReadView:

@@ -29,7 +29,7 @@ class _Epoch:
         self.version = version
 
 
-# Of what is true of no version that can be told from others.
+# Of values that belong to no version that can be told from others.
 _NO_EPOCH = _Epoch(None)
 _NEVER_SEEN = object()
 _NOTHING: tuple[_Epoch, Any] = (_NO_EPOCH, None)
@@ -72,7 +72,7 @@ class VersionedCache:
         if latest.version != version:
             if version is None:
                 return self._blank()
-            # Also if it is an older one: who sees that shares nothing with the others.
+            # Also if it is an older one: a session that sees that shares nothing with the others.
             self._latest = latest = VersionView(self._entries, _Epoch(version), version)
         return latest
 
@@ -124,7 +124,7 @@ class VersionView:
         return self._entries.get(key, _NOTHING)[1]
 
     def put(self, key: Key, value: Any) -> None:
-        """Keep a value that is true of what the session sees, or will have stored."""
+        """Keep a value that holds for what the session sees, or will have stored."""
         epoch = self.epoch
         self._entries[key] = (epoch if epoch.version is self.version else _NO_EPOCH, value)
 

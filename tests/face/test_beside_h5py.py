@@ -9,6 +9,7 @@ import h5py
 import pytest
 from bsb import Storage
 
+from bsb_hdf5.adapters.hdf5 import file_pool
 from bsb_hdf5.adapters.hdf5.file_pool import MOST_KEPT
 from tests.face.samples import SmallNetwork, cell_type, chunk, positions
 
@@ -82,8 +83,9 @@ def test_every_engine_can_be_closed(engine: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_file_that_was_removed_or_replaced_does_not_stay_open(
-    storage: Storage, tmp_path: Path, replaced: bool
+    storage: Storage, tmp_path: Path, replaced: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(file_pool, "LOOK_INTERVAL", 0.0)
     small = SmallNetwork.build(storage)
     other = SmallNetwork.build(Storage("hdf5", str(tmp_path / "other")))
     assert 5 == len(small.a) == len(other.a)

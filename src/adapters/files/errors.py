@@ -9,7 +9,7 @@ from ...errors import StoreAccessError, StoreError, StoreIOError, StoreNotFoundE
 
 
 def system_error(error: OSError, location: str) -> StoreError:
-    """An error of the system as one of ours."""
+    """Translate an error of the system."""
     if error.errno == errno.ENOENT:
         return StoreNotFoundError(_missing(location), location=location)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

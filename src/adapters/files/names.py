@@ -46,7 +46,7 @@ def is_hidden_name(candidate: str, name: str, kind: str) -> bool:
 
 
 def _beginning(name: str, kind: str) -> str:
-    """As much of a name as there is room for beside the rest."""
+    """As much of a name as fits into a file name beside the rest."""
     room = _MOST_BYTES - len("..") - _UNIQUE - len(f".{kind}")
     kept = os.fsencode(name)[:room].decode("utf-8", "ignore")
     return f".{kept}."

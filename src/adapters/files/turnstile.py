@@ -1,5 +1,5 @@
 """
-The line of those who wait for the lock of a file.
+The line of waiters for the lock on a file.
 
 The lock itself (``flock``) knows no order: whoever looks when it is free gets it, so that readers
 whose turns overlap keep a writer out for ever. Whoever finds the lock taken stands in line: it
@@ -43,7 +43,7 @@ class Turnstile:
         return True
 
     def leave(self) -> None:
-        """Let the next one enter; once is enough."""
+        """Let the next one enter; calling it again does nothing."""
         if self._entered:
             self._entered = False
             unlock_byte(self._descriptor, _OFFSET)

@@ -21,7 +21,7 @@ from .h5_types import H5Object
 # these limits.
 _LEAST_BYTES = 512
 _MOST_BYTES = 64 * 1024
-# An array of more pieces than this is stored anew, in larger ones.
+# An array of more pieces than this is rewritten in larger ones.
 _MOST_PIECES = 64
 
 # Ranges are read in one piece, and what lies between them is dropped, if all of it is at
@@ -73,7 +73,7 @@ class Hdf5Array:
             if not shape or dtype.kind not in "biuf":
                 raise CorruptNetworkError(
                     f"'{self._name}' has shape {shape} and dtype '{dtype}';"
-                    " valid are rows of numbers"
+                    " an array consists of rows of numbers"
                 )
             start, stop, _ = slice(start, stop).indices(shape[0])
             asked = max(0, stop - start), *shape[1:]
@@ -124,7 +124,9 @@ class Hdf5Array:
         try:
             return np.empty(shape, dtype=dtype)
         except MemoryError as error:
-            raise StoreIOError(f"there is no memory for rows of '{self._name}': {error}") from error
+            raise StoreIOError(
+                f"there is not enough memory for rows of '{self._name}': {error}"
+            ) from error
 
     @property
     def _row_bytes(self) -> int:
@@ -185,11 +187,11 @@ class Hdf5ArrayWriter(Hdf5Array):
             self._extend(rows)
 
     def _extend(self, rows: int) -> None:
-        """Set the length, in larger pieces if there would be too many."""
+        """Set the length; rewrite the array in larger pieces if there would be too many."""
         held = self.shape[0]
         # Looked at when the length passes a power of two: it costs as much as an append.
         if rows.bit_length() > held.bit_length() and self._is_in_too_many_pieces(rows):
-            self._store_anew(self.read(), rows)
+            self._rewrite(self.read(), rows)
         else:
             self._set_shape((rows, *self.shape[1:]))
 
@@ -212,7 +214,7 @@ class Hdf5ArrayWriter(Hdf5Array):
         size = int(np.prod(piece)) * self.dtype.itemsize
         return size < _MOST_BYTES and rows > _MOST_PIECES * piece[0]
 
-    def _store_anew(self, held: AnyArray, length: int) -> None:
+    def _rewrite(self, held: AnyArray, length: int) -> None:
         self._group.delete(self._name)
         self._member = self._group.create_dataset(self._name, held[:0], expected=length // 4)
         self._set_shape((length, *held.shape[1:]))
@@ -250,5 +252,5 @@ def _piece_rows(data: AnyArray, expected: int) -> int:
 
 @lru_cache(maxsize=512)
 def _space(shape: tuple[int, ...]) -> H5Object:
-    """All of an array in memory. HDF5 takes long to make one, and nobody changes it."""
+    """A space that covers an array in memory; cached, as HDF5 is slow to make one."""
     return h5s.create_simple(shape)

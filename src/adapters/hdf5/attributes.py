@@ -54,7 +54,7 @@ class Hdf5Attributes:
                     raise NodeNotFoundError(f"there is no attribute '{name}'", asked=name)
                 if held.shape not in ((), (1,)):
                     # HDF5 would write all of it past the end of the one number.
-                    raise CorruptNetworkError(f"the attribute '{name}' is no number")
+                    raise CorruptNetworkError(f"the attribute '{name}' is not a number")
                 held.id.read(cell, h5t.NATIVE_INT64)
                 values[i] = cell
         return values

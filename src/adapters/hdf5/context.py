@@ -34,7 +34,7 @@ class OpenObject:
     """
     A group, array or document of a file that is open.
 
-    To ask HDF5 what follows takes longer than to remember it.
+    The fields cache what HDF5 is slow to tell.
 
     :param kind: ``group``, ``array``, ``document``, or something else.
     :param shape: of an array; None if it was not asked for yet. ``dtype`` likewise.
@@ -50,7 +50,7 @@ class OpenObject:
 
 class OpenObjects:
     """
-    What is open of a file, by path: there is one member a path, as long as anybody uses it.
+    The open objects of a file by path: one per path, for as long as anything uses it.
     """
 
     def __init__(self) -> None:
@@ -59,17 +59,17 @@ class OpenObjects:
         self._kept: dict[str, OpenObject] = {}
 
     def find(self, path: str) -> OpenObject | None:
-        """The one that is open, if any."""
+        """The object of a path, if it is open."""
         return self._kept.get(path) or self._live.get(path)
 
     def add(self, path: str, member: OpenObject) -> None:
-        """Keep one open; the one that was opened first may have to go."""
+        """Keep an object open; the one that was opened first may be dropped for it."""
         if len(self._kept) >= _MOST_KEPT:
             del self._kept[next(iter(self._kept))]
         self._kept[path] = self._live[path] = member
 
     def forget(self, path: str) -> None:
-        """Let go of an object that is about to be deleted, and of those within it."""
+        """Close an object that is about to be deleted, and those within it."""
         below = f"{path}/"
         for each in [p for p in self._live if p == path or p.startswith(below)]:
             # What stays open keeps its space in the file.
@@ -79,7 +79,7 @@ class OpenObjects:
             self._kept.pop(each, None)
 
     def clear(self) -> None:
-        """Let go of all."""
+        """Close all."""
         self._live.clear()
         self._kept.clear()
 
@@ -87,7 +87,7 @@ class OpenObjects:
 @attrs.define(eq=False)
 class Context:
     """
-    Of a session.
+    What the groups and arrays of a session share.
 
     :param location: of the store, for messages.
     :param source: the file below HDF5, which knows why it failed.
@@ -106,7 +106,7 @@ class Context:
 
     def translated(self) -> translated:
         """
-        Errors of h5py as ours.
+        Translate errors of h5py.
 
         :raises SessionClosedError: the session is over.
         :raises SessionAbortedError: HDF5 is in use in this thread.

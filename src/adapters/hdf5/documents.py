@@ -30,7 +30,7 @@ class Hdf5Document:
         with self._context.translated():
             kind = self._id.get_type()
             if self._id.shape != () or not isinstance(kind, h5t.TypeStringID | h5t.TypeOpaqueID):
-                raise CorruptNetworkError(f"'{self._name}' is no text or byte string")
+                raise CorruptNetworkError(f"'{self._name}' is not a text or byte string")
             if isinstance(kind, h5t.TypeStringID) and kind.is_variable_str():
                 text = np.empty((), dtype=self._id.dtype)
                 self._id.read(h5s.ALL, h5s.ALL, text)

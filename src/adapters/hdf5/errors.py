@@ -1,4 +1,4 @@
-"""What h5py and the system raise, as errors of ours."""
+"""Translation of the errors of h5py and the system."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ..files.errors import system_error
 
 
 class FailureSource(Protocol):
-    """Something below HDF5 that notes why it failed, as it can't raise through HDF5."""
+    """A file below HDF5 that records why it failed, as it can't raise through HDF5."""
 
     error: BaseException | None
 
 
 class translated:  # noqa: N801  # a context manager that is used like a function
     """
-    Raise errors of ours from those of h5py and the system.
+    Translate errors of h5py and the system.
 
     :param location: of the store, for messages.
     :param source: notes what went wrong below HDF5, which may even have gone on.

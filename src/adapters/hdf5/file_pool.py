@@ -1,15 +1,16 @@
 """
 HDF5 files that stay open between sessions.
 
-HDF5 reads the headers of groups and arrays anew in each file that it opens. So a file is
-kept open when a session ends, without its lock, and used again by the next session that
-finds it as it was left.
+HDF5 reads the headers of groups and arrays again in each file that it opens. So a file stays
+open when a session ends, without its lock, and is used again by the next session that finds it
+unchanged.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
+import time
 import weakref
 from collections import OrderedDict
 
@@ -19,6 +20,10 @@ from .open_file import OpenFile
 
 MOST_KEPT = 4
 """Files that a process keeps open between sessions, over all its stores."""
+
+
+LOOK_INTERVAL = 1.0
+"""Seconds after which a process looks again whether files that it keeps open were removed."""
 
 
 class FilePool:
@@ -33,6 +38,7 @@ class FilePool:
         self._kept: OrderedDict[int, OpenFile] = OrderedDict()
         # All that are open in this process, kept or used by a session.
         self._open: weakref.WeakSet[OpenFile] = weakref.WeakSet()
+        self._looked = time.monotonic()
         # What is to be closed when HDF5 is not in use.
         self._postponed: list[OpenFile] = []
         # What HDF5 has open in a forked child; closing it there is left to the end of the process.
@@ -54,20 +60,20 @@ class FilePool:
         return file
 
     def take(self, store: object) -> OpenFile | None:
-        """The file kept for a store, if any; nobody else gets it."""
+        """Take the file kept for a store out of the pool; None if there is none."""
         while self._postponed:
             self._discard(self._postponed.pop())
         with self._lock:
             return self._kept.pop(id(store), None)
 
     def keep(self, store: object, file: OpenFile) -> None:
-        """Keep a file that was put down; the one kept longest may have to go."""
+        """Keep a file that was put down; the one kept longest may be closed for it."""
         if sys.is_finalizing():
             # Nobody would close it any more before the parts of Python that it needs are gone.
             file.discard()
             return
         if self._kept:
-            self.drop_gone()
+            self._drop_gone_now_and_then()
         with self._lock:
             surplus = [self._kept.pop(id(store), None)]
             self._kept[id(store)] = file
@@ -87,6 +93,13 @@ class FilePool:
             keys = [key for key, file in self._kept.items() if is_named(file.descriptor, path)]
         for key in keys:
             self._drop(key)
+
+    def _drop_gone_now_and_then(self) -> None:
+        # perf: small sessions; to look at the names of the other files takes as long as they do.
+        now = time.monotonic()
+        if now - self._looked > LOOK_INTERVAL:
+            self._looked = now
+            self.drop_gone()
 
     def drop_gone(self) -> None:
         """Close what was removed, or replaced by another file; it takes up space until then."""
@@ -123,4 +136,4 @@ class FilePool:
 
 
 FILE_POOL = FilePool()
-"""The pool of this process: HDF5 has one set of open files a process."""
+"""The pool of this process; HDF5 has one table of open files per process."""

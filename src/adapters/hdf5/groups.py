@@ -88,7 +88,7 @@ class Hdf5Group:
                 opened = self._open(name, kind)
                 found = self._keep(name, OpenObject(_kind_of(opened), opened))
             if found.kind != kind:
-                raise NodeNotFoundError(f"'{name}' is no {kind}", asked=name)
+                raise NodeNotFoundError(f"'{name}' is not a {kind}", asked=name)
             return found
 
     def _keep(self, name: str, member: OpenObject) -> OpenObject:

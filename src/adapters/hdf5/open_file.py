@@ -37,7 +37,7 @@ class OpenFile:
     :param flags: of HDF5, to read or to write.
     :param locked: whether the descriptor holds the lock of the file.
     :param durable: whether its commits are to survive a power cut.
-    :raises NotANetworkError: it is no HDF5 file.
+    :raises NotANetworkError: it is not an HDF5 file.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class OpenFile:
 
     def _cut_surplus(self) -> None:
         """
-        What a session that was killed had added, however much, is past the end for HDF5.
+        Cut off what a killed session added past the end that HDF5 knows.
 
-        It would be overwritten in memory first, as if it were of the file.
+        Else what is written there would wait in memory, as if it replaced content of the file.
         """
-        # Without a lock, somebody may be adding it now.
+        # Without a lock, another program may be adding it now.
         if self.writable and self.locked:
             with self.context().translated():
                 # HDF5 tells where the end is.
@@ -77,11 +77,11 @@ class OpenFile:
                 self.content.cut_surplus()
 
     def context(self) -> Context:
-        """For a new session."""
+        """The context of a new session."""
         return Context(self.location, self.content, self._objects)
 
     def _tell_apart(self) -> Stamp | None:
-        """The stamp of the file, unless its content could be another, or become another unseen."""
+        """The stamp, or None if the file may have changed, or could change unnoticed."""
         before, self._seen = self._seen, _stamp(self.descriptor)
         if self.locked or (not self.writable and self._seen == before):
             return _distinct_stamp(self._seen)
@@ -109,7 +109,7 @@ class OpenFile:
         except BaseException:
             self.roll_back()
             raise
-        self.stamp = _stamp_anew(self.descriptor)
+        self.stamp = _give_new_stamp(self.descriptor)
         self._seen = _stamp(self.descriptor)
 
     def roll_back(self) -> None:
@@ -143,12 +143,12 @@ class OpenFile:
         return not self.writable and self.is_current
 
     def discard(self) -> None:
-        """Close a file that was put down. Whatever it is now, it is not changed."""
+        """Close a file that was put down, without changing it."""
         self._shut()
         self._let_go()
 
     def abandon(self) -> None:
-        """Neither write to the file again, nor unlock it: that is for the process it is of."""
+        """Neither write to the file nor unlock it again: it belongs to the parent process."""
         if self.writable:
             self.content.refuse_writes(
                 SessionClosedError("the session belongs to the process that began it")
@@ -156,7 +156,7 @@ class OpenFile:
         self.writable = self.locked = False
 
     def _shut(self) -> None:
-        # HDF5 writes when it closes a file; nobody wants that any more.
+        # HDF5 writes when it closes a file, which must not reach the file any more.
         self.content.refuse_writes()
         self._objects.clear()
         with contextlib.suppress(OSError, RuntimeError, ValueError):
@@ -178,12 +178,12 @@ def _stamp(descriptor: int) -> Stamp:
 
 
 def _distinct_stamp(stamp: Stamp) -> Stamp | None:
-    """The stamp, unless a change that follows could leave it the same."""
+    """The stamp, or None if it is so recent that a further change could leave it the same."""
     age = time.time_ns() - max(stamp[-2:])
     return stamp if stamp in _OWN_STAMPS or age > _COARSEST_CLOCK * 1e9 else None
 
 
-def _stamp_anew(descriptor: int) -> Stamp | None:
+def _give_new_stamp(descriptor: int) -> Stamp | None:
     """
     Give a file that was changed a time of its own.
 
@@ -203,7 +203,7 @@ def _stamp_anew(descriptor: int) -> Stamp | None:
 
 
 def access_properties(file: AtomicFile | None) -> H5Object:
-    """How HDF5 is to open a file, or make one."""
+    """The properties with which HDF5 opens or creates a file."""
     properties = h5p.create(h5p.FILE_ACCESS)
     # A close ends the session, whatever of the file is still referred to.
     properties.set_fclose_degree(h5f.CLOSE_STRONG)
@@ -221,7 +221,7 @@ def _open(file: AtomicFile, location: str, flags: int) -> H5Object:
     """The id of an open HDF5 file."""
     check_free(location)
     if not file.seek(0, os.SEEK_END):
-        # HDF5 would take it for a file that is about to be made.
+        # HDF5 takes an empty file for one that is being created.
         raise NotANetworkError(f"'{location}' is an empty file", location=location)
     try:
         opened = h5f.open(repr(file).encode(), flags, fapl=access_properties(file))
@@ -231,5 +231,5 @@ def _open(file: AtomicFile, location: str, flags: int) -> H5Object:
         if file.error is not None:
             raise as_ours(file.error, location) from error
         raise NotANetworkError(
-            f"'{location}' is no HDF5 file, or a damaged one: {error}", location=location
+            f"'{location}' is not an HDF5 file, or is damaged: {error}", location=location
         ) from error

@@ -21,7 +21,7 @@ def temporary_path(path: str) -> str:
 
 
 def remove_temporary_names(descriptor: int, path: str) -> None:
-    """Delete the names of an open file that it had before it got its path, beside that."""
+    """Delete the temporary names that an open file still has beside its path."""
     folder, name = os.path.split(os.path.realpath(path))
     try:
         with os.scandir(folder) as entries:

@@ -1,4 +1,4 @@
-"""Files that are written anew."""
+"""Rewriting a file in its place."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from .h5_types import H5Object
 from .open_file import OpenFile, Stamp, access_properties
 from .paths import give_name, remove_temporary, sync_name, temporary_path
 
-# Takes a file that a session is done with.
+# Receives a file that a session is done with.
 Keeper = Callable[[OpenFile], None]
 
 
@@ -74,14 +74,14 @@ class Hdf5AdoptedSession:
 
     @property
     def version(self) -> Stamp | None:
-        """Not told apart: the caller may change the file by itself."""
+        """None: the caller may change the file without the session."""
         return None
 
     def commit(self) -> None:
-        """Nothing: the caller's close stores the changes."""
+        """Do nothing: the caller's close stores the changes."""
 
     def rollback(self) -> None:
-        """Nothing: HDF5 can't undo what it was told."""
+        """Do nothing: HDF5 can't undo a change."""
 
 
 class Hdf5WriteSession(Hdf5AdoptedSession):

@@ -150,7 +150,7 @@ class Hdf5Store:
         if held.has_other_names:
             held.rollback()
             raise StoreAccessError(
-                f"'{self._path}' has several names (hard links), and can't be written anew under"
+                f"'{self._path}' has several names (hard links), and can't be rewritten under"
                 " one of them; remove the others, or copy it",
                 location=self._path,
             )
@@ -245,7 +245,7 @@ class Hdf5Store:
         self._pool.keep(self, file)
 
     def _is_usable(self, file: OpenFile, *, exclusive: bool, locking: bool) -> bool:
-        """Lock the file of an earlier session, if it is the one that the path names."""
+        """Lock the file of an earlier session; whether the path still names it, unchanged."""
         try:
             file.locked = locking and self._lock(file.descriptor, exclusive=exclusive)
             safe = file.locked or not file.writable
@@ -257,7 +257,7 @@ class Hdf5Store:
     def _open(
         self, flags: int, *, exclusive: bool = False, locking: bool = True
     ) -> tuple[int, bool]:
-        """A file descriptor, and whether it has the lock on what the path names."""
+        """A descriptor of the file that the path names, and whether it holds the lock."""
         looked = False
         while True:
             descriptor = self._descriptor(flags)
@@ -265,11 +265,11 @@ class Hdf5Store:
                 if not locking:
                     return descriptor, False
                 locked = self._lock(descriptor, exclusive=exclusive)
-                # Somebody may have moved or removed the file while this one waited for its lock.
+                # Another program may have moved or removed the file during the wait.
                 named = is_named(descriptor, self._path)
                 if named and flags == os.O_RDWR:
                     self._settle(descriptor)
-                # Where there are no locks, the writer may be at it itself.
+                # Without locks, the writer may still be applying its own journal.
                 with translated(self._path):
                     interrupted = (
                         flags == os.O_RDONLY
@@ -288,7 +288,7 @@ class Hdf5Store:
                 self._settle_if_possible()
 
     def _held_alone(self) -> HeldDescriptor:
-        """A descriptor of a file that is about to go; nobody else holds a lock on the file."""
+        """A descriptor with the only lock on a file that is about to be moved or removed."""
         try:
             # Network filesystems give such a lock only on what is open to be written.
             descriptor, _ = self._open(os.O_RDWR, exclusive=True)
@@ -299,7 +299,7 @@ class Hdf5Store:
         return HeldDescriptor(descriptor)
 
     def _settle(self, descriptor: int) -> None:
-        """Clean up after those that were killed."""
+        """Clean up after sessions that were killed."""
         with translated(self._path):
             AtomicFile.recover(descriptor)
             if os.fstat(descriptor).st_nlink > 1:
@@ -310,7 +310,7 @@ class Hdf5Store:
         """
         Finish a commit that was interrupted, if the file may be written, and is free.
 
-        Who reads can do without: others may read the file for long.
+        Readers can do without it: others may be reading the file for long.
         """
         with contextlib.suppress(StoreError):
             descriptor = self._descriptor(os.O_RDWR)
@@ -333,12 +333,12 @@ class Hdf5Store:
 
     def _descriptor(self, flags: int) -> int:
         try:
-            # A pipe is opened without waiting for somebody at its other end.
+            # Opening a pipe does not wait for its other end.
             descriptor = open_descriptor(self._path, flags)
         except OSError as error:
             raise self._open_error(error) from error
         except ValueError as error:
-            raise NotANetworkError(f"'{self._path}' is no path: {error}") from error
+            raise NotANetworkError(f"'{self._path}' is not a valid path: {error}") from error
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
             return descriptor
         close_file(descriptor)

@@ -27,7 +27,7 @@ Values: TypeAlias = dict[str, Stored]
 
 @attrs.define(eq=False)
 class ArrayNode:
-    """ArrayNode with room to grow."""
+    """The rows of an array, with room to grow."""
 
     buffer: AnyArray
     length: int
@@ -38,7 +38,7 @@ class ArrayNode:
         return self.buffer[: self.length]
 
     def grow(self, length: int) -> None:
-        """Make room; what is in the new rows is anything."""
+        """Make room; the content of the new rows is undefined."""
         if length > len(self.buffer):
             room = max(length, 2 * len(self.buffer), _LEAST_ROWS)
             grown = np.empty((room, *self.buffer.shape[1:]), dtype=self.buffer.dtype)
@@ -50,7 +50,7 @@ class ArrayNode:
         self.length = length
 
     def fill(self, start: int, rows: AnyArray) -> None:
-        """Overwrite rows, those past the last too."""
+        """Overwrite rows, also past the last one."""
         self.buffer[start : start + len(rows)] = rows
 
 
@@ -64,7 +64,7 @@ class DocumentNode:
 
 @attrs.define(eq=False)
 class GroupNode:
-    """The members of a group."""
+    """The members and attributes of a group."""
 
     nodes: dict[str, GroupNode | ArrayNode | DocumentNode] = attrs.field(factory=dict)
     values: Values = attrs.field(factory=dict)
@@ -76,7 +76,7 @@ Step: TypeAlias = tuple[Callable[..., None], *tuple[Any, ...]]
 
 @attrs.define(eq=False)
 class UndoLog:
-    """How to undo what a session changed, the last change first."""
+    """The steps that undo what a session changed, in the order of the changes."""
 
     steps: list[Step] = attrs.field(factory=list)
 
@@ -90,7 +90,7 @@ _ABSENT = object()
 
 
 def _restore(table: Values, name: str) -> Step:
-    """How to put back what a table holds under a name."""
+    """The step that restores what a table holds under a name."""
     return _put_back, table, name, table.get(name, _ABSENT)
 
 
@@ -151,7 +151,7 @@ def _stored(value: AttributeValue) -> Stored:
 
 @attrs.define(eq=False)
 class MemoryArray:
-    """ArrayNode, to read."""
+    """Rows, to read."""
 
     _rows: ArrayNode
 
@@ -180,7 +180,7 @@ class MemoryArray:
 
 @attrs.define(eq=False)
 class MemoryArrayWriter(MemoryArray):
-    """ArrayNode that can be changed."""
+    """Rows that can be changed."""
 
     _undo_log: UndoLog
 

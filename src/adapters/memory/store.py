@@ -171,7 +171,7 @@ class MemoryStore:
 
 
 def _bytes_of(node: GroupNode | ArrayNode | DocumentNode) -> int:
-    """Of the rows and documents, without the names and attributes."""
+    """The size of rows and documents, without names and attributes."""
     if isinstance(node, GroupNode):
         return sum(map(_bytes_of, node.nodes.values()))
     return node.buffer.nbytes if isinstance(node, ArrayNode) else len(node.data)

@@ -13,7 +13,7 @@ from bsb.services import MPILock
 
 from ...transactions.deadline import POLL_INTERVAL, Deadline, WaitPolicy, waits_for_itself
 
-# As it holds nothing, all who take it may share it.
+# It holds nothing, so that everybody may share it.
 _UNLOCKED = nullcontext()
 
 
@@ -26,7 +26,7 @@ class Controller(Protocol):
 
 
 class SerialLock:
-    """Nothing: there is one rank, or what the store locks keeps the ranks apart."""
+    """No lock: there is one rank, or the locks of the store keep the ranks apart."""
 
     def shared(self) -> AbstractContextManager[None]:
         return _UNLOCKED

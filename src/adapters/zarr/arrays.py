@@ -26,7 +26,7 @@ _CHUNK_BYTES = 128 << 10
 _CHUNKS_A_SHARD = 32
 _ATTEMPTS = 4
 _LONGEST_NAME = 100
-# Every row that was written has its chunk, so that one that is missing is no row of zeros.
+# Every row that was written has its chunk, so that a missing one is not read as zeros.
 _CONFIG: Any = {"write_empty_chunks": True}
 
 
@@ -59,7 +59,7 @@ class Arrays:
     The zarr arrays of a place; those that were opened are kept.
 
     A shard is replaced as a whole, and its rows below the committed length stay the same, so
-    that any reader finds them. The checksum of each chunk tells one who reads without a lock
+    that any reader finds them. The checksum of each chunk tells readers without a lock
     that a shard was replaced between the reads of its index and its chunks.
     """
 
@@ -103,7 +103,7 @@ class Arrays:
             )
 
     def extend(self, node: Node, start: int, rows: AnyArray) -> None:
-        """Store rows from one on; those after them are gone."""
+        """Store rows from one on, and drop those after them."""
         stored, width = _stored_form(node)
         rows = np.ascontiguousarray(rows)
         if rows.ndim < len(width) + 1:
@@ -146,7 +146,7 @@ class Arrays:
             return found
 
     def remove(self, paths: Iterable[str]) -> None:
-        """Delete zarr arrays, those of them that are there."""
+        """Delete zarr arrays, as far as they exist."""
         with translated(self.location.root):
             for path in paths:
                 self._kept.pop(path, None)
@@ -190,7 +190,7 @@ def _seen_through(store: WrapperStore[Store], handle: Handle) -> Handle:
 
 
 def _stored_form(node: Node) -> tuple[DType, tuple[int, ...]]:
-    """The dtype of zarr's own for some rows; that of bytes, a dimension more, if there is none."""
+    """The dtype and width that zarr stores; bytes with another dimension for other dtypes."""
     dtype, width = np.dtype(node["dtype"]), tuple(node["shape"][1:])
     if dtype.kind in "biufc" and dtype.itemsize <= (16 if dtype.kind == "c" else 8):
         return dtype.newbyteorder("="), width
@@ -232,7 +232,7 @@ def new_path(names: Sequence[str], taken: Collection[str]) -> str:
 
 
 def _portable(name: str) -> str:
-    """The name in letters that every filesystem and object store takes."""
+    """The name in characters that every filesystem and object store accepts."""
     odd = re.compile(r"^[._ ]|[. ]$|[^A-Za-z0-9_. -]")
     plain = odd.sub(lambda m: "".join(f"~{byte:02x}" for byte in m[0].encode("utf-8")), name)
     if not plain or plain == MANIFEST or len(plain) > _LONGEST_NAME:

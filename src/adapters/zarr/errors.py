@@ -1,4 +1,4 @@
-"""What zarr, obstore and the system raise, as errors of ours."""
+"""Translation of the errors of zarr, obstore and the system."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _UNREADABLE = (ValueError, TypeError, LookupError, RuntimeError, EOFError, zipfi
 
 
 class MissingObjectError(Exception):
-    """The store lacks an object of an array; the argument is its key."""
+    """An object of an array is missing from the store; the argument is its key."""
 
 
 @contextmanager
@@ -86,10 +86,10 @@ def require(package: str, extra: str) -> None:
 
 
 def absent(location: str) -> StoreNotFoundError:
-    """Nothing is there."""
+    """The error where there is nothing."""
     return StoreNotFoundError(f"there is no zarr network '{location}'", location=location)
 
 
 def taken(location: str) -> StoreExistsError:
-    """Something is there already."""
+    """The error where there is something already."""
     return StoreExistsError(f"'{location}' exists", location=location)

@@ -68,7 +68,7 @@ class DirectoryLocation(LocalLocation):
             if not self.exists():
                 raise
             raise NotANetworkError(
-                f"'{self.root}' is no zarr network: it has no {MANIFEST}",
+                f"'{self.root}' is not a zarr network: it has no {MANIFEST}",
                 location=self.root,
             ) from error
         # The content is its own tag: the times of files are too coarse to tell commits apart.
@@ -151,7 +151,7 @@ class NewDirectory(DirectoryLocation):
             raise system_error(error, target) from error
 
     def check(self, known: Tag | None) -> None:
-        """Nobody else knows it."""
+        """Do nothing: no other program knows the place."""
 
     def replace(self, manifest: bytes, known: Tag | None) -> Tag:
         tag = super().replace(manifest, known)
@@ -181,7 +181,7 @@ class ArchiveLocation(LocalLocation):
             first = min(found, key=lambda name: (name.count("/"), name))
         except (zipfile.BadZipFile, IsADirectoryError, ValueError) as error:
             raise NotANetworkError(
-                f"'{self.root}' is no zip archive of a zarr network", location=self.root
+                f"'{self.root}' is not a zip archive of a zarr network", location=self.root
             ) from error
         self.base = first.removesuffix(MANIFEST)
         return sync(ZipStore.open(self.root, mode="r"))

@@ -44,7 +44,7 @@ class Location(ABC):
 
     @cached_property
     def store(self) -> Any:
-        """The store of zarr's."""
+        """The zarr store."""
         require("zarr", "zarr")
         with translated(self.root):
             return self._open()
@@ -53,7 +53,7 @@ class Location(ABC):
     def _open(self) -> Any: ...
 
     def let_go(self) -> None:
-        """Close the store of zarr's, if it is open; it is opened again when it is needed."""
+        """Close the zarr store, if it is open; it is opened again when it is needed."""
         store = self.__dict__.pop("store", None)
         if store is not None:
             store.close()
@@ -77,7 +77,7 @@ class Location(ABC):
 
     @abstractmethod
     def build(self) -> Location:
-        """A place for a network, which comes to be this one when it gets its manifest."""
+        """A place to build a network, which becomes this location when its manifest is put."""
 
     def lock(self, *, exclusive: bool) -> LockHandle:
         """
@@ -100,7 +100,7 @@ class Location(ABC):
             raise overtaken(self.root)
 
     def sweep(self, used: Collection[str]) -> None:
-        """Remove what sessions that were killed left, besides the arrays at these paths."""
+        """Remove what killed sessions left behind; the arrays at these paths stay."""
         kept = {MANIFEST, LOCK_FILE, *groups_above(used)}
 
         async def sweep() -> None:
@@ -117,7 +117,7 @@ class Location(ABC):
         return False
 
     def discard(self) -> None:
-        """Remove what was built, if it did not come to be a network."""
+        """Remove what was built, if it did not become a network."""
         with suppress(StorageError):
             if self.get(MANIFEST) is None:
                 self.remove()
@@ -150,7 +150,7 @@ class Location(ABC):
 
 
 def overtaken(location: str) -> SessionAbortedError:
-    """Somebody else committed meanwhile."""
+    """The error where another program committed meanwhile."""
     return SessionAbortedError(
         f"another program changed '{location}' during this write session, which is not stored",
         location=location,

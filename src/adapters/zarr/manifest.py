@@ -104,13 +104,13 @@ def read_manifest(data: bytes, location: str) -> Manifest:
     A manifest.
 
     :raises NotANetworkError: it is of another zarr store, or of a version not known here.
-    :raises CorruptNetworkError: it is none at all, or contradicts itself.
+    :raises CorruptNetworkError: it is damaged, or contradicts itself.
     """
     ours = _ours(data, location)
     try:
         stale = [checked_path(path) for path in ours["stale"]]
         if ours["tree"]["kind"] != "group":
-            raise ValueError("the root is no group")
+            raise ValueError("the root is not a group")
         _check(ours["tree"])
         return Manifest(str(ours["generation"]), ours["tree"], stale, data)
     except (
@@ -132,7 +132,7 @@ def _ours(data: bytes, location: str) -> dict[str, Any]:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise CorruptNetworkError(
-            f"the manifest of '{location}' is no JSON document: {error}", location=location
+            f"the manifest of '{location}' is not a JSON document: {error}", location=location
         ) from error
     attributes = document.get("attributes") if isinstance(document, dict) else None
     ours = attributes.get(_KEY) if isinstance(attributes, dict) else None
@@ -195,7 +195,7 @@ def stored_value(value: AttributeValue) -> Any:
     """
     An attribute as JSON.
 
-    :raises DtypeError: it is no text, list of texts, number or array.
+    :raises DtypeError: it is not text, a list of texts, a number or an array.
     """
     if isinstance(value, str):
         return str(value)
@@ -227,7 +227,7 @@ def check_dtype(dtype: DType) -> None:
     if dtype.hasobject or dtype.names is not None:
         raise DtypeError(
             f"values of dtype {dtype} can't be stored;"
-            " valid are numbers, truth values, texts and bytes of fixed length, and times",
+            " pass numbers, booleans, texts and bytes of fixed length, or times",
             asked=str(dtype),
         )
 

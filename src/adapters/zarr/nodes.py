@@ -44,7 +44,7 @@ class View:
         self.changes += 1
 
     def gathered(self, names: tuple[str, ...], node: Node) -> None:
-        """Rows were added to an array, which may be too many to keep."""
+        """Note that rows were added to an array; there may be too many to hold in memory."""
 
 
 class ZarrAttributes:
@@ -185,7 +185,7 @@ class ZarrArrayWriter(ZarrArray, ZarrMemberWriter):
         self._node["shape"][0] = rows
 
     def _begin(self, start: int) -> None:
-        """Have all rows from one on in the tail, as those that are stored are never changed."""
+        """Move all rows from one on into the tail, as stored rows are never changed."""
         self._view.change()
         node = self._node
         if start < self._base or (self._base and "path" not in node):

@@ -73,7 +73,7 @@ class RemoteLocation(Location):
         if not self.exists():
             return absent(self.root)
         return NotANetworkError(
-            f"'{self.root}' is no zarr network: it has no {MANIFEST}", location=self.root
+            f"'{self.root}' is not a zarr network: it has no {MANIFEST}", location=self.root
         )
 
     def replace(self, manifest: bytes, known: Tag | None) -> Tag:
@@ -111,8 +111,8 @@ def _check_url(url: str) -> None:
     if parts.username or parts.password or parts.query or parts.fragment:
         shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
         raise InputError(
-            f"the root '{shown}' comes with credentials or options, which don't belong into a URL;"
-            " valid is the URL alone, with credentials in the environment"
+            f"the root '{shown}' contains credentials or options;"
+            " pass the URL alone, and the credentials in environment variables"
         )
 
 

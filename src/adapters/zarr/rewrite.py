@@ -1,4 +1,4 @@
-"""A store written anew, where who reads goes on seeing what he saw when others commit."""
+"""Rewriting a store whose readers keep seeing the state that they opened."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@ Sessions on a manifest, and on the arrays that it names.
 
 What is new is stored where no committed state looks: in new zarr arrays, and in rows past the
 committed length of those that grow. Then the manifest is put, which is the commit. Arrays that
-it does not name any more are removed by the next commit, so that those who still read the
-state before find it whole.
+it no longer names are removed by the next commit, so that sessions that still read the
+previous state find it whole.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class ZarrWriteSession:
     Changes in memory, or where no reader looks, until the commit.
 
     :param seen: the manifest that the session begins with, and its tag.
-    :param committed: is told the new manifest and its tag; None if it isn't known what is there.
+    :param committed: called with the new manifest and its tag, or None if the state is unknown.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class ZarrWriteSession:
         self._committed((self._manifest, self._tag))
 
     def _discard(self) -> None:
-        """Remove what was stored; as far as the place still answers."""
+        """Remove what was stored, as far as the store still responds."""
         if not self._uncertain:
             with contextlib.suppress(StorageError):
                 self._draft.arrays.remove(self._draft.made)

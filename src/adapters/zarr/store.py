@@ -168,7 +168,7 @@ class ZarrStore:
             building.discard()
 
     def _current(self) -> tuple[Manifest, Tag, Arrays]:
-        """The committed state, read anew if somebody changed it."""
+        """The committed state, read again if another program changed it."""
         from .arrays import Arrays
 
         seen = self._seen

@@ -77,7 +77,7 @@ class Commit:
         return found
 
     def _announce(self, journal: Journal) -> None:
-        """Say what will be overwritten; what was added needs no words."""
+        """Write the journal of what will be overwritten; additions need none."""
         if journal.pieces:
             journal.write(self._extent.descriptor)
             self._sync()

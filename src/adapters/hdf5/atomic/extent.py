@@ -1,4 +1,4 @@
-"""An open file, and how much of it counts."""
+"""An open file, and how much of it belongs to the network."""
 
 from __future__ import annotations
 

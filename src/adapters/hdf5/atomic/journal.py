@@ -80,18 +80,18 @@ class Journal:
         return trailer + _CHECKSUM.pack(zlib.crc32(trailer))
 
     def withdraw(self, descriptor: int) -> None:
-        """Let it count for nothing, as far as the system lets one."""
+        """Invalidate it, as far as the system allows."""
         with contextlib.suppress(OSError):
             end = os.fstat(descriptor).st_size
             if end >= self.place + _TAIL:
                 write_at(descriptor, bytes(_TAIL), end - _TAIL)
 
     def apply(self, descriptor: int) -> None:
-        """Finish the commit. To do it twice does no harm."""
+        """Finish the commit; doing it twice does no harm."""
         for start, data in self.pieces:
             write_at(descriptor, data, start)
-        # Who began the commit may have promised that the file survives a power cut: the journal
-        # goes when it is not needed any more.
+        # The session that began the commit may have promised to survive a power cut, so the journal
+        # is removed only when the file no longer needs it.
         os.fsync(descriptor)
         os.ftruncate(descriptor, self.size)
 
@@ -162,7 +162,7 @@ def _read_trailer(descriptor: int) -> tuple[int, int, int, int, int] | None:
 
 
 def _read_entries(descriptor: int, place: int, count: int) -> NDArray[np.int64] | None:
-    """Starts and lengths of the pieces of a journal: (count, 2); None if they can't be."""
+    """Starts and lengths of the pieces of a journal: (count, 2); None if they are invalid."""
     parts: list[NDArray[np.int64]] = []
     for first in range(0, count, _MOST_ENTRIES):
         part = np.zeros((min(count - first, _MOST_ENTRIES), 2), dtype="<i8")

@@ -113,7 +113,7 @@ class OverlayFile:
         return OverlayFile._inside is not None and OverlayFile._inside == get_ident()
 
     def flush(self) -> None:
-        """Nothing: what waits does so until the commit."""
+        """Do nothing: changes wait in memory until the commit."""
 
     def cut_surplus(self) -> None:
         """Cut off what HDF5 found to be past the end of the file, before anything is written."""
@@ -156,9 +156,9 @@ class OverlayFile:
 
     def refuse_writes(self, error: BaseException | None = None) -> None:
         """
-        Write nothing to the file any more; HDF5 may come to its end.
+        Write nothing to the file from now on, while HDF5 closes it.
 
-        :param error: what to tell who goes on nevertheless.
+        :param error: raised for whoever writes nevertheless.
         """
         self._note(error or RuntimeError("the session has ended"))
 
@@ -199,7 +199,7 @@ class OverlayFile:
         write_at(self._extent.descriptor, view[below:], start + below)
 
     def _take(self, view: memoryview, start: int) -> None:
-        """Let a change of what the file held at the start wait for the commit."""
+        """Hold a change of original content in memory until the commit."""
         if self._kept_size == self._extent.base_size and len(view) <= _MOST_WAITING:
             if self._waiting_bytes > _MOST_WAITING:
                 self._settle()
@@ -243,7 +243,7 @@ class OverlayFile:
                 self._new_page(number)
 
     def _new_page(self, number: int) -> bytearray:
-        """A page with what the file held there at the start, up to where it was cut."""
+        """A page of the original content, with zeros from where the file was cut."""
         page = self._pages[number] = bytearray(PAGE)
         kept = max(0, min(PAGE, self._kept_size - number * PAGE))
         read_into(self._extent.descriptor, memoryview(page)[:kept], number * PAGE)
@@ -286,7 +286,7 @@ def _are_apart(written: list[tuple[int, bytes]]) -> bool:
 
 
 def _runs(numbers: list[int]) -> Iterator[list[int]]:
-    """Ascending numbers, those that follow each other together."""
+    """Split ascending numbers into runs of consecutive ones."""
     first = 0
     for last, number in enumerate(numbers, 1):
         is_last = last == len(numbers) or last - first == _MOST_PAGES

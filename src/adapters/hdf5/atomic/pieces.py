@@ -27,7 +27,7 @@ def changed_part(held: bytes, data: bytes) -> slice:
 
 
 def _edge(held: bytes, data: bytes, *, last: bool) -> int:
-    """About where the first byte in which they differ is, or where the last one ends."""
+    """Roughly where the first byte that differs is, or where the last one ends."""
     low, high = 0, len(held)
     while high - low > _FEW_BYTES:
         middle = (low + high) // 2
@@ -41,7 +41,7 @@ def _edge(held: bytes, data: bytes, *, last: bool) -> int:
 
 
 def read_at(descriptor: int, size: int, start: int) -> bytes:
-    """Bytes of a file; fewer, where it ends."""
+    """Bytes of a file; fewer if the file ends before."""
     data = read_some(descriptor, size, start)
     while 0 < len(data) < size:
         more = read_some(descriptor, size - len(data), start + len(data))
@@ -52,7 +52,7 @@ def read_at(descriptor: int, size: int, start: int) -> bytes:
 
 
 def read_into(descriptor: int, view: memoryview, start: int) -> int:
-    """Fill a buffer from a file, as far as that goes; how many bytes there were."""
+    """Fill a buffer from a file; returns the number of bytes that there were."""
     done = 0
     while done < len(view):
         count = read_some_into(descriptor, view[done:] if done else view, start + done)
