@@ -53,7 +53,7 @@ HANDLES = [
             f"{title} as handle to {verb}",
             partial(_call_with, call, made),
             e.HandleError,
-            (r"handle", re.escape(type(made).__name__), r"valid are"),
+            (r"handle", re.escape(type(made).__name__), r"pass an open session"),
             TypeError,
         )
         for title, made in (("a text", "network.hdf5"), ("a number", 0), ("an engine", object()))
