@@ -16,6 +16,7 @@ from bsb.storage import open_storage
 from numpy.typing import NDArray
 
 from bsb_hdf5.core.connectivity import Blocks, Perspective
+from bsb_hdf5.placement_set import PlacementSet
 from tests.face.layouts import about_classic, new_storage, place
 from tests.face.samples import (
     WIDTH,
@@ -36,6 +37,12 @@ from tests.face.samples import (
 )
 
 # --- many morphologies --------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def names_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names take part here without morphologies, as thousands of these take seconds to store."""
+    monkeypatch.setattr(PlacementSet, "_check_stored", lambda cells, given, handle: None)
 
 
 def named(*numbers: int) -> MorphologySet:
