@@ -42,16 +42,16 @@ def convert(
     :param engine: name of the engine of the copy: ``hdf5``, ``memory`` or ``zarr``; that of the
         source without.
     :param layout: of the copy: ``classic`` or ``columnar``; what the engine makes without.
-    :param trust: ``inc`` or ``out``: the half to copy of connections that are stored twice in
-        halves that differ, as a killed bsb-hdf5 8.0.2 leaves them.
+    :param trust: ``inc`` or ``out``: which of the two mirrored copies of connections to keep where
+        they differ, as a killed bsb-hdf5 8.0.2 leaves them.
     :param drop_unknown: leave out what the layout of the source does not know, such as a user's own
         groups, arrays and attributes. They are copied otherwise, or keep the copy from being made.
     :returns: the copy.
     :raises StoreExistsError: there is something at the root of the copy.
     :raises StoreNotFoundError: there is nothing at the root of the source.
     :raises NotANetworkError: there is no network of an engine of this package.
-    :raises InputError: an engine, layout or half that does not exist.
-    :raises CorruptNetworkError: halves of connections differ and ``trust`` is not given; the
+    :raises InputError: an engine, layout or direction that does not exist.
+    :raises CorruptNetworkError: mirrored copies differ and ``trust`` is not given; the
         error says where. Or the source contradicts its layout.
     :raises UnknownContentError: there is something that the layout of the source does not know and
         that can't be copied: the error names it, and says why.

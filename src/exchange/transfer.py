@@ -60,10 +60,10 @@ def transfer(
     Copy a network.
 
     :param target: an empty network.
-    :param trust: ``inc`` or ``out``: which half to copy of connections that are stored twice.
+    :param trust: ``inc`` or ``out``: which of two mirrored copies of the connections to keep.
     :raises InputError: ``trust`` is neither.
-    :raises CorruptNetworkError: connections are stored twice and their halves differ, and
-        nobody said which half to trust; or something contradicts the layout of the source.
+    :raises CorruptNetworkError: the mirrored copies of connections differ and ``trust`` is not
+        given, or something contradicts the layout of the source.
     """
     direction = "out" if trust is None else check_direction(trust)
     portion = portion or Portion()

@@ -20,7 +20,7 @@ def verify(storage: Any) -> Report:
     :guilabel:`collective` Find out what is wrong in a network.
 
     Checked are counts against data, tables and indices against the arrays they point into, both
-    halves of connections that are stored twice, label codes, references to morphologies, the
+    mirrored copies of connections, label codes, references to morphologies, the
     morphologies, the checksums of files, and the provenance. What can't be read is a finding,
     and the rest is checked all the same. Everything is read, in pieces; nothing is changed.
 
@@ -41,10 +41,10 @@ def repair(storage: Any, *, trust: str | None = None) -> Report:
 
     All repairs are stored at once, or none is. Counts and tallies are counted anew, what belongs
     to nothing is dropped, and a network without an identity gets one. Data is never changed, but
-    for connections that are stored twice in halves that differ, and then only with ``trust``.
+    for mirrored copies of connections that differ, and then only with ``trust``.
 
     :param storage: ``bsb.Storage``, or its root.
-    :param trust: ``inc`` or ``out``: the half of connections that the other one is made of.
+    :param trust: ``inc`` or ``out``: the mirrored copy that the other one is made of.
     :returns: what was put right, and what is still wrong.
     :raises InputError: ``trust`` is neither.
     :raises ReadOnlyError: the storage is in read-only mode, or can't be changed.

@@ -64,7 +64,7 @@ class ClassicCheck:
     Checks of one network.
 
     :param stored: names of the morphologies, if they are known.
-    :param trust: the half of the connections that the other one is to be made of, if any.
+    :param trust: the mirrored copy that the other one is to be made of, if any.
     :param most: connections in memory at a time.
     """
 
@@ -291,7 +291,7 @@ class _Connections:
         return self.totals
 
     def compare(self, connections: ClassicConnectivity) -> None:
-        """Note the blocks whose halves differ."""
+        """Note the blocks whose mirrored copies differ."""
         if self.broken:
             return
         halves = []
@@ -313,7 +313,7 @@ class _Connections:
         return f"'{self.tag}', {direction}"
 
     def _rebuilt(self, broken: str) -> dict[str, Any]:
-        """How a half comes right: from the other one, if that is trusted."""
+        """How a copy comes right: from the other one, if that is trusted."""
         other = next(each for each in DIRECTIONS if each != broken)
         mend = (_CONNECTIVITY, self.tag, other), partial(self._rebuild, other)
         return {"mend": mend if self.trust == other else None, "repairable": True}
@@ -328,7 +328,7 @@ class _Connections:
             _CONNECTIVITY,
             f"'{self.tag}', from chunk {pair[0]} to {pair[1]}",
             f"{incoming} incoming and {outgoing} outgoing connections{same};"
-            " somebody has to say which half to trust",
+            " pass trust='inc' or trust='out' to choose which copy to keep",
             mend,
             repairable=True,
         )
@@ -388,7 +388,7 @@ class _Connections:
         attributes.set(_LENGTH, sum(incoming for incoming, _ in self.totals.values()))
 
     def _rebuild(self, trusted: str) -> None:
-        """Make the other half anew."""
+        """Make the other copy from the one that is trusted."""
         other = next(each for each in DIRECTIONS if each != trusted)
         group = writable(self.group)
         if other in group:

@@ -48,7 +48,7 @@ def repair_network(
 
     :param network: of the session, which stores the provenance.
     :param new_bundle: makes the provenance of a network that has none, or none that can be read.
-    :param trust: ``inc`` or ``out``: the half that the other one is made of where connections
+    :param trust: ``inc`` or ``out``: the copy that the other one is made of where connections
         are stored twice and differ.
     :returns: what was put right, and what is still wrong.
     :raises InputError: ``trust`` is neither.
