@@ -1,0 +1,67 @@
+"""Rotations and morphologies as columns of chunks: loaded, appended and overwritten."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from bsb import Storage
+
+from bsb_hdf5 import PlacementSet
+from tests.face.samples import SmallNetwork, cell_type, chunk, positions
+
+FIRST, SECOND = chunk(0), chunk(1)
+
+
+@pytest.fixture
+def cells(storage: Storage) -> PlacementSet:
+    cells: PlacementSet = storage.require_placement_set(cell_type("a"))
+    cells.append_data(FIRST, positions(3))
+    cells.append_data(SECOND, positions(2))
+    return cells
+
+
+def test_rotations_are_appended_to_the_cells_that_have_none(cells: PlacementSet) -> None:
+    rotations = cells._rotation_chunks
+    given = np.array([[1, 2, 3], [4, 5, 6]])
+    rotations.append(FIRST, given)
+    assert (2, 3) == rotations.load().shape
+    assert np.float64 == rotations.load().dtype
+    assert given.tolist() == rotations.load().tolist()
+    rotations.append(FIRST, [[7, 8, 9]])
+    rotations.append(SECOND, [[0.5, 0, 0]])
+    expected = [[1, 2, 3], [4, 5, 6], [7, 8, 9], [0.5, 0, 0]]
+    assert expected == rotations.load().tolist()
+    assert [*expected, [0, 0, 0]] == rotations.load(pad_by="position").tolist()
+    with cells.chunk_context([SECOND]):
+        assert [[0.5, 0, 0]] == rotations.load().tolist()
+    assert expected[3:] == rotations.get_chunk_reader(None, False)(SECOND).tolist()
+    assert [3, 2] == [cells.get_chunk_stats()[str(each.id)] for each in (FIRST, SECOND)]
+
+
+def test_rotations_are_overwritten_in_one_chunk(small: SmallNetwork) -> None:
+    rotations = small.a._rotation_chunks
+    assert [[0.0] * 3] * 3 + [[10.0] * 3] * 2 == rotations.load().tolist()
+    rotations.overwrite(SECOND, [[1, 2, 3], [4, 5, 6]])
+    assert [[0.0] * 3] * 3 + [[1, 2, 3], [4, 5, 6]] == rotations.load().tolist()
+    rotations.clear(FIRST)
+    assert [[1, 2, 3], [4, 5, 6]] == rotations.load().tolist()
+    assert 5 == len(small.a) == len(small.a.load_positions())
+
+
+def test_morphologies_are_codes_that_are_appended_and_overwritten(cells: PlacementSet) -> None:
+    codes = cells._morphology_chunks
+    codes.append(FIRST, [2, 0])
+    codes.append(FIRST, [1])
+    codes.append(SECOND, [5, 6])
+    assert [2, 0, 1, 5, 6] == codes.load().tolist()
+    assert np.issubdtype(codes.load().dtype, np.integer)
+    codes.overwrite(FIRST, [7, 8, 9])
+    assert [7, 8, 9, 5, 6] == codes.load().tolist()
+    with cells.chunk_context([FIRST]):
+        assert [7, 8, 9] == codes.load().tolist()
+    assert 5 == len(cells)
+
+
+def test_rows_for_new_cells_follow_those_of_the_cells_there_are(cells: PlacementSet) -> None:
+    cells._rotation_chunks.append(SECOND, np.arange(9).reshape(3, 3))
+    assert np.arange(9).reshape(3, 3).tolist() == cells._rotation_chunks.load().tolist()
