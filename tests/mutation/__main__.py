@@ -35,7 +35,7 @@ WIDER: dict[str, tuple[str, ...]] = {
 }
 # Shipped tests, and programs of their own.
 LEFT_OUT = ("testing", "kit")
-SECONDS = 600
+SECONDS = 300
 
 
 def main() -> None:
@@ -115,7 +115,16 @@ def is_noticed(mutation: Mutation, copy: Path) -> bool:
 
 
 def fails(tests: tuple[str, ...], copy: Path) -> bool:
-    options = ("-q", "-x", "-p", "no:cacheprovider", "-m", "not mpi and not compat and not slow")
+    options = (
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        "-o",
+        "timeout=60",
+        "-m",
+        "not mpi and not compat and not slow",
+    )
     command = [sys.executable, "-B", "-m", "pytest", *options, *dict.fromkeys(tests)]
     environment = {**os.environ, "PYTHONPATH": str(copy / "installed")}
     try:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from bsb_hdf5.adapters.files import locking
+from bsb_hdf5.adapters.zarr.local import LocalLocation
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
     InputError,
@@ -20,6 +21,7 @@ from bsb_hdf5.errors import (
     NotANetworkError,
     ReadOnlyError,
     SessionAbortedError,
+    StoreExistsError,
     StoreNotFoundError,
 )
 from bsb_hdf5.testing.contents import make, reading, snapshot, writing
@@ -167,3 +169,43 @@ def test_a_name_may_be_as_long_as_the_filesystem_takes(tmp_path: Path) -> None:
 def test_a_path_with_a_nul_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="NUL"):
         ZarrStore(f"{tmp_path}/a\0b")
+
+
+@pytest.mark.parametrize("kind", ["a network", "a file", "an empty folder"])
+def test_nothing_is_moved_or_copied_onto_what_is_there(path: Path, kind: str) -> None:
+    store, target = filled(path), path.with_name("other.zarr")
+    if kind == "a network":
+        change_of = filled(target)
+        with writing(change_of) as root:
+            change(root)
+    elif kind == "a file":
+        target.write_text("mine")
+    else:
+        target.mkdir()
+    before = snapshot(store)
+    there = {each: each.is_dir() or each.read_bytes() for each in target.rglob("*")}
+    for verb in (store.move, store.copy):
+        with pytest.raises(StoreExistsError, match=r"other\.zarr"):
+            verb(str(target))
+    assert before == snapshot(store) == snapshot(ZarrStore(path))
+    assert there == {each: each.is_dir() or each.read_bytes() for each in target.rglob("*")}
+    assert {path.name, target.name} == {each.name for each in path.parent.iterdir()}
+
+
+def test_a_target_that_is_taken_at_the_last_moment_is_kept(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, target = filled(path), path.with_name("other.zarr")
+    before = snapshot(store)
+    filled(target)
+    with writing(ZarrStore(target)) as root:
+        change(root)
+    there, exists = snapshot(ZarrStore(target)), LocalLocation.exists
+    not_yet = lambda self: exists(self) and str(target) not in self.root  # noqa: E731
+    monkeypatch.setattr(LocalLocation, "exists", not_yet)
+    for verb in (store.move, store.copy):
+        with pytest.raises(StoreExistsError):
+            verb(str(target))
+    monkeypatch.undo()
+    assert there == snapshot(ZarrStore(target))
+    assert before == snapshot(store)

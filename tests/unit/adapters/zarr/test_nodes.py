@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,3 +71,27 @@ def test_a_session_that_ended_is_not_used_any_more(path: Path) -> None:
     reader.close()
     with pytest.raises(SessionClosedError):
         array.read()
+
+
+def test_an_array_that_is_made_again_has_another_type_and_width(path: Path) -> None:
+    store = make(ZarrStore(path))
+    made: list[Any] = [
+        np.arange(5000.0),
+        np.arange(6000, dtype=np.int16).reshape(2000, 3),
+        np.arange(4000, dtype=np.uint8),
+        np.ones((900, 7), dtype=np.float32),
+        np.zeros(3, dtype=bool),
+    ]
+    for rows in [*made, *made[::-1]]:
+        with writing(store) as root:
+            if "set" in root:
+                assert root.group("set").array("x").read().shape[0]
+                root.delete("set")
+            root.require_group("set").create_array("x", rows)
+        with writing(store) as root:
+            root.group("set").array("x").append(rows)
+        for reader in (store, ZarrStore(path)):
+            with reading(reader) as read:
+                found = read.group("set").array("x").read()
+                assert rows.dtype == found.dtype
+                assert np.array_equal(np.concatenate((rows, rows)), found)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bsb_hdf5.core.connectivity import Blocks
 from bsb_hdf5.core.layouts.classic.network import ClassicNetwork
 from bsb_hdf5.errors import (
+    CorruptNetworkError,
     StorageError,
 )
 from tests.unit.core.layouts.classic.networks import (
@@ -174,3 +175,25 @@ def test_revisions_move_once_a_session_that_changed_the_set() -> None:
     network.connectivity("a_to_b").clear(None)
     network.flush()
     assert 2 == attributes.get("revision")
+
+
+def test_a_local_chunk_without_an_order_has_no_blocks() -> None:
+    network = connected((0, 5), (0, 7), (1, 5))
+    group = network._root.group("connectivity").group("a_to_b").group("out").group("0")
+    group.attributes.delete("chunk_list")
+    data = reopened(network).connectivity("a_to_b")
+    assert [] == data.block_sizes("out", 0).ids.tolist()
+    near, far, lengths = data.read_blocks("out", 0, np.array([5, 7]))
+    assert (0, 0, [0, 0]) == (len(near), len(far), lengths.tolist())
+    assert [5] == data.block_sizes("out", 1).ids.tolist()
+
+
+@pytest.mark.parametrize("starts", [{"5": 1}, {"7": 2, "9": 1}, {"9": 5}, {"5": -1}, {"7": -1}])
+def test_starts_that_do_not_ascend_from_zero_are_corrupt(starts: dict[str, int]) -> None:
+    network = connected((0, 5), (0, 5), (0, 7), (0, 9))
+    group = network._root.group("connectivity").group("a_to_b").group("out").group("0")
+    assert [0, 2, 3] == group.attributes.integers(["5", "7", "9"]).tolist()
+    for name, start in starts.items():
+        group.attributes.set(name, start)
+    with pytest.raises(CorruptNetworkError):
+        reopened(network).connectivity("a_to_b").block_sizes("out", 0)
