@@ -33,9 +33,9 @@ CONTENT = bytes(100)
 
 def new_network(name: str, folder: Path) -> Storage:
     """The network, made by this version."""
-    engine, *layout = name.split("-")
-    root: Any = folder / f"network.{engine}"
-    storage = Storage(engine, NetworkRoot(root, *layout) if layout else str(root))
+    engine, _, layout = name.partition("-")
+    root = folder / f"network.{engine}"
+    storage = Storage(engine, NetworkRoot(root, layout) if layout else str(root))
     SmallNetwork.build(storage)
     return storage
 

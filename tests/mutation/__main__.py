@@ -58,7 +58,7 @@ def main() -> None:
             outcome = "noticed" if noticed else "SURVIVED"
             print(f"{number}/{len(chosen)} {where} {outcome}", flush=True)
             if not noticed:
-                print(diff_of(mutation), flush=True)
+                print(diff_of(mutation, copy), flush=True)
     print(f"{'room':<14}{'changes':>8}{'survived':>10}")
     for room in sorted(made):
         print(f"{room:<14}{made[room]:>8}{survived[room]:>10}")
@@ -136,9 +136,9 @@ def fails(tests: tuple[str, ...], copy: Path) -> bool:
     return done.returncode != 0
 
 
-def diff_of(mutation: Mutation) -> str:
-    source = mutation.path.read_text(encoding="utf-8")
+def diff_of(mutation: Mutation, copy: Path) -> str:
     name = str(mutation.path.relative_to(ROOT))
+    source = (copy / name).read_text(encoding="utf-8")
     lines = difflib.unified_diff(
         source.splitlines(), mutation.apply(source).splitlines(), name, name, n=2, lineterm=""
     )

@@ -9,66 +9,17 @@ import numpy as np
 
 from tests.compat.walk import arguments as a
 from tests.compat.walk.calls import Call, Method, Receiver
-from tests.compat.walk.world import World, chunk, grid
-
-PATHS = {
-    "a set": "/placement/a",
-    "a chunk": "/placement/a/0",
-    "positions": "/placement/a/0/position",
-    "connections": "/connectivity/a_to_b",
-    "a stored file": "/files/note",
-    "metadata": "/morphology_meta",
-    "a morphology": "/morphologies/stub",
-    "the files": "/files",
-    "the root": "/",
-    "nothing": "/unknown",
-    "nothing deep": "/unknown/deep/path",
-    "no path": "",
-    "None": None,
-    "a number": 5,
-}
-
-
-def at(path: Any) -> Receiver:
-    return lambda w: w.resource(path)
-
-
-def own(w: World) -> Any:
-    """Data of a user's own."""
-    return w.resource("/mine/data")
-
-
-OWN: dict[str, Receiver] = {"own data": own}
-EVERY: dict[str, Receiver] = OWN | {name: at(path) for name, path in PATHS.items()}
-DATA = a.values(
-    rows=grid(2),
-    list=[[1, 2, 3]],
-    none=np.empty((0, 3)),
-    of_another_width=grid(2, columns=2),
-    texts=["a", "b"],
-    text="text",
-    number=5,
-    None_=None,
-    complex=np.ones((1, 3), dtype=complex),
-    records=np.zeros(2, dtype=[("a", int), ("b", float)]),
-    whole_numbers=np.array([[1, 2, 3]]),
-    booleans=np.array([True, False]),
+from tests.compat.walk.resource_arguments import (
+    DATA,
+    EVERY,
+    OWN,
+    PATHS,
+    SELECTOR,
+    at,
+    own,
+    resource,
 )
-SELECTOR = a.values(
-    all=(), row=1, slice=slice(1, 3), beyond=99, text="text", mask=[True, False, True, False]
-).or_left_out()
-
-
-def resource(
-    name: str,
-    receivers: dict[str, Receiver],
-    /,
-    *,
-    writes: bool = False,
-    **parameters: a.Kind,
-) -> Method:
-    return Method(f"Resource.{name}", receivers, parameters, writes, handled=False)
-
+from tests.compat.walk.world import World, chunk, grid
 
 METHODS = (
     resource("exists", EVERY),
@@ -174,9 +125,6 @@ def _required(w: World) -> Any:
     return w.resource("/mine").exists()
 
 
-# --- chunked data of a user's own ---------------------------------------------------------
-
-
 def loader(w: World, path: str = "/own") -> Any:
     """A resource of a user's own that holds a property and a collection by chunk."""
     from bsb_hdf5.chunks import ChunkedCollection, ChunkedProperty, ChunkLoader
@@ -232,11 +180,13 @@ PROPERTIES: dict[str, Receiver] = {
     "positions": of_cells("_position_chunks"),
     "labels": of_cells("_labels_chunks"),
 }
+
 COLLECTIONS: dict[str, Receiver] = {
     "an own one": held_collection,
     "an own one without data": collection,
     "additional data": of_cells("_additional_chunks"),
 }
+
 PAIRS = a.values(
     two=np.full((2, 2), 0.5),
     list=[[1, 2]],
@@ -245,6 +195,7 @@ PAIRS = a.values(
     text="text",
     None_=None,
 )
+
 PROPERTY_KEY = a.values(own="size", other="other", None_=None).or_left_out()
 
 
@@ -392,9 +343,6 @@ def _shaped(w: World) -> Any:
     held = collection(w, "pairs", shape=(0, 2), dtype=int)
     held.append(chunk(0), "key", np.ones((2, 2)))
     return held.load("key"), held.keys()
-
-
-# --- decorators ---------------------------------------------------------------------------
 
 
 def _decorated() -> Iterator[Call]:
