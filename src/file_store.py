@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import time
@@ -134,10 +135,26 @@ class FileStore(NetworkPart, bsb.FileStore):
         """
         :guilabel:`collective` Make a configuration that of the network.
 
+        BSB stores the configuration each time it opens a network. One that differs from the active
+        one only in where the network lies is not stored, so that opening a file that was copied,
+        moved or may not be written changes nothing.
+
         :returns: the id of the file that holds it.
         """
         config._meta[_ACTIVE] = True
-        return self._engine.ranks.on_main(lambda: self._replace_active(config))
+        return self._engine.ranks.on_main(lambda: self._store_active(config))
+
+    def _store_active(self, config: bsb.Configuration) -> str:
+        active = self._active_id()
+        if active is not None:
+            with contextlib.suppress(ValueError, TypeError):
+                stored, given = (
+                    json.loads(self.load(active)[0]),
+                    json.loads(json.dumps(config.__tree__())),
+                )
+                if _without_place(stored) == _without_place(given):
+                    return active
+        return self._replace_active(config)
 
     @handles_handles("a")
     def _replace_active(self, config: bsb.Configuration, handle: Session = HANDLED) -> str:
@@ -157,3 +174,11 @@ class FileStore(NetworkPart, bsb.FileStore):
 
     def _active_id(self) -> str | None:
         return next((id_ for id_, meta in self.all().items() if meta.get(_ACTIVE)), None)
+
+
+def _without_place(tree: Any) -> Any:
+    """A configuration without what says where a network lies, and how it is opened."""
+    if not isinstance(tree, Mapping) or not isinstance(tree.get("storage"), Mapping):
+        return tree
+    kept = {k: v for k, v in tree["storage"].items() if k not in ("engine", "root", *SETTINGS)}
+    return {**tree, "storage": kept}
