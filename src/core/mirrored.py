@@ -1,7 +1,7 @@
 """
-Connections that are stored twice, by either side: whether the two halves agree.
+Connections that are stored twice, by either side: whether the two mirrored copies agree.
 
-A program that was killed between the one and the other leaves halves that differ.
+A program that was killed between the one and the other leaves copies that differ.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def perspectives(source: ConnectivityReader, direction: str, most: int) -> Itera
 
 
 @attrs.frozen(eq=False)
-class Half:
+class MirroredCopy:
     """
     What one direction holds, a row for each block.
 
@@ -58,7 +58,7 @@ class Half:
     @classmethod
     def read(
         cls, source: ConnectivityReader, direction: str, most: int, *, ordered: bool = True
-    ) -> Half:
+    ) -> MirroredCopy:
         """
         Read all connections of a direction.
 
@@ -69,10 +69,11 @@ class Half:
             parts = [_summarised(part, ordered) for part in perspectives(source, direction, most)]
         except StoreError as error:
             raise CorruptNetworkError(
-                f"the '{direction}' half of the connectivity set '{source.tag}' can't be read:"
-                f" {error}; the other half may be whole, and can be trusted",
+                f"the '{direction}' copy of the connections of '{source.tag}' can't be read:"
+                f" {error};"
+                " pass trust='inc' or trust='out' to take the other copy, if it is whole",
                 tag=source.tag,
-                half=direction,
+                direction=direction,
             ) from error
         nothing = np.zeros(0, dtype=np.int64)
         none = nothing.reshape(0, 2), nothing, nothing.astype(np.uint64)
@@ -82,8 +83,8 @@ class Half:
         order = order[counts[order] > 0]
         return cls(pairs[order], counts[order], digests[order])
 
-    def equals(self, other: Half) -> bool:
-        """Whether the other half holds the same connections in the same order."""
+    def equals(self, other: MirroredCopy) -> bool:
+        """Whether the other copy holds the same connections in the same order."""
         return (
             np.array_equal(self.pairs, other.pairs)
             and np.array_equal(self.counts, other.counts)
@@ -108,7 +109,7 @@ def check_mirrored(source: ConnectivityReader, most: int) -> None:
     """
     if not source.mirrored:
         return
-    incoming, outgoing = (Half.read(source, direction, most) for direction in DIRECTIONS)
+    incoming, outgoing = (MirroredCopy.read(source, direction, most) for direction in DIRECTIONS)
     if incoming.equals(outgoing):
         return
     first, second = incoming.by_pair(), outgoing.by_pair()
@@ -119,9 +120,9 @@ def check_mirrored(source: ConnectivityReader, most: int) -> None:
     ]
     counts = int(incoming.counts.sum()), int(outgoing.counts.sum())
     raise CorruptNetworkError(
-        f"the connectivity set '{source.tag}' is stored in halves that differ: {counts[0]}"
+        f"the two copies of the connections of '{source.tag}' differ: {counts[0]}"
         f" incoming and {counts[1]} outgoing connections; {_described(where)};"
-        " valid is to say which half to trust: 'inc' or 'out'",
+        " pass trust='inc' or trust='out' to choose which copy to keep",
         tag=source.tag,
         counts=counts,
         where=where[:_MOST_NAMED],

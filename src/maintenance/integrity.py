@@ -39,7 +39,7 @@ def repair(storage: Any, *, trust: str | None = None) -> Report:
     """
     :guilabel:`collective` Put right what can be, of what :func:`verify` finds.
 
-    All repairs are stored at once, or none is. Counts and tallies are counted anew, what belongs
+    All repairs are stored at once, or none is. Counts and tallies are counted again, what belongs
     to nothing is dropped, and a network without an identity gets one. Data is never changed, but
     for mirrored copies of connections that differ, and then only with ``trust``.
 

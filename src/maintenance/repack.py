@@ -20,7 +20,7 @@ class Repacked:
     """
     What a repack came to.
 
-    :param before: bytes that the storage took; None where that can't be told.
+    :param before: bytes that the storage took; None where it is unknown.
     :param after: bytes that it takes now; likewise.
     """
 
@@ -36,7 +36,7 @@ def repack(
     drop_unknown: bool = False,
 ) -> Repacked:
     """
-    :guilabel:`collective` Write a storage anew in its place: sorted by chunk, without holes.
+    :guilabel:`collective` Rewrite a storage in its place: sorted by chunk, without holes.
 
     The network stays the same, as for :func:`convert`. Nobody else can use the storage
     meanwhile, unless it is remote. An HDF5 file is written beside the old one and takes its name
@@ -50,7 +50,7 @@ def repack(
     :param trust: as for :func:`convert`.
     :param drop_unknown: as for :func:`convert`.
     :returns: bytes before and after.
-    :raises InputError: networks of this engine can't be written anew; :func:`convert` them.
+    :raises InputError: networks of this engine can't be rewritten; :func:`convert` them.
     :raises CorruptNetworkError: as for :func:`convert`.
     :raises UnknownContentError: as for :func:`convert`.
     :raises ReadOnlyError: the storage is in read-only mode, or can't be changed.
@@ -67,7 +67,7 @@ def _rewrite(
     store = sessions.store
     if not isinstance(store, Rewritable):
         raise InputError(
-            f"networks of the engine '{engine._format}' can't be written anew in their place;"
+            f"networks of the engine '{engine._format}' can't be rewritten in their place;"
             " convert them into another storage",
             asked=engine._format,
         )

@@ -1,4 +1,4 @@
-"""Stores that are written anew in their place."""
+"""Stores that are rewritten in their place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BULK = np.random.default_rng(1).integers(0, 2**62, 10_000)
 
 
 class RewritingContract:
-    """What stores promise that can be written anew; a store says if it can't be."""
+    """What stores promise that can be rewritten; a store says if it can't be."""
 
     def test_it_can_be_written_anew_or_says_that_it_can_not(self, new_store: NewStore) -> None:
         store = new_store("a")

@@ -240,11 +240,11 @@ MUTANTS: dict[str, tuple[type, str, Any]] = {
     "a rewrite replaces nothing": (Rewrite, "commit", lambda s: None),
     "a rewrite can't be undone": (Rewrite, "rollback", lambda s: s.commit()),
     "a rewrite counts no changes": (Rewrite, "changes", property(lambda s: 0)),
-    "what is written anew is of the old version": (Rewrite, "commit", commit_of_one_version),
+    "what is rewritten is of the old version": (Rewrite, "commit", commit_of_one_version),
     "a rewrite does not know its version": (Rewrite, "commit", commit_of_a_version_unknown),
-    "what is missing is written anew": (Memory, "rewrite", rewrite_of_anything),
+    "what is missing is rewritten": (Memory, "rewrite", rewrite_of_anything),
     "a store has one size": (Memory, "size", lambda s: 1),
-    "a store that can be written anew says that it can't": (
+    "a store that can be rewritten says that it can't": (
         Memory,
         "limits",
         {**Memory.limits, Capability.REPACKABLE: "It can't."},

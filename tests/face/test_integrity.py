@@ -178,7 +178,7 @@ def test_damage_to_a_file_is_found_and_repaired_where_it_can_be(
 
 
 @about_classic
-def test_halves_that_differ_are_repaired_only_if_one_is_believed(
+def test_copies_that_differ_are_repaired_only_if_one_is_trusted(
     small: SmallNetwork, path: Path
 ) -> None:
     """Only this layout has two."""
@@ -285,7 +285,7 @@ def test_there_has_to_be_a_network(tmp_path: Path) -> None:
     assert ["folder"] == [each.name for each in tmp_path.iterdir()]
 
 
-def test_a_half_that_does_not_exist_is_not_believed(small: SmallNetwork, path: Path) -> None:
+def test_a_copy_that_does_not_exist_is_not_trusted(small: SmallNetwork, path: Path) -> None:
     with untouched(path), pytest.raises(InputError, match="both"):
         repair(small.storage, trust="both")
 

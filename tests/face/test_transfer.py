@@ -1,4 +1,4 @@
-"""Storages are converted into each other, and written anew in their place."""
+"""Storages are converted into each other, and rewritten in their place."""
 
 from __future__ import annotations
 
@@ -247,8 +247,8 @@ def test_what_is_not_stored_yet_is_not_copied(path: Path) -> None:
     assert not path.with_name("copy.hdf5").exists()
 
 
-def test_halves_that_differ_are_reported_unless_one_is_believed(path: Path) -> None:
-    """In a classic file, the only ones with halves, as a killed bsb-hdf5 8.0.2 leaves it."""
+def test_copies_that_differ_are_reported_unless_one_is_trusted(path: Path) -> None:
+    """In a classic file, the only ones with two copies, as a killed bsb-hdf5 8.0.2 leaves it."""
     source = small_storage("hdf5", str(path), "classic")
     before = connections(SmallNetwork.of(source).ab)
     with h5py.File(path, "r+") as file:

@@ -39,7 +39,7 @@ def open_network(root: GroupReader, location: str, cache: CacheView | None = Non
     :param cache: what earlier sessions found out about the store.
     :raises NotANetworkError: the group holds no network of a known layout and version.
     """
-    # One class both reads and writes a layout; a reader gets its reading half.
+    # One class both reads and writes a layout; a reader gets the reading part of it.
     writer = cast(GroupWriter, root)
     if cache is not None and cache.get(_CHECKED):
         return ColumnarNetwork(writer, cache)

@@ -32,7 +32,7 @@ from ...core.layouts.classic.paths import canonical, names_of
 from ...core.layouts.classic.placement import COLUMNS, array_of
 from ...core.layouts.documents import interpreting, read_json, write_json
 from ...core.layouts.nodes import DOCUMENT, GROUP
-from ...core.mirrored import Half, perspectives
+from ...core.mirrored import MirroredCopy, perspectives
 from ...core.statistics import NetworkTotals
 from ...errors import CorruptNetworkError
 from ...ports.arrays import ArrayReader, GroupReader
@@ -83,7 +83,7 @@ class ClassicCheck:
         self._network = ClassicNetwork(root, cache)  # type: ignore[arg-type]
         self._found = found
         self._stored = stored
-        self._believe = trust
+        self._trust = trust
         self._most = most
         self._totals = NetworkTotals()
         # Whether all was counted.
@@ -113,7 +113,7 @@ class ClassicCheck:
             self._totals.add(chunk, placed=count)
 
     def _connections(self, tag: str, group: GroupReader) -> None:
-        check = _Connections(tag, group, self._found, self._believe, self._most)
+        check = _Connections(tag, group, self._found, self._trust, self._most)
         counts = check.count()
         self._whole &= not check.broken
         for chunk, (incoming, outgoing) in counts.items():
@@ -229,9 +229,9 @@ class _Cells:
             said = self._said()
         counts = self._corrected(said)
         for chunk in sorted(set(said) | set(counts)):
-            told, count = said.get(chunk, 0), counts.get(chunk, 0)
-            if told != count:
-                what = f"{told} cells are counted; there are rows of {count}"
+            stored, count = said.get(chunk, 0), counts.get(chunk, 0)
+            if stored != count:
+                what = f"{stored} cells are counted; there are rows of {count}"
                 self.found.note(_PLACEMENT, f"'{self.name}', chunk {chunk}", what, mend)
         _check_length(attributes, sum(counts.values()), (_PLACEMENT, self.name), self.found, mend)
         return counts
@@ -282,7 +282,7 @@ class _Connections:
                 where = f"'{self.tag}', {name}"
                 self.found.note(_CONNECTIVITY, where, "the type of the cells is missing")
         for side, direction in enumerate(DIRECTIONS):
-            where, options = self._half(direction), self._rebuilt(direction)
+            where, options = self._copy(direction), self._rebuilt(direction)
             with self.found.reading(_CONNECTIVITY, where, **options) as reading:
                 self._direction(side, direction)
             self.broken |= reading.failed
@@ -294,22 +294,22 @@ class _Connections:
         """Note the blocks whose mirrored copies differ."""
         if self.broken:
             return
-        halves = []
+        copies = []
         for direction in DIRECTIONS:
             with self.found.reading(
-                _CONNECTIVITY, self._half(direction), **self._rebuilt(direction)
+                _CONNECTIVITY, self._copy(direction), **self._rebuilt(direction)
             ):
-                half = Half.read(connections, direction, self.most, ordered=False)
-                halves.append(half.by_pair())
-        if len(halves) < len(DIRECTIONS):
+                copy = MirroredCopy.read(connections, direction, self.most, ordered=False)
+                copies.append(copy.by_pair())
+        if len(copies) < len(DIRECTIONS):
             self.broken = True
             return
-        first, second = halves
+        first, second = copies
         for pair in sorted({*first, *second}):
             if first.get(pair) != second.get(pair):
                 self._note_difference(pair, first.get(pair, (0, 0))[0], second.get(pair, (0, 0))[0])
 
-    def _half(self, direction: str) -> str:
+    def _copy(self, direction: str) -> str:
         return f"'{self.tag}', {direction}"
 
     def _rebuilt(self, broken: str) -> dict[str, Any]:
@@ -338,7 +338,7 @@ class _Connections:
             raise CorruptNetworkError(f"there is no group '{direction}'")
         locals_ = self.group.group(direction)
         for member in locals_.names():
-            where, options = f"{self._half(direction)}, chunk {member}", self._rebuilt(direction)
+            where, options = f"{self._copy(direction)}, chunk {member}", self._rebuilt(direction)
             with self.found.reading(_CONNECTIVITY, where, **options) as reading:
                 chunk, group = chunk_of(member), locals_.group(member)
                 blocks = _read_blocks(group)

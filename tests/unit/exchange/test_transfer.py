@@ -303,14 +303,14 @@ def test_holes_are_not_copied() -> None:
     assert 27 == copy.array("cells").shape[0]
 
 
-def half(source: NetworkWriter, direction: str, local: int) -> MemoryGroupWriter:
+def copy_of(source: NetworkWriter, direction: str, local: int) -> MemoryGroupWriter:
     sets = root_of(source).group("connectivity")
     return sets.group("a_to_a").group(direction).group(str(local))
 
 
-def test_halves_that_hold_other_counts_are_told_apart() -> None:
+def test_copies_that_hold_other_counts_are_told_apart() -> None:
     source = connected()
-    group = half(source, "inc", 6)
+    group = copy_of(source, "inc", 6)
     for name in ("local_locs", "global_locs"):
         group.array(name).resize(17)
     source = open_network(root_of(source), "here")
@@ -329,9 +329,9 @@ def test_halves_that_hold_other_counts_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize("changed", ["global_locs", "order"])
-def test_halves_of_equal_counts_are_told_apart(changed: str) -> None:
+def test_copies_of_equal_counts_are_told_apart(changed: str) -> None:
     source = connected()
-    group = half(source, "out", 9)
+    group = copy_of(source, "out", 9)
     for name in ["global_locs"] if changed == "global_locs" else ["local_locs", "global_locs"]:
         rows = group.array(name).read()
         rows[[0, 1]] = rows[[1, 0]]
@@ -343,18 +343,18 @@ def test_halves_of_equal_counts_are_told_apart(changed: str) -> None:
 
 
 @pytest.mark.parametrize(("broken", "whole"), [("inc", "out"), ("out", "inc")])
-def test_a_half_that_can_not_be_read_is_named_and_the_other_one_believed(
+def test_a_copy_that_can_not_be_read_is_named_and_the_other_one_trusted(
     broken: str, whole: str
 ) -> None:
     expected = everything(connected())
     source = connected()
-    half(source, broken, 4).array("local_locs").resize(5)
-    with pytest.raises(CorruptNetworkError, match=rf"'{broken}' half.*a_to_a"):
+    copy_of(source, broken, 4).array("local_locs").resize(5)
+    with pytest.raises(CorruptNetworkError, match=rf"'{broken}' copy.*a_to_a"):
         copied(source, "columnar")
     assert expected == everything(copied(source, "columnar", trust=whole))
 
 
-def test_a_half_that_does_not_exist_can_not_be_believed() -> None:
+def test_a_copy_that_does_not_exist_can_not_be_trusted() -> None:
     before = opened("columnar")
     with pytest.raises(InputError, match="both"):
         transfer(connected(), before, trust="both")

@@ -45,7 +45,7 @@ def backend(pytester: pytest.Pytester) -> pytest.Pytester:
 @pytest.mark.slow
 def test_the_store_of_the_page_keeps_the_contract(backend: pytest.Pytester) -> None:
     outcomes = run(backend, "test_store.py").parseoutcomes()
-    # It says that it can't be written anew.
+    # It says that it can't be rewritten.
     assert {"passed", "skipped"} == set(outcomes)
     assert 9 == outcomes["skipped"]
     assert 200 < outcomes["passed"]

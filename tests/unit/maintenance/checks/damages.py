@@ -101,7 +101,7 @@ class Damage:
 
     :param where: what the place that is reported begins with.
     :param what: a part of what is reported, as a regular expression.
-    :param repaired: whether a repair puts it right, or with which half trusted it does.
+    :param repaired: whether a repair puts it right, or with which copy trusted it does.
     """
 
     title: str

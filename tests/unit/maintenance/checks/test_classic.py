@@ -172,7 +172,7 @@ CLASSIC = [
     classic("a wrong length", put("len", 15, *C), "connectivity", "'c', len", "15; .* 16", True),
     classic("no presynaptic type", lose("pre", *C), "connectivity", "'c', pre", "missing", False),
     classic(
-        "connections of one half only",
+        "connections of one copy only",
         drop(*C, "out", "8"),
         "connectivity",
         "'c', from chunk 8 to 4",
@@ -228,7 +228,7 @@ CLASSIC = [
         "inc",
     ),
     classic(
-        "a half that is not there",
+        "a copy that is not there",
         drop(*C, "inc"),
         "connectivity",
         "'c', inc",
@@ -297,7 +297,7 @@ def test_everything_is_found_at_once_and_all_of_it_is_repaired() -> None:
         for each in [*IN_BOTH, *CLASSIC]
         if each.layout == "classic" and each.repaired in (True, "inc")
     ]
-    titles = ("a wrong length", "wrong totals", "too few", "no identity", "one half only")
+    titles = ("a wrong length", "wrong totals", "too few", "no identity", "one copy only")
     chosen = [each for each in chosen if any(title in each.title for title in titles)]
     assert len(titles) < len(chosen)
     for damage in chosen:

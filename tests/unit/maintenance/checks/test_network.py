@@ -56,7 +56,7 @@ def test_nothing_but_the_identity_is_missing_in_a_new_network(layout: str) -> No
 
 
 @pytest.mark.parametrize(("broken", "whole"), [("inc", "out"), ("out", "inc")])
-def test_the_half_that_is_believed_makes_the_other_one(broken: str, whole: str) -> None:
+def test_the_copy_that_is_trusted_makes_the_other_one(broken: str, whole: str) -> None:
     def rows(root: Root, direction: str) -> Any:
         found = open_network(root, "here").connectivity("c")
         return [
@@ -75,7 +75,7 @@ def test_the_half_that_is_believed_makes_the_other_one(broken: str, whole: str) 
     assert 1 + revision == at(root, *C).attributes.get("revision")
 
 
-def test_the_half_that_lost_connections_can_be_believed_too() -> None:
+def test_the_copy_that_lost_connections_can_be_trusted_too() -> None:
     root = rich("classic")
     drop(*C, "inc", "9")(root)
     report = repaired(root, "inc")
@@ -125,7 +125,7 @@ def test_a_network_gets_a_new_identity_only_if_it_has_none() -> None:
     assert {"storage_id": "a new id", "state_id": 0} == open_network(root, "here").provenance
 
 
-def test_a_half_that_does_not_exist_can_not_be_believed() -> None:
+def test_a_copy_that_does_not_exist_can_not_be_trusted() -> None:
     root = rich("classic")
     put("len", 3, *A)(root)
     before = contents_of(root)
