@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -26,6 +26,9 @@ sizes = st.sampled_from([0, 1, PAGE, 3 * PAGE + 5, 6 * PAGE])
 offsets = st.integers(0, 8 * PAGE)
 contents = st.binary(min_size=1, max_size=3 * PAGE)
 moments = st.integers(0, 12)
+writes = st.tuples(st.just("write"), offsets, contents)
+cuts = st.tuples(st.just("cut"), offsets, st.none())
+reads = st.tuples(st.just("read"), offsets, st.integers(0, 4 * PAGE))
 
 
 class KilledError(BaseException):
@@ -96,25 +99,35 @@ class AtomicFileMachine(RuleBasedStateMachine):
     def failed(self) -> bool:
         return self.file.error is not None
 
-    @rule(offset=offsets, data=contents)
-    def write_some(self, offset: int, data: bytes) -> None:
-        self.write(offset, data)
+    @rule(steps=st.lists(st.one_of(writes, writes, cuts, reads), min_size=2, max_size=8))
+    def change(self, steps: list[tuple[str, int, Any]]) -> None:
+        """Much between one commit and the next."""
+        for verb, number, argument in steps:
+            if verb == "write":
+                self.write(number, argument)
+            elif verb == "read":
+                self.read_back(number, argument)
+            elif not self.failed():
+                self.cut(number)
 
     @rule(offset=offsets, parts=st.lists(contents, min_size=2, max_size=5))
     def write_in_descending_order(self, offset: int, parts: list[bytes]) -> None:
         for i, data in enumerate(reversed(parts)):
             self.write(offset + (len(parts) - i) * PAGE, data)
 
-    @rule(offset=offsets, count=st.integers(0, 4 * PAGE))
-    def read(self, offset: int, count: int) -> None:
+    @rule(size=offsets, end=st.integers(0, 6 * PAGE))
+    def cut_and_grow(self, size: int, end: int) -> None:
+        if not self.failed():
+            self.cut(size)
+            self.cut(size + end)
+
+    def read_back(self, offset: int, count: int) -> None:
         buffer = bytearray(b"\xaa" * count)
         self.file.seek(offset)
         assert count == self.file.readinto(buffer)
         assert bytes(self.model[offset : offset + count]).ljust(count, b"\0") == buffer
 
-    @precondition(lambda self: not self.failed())
-    @rule(size=offsets)
-    def truncate(self, size: int) -> None:
+    def cut(self, size: int) -> None:
         assert size == self.file.truncate(size)
         del self.model[size:]
         self.model.extend(bytes(size - len(self.model)))
@@ -132,13 +145,15 @@ class AtomicFileMachine(RuleBasedStateMachine):
             assert count == self.file.readinto(bytearray(count))
         assert self.failed()
 
-    @rule()
-    def commit(self) -> None:
+    @rule(read_before=st.booleans())
+    def commit(self, read_before: bool) -> None:
         if self.failed():
             with pytest.raises(OSError, match="no luck"):
                 self.file.commit()
             self.roll_back()
             return
+        if read_before:
+            self.read_back(0, len(self.model) + PAGE)
         self.file.commit()
         self.stored = bytes(self.model)
         assert self.stored == self.on_disk()
@@ -200,4 +215,7 @@ class AtomicFileMachine(RuleBasedStateMachine):
 
 
 TestAtomicFile = AtomicFileMachine.TestCase
-TestAtomicFile.settings = settings(max_examples=120, stateful_step_count=25, deadline=None)
+# To shrink a history takes minutes.
+TestAtomicFile.settings = settings(
+    max_examples=150, stateful_step_count=20, deadline=None, phases=[Phase.generate]
+)
