@@ -1,8 +1,9 @@
 """
-Which chunks of a set are looked at, and its columns one by one.
+Which chunks of a resource are looked at, and its data by chunk.
 
-:class:`ChunkLoader` is the part of a placement set that knows chunks;
-:class:`ChunkedProperty` and :class:`ChunkedCollection` reach a single column of it.
+:class:`ChunkLoader` is the part of a placement set, or of a resource of a user's own, that knows
+chunks; :class:`ChunkedProperty` and :class:`ChunkedCollection` reach a single column of it. The
+columns of a placement set's own are those of its cells; all others are the user's.
 """
 
 from __future__ import annotations
@@ -13,118 +14,57 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 from bsb import Chunk
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
+from .chunk_arguments import (
+    ChunkLike,
+    as_chunk,
+    as_chunks,
+    as_id,
+    each_chunk,
+    settle_chunk_size,
+)
+from .core.chunk_groups import NUMBERS, ChunkGroups, ChunkGroupsWriter
 from .core.chunk_id import (
     Ids,
-    agree_on_size,
-    normalize_size,
-    pack,
-    pack_one,
-    sorted_ids,
-    unpack,
 )
-from .core.column_specs import POSITION, ColumnSpec
+from .core.column_specs import (
+    LABELS,
+    MORPHOLOGY,
+    POSITION,
+    ROTATION,
+    ColumnSpec,
+    additional_column,
+)
 from .core.columns import align
-from .core.layouts.protocols import NetworkWriter, PlacementReader, PlacementWriter
-from .core.names import check_name
+from .core.layouts.protocols import PlacementReader, PlacementWriter
+from .core.names import check_member, check_name
 from .core.rows import Rows
 from .core.statistics import ChunkCounts
-from .core.validation import as_integers, as_numbers
-from .errors import ChunkRangeError, DataNotFoundError, InputError, NodeNotFoundError, ShapeError
-from .exceptions import raise_as_bsb
+from .core.validation import as_numbers
+from .errors import (
+    DataNotFoundError,
+    DtypeError,
+    InputError,
+    InvalidNameError,
+    NodeNotFoundError,
+    ShapeError,
+)
 from .handles import HANDLED, SessionEngine, handles_handles
+from .resource import NetworkPart
 from .transactions.session import Session
 
-ChunkLike: TypeAlias = Chunk | ArrayLike
-"""A chunk, or its three coordinates."""
 Insert: TypeAlias = Callable[[Any], ArrayLike]
-Extract: TypeAlias = Callable[[Rows, PlacementReader], Any]
-
-
-def as_chunk(chunk: ChunkLike) -> Chunk:
-    """
-    A chunk.
-
-    :param chunk: a chunk, or its three coordinates; a chunk of unknown size then.
-    :raises InputError: it is neither.
-    """
-    if isinstance(chunk, Chunk) and chunk.shape == (3,):
-        return chunk
-    coordinates = as_integers(chunk, "chunk coordinates")
-    if coordinates.shape != (3,):
-        raise ShapeError(f"a chunk must be three whole numbers, not {chunk!r}", asked=chunk)
-    try:
-        packed = pack(coordinates[None])
-    except ChunkRangeError as error:
-        raise_as_bsb(error)
-    return Chunk(unpack(packed)[0], None)
-
-
-def as_id(chunk: ChunkLike) -> int:
-    """The id of a chunk; parameters and errors as for :func:`as_chunk`."""
-    found = as_chunk(chunk)
-    # Sums and differences of chunks can be of another type.
-    return pack_one(*found.tolist()) if found.dtype == np.int16 else int(found.id)
-
-
-def each_chunk(chunks: Iterable[ChunkLike]) -> list[Chunk]:
-    """
-    Some chunks.
-
-    :raises InputError: they are not a list, or one of them is not a chunk.
-    """
-    return [as_chunk(chunk) for chunk in _listed(chunks)]
-
-
-def _listed(chunks: Iterable[ChunkLike]) -> list[ChunkLike]:
-    try:
-        return list(chunks)
-    except TypeError as error:
-        raise InputError(
-            f"chunks must be a list of chunks, not {chunks!r}", asked=chunks
-        ) from error
-
-
-def as_ids(chunks: Iterable[ChunkLike]) -> Ids:
-    """Ids of chunks, each once, ascending."""
-    return sorted_ids(map(as_id, _listed(chunks)))
-
-
-def as_chunks(
-    ids: Ids, size: NDArray[np.float64], made: dict[int, Chunk] | None = None
-) -> list[Chunk]:
-    """
-    Chunks of a size (um), one for each id; equal ids get the same object.
-
-    :param made: chunks by id, to use; those that are made are added.
-    """
-    chunks = {} if made is None else made
-    wanted = ids.tolist()
-    missing = [id_ for id_ in dict.fromkeys(wanted) if id_ not in chunks]
-    for id_, coordinates in zip(missing, unpack(missing).tolist(), strict=True):
-        chunks[id_] = Chunk(coordinates, size)
-    return [chunks[id_] for id_ in wanted]
-
-
-def settle_chunk_size(network: NetworkWriter, chunk: Chunk) -> None:
-    """
-    Note the size of the first chunk that has one.
-
-    :raises ChunkSizeError: the chunk is of another size than the network's.
-    """
-    size = agree_on_size(network.chunk_size, normalize_size(getattr(chunk, "_size", None)))
-    if size is not None:
-        network.set_chunk_size(size)
+Extract: TypeAlias = Callable[[Rows, Any], Any]
 
 
 class ChunkLoader:
     """
-    Mixin of a set of cells: the chunks it holds, and those it is restricted to.
+    Mixin of a resource: the chunks it holds, and those it is restricted to.
 
     A class that uses it may be given ``properties`` and ``collections``, functions that
-    make a :class:`ChunkedProperty` or :class:`ChunkedCollection` of a set. A set then has
-    each as ``_<name>_chunks``.
+    make a :class:`ChunkedProperty` or :class:`ChunkedCollection` of a resource. A resource then
+    has each as ``_<name>_chunks``.
     """
 
     _engine: SessionEngine
@@ -149,18 +89,25 @@ class ChunkLoader:
     def __init__(self) -> None:
         # By id, ascending.
         self._chunks: dict[int, Chunk] = {}
-        for make in (*self._property_makers, *self._collection_makers):
-            column = make(self)
-            setattr(self, f"_{column.collection or column.name}_chunks", column)
+        self._properties = [make(self) for make in self._property_makers]
+        self._collections = [make(self) for make in self._collection_makers]
+        for property_ in self._properties:
+            setattr(self, f"_{property_.name}_chunks", property_)
+        for collection in self._collections:
+            setattr(self, f"_{collection.collection}_chunks", collection)
 
     def get_loaded_chunks(self) -> list[Chunk]:
-        """The chunks that the set is restricted to, or all."""
+        """The chunks that the resource is restricted to, or all."""
         return list(self._chunks.values()) if self._chunks else self.get_all_chunks()
 
     @handles_handles("r")
     def get_all_chunks(self, handle: Session = HANDLED) -> list[Chunk]:
-        """All chunks of the set, those without cells too, by id."""
-        return as_chunks(self._data(handle).chunks(), handle.network.chunk_size)
+        """
+        All chunks of the resource, those without rows too, by id.
+
+        :raises NodeNotFoundError: it has no data by chunk yet.
+        """
+        return as_chunks(self._chunk_ids(handle), handle.network.chunk_size)
 
     @contextlib.contextmanager
     def chunk_context(self, chunks: Iterable[ChunkLike]) -> Iterator[None]:
@@ -181,7 +128,8 @@ class ChunkLoader:
         :param chunk: a chunk; the path of the set without.
         :param collection: name of a collection of the chunk.
         :param key: name of a property of the chunk, or of a column of the collection.
-        :raises NodeNotFoundError: the layout has no groups of chunks, as the columnar one.
+        :raises NodeNotFoundError: it is a placement set in a layout that has no groups of chunks,
+            as the columnar one.
         """
         if chunk is None:
             return self._path
@@ -191,7 +139,7 @@ class ChunkLoader:
 
     @handles_handles("r")
     def _check_chunk_groups(self, handle: Session = HANDLED) -> None:
-        if not handle.network.chunk_groups:
+        if self._cells(handle) is not None and not handle.network.chunk_groups:
             raise NodeNotFoundError(
                 f"'{self._path}' has no groups of chunks: in the {handle.network.layout} layout,"
                 " the rows of all chunks are in the same arrays",
@@ -230,30 +178,69 @@ class ChunkLoader:
 
         :raises ChunkError: it is of another size than the chunks of the network.
         """
-        needed = as_chunk(chunk)
+        needed, cells = as_chunk(chunk), self._cells_writer(handle)
+        if cells is not None:
+            settle_chunk_size(handle.network_writer, needed)
+            cells.require_chunk(as_id(needed))
+            return
+        groups = self._groups_writer(handle)
         settle_chunk_size(handle.network_writer, needed)
-        self._writer(handle).require_chunk(as_id(needed))
+        groups.require_chunk(
+            as_id(needed),
+            [each._column(None) for each in self._properties],
+            [each._collection for each in self._collections],
+        )
 
     def _selected_chunks(self) -> Ids | None:
         return np.array(list(self._chunks), dtype=np.int64) if self._chunks else None
 
-    def _data(self, session: Session) -> PlacementReader:
-        return session.network.placement(self._path.rsplit("/", 1)[-1])
+    def _chunk_ids(self, session: Session) -> Ids:
+        """All chunks, ascending."""
+        return self._groups(session).chunks()
 
-    def _writer(self, session: Session) -> PlacementWriter:
-        return session.network_writer.placement(self._path.rsplit("/", 1)[-1])
+    def _cells(self, session: Session) -> PlacementReader | None:
+        """The cells that the resource is, if it is a placement set."""
+        return None
+
+    def _cells_writer(self, session: Session) -> PlacementWriter | None:
+        """As :meth:`_cells`, to change them."""
+        return None
+
+    def _groups(self, session: Session) -> ChunkGroups:
+        """Data that belongs to no cell."""
+        return ChunkGroups(session.root, self._group_names())
+
+    def _groups_writer(self, session: Session) -> ChunkGroupsWriter:
+        """
+        As :meth:`_groups`, to change it.
+
+        :raises InputError: the resource lies where the layout keeps its own data.
+        """
+        names = self._group_names()
+        if names and session.network.owns(names[:1]) and not isinstance(self, NetworkPart):
+            raise InputError(
+                f"'{self._path}' can't hold chunks of its own: it belongs to the"
+                f" {session.network.layout} layout; use the placement set, or another path",
+                asked=self._path,
+            )
+        return ChunkGroupsWriter(session.writable_root, names)
+
+    def _group_names(self) -> list[str]:
+        return [name for name in self._path.split("/") if name not in ("", ".")]
 
 
 class ChunkedProperty:
     """
-    One column of a set.
+    One column of a resource: an array a chunk.
 
-    :param loader: the set.
+    :param loader: the resource.
     :param property: name of the column.
     :param shape: of the column without rows: ``(0, ...)``; None if the rows decide.
     :param dtype: of the values.
     :param insert: changes rows before they are stored.
-    :param extract: changes rows after they were loaded; is given the set, too.
+    :param extract: changes rows after they were loaded. Of a column of cells it is given all rows
+        and the set's data; of any other the rows of one chunk after the other, each with its
+        array (an ``h5py.Dataset`` in HDF5), or None without.
     :param collection: the collection that the column belongs to.
     """
 
@@ -284,7 +271,7 @@ class ChunkedProperty:
         handle: Session = HANDLED,
     ) -> Any:
         """
-        The rows of the chunks that the set is restricted to.
+        The rows of the chunks that the resource is restricted to.
 
         :param raw: leave out ``extract``.
         :param key: another column than this.
@@ -292,8 +279,17 @@ class ChunkedProperty:
             cells if it is ``position``.
         """
         ids = self.loader._selected_chunks()
-        chunks = self.loader._data(handle).chunks() if ids is None else ids
-        return self._load(handle, chunks, raw, key, pad_by)
+        chunks = self.loader._chunk_ids(handle) if ids is None else ids
+        column, cells = self._column(key), self.loader._cells(handle)
+        if cells is not None and _is_of_cells(column):
+            return self._load_cells(cells, chunks, column, raw, pad_by)
+        parts = [self._load_own(handle, id_, column, raw, pad_by) for id_ in chunks.tolist()]
+        filled = [part for part in parts if part.size]
+        if not filled:
+            return column.empty if raw or self.extract is None else self.extract(column.empty, None)
+        # Arrays of a class of their own may know better how to be joined.
+        join = getattr(type(filled[0]), "concatenate", None)
+        return np.concatenate(filled) if join is None else join(*filled)
 
     def get_chunk_reader(
         self, handle: Session, raw: bool, key: str | None = None, pad_by: str | None = None
@@ -314,42 +310,79 @@ class ChunkedProperty:
         pad_by: str | None,
         handle: Session = HANDLED,
     ) -> Any:
-        return self._load(handle, np.array([as_id(chunk)], dtype=np.int64), raw, key, pad_by)
+        id_, column, cells = as_id(chunk), self._column(key), self.loader._cells(handle)
+        if cells is not None and _is_of_cells(column):
+            return self._load_cells(cells, np.array([id_]), column, raw, pad_by)
+        return self._load_own(handle, id_, column, raw, pad_by)
 
     @handles_handles("a", lambda args: args[0].loader._engine)
     def append(
         self, chunk: ChunkLike, data: ArrayLike, key: str | None = None, handle: Session = HANDLED
     ) -> None:
         """
-        Add rows to a chunk: to its cells after the last that has one, and then for new cells.
+        Add rows to a chunk.
 
-        Label codes are better overwritten: once any cell of a set has a label, others may have
-        code 0, so that codes that are added make new cells.
+        Rows of a column of cells go to the cells of the chunk after the last that has one, and
+        then to new cells. Label codes are better overwritten: once any cell of a set has a label,
+        others may have code 0, so that codes that are added make new cells.
 
         :param chunk: is made if it is absent.
         :param data: rows.
         :param key: another column than this.
+        :raises InputError: the rows don't fit; nothing is stored.
         """
-        self.loader.require_chunk(chunk, handle=handle)
-        column, rows = self._rows(data, key)
-        self.loader._writer(handle).append_column(column, as_id(chunk), rows)
+        self._write(handle, chunk, data, key, replace=False)
 
     @handles_handles("a", lambda args: args[0].loader._engine)
     def clear(self, chunk: ChunkLike, key: str | None = None, handle: Session = HANDLED) -> None:
-        """Remove the rows of a chunk."""
-        column = self._column(key)
-        data = self.loader._writer(handle)
-        held, _ = data.read_column(column, np.array([as_id(chunk)], dtype=np.int64))
-        data.overwrite_column(column, as_id(chunk), held[:0])
+        """
+        Remove the rows of a chunk.
+
+        :raises NodeNotFoundError: there is no such chunk.
+        """
+        column, id_ = self._column(key), as_id(chunk)
+        cells = self.loader._cells_writer(handle)
+        if cells is None or not _is_of_cells(column):
+            self.loader._groups_writer(handle).clear(id_, column)
+            return
+        _check_chunk(cells, id_)
+        held, _ = cells.read_column(column, np.array([id_], dtype=np.int64))
+        cells.overwrite_column(column, id_, held[:0])
 
     @handles_handles("a", lambda args: args[0].loader._engine)
     def overwrite(
         self, chunk: ChunkLike, data: ArrayLike, key: str | None = None, handle: Session = HANDLED
     ) -> None:
-        """Replace the rows of a chunk."""
-        self.loader.require_chunk(chunk, handle=handle)
-        column, rows = self._rows(data, key)
-        self.loader._writer(handle).overwrite_column(column, as_id(chunk), rows)
+        """Replace the rows of a chunk; parameters and errors as for :meth:`append`."""
+        self._write(handle, chunk, data, key, replace=True)
+
+    def _write(
+        self,
+        session: Session,
+        chunk: ChunkLike,
+        data: ArrayLike,
+        key: str | None,
+        *,
+        replace: bool,
+    ) -> None:
+        id_, column = as_id(chunk), self._column(key)
+        rows = self._rows(data, column)
+        cells = self.loader._cells_writer(session)
+        if cells is not None and _is_of_cells(column):
+            self.loader.require_chunk(chunk, handle=session)
+            (cells.overwrite_column if replace else cells.append_column)(column, id_, rows)
+            return
+        if cells is not None:
+            _check_apart(column)
+        groups = self.loader._groups_writer(session)
+        groups.check_fit(id_, column, rows)
+        self.loader.require_chunk(chunk, handle=session)
+        groups.require_chunk(id_)
+        if replace:
+            groups.clear(id_, column)
+        groups.append(id_, column, rows)
+        if column.collection is not None and self.name is None:
+            groups.add_key(column.collection, column.name)
 
     def _column(self, key: str | None) -> ColumnSpec:
         name = check_name(self.name if key is None else key, "column")
@@ -357,34 +390,92 @@ class ChunkedProperty:
         width = None if self.shape is None else tuple(self.shape[1:])
         return ColumnSpec(name, width, dtype, 0, self.collection)
 
-    def _rows(self, data: ArrayLike, key: str | None) -> tuple[ColumnSpec, Rows]:
-        column = self._column(key)
-        given = as_numbers(data if self.insert is None else self.insert(data), column.title)
-        rows = np.atleast_1d(given).astype(column.dtype)
+    def _rows(self, data: ArrayLike, column: ColumnSpec) -> Rows:
+        given = data if self.insert is None else self.insert(data)
+        rows = np.atleast_1d(_as_dtype(given, column))
         if column.width is not None and rows.shape[1:] != column.width:
             raise ShapeError(
                 f"rows of '{column.title}' must have shape (n, *{column.width}), not {rows.shape}"
             )
-        return column, rows
+        return rows
 
-    def _load(
-        self, session: Session, chunks: Ids, raw: bool, key: str | None, pad_by: str | None
+    def _load_cells(
+        self, cells: PlacementReader, chunks: Ids, column: ColumnSpec, raw: bool, pad_by: str | None
     ) -> Any:
-        data = self.loader._data(session)
-        column = self._column(key)
-        rows, lengths = data.read_column(column, chunks)
+        rows, lengths = cells.read_column(column, chunks)
         if pad_by == POSITION.name:
-            wanted = data.counts().among(chunks).counts
+            wanted = cells.counts().among(chunks).counts
             rows = align(column, rows, lengths, ChunkCounts(chunks, np.maximum(wanted, lengths)))
         elif pad_by is not None:
-            _, wanted = data.read_column(self._column(pad_by), chunks)
+            _, wanted = cells.read_column(self._column(pad_by), chunks)
             rows = align(column, rows, lengths, ChunkCounts(chunks, np.maximum(wanted, lengths)))
-        return rows if raw or self.extract is None else self.extract(rows, data)
+        return rows if raw or self.extract is None else self.extract(rows, cells)
+
+    def _load_own(
+        self, session: Session, id_: int, column: ColumnSpec, raw: bool, pad_by: str | None
+    ) -> Any:
+        """Rows of one chunk that belong to no cell."""
+        groups = self.loader._groups(session)
+        held = groups.read(id_, column)
+        rows = column.empty if held is None else held
+        missing = 0 if pad_by is None else self._length(session, id_, pad_by) - len(rows)
+        if missing > 0:
+            rows = np.concatenate([rows, np.zeros((missing, *rows.shape[1:]), dtype=column.dtype)])
+        if raw or self.extract is None:
+            return rows
+        return self.extract(rows, groups.node(id_, column))
+
+    def _length(self, session: Session, id_: int, key: str) -> int:
+        """How many rows another column of a chunk has."""
+        column, cells = self._column(key), self.loader._cells(session)
+        if cells is not None and key == POSITION.name and column.collection is None:
+            return int(cells.counts().among(np.array([id_])).counts[0])
+        rows = self.loader._groups(session).read(id_, column)
+        if rows is None:
+            raise NodeNotFoundError(f"chunk {id_} has no '{column.title}' to pad by", asked=key)
+        return len(rows)
+
+
+_OF_CELLS = frozenset(each.name for each in (POSITION, ROTATION, MORPHOLOGY, LABELS))
+_ADDITIONAL = additional_column("").collection
+
+
+def _is_of_cells(column: ColumnSpec) -> bool:
+    """Whether a column of a placement set is one of its own: with a row a cell."""
+    if column.collection is None:
+        return column.name in _OF_CELLS
+    return column.collection == _ADDITIONAL
+
+
+def _check_apart(column: ColumnSpec) -> None:
+    """Check that a column of a placement set, which is not of its cells, lies apart from those."""
+    if column.title.split("/")[0] in (*_OF_CELLS, _ADDITIONAL):
+        raise InvalidNameError(
+            f"'{column.title}' can't hold data of one's own: a placement set has a column of that"
+            " name",
+            asked=column.title,
+        )
+
+
+def _check_chunk(cells: PlacementReader, id_: int) -> None:
+    if id_ not in cells.chunks():
+        raise NodeNotFoundError(f"there is no chunk {id_} in '{cells.name}'", asked=id_)
+
+
+def _as_dtype(given: ArrayLike, column: ColumnSpec) -> Rows:
+    if column.dtype.kind in NUMBERS:
+        return as_numbers(given, column.title).astype(column.dtype)
+    try:
+        return np.asarray(given, dtype=column.dtype)
+    except (TypeError, ValueError) as error:
+        raise DtypeError(
+            f"'{column.title}' can't hold this as '{column.dtype}': {error}", asked=given
+        ) from error
 
 
 class ChunkedCollection(ChunkedProperty):
     """
-    Columns of a set that share their kind, by key.
+    Columns of a resource that share their kind, by key.
 
     The parameters are those of :class:`ChunkedProperty`.
     """
@@ -403,19 +494,23 @@ class ChunkedCollection(ChunkedProperty):
     @handles_handles("r", lambda args: args[0].loader._engine)
     def keys(self, handle: Session = HANDLED) -> list[str]:
         """Keys of the columns."""
-        return list(self.loader._data(handle).additional_keys())
+        cells = self._cells(handle)
+        if cells is not None:
+            return list(cells.additional_keys())
+        return self.loader._groups(handle).keys(self._collection)
 
     @handles_handles("r", lambda args: args[0].loader._engine)
     def load(self, key: str, handle: Session = HANDLED, **kwargs: Any) -> Any:  # type: ignore[override]
         """
         The rows of a column; see :meth:`ChunkedProperty.load`.
 
-        :raises DatasetNotFoundError: there is no column of that key.
+        :raises DatasetNotFoundError: cells have no additional data of that key.
         """
-        keys = self.loader._data(handle).additional_keys()
-        if key not in keys:
+        cells = self._cells(handle)
+        if cells is not None and key not in cells.additional_keys():
             raise DataNotFoundError(
-                f"the column '{key}' does not exist; the columns are {list(keys)}"
+                f"the column '{key}' does not exist; the columns are"
+                f" {list(cells.additional_keys())}"
             )
         return super().load(key=key, handle=handle, **kwargs)
 
@@ -443,6 +538,23 @@ class ChunkedCollection(ChunkedProperty):
 
     @handles_handles("a", lambda args: args[0].loader._engine)
     def clear(self, chunk: ChunkLike, handle: Session = HANDLED) -> None:  # type: ignore[override]
-        """Remove the rows of every column of a chunk."""
+        """
+        Remove the rows of every column of a chunk.
+
+        :raises NodeNotFoundError: there is no such chunk.
+        """
+        cells = self._cells(handle)
+        if cells is None:
+            self.loader._groups_writer(handle).clear_collection(as_id(chunk), self._collection)
+            return
+        _check_chunk(cells, as_id(chunk))
         for key in self.keys(handle=handle):
             super().clear(chunk, key=key, handle=handle)
+
+    @property
+    def _collection(self) -> str:
+        return check_member(self.collection, "collection")
+
+    def _cells(self, session: Session) -> PlacementReader | None:
+        """The cells, if the columns are their additional data."""
+        return self.loader._cells(session) if self.collection == _ADDITIONAL else None

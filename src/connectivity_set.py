@@ -14,7 +14,7 @@ from bsb.storage.provenance import iso_now
 from numpy.typing import ArrayLike, NDArray
 
 from . import errors
-from .chunks import ChunkLike, as_chunks, as_id, as_ids, each_chunk
+from .chunk_arguments import ChunkLike, as_chunks, as_id, as_ids, each_chunk
 from .core.batches import ReadTask, plan_reads
 from .core.chunk_id import UNKNOWN_SIZE, Ids
 from .core.connectivity import (

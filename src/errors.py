@@ -16,7 +16,7 @@ Every error this package raises on purpose.
     |   +-- SessionClosedError          (RuntimeError)
     |   +-- SingleProcessError          (RuntimeError)
     |   +-- SessionAbortedError         (RuntimeError)
-    |   +-- NodeNotFoundError           (LookupError)
+    |   +-- NodeNotFoundError           (KeyError)
     |   +-- NodeExistsError             (ValueError)
     |   +-- UnknownContentError         (ValueError)
     +-- InputError                      what was asked of the storage; (ValueError)
@@ -123,7 +123,7 @@ class SessionAbortedError(StoreError, RuntimeError):
     """A write session that an error interrupted half-way was asked to go on."""
 
 
-class NodeNotFoundError(StoreError, LookupError):
+class NodeNotFoundError(StoreError, KeyError):
     """A group or array is missing."""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
@@ -74,6 +75,8 @@ def handles_handles(
         if "handle" not in signature.parameters:
             raise InputError(f"'{function.__qualname__}' has no parameter 'handle'")
         position = list(signature.parameters).index("handle")
+        if signature.parameters["handle"].kind is inspect.Parameter.KEYWORD_ONLY:
+            position = sys.maxsize
         return _with_session(function, handle_type == "a", handler, position)
 
     return decorate

@@ -13,18 +13,11 @@ from bsb._encoding import EncodedLabels
 from bsb.storage.provenance import iso_now
 from numpy.typing import ArrayLike, NDArray
 
-from .chunks import (
-    ChunkedCollection,
-    ChunkedProperty,
-    ChunkLike,
-    ChunkLoader,
-    as_chunk,
-    as_id,
-    as_ids,
-    settle_chunk_size,
-)
+from .chunk_arguments import ChunkLike, as_chunk, as_id, as_ids, settle_chunk_size
+from .chunks import ChunkedCollection, ChunkedProperty, ChunkLoader
 from .core import cell_labels, columns, placement
 from .core.cell_ids import SelectedCells, as_cell_ids, to_local_ids
+from .core.chunk_id import Ids
 from .core.column_specs import POSITION, ROTATION
 from .core.labels import check_labels
 from .core.layouts.protocols import PlacementReader, PlacementWriter
@@ -317,7 +310,14 @@ class PlacementSet(
 
         :param chunks: those to clear; all without.
         """
-        self._writer(handle).clear(None if chunks is None else as_ids(chunks))
+        cleared = None if chunks is None else as_ids(chunks)
+        self._writer(handle).clear(cleared)
+        if not handle.network.chunk_groups:
+            # What else belongs to a chunk lies in a group of its own.
+            own = self._groups(handle).chunks()
+            gone = own if cleared is None else np.intersect1d(own, cleared)
+            if len(gone):
+                self._groups_writer(handle).remove(gone.tolist())
 
     @handles_handles("r")
     def get_chunk_stats(self, handle: Session = HANDLED) -> dict[str, int]:
@@ -443,6 +443,15 @@ class PlacementSet(
 
     def _selection(self) -> Selection:
         return Selection(self._selected_chunks(), self._labels)
+
+    def _chunk_ids(self, session: Session) -> Ids:
+        return self._data(session).chunks()
+
+    def _cells(self, session: Session) -> PlacementReader:
+        return self._data(session)
+
+    def _cells_writer(self, session: Session) -> PlacementWriter:
+        return self._writer(session)
 
     def _data(self, session: Session) -> PlacementReader:
         return session.network.placement(self.tag)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from .core.chunk_groups import NUMBERS
 from .core.rows import Rows
 from .core.validation import as_numbers
-from .errors import InputError, NodeNotFoundError
+from .errors import DtypeError, InputError, NodeExistsError, NodeNotFoundError
 from .handles import (
     HANDLED,
     SessionEngine,
@@ -19,7 +20,14 @@ from .handles import (
     handles_handles,
     handles_static_handles,
 )
-from .ports.arrays import ArrayReader, DocumentReader, GroupReader, GroupWriter
+from .ports.arrays import (
+    AnyReader,
+    AnyWriter,
+    ArrayReader,
+    DocumentReader,
+    GroupReader,
+    GroupWriter,
+)
 from .transactions.session import Session
 
 __all__ = [
@@ -52,6 +60,10 @@ class UnusedWriteScopeWarning(UserWarning):
 
 Translate: TypeAlias = Callable[[Any, Any], Any]
 """Translates one record, given the map and the record."""
+
+
+# Parameters of ``h5py.Group.create_dataset``.
+_POSITIONS = ("shape", "dtype")
 
 
 def _pick_attribute(mapping: Any, record: Any) -> Any:
@@ -94,19 +106,27 @@ class Resource:
         self, data: ArrayLike, *args: object, handle: Session = HANDLED, **kwargs: Any
     ) -> None:
         """
-        Make an array.
+        Make an array, or a single value where the backend has them.
 
-        :param data: numbers; the array is of their shape, and of ``dtype`` if it is given.
+        :param data: numbers; in HDF5 also texts, complex numbers or records. The array is of their
+            shape, and of ``dtype`` if it is given.
+        :param args: as for ``h5py.Group.create_dataset``, as are ``kwargs``: shape and dtype.
         :raises NodeExistsError: the path is taken.
-        :raises InputError: the path belongs to the layout.
+        :raises InputError: the path belongs to the layout, the values can't be stored, or the
+            backend has no such options.
         """
-        dtype = kwargs.pop("dtype", None)
-        if args or kwargs:
-            raise InputError(f"only 'data' and 'dtype' are supported, not {[*args, *kwargs]}")
-        rows = np.array(as_numbers(data, "the data"), dtype=dtype)
+        options = _options(args, kwargs)
         self._check_free(handle)
+        if self.exists(handle=handle):
+            raise NodeExistsError(f"'{self._path}' exists", asked=self._path)
+        rows = _as_rows(data, options)
+        if rows is None:
+            _check_any(handle.writable_root, data, options)
         parent, name = self._parent(handle)
-        parent.create_array(name, np.atleast_1d(rows))
+        if rows is None and isinstance(parent, AnyWriter):
+            parent.create_any(name, data, **options)
+        elif rows is not None:
+            parent.create_array(name, rows)
 
     @handles_handles("r")
     def exists(self, handle: Session = HANDLED) -> bool:
@@ -135,7 +155,16 @@ class Resource:
         :raises NodeNotFoundError: there is nothing.
         :raises InputError: the path belongs to the layout.
         """
+        names = self._names()
         self._check_free(handle)
+        if handle.network.is_part(names):
+            raise InputError(
+                f"'{self._path}' can't be removed by its path: it is a part of a set or morphology;"
+                " remove the whole, or use the methods of what it belongs to",
+                asked=self._path,
+            )
+        if names[-1] not in self._above(handle):
+            raise NodeNotFoundError(f"there is nothing at '{self._path}'", asked=self._path)
         parent, name = self._parent(handle)
         parent.delete(name)
 
@@ -155,14 +184,18 @@ class Resource:
         return group
 
     @handles_handles("r")
-    def get_dataset(self, selector: Any = (), handle: Session = HANDLED) -> Rows:
+    def get_dataset(self, selector: Any = (), handle: Session = HANDLED) -> Any:
         """
         The array at the path, or a part of it.
 
         :param selector: a numpy index.
+        :returns: the values; of a single value, as a stored file, what h5py has for it: bytes of
+            a text.
         """
-        rows: Rows = self._array(handle).read()[selector]
-        return rows
+        value = self._read_values(handle)
+        if isinstance(selector, tuple) and not selector and not isinstance(value, np.ndarray):
+            return value
+        return np.asarray(value)[selector]
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -229,7 +262,10 @@ class Resource:
         rows = np.atleast_1d(as_numbers(new_data, "the data"))
         parent, name = self._parent(handle)
         if name in parent:
-            parent.array(name).append(rows)
+            array = parent.array(name)
+            if isinstance(parent, AnyWriter):
+                parent.check_append(name, rows)
+            array.append(rows)
         else:
             parent.create_array(name, rows.astype(dtype))
 
@@ -240,7 +276,12 @@ class Resource:
 
     @handles_handles("r")
     def _read_shape(self, handle: Session = HANDLED) -> tuple[int, ...]:
-        return self._array(handle).shape
+        above, name = self._place(handle)
+        try:
+            return above.array(name).shape
+        except NodeNotFoundError:
+            above.document(name)
+            return ()
 
     def _check_free(self, session: Session) -> None:
         network = session.network
@@ -265,11 +306,22 @@ class Resource:
                 return member(names[-1])
         return above.document(names[-1])
 
-    def _array(self, session: Session) -> ArrayReader:
+    def _read_values(self, session: Session) -> Any:
+        """All values of the array, document or single value at the path."""
+        above, name = self._place(session)
+        if isinstance(above, AnyReader):
+            return above.read_any(name)
+        try:
+            return above.array(name).read()
+        except NodeNotFoundError:
+            return above.document(name).read()
+
+    def _place(self, session: Session) -> tuple[GroupReader, str]:
+        """The group that something other than a group is in, and the last name."""
         names = self._names()
         if not names:
             raise NodeNotFoundError("'/' is a group, not an array", asked=self._path)
-        return self._above(session).array(names[-1])
+        return self._above(session), names[-1]
 
     def _above(self, session: Session) -> GroupReader:
         """The group above the path."""
@@ -285,6 +337,42 @@ class Resource:
         for each in above:
             group = group.require_group(each)
         return group, name
+
+
+def _options(args: Sequence[object], options: Mapping[str, Any]) -> dict[str, Any]:
+    """What an array is to be, by name; without what is left open."""
+    if len(args) > len(_POSITIONS):
+        raise InputError(f"'data' is followed by {' and '.join(_POSITIONS)}, not by {[*args]}")
+    given = dict(zip(_POSITIONS, args, strict=False))
+    if twice := given.keys() & options.keys():
+        raise InputError(f"{' and '.join(sorted(twice))} is given twice")
+    return {key: value for key, value in {**given, **options}.items() if value is not None}
+
+
+def _as_rows(data: ArrayLike, options: Mapping[str, Any]) -> Rows | None:
+    """Rows of numbers, if the data are these and nothing else is asked for."""
+    if options.keys() - {"dtype"}:
+        return None
+    try:
+        rows = np.array(as_numbers(data, "the data"), dtype=options.get("dtype"))
+    except DtypeError:
+        return None
+    except (TypeError, ValueError) as error:
+        raise DtypeError(f"the data can't be of dtype {options.get('dtype')!r}: {error}") from error
+    return rows if rows.ndim and rows.dtype.kind in NUMBERS else None
+
+
+def _check_any(root: GroupWriter, data: ArrayLike, options: Mapping[str, Any]) -> None:
+    """Check that the backend can store what is more than rows of numbers."""
+    if isinstance(root, AnyWriter):
+        root.check_any(data, **options)
+    elif more := sorted(options.keys() - {"dtype"}):
+        raise InputError(f"only arrays in an HDF5 file have the options {', '.join(more)}")
+    else:
+        raise DtypeError(
+            "only an HDF5 file has arrays of other values than numbers, and single values;"
+            f" give rows of numbers, not {data!r}"
+        )
 
 
 class NetworkPart(Resource):

@@ -209,3 +209,53 @@ class AttributeCopier(Protocol):
 
     def copy(self, source: AttributeReader, name: str, /) -> bool:
         """As :meth:`NodeCopier.copy_member`, for an attribute."""
+
+
+@runtime_checkable
+class AnyReader(Protocol):
+    """A group of a backend that keeps values of any type, in objects that others can use, too."""
+
+    def native(self) -> Any:
+        """
+        The group as the backend's own library has it, for as long as the session lasts.
+
+        Of a session that writes, it may be changed, and counts as such.
+        """
+
+    def read_any(self, name: str, /) -> Any:
+        """
+        All values of a member that is an array or document.
+
+        :raises NodeNotFoundError: it is neither, or absent.
+        """
+
+
+@runtime_checkable
+class AnyWriter(AnyReader, Protocol):
+    """A group that can be changed, as :class:`AnyReader`."""
+
+    def check_any(self, data: Any, /, **options: Any) -> None:
+        """
+        Check that :meth:`create_any` can store values.
+
+        :raises DtypeError: the backend can't store the values.
+        :raises InputError: there is no such option, or it doesn't go with the values.
+        """
+
+    def create_any(self, name: str, data: Any, /, **options: Any) -> None:
+        """
+        Make an array, or a single value, that was checked.
+
+        :param options: how the backend's library is to store it.
+        :raises NodeExistsError: the name is taken.
+        """
+
+    def check_append(self, name: str, rows: AnyArray, /) -> None:
+        """
+        Check that :meth:`append_any`, or an append to the array, can add rows.
+
+        :raises InputError: the array can't grow so far, or the rows don't fit.
+        """
+
+    def append_any(self, name: str, rows: AnyArray, /) -> None:
+        """Add rows, which were checked, to an array."""

@@ -8,14 +8,15 @@ was handed a copy of its maker's context).
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from ..core.layouts.protocols import NetworkReader, NetworkWriter
-from ..errors import ReadOnlyError, SessionAbortedError, SessionClosedError
+from ..errors import HandleError, ReadOnlyError, SessionAbortedError, SessionClosedError
 from ..platform import after_fork_in_child
-from ..ports.arrays import GroupReader, GroupWriter
+from ..ports.arrays import AnyReader, GroupReader, GroupWriter
 from ..ports.store import ChangeableSession, ReadSession, WriteSession
 
 # What ``threading.RLock`` calls.
@@ -39,7 +40,8 @@ class Session:
     """
     An open session: what ``handle=`` takes.
 
-    ``network`` is the stored network, in the layout that the store was found to have.
+    ``network`` is the stored network, in the layout that the store was found to have. On HDF5 a
+    session does what an ``h5py.File`` does for methods of a user's own: ``handle["/mine/rows"]``.
 
     :param identity: of the store.
     :param view: what the session reads.
@@ -95,6 +97,80 @@ class Session:
         root = self._open_writer()[0].root
         self.bypassed = True
         return root
+
+    @property
+    def native(self) -> Any:
+        """
+        The root group as the library of the backend has it: of h5py for HDF5.
+
+        :raises HandleError: the backend has none that could be handed out.
+        """
+        root = self.writable_root if self.writable else self.root
+        if not isinstance(root, AnyReader):
+            raise HandleError(
+                f"'{self.identity}' lies in no HDF5 file, so that its handle has no h5py objects;"
+                " use the storage's own methods, or 'hdf5' as its engine"
+            )
+        return root.native()
+
+    def __getitem__(self, path: str) -> Any:
+        """The object of h5py at a path; errors as for :attr:`native`, and KeyError."""
+        return self.native[path]
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.native
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.native)
+
+    def __delitem__(self, path: str) -> None:
+        self._open_writer()
+        del self.native[path]
+
+    def __setitem__(self, path: str, value: object) -> None:
+        self._open_writer()
+        self.native[path] = value
+
+    def keys(self) -> Any:
+        """Names of what is in the root group."""
+        return self.native.keys()
+
+    def values(self) -> Any:
+        """What is in the root group, as objects of h5py."""
+        return self.native.values()
+
+    def items(self) -> Any:
+        """What is in the root group by name, as objects of h5py."""
+        return self.native.items()
+
+    def get(self, path: str, default: Any = None, **options: Any) -> Any:
+        """The object of h5py at a path, or a default if there is none."""
+        return self.native.get(path, default, **options)
+
+    @property
+    def attrs(self) -> Any:
+        """Attributes of the root group."""
+        return self.native.attrs
+
+    def create_dataset(self, path: str, *args: Any, **options: Any) -> Any:
+        """Make a dataset; parameters as for ``h5py.Group.create_dataset``."""
+        self._open_writer()
+        return self.native.create_dataset(path, *args, **options)
+
+    def create_group(self, path: str, **options: Any) -> Any:
+        """Make a group."""
+        self._open_writer()
+        return self.native.create_group(path, **options)
+
+    def require_dataset(self, path: str, *args: Any, **options: Any) -> Any:
+        """A dataset, made if it is absent."""
+        self._open_writer()
+        return self.native.require_dataset(path, *args, **options)
+
+    def require_group(self, path: str) -> Any:
+        """A group, made if it is absent."""
+        self._open_writer()
+        return self.native.require_group(path)
 
     @property
     def network(self) -> NetworkReader:

@@ -13,7 +13,7 @@ import h5py
 import pytest
 
 from bsb_hdf5 import errors as e
-from bsb_hdf5.chunks import as_chunk
+from bsb_hdf5.chunk_arguments import as_chunk
 from tests.face.bad_input.calls import Bad, append, connect
 from tests.face.bad_input.connectivity import CONNECTIVITY
 from tests.face.bad_input.handles import HANDLES

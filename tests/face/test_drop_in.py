@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from bsb import BsbProvenanceUpgradeWarning, Chunk, MorphologySet, Storage, StoredMorphology
 
-from bsb_hdf5.chunks import as_chunk
+from bsb_hdf5.chunk_arguments import as_chunk
 from bsb_hdf5.core.connectivity import as_locations
 from bsb_hdf5.errors import ChunkRangeError, InputError
 from bsb_hdf5.resource import PromotedHandleWarning, UnusedWriteScopeWarning

@@ -56,12 +56,11 @@ def test_a_set_has_the_attributes_that_are_at_its_path(small: SmallNetwork, name
         part.get_attribute("nothing")
 
 
-def test_a_file_has_attributes_at_its_path_but_is_no_array(small: SmallNetwork) -> None:
+def test_a_file_has_attributes_and_content_at_its_path(small: SmallNetwork) -> None:
     note = at(small, f"{small.storage.files._path}/note")
     assert (True, None) == (note.exists(), note.keys())
     assert note.attributes
-    with pytest.raises(NodeNotFoundError, match="note"):
-        note.get_dataset()
+    assert b"a text" == bytes(note.get_dataset())
     with pytest.raises(NodeNotFoundError, match="nothing"):
         at(small, f"{small.storage.files._path}/nothing").keys()
 

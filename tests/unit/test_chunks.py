@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from bsb import Chunk, Storage
 
-from bsb_hdf5.chunks import ChunkedCollection, ChunkedProperty
+from bsb_hdf5 import PlacementSet
+from bsb_hdf5.chunks import ChunkedCollection, ChunkedProperty, ChunkLoader
+from bsb_hdf5.errors import InputError, NodeNotFoundError, UnknownContentError
+from bsb_hdf5.exchange.convert import convert
+from bsb_hdf5.maintenance.integrity import verify
+from bsb_hdf5.maintenance.repack import repack
+from bsb_hdf5.resource import Resource
+from tests.face.layouts import new_storage
 from tests.face.samples import cell_type
 
 
@@ -24,3 +33,226 @@ def test_a_set_has_its_columns_and_makes_no_attribute_up(tmp_path: Path) -> None
     assert [[1.0] * 3] * 2 == cells._position_chunks.load().tolist()
     with pytest.raises(AttributeError, match="_other_chunks"):
         cells._other_chunks  # noqa: B018
+
+
+SIZE = (10.0, 10.0, 10.0)
+FIRST, SECOND = (Chunk((x, 0, 0), SIZE) for x in (0, 1))
+
+
+class Mine(
+    Resource,
+    ChunkLoader,
+    properties=(lambda own: ChunkedProperty(own, "size", shape=(0, 2), dtype=float),),
+    collections=(lambda own: ChunkedCollection(own, "extras", shape=None, dtype=float),),
+):
+    """A resource of a user's own that holds data by chunk."""
+
+    _size_chunks: ChunkedProperty
+    _extras_chunks: ChunkedCollection
+
+    def __init__(self, storage: Storage, path: str) -> None:
+        Resource.__init__(self, storage._engine, path)
+        ChunkLoader.__init__(self)
+
+
+@pytest.fixture(params=["classic", "columnar", "memory", "zarr"])
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """A storage of any engine and layout, with four cells of type ``A`` in a chunk."""
+    name: str = request.param
+    if name in ("classic", "columnar"):
+        storage = new_storage(tmp_path / "network.hdf5", name)
+    else:
+        storage = Storage(name, str(tmp_path / "network"))
+    storage.require_placement_set(cell_type("A")).append_data(FIRST, np.ones((4, 3)))
+    return storage
+
+
+def cells_of(storage: Storage) -> PlacementSet:
+    cells: PlacementSet = storage.require_placement_set(cell_type("A"))
+    return cells
+
+
+@pytest.mark.parametrize("path", ["/mine/A", "/own", "/deep/down/own", "/"])
+def test_a_resource_of_ones_own_holds_data_by_chunk(anywhere: Storage, path: str) -> None:
+    mine = Mine(anywhere, path)
+    mine._size_chunks.append(SECOND, np.ones((1, 2)))
+    mine._size_chunks.append(FIRST, [[2, 3]])
+    mine._size_chunks.append(FIRST, [[4, 5]])
+    mine._extras_chunks.append(FIRST, "key", np.ones(3))
+    assert [[2, 3], [4, 5], [1, 1]] == mine._size_chunks.load().tolist()
+    assert {"key": [1.0] * 3} == {k: v.tolist() for k, v in mine._extras_chunks.load_all().items()}
+    assert [0, SECOND.id] == [each.id for each in mine.get_all_chunks()]
+    mine.set_chunk_filter([SECOND])
+    assert [[1, 1]] == mine._size_chunks.load().tolist()
+    place = f"{path.rstrip('/')}/0"
+    held = Resource(anywhere._engine, f"{place}/size")
+    assert [[2, 3], [4, 5]] == held.get_dataset().tolist()
+    assert ["key"] == Resource(anywhere._engine, f"{place}/extras").keys()
+    assert 4 == len(cells_of(anywhere))
+    assert () == verify(anywhere).findings
+
+
+def test_what_is_stored_of_ones_own_can_be_replaced_and_cleared(anywhere: Storage) -> None:
+    mine = Mine(anywhere, "/mine/A")
+    size, extras = mine._size_chunks, mine._extras_chunks
+    size.append(FIRST, np.ones((3, 2)))
+    size.overwrite(FIRST, np.zeros((1, 2)))
+    assert [[0, 0]] == size.load().tolist()
+    size.clear(FIRST)
+    assert (0, 2) == size.load().shape
+    extras.overwrite(FIRST, [1.0, 2.0], "one")
+    extras.append(FIRST, "two", [[3.0, 4.0]])
+    assert ["one", "two"] == extras.keys()
+    extras.clear(FIRST)
+    assert [0, 0] == [len(each) for each in extras.load_all().values()]
+    for clear in (size.clear, extras.clear):
+        with pytest.raises(NodeNotFoundError):
+            clear(SECOND)
+
+
+def test_nothing_that_was_never_written_is_made_up(anywhere: Storage) -> None:
+    mine = Mine(anywhere, "/mine/A")
+    assert ([], {}) == (mine._extras_chunks.keys(), mine._extras_chunks.load_all())
+    with pytest.raises(KeyError):
+        mine.get_all_chunks()
+    assert not mine.exists()
+    mine.require_chunk(FIRST)
+    assert [0] == [each.id for each in mine.get_all_chunks()]
+    assert (0, 2) == mine._size_chunks.load().shape
+
+
+def test_data_of_ones_own_in_a_placement_set_make_no_cells(anywhere: Storage) -> None:
+    cells = cells_of(anywhere)
+    own = ChunkedProperty(cells, "mine", shape=(0,), dtype=int)
+    own.append(FIRST, np.arange(10))
+    pairs = ChunkedCollection(cells, "pairs", shape=(0, 2), dtype=int)
+    pairs.append(FIRST, "key", np.ones((6, 2)))
+    cells._position_chunks.append(FIRST, np.ones((7, 3)), key="other")
+    assert list(range(10)) == own.load().tolist()
+    assert (["key"], (6, 2)) == (pairs.keys(), pairs.load("key").shape)
+    assert (7, 3) == cells._position_chunks.load(key="other").shape
+    assert (4, (4, 3)) == (len(cells), cells.load_positions().shape)
+    assert {} == cells.load_additional()
+    assert () == verify(anywhere).findings
+    cells.append_data(FIRST, np.ones((1, 3)))
+    assert (5, 10) == (len(cells), len(own.load()))
+    cells.clear([FIRST])
+    assert (0, 0) == (len(cells), len(own.load()))
+
+
+def test_columns_of_cells_stay_tied_to_them(anywhere: Storage) -> None:
+    cells = cells_of(anywhere)
+    cells._additional_chunks.append(FIRST, "weight", np.ones(4))
+    ChunkedCollection(cells, "additional", None, float).overwrite(FIRST, np.zeros(4), "weight")
+    assert [0.0] * 4 == cells.load_additional("weight").tolist()
+    for name in ("position/x", "additional", "additional/x"):
+        own = ChunkedProperty(cells, name, shape=(0,), dtype=int)
+        with pytest.raises(InputError, match="data of one's own"):
+            own.append(FIRST, [1])
+    with pytest.raises(InputError, match="data of one's own"):
+        ChunkedCollection(cells, "rotation", None, float).append(FIRST, "key", [1])
+    assert 4 == len(cells)
+
+
+@pytest.mark.parametrize("change", ["append", "overwrite"])
+def test_rows_that_do_not_fit_change_nothing(anywhere: Storage, change: str) -> None:
+    mine = Mine(anywhere, "/mine/A")
+    mine._extras_chunks.append(FIRST, "key", np.ones((2, 3)))
+    write = getattr(mine._size_chunks, change)
+    bad: list[Any] = [np.ones((1, 3)), "text", None, [1.0]]
+    with anywhere.write_scope():
+        for rows in bad:
+            with pytest.raises(InputError):
+                write(SECOND, rows)
+        with pytest.raises(InputError):
+            mine._extras_chunks.append(FIRST, "key", np.ones((2, 2)))
+        with pytest.raises(InputError):
+            getattr(cells_of(anywhere)._position_chunks, change)(SECOND, np.ones((1, 2)))
+        mine._size_chunks.append(FIRST, np.ones((1, 2)))
+    assert [0] == [each.id for each in mine.get_all_chunks()]
+    assert [0] == [each.id for each in cells_of(anywhere).get_all_chunks()]
+    assert (1, 2) == mine._size_chunks.load().shape
+
+
+def test_a_loader_where_the_layout_keeps_its_own_is_refused(anywhere: Storage) -> None:
+    path = cells_of(anywhere)._path
+    for each in (path, f"{path}/deeper", f"/{path.split('/')[1]}/other"):
+        with pytest.raises(InputError, match="belongs to the"):
+            Mine(anywhere, each).require_chunk(FIRST)
+    assert 4 == len(cells_of(anywhere))
+
+
+def test_rows_are_changed_on_their_way(anywhere: Storage) -> None:
+    seen: list[Any] = []
+
+    def halved(rows: Any, array: Any) -> Any:
+        seen.append(array)
+        return rows / 2
+
+    mine = Mine(anywhere, "/mine/A")
+    twice = ChunkedProperty(mine, "twice", (0,), float, lambda rows: np.asarray(rows) * 2, halved)
+    twice.append(FIRST, [1.0])
+    twice.append(SECOND, [2.0, 3.0])
+    assert [1.0, 2.0, 3.0] == twice.load().tolist()
+    assert [2.0, 4.0, 6.0] == twice.load(raw=True).tolist()
+    with anywhere.read_scope() as session:
+        assert [2.0, 3.0] == twice.get_chunk_reader(session, raw=False)(SECOND).tolist()
+    assert 3 == len(seen)
+    assert None not in seen
+
+
+def test_rows_are_padded_by_another_column(anywhere: Storage) -> None:
+    mine, cells = Mine(anywhere, "/mine/A"), cells_of(anywhere)
+    short = ChunkedProperty(mine, "short", (0,), int)
+    short.append(FIRST, [7])
+    mine._size_chunks.append(FIRST, np.ones((3, 2)))
+    assert [7, 0, 0] == short.load(pad_by="size").tolist()
+    own = ChunkedProperty(cells, "short", (0,), int)
+    own.append(FIRST, [7])
+    assert [7, 0, 0, 0] == own.load(pad_by="position").tolist()
+
+
+def test_values_of_any_type_are_kept_or_refused(anywhere: Storage) -> None:
+    mine = Mine(anywhere, "/mine/A")
+    records = np.dtype([("a", int), ("b", float)])
+    kinds: list[tuple[Any, Any]] = [
+        (complex, [1 + 2j, 3]),
+        (records, np.ones(2, dtype=records)),
+        ("S3", [b"one", b"two"]),
+        (h5py.string_dtype(), ["one", "two"]),
+        (bool, [True, False]),
+    ]
+    for i, (dtype, rows) in enumerate(kinds):
+        own = ChunkedProperty(mine, f"own{i}", (0,), dtype)
+        try:
+            own.append(FIRST, rows)
+        except InputError:
+            assert "zarr" == anywhere._engine.format
+            continue
+        own.append(FIRST, rows)
+        found = own.load().tolist()
+        if i == 3:
+            # HDF5 has texts as bytes.
+            found = [each.decode() if isinstance(each, bytes) else each for each in found]
+        assert [*np.asarray(rows, dtype=dtype).tolist()] * 2 == found
+
+
+@pytest.mark.parametrize("layout", ["classic", "columnar"])
+def test_data_of_ones_own_survive_what_rewrites_a_network(layout: str, tmp_path: Path) -> None:
+    storage = new_storage(tmp_path / "network.hdf5", layout)
+    cells_of(storage).append_data(FIRST, np.ones((4, 3)))
+    mine = Mine(storage, "/mine/A")
+    mine._size_chunks.append(FIRST, np.ones((2, 2)))
+    mine._extras_chunks.append(FIRST, "key", [1.0])
+    own = ChunkedProperty(cells_of(storage), "mine", shape=(0,), dtype=int)
+    own.append(FIRST, np.arange(10))
+    repack(storage)
+    assert (2, 10) == (len(mine._size_chunks.load()), len(own.load()))
+    assert ["key"] == mine._extras_chunks.keys()
+    other = "columnar" if layout == "classic" else "classic"
+    with pytest.raises(UnknownContentError, match="0"):
+        convert(str(tmp_path / "network.hdf5"), str(tmp_path / "other.hdf5"), layout=other)
+    cells_of(storage).clear()
+    copy = convert(str(tmp_path / "network.hdf5"), str(tmp_path / "other.hdf5"), layout=other)
+    assert [[1, 1]] * 2 == Mine(copy, "/mine/A")._size_chunks.load().tolist()
+    assert ["key"] == Mine(copy, "/mine/A")._extras_chunks.keys()

@@ -105,6 +105,14 @@ class Hdf5Array:
             rows[end - length : end] = self.read(start, start + length)
         return rows
 
+    def check_claim(self) -> None:
+        """
+        Check that there may be as many values as the dataset says.
+
+        :raises CorruptNetworkError: the file is too small for them.
+        """
+        self._check_claim(self.shape, self.dtype)
+
     def _check_claim(self, shape: tuple[int, ...], dtype: DType) -> None:
         """
         Check that there may be as many values as the dataset says.

@@ -80,6 +80,9 @@ class OpenObjects:
 
     def clear(self) -> None:
         """Close all."""
+        for each in list(self._live.values()):
+            each.attributes.clear()
+            each.shape = each.dtype = None
         self._live.clear()
         self._kept.clear()
 
@@ -95,6 +98,7 @@ class Context:
     :param compress: whether new growable arrays of integers are compressed.
     :param changes: made so far.
     :param ended: whether the session is over, so that nothing can be read or written.
+    :param shared: whether objects of h5py's were handed out, which may change what is open here.
     """
 
     location: str
@@ -103,6 +107,7 @@ class Context:
     compress: bool = False
     changes: int = 0
     ended: bool = False
+    shared: bool = False
 
     def translated(self) -> translated:
         """

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
+import h5py
 import numpy as np
 from h5py import h5d, h5g, h5l, h5o, h5p, h5s, h5t
 
 from ...core.names import can_name
 from ...errors import CorruptNetworkError, NodeExistsError, NodeNotFoundError
 from ...ports.arrays import AnyArray, AttributeValue, GroupReader
+from .any_values import append_any, check_any, check_append, read_any
 from .arrays import Hdf5Array, Hdf5ArrayWriter, storage_of
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter
 from .context import Context, OpenObject
@@ -79,6 +82,24 @@ class Hdf5Group:
 
     def document(self, name: str) -> Hdf5Document:
         return Hdf5Document(self._find(name, "document"), name, self._context)
+
+    def native(self) -> h5py.Group:
+        with self._context.translated():
+            self._share()
+            return h5py.Group(self._id)
+
+    def _share(self) -> None:
+        """Let others use the file, who may change what is open here."""
+        self._context.shared = True
+
+    def read_any(self, name: str) -> Any:
+        with self._context.translated():
+            opened = self._open(name, "array")
+            if _kind_of(opened) not in ("array", "document"):
+                raise NodeNotFoundError(f"'{name}' is not an array", asked=name)
+            if opened.shape:
+                Hdf5Array(OpenObject("array", opened), name, self._context).check_claim()
+            return read_any(opened)
 
     def _find(self, name: str, kind: str) -> OpenObject:
         path = self._inside(name)
@@ -175,6 +196,32 @@ class Hdf5GroupWriter(Hdf5Group):
             if data.size:
                 made.write(h5s.ALL, h5s.ALL, data)
         return self._keep(name, OpenObject("array", made))
+
+    def _share(self) -> None:
+        super()._share()
+        self._context.changes += 1
+        self._context.objects.clear()
+
+    def check_any(self, data: Any, **options: Any) -> None:
+        with self._context.translated():
+            check_any(data, options)
+
+    def create_any(self, name: str, data: Any, **options: Any) -> None:
+        if name in self:
+            raise NodeExistsError(f"'{name}' exists", asked=name)
+        self._context.changes += 1
+        with self._context.translated():
+            h5py.Group(self._id).create_dataset(name, data=data, **options)
+
+    def check_append(self, name: str, rows: AnyArray) -> None:
+        with self._context.translated():
+            check_append(self._find(name, "array").id, name, rows)
+
+    def append_any(self, name: str, rows: AnyArray) -> None:
+        self._context.changes += 1
+        with self._context.translated():
+            append_any(self._find(name, "array").id, rows)
+            self._context.objects.forget(self._inside(name))
 
     def write_document(self, name: str, content: bytes | str) -> Hdf5DocumentWriter:
         self._context.changes += 1

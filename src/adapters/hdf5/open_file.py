@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from h5py import h5f, h5fd, h5p
 
-from ...errors import NotANetworkError, SessionClosedError
+from ...errors import NotANetworkError, ReadOnlyError, SessionClosedError
 from ...platform import set_modification_time, unlock
 from ..files.locking import close_file
 from .atomic.atomic_file import AtomicFile
@@ -141,6 +141,25 @@ class OpenFile:
     def _was_read_unchanged(self) -> bool:
         """Whether all that was read without a lock is of one state of the file."""
         return not self.writable and self.is_current
+
+    def discard_unchanged(self) -> None:
+        """
+        Close a file that a session read, and whose objects others could use.
+
+        :raises ReadOnlyError: they changed it; none of that is stored.
+        """
+        try:
+            if self.writable:
+                with self.context().translated():
+                    h5f.flush(self.id)
+            changed = not self.content.is_untouched
+        finally:
+            self.roll_back()
+        if changed:
+            raise ReadOnlyError(
+                f"'{self.location}' was changed within a session that only reads; none of it is"
+                " stored"
+            )
 
     def discard(self) -> None:
         """Close a file that was put down, without changing it."""

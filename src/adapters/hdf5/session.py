@@ -48,7 +48,9 @@ class Hdf5ReadSession:
         if self._context.ended:
             return
         self._context.ended = True
-        if self._file.put_down():
+        if self._context.shared:
+            self._file.discard_unchanged()
+        elif self._file.put_down():
             self._keeper(self._file)
 
 
@@ -109,7 +111,12 @@ class Hdf5WriteSession(Hdf5AdoptedSession):
         self._context.ended = True
         if self.changes:
             self._file.commit()
-        if self._file.put_down():
+        if not self._file.put_down():
+            return
+        if self._context.shared:
+            # Whoever has objects of it can't use them any more.
+            self._file.discard()
+        else:
             self._keeper(self._file)
 
     def rollback(self) -> None:

@@ -271,6 +271,9 @@ class NetworkReader(Protocol):
     def owns(self, names: Sequence[str], /) -> bool:
         """Whether the layout alone may change what is at a path, or make something there."""
 
+    def is_part(self, names: Sequence[str], /) -> bool:
+        """Whether what is at a path is a part of a set or morphology, which needs it."""
+
     @property
     def chunk_size(self) -> NDArray[np.float64]:
         """(3,) um; NaN if nobody gave it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ....ports.arrays import GroupReader
 from ..nodes import ARRAY, DOCUMENT, GROUP, kind_of
@@ -127,3 +127,25 @@ def _part(group: GroupReader, name: str) -> Known | None:
 ROOT = Known(
     named("bsb_version", "bsb_hdf5_version", "bsb_provenance", "chunk_size", "chunks"), _part
 )
+
+_KINDS = {"placement": PLACEMENT, "connectivity": CONNECTIVITY, "morphologies": MORPHOLOGIES}
+
+
+def is_part(root: GroupReader, names: Sequence[str]) -> bool:
+    """Whether what is at a path is a part of a set or morphology."""
+    kind, known = _KINDS.get(names[0]) if names else None, ROOT
+    group: GroupReader | None = root
+    if kind is None:
+        return False
+    in_item = is_part = False
+    for name in names:
+        if group is None or name not in group:
+            return False
+        member = known.member(group, name)
+        if member is None:
+            return False
+        is_part = is_part or (in_item and (kind.own is None or name in kind.own))
+        in_item = is_part or (group is not root and kind.is_item(group, name))
+        known = member
+        group = group.group(name) if kind_of(group, name) == GROUP else None
+    return is_part

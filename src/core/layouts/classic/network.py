@@ -16,7 +16,7 @@ from ..root import RootedNetwork, count_totals, not_found
 from ..unknown import Unknown, unknown_below
 from .connectivity import CONNECTIVITY, ClassicConnectivity
 from .files import ClassicFiles
-from .known import ROOT
+from .known import ROOT, is_part
 from .morphologies import ClassicMorphologies
 from .paths import Kind, find, make_room, names_of, remove
 from .placement import PLACEMENT, ClassicPlacement
@@ -53,6 +53,9 @@ class ClassicNetwork(RootedNetwork):
 
     def owns(self, names: Sequence[str]) -> bool:
         return not names or (len(names) == 1 and names[0] in _NEEDED)
+
+    def is_part(self, names: Sequence[str]) -> bool:
+        return is_part(self._root, names)
 
     def touch(self) -> None:
         """Count a change that is about to be made."""

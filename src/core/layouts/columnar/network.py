@@ -94,6 +94,9 @@ class ColumnarNetwork(RootedNetwork):
     def owns(self, names: Sequence[str]) -> bool:
         return not names or names[0] in _ENTANGLED or tuple(names) == (_FILES,)
 
+    def is_part(self, names: Sequence[str]) -> bool:
+        return len(names) > 1 and self.owns(names)
+
     def touch(self) -> None:
         """
         Count a change that is about to be made.

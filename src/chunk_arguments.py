@@ -1,0 +1,103 @@
+"""Chunks as callers give them, and as they are returned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+import numpy as np
+from bsb import Chunk
+from numpy.typing import ArrayLike, NDArray
+
+from .core.chunk_id import (
+    Ids,
+    agree_on_size,
+    normalize_size,
+    pack,
+    pack_one,
+    sorted_ids,
+    unpack,
+)
+from .core.layouts.protocols import NetworkWriter
+from .core.validation import as_integers
+from .errors import ChunkRangeError, InputError, ShapeError
+from .exceptions import raise_as_bsb
+
+ChunkLike: TypeAlias = Chunk | ArrayLike
+"""A chunk, or its three coordinates."""
+
+
+def as_chunk(chunk: ChunkLike) -> Chunk:
+    """
+    A chunk.
+
+    :param chunk: a chunk, or its three coordinates; a chunk of unknown size then.
+    :raises InputError: it is neither.
+    """
+    if isinstance(chunk, Chunk) and chunk.shape == (3,):
+        return chunk
+    coordinates = as_integers(chunk, "chunk coordinates")
+    if coordinates.shape != (3,):
+        raise ShapeError(f"a chunk must be three whole numbers, not {chunk!r}", asked=chunk)
+    try:
+        packed = pack(coordinates[None])
+    except ChunkRangeError as error:
+        raise_as_bsb(error)
+    return Chunk(unpack(packed)[0], None)
+
+
+def as_id(chunk: ChunkLike) -> int:
+    """The id of a chunk; parameters and errors as for :func:`as_chunk`."""
+    found = as_chunk(chunk)
+    # Sums and differences of chunks can be of another type.
+    return pack_one(*found.tolist()) if found.dtype == np.int16 else int(found.id)
+
+
+def each_chunk(chunks: Iterable[ChunkLike]) -> list[Chunk]:
+    """
+    Some chunks.
+
+    :raises InputError: they are not a list, or one of them is not a chunk.
+    """
+    return [as_chunk(chunk) for chunk in _listed(chunks)]
+
+
+def _listed(chunks: Iterable[ChunkLike]) -> list[ChunkLike]:
+    try:
+        return list(chunks)
+    except TypeError as error:
+        raise InputError(
+            f"chunks must be a list of chunks, not {chunks!r}", asked=chunks
+        ) from error
+
+
+def as_ids(chunks: Iterable[ChunkLike]) -> Ids:
+    """Ids of chunks, each once, ascending."""
+    return sorted_ids(map(as_id, _listed(chunks)))
+
+
+def as_chunks(
+    ids: Ids, size: NDArray[np.float64], made: dict[int, Chunk] | None = None
+) -> list[Chunk]:
+    """
+    Chunks of a size (um), one for each id; equal ids get the same object.
+
+    :param made: chunks by id, to use; those that are made are added.
+    """
+    chunks = {} if made is None else made
+    wanted = ids.tolist()
+    missing = [id_ for id_ in dict.fromkeys(wanted) if id_ not in chunks]
+    for id_, coordinates in zip(missing, unpack(missing).tolist(), strict=True):
+        chunks[id_] = Chunk(coordinates, size)
+    return [chunks[id_] for id_ in wanted]
+
+
+def settle_chunk_size(network: NetworkWriter, chunk: Chunk) -> None:
+    """
+    Note the size of the first chunk that has one.
+
+    :raises ChunkSizeError: the chunk is of another size than the network's.
+    """
+    size = agree_on_size(network.chunk_size, normalize_size(getattr(chunk, "_size", None)))
+    if size is not None:
+        network.set_chunk_size(size)
