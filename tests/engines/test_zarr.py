@@ -109,7 +109,7 @@ def test_a_directory_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").write_text("content")
     assert not ZarrEngine.recognizes(str(tmp_path / "other"), None)
-    with pytest.raises(NotANetworkError, match=r"no zarr network: it has no zarr\.json"):
+    with pytest.raises(NotANetworkError, match=r"not a zarr network: it has no zarr\.json"):
         placed(str(tmp_path / "other"))
     assert ["file"] == [each.name for each in (tmp_path / "other").iterdir()]
 
