@@ -7,7 +7,7 @@ import importlib.metadata
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import bsb
@@ -20,6 +20,8 @@ from .handles import HANDLED, SessionEngine, handles_handles
 from .resource import NetworkPart
 from .transactions.session import Session
 
+# What the configuration of a network says of where it lies.
+_PLACE = ("engine", "root")
 _ACTIVE = "active_config"
 
 
@@ -145,19 +147,24 @@ class FileStore(NetworkPart, bsb.FileStore):
         return self._engine.ranks.on_main(lambda: self._store_active(config))
 
     def _store_active(self, config: bsb.Configuration) -> str:
-        active = self._active_id()
+        active, tree = self._active_id(), self._tree_to_store(config)
         if active is not None:
             with contextlib.suppress(ValueError, TypeError):
-                stored, given = (
-                    json.loads(self.load(active)[0]),
-                    json.loads(json.dumps(config.__tree__())),
-                )
-                if _without_place(stored) == _without_place(given):
+                stored, given = json.loads(self.load(active)[0]), json.loads(json.dumps(tree))
+                if _without(_PLACE, stored) == _without(_PLACE, given):
                     return active
-        return self._replace_active(config)
+        return self._replace_active(config, tree)
+
+    @handles_handles("r")
+    def _tree_to_store(self, config: bsb.Configuration, handle: Session = HANDLED) -> Any:
+        tree = config.__tree__()
+        # bsb-hdf5 8.0.2 opens no network whose configuration says what it does not know.
+        return _without(SETTINGS, tree) if handle.network.layout == "classic" else tree
 
     @handles_handles("a")
-    def _replace_active(self, config: bsb.Configuration, handle: Session = HANDLED) -> str:
+    def _replace_active(
+        self, config: bsb.Configuration, tree: Any, handle: Session = HANDLED
+    ) -> str:
         files = handle.network_writer.files
         for id_ in files.ids():
             if files.describe(id_).meta.get(_ACTIVE):
@@ -165,20 +172,15 @@ class FileStore(NetworkPart, bsb.FileStore):
         meta = {key: value for key, value in config._meta.items() if value is not None}
         core = {"package": "bsb-core", "version": importlib.metadata.version("bsb-core")}
         meta.setdefault("producer", core)
-        tree = config.__tree__()
-        if handle.network.layout == "classic" and isinstance(tree.get("storage"), Mapping):
-            # bsb-hdf5 8.0.2 opens no network whose configuration says what it does not know.
-            storage = tree["storage"].items()
-            tree["storage"] = {key: value for key, value in storage if key not in SETTINGS}
         return self.store(json.dumps(tree), meta=meta, handle=handle)
 
     def _active_id(self) -> str | None:
         return next((id_ for id_, meta in self.all().items() if meta.get(_ACTIVE)), None)
 
 
-def _without_place(tree: Any) -> Any:
-    """A configuration without what says where a network lies, and how it is opened."""
+def _without(keys: Iterable[str], tree: Any) -> Any:
+    """A configuration without some keys of its storage."""
     if not isinstance(tree, Mapping) or not isinstance(tree.get("storage"), Mapping):
         return tree
-    kept = {k: v for k, v in tree["storage"].items() if k not in ("engine", "root", *SETTINGS)}
+    kept = {key: value for key, value in tree["storage"].items() if key not in keys}
     return {**tree, "storage": kept}

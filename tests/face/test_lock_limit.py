@@ -115,9 +115,16 @@ def test_a_configuration_decides_for_each_engine(engine: str, root: str) -> None
 
 @pytest.mark.parametrize("limit", [SHORT, inf])
 def test_the_limit_is_stored_with_the_configuration(root: str, limit: float) -> None:
-    network = Scaffold(configuration("hdf5", root, lock_limit=limit))
+    network = Scaffold(configuration("hdf5", root, layout="columnar", lock_limit=SHORT / 2))
+    network.configuration.storage.lock_limit = limit
     network.storage.store_active_config(network.configuration)
     assert limit == bsb.from_storage(root).configuration.storage.lock_limit
+
+
+def test_the_limit_is_not_stored_where_8_0_2_would_refuse_it(root: str) -> None:
+    network = Scaffold(configuration("hdf5", root, layout="classic", lock_limit=SHORT))
+    network.storage.store_active_config(network.configuration)
+    assert bsb.from_storage(root).configuration.storage.lock_limit is None
 
 
 def test_a_storage_made_by_hand_gets_the_limit_of_its_root(engine: str, root: str) -> None:
