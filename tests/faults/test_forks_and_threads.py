@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -96,6 +97,104 @@ def test_a_child_forked_beside_a_thread_that_writes_can_read(
     cells: PlacementSet, path: Path
 ) -> None:
     assert ["1000"] == run_program(FORK_BESIDE_A_THREAD, str(path))
+
+
+FORK_OF_ANY_ENGINE = """
+    import os, sys, threading, time
+    from bsb import Storage
+    from tests.face.samples import cell_type, chunk, positions
+    engine, root, way = sys.argv[1:]
+    storage = Storage(engine, root)
+    cells = storage.require_placement_set(cell_type("a"))
+    cells.append_data(chunk(0), positions(1000))
+
+    def report(action):
+        try:
+            print("child:", action(), flush=True)
+        except Exception as error:
+            print("child:", type(error).__name__, flush=True)
+
+    def append():
+        # Enough for an array of its own.
+        cells.append_data(chunk(1), positions(2000))
+"""
+
+FORK_WITHIN_A_SCOPE = (
+    FORK_OF_ANY_ENGINE
+    + """
+    parent = os.getpid()
+    try:
+        with storage.write_scope() as session:
+            append()
+            if os.fork() == 0:
+                if way == "exit":
+                    sys.exit()
+                if way == "write":
+                    cells.append_data(chunk(1), positions(1), handle=session)
+            else:
+                os.wait()
+                append()
+    except SystemExit:
+        # What MPI has registered for the end of a process complains in a forked one.
+        os._exit(0)
+    except Exception as error:
+        print("parent" if os.getpid() == parent else "child", type(error).__name__, flush=True)
+    if os.getpid() != parent:
+        os._exit(0)
+    other = Storage(engine, root)
+    print(len(cells), len(other.get_placement_set(cell_type("a")).load_positions()))
+"""
+)
+
+FORK_BESIDE_A_HALF_SESSION = (
+    FORK_OF_ANY_ENGINE
+    + """
+    inside, done = threading.Event(), threading.Event()
+
+    def write():
+        with storage.write_scope():
+            append()
+            inside.set()
+            done.wait()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    inside.wait()
+    child = os.fork()
+    if child == 0:
+        report(lambda: (len(cells), len(cells.load_positions())))
+        os._exit(0)
+    time.sleep(0.3)
+    done.set()
+    thread.join()
+    assert 0 == os.waitpid(child, 0)[1]
+    print(len(cells))
+"""
+)
+
+ENGINES = pytest.mark.parametrize("engine", ["hdf5", "memory", "zarr"])
+
+
+@ENGINES
+@pytest.mark.parametrize("way", ["exit", "write", "return"])
+def test_a_child_forked_within_a_scope_neither_undoes_nor_stores_what_the_parent_writes(
+    tmp_path: Path, engine: str, way: str
+) -> None:
+    lines = run_program(FORK_WITHIN_A_SCOPE, engine, str(tmp_path / "network"), way)
+    told = [] if way == "exit" else ["child SessionClosedError"]
+    assert [*told, "5000 5000"] == lines
+    assert engine == "memory" or ["network"] == os.listdir(tmp_path)
+
+
+@ENGINES
+def test_a_child_forked_beside_a_scope_sees_the_last_committed_state(
+    tmp_path: Path, engine: str
+) -> None:
+    root = str(tmp_path / "network")
+    lines = run_program(FORK_BESIDE_A_HALF_SESSION, engine, root, "")
+    # Where there is a lock, the child waits for its parent. Memory is copied when it forks.
+    seen = 1000 if engine == "memory" else 3000
+    assert ["3000", f"child: ({seen}, {seen})"] == sorted(lines)
 
 
 def in_copied_context(action: Callable[[], Any]) -> threading.Thread:

@@ -5,13 +5,23 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
+from weakref import WeakSet
 
 import attrs
 
-from ...errors import StoreExistsError, StoreNotFoundError
+from ...errors import SessionClosedError, StoreExistsError, StoreNotFoundError
+from ...platform import after_fork_in_child
 from ...ports.store import Capability
-from .arrays import ArrayNode, DocumentNode, GroupNode, MemoryGroup, MemoryGroupWriter, UndoLog
+from .arrays import (
+    ArrayNode,
+    DocumentNode,
+    GroupNode,
+    MemoryGroup,
+    MemoryGroupWriter,
+    Step,
+    UndoLog,
+)
 
 _VERSIONS = itertools.count()
 
@@ -45,12 +55,27 @@ class MemoryReadSession:
         """There is nothing to close."""
 
 
+class InheritedSteps(list[Step]):
+    """The undo log of a session that was open when its process was forked: it takes no steps."""
+
+    def append(self, step: Step, /) -> NoReturn:
+        raise SessionClosedError(
+            "the session belongs to the process that began it; open the network again in the"
+            " forked process, which has a copy of its last committed state"
+        )
+
+    def __iadd__(self, steps: Any, /) -> NoReturn:  # type: ignore[misc]
+        self.append(steps)
+
+
 class MemoryWriteSession:
     """Changes that can be undone."""
 
     def __init__(self, network: NamedNetwork) -> None:
         self._network = network
         self._undo_log = UndoLog()
+        self._is_inherited = False
+        _OPEN.add(self)
 
     @property
     def root(self) -> MemoryGroupWriter:
@@ -65,12 +90,35 @@ class MemoryWriteSession:
         return len(self._undo_log.steps)
 
     def commit(self) -> None:
+        if self._is_inherited:
+            self._undo_log.steps.append((lambda: None,))
         if self.changes:
             self._network.version = next(_VERSIONS)
         self._undo_log.steps.clear()
+        _OPEN.discard(self)
 
     def rollback(self) -> None:
         self._undo_log.revert()
+        _OPEN.discard(self)
+
+    def abandon(self) -> None:
+        """Undo the changes in a forked child, where nobody will commit them."""
+        self._undo_log.revert()
+        self._undo_log.steps = InheritedSteps()
+        self._is_inherited = True
+        self._network.version = next(_VERSIONS)
+
+
+# The sessions that have neither been committed nor rolled back.
+_OPEN: WeakSet[MemoryWriteSession] = WeakSet()
+
+
+def _abandon_in_child() -> None:
+    for session in list(_OPEN):
+        session.abandon()
+
+
+after_fork_in_child(_abandon_in_child)
 
 
 class MemoryCreationSession(MemoryWriteSession):

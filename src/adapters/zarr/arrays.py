@@ -20,7 +20,7 @@ from ...errors import CorruptNetworkError
 from ...ports.arrays import AnyArray, DType
 from .errors import MissingObjectError, translated
 from .locations import Location
-from .manifest import MANIFEST, Node, content_of, groups_above, paths_of, walk
+from .manifest import MANIFEST, Node, content_of, groups_above, mark_of_array, paths_of, walk
 
 _CHUNK_BYTES = 128 << 10
 _CHUNKS_A_SHARD = 32
@@ -98,6 +98,7 @@ class Arrays:
                 chunks=(chunk, *width),
                 shards=(chunk * _CHUNKS_A_SHARD, *width),
                 compressors=[BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()],
+                attributes=mark_of_array(node["path"]),
                 overwrite=True,
                 config=_CONFIG,
             )
@@ -146,11 +147,11 @@ class Arrays:
             return found
 
     def remove(self, paths: Iterable[str]) -> None:
-        """Delete zarr arrays, as far as they exist."""
+        """Delete zarr arrays, as far as they exist, and sessions made them."""
         with translated(self.location.root):
             for path in paths:
                 self._kept.pop(path, None)
-                self.location.sync(self.location.store.delete_dir, path)
+                self.location.remove_array(path)
 
     def _opened(self, node: Node) -> Handle:
         dtype, width = _stored_form(node)
@@ -214,19 +215,22 @@ def _repeated(read: Callable[[], Any]) -> AnyArray:
     return np.asarray(read())
 
 
-def new_path(names: Sequence[str], taken: Collection[str]) -> str:
+def new_path(names: Sequence[str], taken: Collection[str], is_free: Callable[[str], bool]) -> str:
     """
     A path for an array: that of its names, as far as it is free and every place can have it.
 
     :param names: that lead to the array.
     :param taken: paths of other arrays; nothing can lie at, above or below one, whether or not
         the place tells upper and lower case apart.
+    :param is_free: whether the place has nothing else at a path.
     """
     wanted, unique = "/".join(map(_portable, names)), uuid.uuid4().hex
     folded = {f"{path.casefold()}/" for path in taken}
     for path in (wanted, f"{wanted}.{unique[:8]}"):
         key = f"{path.casefold()}/"
-        if not any(key.startswith(each) or each.startswith(key) for each in folded):
+        if any(key.startswith(each) or each.startswith(key) for each in folded):
+            continue
+        if is_free(path):
             return path
     return f"~{unique}"
 

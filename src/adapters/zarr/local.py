@@ -6,20 +6,27 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 import zipfile
+from collections.abc import Collection
 from typing import Any
 
 from ...errors import NotANetworkError, ReadOnlyError
 from ...platform import open_descriptor
 from ...transactions.deadline import OnSlow, ignore_slow
 from ..files.errors import system_error
-from ..files.locking import close_file, lock_file
+from ..files.locking import lock_file
 from ..files.names import checked_path, hidden_path, target_of
 from .errors import absent, taken, translated
-from .locations import LOCK_FILE, Location, LockHandle, Tag
+from .folders import check_contained, is_free, no_follow, read_file, remove_array, sweep
+from .held import LockHandle
+from .locations import LOCK_FILE, Location, Tag
 from .manifest import MANIFEST, read_manifest
 
 _OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
+# A member of an archive of more bytes than these is compressed to no fewer than so many times less.
+_MOST_UNQUESTIONED = 1 << 24
+_MOST_PACKED = 64
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -56,14 +63,14 @@ class DirectoryLocation(LocalLocation):
         self._on_slow = on_slow
 
     def _open(self) -> Any:
-        from zarr.storage import LocalStore
+        from .folder_store import FolderStore
 
-        return LocalStore(os.path.realpath(self.root))
+        return FolderStore(os.path.realpath(self.root))
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
         try:
-            with translated(self.root), open(f"{self.root}/{MANIFEST}", "rb") as file:
-                data = file.read()
+            with translated(self.root):
+                data = read_file(self.root, MANIFEST)
         except FileNotFoundError as error:
             if not self.exists():
                 raise
@@ -80,34 +87,31 @@ class DirectoryLocation(LocalLocation):
 
     def lock(self, *, exclusive: bool) -> LockHandle:
         path = os.path.join(self.root, LOCK_FILE)
+        check_contained(self.root, LOCK_FILE)
         if not os.path.exists(path):
             # In the directory of something else, no file is made.
             found = self.fetch(None)
             read_manifest(found[0] if found else b"", self.root)
         while True:
-            with LockHandle() as held:
-                descriptor = self._open_lock(path, exclusive=exclusive)
-                if descriptor is None:
+            with LockHandle(self._open_lock(path, exclusive=exclusive)) as held:
+                if held.descriptor is None:
                     return held
-                held.callback(close_file, descriptor)
-                safe = self._wait(descriptor, exclusive=exclusive)
+                held.safe = self._wait(held.descriptor, exclusive=exclusive)
                 # Somebody may have moved or removed the directory meanwhile.
                 with contextlib.suppress(OSError):
-                    if os.path.samestat(os.fstat(descriptor), os.stat(path)):
-                        kept = held.pop_all()
-                        kept.safe = safe
-                        return kept
+                    if os.path.samestat(os.fstat(held.descriptor), os.lstat(path)):
+                        return held.handed_over()
 
     def _open_lock(self, path: str, *, exclusive: bool) -> int | None:
         try:
-            return open_descriptor(path, os.O_RDWR | os.O_CREAT)
+            return open_descriptor(path, os.O_RDWR | os.O_CREAT | no_follow())
         except FileNotFoundError as error:
             raise absent(self.root) from error
         except OSError as error:
             if exclusive or error.errno not in _DENIED:
                 raise system_error(error, self.root) from error
         with contextlib.suppress(OSError):
-            return open_descriptor(path, os.O_RDONLY)
+            return open_descriptor(path, os.O_RDONLY | no_follow())
         return None
 
     def _wait(self, descriptor: int, *, exclusive: bool) -> bool:
@@ -120,10 +124,27 @@ class DirectoryLocation(LocalLocation):
             switch=None,
         )
 
-    def build(self) -> NewDirectory:
+    def sweep(self, used: Collection[str]) -> None:
+        with translated(self.root):
+            sweep(self.root, used)
+
+    def is_free(self, path: str) -> bool:
+        with translated(self.root):
+            return is_free(self.root, path)
+
+    def remove_array(self, path: str) -> None:
+        with translated(self.root):
+            remove_array(self.root, path)
+
+    @property
+    def mode(self) -> int | None:
+        with translated(self.root):
+            return stat.S_IMODE(os.stat(self.root).st_mode)
+
+    def build(self, mode: int | None = None) -> NewDirectory:
         if self.exists():
             raise taken(self.root)
-        return NewDirectory(self.root)
+        return NewDirectory(self.root, mode)
 
     def rename(self, target: Location) -> bool:
         return isinstance(target, DirectoryLocation) and _renamed(self.root, target.root)
@@ -142,11 +163,12 @@ class DirectoryLocation(LocalLocation):
 class NewDirectory(DirectoryLocation):
     """A directory that gets its name when it is complete."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, mode: int | None) -> None:
         self._target = target_of(target)
+        self._mode = mode
         super().__init__(hidden_path(self._target, "new"), 0, ignore_slow)
         try:
-            os.mkdir(self.root)
+            os.mkdir(self.root, 0o777 if mode is None else mode | stat.S_IRWXU)
         except OSError as error:
             raise system_error(error, target) from error
 
@@ -155,6 +177,10 @@ class NewDirectory(DirectoryLocation):
 
     def replace(self, manifest: bytes, known: Tag | None) -> Tag:
         tag = super().replace(manifest, known)
+        if self._mode is not None:
+            # The system took from the mode what it takes from new folders.
+            with translated(self._target):
+                os.chmod(self.root, self._mode)
         if os.path.lexists(self._target):
             raise taken(self._target)
         _renamed(self.root, self._target)
@@ -176,7 +202,9 @@ class ArchiveLocation(LocalLocation):
 
         try:
             with zipfile.ZipFile(self.root) as archive:
-                names = archive.namelist()
+                members = archive.infolist()
+            _check_sizes(members)
+            names = [member.filename for member in members]
             found = [name for name in names if name.split("/")[-1] == MANIFEST]
             first = min(found, key=lambda name: (name.count("/"), name))
         except (zipfile.BadZipFile, IsADirectoryError, ValueError) as error:
@@ -207,9 +235,23 @@ class ArchiveLocation(LocalLocation):
     def replace(self, manifest: bytes, known: Tag | None) -> Tag:
         self.lock(exclusive=True)
 
-    def build(self) -> Location:
+    def sweep(self, used: Collection[str]) -> None:
+        self.lock(exclusive=True)
+
+    def build(self, mode: int | None = None) -> Location:
         self.lock(exclusive=True)
         return self
+
+
+def _check_sizes(members: list[zipfile.ZipInfo]) -> None:
+    """
+    Check that reading a member of an archive takes no more memory than the archive explains.
+
+    :raises ValueError: it would.
+    """
+    for member in members:
+        if member.file_size > max(_MOST_UNQUESTIONED, _MOST_PACKED * member.compress_size):
+            raise ValueError(f"{member.filename!r} claims to hold {member.file_size} bytes")
 
 
 def _renamed(path: str, target: str) -> bool:

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, TypeAlias
 
 from ...errors import SessionAbortedError, StorageError
 from .errors import require, translated
-from .manifest import MANIFEST, groups_above
+from .held import LockHandle
+from .manifest import MANIFEST, is_own_array
 
 LOCK_FILE = ".lock"
 
 Tag: TypeAlias = Any
 """Tells one content of the manifest from another."""
-
-
-class LockHandle(ExitStack):
-    """What a session holds; ``safe`` if it keeps other programs away."""
-
-    safe = False
 
 
 class Location(ABC):
@@ -76,8 +71,17 @@ class Location(ABC):
         """Put the manifest, the last of a commit; errors as for :meth:`check`."""
 
     @abstractmethod
-    def build(self) -> Location:
-        """A place to build a network, which becomes this location when its manifest is put."""
+    def build(self, mode: int | None = None, /) -> Location:
+        """
+        A place to build a network, which becomes this location when its manifest is put.
+
+        :param mode: which users may do what there; None leaves that to the system.
+        """
+
+    @property
+    def mode(self) -> int | None:
+        """Which users may do what there, if the system tells."""
+        return None
 
     def lock(self, *, exclusive: bool) -> LockHandle:
         """
@@ -99,18 +103,19 @@ class Location(ABC):
         if self.fetch(known) is not None:
             raise overtaken(self.root)
 
-    def sweep(self, used: Collection[str]) -> None:
+    @abstractmethod
+    def sweep(self, used: Collection[str], /) -> None:
         """Remove what killed sessions left behind; the arrays at these paths stay."""
-        kept = {MANIFEST, LOCK_FILE, *groups_above(used)}
 
-        async def sweep() -> None:
-            async for key in self.store.list():
-                if key not in kept and (
-                    key.endswith(".partial") or not any(key.startswith(f"{p}/") for p in used)
-                ):
-                    await self.store.delete(key)
+    def is_free(self, path: str) -> bool:
+        """Whether an array can be made at a path: nothing is there, or what a session made."""
+        metadata = self.get(f"{path}/{MANIFEST}")
+        return metadata is None or is_own_array(metadata, path)
 
-        self.sync(sweep)
+    def remove_array(self, path: str) -> None:
+        """Remove the array at a path, if a session made it."""
+        if is_own_array(self.get(f"{path}/{MANIFEST}") or b"", path):
+            self.sync(self.store.delete_dir, path)
 
     def rename(self, target: Location) -> bool:
         """Go to another place at once; False if that can't be done."""

@@ -27,6 +27,14 @@ _KEY = "bsb_hdf5"
 _FORMAT = "network"
 _VERSION = 1
 
+SMALL = 4096
+"""Bytes of an array that the manifest holds."""
+
+# A value of more bytes than these is stored in no fewer than so many times less: otherwise
+# a manifest of a few bytes would fill the memory of its readers.
+_MOST_UNQUESTIONED = 1 << 16
+_MOST_PACKED = 16
+
 Node: TypeAlias = dict[str, Any]
 """
 A member of the tree, as JSON: ``kind``, ``attributes``, and if it is a group, ``members``.
@@ -170,25 +178,60 @@ def _check_rows(node: Node) -> None:
         raise ValueError(f"a document consists of {dtype} {shape}")
     if "path" in node:
         checked_path(node["path"])
-    elif len(unpack(node["content"])) != dtype.itemsize * math.prod(shape):
-        raise ValueError(f"the rows of an array are not {dtype} {shape}")
+    elif _claimed(dtype, shape) > SMALL:
+        raise ValueError(f"a manifest does not hold rows of {dtype} {shape}")
+    else:
+        unpack(node["content"], _claimed(dtype, shape))
 
 
 def checked_path(path: str) -> str:
     """
     The path of an array below the root group.
 
-    :raises ValueError: it leads elsewhere.
+    :raises ValueError: it leads elsewhere, or to something that no session makes.
     """
-    if {"", ".", ".."} & set(path.split("/")):
+    names = path.split("/")
+    if any(not name or name[0] in "._ " or name == MANIFEST for name in names):
+        raise ValueError(f"an array lies in {path!r}")
+    if set(path) & set("\\:\0"):
         raise ValueError(f"an array lies in {path!r}")
     return path
 
 
+def mark_of_array(path: str) -> dict[str, Any]:
+    """The attributes of a zarr array that tell that a session made it, and where."""
+    return {_KEY: {"array": path}}
+
+
+def is_own_array(metadata: bytes, path: str) -> bool:
+    """Whether a session made the zarr array of this metadata, at this path."""
+    return _described(metadata).get("attributes") == mark_of_array(path)
+
+
+def is_plain_group(metadata: bytes) -> bool:
+    """Whether it is the metadata of a group as zarr makes those above an array."""
+    found = _described(metadata)
+    return found.get("node_type") == "group" and not found.get("attributes")
+
+
+def _described(metadata: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(metadata)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _claimed(dtype: DType, shape: list[int]) -> int:
+    """Bytes that rows of that dtype and shape take."""
+    return dtype.itemsize * math.prod(shape)
+
+
 def content_of(node: Node) -> AnyArray:
     """The rows of an array that the manifest holds."""
-    data = unpack(node["content"])
-    return np.frombuffer(data, np.dtype(node["dtype"])).reshape(node["shape"]).copy()
+    dtype, shape = np.dtype(node["dtype"]), node["shape"]
+    data = unpack(node["content"], _claimed(dtype, shape))
+    return np.frombuffer(data, dtype).reshape(shape).copy()
 
 
 def stored_value(value: AttributeValue) -> Any:
@@ -215,7 +258,11 @@ def decode(stored: Any) -> Any:
         return [str(item) for item in stored]
     dtype = np.dtype(stored["dtype"])
     check_dtype(dtype)
-    return np.frombuffer(unpack(stored["data"]), dtype).reshape(stored["shape"]).copy()[()]
+    shape = stored["shape"]
+    if any(type(length) is not int or length < 0 for length in shape):
+        raise ValueError(f"an attribute is of shape {shape}")
+    data = unpack(stored["data"], _claimed(dtype, shape))
+    return np.frombuffer(data, dtype).reshape(shape).copy()[()]
 
 
 def check_dtype(dtype: DType) -> None:
@@ -234,9 +281,30 @@ def check_dtype(dtype: DType) -> None:
 
 def pack(data: bytes) -> str:
     """Bytes as text."""
-    return base64.b64encode(zlib.compress(data, 1)).decode("ascii")
+    packed = zlib.compress(data, 1)
+    if len(data) > _most_from(len(packed)):
+        packed = zlib.compress(data, 0)
+    return base64.b64encode(packed).decode("ascii")
 
 
-def unpack(text: str) -> bytes:
-    """What :func:`pack` was given."""
-    return zlib.decompress(base64.b64decode(text, validate=True))
+def unpack(text: str, size: int) -> bytes:
+    """
+    What :func:`pack` was given.
+
+    :param size: its number of bytes.
+    :raises ValueError: it is of another size, or of one that :func:`pack` does not pack so tightly.
+    """
+    packed = base64.b64decode(text, validate=True)
+    if size > _most_from(len(packed)):
+        raise ValueError(f"{len(packed)} bytes claim to hold {size}")
+    unpacking = zlib.decompressobj()
+    # A size of 0 would be no limit.
+    data = unpacking.decompress(packed, size + 1)
+    if len(data) != size or not unpacking.eof:
+        raise ValueError(f"a value is not of {size} bytes")
+    return data
+
+
+def _most_from(packed: int) -> int:
+    """Bytes that may be packed in so many."""
+    return max(_MOST_UNQUESTIONED, _MOST_PACKED * packed)

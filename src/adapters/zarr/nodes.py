@@ -12,6 +12,7 @@ from ...core.ranges import check_ranges, rows_of_ranges
 from ...errors import NodeExistsError, NodeNotFoundError, SessionClosedError, ShapeError
 from ...ports.arrays import AnyArray, AttributeValue, DType
 from .arrays import Arrays
+from .held import LockHandle
 from .manifest import Node, check_dtype, decode, new_group, stored_value
 
 Bounds = NDArray[np.int64]
@@ -22,10 +23,12 @@ class View:
     What the members of a session share.
 
     :param arrays: where rows come from.
+    :param held: keeps other programs away.
     """
 
-    def __init__(self, arrays: Arrays) -> None:
+    def __init__(self, arrays: Arrays, held: LockHandle) -> None:
         self.arrays = arrays
+        self._held = held
         self.changes = 0
         self.closed = False
 
@@ -33,8 +36,9 @@ class View:
         """
         Check that the session is open.
 
-        :raises SessionClosedError: it is not.
+        :raises SessionClosedError: it is not, or is that of the process that this one is forked of.
         """
+        self._held.check(self.arrays.location.root)
         if self.closed:
             raise SessionClosedError(f"the session on '{self.arrays.location.root}' is closed")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -87,7 +87,10 @@ class RemoteLocation(Location):
             except (AlreadyExistsError, PreconditionError, FileNotFoundError) as error:
                 raise (taken if known is None else overtaken)(self.root) from error
 
-    def build(self) -> NewRemote:
+    def sweep(self, used: Collection[str]) -> None:
+        """Do nothing: without locks, what is not in use yet may be about to be."""
+
+    def build(self, mode: int | None = None) -> NewRemote:
         if self.exists():
             raise taken(self.root)
         return NewRemote(self.root)

@@ -17,12 +17,10 @@ import numpy as np
 
 from ...errors import SessionAbortedError, StorageError, StoreExistsError
 from .arrays import Arrays, new_path
-from .locations import Location, LockHandle, Tag
-from .manifest import Manifest, Node, make_manifest, new_group, pack, paths_of, walk
+from .held import LockHandle
+from .locations import Location, Tag
+from .manifest import SMALL, Manifest, Node, make_manifest, new_group, pack, paths_of, walk
 from .nodes import View, ZarrGroup, ZarrGroupWriter
-
-SMALL = 4096
-"""Bytes of an array that the manifest holds."""
 
 # Rows that a session gathers before it stores them.
 _MOST_GATHERED = 32 << 20
@@ -33,7 +31,7 @@ class ZarrReadSession:
 
     def __init__(self, arrays: Arrays, manifest: Manifest, held: LockHandle) -> None:
         self._manifest = manifest
-        self._view = View(arrays)
+        self._view = View(arrays, held)
         self._held = held
 
     @property
@@ -57,8 +55,8 @@ class Draft(View):
     :param before: the state that the session began with.
     """
 
-    def __init__(self, arrays: Arrays, before: Manifest) -> None:
-        super().__init__(arrays)
+    def __init__(self, arrays: Arrays, held: LockHandle, before: Manifest) -> None:
+        super().__init__(arrays, held)
         self.tree = before.draft()
         self.made: set[str] = set()
         self._taken = {*before.paths(), *before.stale}
@@ -80,7 +78,8 @@ class Draft(View):
             return
         node.pop("content", None)
         if "path" not in node:
-            node["path"] = new_path(names, {*self._taken, *self.made})
+            taken = {*self._taken, *self.made}
+            node["path"] = new_path(names, taken, self.arrays.location.is_free)
             self.made.add(node["path"])
             self.arrays.create(node)
         if len(rows):
@@ -106,7 +105,7 @@ class ZarrWriteSession:
         self._location: Location = arrays.location
         self._held = held
         self._committed = committed
-        self._draft = Draft(arrays, self._manifest)
+        self._draft = Draft(arrays, held, self._manifest)
         # Whether the manifest that names what was made may have been put.
         self._uncertain = False
 
@@ -126,6 +125,7 @@ class ZarrWriteSession:
     def commit(self) -> None:
         try:
             if self._draft.changes or not self._manifest.data:
+                self._held.check(self._location.root)
                 self._store()
         except BaseException as error:
             self._committed(None)
@@ -150,8 +150,8 @@ class ZarrWriteSession:
         self._committed((self._manifest, self._tag))
 
     def _discard(self) -> None:
-        """Remove what was stored, as far as the store still responds."""
-        if not self._uncertain:
+        """Remove what was stored, as far as the store still responds, and it is not a parent's."""
+        if not self._uncertain and not self._held.is_inherited:
             with contextlib.suppress(StorageError):
                 self._draft.arrays.remove(self._draft.made)
 
@@ -178,4 +178,5 @@ class ZarrCreationSession(ZarrWriteSession):
 
     def _end(self) -> None:
         super()._end()
-        self._location.discard()
+        if not self._held.is_inherited:
+            self._location.discard()

@@ -14,8 +14,9 @@ from ...platform import LOCKS_MISSING, before_renaming, can_lock
 from ...ports.store import Capability
 from ...transactions.deadline import OnSlow, ignore_slow
 from .errors import require, taken
+from .held import LockHandle
 from .local import ArchiveLocation, DirectoryLocation
-from .locations import Location, LockHandle, Tag
+from .locations import Location, Tag
 from .manifest import Manifest, make_manifest, read_manifest
 from .rewrite import SnapshotRewrite
 
@@ -102,7 +103,7 @@ class ZarrStore:
 
         with self._location.lock(exclusive=False) if locking else LockHandle() as held:
             manifest, _, arrays = self._current()
-            return ZarrReadSession(arrays, manifest, held.pop_all())
+            return ZarrReadSession(arrays, manifest, held.handed_over())
 
     def open_write(self) -> ZarrWriteSession:
         require("zarr", "zarr")
@@ -113,7 +114,7 @@ class ZarrStore:
             if held.safe and self._swept != manifest.generation:
                 self._location.sweep({*manifest.paths(), *manifest.stale})
                 self._swept = manifest.generation
-            return ZarrWriteSession(arrays, (manifest, tag), held.pop_all(), self._committed)
+            return ZarrWriteSession(arrays, (manifest, tag), held.handed_over(), self._committed)
 
     def rewrite(self, *, compress: bool = False) -> SnapshotRewrite:
         return SnapshotRewrite(self)
@@ -159,7 +160,7 @@ class ZarrStore:
 
     def _copy_to(self, location: Location) -> None:
         manifest, _, arrays = self._current()
-        building = location.build()
+        building = location.build(self._location.mode)
         try:
             for key in arrays.keys(manifest.tree):
                 building.put(key, arrays.object(key))

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,14 +41,27 @@ class Death:
         for name in CHANGING:
             original = getattr(LocalStore, name)
             patch.setattr(LocalStore, name, self._deadly(name, original, moment, when))
+        patch.setattr(os, "unlink", self._deadly_unlink(os.unlink, moment, when))
+
+    def _deadly_unlink(self, original: Callable[..., None], moment: int, when: str) -> Any:
+        def unlink(*arguments: Any, **keywords: Any) -> None:
+            self.operations += 1
+            if self.operations > moment or (self.operations == moment and when != "after"):
+                raise KilledError
+            original(*arguments, **keywords)
+            if self.operations == moment:
+                raise KilledError
+
+        return unlink
 
     def _deadly(self, name: str, original: Callable[..., Any], moment: int, when: str) -> Any:
         async def operation(store: LocalStore, key: str, *arguments: Any) -> Any:
             self.operations += 1
             if self.operations == moment and when == "within" and name == "set":
-                half = store.root / f"{key}.half.partial"
+                half = (store.root / key).with_suffix(f".{uuid.uuid4().hex}.partial")
                 half.parent.mkdir(parents=True, exist_ok=True)
                 half.write_bytes(arguments[0].to_bytes()[:20])
+                os.utime(half, (0, 0))
             if self.operations > moment or (self.operations == moment and when != "after"):
                 raise KilledError
             result = await original(store, key, *arguments)

@@ -1,0 +1,160 @@
+"""
+What lies in the folder of a network.
+
+The folder may come from anybody, and may hold more than the network. No link within it is followed,
+no path leaves it, and only what a session of this package made is removed: arrays that say so, at
+the place that they were made for, and files that were never completed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+import time
+from collections.abc import Collection, Iterator
+
+from ...errors import CorruptNetworkError
+from ...platform import open_descriptor
+from .manifest import MANIFEST, is_own_array, is_plain_group
+
+# Files that zarr has not completed, and names of shards.
+_PARTIAL = re.compile(r"(zarr|\d+)\.[0-9a-f]{32}\.partial")
+_SHARD = re.compile(r"\d+(\.[0-9a-f]{32}\.partial)?")
+_SHARDS = "c"
+# Seconds after which nobody completes a file any more.
+_AGE = 3600.0
+# Bytes of the metadata of an array at most.
+_MOST_OF_METADATA = 1 << 16
+
+
+def check_contained(root: str, key: str) -> None:
+    """
+    Check that a key names something in a folder, and that no link leads to it.
+
+    :param root: the folder; a link may lead to it.
+    :param key: names separated by slashes.
+    :raises CorruptNetworkError: it leads elsewhere.
+    """
+    names = key.split("/")
+    if key.startswith("/") or ".." in names or "\\" in key or "\0" in key:
+        raise CorruptNetworkError(f"'{root}' names {key!r}, which leads out of it", location=root)
+    path = root
+    for name in names:
+        path = os.path.join(path, name)
+        if os.path.islink(path):
+            raise CorruptNetworkError(
+                f"'{path}' is a symbolic link within a network, which is not followed;"
+                " replace it by what it leads to, if that belongs to the network",
+                location=root,
+            )
+
+
+def read_file(root: str, name: str) -> bytes:
+    """
+    The content of a file.
+
+    :raises CorruptNetworkError: it is a link or a device.
+    """
+    check_contained(root, name)
+    descriptor = open_descriptor(os.path.join(root, name), os.O_RDONLY | no_follow())
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise CorruptNetworkError(f"'{name}' in '{root}' is not a regular file", location=root)
+        return file.read()
+
+
+def no_follow() -> int:
+    """The flag with which the system opens no links, if it has one."""
+    return getattr(os, "O_NOFOLLOW", 0)
+
+
+def is_free(root: str, path: str) -> bool:
+    """Whether an array can be made at a path, as nothing is there."""
+    check_contained(root, path)
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return not os.listdir(os.path.join(root, path))
+    return not os.path.lexists(os.path.join(root, path))
+
+
+def remove_array(root: str, path: str) -> None:
+    """Remove an array, if a session made it there, and the groups above that are empty then."""
+    check_contained(root, f"{path}/{_SHARDS}")
+    if not is_own_array(_metadata(root, path), path):
+        return
+    folder = os.path.join(root, path)
+    for above, _, names in os.walk(os.path.join(folder, _SHARDS), topdown=False):
+        for name in names:
+            if _SHARD.fullmatch(name):
+                os.unlink(os.path.join(above, name))
+        _remove_if_empty(above)
+    for name in os.listdir(folder):
+        if _PARTIAL.fullmatch(name):
+            os.unlink(os.path.join(folder, name))
+    # It comes last: a process that is killed before leaves an array that is removed later.
+    os.unlink(os.path.join(folder, MANIFEST))
+    _remove_if_empty(folder)
+    _remove_groups(root, path)
+
+
+def _remove_groups(root: str, path: str) -> None:
+    """Remove the groups above an array that hold nothing."""
+    names = path.split("/")[:-1]
+    for length in range(len(names), 0, -1):
+        group = "/".join(names[:length])
+        folder = os.path.join(root, group)
+        if os.listdir(folder) != [MANIFEST] or not is_plain_group(_metadata(root, group)):
+            return
+        os.unlink(os.path.join(folder, MANIFEST))
+        _remove_if_empty(folder)
+
+
+def sweep(root: str, used: Collection[str]) -> None:
+    """
+    Remove what killed sessions left behind.
+
+    :param used: paths of arrays that stay.
+    """
+    now = time.time()
+    for path, entries in list(_walk(root)):
+        if path and path not in used and is_own_array(_metadata(root, path), path):
+            remove_array(root, path)
+            continue
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):
+                if now - entry.stat(follow_symlinks=False).st_mtime > _AGE:
+                    os.unlink(entry.path)
+
+
+def _walk(root: str) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
+    """The folders that may be of a network, those below first, with files not completed."""
+    folders = [""]
+    found: list[tuple[str, list[os.DirEntry[str]]]] = []
+    while folders:
+        path = folders.pop()
+        with os.scandir(os.path.join(root, path)) as entries:
+            partial: list[os.DirEntry[str]] = []
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    # Sessions make no hidden folders.
+                    if not entry.name.startswith("."):
+                        folders.append(f"{path}/{entry.name}" if path else entry.name)
+                elif _PARTIAL.fullmatch(entry.name):
+                    partial.append(entry)
+        found.append((path, partial))
+    yield from reversed(found)
+
+
+def _metadata(root: str, path: str) -> bytes:
+    """What zarr notes of an array or group; empty if that is not what is there."""
+    key = f"{path}/{MANIFEST}"
+    with contextlib.suppress(OSError, CorruptNetworkError):
+        if os.lstat(os.path.join(root, key)).st_size <= _MOST_OF_METADATA:
+            return read_file(root, key)
+    return b""
+
+
+def _remove_if_empty(folder: str) -> None:
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)
