@@ -62,6 +62,11 @@ class SelectedCells:
     def __len__(self) -> int:
         return self.counts.total if self.mask is None else int(self.mask.sum())
 
+    @property
+    def in_one_chunk(self) -> bool:
+        """Whether all cells that could be selected are in the same chunk."""
+        return len(self.counts.ids) == 1
+
     def locate(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """
         Where cells are.
@@ -70,6 +75,8 @@ class SelectedCells:
         :returns: per cell, the index of its chunk in ``counts`` and its rank there.
         """
         flat = self._flat(ids)
+        if self.in_one_chunk:
+            return np.zeros(len(flat), dtype=np.int64), flat
         chunk = self.counts.ends.searchsorted(flat, side="right")
         return chunk, flat - self.counts.offsets[chunk]
 

@@ -149,6 +149,32 @@ def blocks_of(view: Any) -> dict[tuple[int, int], list[Any]]:
     return found
 
 
+@pytest.mark.parametrize("highest", [0, 3, 300, 2**20, 2**40, 2**62])
+@pytest.mark.parametrize("one", [False, True])
+def test_by_cell_is_the_stable_order_by_postsynaptic_then_presynaptic_cell(
+    highest: int, one: bool
+) -> None:
+    random = np.random.default_rng(highest % 97)
+    for count in (0, 1, 2, 1000):
+        cells = random.integers(0, highest, (2, count), endpoint=True)
+        pre, post = (
+            np.stack([side, np.arange(count), random.permutation(count)]).T for side in cells
+        )
+        chunks = np.full((2, count), 3) if one else random.integers(0, 3, (2, count))
+        given = Blocks(chunks[0], chunks[1], pre.copy(), post.copy(), one)
+        found = given.by_cell()
+        order = sorted(range(count), key=lambda row: (post[row, 0], pre[row, 0]))
+        assert pre[order].tolist() == found.pre.tolist()
+        assert post[order].tolist() == found.post.tolist()
+        assert chunks[0][order].tolist() == found.pre_chunks.tolist()
+        assert chunks[1][order].tolist() == found.post_chunks.tolist()
+        assert one == found.one
+        assert pre.tolist() == given.pre.tolist()
+        assert post.tolist() == given.post.tolist()
+        again = found.by_cell()
+        assert found.pre.tolist() == again.pre.tolist()
+
+
 def test_connections_of_a_block_keep_their_order() -> None:
     random = np.random.default_rng(3)
     count = 2000
