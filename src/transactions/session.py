@@ -17,7 +17,7 @@ from ..core.layouts.protocols import NetworkReader, NetworkWriter
 from ..errors import HandleError, ReadOnlyError, SessionAbortedError, SessionClosedError
 from ..platform import after_fork_in_child
 from ..ports.arrays import AnyReader, GroupReader, GroupWriter
-from ..ports.store import ChangeableSession, ReadSession, WriteSession
+from ..ports.store import ReadSession, WriteSession
 
 # What ``threading.RLock`` calls.
 _RLock = type(threading.RLock())
@@ -198,8 +198,9 @@ class Session:
     @property
     def is_current(self) -> bool:
         """Whether all that a session that reads has read is of one state of the store."""
-        raw = self._open_view()[0]
-        return not isinstance(raw, ChangeableSession) or raw.is_current()
+        # perf: small sessions; to check for a protocol takes longer than many of them.
+        check = getattr(self._open_view()[0], "is_current", None)
+        return check is None or bool(check())
 
     def check(self, *, write: bool) -> None:
         """

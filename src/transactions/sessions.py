@@ -101,9 +101,13 @@ class Sessions:
 
         Not for ever: a program that is adding to the file changes it all the time.
         """
-        repeats = 0 if active_session(self.store.identity) else _MOST_REPEATS
-        for _ in range(repeats):
-            with self._open(write=False, handle=None) as session:
+        identity = self.store.identity
+        active = active_session(identity)
+        if active is not None:
+            with Joined(active, write=False) as session:
+                return self._run_in(session, operation)
+        for _ in range(_MOST_REPEATS):
+            with ReadTransaction(self._context, identity) as session:
                 try:
                     result = self._run_in(session, operation)
                 except StorageError:

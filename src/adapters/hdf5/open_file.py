@@ -92,9 +92,14 @@ class OpenFile:
         """Whether the file is what it was when it was opened, or used last."""
         return self._seen == _stamp(self.descriptor)
 
-    def is_as_it_was(self) -> bool:
-        """Whether nobody can have changed the file since it was used last."""
-        return self.stamp is not None and self.is_current
+    def is_as_it_was(self, path: str) -> bool:
+        """Whether a path names the file, and nobody can have changed it since it was used last."""
+        if self.stamp is None:
+            return False
+        try:
+            return self._seen == _stamp_of(os.stat(path))
+        except OSError:
+            return False
 
     def commit(self) -> None:
         """
@@ -130,17 +135,14 @@ class OpenFile:
         if not self.content.is_untouched:
             self.roll_back()
             return False
-        if not (self.locked or self._was_read_unchanged()) or self.stamp is None:
+        # What changed while it was read without a lock is not used again: see `is_as_it_was`.
+        if (self.writable and not self.locked) or self.stamp is None:
             self.discard()
             return False
         if self.locked:
             self.locked = False
             unlock(self.descriptor)
         return True
-
-    def _was_read_unchanged(self) -> bool:
-        """Whether all that was read without a lock is of one state of the file."""
-        return not self.writable and self.is_current
 
     def discard_unchanged(self) -> None:
         """
@@ -186,7 +188,10 @@ class OpenFile:
 
 
 def _stamp(descriptor: int) -> Stamp:
-    status = os.fstat(descriptor)
+    return _stamp_of(os.fstat(descriptor))
+
+
+def _stamp_of(status: os.stat_result) -> Stamp:
     return (
         status.st_dev,
         status.st_ino,

@@ -249,7 +249,7 @@ class Hdf5Store:
         try:
             file.locked = locking and self._lock(file.descriptor, exclusive=exclusive)
             safe = file.locked or not file.writable
-            return safe and is_named(file.descriptor, self._path) and file.is_as_it_was()
+            return safe and file.is_as_it_was(self._path)
         except BaseException:
             file.discard()
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
+import attrs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,6 +61,19 @@ PLACEMENT = Kind("placement set", _is_set)
 COLUMNS = Kind("key of additional data", _is_column)
 
 
+@attrs.define(eq=False)
+class StoredCounts:
+    """
+    What is remembered of a set.
+
+    :param counts: cells per chunk, of the chunks that were counted.
+    :param of_all: of all chunks, also those that were not; None if it is not known.
+    """
+
+    counts: dict[int, int]
+    of_all: ChunkCounts | None = None
+
+
 class ClassicPlacement:
     """The cells of one type, for the duration of a session."""
 
@@ -69,7 +83,7 @@ class ClassicPlacement:
         self.name = name
         self._key = ("placement", name)
         self._touched = False
-        self._loaded_counts: dict[int, int] | None = None
+        self._loaded: StoredCounts | None = None
         self._widths: dict[str, tuple[int, ...]] = {}
         # Keys that are known to have a path of their own.
         self._free: set[str] = set()
@@ -85,9 +99,15 @@ class ClassicPlacement:
         return chunk_ids(self._group.names())
 
     def counts(self) -> ChunkCounts:
+        stored = self._load()
+        if stored.of_all is not None:
+            return stored.of_all
         counts = dict.fromkeys(self.chunks().tolist(), 0)
-        counts.update(self._counts)
-        return ChunkCounts.of(counts)
+        counts.update(stored.counts)
+        of_all = ChunkCounts.of(counts)
+        if not self._touched:
+            stored.of_all = of_all
+        return of_all
 
     def label_sets(self) -> LabelSets:
         document = read_json(self._group.attributes, "labelsets")
@@ -197,18 +217,21 @@ class ClassicPlacement:
         write_json(self._group.attributes, "chunks", counts)
         self._group.attributes.set("len", sum(self._counts.values()))
         advance_revision(self._group.attributes)
-        self._network.cache.put(self._key, self._counts)
+        self._network.cache.put(self._key, self._load())
         self._touched = False
 
     @property
     def _counts(self) -> dict[int, int]:
-        return self._load_counts()
+        return self._load().counts
 
-    def _load_counts(self) -> dict[int, int]:
-        if self._loaded_counts is None:
-            known: dict[int, int] | None = self._network.cache.get(self._key)
-            self._loaded_counts = self._read_counts() if known is None else known
-        return self._loaded_counts
+    def _load(self) -> StoredCounts:
+        if self._loaded is None:
+            known: StoredCounts | None = self._network.cache.get(self._key)
+            if known is None:
+                known = StoredCounts(self._read_counts())
+                self._network.cache.put(self._key, known)
+            self._loaded = known
+        return self._loaded
 
     def _read_counts(self) -> dict[int, int]:
         if self._group.attributes.get("chunks") is None:
@@ -226,7 +249,7 @@ class ClassicPlacement:
 
     def _touch(self) -> None:
         """Note that something is about to change; what is not counted yet is counted first."""
-        self._load_counts()
+        self._load().of_all = None
         self._touched = True
         self._network.touch()
 
