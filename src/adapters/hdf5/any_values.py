@@ -34,7 +34,7 @@ def check_any(data: Any, options: dict[str, Any]) -> None:
         try:
             trial.create_dataset("trial", data=data, **options)
         except _UNFIT as error:
-            kind = InputError if options else DtypeError
+            kind = DtypeError if isinstance(error, TypeError) else InputError
             asked = f" with {', '.join(sorted(options))}" if options else ""
             raise kind(f"HDF5 can't store the data{asked}: {error}") from error
 
