@@ -34,6 +34,10 @@ _LEAST_HULL = 1024 * 1024
 _MOST_UNQUESTIONED = 1 << 30
 _MOST_PACKED = 4096
 
+# HDF5 unpacks whole pieces. They take no more than this many bytes, or times what the file takes.
+_MOST_OF_PIECE = 1 << 25
+_MOST_UNPACKED = 8
+
 # Of zlib: more saves next to nothing.
 _EFFORT = 1
 
@@ -78,6 +82,7 @@ class Hdf5Array:
             start, stop, _ = slice(start, stop).indices(shape[0])
             asked = max(0, stop - start), *shape[1:]
             self._check_claim(asked, dtype)
+            self._check_piece(prod(asked) * dtype.itemsize)
             rows = self._room(asked, dtype)
             if rows.size and len(rows) == shape[0]:
                 self._id.read(h5s.ALL, h5s.ALL, rows, native_type(dtype))
@@ -126,6 +131,27 @@ class Hdf5Array:
         if claimed > _MOST_PACKED * held:
             raise CorruptNetworkError(
                 f"'{self._name}' claims to hold {claimed} bytes, in a file of {held}"
+            )
+
+    def _check_piece(self, asked: int) -> None:
+        """
+        Check that HDF5 need not unpack far more than is asked for, and than the file holds.
+
+        :param asked: bytes.
+        """
+        if self._member.piece_bytes is None:
+            properties = self._id.get_create_plist()
+            is_packed = properties.get_layout() == h5d.CHUNKED and properties.get_nfilters()
+            values = prod(properties.get_chunk()) if is_packed else 0
+            self._member.piece_bytes = values * self.dtype.itemsize
+        piece = self._member.piece_bytes
+        if piece <= max(_MOST_OF_PIECE, _MOST_SURPLUS * asked):
+            return
+        held = h5i.get_file_id(self._id).get_filesize()
+        if piece > _MOST_UNPACKED * held:
+            raise CorruptNetworkError(
+                f"'{self._name}' is stored in pieces of {piece} bytes, in a file of {held};"
+                f" {asked} bytes were to be read"
             )
 
     def _room(self, shape: tuple[int, ...], dtype: DType) -> AnyArray:

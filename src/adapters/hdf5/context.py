@@ -39,6 +39,7 @@ class OpenObject:
     :param kind: ``group``, ``array``, ``document``, or something else.
     :param shape: of an array; None if it was not asked for yet. ``dtype`` likewise.
     :param attributes: those that are open, by name.
+    :param piece_bytes: that HDF5 unpacks at least to read an array; None if it was not asked for.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class OpenObject:
     shape: tuple[int, ...] | None = None
     dtype: DType | None = None
     attributes: dict[bytes, OpenAttribute] = attrs.field(factory=dict)
+    piece_bytes: int | None = None
 
 
 class OpenObjects:

@@ -8,7 +8,7 @@ import shutil
 import stat
 
 from ...errors import StoreExistsError
-from ...platform import give_other_name, is_named, sync_file, sync_folder
+from ...platform import give_other_name, is_named, open_descriptor, sync_file, sync_folder
 from ..files.names import hidden_path, is_hidden_name
 from .errors import translated
 
@@ -68,9 +68,13 @@ def copy_file(descriptor: int, path: str, *, durable: bool = False) -> None:
         with translated(path), open(descriptor, "rb", closefd=False) as source:
             # Positioned reads move the position where the system has no such calls.
             source.seek(0)
-            with open(temporary, "xb") as copy:
+            # Nobody may read of the copy what they may not read of the file.
+            mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+            made = open_descriptor(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            with open(made, "wb") as copy:
                 shutil.copyfileobj(source, copy, 1 << 20)
-            os.chmod(temporary, stat.S_IMODE(os.fstat(descriptor).st_mode))
+            # The system takes from the mode what it takes from new files.
+            os.chmod(temporary, mode)
             if durable:
                 sync_file(temporary)
             give_name(temporary, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from ...platform import before_renaming, copy_attributes, sync_file
 from .errors import translated
@@ -24,7 +25,9 @@ class Hdf5RewriteSession(Hdf5CreationSession):
         self._held = held
         self._is_let_go = False
         try:
-            super().__init__(path)
+            # Nobody may read of the new file what they may not read of the old one.
+            mode = stat.S_IMODE(os.stat(path).st_mode)
+            super().__init__(path, mode=mode | stat.S_IRUSR | stat.S_IWUSR)
         except BaseException:
             held.rollback()
             raise

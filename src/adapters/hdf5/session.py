@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from h5py import h5f, h5g, h5p
 
-from ...platform import sync_file
+from ...platform import open_descriptor, sync_file
 from ..files.names import target_of
 from .context import Context, OpenObject
 from .errors import translated
@@ -129,17 +129,20 @@ class Hdf5CreationSession(Hdf5AdoptedSession):
     A new file, which gets its name at the commit.
 
     :param durable: whether it is to survive a power cut then.
+    :param mode: which users may do what with it, from the start; None leaves that to the system.
     """
 
-    def __init__(self, path: str, *, durable: bool = False) -> None:
+    def __init__(self, path: str, *, durable: bool = False, mode: int | None = None) -> None:
         # A link that leads to a file that is not there yet gets one.
         self._path = path = target_of(path)
         self._durable = durable
         self._temporary = temporary_path(path)
-        with translated(path):
-            made = h5p.create(h5p.FILE_CREATE)
-            made.set_obj_track_times(False)
-            id_ = h5f.create(os.fsencode(self._temporary), fcpl=made, fapl=access_properties(None))
+        try:
+            with translated(path):
+                id_ = _created(self._temporary, mode)
+        except BaseException:
+            remove_temporary(self._temporary)
+            raise
         super().__init__(id_, Context(path))
 
     def commit(self) -> None:
@@ -160,6 +163,15 @@ class Hdf5CreationSession(Hdf5AdoptedSession):
                 self._id.close()
         finally:
             remove_temporary(self._temporary)
+
+
+def _created(path: str, mode: int | None) -> H5Object:
+    """A new HDF5 file; ``mode`` as in :class:`Hdf5CreationSession`."""
+    if mode is not None:
+        os.close(open_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+    made = h5p.create(h5p.FILE_CREATE)
+    made.set_obj_track_times(False)
+    return h5f.create(os.fsencode(path), fcpl=made, fapl=access_properties(None))
 
 
 def _root(file: H5Object, context: Context) -> OpenObject:

@@ -27,7 +27,6 @@ from ...platform import (
     can_lock,
     is_named,
     open_descriptor,
-    read_some,
 )
 from ...ports.store import Capability
 from ...transactions.deadline import OnSlow, ignore_slow
@@ -35,6 +34,7 @@ from ..files.errors import system_error
 from ..files.locking import HeldDescriptor, close_file, lock_file
 from ..files.names import checked_path
 from .atomic.atomic_file import AtomicFile
+from .atomic.signature import is_hdf5
 from .context import Context
 from .errors import translated
 from .file_pool import FILE_POOL, FilePool
@@ -50,7 +50,6 @@ from .session import (
 
 _LOCKS_SOMEWHERE = "On filesystems without locks, programs do not exclude each other."
 _SCHEME = "hdf5:"
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 @attrs.define
@@ -128,7 +127,7 @@ class Hdf5Store:
         except StoreError:
             return False
         try:
-            return read_some(descriptor, len(_SIGNATURE), 0) == _SIGNATURE
+            return is_hdf5(descriptor)
         except OSError:
             return False
         finally:
@@ -301,7 +300,9 @@ class Hdf5Store:
     def _settle(self, descriptor: int) -> None:
         """Clean up after sessions that were killed."""
         with translated(self._path):
-            AtomicFile.recover(descriptor)
+            # Any other file may end in what looks like a journal.
+            if is_hdf5(descriptor):
+                AtomicFile.recover(descriptor)
             if os.fstat(descriptor).st_nlink > 1:
                 # Among its names may be that which it had as it was made.
                 remove_temporary_names(descriptor, self._path)

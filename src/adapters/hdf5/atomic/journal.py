@@ -13,8 +13,9 @@ import contextlib
 import os
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator
 from itertools import chain
+from typing import Protocol
 
 import attrs
 import numpy as np
@@ -39,6 +40,52 @@ _MOST_ENTRIES = 1 << 16
 _MOST_AT_ONCE = 1 << 22
 
 
+class Pieces(Protocol):
+    """Pieces of a file, in the order of their places."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Piece]: ...
+
+
+class StoredPieces:
+    """
+    The pieces of a journal that was read, made one by one: there may be as many as bytes.
+
+    :param entries: where each begins, and how many bytes it has: (count, 2), ascending.
+    :param content: the bytes of all.
+    """
+
+    def __init__(self, entries: NDArray[np.int64], content: bytearray) -> None:
+        self._starts, self._lengths = entries.T
+        self._content = memoryview(content)
+        self._ends = np.cumsum(self._lengths)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __iter__(self) -> Iterator[Piece]:
+        return self._within(0, len(self))
+
+    def lay_over(self, view: memoryview, start: int) -> None:
+        """Replace what a buffer holds of the file from a position on by the pieces."""
+        stop = start + len(view)
+        # A piece that begins before may reach into it.
+        first = max(0, int(np.searchsorted(self._starts, start, "right")) - 1)
+        last = int(np.searchsorted(self._starts, stop, "left"))
+        for place, data in self._within(first, last):
+            low, high = max(start, place), min(stop, place + len(data))
+            if low < high:
+                view[low - start : high - start] = data[low - place : high - place]
+
+    def _within(self, first: int, last: int) -> Iterator[Piece]:
+        for low in range(first, last, _MOST_ENTRIES):
+            part = slice(low, min(low + _MOST_ENTRIES, last))
+            columns = (self._starts, self._lengths, self._ends)
+            for start, length, end in zip(*(each[part].tolist() for each in columns), strict=True):
+                yield start, self._content[end - length : end]
+
+
 @attrs.frozen(eq=False)
 class Journal:
     """
@@ -52,7 +99,7 @@ class Journal:
 
     base_size: int
     size: int
-    pieces: Sequence[Piece]
+    pieces: Pieces
 
     @property
     def place(self) -> int:
@@ -96,6 +143,13 @@ class Journal:
         os.ftruncate(descriptor, self.size)
 
 
+@attrs.frozen(eq=False)
+class StoredJournal(Journal):
+    """A journal that was read."""
+
+    pieces: StoredPieces
+
+
 def _entries(start: int, size: int) -> list[tuple[int, int]]:
     if size <= _MOST_OF_ENTRY:
         return [(start, size)]
@@ -108,7 +162,7 @@ def has_journal(descriptor: int) -> bool:
     return _read_trailer(descriptor) is not None
 
 
-def read_journal(descriptor: int) -> Journal | None:
+def read_journal(descriptor: int) -> StoredJournal | None:
     """The journal that a file ends in; None if there is none, or one that is damaged."""
     trailer = _read_trailer(descriptor)
     if trailer is None:
@@ -117,14 +171,14 @@ def read_journal(descriptor: int) -> Journal | None:
     entries = _read_entries(descriptor, place, count)
     if entries is None or not _are_apart(entries, min(base_size, size)):
         return None
-    content = bytearray(int(entries[:, 1].sum()))
-    begin = place + entries.nbytes
-    if begin + len(content) + _TAIL != os.fstat(descriptor).st_size:
+    size_of_content, begin = int(entries[:, 1].sum()), place + entries.nbytes
+    if begin + size_of_content + _TAIL != os.fstat(descriptor).st_size:
         return None
+    content = bytearray(size_of_content)
     read_into(descriptor, memoryview(content), begin)
     if zlib.crc32(content, zlib.crc32(entries.tobytes())) != checksum:
         return None
-    return Journal(base_size, size, _pieces(entries, memoryview(content)))
+    return StoredJournal(base_size, size, StoredPieces(entries, content))
 
 
 def _are_apart(entries: NDArray[np.int64], end: int) -> bool:
@@ -132,15 +186,6 @@ def _are_apart(entries: NDArray[np.int64], end: int) -> bool:
     starts, lengths = entries.T
     within = (lengths <= end - starts).all()
     return bool(within and (starts[:-1] + lengths[:-1] <= starts[1:]).all())
-
-
-def _pieces(entries: NDArray[np.int64], content: memoryview) -> list[Piece]:
-    pieces: list[Piece] = []
-    at = 0
-    for start, length in entries.tolist():
-        pieces.append((start, content[at : at + length]))
-        at += length
-    return pieces
 
 
 def _read_trailer(descriptor: int) -> tuple[int, int, int, int, int] | None:

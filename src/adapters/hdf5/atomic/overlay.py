@@ -17,7 +17,7 @@ from typing import ClassVar
 from ....errors import CorruptNetworkError
 from .extent import Extent
 from .heaps import SIGNATURE, is_endless
-from .journal import Journal
+from .journal import StoredJournal
 from .pieces import read_into, write_at
 
 PAGE = 4096
@@ -52,6 +52,8 @@ class OverlayFile:
         self._waiting_bytes = 0
         # What was written after an error.
         self._patches: list[tuple[int, bytes]] = []
+        # What an interrupted commit will replace.
+        self._shown: StoredJournal | None = None
         self._position = 0
         self.error: BaseException | None = None
 
@@ -121,11 +123,10 @@ class OverlayFile:
             os.ftruncate(self._extent.descriptor, self._extent.size)
             self._extent.base_size = self._kept_size = self._extent.size
 
-    def show(self, journal: Journal) -> None:
-        """Show the file as it will be when an interrupted commit is finished."""
+    def show(self, journal: StoredJournal) -> None:
+        """Show a file that is only read as it will be when an interrupted commit is finished."""
         self._extent.base_size = max(self._extent.base_size, journal.base_size, journal.size)
-        for start, data in journal.pieces:
-            self._write_pages(memoryview(data), start)
+        self._shown = journal
         self._extent.size = journal.size
 
     def written(self) -> list[tuple[int, bytes]]:
@@ -152,6 +153,7 @@ class OverlayFile:
     def is_untouched(self) -> bool:
         """Whether nothing was written since the start, or since the commit."""
         untouched = not self._pages and not self._waiting and self.error is None
+        untouched = untouched and self._shown is None
         return untouched and self._extent.size == self._extent.base_size
 
     def refuse_writes(self, error: BaseException | None = None) -> None:
@@ -177,6 +179,8 @@ class OverlayFile:
         if self._kept_size < self._extent.base_size:
             cut = slice(max(0, self._kept_size - start), max(0, self._extent.base_size - start))
             view[cut] = bytes(len(view[cut]))
+        if self._shown is not None:
+            self._shown.pieces.lay_over(view, start)
         if start < self._extent.base_size:
             self._settle()
             if self._pages:
