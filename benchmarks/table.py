@@ -41,6 +41,7 @@ TARGETS: dict[str, tuple[float | None, float | None]] = {
     "len of a connectivity set": (100, None),
     "len of a placement set": (3, None),
     "connect 500,000": (20, None),
+    "connect 6,250,000 in a chunk": (1, 1),
     "label 50,000": (20, None),
     "label mask": (20, None),
     "append morphologies": (25, None),

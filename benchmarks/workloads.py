@@ -152,6 +152,18 @@ def demultiplex(figures: Figures) -> None:
     figures.size("connect 500,000", path)
 
 
+def one_block(figures: Figures) -> None:
+    """6,250,000 connections of 12,500 cells in a single chunk."""
+    rng = np.random.default_rng(9)
+    path = figures.path("one block")
+    storage = Storage("hdf5", str(path))
+    placed = place(storage, "a", 1, 12_500)
+    found = storage.require_connectivity_set(placed.cell_type, placed.cell_type, "a_to_a")
+    pre, post = (point_locations(rng, 12_500, 6_250_000) for _ in range(2))
+    with figures.timed("connect 6,250,000 in a chunk"):
+        found.connect(placed, placed, pre, post)
+
+
 def labels(figures: Figures) -> None:
     """50,000 cells in 125 chunks: two masks and a list, then a label mask."""
     storage = Storage("hdf5", str(figures.path("labels")))
@@ -221,7 +233,8 @@ def bulk(figures: Figures) -> None:
 
 
 WORKLOADS = {
-    each.__name__: each for each in (placement, connections, demultiplex, labels, repository, bulk)
+    each.__name__: each
+    for each in (placement, connections, demultiplex, one_block, labels, repository, bulk)
 }
 
 

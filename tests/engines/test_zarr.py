@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from bsb import Chunk, Storage, get_engine_node, get_engines, open_storage
+from bsb import (
+    Chunk,
+    Configuration,
+    Storage,
+    from_storage,
+    get_engine_node,
+    get_engines,
+    open_storage,
+)
 
 from bsb_hdf5.engines.zarr import ZarrEngine
 from bsb_hdf5.errors import NotANetworkError, ReadOnlyError
@@ -44,6 +52,19 @@ def test_a_directory_is_recognized_and_opened(root: str) -> None:
     assert [False, False] == [each.recognizes(root, None) for each in others]
     found: Any = Storage("zarr", root, missing_ok=False).get_placement_set(CellType())
     assert [[0, 1, 2], [3, 4, 5]] == found.load_positions().tolist()
+
+
+@pytest.mark.filterwarnings("ignore:Auto-upgraded")
+def test_commands_of_bsb_that_take_it_for_a_directory_leave_it_whole(root: str) -> None:
+    cells = placed(root)
+    before = {path.name for path in Path(root).iterdir()}
+    with pytest.raises(FileNotFoundError, match="files"):
+        from_storage(root)
+    with pytest.raises(FileNotFoundError, match="file_meta"):
+        open_storage(root).store_active_config(Configuration.default())
+    assert {"metadata.json"} == {path.name for path in Path(root).iterdir()} - before
+    found: Any = Storage("zarr", root, missing_ok=False).get_placement_set(CellType())
+    assert cells.load_positions().tolist() == found.load_positions().tolist()
 
 
 def test_default_roots_are_unique_directories() -> None:

@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 from bsb_hdf5.core.cell_labels import change_labels, load_label_codes
 from bsb_hdf5.core.column_specs import POSITION, ROTATION, additional_column
 from bsb_hdf5.core.layouts.classic.network import ClassicNetwork
+from bsb_hdf5.core.layouts.classic.placement import ClassicPlacement
 from bsb_hdf5.core.placement_rows import PlacementRows
 from bsb_hdf5.core.selection import Selection
+from bsb_hdf5.core.statistics import ChunkCounts
 from bsb_hdf5.errors import (
     LengthError,
 )
+from bsb_hdf5.transactions.versioned_cache import VersionedCache
 from tests.unit.core.layouts.classic.networks import chunk, clear, reopened
 from tests.unit.memory import new_network, new_placement
 
@@ -224,3 +227,32 @@ def test_a_member_that_is_not_a_chunk_is_passed_over() -> None:
     for name in ("notes", "007", "-1", str(2**48), "9" * 30):
         network._root.group("placement").group("cell").require_group(name)
     assert [5] == network.placement("cell").chunks().tolist()
+
+
+def test_counts_are_read_once_until_something_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, cache = new_network(), VersionedCache()
+    network.create_placement("cell", created_at="now")
+    network.placement("cell").append(7, PlacementRows.of_entities(2, None))
+    network.flush()
+    listed: list[str] = []
+    names = ClassicPlacement.chunks
+
+    def chunks(self: ClassicPlacement) -> Any:
+        listed.append(self.name)
+        return names(self)
+
+    monkeypatch.setattr(ClassicPlacement, "chunks", chunks)
+    for _ in range(3):
+        session = ClassicNetwork(network._root, cache.at(1))
+        assert {7: 2} == as_dict(session.placement("cell").counts())
+    assert ["cell"] == listed
+    writer = ClassicNetwork(network._root, cache.at(1)).placement("cell")
+    writer.append(7, PlacementRows.of_entities(1, None))
+    writer.append(9, PlacementRows.of_entities(4, None))
+    assert {7: 3, 9: 4} == as_dict(writer.counts())
+    writer.require_chunk(11)
+    assert {7: 3, 9: 4, 11: 0} == as_dict(writer.counts())
+
+
+def as_dict(counts: ChunkCounts) -> dict[int, int]:
+    return dict(zip(counts.ids.tolist(), counts.counts.tolist(), strict=True))
