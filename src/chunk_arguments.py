@@ -18,7 +18,7 @@ from .core.chunk_id import (
     sorted_ids,
     unpack,
 )
-from .core.layouts.protocols import NetworkWriter
+from .core.layouts.protocols import NetworkReader, NetworkWriter
 from .core.validation import as_integers
 from .errors import ChunkRangeError, InputError, ShapeError
 from .exceptions import raise_as_bsb
@@ -77,11 +77,12 @@ def as_ids(chunks: Iterable[ChunkLike]) -> Ids:
 
 
 def as_chunks(
-    ids: Ids, size: NDArray[np.float64], made: dict[int, Chunk] | None = None
+    ids: Ids, size: NDArray[np.float64] | None, made: dict[int, Chunk] | None = None
 ) -> list[Chunk]:
     """
-    Chunks of a size (um), one for each id; equal ids get the same object.
+    Chunks, one for each id; equal ids get the same object.
 
+    :param size: (3,) um; None if it is unknown.
     :param made: chunks by id, to use; those that are made are added.
     """
     chunks = {} if made is None else made
@@ -92,12 +93,18 @@ def as_chunks(
     return [chunks[id_] for id_ in wanted]
 
 
-def settle_chunk_size(network: NetworkWriter, chunk: Chunk) -> None:
+def agreed_chunk_size(network: NetworkReader, chunk: Chunk) -> NDArray[np.float64] | None:
     """
-    Note the size of the first chunk that has one.
+    The size to note for the network: that of the first chunk that has one.
 
+    :returns: (3,) um; None if there is nothing to note.
     :raises ChunkSizeError: the chunk is of another size than the network's.
     """
-    size = agree_on_size(network.chunk_size, normalize_size(getattr(chunk, "_size", None)))
+    return agree_on_size(network.chunk_size, normalize_size(getattr(chunk, "_size", None)))
+
+
+def settle_chunk_size(network: NetworkWriter, chunk: Chunk) -> None:
+    """Note the size of the first chunk that has one; errors as for :func:`agreed_chunk_size`."""
+    size = agreed_chunk_size(network, chunk)
     if size is not None:
         network.set_chunk_size(size)

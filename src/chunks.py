@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .chunk_arguments import (
     ChunkLike,
+    agreed_chunk_size,
     as_chunk,
     as_chunks,
     as_id,
@@ -369,8 +370,9 @@ class ChunkedProperty:
         rows = self._rows(data, column)
         cells = self.loader._cells_writer(session)
         if cells is not None and _is_of_cells(column):
-            self.loader.require_chunk(chunk, handle=session)
+            agreed_chunk_size(session.network, as_chunk(chunk))
             (cells.overwrite_column if replace else cells.append_column)(column, id_, rows)
+            self.loader.require_chunk(chunk, handle=session)
             return
         if cells is not None:
             _check_apart(column)

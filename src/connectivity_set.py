@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import errors
 from .chunk_arguments import ChunkLike, as_chunks, as_id, as_ids, each_chunk
 from .core.batches import ReadTask, plan_reads
-from .core.chunk_id import UNKNOWN_SIZE, Ids
+from .core.chunk_id import Ids
 from .core.connectivity import (
     DIRECTIONS,
     Blocks,
@@ -266,8 +266,7 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
     @handles_handles("r")
     def get_local_chunks(self, direction: str, handle: Session = HANDLED) -> list[Chunk]:
         """Chunks with connections in a direction, ``inc`` or ``out``, by id."""
-        ids = self._data(handle).local_chunks(check_direction(direction))
-        return as_chunks(ids, UNKNOWN_SIZE)
+        return as_chunks(self._data(handle).local_chunks(check_direction(direction)), None)
 
     @handles_handles("r")
     def get_global_chunks(
@@ -275,7 +274,7 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
     ) -> list[Chunk]:
         """Chunks that a local chunk is connected with in a direction, by id."""
         sizes = self._data(handle).block_sizes(check_direction(direction), as_id(local_))
-        return as_chunks(sizes.ids, UNKNOWN_SIZE)
+        return as_chunks(sizes.ids, None)
 
     def nested_iter_connections(
         self, direction: str | None = None, local_: Chunks = None, global_: Chunks = None
@@ -301,8 +300,11 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         :param global_: likewise.
         :returns: direction, local chunk, global chunk, and (n, 3) local and global locations.
         """
+        # What can be iterated over only once is needed for each direction.
+        locals_ = None if local_ is None else _given(local_)
+        globals_ = None if global_ is None else _given(global_)
         for each in get_dir_iter(direction):
-            yield from self._iter_direction(each, local_, global_)
+            yield from self._iter_direction(each, locals_, globals_)
 
     @handles_handles("r")
     def load_block_connections(
@@ -343,16 +345,18 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         self, direction: str, local_: Chunks, global_: Chunks
     ) -> Iterator[tuple[str, Chunk, Chunk, tuple[Locations, Locations]]]:
         chosen = None if local_ is None else {as_id(chunk): chunk for chunk in _given(local_)}
-        globals_ = None if global_ is None else as_ids(_given(global_))
+        made: dict[int, Chunk] = {}
+        # Chunks that were given are returned as they are, with their size.
+        far = made if global_ is None else {as_id(chunk): chunk for chunk in _given(global_)}
+        globals_ = None if global_ is None else as_ids(far.values())
         sizes = self._local_sizes(direction)
         if chosen is not None:
             ids = as_ids(chosen.values())
             sizes = sizes.select(ids) if globals_ is None else sizes.among(ids)
-        made: dict[int, Chunk] = {}
         blocks = partial(self._block_sizes, direction)
         for task in plan_reads(direction, sizes, blocks, _ROWS_AT_ONCE, globals_):
             for part in self._read(task):
-                for local, chunk, block in _blocks_of(part, made):
+                for local, chunk, block in _blocks_of(part, made, far):
                     yield direction, local if chosen is None else chosen[local.id], chunk, block
 
     @handles_handles("r")
@@ -404,32 +408,33 @@ class CSIterator:
         else:
             yield self._cs.load_block_connections(self._direction, self._local, self._global)
 
-    def get_local_iter(self, direction: str, local_: Chunks) -> Iterator[Chunk]:
-        """The local chunks to iterate over: all, or those given."""
+    def get_local_iter(self, direction: str, local_: Chunks) -> Iterable[Chunk]:
+        """The local chunks to iterate over: all as a list, the one given, or those given."""
         if local_ is None:
-            return iter(self._cs.get_local_chunks(direction))
-        return iter(_given(local_))
+            return self._cs.get_local_chunks(direction)
+        return (local_,) if isinstance(local_, Chunk) else iter(_given(local_))
 
-    def get_global_iter(self, direction: str, local_: Chunk, global_: Chunks) -> Iterator[Chunk]:
-        """The global chunks of a local one to iterate over: all, or those given."""
+    def get_global_iter(self, direction: str, local_: Chunk, global_: Chunks) -> Iterable[Chunk]:
+        """The global chunks of a local one to iterate over, as :meth:`get_local_iter` does."""
         if global_ is None:
-            return iter(self._cs.get_global_chunks(direction, local_))
-        return iter(_given(global_))
+            return self._cs.get_global_chunks(direction, local_)
+        return (global_,) if isinstance(global_, Chunk) else iter(_given(global_))
 
 
 def _blocks_of(
-    part: Perspective, chunks: dict[int, Chunk]
+    part: Perspective, locals_: dict[int, Chunk], globals_: dict[int, Chunk]
 ) -> Iterator[tuple[Chunk, Chunk, tuple[Locations, Locations]]]:
     """
     Local chunk, global chunk, and local and global locations of each block.
 
-    :param chunks: those that were made before, by id.
+    :param locals_: local chunks that are known, by id; those that are made are added.
+    :param globals_: likewise, of global chunks.
     """
     bounds = pairwise(part.starts.tolist())
     near, far = part.local_locations, part.global_locations
     return zip(
-        as_chunks(part.local_chunks, UNKNOWN_SIZE, chunks),
-        as_chunks(part.global_chunks, UNKNOWN_SIZE, chunks),
+        as_chunks(part.local_chunks, None, locals_),
+        as_chunks(part.global_chunks, None, globals_),
         [(near[first:last], far[first:last]) for first, last in bounds],
         strict=True,
     )

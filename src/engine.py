@@ -261,10 +261,10 @@ class StorageEngine(bsb.Engine):
 
     def get_chunk_stats(self) -> dict[str, dict[str, Any]]:
         """
-        What each chunk holds, by its id: cells ``placed`` and ``connections`` (``inc`` and
-        ``out``).
+        What each chunk that holds anything does, by its id: cells ``placed`` and ``connections``
+        (``inc`` and ``out``).
         """
-        return self._read(lambda network: network.totals.as_document())
+        return self._read(lambda network: network.totals.of_held())
 
     def read_only(self) -> ReadOnly:
         """

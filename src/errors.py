@@ -24,17 +24,25 @@ Every error this package raises on purpose.
     |   +-- DtypeError                  (TypeError)
     |   +-- LengthError
     |   +-- InvalidNameError
+    |   |   +-- NameTypeError           (TypeError, KeyError)
     |   +-- ChunkRangeError
     |   +-- ChunkSizeError
     |   +-- HandleError                 (TypeError)
     |   +-- CellIdError                 (IndexError)
     |   +-- LocationError               (IndexError)
     |   +-- LabelError
+    |   |   +-- LabelTypeError          (TypeError)
+    |   +-- DirectionError              (KeyError)
+    |   |   +-- DirectionTypeError      (TypeError)
+    |   +-- EncodingError               (UnicodeEncodeError)
+    |   +-- UnknownEncodingError        (LookupError)
+    |   +-- MorphologyInUseError
     +-- MissingError                    what is not stored; (LookupError)
     |   +-- SetNotFoundError
     |   +-- DataNotFoundError
     |   +-- MorphologyNotFoundError
-    |   +-- FileNotStoredError          (FileNotFoundError)
+    |   +-- FileNotStoredError          (KeyError, FileNotFoundError)
+    |   +-- ConfigurationNotStoredError
     +-- ClashError                      what is stored already; (ValueError)
         +-- SetExistsError
         +-- SetTypeError
@@ -58,11 +66,11 @@ class StorageError(Exception):
     """
     Root of the tree.
 
-    :param message: what was asked, what was found, what is valid.
+    :param message: what is wrong, what was found, and what to do.
     :param fields: the values in the message, for programs.
     """
 
-    def __init__(self, message: str, /, **fields: Any) -> None:
+    def __init__(self, message: str = "", /, **fields: Any) -> None:
         super().__init__(message)
         self.message = message
         self.fields = fields
@@ -76,7 +84,7 @@ class StorageError(Exception):
 
 
 class StoreError(StorageError):
-    """Something about the place where the data lies."""
+    """A problem with the place where the data lies."""
 
 
 class StoreNotFoundError(StoreError, FileNotFoundError):
@@ -84,11 +92,11 @@ class StoreNotFoundError(StoreError, FileNotFoundError):
 
 
 class StoreExistsError(StoreError, FileExistsError):
-    """There is something at a root that was to be made."""
+    """Something exists already at a root that was to be created."""
 
 
 class StoreAccessError(StoreError, PermissionError):
-    """The root may not be opened the way it was asked for."""
+    """The permissions of the root do not allow what was asked."""
 
 
 class StoreIOError(StoreError, OSError):
@@ -96,7 +104,7 @@ class StoreIOError(StoreError, OSError):
 
 
 class NotANetworkError(StoreError, OSError):
-    """What lies at the root is no network of a known layout."""
+    """What lies at the root is not a network of a known layout."""
 
 
 class CorruptNetworkError(StoreError, ValueError):
@@ -104,11 +112,11 @@ class CorruptNetworkError(StoreError, ValueError):
 
 
 class LockTimeoutError(StoreError, TimeoutError):
-    """Somebody else held the storage for longer than the limit."""
+    """Another thread or program held the storage for longer than the limit."""
 
 
 class ReadOnlyError(StoreError, OSError):
-    """A write was asked of something that only reads."""
+    """A write to something that is read-only."""
 
 
 class SessionClosedError(StoreError, RuntimeError):
@@ -116,11 +124,11 @@ class SessionClosedError(StoreError, RuntimeError):
 
 
 class SingleProcessError(StoreError, RuntimeError):
-    """Several ranks were to share a store that only one process can see."""
+    """Several ranks tried to share a store that only one process can see."""
 
 
 class SessionAbortedError(StoreError, RuntimeError):
-    """A write session that an error interrupted half-way was asked to go on."""
+    """A write session was used after an error had interrupted one of its changes."""
 
 
 class NodeNotFoundError(StoreError, KeyError):
@@ -132,7 +140,7 @@ class NodeExistsError(StoreError, ValueError):
 
 
 class UnknownContentError(StoreError, ValueError):
-    """Something in a network that its layout does not know, and that a rewrite can't keep."""
+    """Content that the layout of a network does not know, and that a rewrite can't keep."""
 
 
 class InputError(StorageError, ValueError):
@@ -152,7 +160,11 @@ class LengthError(InputError):
 
 
 class InvalidNameError(InputError):
-    """A name that can't name a set, file, morphology or column."""
+    """A name that can't be that of a set, file, morphology or column."""
+
+
+class NameTypeError(InvalidNameError, TypeError, KeyError):
+    """A name that is not a text: nothing is stored under it, and nothing can be."""
 
 
 class ChunkRangeError(ShapeError):
@@ -164,7 +176,7 @@ class ChunkSizeError(InputError):
 
 
 class HandleError(InputError, TypeError):
-    """A ``handle`` that is no open session or file."""
+    """A ``handle`` that is not an open session or file."""
 
 
 class CellIdError(InputError, IndexError):
@@ -172,11 +184,47 @@ class CellIdError(InputError, IndexError):
 
 
 class LocationError(InputError, IndexError):
-    """Connection locations that point at no cell, branch or point."""
+    """Connection locations on cells, branches or points that do not exist."""
 
 
 class LabelError(InputError):
     """Labels, or cells to label, that don't fit the placement set."""
+
+
+class LabelTypeError(LabelError, TypeError):
+    """Labels that are not texts."""
+
+
+class DirectionError(InputError, KeyError):
+    """A direction of connections other than ``inc`` and ``out``."""
+
+
+class DirectionTypeError(DirectionError, TypeError):
+    """A direction of connections that is not a text."""
+
+
+class EncodingError(InputError, UnicodeEncodeError):
+    """
+    A text that its encoding can't hold.
+
+    :param fields: ``encoding``, ``object``, ``start``, ``end`` and ``reason``, as
+        ``UnicodeEncodeError`` has them.
+    """
+
+    def __init__(self, message: str = "", /, **fields: Any) -> None:
+        given = {"encoding": "", "object": "", "start": 0, "end": 0, "reason": message, **fields}
+        names = ("encoding", "object", "start", "end", "reason")
+        UnicodeEncodeError.__init__(self, *(given[name] for name in names))
+        self.message = message
+        self.fields = fields
+
+
+class UnknownEncodingError(InputError, LookupError):
+    """An encoding that Python does not know."""
+
+
+class MorphologyInUseError(InputError):
+    """A morphology that can't be removed, because cells have it."""
 
 
 class MissingError(StorageError, LookupError):
@@ -195,8 +243,12 @@ class MorphologyNotFoundError(MissingError):
     """There is no morphology of that name."""
 
 
-class FileNotStoredError(MissingError, FileNotFoundError):
+class FileNotStoredError(MissingError, KeyError, FileNotFoundError):
     """There is no file of that id."""
+
+
+class ConfigurationNotStoredError(MissingError):
+    """The network has no configuration."""
 
 
 class ClashError(StorageError, ValueError):

@@ -62,7 +62,7 @@ class MorphologyNotFoundError(
     bsb.MissingMorphologyError,
     bsb.MorphologyRepositoryError,
 ):
-    """There is no morphology of that name; reading raises the one of BSB's, removing the other."""
+    """There is no morphology of that name; both BSB's error for reading and that for removing."""
 
 
 @counterpart_of(errors.MorphologyExistsError)
@@ -73,6 +73,29 @@ class MorphologyExistsError(_Detailed, errors.MorphologyExistsError, bsb.Morphol
 @counterpart_of(errors.LabelError)
 class LabelError(_Detailed, errors.LabelError, bsb.LabellingError):
     """Labels, or cells to label, that don't fit the placement set."""
+
+
+@counterpart_of(errors.LabelTypeError)
+class LabelTypeError(_Detailed, errors.LabelTypeError, bsb.LabellingError):
+    """Labels that are not texts."""
+
+
+@counterpart_of(errors.MorphologyInUseError)
+class MorphologyInUseError(_Detailed, errors.MorphologyInUseError, bsb.MorphologyRepositoryError):
+    """A morphology that can't be removed, because cells have it."""
+
+
+class MorphologyNameError(
+    _Detailed, errors.NameTypeError, bsb.MissingMorphologyError, bsb.MorphologyRepositoryError
+):
+    """The name of a morphology is not a text: there is no such morphology."""
+
+
+@counterpart_of(errors.ConfigurationNotStoredError)
+class MissingActiveConfigError(
+    _Detailed, errors.ConfigurationNotStoredError, bsb.MissingActiveConfigError
+):
+    """The network has no active configuration."""
 
 
 @counterpart_of(errors.ChunkRangeError)
@@ -86,7 +109,7 @@ class ChunkSizeError(_Detailed, errors.ChunkSizeError, bsb.ChunkError):
 
 
 class HDF5SlowLockingWarning(bsb.exceptions.ScaffoldWarning):
-    """Another thread or program keeps a network to itself for long."""
+    """Another thread or program has held the lock of a network for a long time."""
 
 
 def warn_of_slow_lock(wait: SlowWait) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.metadata
 import json
 import time
 import uuid
-from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ParamSpec, TypeVar, cast
 
 import bsb
 
 from .config import SETTINGS
 from .core.files import StoredContent
 from .core.names import check_name, check_text
-from .errors import CorruptNetworkError, FileStoredError
+from .errors import CorruptNetworkError, DtypeError, FileStoredError
+from .exceptions import MissingActiveConfigError
 from .handles import HANDLED, SessionEngine, handles_handles
 from .resource import NetworkPart
 from .transactions.session import Session
@@ -23,6 +25,27 @@ from .transactions.session import Session
 # What the configuration of a network says of where it lies.
 _PLACE = ("engine", "root")
 _ACTIVE = "active_config"
+# Arguments of ``store`` that come before the meta: the store itself, and the content.
+_BEFORE_META = 2
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _in_either_order(store: Callable[P, R]) -> Callable[P, R]:
+    """Understand ``store(content, id, meta=...)`` too, the order of BSB's interface."""
+
+    @functools.wraps(store)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        own, rest = args[:_BEFORE_META], args[_BEFORE_META:]
+        is_id = len(rest) == 1 and not isinstance(rest[0], Mapping)
+        if is_id and "meta" in kwargs and "id" not in kwargs:
+            untyped: Callable[..., R] = store
+            return untyped(*own, id=rest[0], **kwargs)
+        return store(*args, **kwargs)
+
+    return call
 
 
 class FileStore(NetworkPart, bsb.FileStore):
@@ -71,6 +94,7 @@ class FileStore(NetworkPart, bsb.FileStore):
         """Encoding of a text, None of bytes; errors as for :meth:`load`."""
         return handle.network.files.describe(check_text(id, "file")).encoding
 
+    @_in_either_order
     @handles_handles("a")
     def store(
         self,
@@ -123,7 +147,7 @@ class FileStore(NetworkPart, bsb.FileStore):
         """
         id_ = self._active_id()
         if id_ is None:
-            raise bsb.MissingActiveConfigError("the storage holds no active configuration")
+            raise MissingActiveConfigError("the storage holds no active configuration")
         content, meta = self.load(id_)
         try:
             tree = json.loads(content)
@@ -142,7 +166,10 @@ class FileStore(NetworkPart, bsb.FileStore):
         moved or may not be written changes nothing.
 
         :returns: the id of the file that holds it.
+        :raises InputError: it is not a ``bsb.Configuration``.
         """
+        if not isinstance(config, bsb.Configuration):
+            raise DtypeError(f"a configuration must be a bsb.Configuration, not {config!r}")
         config._meta[_ACTIVE] = True
         return self._engine.ranks.on_main(lambda: self._store_active(config))
 
@@ -166,13 +193,15 @@ class FileStore(NetworkPart, bsb.FileStore):
         self, config: bsb.Configuration, tree: Any, handle: Session = HANDLED
     ) -> str:
         files = handle.network_writer.files
-        for id_ in files.ids():
-            if files.describe(id_).meta.get(_ACTIVE):
-                files.remove(id_)
+        before = [id_ for id_ in files.ids() if files.describe(id_).meta.get(_ACTIVE)]
         meta = {key: value for key, value in config._meta.items() if value is not None}
         core = {"package": "bsb-core", "version": importlib.metadata.version("bsb-core")}
         meta.setdefault("producer", core)
-        return self.store(json.dumps(tree), meta=meta, handle=handle)
+        stored: str = self.store(json.dumps(tree), meta=meta, handle=handle)
+        # What can't be stored has raised by now, and the one before is still there.
+        for id_ in before:
+            files.remove(id_)
+        return stored
 
     def _active_id(self) -> str | None:
         return next((id_ for id_, meta in self.all().items() if meta.get(_ACTIVE)), None)

@@ -14,10 +14,24 @@ from bsb._encoding import EncodedLabels
 from numpy.typing import NDArray
 
 from .core.labels import LabelSets
-from .core.morphology import MorphologyTable, decode_meta_object, encode_meta_value
+from .core.morphology import (
+    MorphologyTable,
+    decode_meta_object,
+    dump_meta,
+    encode_meta_value,
+    load_meta,
+)
+from .core.morphology_use import cell_type_with
 from .core.names import check_name, check_text
 from .core.rows import Rows
-from .errors import DtypeError, InputError, MorphologyExistsError
+from .errors import (
+    DtypeError,
+    InputError,
+    MorphologyExistsError,
+    MorphologyInUseError,
+    NameTypeError,
+)
+from .exceptions import MorphologyNameError
 from .handles import HANDLED, SessionEngine, handles_handles
 from .resource import NetworkPart
 from .transactions.session import Session
@@ -74,7 +88,7 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
     @handles_handles("r")
     def has(self, name: str, handle: Session = HANDLED) -> bool:
         """Whether there is a morphology of that name."""
-        return check_text(name, "morphology") in handle.network.morphologies
+        return isinstance(name, str) and name in handle.network.morphologies
 
     @handles_handles("r")
     def preload(
@@ -86,7 +100,7 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         :param meta: its metadata, if they are known.
         :raises MissingMorphologyError: there is none of that name.
         """
-        check_text(name, "morphology")
+        _check_asked(name)
         known = handle.network.morphologies.meta_of(name) if meta is None else meta
         return self._stored(name, known)
 
@@ -101,7 +115,7 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         :raises MissingMorphologyError: there is none of that name.
         """
         morphologies = handle.network.morphologies
-        table = morphologies.load(check_text(name, "morphology"))
+        table = morphologies.load(_check_asked(name))
         meta = morphologies.meta_of(name) if preloaded_meta is None else preloaded_meta
         return _to_morphology(table, meta)
 
@@ -112,8 +126,7 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
 
         :raises MissingMorphologyError: there is none of that name.
         """
-        morphologies = handle.network.morphologies
-        return morphologies.meta_of(check_text(name, "morphology"))
+        return handle.network.morphologies.meta_of(_check_asked(name))
 
     @handles_handles("r")
     def get_all_meta(self, handle: Session = HANDLED) -> dict[str, Meta]:
@@ -122,13 +135,17 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
 
     @handles_handles("a")
     def set_all_meta(self, all_meta: Mapping[str, Meta], handle: Session = HANDLED) -> None:
-        """Replace the metadata of all morphologies, by name."""
-        handle.network_writer.morphologies.replace_meta(all_meta)
+        """
+        Replace the metadata of all morphologies, by name.
+
+        :raises InputError: they can't be stored as JSON.
+        """
+        handle.network_writer.morphologies.replace_meta(_check_meta(all_meta))
 
     @handles_handles("a")
     def update_all_meta(self, meta: Mapping[str, Meta], handle: Session = HANDLED) -> None:
-        """Replace the metadata of some morphologies, by name."""
-        handle.network_writer.morphologies.update_meta(meta)
+        """Replace the metadata of some morphologies, by name; errors as :meth:`set_all_meta`."""
+        handle.network_writer.morphologies.update_meta(_check_meta(meta))
 
     @handles_handles("a")
     def save(
@@ -154,8 +171,11 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         least, most = table.bounds or (np.nan, np.nan)
         meta = {**morphology.meta, "name": name, "ldc": least, "mdc": most}
         if update_meta:
-            morphologies.update_meta({name: meta})
+            # What can't be stored raises before anything is changed.
+            meta = load_meta(dump_meta(meta))
         morphologies.save(name, table)
+        if update_meta:
+            morphologies.update_meta({name: meta})
         return StoredMorphology(name, lambda: _to_morphology(table, dict(meta)), meta)
 
     @handles_handles("a")
@@ -164,13 +184,56 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         Delete a morphology and its metadata.
 
         :raises MissingMorphologyError: there is none of that name.
+        :raises MorphologyRepositoryError: cells have it; nothing is removed.
         """
         morphologies = handle.network_writer.morphologies
-        morphologies.remove(check_text(name, "morphology"))
+        if _check_asked(name) in morphologies:
+            self._check_unused(name, handle=handle)
+        morphologies.remove(name)
         morphologies.forget_meta(name)
+
+    @handles_handles("r")
+    def _check_unused(self, name: str, handle: Session = HANDLED) -> None:
+        used_by = cell_type_with(handle.network, name)
+        if used_by is not None:
+            raise MorphologyInUseError(
+                f"the morphology '{name}' can't be removed: cells of '{used_by}' have it;"
+                " remove these cells first",
+                asked=name,
+                found=used_by,
+            )
 
     def _stored(self, name: str, meta: Meta) -> StoredMorphology:
         return StoredMorphology(name, lambda: self.load(name, preloaded_meta=dict(meta)), meta)
+
+
+def _check_asked(name: object) -> str:
+    """
+    The name of a morphology that is asked for.
+
+    :raises MorphologyNameError: it is not a text.
+    """
+    try:
+        return check_text(name, "morphology")
+    except NameTypeError as error:
+        raise MorphologyNameError(error.message, **error.fields) from error
+
+
+def _check_meta(meta: object) -> Mapping[str, Meta]:
+    """
+    Metadata of morphologies by name.
+
+    :raises DtypeError: they, or those of a morphology, are not a dictionary.
+    """
+    if not isinstance(meta, Mapping):
+        raise DtypeError(f"metadata must be a dictionary by name, not {meta!r}", asked=meta)
+    for name, each in meta.items():
+        if not isinstance(each, Mapping):
+            raise DtypeError(
+                f"the metadata of the morphology {name!r} must be a dictionary, not {each!r}",
+                asked=each,
+            )
+    return meta
 
 
 def _to_table(morphology: Morphology) -> MorphologyTable:

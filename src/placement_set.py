@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Protocol
 
 import bsb
 import numpy as np
@@ -13,19 +14,20 @@ from bsb._encoding import EncodedLabels
 from bsb.storage.provenance import iso_now
 from numpy.typing import ArrayLike, NDArray
 
-from .chunk_arguments import ChunkLike, as_chunk, as_id, as_ids, settle_chunk_size
+from .chunk_arguments import ChunkLike, agreed_chunk_size, as_chunk, as_id, as_ids
 from .chunks import ChunkedCollection, ChunkedProperty, ChunkLoader
 from .core import cell_labels, columns, placement
 from .core.cell_ids import SelectedCells, as_cell_ids, to_local_ids
 from .core.chunk_id import Ids
 from .core.column_specs import POSITION, ROTATION
-from .core.labels import check_labels
+from .core.labels import LabelSets, check_labels
 from .core.layouts.protocols import PlacementReader, PlacementWriter
 from .core.placement_rows import MorphologyRows, PlacementRows, as_additional_rows
 from .core.rows import Locations, Rows
 from .core.selection import Selection, label_mask
 from .core.validation import as_numbers
 from .errors import (
+    CorruptNetworkError,
     DataNotFoundError,
     DtypeError,
     InputError,
@@ -33,6 +35,7 @@ from .errors import (
     LengthError,
     MorphologyNotFoundError,
 )
+from .exceptions import bsb_errors
 from .handles import (
     HANDLED,
     SessionEngine,
@@ -44,16 +47,38 @@ from .resource import NetworkPart
 from .transactions.session import Session
 
 
-def encode_labels(data: ArrayLike, ds: PlacementReader | None) -> EncodedLabels:
+class _Node(Protocol):
+    """What is read of an ``h5py.Dataset``: the group above it, and attributes."""
+
+    @property
+    def parent(self) -> _Node: ...
+
+    @property
+    def attrs(self) -> Mapping[str, Any]: ...
+
+
+def encode_labels(data: ArrayLike, ds: PlacementReader | _Node | None) -> EncodedLabels:
     """
     Label codes with the label sets that they stand for.
 
     :param data: (n,) codes.
-    :param ds: the placement set's data, which knows the label sets; None if there is none.
+    :param ds: the placement set's data, which knows the label sets, or the ``h5py.Dataset`` of
+        the codes of a chunk in a classic file; without, no row has a label.
     """
+    if ds is None:
+        return EncodedLabels.none(len(np.asarray(data)))
     codes = np.ascontiguousarray(data, dtype=int)
-    sets = {0: []} if ds is None else ds.label_sets().to_lists()
-    return EncodedLabels(codes.shape, buffer=codes, labels=sets)
+    sets = ds.label_sets() if hasattr(ds, "label_sets") else _stored_label_sets(ds)
+    return EncodedLabels(codes.shape, buffer=codes, labels=sets.to_lists())
+
+
+def _stored_label_sets(codes: _Node) -> LabelSets:
+    """The label sets of the placement set that the label codes of a chunk belong to."""
+    stored = codes.parent.parent.attrs.get("labelsets", "{}")
+    try:
+        return LabelSets.from_lists(json.loads(stored))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CorruptNetworkError(f"the attribute 'labelsets' can't be read: {error}") from error
 
 
 _properties = (
@@ -268,8 +293,11 @@ class PlacementSet(
         target = as_chunk(chunk)
         rows = _rows(positions, morphologies, rotations, additional, count)
         self._check_stored(rows.morphologies, handle)
-        settle_chunk_size(handle.network_writer, target)
+        size = agreed_chunk_size(handle.network, target)
         self._writer(handle).append(as_id(target), rows)
+        # What raises above leaves nothing changed.
+        if size is not None:
+            handle.network_writer.set_chunk_size(size)
 
     def _check_stored(self, given: MorphologyRows | None, handle: Session) -> None:
         if given is None or not len(given.indices):
@@ -332,12 +360,22 @@ class PlacementSet(
         """
         Keep the cells that carry one of some labels; None keeps all, an empty list those
         without label.
+
+        :raises LabellingError: a bare text, or labels that are not texts.
         """
-        self._labels = None if labels is None else check_labels(labels)
+        with bsb_errors():
+            self._labels = None if labels is None else check_labels(labels)
 
     def set_morphology_label_filter(self, morphology_labels: Iterable[str] | None) -> None:
-        """Filter the morphologies that are loaded by labels of their points."""
-        self._morphology_labels = morphology_labels
+        """
+        Filter the morphologies that are loaded by labels of their points; None lifts the filter.
+
+        :raises LabellingError: a bare text, or labels that are not texts.
+        """
+        with bsb_errors():
+            known = None if morphology_labels is None else check_labels(morphology_labels)
+        keeps = isinstance(morphology_labels, tuple | set | frozenset)
+        self._morphology_labels = morphology_labels if keeps else known
 
     @handles_handles("a")
     def label(self, labels: Iterable[str], cells: ArrayLike, handle: Session = HANDLED) -> None:
@@ -423,13 +461,17 @@ class PlacementSet(
         """
         Numbers of cells in the chunks that the set is restricted to.
 
-        :param ids: (n,) numbers in the whole set; cells of other chunks are left out.
+        :param ids: (n,) numbers in the whole set, or a mask of all its cells; cells of other
+            chunks are left out.
         :returns: (k,) numbers; if the set is restricted to chunks, and none of the cells is in
             one of them, a mask that selects none of the cells there.
         :raises CellIdError: numbers outside the set.
         """
         whole, chunks = self._data(handle).counts(), self._selected_chunks()
-        cells = as_cell_ids(ids, whole.total, f"cell of '{self.tag}'")
+        given = as_numbers(ids, f"ids of cell of '{self.tag}'")
+        if given.dtype == bool:
+            given = _ids_of_mask(given, whole.total)
+        cells = as_cell_ids(given, whole.total, f"cell of '{self.tag}'")
         local = to_local_ids(cells, whole, chunks)
         if chunks is None or len(local):
             return local

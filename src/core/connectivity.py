@@ -17,7 +17,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, LengthError, LocationError, ShapeError
+from ..errors import DirectionError, DirectionTypeError, LengthError, LocationError, ShapeError
 from .cell_ids import SelectedCells
 from .chunk_id import Ids
 from .min_max import min_max
@@ -34,10 +34,11 @@ def check_direction(direction: object) -> str:
     """
     The direction.
 
-    :raises InputError: it is neither ``inc`` nor ``out``.
+    :raises DirectionError: it is neither ``inc`` nor ``out``.
     """
     if not isinstance(direction, str) or direction not in DIRECTIONS:
-        raise InputError(f"a direction must be 'inc' or 'out', not {direction!r}", asked=direction)
+        kind = DirectionError if isinstance(direction, str) else DirectionTypeError
+        raise kind(f"a direction must be 'inc' or 'out', not {direction!r}", asked=direction)
     return str(direction)
 
 

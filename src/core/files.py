@@ -8,7 +8,13 @@ from collections.abc import Mapping
 
 import attrs
 
-from ..errors import CorruptNetworkError, DtypeError, InputError
+from ..errors import (
+    CorruptNetworkError,
+    DtypeError,
+    EncodingError,
+    InputError,
+    UnknownEncodingError,
+)
 from .json_types import DocumentView
 
 
@@ -37,8 +43,11 @@ class StoredContent:
         """
         Prepare a content for storage; ``meta`` is copied.
 
-        :raises DtypeError: content that is neither text nor bytes.
-        :raises InputError: a text that its encoding can't hold, or meta that JSON can't.
+        :raises DtypeError: content that is neither text nor bytes, an encoding that is not a
+            text, or meta of a type that JSON lacks.
+        :raises EncodingError: a text that its encoding can't hold.
+        :raises UnknownEncodingError: Python does not know the encoding.
+        :raises InputError: bytes that are not text in their encoding, or meta that JSON can't hold.
         """
         data, encoding = _encode(content, encoding)
         if not isinstance(meta, Mapping | None):
@@ -49,7 +58,7 @@ class StoredContent:
             known = json.loads(json.dumps(known))
         except TypeError as error:
             raise DtypeError(f"the meta of a file can't be written as JSON: {error}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"the meta of a file can't be written as JSON: {error}") from error
         return cls(data, encoding, known)
 
@@ -71,12 +80,11 @@ def checksum(data: bytes) -> str:
 
 
 def _encode(content: str | bytes, encoding: str | None) -> tuple[bytes, str | None]:
+    if encoding is not None:
+        _check_encoding(encoding)
     if isinstance(content, str):
         encoding = "utf-8" if encoding is None else encoding
-        try:
-            return content.encode(encoding), encoding
-        except (UnicodeEncodeError, LookupError, TypeError) as error:
-            raise InputError(f"the text can't be encoded as {encoding!r}: {error}") from error
+        return _encoded(content, encoding), encoding
     if isinstance(content, bytes | bytearray | memoryview):
         data = bytes(content)
         if encoding is not None:
@@ -87,10 +95,41 @@ def _encode(content: str | bytes, encoding: str | None) -> tuple[bytes, str | No
     )
 
 
+def _check_encoding(encoding: object) -> None:
+    if not isinstance(encoding, str):
+        raise DtypeError(
+            f"an encoding must be a str, not {type(encoding).__name__} ({encoding!r})",
+            asked=encoding,
+        )
+    try:
+        "".encode(encoding)
+        b"".decode(encoding)
+    except (LookupError, ValueError) as error:
+        raise UnknownEncodingError(
+            f"{encoding!r} is not an encoding of texts that Python knows: {error}", asked=encoding
+        ) from error
+
+
+def _encoded(text: str, encoding: str) -> bytes:
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError as error:
+        raise EncodingError(
+            f"the text can't be encoded as {encoding!r}: {error}",
+            encoding=error.encoding,
+            object=error.object,
+            start=error.start,
+            end=error.end,
+            reason=error.reason,
+        ) from error
+    except UnicodeError as error:
+        raise InputError(f"the text can't be encoded as {encoding!r}: {error}") from error
+
+
 def _check_decodable(data: bytes, encoding: str) -> None:
     try:
         data.decode(encoding)
-    except (UnicodeDecodeError, LookupError, TypeError) as error:
+    except UnicodeError as error:
         raise InputError(
             f"the bytes are not text in {encoding!r}: {error}; leave out the encoding to store"
             " them as they are",

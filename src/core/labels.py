@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CorruptNetworkError, LabelError
+from ..errors import CorruptNetworkError, LabelError, LabelTypeError
 from .min_max import min_max
 
 Codes = NDArray[np.int64]
@@ -28,15 +28,17 @@ def check_labels(labels: object) -> list[str]:
     """
     Labels as given by a caller.
 
-    :raises LabelError: a single text, or anything but an iterable of texts.
+    :raises LabelError: a single text.
+    :raises LabelTypeError: anything else but an iterable of texts.
     """
     # To ask whether a list is iterable takes as long as all the rest.
     if isinstance(labels, (str, bytes)) or not isinstance(labels, (list, Iterable)):
-        raise LabelError(f"labels must be a list of texts, not {labels!r}", asked=labels)
+        kind = LabelError if isinstance(labels, (str, bytes)) else LabelTypeError
+        raise kind(f"labels must be a list of texts, not {labels!r}", asked=labels)
     found = []
     for label in np.atleast_1d(labels) if isinstance(labels, np.ndarray) else labels:
         if not isinstance(label, str):
-            raise LabelError(
+            raise LabelTypeError(
                 f"a label must be a str, not {type(label).__name__} ({label!r})", asked=label
             )
         found.append(str(label))

@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CorruptNetworkError, InputError
+from ..errors import CorruptNetworkError, DtypeError, InputError
 from .json_types import Document
 from .labels import LabelSets
 
@@ -104,11 +104,14 @@ def dump_meta(meta: Mapping[str, object]) -> str:
     """
     Metadata as JSON text.
 
-    :raises InputError: a value that can't be written.
+    :raises DtypeError: a value of a type that JSON lacks.
+    :raises InputError: a value that can't be written for another reason.
     """
     try:
         return json.dumps(meta, default=encode_meta_value)
-    except (TypeError, ValueError) as error:
+    except TypeError as error:
+        raise DtypeError(f"the metadata can't be stored as JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
         raise InputError(f"the metadata can't be stored as JSON: {error}") from error
 
 

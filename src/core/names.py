@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..errors import InvalidNameError
+from ..errors import InvalidNameError, NameTypeError
 
 
 def can_name(name: object) -> bool:
@@ -18,10 +18,10 @@ def check_text(name: object, what: str) -> str:
     """
     The name, if it is a text; whether it can name anything is another question.
 
-    :raises InvalidNameError: it is not a text.
+    :raises NameTypeError: it is not a text.
     """
     if not isinstance(name, str):
-        raise InvalidNameError(
+        raise NameTypeError(
             f"the name of a {what} must be a str, not {type(name).__name__} ({name!r})", asked=name
         )
     return name
@@ -33,7 +33,8 @@ def check_name(name: object, what: str) -> str:
 
     :param name: what was given.
     :param what: the kind of thing it names, for the message.
-    :raises InvalidNameError: it is not a text, is empty, ``.`` or ``..``, holds a NUL, or can't
+    :raises NameTypeError: it is not a text.
+    :raises InvalidNameError: it is empty, ``.`` or ``..``, holds a NUL, or can't
         be encoded as UTF-8.
     """
     return _check(name, what, members=False)
@@ -49,18 +50,17 @@ def check_member(name: object, what: str) -> str:
 
 
 def _check(name: object, what: str, *, members: bool) -> str:
-    if not isinstance(name, str):
-        problem = f"is a {type(name).__name__}, not a str"
-    elif name in ("", ".", ".."):
-        problem = "is empty" if not name else "stands for a place"
-    elif "\0" in name:
+    text = check_text(name, what)
+    if text in ("", ".", ".."):
+        problem = "is empty" if not text else "stands for a place"
+    elif "\0" in text:
         problem = "holds a NUL"
-    elif members and "/" in name:
+    elif members and "/" in text:
         problem = "holds a '/'"
-    elif not _encodable(name):
+    elif not _encodable(text):
         problem = "can't be encoded as UTF-8"
     else:
-        return str(name)
+        return str(text)
     without = "'/' and NUL" if members else "NUL"
     raise InvalidNameError(
         f"{name!r} can't name a {what}: it {problem};"

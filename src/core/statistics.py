@@ -129,7 +129,16 @@ class NetworkTotals:
         return cls(totals)
 
     def as_document(self) -> dict[str, Document]:
+        """All of them, those of chunks that hold nothing any more too."""
         return {str(chunk): total.as_document() for chunk, total in self._totals.items()}
+
+    def of_held(self) -> dict[str, Document]:
+        """Those of the chunks that hold cells or connections, by the id as text."""
+        return {
+            str(chunk): total.as_document()
+            for chunk, total in self._totals.items()
+            if total.placed or total.incoming or total.outgoing
+        }
 
     def add(self, chunk: int, *, placed: int = 0, incoming: int = 0, outgoing: int = 0) -> None:
         """Count more, or less, in a chunk."""

@@ -71,10 +71,12 @@ def _of_objects(values: object) -> object:
 
 def as_count(value: object, what: str) -> int:
     """
-    A whole number that is not negative.
+    A whole number that is not negative; a float is accepted if it is whole.
 
     :raises InputError: anything else.
     """
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
         raise InputError(f"{what} must be a whole number from 0 up, not {value!r}", asked=value)
     return int(value)

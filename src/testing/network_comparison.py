@@ -128,9 +128,9 @@ def _check_cell_morphologies(
     if not in_chunks:
         assert len(selected.load_morphologies(allow_empty=True)) == 0
         _fails(what, selected.load_morphologies)
-    elif len(names) != len(cells.places(*by)) or not set(names) <= set(model.meta):
+    elif len(names) != len(cells.places(*by)):
         _fails(what, selected.load_morphologies)
-    elif set(in_chunks) <= set(model.meta):
+    else:
         found = selected.load_morphologies()
         assert names == [found.names[i] for i in found.get_indices()], what
 
@@ -194,10 +194,9 @@ def _check_morphologies(storage: Storage, model: NetworkModel) -> None:
     assert sorted(model.meta) == sorted(stored.name for stored in repository.all())
     for name, shape in model.morphologies.items():
         assert repository.has(name), f"the morphology '{name}'"
-        if name in model.meta:
-            assert model.meta[name] == _plain(repository.get_meta(name))
-            found = described(repository.load(name))
-            assert described(morphology_of(shape)) == found, f"the morphology '{name}'"
+        assert model.meta.get(name, {}) == _plain(repository.get_meta(name))
+        found = described(repository.load(name))
+        assert described(morphology_of(shape)) == found, f"the morphology '{name}'"
     for name in model.meta.keys() - model.morphologies.keys():
         assert not repository.has(name), f"the morphology '{name}'"
 

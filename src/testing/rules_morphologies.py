@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import bsb
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
@@ -30,10 +31,23 @@ class MorphologyRules(NetworkHistory):
             self.model.meta[name] = {"note": note, "name": name, **bounds}
 
     def remove_morphology(self, name: str) -> None:
-        if name in self.model.morphologies:
+        if name not in self.model.morphologies:
+            return
+        if any(
+            name in cells.stored("morphology", None, None) for cells in self.model.cells.values()
+        ):
+            self._fail_to_remove(name)
+            return
+        self.storage.morphologies.remove(name)
+        del self.model.morphologies[name]
+        self.model.meta.pop(name, None)
+
+    def _fail_to_remove(self, name: str) -> None:
+        try:
             self.storage.morphologies.remove(name)
-            del self.model.morphologies[name]
-            self.model.meta.pop(name, None)
+        except bsb.MorphologyRepositoryError:
+            return
+        raise AssertionError(f"the morphology '{name}' was removed, but cells have it")
 
     def describe_morphology(self, name: str, note: int, replace: bool) -> None:
         meta = {name: {"note": note, "list": [note, [1.5, None]]}}

@@ -55,8 +55,10 @@ class Session:
         "bypassed",
         "identity",
         "mutex",
+        "settled",
         "source",
         "writable",
+        "writing_parts",
     )
 
     def __init__(
@@ -77,6 +79,10 @@ class Session:
         self.aborted_by: BaseException | None = None
         # Whether a group was handed out that can be changed past the network.
         self.bypassed = False
+        # Changes that only stored rows which had been added before, so that they could be read.
+        self.settled = 0
+        # How many of its parts could write so far.
+        self.writing_parts = 0
 
     @property
     def closed(self) -> bool:
@@ -291,10 +297,10 @@ class Joined:
     A part of a session that is open.
 
     An error in a part that has changed something leaves the session half-way, so that it can't be
-    committed any more.
+    committed any more. What only reads changes nothing, even if it stores rows that waited.
     """
 
-    __slots__ = ("_before", "_session", "_write")
+    __slots__ = ("_before", "_parts", "_session", "_write")
 
     def __init__(self, session: Session, *, write: bool) -> None:
         self._session = session
@@ -303,7 +309,9 @@ class Joined:
     def __enter__(self) -> Session:
         session = self._session
         session.check(write=self._write)
-        self._before = session.changes
+        session.writing_parts += self._write
+        self._parts = session.writing_parts
+        self._before = session.changes - session.settled
         return session
 
     def __exit__(
@@ -313,7 +321,10 @@ class Joined:
         trace: TracebackType | None,
     ) -> None:
         session = self._session
-        if error is None or session.closed or session.aborted_by is not None:
+        if session.closed or session.aborted_by is not None:
             return
-        if session.changes != self._before:
+        changed = session.changes - session.settled - self._before
+        if not self._write and session.writing_parts == self._parts:
+            session.settled += changed
+        elif error is not None and changed:
             session.aborted_by = error

@@ -49,10 +49,18 @@ def change_everything(network: SmallNetwork) -> None:
     network.ab.clear([chunk(1)])
     network.a.clear([chunk(1)])
     storage.morphologies.save("other", morphology(200))
-    storage.morphologies.remove("stub")
+    storage.morphologies.save("brief", morphology())
+    storage.morphologies.remove("brief")
     storage.files.store(b"bytes" * 5000, "blob")
     storage.files.remove("note")
     storage.clear_connectivity()
+
+
+def _remove_a_morphology(network: SmallNetwork) -> None:
+    """With the cells that have it, as none may be left without."""
+    with network.storage.write_scope():
+        network.a.remove()
+        network.storage.morphologies.remove("stub")
 
 
 SINGLE_WRITES: dict[str, Callable[[SmallNetwork], Any]] = {
@@ -74,7 +82,7 @@ SINGLE_WRITES: dict[str, Callable[[SmallNetwork], Any]] = {
         n.b.cell_type, n.a.cell_type, "back"
     ),
     "save": lambda n: n.storage.morphologies.save("new", morphology()),
-    "remove a morphology": lambda n: n.storage.morphologies.remove("stub"),
+    "remove a morphology": _remove_a_morphology,
     "update meta": lambda n: n.storage.morphologies.update_all_meta({"stub": {"x": 1}}),
     "set meta": lambda n: n.storage.morphologies.set_all_meta({"stub": {"x": 1}}),
     "store": lambda n: n.storage.files.store("text", "new"),

@@ -82,6 +82,8 @@ class ClassicMorphologies:
         return load_meta(dump_meta(self._meta))
 
     def meta_of(self, name: str) -> Document:
+        if name not in self._meta and name in self:
+            return {}
         if name not in self._meta:
             raise MorphologyNotFoundError(f"there is no morphology '{name}'", asked=name)
         return load_meta(dump_meta(self._meta[name]))

@@ -171,15 +171,14 @@ class ClassicPlacement:
         self._count(chunk, rows.count)
 
     def append_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
-        self._check_paths([column.name] if column.collection == _ADDITIONAL else ())
-        self._check_key(column, rows)
+        self._check_column(column, chunk, rows)
         self._touch()
         group = self._chunk(chunk)
         self._array(group, column, rows, append=True)
         self._after_column(column, chunk, group)
 
     def overwrite_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
-        self._check_paths([column.name] if column.collection == _ADDITIONAL else ())
+        self._check_column(column, chunk, rows)
         self._touch()
         group = self._chunk(chunk)
         self._array(group, column, rows, append=False)
@@ -327,6 +326,7 @@ class ClassicPlacement:
         self._count(chunk, max(0, rows - self._counts.get(chunk, 0)))
 
     def _add_keys(self, keys: Iterable[str]) -> None:
+        self._free.update(keys)
         known = self.additional_keys()
         new = set(keys) - set(known)
         if new:
@@ -362,7 +362,15 @@ class ClassicPlacement:
         if not any("/" in key for key in (*new, *known)):
             return
         check_paths((*known, *(new - set(known))), COLUMNS)
-        self._free |= new
+
+    def _check_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
+        """Before rows of one column are written, check that they can be."""
+        self._check_paths([column.name] if column.collection == _ADDITIONAL else ())
+        self._check_key(column, rows)
+        if str(chunk) in self._group:
+            array = _find_array(self._group.group(str(chunk)), column)
+            if array is not None:
+                _check_width(column, array.shape[1:], rows)
 
     def _check_key(self, column: ColumnSpec, rows: Rows) -> None:
         """Rows of a key are as wide in every chunk; the first that has the key tells."""
@@ -372,7 +380,9 @@ class ClassicPlacement:
             chunks = (self._group.group(str(chunk)) for chunk in self.chunks().tolist())
             arrays = (_find_array(chunk, column) for chunk in chunks)
             first = next((array for array in arrays if array is not None), None)
-            self._widths[column.name] = rows.shape[1:] if first is None else first.shape[1:]
+            if first is None:
+                return
+            self._widths[column.name] = first.shape[1:]
         _check_width(column, self._widths[column.name], rows)
 
     def _check_morphologies(

@@ -200,6 +200,8 @@ class ColumnarMorphologies:
 
     def meta_of(self, name: str) -> Document:
         text = self._catalogue.meta.get(name)
+        if text is None and name in self:
+            return {}
         if text is None:
             raise MorphologyNotFoundError(f"the morphology '{name}' does not exist", asked=name)
         meta: Document = load_meta('{"m":' + text + "}")["m"]

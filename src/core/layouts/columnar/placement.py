@@ -114,7 +114,7 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
         self._touch()
         first = self._table.sums.rows
         for column, values in columns:
-            self._arrays.of(column).put(first, values)
+            self._fitting_array(column, values).put(first, values)
         if with_morphology and rows.morphologies is not None:
             self._arrays.of(MORPHOLOGY).put(first, self._morphology_rows(rows.morphologies))
         self._add(chunk, rows.count, mask, with_morphology=with_morphology)
@@ -212,17 +212,24 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
 
     def _check_width(self, column: ColumnSpec, rows: Rows) -> None:
         """Rows of a column are as wide in every chunk; new ones decide if there are no others."""
-        array = self._arrays.of(column)
-        width = array.width
-        if width is None or rows.shape[1:] == width:
+        if self._fits(column, rows):
             return
         bit = self._names.columns.get(column.title)
         if bit is not None and self._segments.has(bit):
             raise LengthError(
                 f"rows of '{column.title}' are of shape {rows.shape[1:]};"
-                f" those stored are of {width}"
+                f" those stored are of {self._arrays.of(column).width}"
             )
-        self._arrays.drop(column.title)
+
+    def _fits(self, column: ColumnSpec, rows: Rows) -> bool:
+        """Whether the array of a column, if there is one, can hold some rows."""
+        return self._arrays.of(column).width in (None, rows.shape[1:])
+
+    def _fitting_array(self, column: ColumnSpec, rows: Rows) -> LongArray:
+        """The array of a column for rows that were checked: one without rows may be replaced."""
+        if not self._fits(column, rows):
+            self._arrays.drop(column.title)
+        return self._arrays.of(column)
 
     def _check_morphologies(self, chunk: int, count: int, given: bool) -> None:
         """A cell without morphology can't stand among cells that have one."""
@@ -257,6 +264,8 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
             self._check_width(column, rows)
         mask = self._mask((column.title,))
         self._touch()
+        if len(rows):
+            self._fitting_array(column, rows)
         chunks = np.array([chunk], dtype=np.int64)
         held = int(self.counts().among(chunks).counts[0])
         within = min(len(rows), held - begin)
