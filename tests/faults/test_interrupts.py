@@ -26,6 +26,8 @@ from tests.faults.programs import ROOT, run_program
 
 INTERRUPTS = int(os.environ.get("BSB_HDF5_INTERRUPTS", "40"))
 LONGEST_PAUSE = 0.12
+# A second interrupt while the first is on its way could keep a scope from being left.
+SECONDS_TO_ANSWER = 3.0
 
 LOOP = """
     import os, signal, sys
@@ -76,7 +78,7 @@ def interrupt_often(process: subprocess.Popen[str]) -> None:
         time.sleep(chance.uniform(0, LONGEST_PAUSE))
         process.send_signal(signal.SIGINT)
         # Where Python discards an exception, as in a destructor, an interrupt is lost.
-        if select.select([process.stdout], [], [], 0.5)[0]:
+        if select.select([process.stdout], [], [], SECONDS_TO_ANSWER)[0]:
             process.stdout.readline()
 
 

@@ -23,6 +23,7 @@ class Proxy:
         self._mutex = threading.Lock()
         self._open: list[socket.socket] = []
         self._remaining: int | None = None
+        self._thread: threading.Thread | None = None
         self._death: Death = "before"
         self.requests = 0
         self.dead = True
@@ -34,6 +35,9 @@ class Proxy:
 
     def start(self) -> None:
         """Listen, at the port of before."""
+        if self._thread is not None:
+            # Until it has seen its listener closed, the port is taken.
+            self._thread.join(timeout=10)
         self.dead, self._remaining, self.requests, self._muted = False, None, 0, False
         self._listener = socket.create_server(self._address, backlog=64)
         self._address = self._listener.getsockname()

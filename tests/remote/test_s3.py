@@ -120,7 +120,7 @@ def test_networks_are_copied_moved_and_removed(bucket: str, tmp_path: Any) -> No
 def test_what_is_no_network_is_told(bucket: str) -> None:
     obstore.put(connected(bucket), "net/other", b"content")
     assert not ZarrStore(f"{bucket}/net").recognizes()
-    with pytest.raises(NotANetworkError, match="no zarr network"):
+    with pytest.raises(NotANetworkError, match="not a zarr network"):
         ZarrStore(f"{bucket}/net").open_read()
     with pytest.raises(StoreExistsError):
         ZarrStore(f"{bucket}/net").create()
