@@ -87,6 +87,8 @@ class Proxy:
             return self._remaining is not None and self.requests >= self._remaining
 
     def _end(self, data: bytes, sink: socket.socket) -> None:
+        # A client that tries again makes it die several times; only once in a life.
+        life = self._listener
         if self._death == "within":
             sink.sendall(data[: len(data) - 7])
         elif self._death == "after":
@@ -94,4 +96,5 @@ class Proxy:
             self._muted = True
             sink.sendall(data)
             threading.Event().wait(0.2)
-        self.stop()
+        if self._listener is life:
+            self.stop()
