@@ -19,6 +19,7 @@ import bsb
 
 from . import errors
 from .transactions.deadline import SlowWait
+from .transactions.interrupts import guarded
 
 T = TypeVar("T")
 _Error = TypeVar("_Error", bound=type[errors.StorageError])
@@ -147,12 +148,14 @@ class as_bsb(AbstractContextManager[T], Generic[T]):  # noqa: N801  # used like 
     def __init__(self, inner: AbstractContextManager[T]) -> None:
         self._inner = inner
 
+    @guarded
     def __enter__(self) -> T:
         try:
             return self._inner.__enter__()
         except errors.StorageError as error:
             raise_as_bsb(error)
 
+    @guarded
     def __exit__(
         self,
         kind: type[BaseException] | None,

@@ -11,17 +11,23 @@ import random
 import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import numpy as np
 import pytest
+from bsb import Storage
 
 from bsb_hdf5 import PlacementSet
+from bsb_hdf5.transactions import interrupts
 from bsb_hdf5.transactions.interrupts import uninterrupted
-from tests.face.samples import run_python
+from bsb_hdf5.transactions.session import active_session
+from tests.face.samples import chunk, positions, run_python
 from tests.faults.programs import ROOT, run_program
 
 INTERRUPTS = int(os.environ.get("BSB_HDF5_INTERRUPTS", "40"))
@@ -218,3 +224,53 @@ def test_an_interrupt_of_an_operation_that_fails_is_not_left_for_the_next(at_end
     with uninterrupted(nullcontext):
         pass
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+class InterruptAt:
+    """Interrupts at one line of the methods that enter and leave scopes."""
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+        self.passed = 0
+
+    def __enter__(self) -> InterruptAt:
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+
+    def _trace(self, frame: FrameType, event: str, argument: object) -> Any:
+        return self._interrupt if frame.f_code in interrupts._GUARDED else None
+
+    def _interrupt(self, frame: FrameType, event: str, argument: object) -> Any:
+        if event == "line":
+            self.passed += 1
+            if self.passed == self.line:
+                signal.raise_signal(signal.SIGINT)
+        return self._interrupt
+
+
+@pytest.mark.usefixtures("default_handler")
+def test_an_interrupt_while_a_scope_is_entered_or_left_leaves_none_open(
+    cells: PlacementSet, storage: Storage
+) -> None:
+    line, before = 0, len(cells)
+    while True:
+        line += 1
+        interrupted = False
+        with InterruptAt(line) as at:
+            try:
+                with storage.write_scope():
+                    cells.append_data(chunk(1), positions(5))
+                    cells.append_data(chunk(2), positions(5))
+            except KeyboardInterrupt:
+                interrupted = True
+        if at.passed < line:
+            break
+        assert interrupted
+        assert None is active_session(storage._engine.sessions.store.identity)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert len(cells) in (before, before + 10)
+        before = len(cells)
+    assert 12 < line

@@ -116,7 +116,7 @@ BAD: list[tuple[Any, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("data", "options"), BAD, ids=str)
+@pytest.mark.parametrize(("data", "options"), BAD)
 def test_what_hdf5_can_not_make_is_refused(
     in_file: SmallNetwork, data: Any, options: dict[str, Any]
 ) -> None:
