@@ -40,6 +40,7 @@ from .core.column_specs import (
 from .core.columns import align
 from .core.layouts.protocols import PlacementReader, PlacementWriter
 from .core.names import check_member, check_name
+from .core.placement import append_additional
 from .core.rows import Rows
 from .core.statistics import ChunkCounts
 from .core.validation import as_numbers
@@ -371,7 +372,13 @@ class ChunkedProperty:
         cells = self.loader._cells_writer(session)
         if cells is not None and _is_of_cells(column):
             agreed_chunk_size(session.network, as_chunk(chunk))
-            (cells.overwrite_column if replace else cells.append_column)(column, id_, rows)
+            if replace:
+                cells.overwrite_column(column, id_, rows)
+            elif column.collection == _ADDITIONAL:
+                # More rows than cells would make cells without a position.
+                append_additional(cells, column.name, id_, rows)
+            else:
+                cells.append_column(column, id_, rows)
             self.loader.require_chunk(chunk, handle=session)
             return
         if cells is not None:

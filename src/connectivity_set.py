@@ -135,10 +135,13 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         post_type: bsb.CellType,
         tag: str | None = None,
         handle: Session = HANDLED,
+        *,
+        promote_from_read: bool = False,
     ) -> ConnectivitySet:
         """
         A connectivity set, made if it is absent.
 
+        :param promote_from_read: taken for callers of bsb-hdf5 8.0.2; does nothing.
         :raises SetTypeError: it exists, between other cell types.
         """
         name = _tag(pre_type, post_type, tag)

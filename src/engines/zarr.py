@@ -12,6 +12,7 @@ from ..adapters.zarr.store import ZarrStore
 from ..config import Root
 from ..config import ZarrStorageNode as StorageNode
 from ..connectivity_set import ConnectivitySet
+from ..errors import InputError
 from ..exceptions import warn_of_slow_lock
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
@@ -67,7 +68,11 @@ class ZarrEngine(_engine.StorageEngine):
     @classmethod
     def peek_exists(cls, root: Root) -> bool:
         """Whether anything is at the root."""
-        return isinstance(root, str | os.PathLike) and ZarrStore(root).exists()
+        try:
+            return isinstance(root, str | os.PathLike) and ZarrStore(root).exists()
+        except InputError:
+            # No folder has such a name.
+            return False
 
     @staticmethod
     def recognizes(root: object, comm: _engine.Comm) -> bool:

@@ -12,7 +12,7 @@ from bsb import Chunk, Storage
 
 from bsb_hdf5 import PlacementSet
 from bsb_hdf5.chunks import ChunkedCollection, ChunkedProperty, ChunkLoader
-from bsb_hdf5.errors import InputError, NodeNotFoundError, UnknownContentError
+from bsb_hdf5.errors import InputError, LengthError, NodeNotFoundError, UnknownContentError
 from bsb_hdf5.exchange.convert import convert
 from bsb_hdf5.maintenance.integrity import verify
 from bsb_hdf5.maintenance.repack import repack
@@ -33,6 +33,20 @@ def test_a_set_has_its_columns_and_makes_no_attribute_up(tmp_path: Path) -> None
     assert [[1.0] * 3] * 2 == cells._position_chunks.load().tolist()
     with pytest.raises(AttributeError, match="_other_chunks"):
         cells._other_chunks  # noqa: B018
+
+
+@pytest.mark.parametrize("engine", ["hdf5", "memory", "zarr"])
+def test_rows_of_additional_data_make_no_cells(engine: str, tmp_path: Path) -> None:
+    storage = Storage(engine, str(tmp_path / f"network.{engine}"))
+    cells = storage.require_placement_set(cell_type("a"))
+    cells.append_data(FIRST, np.ones((2, 3)))
+    with pytest.raises(LengthError, match="2 cells"):
+        cells._additional_chunks.append(FIRST, "weight", np.ones(3))
+    cells._additional_chunks.append(FIRST, "weight", np.ones(1))
+    with pytest.raises(LengthError, match="2 cells"):
+        cells._additional_chunks.append(FIRST, "weight", np.ones(2))
+    assert 2 == len(cells) == len(cells.load_positions())
+    assert [1.0] == cells.load_additional("weight").tolist()
 
 
 SIZE = (10.0, 10.0, 10.0)
