@@ -30,17 +30,21 @@ class MorphologyRules(NetworkHistory):
             bounds = {"ldc": rows.min(axis=0).tolist(), "mdc": rows.max(axis=0).tolist()}
             self.model.meta[name] = {"note": note, "name": name, **bounds}
 
-    def remove_morphology(self, name: str) -> None:
-        if name not in self.model.morphologies:
-            return
-        if any(
-            name in cells.stored("morphology", None, None) for cells in self.model.cells.values()
-        ):
+    def remove_morphology(self, name: str, which: int) -> None:
+        """One that cells have is refused; so one that none of them has goes, if there is any."""
+        used = {
+            each
+            for each in self.model.morphologies
+            if any(each in c.stored("morphology", None, None) for c in self.model.cells.values())
+        }
+        if name in used:
             self._fail_to_remove(name)
-            return
-        self.storage.morphologies.remove(name)
-        del self.model.morphologies[name]
-        self.model.meta.pop(name, None)
+        unused = sorted(self.model.morphologies.keys() - used)
+        if unused:
+            gone = unused[which % len(unused)]
+            self.storage.morphologies.remove(gone)
+            del self.model.morphologies[gone]
+            self.model.meta.pop(gone, None)
 
     def _fail_to_remove(self, name: str) -> None:
         try:
@@ -65,6 +69,6 @@ class MorphologyRules(NetworkHistory):
     )
     def change_morphologies(self, what: str, name: str, note: int) -> None:
         if what == "remove":
-            self.remove_morphology(name)
+            self.remove_morphology(name, note)
         else:
             self.describe_morphology(name, note, what == "describe all")
