@@ -232,12 +232,12 @@ def test_a_missing_file_is_reported_as_the_interface_says(small: SmallNetwork, m
 def test_a_removed_morphology_is_listed_no_more(small: SmallNetwork) -> None:
     repository = small.storage.morphologies
     repository.save("other", morphology())
-    repository.remove("stub")
-    assert ["other"] == [each.name for each in repository.all()]
-    assert ["other"] == list(repository.get_all_meta())
-    assert repository.has("stub") is False
+    repository.remove("other")
+    assert ["stub"] == [each.name for each in repository.all()]
+    assert ["stub"] == list(repository.get_all_meta())
+    assert repository.has("other") is False
     with pytest.raises(bsb.MissingMorphologyError):
-        repository.preload("stub")
+        repository.preload("other")
 
 
 # --- the engine ---------------------------------------------------------------------------
