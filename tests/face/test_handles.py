@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -270,10 +270,10 @@ def test_what_is_written_with_a_file_is_counted_and_stored_like_the_rest(
     before = state_of(small)
     with h5py.File(small.path, "r+") as file:
         CALLS[method](small, file)
-    with other.storage.write_scope() as session:
-        CALLS[method](other, session)
     # What a morphology is removed with is removed first, by a call of its own.
     writes = 2 if method == (MorphologyRepository, "remove") else 1
+    with other.storage.write_scope() if writes == 1 else nullcontext() as session:
+        CALLS[method](other, session)
     assert before + writes == state_of(small)
     assert _contents(other.path) == _contents(small.path)
 

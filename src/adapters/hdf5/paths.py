@@ -35,7 +35,7 @@ def remove_temporary_names(descriptor: int, path: str) -> None:
 
 def remove_temporary(path: str) -> None:
     """Delete a file, if it is there."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         os.unlink(path)
 
 
