@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.spec.sentences.conftest import world
+from tests.spec.sentences.conftest import world, worlds
 
-__all__ = ["world"]
+__all__ = ["world", "worlds"]

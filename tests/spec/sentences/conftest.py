@@ -18,19 +18,24 @@ ENGINES = {
 
 
 @pytest.fixture(params=ENGINES)
-def world(
+def worlds(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[World]:
-    """
-    A network: five cells ``a`` in two chunks with everything, seven cells ``b`` with positions,
-    six ``entities``, a ``silent`` set without cells; connections ``a_to_b``, ``a_to_a``, ``void``.
-    """
+) -> Iterator[Worlds]:
+    """Networks of one engine and layout, equal to each other."""
     engine, layout = ENGINES[request.param]
     monkeypatch.chdir(tmp_path)
     if layout:
         monkeypatch.setenv("BSB_HDF5_LAYOUT", layout)
     worlds = Worlds(engine, prefix=f"{tmp_path.name}-")
-    world = worlds.template
-    yield world
+    yield worlds
     if engine == "memory":
-        world.engine.remove()
+        worlds.template.engine.remove()
+
+
+@pytest.fixture
+def world(worlds: Worlds) -> World:
+    """
+    A network: five cells ``a`` in two chunks with everything, seven cells ``b`` with positions,
+    six ``entities``, a ``silent`` set without cells; connections ``a_to_b``, ``a_to_a``, ``void``.
+    """
+    return worlds.template

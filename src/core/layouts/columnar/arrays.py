@@ -104,18 +104,55 @@ class LongArray:
         """
         The rows of many ranges, one range after the other, as they are stored.
 
+        Rows that wait are read where they are: reading changes nothing.
+
         :raises CorruptNetworkError: the rows do not exist.
         """
-        self.write_out()
+        starts, stops = coalesce(starts, stops)
+        if not self._waiting:
+            return self._read_stored(starts, stops)
+        held = self._length - sum(map(len, self._waiting))
+        if self._array is not None and not np.count_nonzero(stops > held):
+            return self._read_stored(starts, stops)
+        return self._read_both(held, starts, stops)
+
+    def _read_stored(self, starts: Bounds, stops: Bounds) -> Rows:
         array = self._array
         if array is None:
             raise CorruptNetworkError(f"a table names rows of '{self._name}', which does not exist")
         try:
-            return array.read_ranges(*coalesce(starts, stops))
+            return array.read_ranges(starts, stops)
         except ShapeError as error:
-            raise CorruptNetworkError(
-                f"'{self._name}' has {array.shape[0]} rows, but a table names rows past them"
-            ) from error
+            raise self._missing_rows() from error
+
+    def _read_both(self, held: int, starts: Bounds, stops: Bounds) -> Rows:
+        """
+        Rows of which some are stored, and some wait.
+
+        :param held: how many are stored.
+        """
+        if np.count_nonzero(stops > self._length):
+            raise self._missing_rows()
+        wanted = rows_of_ranges(starts, stops)
+        rows = np.empty((len(wanted), *self._waiting[0].shape[1:]), dtype=self._dtype)
+        stored = wanted < held
+        if np.count_nonzero(stored):
+            rows[stored] = self._read_stored(np.minimum(starts, held), np.minimum(stops, held))
+        pieces: tuple[Rows, ...] = ()
+        for piece in self._waiting:
+            pieces = merge(pieces, piece)
+        # There are few from now on, so that the next reader goes through few.
+        self._waiting = list(pieces)
+        for piece in pieces:
+            within = (wanted >= held) & (wanted < held + len(piece))
+            rows[within] = piece[wanted[within] - held]
+            held += len(piece)
+        return rows
+
+    def _missing_rows(self) -> CorruptNetworkError:
+        return CorruptNetworkError(
+            f"'{self._name}' has {self._length} rows, but a table names rows past them"
+        )
 
     def scatter(self, starts: Bounds, counts: Lengths, rows: Rows) -> None:
         """

@@ -10,6 +10,7 @@ import pytest
 from bsb_hdf5.core.column_specs import POSITION
 from bsb_hdf5.core.layouts.columnar import arrays
 from bsb_hdf5.core.layouts.columnar.arrays import LongArray
+from bsb_hdf5.errors import CorruptNetworkError
 from tests.unit.core.layouts.columnar.networks import (
     block,
     cells,
@@ -84,3 +85,36 @@ def test_rows_are_stored_before_they_take_much_memory(monkeypatch: pytest.Monkey
     assert 24 <= group_of(network).array("position").shape[0]
     rows, _ = reopened(network).placement("cell").read_column(POSITION, np.arange(10))
     assert 30 == len(rows)
+
+
+@pytest.mark.parametrize("stored", [0, 3])
+def test_rows_that_wait_are_read_where_they_are(stored: int) -> None:
+    group = new_root()
+    if stored:
+        group.create_array("values", np.arange(stored))
+    long = LongArray(group, "values", (np.dtype(np.int64),))
+    for first in range(stored, 10):
+        long.put(first, np.array([first]))
+    starts, stops = np.array([8, 0, 2, 9, 5, 6]), np.array([10, 2, 5, 9, 6, 7])
+    for _ in range(2):
+        assert [8, 9, 0, 1, 2, 3, 4, 5, 6] == long.read_ranges(starts, stops).tolist()
+    assert [] == long.read_ranges(starts[:0], stops[:0]).tolist()
+    assert list(range(stored)) == (group.array("values").read().tolist() if stored else [])
+    long.write_out()
+    assert list(range(10)) == group.array("values").read().tolist()
+
+
+def test_rows_past_those_that_wait_do_not_exist() -> None:
+    long = LongArray(new_root(), "values", (np.dtype(np.int64),))
+    long.put(0, np.arange(4))
+    with pytest.raises(CorruptNetworkError, match="'values' has 4 rows"):
+        long.read_ranges(np.array([2]), np.array([5]))
+
+
+def test_rows_that_were_read_may_be_changed_before_those_that_wait_are_stored() -> None:
+    group = new_root()
+    long = LongArray(group, "values", (np.dtype(np.int64),))
+    long.put(0, np.arange(4))
+    long.read_ranges(np.array([0]), np.array([4]))[:] = 9
+    long.write_out()
+    assert [0, 1, 2, 3] == group.array("values").read().tolist()
