@@ -42,6 +42,7 @@ from .handles import (
 )
 from .placement_set import PlacementSet
 from .resource import NetworkPart
+from .telemetry import spanned
 from .transactions.session import Session
 
 Chunks: TypeAlias = Chunk | Iterable[ChunkLike] | None
@@ -81,6 +82,7 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
     #: Name of the postsynaptic cell type.
     post_type_name: str
 
+    @spanned("r")
     def __init__(self, engine: SessionEngine, tag: str, handle: Session = HANDLED) -> None:
         super().__init__(engine, "connectivity", check_text(tag, "connectivity set"))
         self.tag = tag
@@ -128,6 +130,7 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         return list(handle.network.connectivity_tags())
 
     @classmethod
+    @spanned("a")
     def require(  # type: ignore[override]
         cls,
         engine: SessionEngine,

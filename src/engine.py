@@ -105,7 +105,7 @@ class StorageEngine(bsb.Engine):
         ranks = self._make_lock(self._comm)
         self.sessions = Sessions(
             TransactionContext(
-                self._make_store(root), ranks, open_network, self._writer(), self._settings
+                self._make_store(root), ranks, open_network, self._writer(), self._settings, root
             )
         )
 

@@ -54,6 +54,11 @@ class FileStore(NetworkPart, bsb.FileStore):
     def __init__(self, engine: SessionEngine) -> None:
         super().__init__(engine, "files")
 
+    @property
+    def _traced_path(self) -> str:
+        # bsb-hdf5 8.0.2 names this path without a slash.
+        return "files"
+
     def __bool__(self) -> bool:
         # An empty store is a store.
         return True

@@ -19,6 +19,7 @@ import bsb
 from .errors import InputError, StorageError
 from .exceptions import raise_as_bsb
 from .ports.communicator import Communicator
+from .telemetry import Describe, spanned
 from .transactions.session import Session
 from .transactions.sessions import Sessions
 
@@ -58,13 +59,16 @@ def _own_engine(args: tuple[Any, ...]) -> SessionEngine:
 
 
 def handles_handles(
-    handle_type: str, handler: FindEngine = _own_engine
+    handle_type: str, handler: FindEngine = _own_engine, describe: Describe | None = None
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
     Give a method its session, as ``handle``.
 
+    Each call of a public method is recorded as an OpenTelemetry span.
+
     :param handle_type: ``"r"`` for one that reads, ``"a"`` for one that writes.
     :param handler: finds the engine in the positional arguments of a call.
+    :param describe: further attributes of the span, from the arguments of a call.
     :raises ValueError: another type, or a function without a parameter ``handle``.
     """
     if handle_type not in ("r", "a"):
@@ -77,9 +81,14 @@ def handles_handles(
         position = list(signature.parameters).index("handle")
         if signature.parameters["handle"].kind is inspect.Parameter.KEYWORD_ONLY:
             position = sys.maxsize
-        return _with_session(function, handle_type == "a", handler, position)
+        call = _with_session(function, handle_type == "a", handler, position)
+        return call if _is_internal(function.__name__) else spanned(handle_type, describe)(call)
 
     return decorate
+
+
+def _is_internal(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("__")
 
 
 def _with_session(

@@ -44,6 +44,7 @@ from .handles import (
     handles_static_handles,
 )
 from .resource import NetworkPart
+from .telemetry import spanned
 from .transactions.session import Session
 
 
@@ -111,11 +112,13 @@ class PlacementSet(
         NetworkPart.__init__(self, engine, "placement", cell_type.name)
         bsb.PlacementSet.__init__(self, engine, cell_type)
         ChunkLoader.__init__(self)
-        self._check_exists(handle=handle)
+        self._check_exists(engine, self.tag, handle=handle)
 
-    @handles_handles("r")
-    def _check_exists(self, handle: Session = HANDLED) -> None:
-        self._data(handle)
+    @staticmethod
+    @spanned("r", name="exists")
+    @handles_static_handles("r")
+    def _check_exists(engine: SessionEngine, tag: str, handle: Session = HANDLED) -> None:
+        handle.network.placement(tag)
 
     @classmethod
     @handles_class_handles("a")
@@ -147,6 +150,7 @@ class PlacementSet(
         return cls(engine, cell_type, handle=handle)
 
     @classmethod
+    @spanned("a", name="_require_group")
     @handles_class_handles("a")
     def _create_missing(
         cls, engine: SessionEngine, cell_type: bsb.CellType, handle: Session = HANDLED

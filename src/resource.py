@@ -70,6 +70,14 @@ def _pick_attribute(mapping: Any, record: Any) -> Any:
     return mapping[record]
 
 
+def _rows_added(_: Resource, new_data: object = (), *__: object, **___: object) -> dict[str, int]:
+    """What the span of an append says of its rows, whatever they are."""
+    try:
+        return {"hdf5.rows_added": len(new_data)}  # type: ignore[arg-type]
+    except TypeError:
+        return {"hdf5.rows_added": 1}
+
+
 class Resource:
     """
     A group or array of the stored network, by its path.
@@ -198,9 +206,11 @@ class Resource:
         return np.asarray(value)[selector]
 
     @property
-    def attributes(self) -> dict[str, Any]:
+    @handles_handles("r")
+    def attributes(self, handle: Session = HANDLED) -> dict[str, Any]:  # noqa: PLR0206
         """All attributes of what is at the path."""
-        return self._read_attributes()
+        attributes = self._node(handle).attributes
+        return {name: attributes.get(name) for name in attributes.names()}
 
     def get_attribute(self, name: str) -> Any:
         """
@@ -240,14 +250,20 @@ class Resource:
         return iter(self.get_dataset())
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    @handles_handles("r")
+    def shape(self, handle: Session = HANDLED) -> tuple[int, ...]:  # noqa: PLR0206
         """Of the array at the path."""
-        return self._read_shape()
+        above, name = self._place(handle)
+        try:
+            return above.array(name).shape
+        except NodeNotFoundError:
+            above.document(name)
+            return ()
 
     def __len__(self) -> int:
         return self.shape[0]
 
-    @handles_handles("a")
+    @handles_handles("a", describe=_rows_added)
     def append(
         self, new_data: ArrayLike, dtype: DTypeLike = float, handle: Session = HANDLED
     ) -> None:
@@ -268,20 +284,6 @@ class Resource:
             array.append(rows)
         else:
             parent.create_array(name, rows.astype(dtype))
-
-    @handles_handles("r")
-    def _read_attributes(self, handle: Session = HANDLED) -> dict[str, Any]:
-        attributes = self._node(handle).attributes
-        return {name: attributes.get(name) for name in attributes.names()}
-
-    @handles_handles("r")
-    def _read_shape(self, handle: Session = HANDLED) -> tuple[int, ...]:
-        above, name = self._place(handle)
-        try:
-            return above.array(name).shape
-        except NodeNotFoundError:
-            above.document(name)
-            return ()
 
     def _check_free(self, session: Session) -> None:
         network = session.network
@@ -392,6 +394,11 @@ class NetworkPart(Resource):
     @property
     def _path(self) -> str:
         return self._read_path()
+
+    @property
+    def _traced_path(self) -> str:
+        """The path in the classic layout: the same for all layouts, and known without reading."""
+        return "/".join(["", self._part, *self._within])
 
     @handles_handles("r")
     def _read_path(self, handle: Session = HANDLED) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -65,6 +66,18 @@ class WaitPolicy:
     location: Callable[[], str]
 
 
+class _Waits(threading.local):
+    begun = 0
+
+
+_WAITS = _Waits()
+
+
+def waits_begun() -> int:
+    """How many waits this thread has begun so far."""
+    return _WAITS.begun
+
+
 class Deadline:
     """
     The end of a wait for a lock.
@@ -90,6 +103,7 @@ class Deadline:
         self._location = location
         self._holders = holders
         self._start = time.monotonic()
+        _WAITS.begun += 1
         self._on_slow: OnSlow | None = on_slow
         self._warn_after = _WARN_AFTER if warn_after is None else warn_after
 

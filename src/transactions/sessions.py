@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
 
 import attrs
@@ -25,7 +25,9 @@ from ..errors import (
 )
 from ..ports.arrays import GroupWriter
 from ..ports.store import Store
+from ..telemetry import is_recording
 from .interrupts import begin_uninterrupted, end_uninterrupted, uninterrupted
+from .recorded import RecordedTransaction, opening_span
 from .session import Joined, Session, activate, active_session, deactivate
 from .store_lock import LockSettings
 from .transaction import ReadTransaction, TransactionContext, WriteTransaction
@@ -107,7 +109,7 @@ class Sessions:
             with Joined(active, write=False) as session:
                 return self._run_in(session, operation)
         for _ in range(_MOST_REPEATS):
-            with ReadTransaction(self._context, identity) as session:
+            with self._transaction(identity, write=False) as session:
                 try:
                     result = self._run_in(session, operation)
                 except StorageError:
@@ -128,11 +130,17 @@ class Sessions:
         if handle is not None:
             return self._given(identity, active, handle, write=write)
         if active is None:
-            transaction = WriteTransaction if write else ReadTransaction
-            return transaction(self._context, identity)
+            return self._transaction(identity, write=write)
         if write and not active.writable:
             return self._promoted(active)
         return Joined(active, write=write)
+
+    def _transaction(self, identity: str, *, write: bool) -> AbstractContextManager[Session]:
+        make = WriteTransaction if write else ReadTransaction
+        transaction = make(self._context, identity)
+        if not is_recording():
+            return transaction
+        return RecordedTransaction(transaction, self._context.root, "a" if write else "r")
 
     def create(self, prepare: Callable[[GroupWriter], NetworkWriter]) -> None:
         """
@@ -143,7 +151,8 @@ class Sessions:
         """
         self._check_writable()
         self.check_outside("made")
-        with self._locked(self.store.identity, exclusive=True):
+        recorded = opening_span(self._context.root, "w") if is_recording() else nullcontext()
+        with self._locked(self.store.identity, exclusive=True), recorded:
             raw = self.store.create()
             try:
                 prepare(raw.root).flush()
@@ -236,7 +245,7 @@ class Sessions:
             if reader.source is not None:
                 reader.source.end()
             try:
-                with WriteTransaction(self._context, reader.identity) as session:
+                with self._transaction(reader.identity, write=True) as session:
                     yield session
             finally:
                 if reader.source is not None:

@@ -48,6 +48,7 @@ class TransactionContext:
     :param open_network: finds the layout of what a root group holds; is given the location, and
         what is kept of the store.
     :param writer: stamps what is written.
+    :param root: of the network as it was given, for telemetry; the location of the store without.
     """
 
     store: Store
@@ -55,6 +56,7 @@ class TransactionContext:
     open_network: OpenNetwork
     writer: WriterInfo
     settings: LockSettings
+    root: str = attrs.field(default=attrs.Factory(lambda self: self.store.location, True))
     cache: VersionedCache = attrs.field(factory=VersionedCache)
 
     def lock(self, identity: str) -> StoreLock:

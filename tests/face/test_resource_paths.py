@@ -76,9 +76,9 @@ def test_a_path_in_a_scope_or_with_a_file_is_that_of_its_layout(small: SmallNetw
     path = small.a._path
     with small.storage.write_scope() as session:
         assert path == small.a._path
-        assert {*small.a._read_attributes(handle=session)} == {*small.a.attributes}
+        assert small.a.keys(handle=session) == small.a.keys()
     with h5py.File(small.path) as file:
-        assert small.a._read_attributes(handle=file)["created_at"]
+        assert at(small, path).exists(handle=file)
 
 
 def test_objects_equal_what_is_at_their_path(small: SmallNetwork) -> None:

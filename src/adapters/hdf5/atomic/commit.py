@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from typing import TypeAlias
 
+from ....telemetry import is_recording, span
 from .extent import Extent
 from .journal import Journal
 from .pieces import Piece, changed_part, read_at, write_at
@@ -30,16 +31,30 @@ class Commit:
         self._extent = extent
         self._durable = durable
         self.is_half_way = False
+        # Of the commit that runs.
+        self._syncs = 0
 
     def run(self, written: Iterable[tuple[int, bytes]]) -> None:
         """
-        Let the changes take effect.
+        Let the changes take effect; recorded as an OpenTelemetry span ``hdf5.commit``.
 
         :param written: what the file will hold in some places, ascending and apart.
         :raises BaseException: what came up; the file is what it was, or half-way. An interrupt
             that comes when all is done changes nothing of that.
         """
-        replacements = self._replacements(written)
+        if not is_recording():
+            self._run(self._replacements(written))
+            return
+        with span("hdf5.commit", {}) as recorded:
+            replacements = self._replacements(written)
+            added = max(0, self._extent.size - self._extent.base_size)
+            self._syncs = 0
+            self._run(replacements)
+            size = added + sum(len(data) for _, _, data in replacements)
+            recorded.set_attribute("hdf5.commit.bytes", size)
+            recorded.set_attribute("hdf5.commit.syncs", self._syncs)
+
+    def _run(self, replacements: list[Replacement]) -> None:
         # What was added must be there before the journal speaks of it.
         self._sync()
         pieces: list[Piece] = [(start, data) for start, _, data in replacements]
@@ -111,6 +126,7 @@ class Commit:
     def _sync(self) -> None:
         if self._durable:
             os.fsync(self._extent.descriptor)
+            self._syncs += 1
 
     def _sync_if_possible(self) -> None:
         with contextlib.suppress(OSError):

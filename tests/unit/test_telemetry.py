@@ -1,0 +1,152 @@
+"""What is recorded as OpenTelemetry spans beyond what bsb-hdf5 8.0.2 records."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bsb import Chunk, DatasetNotFoundError, Storage
+from bsb_otel.testing import OTelFixture
+from bsb_otel.tracer import _trace_comm, _tracer_registry
+
+from bsb_hdf5.config import NetworkRoot
+from bsb_hdf5.resource import Resource
+from bsb_hdf5.telemetry import TRACER, is_recording, span
+from tests.face.samples import cell_type
+
+Span = dict[str, Any]
+CHUNK = Chunk((0, 0, 0), (100.0, 100.0, 100.0))
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return Storage("hdf5", str(tmp_path / "network.hdf5"))
+
+
+def spans_of(call: Callable[[], object]) -> list[Span]:
+    with OTelFixture() as results:
+        call()
+    spans: list[Span] = results()
+    return spans
+
+
+def named(spans: list[Span], name: str) -> Span:
+    (found,) = [each for each in spans if each["name"] == name]
+    return found
+
+
+def test_nothing_is_recorded_without_a_tracer_provider(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bsb_hdf5.telemetry.span", None)
+    assert not is_recording()
+    storage.require_placement_set(cell_type("a")).append_data(CHUNK, np.zeros((1, 3)))
+
+
+def test_spans_come_from_the_tracer_of_the_package(storage: Storage) -> None:
+    with OTelFixture():
+        assert storage._engine.get_chunk_stats() == {}
+        assert TRACER in _tracer_registry
+
+
+def test_no_rank_waits_for_another_one_to_begin_a_span() -> None:
+    seen = []
+
+    class Tracer:
+        def trace(self, name: str, attributes: object) -> object:
+            seen.append((name, attributes, _trace_comm.get()))
+            return None
+
+    pytest.importorskip("mpi4py")
+    from mpi4py.MPI import COMM_SELF
+
+    _tracer_registry[TRACER], before = Tracer(), _tracer_registry.get(TRACER)
+    try:
+        span("hdf5.x", {"a": 1})
+    finally:
+        _tracer_registry.pop(TRACER)
+        if before is not None:
+            _tracer_registry[TRACER] = before
+    assert [("hdf5.x", {"a": 1}, COMM_SELF)] == seen
+
+
+def test_the_error_that_the_caller_gets_is_recorded(storage: Storage) -> None:
+    cells = storage.require_placement_set(cell_type("a"))
+
+    def load() -> None:
+        with pytest.raises(DatasetNotFoundError):
+            cells.load_additional("nothing")
+
+    recorded = named(spans_of(load), "hdf5.load_additional")
+    assert "ERROR" == recorded["status"]["status_code"]
+    assert (
+        "bsb_hdf5.exceptions.DataNotFoundError"
+        == (recorded["events"][0]["attributes"]["exception.type"])
+    )
+
+
+def test_a_scope_that_is_left_by_an_error_is_recorded_with_it(storage: Storage) -> None:
+    def leave() -> None:
+        with pytest.raises(ZeroDivisionError), storage.write_scope():
+            raise ZeroDivisionError
+
+    recorded = named(spans_of(leave), "hdf5.file.open")
+    assert "ERROR" == recorded["status"]["status_code"]
+
+
+@contextmanager
+def held_elsewhere(storage: Storage) -> Iterator[threading.Event]:
+    """A thread has the storage to itself until the event is set."""
+    release, held = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with storage.write_scope():
+            held.set()
+            release.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    try:
+        yield release
+    finally:
+        release.set()
+        thread.join()
+
+
+def test_a_wait_for_the_lock_is_recorded(storage: Storage) -> None:
+    def read() -> None:
+        with held_elsewhere(storage) as release:
+            threading.Timer(0.05, release.set).start()
+            storage._engine.get_chunk_stats()
+
+    spans = [each["attributes"] for each in spans_of(read) if each["name"] == "hdf5.file.open"]
+    (waited,) = [each for each in spans if each["hdf5.file.mode"] == "r"]
+    assert waited["hdf5.file.slow_lock"]
+    assert 0 < waited["hdf5.file.wait_ms"] < 10_000
+    (other,) = [each for each in spans if each["hdf5.file.mode"] == "a"]
+    assert (0, False) == (other["hdf5.file.wait_ms"], other["hdf5.file.slow_lock"])
+
+
+@pytest.mark.parametrize("durability", ["process", "power"])
+def test_a_commit_is_recorded_with_its_bytes_and_syncs(tmp_path: Path, durability: str) -> None:
+    root = NetworkRoot(str(tmp_path / "network.hdf5"), durability=durability)
+    mine = Resource(Storage("hdf5", root)._engine, "/mine")
+    mine.create(np.zeros((1, 1000)))
+    spans = spans_of(lambda: mine.append(np.ones((1, 1000))))
+    opened, commit = named(spans, "hdf5.file.open"), named(spans, "hdf5.commit")
+    assert opened["context"]["span_id"] == commit["parent_id"]
+    assert 8000 <= commit["attributes"]["hdf5.commit.bytes"] < 100_000
+    assert (durability == "power") == (commit["attributes"]["hdf5.commit.syncs"] > 0)
+
+
+@pytest.mark.parametrize(("rows", "added"), [([[1.0], [2.0]], 2), (3.0, 1), (np.zeros((0, 2)), 0)])
+def test_an_append_is_recorded_with_its_rows(storage: Storage, rows: Any, added: int) -> None:
+    mine = Resource(storage._engine, "/mine")
+    recorded = named(spans_of(lambda: mine.append(rows)), "hdf5.append")
+    assert added == recorded["attributes"]["hdf5.rows_added"]
