@@ -102,16 +102,16 @@ def _with_session(
     def call(*args: Any, **kwargs: Any) -> R:
         # Of bsb-hdf5 8.0.2, where it silences a warning that is not given here.
         kwargs.pop("promote_from_read", None)
-        before, rest = args[:position], args[position + 1 :]
         by_position = len(args) > position
         handle = args[position] if by_position else kwargs.pop("handle", None)
 
         def operation(session: Session) -> R:
             if by_position:
                 # What is too much, or given twice, is Python's to refuse.
-                return untyped(*before, session, *rest, **kwargs)
-            return untyped(*before, handle=session, **kwargs)
+                return untyped(*args[:position], session, *args[position + 1 :], **kwargs)
+            return untyped(*args, handle=session, **kwargs)
 
+        engine: SessionEngine
         if engine_named and "engine" in kwargs:
             engine = kwargs["engine"]
         else:
@@ -121,7 +121,7 @@ def _with_session(
                 signature.bind(*args, **kwargs)
                 raise
         try:
-            return cast(SessionEngine, engine).sessions.run(operation, write=write, handle=handle)
+            return engine.sessions.run(operation, write=write, handle=handle)
         except StorageError as error:
             raise_as_bsb(error)
 

@@ -367,8 +367,7 @@ class PlacementSet(
 
         :raises LabellingError: a bare text, or labels that are not texts.
         """
-        with bsb_errors():
-            self._labels = None if labels is None else check_labels(labels)
+        self._labels = None if labels is None else _checked(labels)
 
     def set_morphology_label_filter(self, morphology_labels: Iterable[str] | None) -> None:
         """
@@ -376,8 +375,7 @@ class PlacementSet(
 
         :raises LabellingError: a bare text, or labels that are not texts.
         """
-        with bsb_errors():
-            known = None if morphology_labels is None else check_labels(morphology_labels)
+        known = None if morphology_labels is None else _checked(morphology_labels)
         keeps = isinstance(morphology_labels, tuple | set | frozenset)
         self._morphology_labels = morphology_labels if keeps else known
 
@@ -524,6 +522,11 @@ class PlacementSet(
             cell_labels.change_labels(data, selected, given, names, remove=remove)
         except InputError as error:
             raise LabelError(error.message, **error.fields) from error
+
+
+def _checked(labels: Iterable[str]) -> list[str]:
+    with bsb_errors():
+        return check_labels(labels)
 
 
 def _ids_of_mask(mask: Rows, size: int) -> NDArray[np.int64]:

@@ -18,6 +18,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from types import ModuleType
 from typing import TypeAlias
 
@@ -56,6 +57,12 @@ _NO_LINKS = frozenset(
 # The system's ``struct flock`` where numbers have 64 bits: type, origin, start, length, process.
 _FLOCK = struct.Struct("hhqqi4x")
 _BYTES_OF_64_BITS = 8
+# Other systems that have locks of descriptors order the parts of ``struct flock`` otherwise.
+_HAS_BYTE_LOCKS = (
+    sys.platform == "linux"
+    and hasattr(fcntl, "F_OFD_GETLK")
+    and struct.calcsize("P") == _BYTES_OF_64_BITS
+)
 # Columns of a line of /proc/locks up to the file.
 _FILE_COLUMN = 5
 
@@ -146,39 +153,42 @@ def try_lock_byte(descriptor: int, offset: int, *, exclusive: bool) -> LockAttem
     Only some systems (Linux) have such locks for a descriptor and not for all of a process.
     """
     try:
-        done = _byte_lock(descriptor, offset, "F_OFD_SETLK", "F_WRLCK" if exclusive else "F_RDLCK")
+        done = _set_byte_lock(descriptor, offset, "F_WRLCK" if exclusive else "F_RDLCK")
     except OSError as error:
         # A descriptor that only reads can't lock a byte exclusively (EBADF).
         return LockAttempt.BUSY if error.errno in _BUSY else LockAttempt.UNSUPPORTED
-    return LockAttempt.UNSUPPORTED if done is None else LockAttempt.LOCKED
+    return LockAttempt.LOCKED if done else LockAttempt.UNSUPPORTED
 
 
 def unlock_byte(descriptor: int, offset: int) -> None:
     """Release the lock of :func:`try_lock_byte`."""
     with contextlib.suppress(OSError):
-        _byte_lock(descriptor, offset, "F_OFD_SETLK", "F_UNLCK")
+        _set_byte_lock(descriptor, offset, "F_UNLCK")
 
 
 def is_byte_locked(descriptor: int, offset: int) -> bool:
     """Whether another descriptor locked the byte exclusively, as far as the system tells."""
+    if fcntl is None or not _HAS_BYTE_LOCKS:
+        return False
     try:
-        found = _byte_lock(descriptor, offset, "F_OFD_GETLK", "F_RDLCK")
+        found = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _lock_request(offset, "F_RDLCK"))
     except OSError:
         return False
-    return found is not None and fcntl is not None and _FLOCK.unpack(found)[0] != fcntl.F_UNLCK
+    return bool(_FLOCK.unpack(found)[0] != fcntl.F_UNLCK)
 
 
-def _byte_lock(descriptor: int, offset: int, command: str, kind: str) -> bytes | None:
-    """What the system answers; None if it has no such locks."""
-    number = getattr(fcntl, command, None)
-    # Other systems that have such locks order the parts of the request otherwise.
-    if sys.platform != "linux" or fcntl is None or number is None:
-        return None
-    if struct.calcsize("P") != _BYTES_OF_64_BITS:
-        return None
-    request = _FLOCK.pack(getattr(fcntl, kind), os.SEEK_SET, offset, 1, 0)
-    answer: bytes = fcntl.fcntl(descriptor, number, request)
-    return answer
+def _set_byte_lock(descriptor: int, offset: int, kind: str) -> bool:
+    """Change the lock; whether the system has such locks."""
+    if fcntl is None or not _HAS_BYTE_LOCKS:
+        return False
+    fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _lock_request(offset, kind))
+    return True
+
+
+@cache
+def _lock_request(offset: int, kind: str) -> bytes:
+    """What the system is asked for one byte; packed once, as each session that reads asks it."""
+    return _FLOCK.pack(getattr(fcntl, kind), os.SEEK_SET, offset, 1, 0)
 
 
 def lock_holders(descriptor: int) -> list[int]:

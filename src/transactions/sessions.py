@@ -80,7 +80,7 @@ class Sessions:
         """
         begin_uninterrupted()
         try:
-            if self.settings.read_only and not write and handle is None:
+            if self._context.settings.read_only and not write and handle is None:
                 return self._run_without_lock(operation)
             with self._open(write=write, handle=handle) as session:
                 return self._run_in(session, operation)
@@ -125,7 +125,7 @@ class Sessions:
         """As :meth:`scope`, without holding up interrupts; to be entered at once."""
         if write:
             self._check_writable()
-        identity = self.store.identity
+        identity = self._context.store.identity
         active = active_session(identity)
         if handle is not None:
             return self._given(identity, active, handle, write=write)
@@ -194,7 +194,7 @@ class Sessions:
             yield
 
     def _check_writable(self) -> None:
-        if self.settings.read_only:
+        if self._context.settings.read_only:
             raise ReadOnlyError(
                 f"'{self.store.location}' is in read-only mode; this operation writes"
             )

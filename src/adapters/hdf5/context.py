@@ -110,6 +110,11 @@ class Context:
     changes: int = 0
     ended: bool = False
     shared: bool = False
+    # perf: small sessions; it has no state, so that one serves every block.
+    _translated: translated = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._translated = translated(self.location, self.source)
 
     def translated(self) -> translated:
         """
@@ -120,8 +125,9 @@ class Context:
         """
         if self.ended:
             raise SessionClosedError("the session that this belongs to has ended")
-        check_free(self.location)
-        return translated(self.location, self.source)
+        if AtomicFile.is_called_back():
+            raise _is_called_back(self.location)
+        return self._translated
 
 
 def check_free(location: str) -> None:
@@ -131,7 +137,11 @@ def check_free(location: str) -> None:
     :raises SessionAbortedError: HDF5 is reading or writing in this thread.
     """
     if AtomicFile.is_called_back():
-        raise SessionAbortedError(
-            f"'{location}' can't be used by a signal handler or finalizer that interrupts HDF5 in"
-            " this thread; use it when the call that was interrupted has returned"
-        )
+        raise _is_called_back(location)
+
+
+def _is_called_back(location: str) -> SessionAbortedError:
+    return SessionAbortedError(
+        f"'{location}' can't be used by a signal handler or finalizer that interrupts HDF5 in"
+        " this thread; use it when the call that was interrupted has returned"
+    )

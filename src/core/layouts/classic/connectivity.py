@@ -236,7 +236,10 @@ class ClassicConnectivity:
     def _load(self) -> StoredTotals:
         if self._loaded is None:
             known: StoredTotals | None = self._network.cache.get(self._key)
-            self._loaded = StoredTotals(self._read_totals()) if known is None else known
+            if known is None:
+                known = StoredTotals(self._read_totals())
+                self._network.cache.put(self._key, known)
+            self._loaded = known
         return self._loaded
 
     def _read_totals(self) -> dict[int, list[int]]:

@@ -44,7 +44,7 @@ class ClassicMorphologies:
         return names_of(self._root.group(_PART), MORPHOLOGIES) if _PART in self._root else ()
 
     def __contains__(self, name: str) -> bool:
-        return self._find(name) is not None
+        return name in self._known or self._find(name) is not None
 
     def load(self, name: str) -> MorphologyTable:
         found = self._find(name)
@@ -72,11 +72,24 @@ class ClassicMorphologies:
         if name not in self:
             raise MorphologyNotFoundError(f"there is no morphology '{name}'", asked=name)
         remove(self._root.group(_PART), name, MORPHOLOGIES)
+        self._known.discard(name)
 
     def _find(self, name: str) -> tuple[GroupWriter, str] | None:
         if _PART not in self._root:
             return None
-        return find(self._root.group(_PART), name, MORPHOLOGIES)
+        found = find(self._root.group(_PART), name, MORPHOLOGIES)
+        if found is not None:
+            self._known.add(name)
+        return found
+
+    @property
+    def _known(self) -> set[str]:
+        """Names of morphologies that were found before."""
+        known: set[str] | None = self._network.cache.get(_PART)
+        if known is None:
+            known = set()
+            self._network.cache.put(_PART, known)
+        return known
 
     def meta(self) -> Document:
         return load_meta(dump_meta(self._meta))

@@ -18,7 +18,7 @@ from .connectivity import CONNECTIVITY, ClassicConnectivity
 from .files import ClassicFiles
 from .known import ROOT, is_part
 from .morphologies import ClassicMorphologies
-from .paths import Kind, find, make_room, names_of, remove
+from .paths import Kind, find, locate, make_room, names_of, remove
 from .placement import PLACEMENT, ClassicPlacement
 
 _PARTS = ("placement", "connectivity", "files", "morphologies")
@@ -126,8 +126,12 @@ class ClassicNetwork(RootedNetwork):
         :param part: ``placement`` or ``connectivity``.
         :raises SetNotFoundError: there is none of that name.
         """
-        kind = _KINDS[part]
-        found = find(self._root.group(part), name, kind) if part in self._root else None
+        kind, found = _KINDS[part], None
+        if self.cache.get((part, name)) is not None:
+            # What has counts is a set.
+            found = locate(self._root.group(part), name)
+        elif part in self._root:
+            found = find(self._root.group(part), name, kind)
         if found is None:
             raise not_found(part, name, self._names(part, kind))
         group, last = found

@@ -17,7 +17,7 @@ from ..unknown import Unknown, unknown_below
 from .connectivity import ColumnarConnectivity
 from .files import ID, ColumnarFiles
 from .known import ROOT, is_connectivity, is_placement
-from .members import find_member, member_of, names_of, new_member
+from .members import find_member, is_plain, member_of, names_of, new_member
 from .morphologies import ColumnarMorphologies
 from .placement import ColumnarPlacement
 
@@ -121,7 +121,7 @@ class ColumnarNetwork(RootedNetwork):
 
     def group_of(self, part: str, name: str) -> GroupWriter:
         sets = self._root.group(self._parts[part])
-        member = find_member(sets, name, NAMED_BY[part])
+        member = name if is_plain(name) else find_member(sets, name, NAMED_BY[part])
         with suppress(NodeNotFoundError):
             if member is not None:
                 return sets.group(member)

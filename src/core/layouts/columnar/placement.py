@@ -102,8 +102,7 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
 
     def append(self, chunk: int, rows: PlacementRows, *, gaps: bool = False) -> None:
         columns = list(rows.columns())
-        for column, values in columns:
-            self._check_width(column, values)
+        arrays = [self._find_array(column, values) for column, values in columns]
         with_morphology = rows.morphologies is not None and rows.count > 0
         if rows.count and not gaps:
             self._check_morphologies(chunk, rows.count, with_morphology)
@@ -113,8 +112,8 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
         mask = self._mask(tuple(titles))
         self._touch()
         first = self._table.sums.rows
-        for column, values in columns:
-            self._fitting_array(column, values).put(first, values)
+        for (column, values), array in zip(columns, arrays, strict=True):
+            (array or self._replace_array(column)).put(first, values)
         if with_morphology and rows.morphologies is not None:
             self._arrays.of(MORPHOLOGY).put(first, self._morphology_rows(rows.morphologies))
         self._add(chunk, rows.count, mask, with_morphology=with_morphology)
@@ -210,25 +209,26 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
             held[0] += count
             held[1] = held[0] if with_morphology else held[1]
 
-    def _check_width(self, column: ColumnSpec, rows: Rows) -> None:
-        """Rows of a column are as wide in every chunk; new ones decide if there are no others."""
-        if self._fits(column, rows):
-            return
+    def _find_array(self, column: ColumnSpec, rows: Rows) -> LongArray | None:
+        """
+        The array that can hold some rows of a column; None if one without rows is in its place.
+
+        :raises LengthError: rows of a column are as wide in every chunk, and these are not.
+        """
+        array = self._arrays.of(column)
+        if array.width in (None, rows.shape[1:]):
+            return array
         bit = self._names.columns.get(column.title)
         if bit is not None and self._segments.has(bit):
             raise LengthError(
                 f"rows of '{column.title}' are of shape {rows.shape[1:]};"
-                f" those stored are of {self._arrays.of(column).width}"
+                f" those stored are of {array.width}"
             )
+        return None
 
-    def _fits(self, column: ColumnSpec, rows: Rows) -> bool:
-        """Whether the array of a column, if there is one, can hold some rows."""
-        return self._arrays.of(column).width in (None, rows.shape[1:])
-
-    def _fitting_array(self, column: ColumnSpec, rows: Rows) -> LongArray:
-        """The array of a column for rows that were checked: one without rows may be replaced."""
-        if not self._fits(column, rows):
-            self._arrays.drop(column.title)
+    def _replace_array(self, column: ColumnSpec) -> LongArray:
+        """A new array of a column in place of one without rows."""
+        self._arrays.drop(column.title)
         return self._arrays.of(column)
 
     def _check_morphologies(self, chunk: int, count: int, given: bool) -> None:
@@ -260,12 +260,11 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
         self, column: ColumnSpec, chunk: int, begin: int, rows: Rows, *, only: bool
     ) -> None:
         """Write rows of one column from a cell of a chunk on; those past the last are new cells."""
-        if len(rows):
-            self._check_width(column, rows)
+        array = self._find_array(column, rows) if len(rows) else None
         mask = self._mask((column.title,))
         self._touch()
-        if len(rows):
-            self._fitting_array(column, rows)
+        if len(rows) and array is None:
+            self._replace_array(column)
         chunks = np.array([chunk], dtype=np.int64)
         held = int(self.counts().among(chunks).counts[0])
         within = min(len(rows), held - begin)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable
+from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
 import attrs
@@ -109,7 +110,7 @@ class TableState(Generic[Names, Sums, Index]):
     names: Names
     snapshot: TableSnapshot[Index] | None
 
-    @property
+    @cached_property
     def is_complete(self) -> bool:
         """Whether the snapshot has all entries."""
         held = self.snapshot
@@ -120,7 +121,7 @@ class TableState(Generic[Names, Sums, Index]):
             and held.generation == self.generation
         )
 
-    @property
+    @cached_property
     def index(self) -> Index | None:
         """The index of all entries; None if it has yet to be made."""
         held = self.snapshot
