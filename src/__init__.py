@@ -54,6 +54,7 @@ _SUBMODULES = {
     "file_store",
     "morphology_repository",
     "placement_set",
+    "queries",
     "handles",
     "resource",
     "storages",

@@ -1,0 +1,31 @@
+"""How many cells there are."""
+
+from __future__ import annotations
+
+from .degrees import check_choice
+from .groups import GROUPED_BY, GroupKey, grouping_of
+from .networks import Cells, chosen_placement_sets, session_around
+from .populations import Population
+
+
+def counts(cells: Cells, *, by: str = "type") -> dict[GroupKey, int]:
+    """
+    How many cells there are.
+
+    bluepysnap calls it ``nodes.count``; NetPyNE prints it when it creates a network.
+
+    :param cells: a placement set, several, or a network; the filters of the sets are obeyed.
+    :param by: ``type``, ``label`` or ``chunk``. A cell counts once for each of its labels, so the
+        sum over labels may be more than there are cells.
+    :returns: cells by type; by type and label, None for those without label; or by type and
+        coordinates of the chunk.
+    :raises InputError: something else than cells, or another ``by``.
+    """
+    check_choice("by", by, GROUPED_BY)
+    found: dict[GroupKey, int] = {}
+    sets = chosen_placement_sets(cells)
+    with session_around(sets) as session:
+        for each in sets:
+            grouping = grouping_of(each, Population.of(each, session), by, session)
+            found.update(zip(grouping.keys, grouping.cells().tolist(), strict=True))
+    return found

@@ -1,0 +1,201 @@
+"""How many connections the cells have: degrees, convergence and divergence."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ..connectivity_set import ConnectivitySet
+from ..errors import InputError
+from ..placement_set import PlacementSet
+from .populations import Numbers
+from .streams import Piece, Stream, stream
+
+BY = ("synapses", "pairs")
+OVER = ("all", "connected")
+
+
+@attrs.frozen
+class Mean:
+    """
+    A mean, and over what it was formed.
+
+    :param mean: NaN over nothing.
+    :param sd: standard deviation of the ``n`` values themselves (divided by ``n``); NaN likewise.
+    :param n: how many values there are.
+    :param over: what they are, in words.
+    """
+
+    mean: float
+    sd: float
+    n: int
+    over: str
+
+    @classmethod
+    def of(cls, values: NDArray[np.int64], over: str) -> Mean:
+        """Of some numbers."""
+        if not len(values):
+            return cls(math.nan, math.nan, 0, over)
+        return cls(float(values.mean()), float(values.std()), len(values), over)
+
+    def __str__(self) -> str:
+        return f"{self.mean:.4g} ± {self.sd:.4g} (over {self.n} {self.over})"
+
+
+def in_degree(
+    connections: ConnectivitySet,
+    *,
+    pre: PlacementSet | None = None,
+    post: PlacementSet | None = None,
+    by: str = "synapses",
+    progress: bool | None = None,
+) -> NDArray[np.int64]:
+    """
+    How many connections each postsynaptic cell receives.
+
+    bluepysnap calls it ``edges.stats.convergence``; NetPyNE plots it as ``convergence`` of
+    ``plotConn``.
+
+    :param pre: count the connections from these cells, under their filters; from all without.
+    :param post: answer for these cells, under their filters; for all without.
+    :param by: ``synapses`` counts every connection that is stored; ``pairs`` counts each
+        presynaptic cell once, which bluepysnap calls ``connections``.
+    :param progress: whether to show a bar on stderr; without, only on a terminal.
+    :returns: (n,) a number for each cell that ``post`` keeps, in its order, zeros included.
+    :raises InputError: cells of another type or storage, or another ``by``.
+    :raises CorruptNetworkError: a connection is on a cell that does not exist.
+    """
+    return _degree(connections, pre, post, "inc", by, progress)
+
+
+def out_degree(
+    connections: ConnectivitySet,
+    *,
+    pre: PlacementSet | None = None,
+    post: PlacementSet | None = None,
+    by: str = "synapses",
+    progress: bool | None = None,
+) -> NDArray[np.int64]:
+    """
+    How many connections each presynaptic cell makes.
+
+    bluepysnap calls it ``edges.stats.divergence``; NetPyNE plots it as ``divergence`` of
+    ``plotConn``.
+
+    :param pre: answer for these cells, under their filters; for all without.
+    :param post: count the connections to these cells, under their filters; to all without.
+    :returns: (n,) a number for each cell that ``pre`` keeps, in its order, zeros included.
+
+    Other parameters and errors as for :func:`in_degree`.
+    """
+    return _degree(connections, pre, post, "out", by, progress)
+
+
+def convergence(
+    connections: ConnectivitySet,
+    *,
+    pre: PlacementSet | None = None,
+    post: PlacementSet | None = None,
+    by: str = "synapses",
+    over: str = "all",
+    progress: bool | None = None,
+) -> Mean:
+    """
+    Mean and standard deviation of the in-degree.
+
+    bluepysnap's ``edges.stats.convergence`` returns the values themselves, see
+    :func:`in_degree`; NetPyNE's ``convergence`` divides by all postsynaptic cells, as ``all`` does.
+
+    :param over: ``all`` postsynaptic cells that ``post`` keeps, or only the ``connected`` ones,
+        which receive at least one connection.
+    :returns: with the denominator in words.
+
+    Other parameters and errors as for :func:`in_degree`.
+    """
+    degrees = in_degree(connections, pre=pre, post=post, by=by, progress=progress)
+    return _mean(degrees, connections.post_type_name, over)
+
+
+def divergence(
+    connections: ConnectivitySet,
+    *,
+    pre: PlacementSet | None = None,
+    post: PlacementSet | None = None,
+    by: str = "synapses",
+    over: str = "all",
+    progress: bool | None = None,
+) -> Mean:
+    """
+    Mean and standard deviation of the out-degree.
+
+    bluepysnap's ``edges.stats.divergence`` returns the values themselves, see
+    :func:`out_degree`; NetPyNE's ``divergence`` divides by all presynaptic cells, as ``all`` does.
+
+    :param over: ``all`` presynaptic cells that ``pre`` keeps, or only the ``connected`` ones.
+    :returns: with the denominator in words.
+
+    Other parameters and errors as for :func:`in_degree`.
+    """
+    degrees = out_degree(connections, pre=pre, post=post, by=by, progress=progress)
+    return _mean(degrees, connections.pre_type_name, over)
+
+
+def _degree(
+    connections: ConnectivitySet,
+    pre: PlacementSet | None,
+    post: PlacementSet | None,
+    direction: str,
+    by: str,
+    progress: bool | None,
+) -> NDArray[np.int64]:
+    check_choice("by", by, BY)
+    with stream(connections, pre, post, progress) as asked:
+        return degrees_of(asked, direction, by)
+
+
+def degrees_of(asked: Stream, direction: str, by: str) -> NDArray[np.int64]:
+    """Connections, or cells connected with, of each cell of the local side."""
+    near, far = asked.near_far(direction)
+    degrees = np.zeros(near.size, dtype=np.int64)
+    for piece in asked.pieces(direction):
+        _count(degrees, _counted(piece, far.size, by))
+    return degrees
+
+
+def _counted(piece: Piece, far_size: int, by: str) -> Numbers:
+    if by == "synapses":
+        return piece.near_numbers()
+    return np.unique(piece.pair_keys()) // max(far_size, 1)
+
+
+def _count(degrees: NDArray[np.int64], numbers: Numbers) -> None:
+    if not len(numbers):
+        return
+    # The cells of a piece lie near each other, and need not all be counted for each piece.
+    first = int(numbers.min())
+    found = np.bincount(numbers - first)
+    degrees[first : first + len(found)] += found
+
+
+def _mean(degrees: NDArray[np.int64], name: str, over: str) -> Mean:
+    check_choice("over", over, OVER)
+    if over == "all":
+        return Mean.of(degrees, f"cells of '{name}'")
+    return Mean.of(degrees[degrees > 0], f"connected cells of '{name}'")
+
+
+def check_choice(name: str, given: object, valid: tuple[str, ...]) -> None:
+    """
+    Check one of a few words.
+
+    :raises InputError: it is another.
+    """
+    if given not in valid:
+        raise InputError(
+            f"{name} must be {' or '.join(map(repr, valid))}, not {given!r}",
+            asked=given,
+            valid=valid,
+        )

@@ -1,0 +1,164 @@
+"""How far connections reach."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ..connectivity_set import ConnectivitySet
+from ..errors import InputError
+from ..placement_set import PlacementSet
+from .degrees import check_choice
+from .networks import placement_set_of, session_on
+from .populations import Numbers, load_positions
+from .streams import Piece, Stream, stream_of
+
+_BY = ("synapses", "pairs")
+
+
+@attrs.frozen(eq=False)
+class Distances:
+    """
+    A histogram of the distances (um) between the positions of connected cells.
+
+    :param edges: (k + 1,) um, ascending. A bin holds its lower edge, the last one both.
+    :param counts: (k,) connections, or pairs, of each bin.
+    :param outside: how many are in none of the bins.
+    :param without_position: how many have a cell without position, so that they have no distance.
+    :param mean: um, over all that have a distance, in a bin or not; NaN if none has.
+    :param sd: um, likewise.
+    """
+
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    outside: int
+    without_position: int
+    mean: float
+    sd: float
+
+
+def distances(
+    connections: ConnectivitySet,
+    *,
+    bins: int | Sequence[float] | NDArray[np.float64] = 50,
+    pre: PlacementSet | None = None,
+    post: PlacementSet | None = None,
+    by: str = "synapses",
+    progress: bool | None = None,
+) -> Distances:
+    """
+    How far connections reach, from the position of one cell to that of the other.
+
+    NetPyNE has it as the variable ``dist_3D`` of connectivity rules; with bluepysnap, it is
+    computed from the positions of the nodes.
+
+    :param bins: edges (um), or a number of equal bins, from 0 to the longest distance that there
+        can be between the boxes that the cells of either side lie in.
+    :param pre: restricts to the connections from these cells, under their filters.
+    :param post: restricts to the connections to these cells, under their filters.
+    :param by: ``synapses`` counts connections; ``pairs`` counts each pair of cells once.
+    :param progress: whether to show a bar on stderr; without, only on a terminal.
+    :returns: all positions are in memory at a time, the connections are not.
+    :raises InputError: cells of another type or storage, another ``by``, or no bins.
+    :raises CorruptNetworkError: a connection is on a cell that does not exist.
+    """
+    check_choice("by", by, _BY)
+    with session_on(connections._engine) as session:
+        asked = stream_of([connections], pre, post, session, progress)
+        sides = ((connections.pre_type_name, pre), (connections.post_type_name, post))
+        at = [
+            load_positions(
+                placement_set_of(connections._engine, name) if cells is None else cells, session
+            )
+            for name, cells in sides
+        ]
+        return _tallied(asked, at[0], at[1], _edges(bins, *at), by)
+
+
+@attrs.define(eq=False)
+class _Tally:
+    """Sums over the distances seen so far."""
+
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    seen: int = 0
+    missing: int = 0
+    # Of the distances, and of their squared differences from the mean (Chan et al. 1983).
+    mean: float = 0.0
+    squares: float = 0.0
+
+    def add(self, lengths: NDArray[np.float64]) -> None:
+        placed = lengths[~np.isnan(lengths)]
+        self.missing += len(lengths) - len(placed)
+        if not len(placed):
+            return
+        self.counts += np.histogram(placed, self.edges)[0]
+        mean, count = float(placed.mean()), len(placed)
+        squares = float(((placed - mean) ** 2).sum())
+        total = self.seen + count
+        shift = mean - self.mean
+        self.squares += squares + shift * shift * self.seen * count / total
+        self.mean += shift * count / total
+        self.seen = total
+
+    def result(self) -> Distances:
+        mean, sd = math.nan, math.nan
+        if self.seen:
+            mean, sd = self.mean, math.sqrt(self.squares / self.seen)
+        outside = self.seen - int(self.counts.sum())
+        return Distances(self.edges, self.counts, outside, self.missing, mean, sd)
+
+
+def _tallied(
+    asked: Stream,
+    pre: NDArray[np.float64],
+    post: NDArray[np.float64],
+    edges: NDArray[np.float64],
+    by: str,
+) -> Distances:
+    tally = _Tally(edges, np.zeros(len(edges) - 1, dtype=np.int64))
+    for piece in asked.pieces("out"):
+        sources, targets = _cells(piece, asked.post.size, by)
+        tally.add(np.linalg.norm(pre[sources] - post[targets], axis=1))
+    return tally.result()
+
+
+def _cells(piece: Piece, width: int, by: str) -> tuple[Numbers, Numbers]:
+    if by == "synapses":
+        return piece.numbers()
+    return np.divmod(np.unique(piece.pair_keys()), max(width, 1))
+
+
+def _edges(
+    bins: int | Sequence[float] | NDArray[np.float64],
+    pre: NDArray[np.float64],
+    post: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    if isinstance(bins, int | np.integer) and not isinstance(bins, bool):
+        if bins < 1:
+            raise InputError(f"bins must be 1 or more, or edges, not {bins}", asked=bins)
+        return np.linspace(0.0, _longest(pre, post), int(bins) + 1)
+    edges = np.asarray(bins, dtype=np.float64)
+    if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():  # noqa: PLR2004
+        raise InputError(
+            f"bins must be a number of bins, or two or more ascending edges, not {bins!r}",
+            asked=bins,
+        )
+    return edges
+
+
+def _longest(pre: NDArray[np.float64], post: NDArray[np.float64]) -> float:
+    """The longest distance between points of the boxes around either side."""
+    placed = [each[~np.isnan(each).any(axis=1)] for each in (pre, post)]
+    if not all(map(len, placed)):
+        return 1.0
+    first, second = placed
+    reach = np.maximum(
+        second.max(axis=0) - first.min(axis=0), first.max(axis=0) - second.min(axis=0)
+    )
+    # A little more, as the distances themselves are rounded.
+    return float(np.linalg.norm(reach)) * (1 + 1e-12) or 1.0

@@ -1,0 +1,219 @@
+"""Who connects with whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ..connectivity_set import ConnectivitySet
+from ..errors import InputError
+from ..placement_set import PlacementSet
+from ..transactions.session import Session
+from .degrees import check_choice
+from .groups import GROUPED_BY, Grouping, GroupKey, grouping_of
+from .networks import (
+    Connections,
+    chosen_connectivity_sets,
+    placement_set_of,
+    session_around,
+)
+from .populations import Numbers, Population
+from .streams import Piece, Stream
+
+VALUES = ("count", "pairs", "probability")
+# 1 GiB of values.
+_MOST_ENTRIES = 1 << 27
+
+
+@attrs.frozen(eq=False)
+class Matrix:
+    """
+    Connections between groups of cells.
+
+    :param value: what the values are: ``count``, ``pairs`` or ``probability``.
+    :param over: what a value was divided by, in words; ``""`` if by nothing.
+    :param pre: (rows,) presynaptic groups.
+    :param post: (columns,) postsynaptic groups.
+    :param values: (rows, columns), whole numbers or, for ``probability``, float64: NaN where one
+        of the groups has no cells.
+    :param pre_cells: (rows,) cells of each presynaptic group; ``post_cells`` likewise.
+    """
+
+    value: str
+    over: str
+    pre: tuple[GroupKey, ...]
+    post: tuple[GroupKey, ...]
+    values: NDArray[np.int64] | NDArray[np.float64]
+    pre_cells: NDArray[np.int64]
+    post_cells: NDArray[np.int64]
+
+
+def matrix(
+    connections: Connections,
+    value: str = "count",
+    *,
+    by: str = "type",
+    cells: Iterable[PlacementSet] = (),
+    progress: bool | None = None,
+) -> Matrix:
+    """
+    The connections between groups of cells.
+
+    NetPyNE's ``plotConn`` shows it, with ``feature="numConns"`` and ``"probability"``, grouped by
+    population; bluepysnap has ``edges.pathway_edges`` for one entry.
+
+    :param connections: a connectivity set, several, or a network.
+    :param value: ``count`` counts connections, ``pairs`` pairs of connected cells, over all sets
+        between the same types once; ``probability`` is that by the number of all ordered pairs of a
+        presynaptic and a postsynaptic cell, a cell with itself included.
+    :param by: ``type``, ``label`` or ``chunk``. A cell with several labels is in several groups.
+    :param cells: placement sets whose filters restrict the cells of their types.
+    :param progress: whether to show a bar on stderr; without, only on a terminal.
+    :returns: groups in the order of the types' names, then of labels or ids of chunks.
+    :raises InputError: something else than connections, another value or ``by``, or more than
+        134,217,728 entries.
+    :raises CorruptNetworkError: a connection is on a cell that does not exist.
+    """
+    check_choice("value", value, VALUES)
+    check_choice("by", by, GROUPED_BY)
+    sets = chosen_connectivity_sets(connections)
+    with session_around(sets) as session:
+        question = _Question(session, by, {each.tag: each for each in cells})
+        question.group(sets)
+        counts = np.zeros(question.shape(), dtype=np.int64)
+        for some in _between_same_types(sets):
+            question.add(counts, some, value, progress)
+    return question.answer(counts, value)
+
+
+@attrs.define(eq=False)
+class _Question:
+    """
+    The groups of the types on either side.
+
+    :param filtered: placement sets whose filters count, by type.
+    """
+
+    session: Session
+    by: str
+    filtered: dict[str, PlacementSet]
+    populations: dict[str, Population] = attrs.field(factory=dict)
+    groupings: dict[str, Grouping] = attrs.field(factory=dict)
+    pre: tuple[str, ...] = ()
+    post: tuple[str, ...] = ()
+
+    def group(self, sets: list[ConnectivitySet]) -> None:
+        """Find the groups of the cells that connections run between."""
+        self.pre = tuple(sorted({each.pre_type_name for each in sets}))
+        self.post = tuple(sorted({each.post_type_name for each in sets}))
+        for name in sorted({*self.pre, *self.post}):
+            # One without cells is false.
+            known = name in self.filtered
+            cells = self.filtered[name] if known else placement_set_of(sets[0]._engine, name)
+            if cells._engine.sessions.store.identity != self.session.identity:
+                raise InputError(f"the cells '{name}' are of another storage")
+            population = Population.of(cells, self.session)
+            self.populations[name] = population
+            self.groupings[name] = grouping_of(cells, population, self.by, self.session)
+
+    def shape(self) -> tuple[int, int]:
+        rows, columns = (self._end(names) for names in (self.pre, self.post))
+        if rows * columns > _MOST_ENTRIES:
+            raise InputError(
+                f"a matrix of {rows} by {columns} groups is too large; restrict the cells, or ask"
+                " by type or label",
+                found=(rows, columns),
+                valid=_MOST_ENTRIES,
+            )
+        return rows, columns
+
+    def add(
+        self, counts: NDArray[np.int64], sets: list[ConnectivitySet], value: str, bar: bool | None
+    ) -> None:
+        """Count the connections of sets between the same types."""
+        pre, post = sets[0].pre_type_name, sets[0].post_type_name
+        sources = tuple(self.session.network.connectivity(each.tag) for each in sets)
+        asked = Stream(sources, self.populations[pre], self.populations[post], bar)
+        found = _between_codes(asked, self.groupings[pre], self.groupings[post], value)
+        row, column = self._first(self.pre, pre), self._first(self.post, post)
+        counts[row : row + len(found), column : column + found.shape[1]] += found
+
+    def answer(self, counts: NDArray[np.int64], value: str) -> Matrix:
+        pre_cells, post_cells = (self._cells(names) for names in (self.pre, self.post))
+        values: NDArray[np.int64] | NDArray[np.float64] = counts
+        over = ""
+        if value == "probability":
+            over = "ordered pairs of a presynaptic and a postsynaptic cell"
+            possible = np.multiply.outer(pre_cells.astype(np.float64), post_cells)
+            values = np.full(counts.shape, np.nan)
+            np.divide(counts, possible, out=values, where=possible > 0)
+        rows, columns = self._keys(self.pre), self._keys(self.post)
+        return Matrix(value, over, rows, columns, values, pre_cells, post_cells)
+
+    def _first(self, names: tuple[str, ...], name: str) -> int:
+        return self._end(names[: names.index(name)])
+
+    def _end(self, names: tuple[str, ...]) -> int:
+        return sum(len(self.groupings[name].keys) for name in names)
+
+    def _cells(self, names: tuple[str, ...]) -> NDArray[np.int64]:
+        return np.concatenate(
+            [np.zeros(0, dtype=np.int64), *(self.groupings[name].cells() for name in names)]
+        )
+
+    def _keys(self, names: tuple[str, ...]) -> tuple[GroupKey, ...]:
+        return tuple(key for name in names for key in self.groupings[name].keys)
+
+
+def _between_same_types(sets: list[ConnectivitySet]) -> Iterator[list[ConnectivitySet]]:
+    def types(each: ConnectivitySet) -> tuple[str, str]:
+        return each.pre_type_name, each.post_type_name
+
+    for _, some in groupby(sorted(sets, key=types), types):
+        yield list(some)
+
+
+def _between_codes(asked: Stream, pre: Grouping, post: Grouping, value: str) -> NDArray[np.int64]:
+    """(groups of pre, groups of post) connections, or pairs of connected cells."""
+    counts = np.zeros((pre.width, post.width), dtype=np.int64)
+    for batch in asked.batches("out"):
+        for sources, targets in _counted(batch, asked, value):
+            _tally(counts, pre, post, sources, targets)
+    return pre.members.astype(np.int64) @ counts @ post.members.T.astype(np.int64)
+
+
+def _counted(
+    batch: Iterator[Piece], asked: Stream, value: str
+) -> Iterator[tuple[Numbers, Numbers]]:
+    """Presynaptic and postsynaptic cells of what is counted."""
+    if value == "count":
+        yield from (piece.numbers() for piece in batch)
+        return
+    width = max(asked.post.size, 1)
+    keys = (piece.pair_keys() for piece in batch)
+    if len(asked.sources) > 1:
+        # A pair may be in several sets.
+        keys = (each for each in [np.concatenate([np.zeros(0, dtype=np.int64), *keys])])
+    yield from (np.divmod(np.unique(each), width) for each in keys)
+
+
+def _tally(
+    counts: NDArray[np.int64], pre: Grouping, post: Grouping, sources: Numbers, targets: Numbers
+) -> None:
+    if pre.codes is None and post.codes is None:
+        counts[0, 0] += len(sources)
+        return
+    index = np.zeros(len(sources), dtype=np.int64)
+    if pre.codes is not None:
+        index = pre.codes[sources] * post.width
+    if post.codes is not None:
+        index += post.codes[targets]
+    if not len(index):
+        return
+    first = int(index.min())
+    found = np.bincount(index - first)
+    counts.reshape(-1)[first : first + len(found)] += found

@@ -1,0 +1,114 @@
+"""The sets of a network, however the network is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeAlias
+
+import bsb
+
+from ..config import Root
+from ..connectivity_set import ConnectivitySet
+from ..engine import StorageEngine
+from ..errors import InputError
+from ..exceptions import as_bsb
+from ..handles import SessionEngine
+from ..placement_set import PlacementSet
+from ..storages import engine_of
+from ..transactions.session import Session
+
+Network: TypeAlias = "bsb.Scaffold | bsb.Storage | Root"
+"""A network, its storage, or the root of that."""
+Cells: TypeAlias = "Network | PlacementSet | Iterable[PlacementSet]"
+"""Some placement sets, or all of a network."""
+Connections: TypeAlias = "Network | ConnectivitySet | Iterable[ConnectivitySet]"
+"""Some connectivity sets, or all of a network."""
+
+
+def engine_of_network(network: Network) -> StorageEngine:
+    """
+    The engine that a network is stored with.
+
+    :raises InputError: it is of an engine of another package.
+    :raises StoreNotFoundError: there is nothing at the root.
+    :raises NotANetworkError: there is no network of an engine of this package.
+    """
+    return engine_of(network.storage if isinstance(network, bsb.Scaffold) else network)
+
+
+def placement_set_of(engine: SessionEngine, name: str) -> PlacementSet:
+    """The placement set of a cell type by its name, which no configuration has to know."""
+    return PlacementSet(engine, bsb.CellType(name=name, spatial={"radius": 1.0}))
+
+
+def placement_sets(network: Network) -> list[PlacementSet]:
+    """
+    The placement sets of a network by name, those of types that no configuration knows too.
+
+    :param network: ``bsb.Scaffold``, ``bsb.Storage`` or the root of one.
+    """
+    engine = engine_of_network(network)
+    with session_on(engine) as session:
+        return [placement_set_of(engine, name) for name in session.network.placement_names()]
+
+
+def connectivity_sets(network: Network) -> list[ConnectivitySet]:
+    """
+    The connectivity sets of a network by tag.
+
+    :param network: ``bsb.Scaffold``, ``bsb.Storage`` or the root of one.
+    """
+    engine = engine_of_network(network)
+    with session_on(engine) as session:
+        return [ConnectivitySet(engine, tag) for tag in session.network.connectivity_tags()]
+
+
+def chosen_placement_sets(cells: Cells) -> list[PlacementSet]:
+    """
+    Placement sets as they are given: one, some, or those of a network.
+
+    :raises InputError: something else is among them, or they are of several storages.
+    """
+    if isinstance(cells, bsb.Scaffold | bsb.Storage) or _is_root(cells):
+        return placement_sets(cells)
+    return _checked([cells] if isinstance(cells, PlacementSet) else cells, PlacementSet)
+
+
+def chosen_connectivity_sets(connections: Connections) -> list[ConnectivitySet]:
+    """
+    Connectivity sets as they are given; errors as for :func:`chosen_placement_sets`.
+    """
+    if isinstance(connections, bsb.Scaffold | bsb.Storage) or _is_root(connections):
+        return connectivity_sets(connections)
+    given = [connections] if isinstance(connections, ConnectivitySet) else connections
+    return _checked(given, ConnectivitySet)
+
+
+def session_around(sets: Sequence[PlacementSet | ConnectivitySet]) -> AbstractContextManager[Any]:
+    """One session for all that is read of some sets, which are of one storage."""
+    return session_on(sets[0]._engine) if sets else nullcontext()
+
+
+def session_on(engine: SessionEngine) -> AbstractContextManager[Session]:
+    """A session that reads, or the one that is open in this context."""
+    return as_bsb(engine.sessions.scope(write=False))
+
+
+def _is_root(given: object) -> bool:
+    return isinstance(given, str) or hasattr(given, "__fspath__")
+
+
+def _checked(given: Any, kind: Any) -> list[Any]:
+    if not isinstance(given, Iterable) or isinstance(given, PlacementSet | ConnectivitySet):
+        raise InputError(
+            f"a {kind.__name__}, several of them, or a network is needed, not {given!r}",
+            asked=given,
+        )
+    sets = list(given)
+    for each in sets:
+        if not isinstance(each, kind):
+            raise InputError(f"a {kind.__name__} is needed, not {each!r}", asked=each)
+    if len({each._engine.sessions.store.identity for each in sets}) > 1:
+        raise InputError("the sets are of several storages; ask for one storage at a time")
+    return sets

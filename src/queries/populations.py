@@ -1,0 +1,101 @@
+"""The cells that a question is about, and their numbers under the filters of their set."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core import columns
+from ..core.cell_ids import SelectedCells
+from ..core.chunk_id import Ids
+from ..core.column_specs import POSITION
+from ..core.statistics import ChunkCounts
+from ..errors import CorruptNetworkError
+from ..placement_set import PlacementSet
+from ..transactions.session import Session
+
+Numbers = NDArray[np.int64]
+
+
+@attrs.frozen(eq=False)
+class Population:
+    """
+    Cells of one type, numbered as the placement set numbers them under its filters.
+
+    :param name: of the placement set.
+    :param whole: the cells of each chunk, whatever the filters.
+    :param size: how many cells the filters keep.
+    :param numbers: (cells of the whole set,) number of each under the filters, -1 where they leave
+        it out; None if they keep all.
+    """
+
+    name: str
+    whole: ChunkCounts
+    size: int
+    numbers: Numbers | None
+
+    @classmethod
+    def of(cls, cells: PlacementSet, session: Session) -> Population:
+        """The cells that the filters of a placement set keep."""
+        data, selected = cells._selected(session)
+        whole = data.counts()
+        return cls(data.name, whole, len(selected), _numbers(selected, whole))
+
+    def kept_chunks(self) -> Ids | None:
+        """Chunks with cells that the filters keep; None where they keep all cells."""
+        if self.numbers is None:
+            return None
+        chunk = np.repeat(np.arange(len(self.whole.ids)), self.whole.counts)
+        return self.whole.ids[np.unique(chunk[self.numbers >= 0])]
+
+    def chunk_of_each(self) -> Numbers:
+        """(size,) index in ``whole`` of the chunk of each cell."""
+        chunk = np.repeat(np.arange(len(self.whole.ids)), self.whole.counts)
+        return chunk if self.numbers is None else chunk[self.numbers >= 0]
+
+    def number(self, chunks: Ids, sizes: Numbers, ranks: Numbers) -> Numbers:
+        """
+        The numbers of cells; -1 for those that the filters leave out.
+
+        :param chunks: (k,) ids, the chunk of each block.
+        :param sizes: (k,) connections of each block.
+        :param ranks: (n,) ranks of cells within the chunk of their block.
+        :raises CorruptNetworkError: a connection is on a cell that does not exist.
+        """
+        filled = sizes > 0
+        if not filled.all():
+            chunks, sizes = chunks[filled], sizes[filled]
+        if not len(chunks):
+            return np.zeros(0, dtype=np.int64)
+        held = self.whole.among(chunks)
+        most = np.maximum.reduceat(ranks, np.cumsum(sizes) - sizes)
+        if (most >= held.counts).any():
+            bad = int(np.argmax(most >= held.counts))
+            raise CorruptNetworkError(
+                f"a connection is on cell {most[bad]} in chunk {chunks[bad]} of '{self.name}',"
+                f" which has {held.counts[bad]} cells there; connect the set again",
+                found=int(most[bad]),
+                valid=int(held.counts[bad]),
+            )
+        places = np.searchsorted(self.whole.ids, chunks)
+        flat = ranks + np.repeat(self.whole.offsets[places], sizes)
+        return flat if self.numbers is None else self.numbers[flat]
+
+
+def load_positions(cells: PlacementSet, session: Session) -> NDArray[np.float64]:
+    """(n, 3) of the cells under the filters, NaN for those without."""
+    data, selected = cells._selected(session)
+    rows = columns.load_column(data, POSITION, selected)
+    if len(rows) == len(selected):
+        return np.asarray(rows, dtype=np.float64)
+    return np.full((len(selected), 3), np.nan)
+
+
+def _numbers(selected: SelectedCells, whole: ChunkCounts) -> Numbers | None:
+    if selected.mask is None and len(selected.counts.ids) == len(whole.ids):
+        return None
+    ids = selected.global_ids(whole)
+    numbers = np.full(whole.total, -1, dtype=np.int64)
+    numbers[ids] = np.arange(len(ids))
+    return numbers

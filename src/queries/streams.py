@@ -1,0 +1,206 @@
+"""Connections in pieces of bounded size, with their cells as numbers under the filters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+import attrs
+import numpy as np
+
+from ..connectivity_set import ConnectivitySet
+from ..core.batches import ReadTask, plan_reads
+from ..core.connectivity import Perspective
+from ..core.layouts.protocols import ConnectivityReader
+from ..core.statistics import ChunkCounts
+from ..errors import InputError
+from ..placement_set import PlacementSet
+from ..transactions.session import Session
+from .networks import placement_set_of, session_on
+from .populations import Numbers, Population
+from .progress import progress_bar
+
+# Connections that are read at once, unless there are more in one block: 48 bytes each.
+_MOST = 1 << 19
+
+
+@attrs.frozen(eq=False)
+class Piece:
+    """
+    The connections of some blocks, of which no other piece has any.
+
+    :param near: population of the local cells; ``far`` of the global ones.
+    """
+
+    part: Perspective
+    near: Population
+    far: Population
+
+    def numbers(self) -> tuple[Numbers, Numbers]:
+        """Numbers of the local and of the global cells that the filters keep on both sides."""
+        near, far = self._near(), self._far()
+        kept = self._kept(near, far)
+        return (near, far) if kept is None else (near[kept], far[kept])
+
+    def near_numbers(self) -> Numbers:
+        """Numbers of the local cells of the connections that the filters keep on both sides."""
+        near = self._near()
+        # Most questions are about whole sets: then the far side says nothing.
+        kept = self._kept(near, self._far() if self.far.numbers is not None else None)
+        return near if kept is None else near[kept]
+
+    def kept(self) -> Numbers | slice:
+        """Which rows the filters keep."""
+        mask = self._kept(self._near(), self._far())
+        return slice(None) if mask is None else np.flatnonzero(mask)
+
+    def pair_keys(self) -> Numbers:
+        """A number for each connection that stands for its local and global cell."""
+        near, far = self.numbers()
+        return near * max(self.far.size, 1) + far
+
+    def _near(self) -> Numbers:
+        part = self.part
+        sizes = np.diff(part.starts)
+        return self.near.number(part.local_chunks, sizes, part.local_locations[:, 0])
+
+    def _far(self) -> Numbers:
+        part = self.part
+        sizes = np.diff(part.starts)
+        return self.far.number(part.global_chunks, sizes, part.global_locations[:, 0])
+
+    def _kept(self, near: Numbers, far: Numbers | None) -> np.ndarray | None:
+        masks = [
+            numbers >= 0
+            for population, numbers in ((self.near, near), (self.far, far))
+            if population.numbers is not None and numbers is not None
+        ]
+        return np.logical_and.reduce(masks) if masks else None
+
+
+@attrs.frozen(eq=False)
+class Stream:
+    """
+    The connections between two populations, of one connectivity set or of several.
+
+    :param progress: whether to show a bar; None where stderr is a terminal.
+    """
+
+    sources: tuple[ConnectivityReader, ...]
+    pre: Population
+    post: Population
+    progress: bool | None = None
+
+    def near_far(self, direction: str) -> tuple[Population, Population]:
+        """The populations of the local and of the global side."""
+        return (self.post, self.pre) if direction == "inc" else (self.pre, self.post)
+
+    def pieces(self, direction: str) -> Iterator[Piece]:
+        """All connections, by local chunk."""
+        for batch in self.batches(direction):
+            yield from batch
+
+    def batches(self, direction: str) -> Iterator[Iterator[Piece]]:
+        """
+        All connections by local chunk, as many at a time as fit into memory.
+
+        No pair of cells is in two batches; of a batch of one set, none is in two pieces.
+        """
+        near, far = self.near_far(direction)
+        sizes = _united([source.local_sizes(direction) for source in self.sources])
+        sizes = sizes.select(near.kept_chunks())
+        title = ", ".join(source.tag for source in self.sources)
+        with progress_bar(sizes.total, title, self.progress) as bar:
+            for task in plan_reads(direction, sizes, partial(self._blocks, direction), _MOST):
+                yield self._read(task, near, far)
+                bar.update(self._size(task, sizes))
+
+    def _blocks(self, direction: str, local: int) -> ChunkCounts:
+        return _united([source.block_sizes(direction, local) for source in self.sources])
+
+    def _read(self, task: ReadTask, near: Population, far: Population) -> Iterator[Piece]:
+        for source in self.sources:
+            for part in task.read(source):
+                yield Piece(part, near, far)
+
+    def _size(self, task: ReadTask, sizes: ChunkCounts) -> int:
+        if task.globals_ is None:
+            return sizes.among(task.locals_).total
+        return self._blocks(task.direction, int(task.locals_[0])).among(task.globals_).total
+
+
+@contextmanager
+def stream(
+    connections: ConnectivitySet,
+    pre: PlacementSet | None,
+    post: PlacementSet | None,
+    progress: bool | None = None,
+) -> Iterator[Stream]:
+    """
+    The connections of a set between two populations, within one session.
+
+    :param pre: presynaptic cells under their filters; all without. ``post`` likewise.
+    :raises InputError: the cells are of another type, or of another storage.
+    """
+    with session_on(connections._engine) as session:
+        yield stream_of([connections], pre, post, session, progress)
+
+
+def stream_of(
+    connections: Sequence[ConnectivitySet],
+    pre: PlacementSet | None,
+    post: PlacementSet | None,
+    session: Session,
+    progress: bool | None = None,
+) -> Stream:
+    """
+    The connections of sets between the same two types of cells.
+
+    Parameters and errors as for :func:`stream`.
+    """
+    first = connections[0]
+    return Stream(
+        tuple(session.network.connectivity(each.tag) for each in connections),
+        population_of(first, "presynaptic", first.pre_type_name, pre, session),
+        population_of(first, "postsynaptic", first.post_type_name, post, session),
+        progress,
+    )
+
+
+def population_of(
+    connections: ConnectivitySet,
+    side: str,
+    name: str,
+    cells: PlacementSet | None,
+    session: Session,
+) -> Population:
+    """
+    The cells of a side of a connectivity set.
+
+    :raises InputError: the cells that are given are of another type, or of another storage.
+    """
+    if cells is None:
+        return Population.of(placement_set_of(connections._engine, name), session)
+    if not isinstance(cells, PlacementSet):
+        raise InputError(f"the {side} cells must be a PlacementSet, not {cells!r}", asked=cells)
+    if cells._engine.sessions.store.identity != session.identity:
+        raise InputError(f"the {side} cells '{cells.tag}' are of another storage")
+    if cells.tag != name:
+        raise InputError(
+            f"the {side} cells of '{connections.tag}' are of type '{name}', not '{cells.tag}'",
+            asked=cells.tag,
+            valid=name,
+        )
+    return Population.of(cells, session)
+
+
+def _united(counts: Sequence[ChunkCounts]) -> ChunkCounts:
+    """Connections per chunk, over several sets."""
+    if len(counts) == 1:
+        return counts[0]
+    ids = np.unique(np.concatenate([each.ids for each in counts]))
+    totals = np.zeros(len(ids), dtype=np.int64)
+    for each in counts:
+        totals += each.among(ids).counts
+    return ChunkCounts(ids, totals)

@@ -1,0 +1,102 @@
+"""What is in a network, from its tables alone."""
+
+from __future__ import annotations
+
+from math import isnan
+
+import attrs
+
+from ..core.layouts.protocols import ConnectivityReader, PlacementReader
+from .networks import Network, engine_of_network, session_on
+
+
+@attrs.frozen
+class CellSummary:
+    """
+    The cells of a type.
+
+    :param labels: that cells of the type were ever given.
+    :param additional: keys of additional data.
+    """
+
+    name: str
+    cells: int
+    chunks: int
+    labels: tuple[str, ...]
+    additional: tuple[str, ...]
+
+
+@attrs.frozen
+class ConnectionSummary:
+    """
+    The connections of a set.
+
+    :param mean_in_degree: connections by all cells of the postsynaptic type; None without any.
+    :param mean_out_degree: connections by all cells of the presynaptic type; None without any.
+    """
+
+    tag: str
+    pre: str
+    post: str
+    connections: int
+    mean_in_degree: float | None
+    mean_out_degree: float | None
+
+
+@attrs.frozen
+class NetworkSummary:
+    """
+    What is in a network.
+
+    :param chunk_size: um; None if nobody gave it.
+    :param morphologies: how many; ``files`` likewise.
+    """
+
+    layout: str
+    chunk_size: tuple[float, ...] | None
+    cells: tuple[CellSummary, ...]
+    connections: tuple[ConnectionSummary, ...]
+    morphologies: int
+    files: int
+
+
+def summary(network: Network) -> NetworkSummary:
+    """
+    What is in a network. No positions, labels of cells or connections are read.
+
+    bluepysnap users ask ``circuit.nodes`` and ``circuit.edges`` for the size of each population;
+    NetPyNE prints the numbers of cells and connections when it creates a network.
+
+    :param network: ``bsb.Scaffold``, ``bsb.Storage`` or the root of one.
+    :raises StoreNotFoundError: there is nothing at the root.
+    :raises NotANetworkError: there is no network of an engine of this package.
+    """
+    with session_on(engine_of_network(network)) as session:
+        stored = session.network
+        cells = tuple(_cells(stored.placement(name)) for name in stored.placement_names())
+        sizes = {each.name: each.cells for each in cells}
+        size = stored.chunk_size.tolist()
+        return NetworkSummary(
+            stored.layout,
+            None if any(map(isnan, size)) else tuple(size),
+            cells,
+            tuple(_connections(stored.connectivity(t), sizes) for t in stored.connectivity_tags()),
+            len(stored.morphologies.names()),
+            len(stored.files.ids()),
+        )
+
+
+def _cells(data: PlacementReader) -> CellSummary:
+    counts = data.counts()
+    labels = sorted(frozenset[str]().union(*data.label_sets().table.values()))
+    return CellSummary(
+        data.name, counts.total, len(counts.ids), tuple(labels), tuple(data.additional_keys())
+    )
+
+
+def _connections(data: ConnectivityReader, sizes: dict[str, int]) -> ConnectionSummary:
+    means = [
+        data.count / sizes[name] if sizes.get(name) else None
+        for name in (data.post_type, data.pre_type)
+    ]
+    return ConnectionSummary(data.tag, data.pre_type, data.post_type, data.count, *means)

@@ -1,0 +1,162 @@
+"""Cells and connections as tables of pandas and matrices of scipy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..connectivity_set import ConnectivitySet
+from ..core import columns
+from ..core.cell_labels import load_label_codes
+from ..core.chunk_id import unpack
+from ..core.column_specs import ROTATION, additional_column
+from ..errors import InputError
+from ..placement_set import PlacementSet
+from ..transactions.session import Session
+from .connections import pairs
+from .groups import group_text
+from .matrices import Matrix
+from .networks import session_on
+from .populations import Population, load_positions
+from .streams import Piece, Stream, stream
+
+if TYPE_CHECKING:
+    import pandas
+    import scipy.sparse
+
+_AXES = ("x", "y", "z")
+
+
+def to_sparse(
+    connections: ConnectivitySet,
+    *,
+    pre: PlacementSet | None = None,
+    post: PlacementSet | None = None,
+    progress: bool | None = None,
+) -> scipy.sparse.csr_array:
+    """
+    The connections as a sparse matrix: synapses from each cell to each.
+
+    :param pre: the cells that the rows stand for, under their filters; all without.
+    :param post: the cells that the columns stand for, under their filters; all without.
+    :param progress: whether to show a bar on stderr; without, only on a terminal.
+    :returns: (presynaptic cells, postsynaptic cells) int64.
+    :raises InputError: cells of another type or storage.
+    :raises CorruptNetworkError: a connection is on a cell that does not exist.
+    """
+    from scipy.sparse import csr_array
+
+    with stream(connections, pre, post, progress) as asked:
+        found = pairs(connections, pre=pre, post=post, progress=progress)
+        starts = np.searchsorted(found.pre, np.arange(asked.pre.size + 1))
+        shape = (asked.pre.size, asked.post.size)
+    return csr_array((found.synapses, found.post, starts), shape=shape)
+
+
+def to_frame(
+    asked: PlacementSet | ConnectivitySet | Matrix,
+    *,
+    pre: PlacementSet | None = None,
+    post: PlacementSet | None = None,
+    progress: bool | None = None,
+) -> pandas.DataFrame:
+    """
+    Cells, connections or a matrix as a table.
+
+    bluepysnap calls it ``nodes.get`` and ``edges.get``, with one row for each node and edge.
+
+    A row is a cell that the filters keep, with its number in the whole set as index: ``chunk_x``,
+    ``chunk_y`` and ``chunk_z`` of its chunk; ``x``, ``y`` and ``z`` (um); ``rotation_x`` to
+    ``rotation_z`` (degrees) and ``morphology``, where any cell has one; ``labels``, sorted, with
+    commas between them; and additional data by key.
+
+    Or a row is a connection: ``pre`` and ``post``, the numbers of its cells under the filters, and
+    ``pre_branch``, ``pre_point``, ``post_branch`` and ``post_point``, -1 on cells without
+    morphology. Or rows and columns are those of a matrix.
+
+    :param asked: a placement set, a connectivity set, or the result of :func:`matrix`.
+    :param pre: of a connectivity set: restricts to the connections from these cells.
+    :param post: of a connectivity set: restricts to the connections to these cells.
+    :param progress: whether to show a bar on stderr; without, only on a terminal.
+    :raises InputError: something else, or cells of another type or storage.
+    """
+    import pandas
+
+    if isinstance(asked, Matrix):
+        rows, labels = (list(map(group_text, keys)) for keys in (asked.pre, asked.post))
+        return pandas.DataFrame(asked.values, index=rows, columns=labels)
+    if isinstance(asked, PlacementSet):
+        with session_on(asked._engine) as session:
+            table = _cell_columns(asked, session)
+            return pandas.DataFrame(table, index=pandas.Index(asked.load_ids(), name="cell"))
+    if isinstance(asked, ConnectivitySet):
+        with stream(asked, pre, post, progress) as connections:
+            return pandas.DataFrame(connection_columns(connections))
+    raise InputError(
+        f"a PlacementSet, ConnectivitySet or Matrix is needed, not {asked!r}", asked=asked
+    )
+
+
+def _cell_columns(cells: PlacementSet, session: Session) -> dict[str, Any]:
+    data, selected = cells._selected(session)
+    population = Population.of(cells, session)
+    chunk_ids = population.whole.ids[population.chunk_of_each()]
+    table = _triple("chunk_{}", unpack(chunk_ids))
+    table |= _triple("{}", load_positions(cells, session))
+    rotations = columns.load_column(data, ROTATION, selected)
+    if len(rotations):
+        table |= _triple("rotation_{}", rotations)
+    morphologies, with_one = columns.find_morphologies(data, selected)
+    if len(morphologies.indices):
+        names = np.full(len(with_one), None, dtype=object)
+        names[with_one] = np.array(morphologies.names, dtype=object)[morphologies.indices]
+        table["morphology"] = names
+    table["labels"] = _labels(cells, population, session)
+    for key in data.additional_keys():
+        rows = columns.load_column(data, additional_column(key), selected)
+        if len(rows):
+            table |= _additional(key, rows)
+    return table
+
+
+def _triple(title: str, rows: NDArray[Any]) -> dict[str, Any]:
+    return {title.format(axis): rows[:, i] for i, axis in enumerate(_AXES)}
+
+
+def _additional(key: str, rows: NDArray[Any]) -> dict[str, Any]:
+    """A column of the key, or one for each number of a row."""
+    flat = rows.reshape(len(rows), -1)
+    if rows.ndim == 1:
+        return {key: rows}
+    return {f"{key}_{i}": flat[:, i] for i in range(flat.shape[1])}
+
+
+def _labels(cells: PlacementSet, population: Population, session: Session) -> NDArray[np.object_]:
+    data = session.network.placement(cells.tag)
+    codes = load_label_codes(data, population.whole)
+    if population.numbers is not None:
+        codes = codes[population.numbers >= 0]
+    found, index = np.unique(codes, return_inverse=True)
+    texts = np.array([",".join(sorted(held)) for held in data.label_sets().of(found)], dtype=object)
+    return np.asarray(texts[index])
+
+
+def connection_columns(connections: Stream) -> dict[str, NDArray[np.int64]]:
+    """Numbers of cells, branches and points of all connections, by presynaptic chunk."""
+    nothing = np.zeros((0, 6), dtype=np.int64)
+    rows = np.concatenate([nothing, *map(piece_rows, connections.pieces("out"))])
+    names = ("pre", "pre_branch", "pre_point", "post", "post_branch", "post_point")
+    return {name: rows[:, i] for i, name in enumerate(names)}
+
+
+def piece_rows(piece: Piece) -> NDArray[np.int64]:
+    """(n, 6) local cell, branch and point, and global ones, of the connections that are kept."""
+    near, far = piece.numbers()
+    kept = piece.kept()
+    part = piece.part
+    rows = np.empty((len(near), 6), dtype=np.int64)
+    rows[:, 0], rows[:, 1:3] = near, part.local_locations[kept, 1:]
+    rows[:, 3], rows[:, 4:] = far, part.global_locations[kept, 1:]
+    return rows
