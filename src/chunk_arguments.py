@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
+import bsb
 import numpy as np
 from bsb import Chunk
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +26,8 @@ from .exceptions import raise_as_bsb
 
 ChunkLike: TypeAlias = Chunk | ArrayLike
 """A chunk, or its three coordinates."""
+Chunks: TypeAlias = Chunk | Iterable[ChunkLike] | None
+"""What is read is restricted to: a chunk, or some; None for all."""
 
 
 def as_chunk(chunk: ChunkLike) -> Chunk:
@@ -74,6 +77,24 @@ def _listed(chunks: Iterable[ChunkLike]) -> list[ChunkLike]:
 def as_ids(chunks: Iterable[ChunkLike]) -> Ids:
     """Ids of chunks, each once, ascending."""
     return sorted_ids(map(as_id, _listed(chunks)))
+
+
+def given_chunks(chunks: Chunk | Iterable[ChunkLike]) -> list[Chunk]:
+    """A chunk, or some: each once, by id; errors as for :func:`each_chunk`."""
+    if isinstance(chunks, Chunk) and chunks.ndim == 1:
+        return [chunks]
+    result: list[Chunk] = bsb.chunklist(each_chunk(chunks))
+    return result
+
+
+def chunks_by_id(chunks: Chunks) -> dict[int, Chunk] | None:
+    """As :func:`given_chunks`, by id; None for all."""
+    return None if chunks is None else {as_id(chunk): chunk for chunk in given_chunks(chunks)}
+
+
+def ids_of(chunks: Mapping[int, Chunk] | None) -> Ids | None:
+    """The ids of chunks, ascending; None for all."""
+    return None if chunks is None else sorted_ids(chunks)
 
 
 def as_chunks(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from itertools import pairwise
-from typing import TypeAlias
 
 import bsb
 import numpy as np
@@ -14,7 +12,18 @@ from bsb.storage.provenance import iso_now
 from numpy.typing import ArrayLike, NDArray
 
 from . import errors
-from .chunk_arguments import ChunkLike, as_chunks, as_id, as_ids, each_chunk
+from .chunk_arguments import (
+    ChunkLike,
+    Chunks,
+    as_chunks,
+    as_id,
+    as_ids,
+    chunks_by_id,
+    given_chunks,
+    ids_of,
+)
+from .connection_blocks import blocks_of
+from .connectivity_iterator import ConnectivityIterator
 from .core.batches import ReadTask, plan_reads
 from .core.chunk_id import Ids
 from .core.connectivity import (
@@ -45,8 +54,6 @@ from .resource import NetworkPart
 from .telemetry import spanned
 from .transactions.session import Session
 
-Chunks: TypeAlias = Chunk | Iterable[ChunkLike] | None
-"""What iterations are restricted to: a chunk, or some; None for all."""
 # Rows that an iteration reads at once. It gives them to the caller as 24 bytes a side; how many
 # rows take that at a time, the layout decides.
 _ROWS_AT_ONCE = 1_000_000
@@ -307,8 +314,8 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         :returns: direction, local chunk, global chunk, and (n, 3) local and global locations.
         """
         # What can be iterated over only once is needed for each direction.
-        locals_ = None if local_ is None else _given(local_)
-        globals_ = None if global_ is None else _given(global_)
+        locals_ = None if local_ is None else given_chunks(local_)
+        globals_ = None if global_ is None else given_chunks(global_)
         for each in get_dir_iter(direction):
             yield from self._iter_direction(each, locals_, globals_)
 
@@ -347,23 +354,40 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
     def _writer(self, session: Session) -> ConnectivityWriter:
         return session.network_writer.connectivity(self.tag)
 
+    def load_connections(self) -> ConnectivityIterator:
+        """
+        All connections, to be restricted, iterated over, and loaded as arrays.
+
+        :returns: presynaptic and postsynaptic locations, by presynaptic, then by postsynaptic
+            chunk.
+        """
+        return ConnectivityIterator(self, "out")
+
     def _iter_direction(
         self, direction: str, local_: Chunks, global_: Chunks
     ) -> Iterator[tuple[str, Chunk, Chunk, tuple[Locations, Locations]]]:
-        chosen = None if local_ is None else {as_id(chunk): chunk for chunk in _given(local_)}
-        made: dict[int, Chunk] = {}
-        # Chunks that were given are returned as they are, with their size.
-        far = made if global_ is None else {as_id(chunk): chunk for chunk in _given(global_)}
-        globals_ = None if global_ is None else as_ids(far.values())
+        chosen, others = chunks_by_id(local_), chunks_by_id(global_)
+        parts = self._parts(direction, ids_of(chosen), ids_of(others), every_pair=True)
+        for local, far, block in blocks_of(parts, chosen, others):
+            yield direction, local, far, block
+
+    def _parts(
+        self, direction: str, locals_: Ids | None, globals_: Ids | None, *, every_pair: bool = False
+    ) -> Iterator[Perspective]:
+        """
+        The connections of some chunks, in pieces, with a session for each batch.
+
+        :param every_pair: come with an empty block for each pair of the chunks that were named
+            which nothing connects.
+        """
+        every_pair = every_pair and globals_ is not None
         sizes = self._local_sizes(direction)
-        if chosen is not None:
-            ids = as_ids(chosen.values())
-            sizes = sizes.select(ids) if globals_ is None else sizes.among(ids)
+        if locals_ is not None:
+            sizes = sizes.among(locals_) if every_pair else sizes.select(locals_)
         blocks = partial(self._block_sizes, direction)
         for task in plan_reads(direction, sizes, blocks, _ROWS_AT_ONCE, globals_):
-            for part in self._read(task):
-                for local, chunk, block in _blocks_of(part, made, far):
-                    yield direction, local if chosen is None else chosen[local.id], chunk, block
+            parts = self._read(task)
+            yield from task.with_all_pairs(parts) if every_pair else parts
 
     @handles_handles("r")
     def _local_sizes(self, direction: str, handle: Session = HANDLED) -> ChunkCounts:
@@ -418,39 +442,13 @@ class CSIterator:
         """The local chunks to iterate over: all as a list, the one given, or those given."""
         if local_ is None:
             return self._cs.get_local_chunks(direction)
-        return (local_,) if isinstance(local_, Chunk) else iter(_given(local_))
+        return (local_,) if isinstance(local_, Chunk) else iter(given_chunks(local_))
 
     def get_global_iter(self, direction: str, local_: Chunk, global_: Chunks) -> Iterable[Chunk]:
         """The global chunks of a local one to iterate over, as :meth:`get_local_iter` does."""
         if global_ is None:
             return self._cs.get_global_chunks(direction, local_)
-        return (global_,) if isinstance(global_, Chunk) else iter(_given(global_))
-
-
-def _blocks_of(
-    part: Perspective, locals_: dict[int, Chunk], globals_: dict[int, Chunk]
-) -> Iterator[tuple[Chunk, Chunk, tuple[Locations, Locations]]]:
-    """
-    Local chunk, global chunk, and local and global locations of each block.
-
-    :param locals_: local chunks that are known, by id; those that are made are added.
-    :param globals_: likewise, of global chunks.
-    """
-    bounds = pairwise(part.starts.tolist())
-    near, far = part.local_locations, part.global_locations
-    return zip(
-        as_chunks(part.local_chunks, None, locals_),
-        as_chunks(part.global_chunks, None, globals_),
-        [(near[first:last], far[first:last]) for first, last in bounds],
-        strict=True,
-    )
-
-
-def _given(chunks: Chunk | Iterable[ChunkLike]) -> list[Chunk]:
-    if isinstance(chunks, Chunk):
-        return [chunks]
-    result: list[Chunk] = bsb.chunklist(each_chunk(chunks))
-    return result
+        return (global_,) if isinstance(global_, Chunk) else iter(given_chunks(global_))
 
 
 def _tag(pre_type: bsb.CellType, post_type: bsb.CellType, tag: str | None) -> str:

@@ -65,6 +65,20 @@ def sorted_ids(ids: Iterable[int]) -> Ids:
     return np.array(sorted(set(ids)), dtype=np.int64)
 
 
+def are_among(ids: Ids, chosen: Ids) -> NDArray[np.bool_]:
+    """
+    Which of some ids are among others.
+
+    :param chosen: ascending.
+    """
+    if not len(chosen):
+        return np.zeros(len(ids), dtype=bool)
+    # perf: `np.isin` sorts both; here one is in order.
+    at = chosen.searchsorted(ids)
+    np.minimum(at, len(chosen) - 1, out=at)
+    return np.asarray(chosen[at] == ids)
+
+
 UNKNOWN_SIZE: NDArray[np.float64] = np.full(3, np.nan)
 UNKNOWN_SIZE.flags.writeable = False
 

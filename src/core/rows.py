@@ -15,3 +15,5 @@ Lengths: TypeAlias = NDArray[np.int64]
 """How many rows each of some chunks has: (k,)."""
 Locations: TypeAlias = NDArray[np.int64]
 """Cells, branches and points: (n, 3)."""
+Location: TypeAlias = NDArray[np.int64]
+"""A cell, a branch and a point: (3,)."""

@@ -70,6 +70,13 @@ class ChunkCounts:
         places = np.minimum(self.ids.searchsorted(chunks), len(self.ids) - 1)
         return ChunkCounts(chunks, np.where(self.ids[places] == chunks, self.counts[places], 0))
 
+    def offsets_among(self, chunks: Ids) -> Counts:
+        """The offsets of exactly these chunks, 0 for those that are not here."""
+        if not len(self.ids):
+            return np.zeros(len(chunks), dtype=np.int64)
+        places = np.minimum(self.ids.searchsorted(chunks), len(self.ids) - 1)
+        return np.where(self.ids[places] == chunks, self.offsets[places], 0)
+
     def select(self, chunks: Ids | None) -> ChunkCounts:
         """Restricted to some chunks, those that exist; None restricts to nothing."""
         if chunks is None:

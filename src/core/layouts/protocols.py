@@ -138,13 +138,16 @@ class ConnectivityReader(Protocol):
     def local_sizes(self, direction: str, /) -> ChunkCounts:
         """Connections in a direction per local chunk that has any."""
 
-    def read_locals(self, direction: str, locals_: Ids, /) -> Iterator[Perspective]:
+    def read_locals(
+        self, direction: str, locals_: Ids, globals_: Ids | None = None, /
+    ) -> Iterator[Perspective]:
         """
-        All connections of some local chunks.
+        The connections of some local chunks, by local, then by global chunk.
 
         :param locals_: ids, ascending.
+        :param globals_: likewise; None for all.
         :returns: pieces of whole blocks. All is read by the call, and each piece unpacked when
-            it is asked for.
+            it is asked for; the caller may change it.
         """
 
     def read_blocks(

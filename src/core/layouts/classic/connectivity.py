@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ....errors import CorruptNetworkError
 from ....ports.arrays import GroupReader, GroupWriter
-from ...chunk_id import Ids, pack, unpack
+from ...chunk_id import Ids, are_among, pack, unpack
 from ...connectivity import DIRECTIONS, Blocks, Perspective
 from ...rows import Lengths, Locations, Rows
 from ...statistics import ChunkCounts
@@ -174,11 +174,18 @@ class ClassicConnectivity:
         locals_ = self.local_chunks(direction).tolist()
         return ChunkCounts.of({local: counted.get(local, 0) for local in locals_})
 
-    def read_locals(self, direction: str, locals_: Ids) -> Iterator[Perspective]:
-        return iter([self._read_perspective(direction, local) for local in locals_.tolist()])
+    def read_locals(
+        self, direction: str, locals_: Ids, globals_: Ids | None = None
+    ) -> Iterator[Perspective]:
+        locals_read = [
+            self._read_perspective(direction, local, globals_) for local in locals_.tolist()
+        ]
+        return iter([each for each in locals_read if len(each.global_chunks)])
 
-    def _read_perspective(self, direction: str, local: int) -> Perspective:
+    def _read_perspective(self, direction: str, local: int, chosen: Ids | None) -> Perspective:
         globals_ = self.block_sizes(direction, local).ids
+        if chosen is not None:
+            globals_ = globals_[are_among(globals_, chosen)]
         near, far, lengths = self.read_blocks(direction, local, globals_)
         starts = np.append(0, np.cumsum(lengths))
         return Perspective(direction, np.full_like(globals_, local), globals_, starts, near, far)

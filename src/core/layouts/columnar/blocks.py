@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....ports.arrays import AnyArray
-from ...chunk_id import Ids
+from ...chunk_id import Ids, are_among
 from ...connectivity import Blocks, Perspective, batches
 from ...min_max import min_max
 from ...ranges import rows_of_ranges
@@ -89,11 +89,19 @@ class BlockIndex:
         right = far.searchsorted(globals_, side="right") + begin
         return rows_of_ranges(left, right), self._ends[right] - self._ends[left]
 
-    def find_all(self, locals_: Ids) -> NDArray[np.int64]:
-        """The blocks of some local chunks, in that order."""
+    def find_all(self, locals_: Ids, globals_: Ids | None = None) -> NDArray[np.int64]:
+        """
+        The blocks of some local chunks, in that order.
+
+        :param globals_: ids of the global chunks, ascending; None for all.
+        """
+        entries = self._blocks_of(locals_)
+        return entries if globals_ is None else entries[are_among(self.far[entries], globals_)]
+
+    def _blocks_of(self, locals_: Ids) -> NDArray[np.int64]:
         if not len(self.locals):
             return np.zeros(0, dtype=np.int64)
-        at = np.minimum(np.searchsorted(self.locals, locals_), len(self.locals) - 1)
+        at = np.minimum(self.locals.searchsorted(locals_), len(self.locals) - 1)
         known = self.locals[at] == locals_
         begins = self._bounds[at]
         return rows_of_ranges(begins, np.where(known, self._bounds[at + 1], begins))

@@ -94,9 +94,11 @@ class ColumnarConnectivity(ColumnarSet[ConnectivityNames, ConnectivitySums, Bloc
         near, far = self._read(index, entries).locations(direction)
         return near, far, lengths
 
-    def read_locals(self, direction: str, locals_: Ids) -> Iterator[Perspective]:
+    def read_locals(
+        self, direction: str, locals_: Ids, globals_: Ids | None = None
+    ) -> Iterator[Perspective]:
         index = self._index(direction)
-        entries = index.find_all(locals_)
+        entries = index.find_all(locals_, globals_)
         packed = self._read(index, entries)
         return packed.perspectives(direction, index.near[entries], index.far[entries])
 
