@@ -102,7 +102,7 @@ SETTINGS = ("layout", "durability", "lock_limit")
 _Attribute: Any = type(config.attr())
 
 
-class _RootAttribute(_Attribute):
+class RootAttribute(_Attribute):
     """Hands out the root with the settings that stand beside it in the configuration."""
 
     def __get__(self, instance: Any, owner: Any) -> Any:
@@ -122,7 +122,7 @@ def _default_root() -> str:
 class StorageNode(_StorageNode):
     """With ``engine: hdf5``."""
 
-    root = _RootAttribute(type=str, default=_default_root, call_default=True)
+    root = RootAttribute(type=str, default=_default_root, call_default=True)
     """Path of the file."""
     layout = config.attr(type=types.in_(LAYOUTS))
     """
@@ -151,7 +151,7 @@ def _unique_root() -> str:
 class MemoryStorageNode(_StorageNode):
     """With ``engine: memory``."""
 
-    root = _RootAttribute(type=str, default=_unique_root, call_default=True)
+    root = RootAttribute(type=str, default=_unique_root, call_default=True)
     """Any text; storages of the same root in one process see the same network."""
     lock_limit = config.attr(type=as_lock_limit)
     """As for :attr:`StorageNode.lock_limit`; only threads are waited for."""
@@ -165,7 +165,7 @@ def _default_directory() -> str:
 class ZarrStorageNode(_StorageNode):
     """With ``engine: zarr``."""
 
-    root = _RootAttribute(type=str, default=_default_directory, call_default=True)
+    root = RootAttribute(type=str, default=_default_directory, call_default=True)
     """Path of a directory, path of a ``.zip`` to read, or URL, such as ``s3://bucket/name``."""
     lock_limit = config.attr(type=as_lock_limit)
     """As for :attr:`StorageNode.lock_limit`; programs wait for each other in directories only."""

@@ -68,7 +68,7 @@ class StorageEngine(bsb.Engine):
     _format = ""
     _root: str
     # Of networks that are made.
-    _layout = "classic"
+    _layout = "columnar"
 
     def __init__(self, root: Root, comm: Comm, lock_limit: float | None = None) -> None:
         given = getattr(root, "lock_limit", None) if lock_limit is None else lock_limit
@@ -110,13 +110,23 @@ class StorageEngine(bsb.Engine):
         )
 
     def _writer(self) -> WriterInfo:
-        return WriterInfo(*_versions(), self.new_bundle, self._announce_upgrade)
+        return WriterInfo(*self._writer_versions(), self.new_bundle, self._announce_upgrade)
+
+    @classmethod
+    def _distribution(cls) -> tuple[str, str]:
+        """Name and version of the distribution that the engine belongs to."""
+        return "bsb-hdf5", _version_of("bsb-hdf5")
+
+    @classmethod
+    def _writer_versions(cls) -> tuple[str, str]:
+        """The versions of bsb-core and of the engine."""
+        return _version_of("bsb-core"), cls._distribution()[1]
 
     def new_bundle(self) -> dict[str, Any]:
         """The provenance of a network that is made now."""
         bundle: dict[str, Any] = build_root_metadata(
             engine_name=self._format,
-            engine_version=_versions()[1],
+            engine_version=self._distribution()[1],
             mpi_size=self.ranks.size,
         )
         return bundle
@@ -145,7 +155,7 @@ class StorageEngine(bsb.Engine):
     def versions(self) -> dict[str, str | None]:
         """Versions of bsb-core (``bsb``) and of the engine (``version``) that wrote last."""
         bsb_version, engine_version = self._read(lambda network: network.versions)
-        return {"bsb": bsb_version, "engine": "bsb-hdf5", "version": engine_version}
+        return {"bsb": bsb_version, "engine": self._distribution()[0], "version": engine_version}
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -186,7 +196,7 @@ class StorageEngine(bsb.Engine):
     def _fill(self, root: GroupWriter) -> NetworkWriter:
         network = create_network(root, self.new_layout())
         network.set_provenance(self.new_bundle())
-        network.set_versions(*_versions())
+        network.set_versions(*self._writer_versions())
         return network
 
     def new_layout(self) -> str:
@@ -201,9 +211,8 @@ class StorageEngine(bsb.Engine):
     @property
     def limits(self) -> dict[str, str]:
         """What the storage can't do, or not everywhere: one sentence by capability."""
-        return {
-            str(capability): sentence for capability, sentence in self.sessions.store.limits.items()
-        }
+        limits = self.sessions.store.capabilities.limits
+        return {str(capability): sentence for capability, sentence in limits.items()}
 
     def copy(self, new_root: Root) -> None:
         """
@@ -335,6 +344,6 @@ def recognizes(root: object, make_store: Callable[[str], Store]) -> bool:
 
 
 @cache
-def _versions() -> tuple[str, str]:
-    """Of bsb-core and of this package; to look them up takes milliseconds."""
-    return importlib.metadata.version("bsb-core"), importlib.metadata.version("bsb-hdf5")
+def _version_of(distribution: str) -> str:
+    """The version that is installed; to look it up takes milliseconds."""
+    return importlib.metadata.version(distribution)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+
 import bsb
 from bsb.storage import create_engine, get_engines
 
 from .config import Root
 from .engine import Comm, StorageEngine
 from .errors import InputError, NotANetworkError, StoreNotFoundError
+from .exceptions import callers_stacklevel
 
 
 def open_storage(root: Root) -> bsb.Storage:
@@ -22,15 +26,28 @@ def open_storage(root: Root) -> bsb.Storage:
     :raises NotANetworkError: there is no network of an engine of this package.
     """
     ours = {name: each for name, each in get_engines().items() if issubclass(each, StorageEngine)}
-    present = [name for name, each in ours.items() if each.peek_exists(root)]
+    present = [name for name, each in ours.items() if _asked(name, each.peek_exists, root)]
     for name in present:
-        if ours[name].recognizes(root, None):
+        if _asked(name, ours[name].recognizes, root, None):
             return bsb.Storage(name, root, missing_ok=False)
     if not present:
         raise StoreNotFoundError(f"there is no storage at '{root}'", location=str(root))
     raise NotANetworkError(
         f"'{root}' does not hold a network of the engines {', '.join(ours)}", location=str(root)
     )
+
+
+def _asked(name: str, question: Callable[..., bool], *about: object) -> bool:
+    """The answer of an engine; one that fails to answer is passed over, and harms no other."""
+    try:
+        return question(*about)
+    except Exception as error:  # whatever an engine of another package raises
+        warnings.warn(
+            f"the engine '{name}' failed to look at '{about[0]}', and was passed over:"
+            f" {type(error).__name__}: {error}",
+            stacklevel=callers_stacklevel(),
+        )
+        return False
 
 
 def engine_of(storage: bsb.Storage | Root) -> StorageEngine:

@@ -50,6 +50,7 @@ class HDF5Engine(_engine.StorageEngine):
     """
 
     _format = "hdf5"
+    _layout = "classic"
 
     def __init__(
         self,

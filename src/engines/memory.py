@@ -38,7 +38,6 @@ class MemoryEngine(_engine.StorageEngine):
     """
 
     _format = "memory"
-    _layout = "columnar"
 
     def _make_store(self, root: str) -> MemoryStore:
         return MemoryStore(root)

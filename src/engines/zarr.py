@@ -43,7 +43,6 @@ class ZarrEngine(_engine.StorageEngine):
     """
 
     _format = "zarr"
-    _layout = "columnar"
 
     def _make_store(self, root: str) -> ZarrStore:
         return ZarrStore(root, self._settings.limit, warn_of_slow_lock)

@@ -12,14 +12,16 @@ import enum
 from collections.abc import Hashable, Mapping
 from typing import Protocol, runtime_checkable
 
+import attrs
+
 from .arrays import GroupReader, GroupWriter
 
 
 class Capability(enum.StrEnum):
-    """What a backend can do; a sentence of its ``limits`` says where it can't."""
+    """What a backend can do, if it claims so (:class:`Capabilities`)."""
 
     LOCKING = "locking"
-    """Programs exclude each other where they have to."""
+    """Programs that write to a network exclude each other; each waits for its turn."""
     PARALLEL = "parallel"
     """Several MPI ranks share a network."""
     PERSISTENT = "persistent"
@@ -30,6 +32,58 @@ class Capability(enum.StrEnum):
     """What was stored can be made to survive a power cut."""
     REPACKABLE = "repackable"
     """A network can be rewritten in its place (:class:`Rewritable`)."""
+    SNAPSHOTS = "snapshots"
+    """A session that reads and one that writes are open at once; the former sees no change."""
+    THREADS = "threads"
+    """A session may be used, and ended, in another thread than the one that opened it."""
+
+
+_UNCLAIMED = {
+    Capability.LOCKING: "Programs do not exclude each other, so only one at a time may write.",
+    Capability.PARALLEL: "A network belongs to one process, so only a program of a single MPI rank"
+    " can use it.",
+    Capability.PERSISTENT: "A network is gone when its process ends.",
+    Capability.WRITABLE: "Networks can be read, but not changed.",
+    Capability.DURABLE: "What was stored survives the end of the process, but not always a power"
+    " cut.",
+    Capability.REPACKABLE: "A network can't be rewritten in its place; convert it into a new one.",
+    Capability.SNAPSHOTS: "A network is not read while it is changed: readers and writers wait for"
+    " each other.",
+    Capability.THREADS: "A session can be used only in the thread that opened it.",
+}
+
+
+@attrs.frozen(kw_only=True)
+class Capabilities:
+    """
+    What a backend claims to be able to do: nothing that is not said. The contract tests each claim.
+
+    :param notes: sentences on what a backend can't do, or not everywhere, in place of the usual.
+    """
+
+    locking: bool = False
+    parallel: bool = False
+    persistent: bool = False
+    writable: bool = False
+    durable: bool = False
+    repackable: bool = False
+    snapshots: bool = False
+    threads: bool = False
+    notes: Mapping[Capability, str] = attrs.field(factory=dict)
+
+    def __contains__(self, capability: Capability) -> bool:
+        """Whether the backend claims it."""
+        return bool(getattr(self, capability.value))
+
+    @property
+    def limits(self) -> dict[Capability, str]:
+        """What the backend can't do, or not everywhere: one sentence each."""
+        usual = {each: said for each, said in _UNCLAIMED.items() if each not in self}
+        return {
+            each: self.notes.get(each, usual.get(each, ""))
+            for each in Capability
+            if each in usual or each in self.notes
+        }
 
 
 class ReadSession(Protocol):
@@ -91,8 +145,8 @@ class Store(Protocol):
     """The place of one network."""
 
     @property
-    def limits(self) -> Mapping[Capability, str]:
-        """What the store can't do, or not everywhere: one sentence each."""
+    def capabilities(self) -> Capabilities:
+        """What the store claims to be able to do."""
 
     @property
     def location(self) -> str:
@@ -168,7 +222,7 @@ class RewriteSession(WriteSession, Protocol):
 
 @runtime_checkable
 class Rewritable(Protocol):
-    """A store that can be rewritten in its place; one that can't be says so in its limits."""
+    """A store that can be rewritten in its place, and claims so."""
 
     def rewrite(self, *, compress: bool = False) -> RewriteSession:
         """

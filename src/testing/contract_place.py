@@ -149,7 +149,7 @@ class PlaceContract:
         assert snapshot(make(store)) == {"attributes": {}, "members": {}}
 
     def test_what_it_can_not_do_is_said_in_a_sentence_each(self, new_store: NewStore) -> None:
-        for capability, sentence in new_store("a").limits.items():
+        for capability, sentence in new_store("a").capabilities.limits.items():
             assert isinstance(capability, Capability)
             assert sentence[0].isupper() and sentence.endswith(".")
 

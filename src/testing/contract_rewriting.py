@@ -21,7 +21,7 @@ class RewritingContract:
 
     def test_it_can_be_written_anew_or_says_that_it_can_not(self, new_store: NewStore) -> None:
         store = new_store("a")
-        assert isinstance(store, Rewritable) is not (Capability.REPACKABLE in store.limits)
+        assert isinstance(store, Rewritable) is (Capability.REPACKABLE in store.capabilities)
 
     def test_a_rewrite_begins_empty_beside_what_there_was(self, new_store: NewStore) -> None:
         store = _prepared(new_store)
@@ -140,8 +140,8 @@ def _prepared(new_store: NewStore) -> Store:
 
 def _rewrite(store: Store, *, compress: bool = False) -> RewriteSession:
     """A session that writes the store anew; a store that says that it can't be is done with."""
-    if Capability.REPACKABLE in store.limits:
-        pytest.skip(store.limits[Capability.REPACKABLE])
+    if Capability.REPACKABLE not in store.capabilities:
+        pytest.skip(store.capabilities.limits[Capability.REPACKABLE])
     assert isinstance(store, Rewritable)
     return store.rewrite(compress=compress)
 

@@ -8,12 +8,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 
 from bsb_hdf5.adapters.memory import arrays, store
 from bsb_hdf5.errors import StorageError
-from bsb_hdf5.ports.store import Capability, Store
+from bsb_hdf5.ports.store import Store
 from bsb_hdf5.testing.store_contract import StoreContract
 from tests.mutants import NOTICED, check_is_called_alike
 
@@ -246,8 +247,8 @@ MUTANTS: dict[str, tuple[type, str, Any]] = {
     "a store has one size": (Memory, "size", lambda s: 1),
     "a store that can be rewritten says that it can't": (
         Memory,
-        "limits",
-        {**Memory.limits, Capability.REPACKABLE: "It can't."},
+        "capabilities",
+        attrs.evolve(Memory.capabilities, repackable=False),
     ),
 }
 

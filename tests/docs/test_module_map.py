@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 
 
 def module_map() -> str:
-    (block,) = re.findall(r"^```text\n(testing/.*?)^```$", PAGE.read_text(), re.M | re.S)
+    (block,) = re.findall(r"^```text\n(kit/.*?)^```$", PAGE.read_text(), re.M | re.S)
     return str(block)
 
 

@@ -23,7 +23,9 @@ STORES = {"hdf5": Hdf5Store, "zarr": ZarrStore, "memory": MemoryStore}
 def test_the_page_lists_the_limits_of_each_engine(engine: str) -> None:
     store: Any = STORES[engine]("network")
     rows = re.findall(rf"^\| `{engine}` \| (\w+) \| (.*\.) \|$", PAGE.read_text(), re.M)
-    assert dict(rows) == {str(capability): said for capability, said in store.limits.items()}
+    assert dict(rows) == {
+        str(capability): said for capability, said in store.capabilities.limits.items()
+    }
     assert rows
 
 
@@ -32,10 +34,10 @@ def test_where_no_file_can_be_locked_the_limit_says_so_in_the_words_of_the_page(
     engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store: Any = STORES[engine]("network")
-    before = dict(store.limits)
+    before = dict(store.capabilities.limits)
     monkeypatch.setattr(platform, "fcntl", None)
     monkeypatch.setitem(sys.modules, "portalocker", None)
     quoted = " ".join(PAGE.read_text().replace("\n> ", " ").split())
-    assert store.limits[Capability.LOCKING] != before.pop(Capability.LOCKING)
-    assert store.limits[Capability.LOCKING] in quoted
-    assert before.items() <= store.limits.items()
+    assert store.capabilities.limits[Capability.LOCKING] != before.pop(Capability.LOCKING)
+    assert store.capabilities.limits[Capability.LOCKING] in quoted
+    assert before.items() <= store.capabilities.limits.items()

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -28,7 +27,7 @@ from ...platform import (
     is_named,
     open_descriptor,
 )
-from ...ports.store import Capability
+from ...ports.store import Capabilities, Capability
 from ...transactions.deadline import OnSlow, ignore_slow
 from ..files.errors import system_error
 from ..files.locking import HeldDescriptor, close_file, lock_file
@@ -86,8 +85,18 @@ class Hdf5Store:
         self._pool.serve(self)
 
     @property
-    def limits(self) -> Mapping[Capability, str]:
-        return {Capability.LOCKING: _LOCKS_SOMEWHERE if can_lock() else LOCKS_MISSING}
+    def capabilities(self) -> Capabilities:
+        has_locks = can_lock()
+        return Capabilities(
+            locking=has_locks,
+            parallel=True,
+            persistent=True,
+            writable=True,
+            durable=True,
+            repackable=True,
+            threads=True,
+            notes={Capability.LOCKING: _LOCKS_SOMEWHERE if has_locks else LOCKS_MISSING},
+        )
 
     @property
     def location(self) -> str:

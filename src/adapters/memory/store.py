@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Mapping
 from typing import Any, ClassVar, NoReturn
 from weakref import WeakSet
 
@@ -12,7 +11,7 @@ import attrs
 
 from ...errors import SessionClosedError, StoreExistsError, StoreNotFoundError
 from ...platform import after_fork_in_child
-from ...ports.store import Capability
+from ...ports.store import Capabilities, Capability
 from .arrays import (
     ArrayNode,
     DocumentNode,
@@ -158,12 +157,18 @@ class MemoryStore:
         self.location = str(name)
         self.identity = f"memory:{self.location}"
 
-    limits: ClassVar[Mapping[Capability, str]] = {
-        Capability.PARALLEL: "A network in memory belongs to one process, so only a program"
-        " of a single MPI rank can use it.",
-        Capability.PERSISTENT: "A network in memory is gone when its process ends.",
-        Capability.DURABLE: "A network in memory does not survive a power cut.",
-    }
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        locking=True,
+        writable=True,
+        repackable=True,
+        threads=True,
+        notes={
+            Capability.PARALLEL: "A network in memory belongs to one process, so only a program"
+            " of a single MPI rank can use it.",
+            Capability.PERSISTENT: "A network in memory is gone when its process ends.",
+            Capability.DURABLE: "A network in memory does not survive a power cut.",
+        },
+    )
 
     def exists(self) -> bool:
         return self.location in _NETWORKS

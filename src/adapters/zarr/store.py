@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+import attrs
+
 from ...errors import StorageError
 from ...platform import LOCKS_MISSING, before_renaming, can_lock
-from ...ports.store import Capability
+from ...ports.store import Capabilities, Capability
 from ...transactions.deadline import OnSlow, ignore_slow
 from .errors import require, taken
 from .held import LockHandle
@@ -35,14 +36,22 @@ class ZarrStore:
     :raises InputError: the root is a URL with credentials in it.
     """
 
-    _LIMITS: ClassVar[Mapping[Capability, str]] = {
-        Capability.LOCKING: "Programs exclude each other in directories; remote networks have no"
-        " locks, so only one program at a time may write there.",
-        Capability.WRITABLE: "Directories and remote networks can be changed;"
-        " zip archives are read.",
-        Capability.DURABLE: "What was stored survives the end of the process, but not always a"
-        " power cut.",
-    }
+    _CAPABILITIES: ClassVar[Capabilities] = Capabilities(
+        locking=True,
+        parallel=True,
+        persistent=True,
+        writable=True,
+        repackable=True,
+        threads=True,
+        notes={
+            Capability.LOCKING: "Programs exclude each other in directories; remote networks have"
+            " no locks, so only one program at a time may write there.",
+            Capability.WRITABLE: "Directories and remote networks can be changed;"
+            " zip archives are read.",
+            Capability.SNAPSHOTS: "In directories, readers and writers wait for each other; whoever"
+            " reads a remote network while it is changed may get an error, and no mixture.",
+        },
+    )
 
     def __init__(
         self,
@@ -68,10 +77,12 @@ class ZarrStore:
         return ArchiveLocation(text) if text.endswith(".zip") else self._directory(text)
 
     @property
-    def limits(self) -> Mapping[Capability, str]:
+    def capabilities(self) -> Capabilities:
+        claimed = self._CAPABILITIES
         if can_lock():
-            return self._LIMITS
-        return {**self._LIMITS, Capability.LOCKING: LOCKS_MISSING}
+            return claimed
+        notes = {**claimed.notes, Capability.LOCKING: LOCKS_MISSING}
+        return attrs.evolve(claimed, locking=False, notes=notes)
 
     @property
     def location(self) -> str:

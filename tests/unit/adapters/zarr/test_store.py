@@ -93,5 +93,7 @@ def test_the_other_engines_do_not_need_zarr(tmp_path: Path) -> None:
 
 
 def test_what_the_store_can_not_do_everywhere_is_declared() -> None:
-    assert {"locking", "writable", "durable"} == set(ZarrStore("network").limits)
-    assert "no locks" in ZarrStore("network").limits[Capability.LOCKING]
+    assert {"locking", "writable", "durable", "snapshots"} == set(
+        ZarrStore("network").capabilities.limits
+    )
+    assert "no locks" in ZarrStore("network").capabilities.limits[Capability.LOCKING]
