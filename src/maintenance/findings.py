@@ -28,6 +28,8 @@ _UNREADABLE = (
 )
 
 Mend = Callable[[], None]
+KeyedMend = tuple[Hashable, Mend]
+"""How to put something right, after the key that findings which it puts right have in common."""
 
 
 @attrs.frozen
@@ -102,7 +104,7 @@ class Findings:
         part: str,
         where: str,
         what: str,
-        mend: tuple[Hashable, Mend] | None = None,
+        mend: KeyedMend | None = None,
         *,
         repairable: bool | None = None,
     ) -> None:

@@ -105,14 +105,6 @@ class ReadSession(Protocol):
 
 
 @runtime_checkable
-class ChangeableSession(Protocol):
-    """A read session that sees what others write while it lasts, if it has no lock."""
-
-    def is_current(self) -> bool:
-        """Whether all that was read so far is of one state of the store."""
-
-
-@runtime_checkable
 class KeepsOpen(Protocol):
     """A store that keeps something open between sessions, to be faster."""
 

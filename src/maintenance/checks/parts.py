@@ -14,8 +14,8 @@ from ...core.layouts.documents import read_json
 from ...core.layouts.nodes import OTHER, kind_of
 from ...core.layouts.protocols import MorphologyReader, NetworkReader, NetworkWriter
 from ...errors import CorruptNetworkError
-from ...ports.arrays import ArrayReader, GroupReader, GroupWriter
-from ..findings import Findings, plain
+from ...ports.arrays import ArrayReader, AttributeReader, GroupReader, GroupWriter
+from ..findings import Findings, KeyedMend, plain
 
 _PROVENANCE, _STATE = "bsb_provenance", "state_id"
 _PIECE_BYTES = 8 * 1024 * 1024
@@ -60,6 +60,36 @@ def check_codes(codes: NDArray[Any], sets: LabelSets) -> None:
             f"there is no label set for the label codes {unknown[:_MOST_NAMED]};"
             f" known are {sorted(sets.table)[:_MOST_NAMED]}"
         )
+
+
+def check_numbers(array: ArrayReader, width: tuple[int, ...] | None, kinds: str) -> None:
+    """
+    Check that an array has rows of numbers; CorruptNetworkError otherwise.
+
+    :param width: shape of a row; None for any.
+    :param kinds: of numpy's dtypes that it may have.
+    """
+    shape, dtype = array.shape, array.dtype
+    if dtype.kind not in kinds or not shape or (width is not None and shape[1:] != width):
+        raise CorruptNetworkError(f"it has shape {shape} and dtype '{dtype}'")
+
+
+def check_length(
+    attributes: AttributeReader,
+    total: int,
+    place: tuple[str, str],
+    found: Findings,
+    mend: KeyedMend,
+) -> None:
+    """
+    Note a stored length that differs from the number of rows.
+
+    :param place: the part, and the set in it.
+    """
+    part, name = place
+    length = attributes.get("len")
+    if not isinstance(length, int | np.integer) or length != total:
+        found.note(part, f"'{name}', len", f"is {plain(length)}; there are {total}", mend)
 
 
 def note_strangers(found: Findings, where: str, used: set[str], stored: set[str] | None) -> None:
@@ -170,7 +200,11 @@ def verify_files(network: NetworkReader, found: Findings) -> None:
 
 
 def note_totals(
-    found: Findings, stored: Mapping[int, Any], actual: Mapping[int, Any], mend: Any, where: str
+    found: Findings,
+    stored: Mapping[int, Any],
+    actual: Mapping[int, Any],
+    mend: KeyedMend,
+    where: str,
 ) -> None:
     """
     Note the chunks of which something else is said than there is.
