@@ -55,7 +55,8 @@ them pickle, as MPI ranks send them to each other.
 
 from __future__ import annotations
 
-from typing import Any
+import errno
+from typing import Any, ClassVar
 
 
 def _rebuild(cls: type[StorageError], message: str, fields: dict[str, Any]) -> StorageError:
@@ -67,13 +68,19 @@ class StorageError(Exception):
     Root of the tree.
 
     :param message: what is wrong, what was found, and what to do.
-    :param fields: the values in the message, for programs.
+    :param fields: the values in the message, for programs. An ``errno`` is also an attribute of
+        errors that are an ``OSError``, as the system's own.
     """
+
+    _errno: ClassVar[int | None] = None
 
     def __init__(self, message: str = "", /, **fields: Any) -> None:
         super().__init__(message)
         self.message = message
         self.fields = fields
+        if isinstance(self, OSError):
+            system: OSError = self
+            system.errno = fields.get("errno", self._errno)
 
     def __str__(self) -> str:
         # LookupError and OSError have a formatting of their own.
@@ -90,13 +97,19 @@ class StoreError(StorageError):
 class StoreNotFoundError(StoreError, FileNotFoundError):
     """There is no storage at the root."""
 
+    _errno = errno.ENOENT
+
 
 class StoreExistsError(StoreError, FileExistsError):
     """Something exists already at a root that was to be created."""
 
+    _errno = errno.EEXIST
+
 
 class StoreAccessError(StoreError, PermissionError):
     """The permissions of the root do not allow what was asked."""
+
+    _errno = errno.EACCES
 
 
 class StoreIOError(StoreError, OSError):

@@ -301,6 +301,7 @@ def give_other_name(path: str, target: str) -> None:
     Rename a file, unless there is something at the target.
 
     :raises FileExistsError: there is.
+    :raises OSError: the system failed; the file has its name, or both, where it can't be undone.
     """
     try:
         if os.link in os.supports_follow_symlinks:
@@ -310,12 +311,24 @@ def give_other_name(path: str, target: str) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
+        _rename_reserved(path, target)
     else:
+        _drop_first_name(path, target)
+
+
+def _drop_first_name(path: str, target: str) -> None:
+    """Remove the first of two names of a file, or the other one, where that fails."""
+    try:
         # Whoever opened the file meanwhile may have done it.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-        return
-    # The filesystem has no hard links: an empty file keeps the name free of others.
+    except BaseException:
+        os.unlink(target)
+        raise
+
+
+def _rename_reserved(path: str, target: str) -> None:
+    """Rename a file where there are no hard links: an empty one keeps the name free of others."""
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _EVERY_OPEN))
     try:
         os.replace(path, target)
@@ -324,19 +337,24 @@ def give_other_name(path: str, target: str) -> None:
         raise
 
 
+def give_owner(descriptor: int, owner: tuple[int, int]) -> None:
+    """
+    Give an open file to a user and group, where files have these.
+
+    :raises OSError: this process may not do that.
+    """
+    if hasattr(os, "fchown"):
+        status = os.fstat(descriptor)
+        if (status.st_uid, status.st_gid) != owner:
+            os.fchown(descriptor, *owner)
+
+
 def copy_attributes(path: str, target: str) -> None:
     """
-    Give a file the mode, owner, group, access control list and attributes of another.
+    Give a file the mode, access control list and attributes of another.
 
     What the system, the filesystem or the rights of this process do not allow is left out.
     """
-    status = os.stat(path)
-    if hasattr(os, "chown"):
-        # The owner of a file may give it to its groups, but not away.
-        for owner in (status.st_uid, -1):
-            with contextlib.suppress(OSError):
-                os.chown(target, owner, status.st_gid)
-                break
     if hasattr(os, "listxattr"):
         with contextlib.suppress(OSError):
             for name in os.listxattr(path):

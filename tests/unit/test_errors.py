@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import pickle
 import re
@@ -35,3 +36,13 @@ def test_every_error_has_a_root_and_a_builtin_parent(kind: type[errors.StorageEr
 def test_the_docstring_draws_every_error() -> None:
     drawn = set(re.findall(r"\b(\w+Error)\b", errors.__doc__ or ""))
     assert {kind.__name__ for kind in ALL} <= drawn
+
+
+def test_an_error_of_the_system_has_its_number_as_the_systems_own_have() -> None:
+    full = errors.StoreIOError("the disk is full", errno=errno.ENOSPC)
+    assert errno.ENOSPC == full.errno == pickle.loads(pickle.dumps(full)).errno
+    assert errno.ENOENT == errors.StoreNotFoundError("nothing is there").errno
+    assert errno.EEXIST == errors.StoreExistsError("something is there").errno
+    assert errno.EACCES == errors.StoreAccessError("it is locked up").errno
+    assert errno.EROFS == errors.StoreAccessError("it is read-only", errno=errno.EROFS).errno
+    assert "the disk is full" == str(full)

@@ -50,7 +50,7 @@ def test_no_other_module_uses_what_only_some_systems_have() -> None:
         str(path.relative_to(folder)): sorted(set(of_some_systems(path.read_text("utf-8"))))
         for path in sorted(folder.rglob("*.py"))
     }
-    assert {"fcntl", "pread", "chown"} <= set(found.pop("platform.py"))
+    assert {"fcntl", "pread", "fchown"} <= set(found.pop("platform.py"))
     assert {} == {path: names for path, names in found.items() if names}
 
 

@@ -14,7 +14,9 @@ def system_error(error: OSError, location: str) -> StoreError:
         return StoreNotFoundError(_missing(location), location=location)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StoreAccessError(
-            f"'{location}' may not be opened or written: {error.strerror}", location=location
+            f"'{location}' may not be opened or written: {error.strerror}",
+            location=location,
+            errno=error.errno,
         )
     return StoreIOError(
         f"'{location}': {error.strerror or error}", location=location, errno=error.errno

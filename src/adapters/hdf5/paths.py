@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
 
-from ...errors import StoreExistsError
-from ...platform import give_other_name, is_named, open_descriptor, sync_file, sync_folder
+from ...errors import StoreExistsError, StoreIOError
+from ...platform import (
+    give_other_name,
+    is_named,
+    open_descriptor,
+    read_some,
+    sync_folder,
+    write_some,
+)
 from ..files.names import hidden_path, is_hidden_name
 from .errors import translated
 
 _KIND = "new"
+# Bytes that are copied in one go.
+_PIECE = 1 << 20
 
 
 def temporary_path(path: str) -> str:
@@ -34,8 +42,8 @@ def remove_temporary_names(descriptor: int, path: str) -> None:
 
 
 def remove_temporary(path: str) -> None:
-    """Delete a file, if it is there."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+    """Delete a file, if it is there, and the system lets it be deleted."""
+    with contextlib.suppress(OSError):
         os.unlink(path)
 
 
@@ -49,36 +57,59 @@ def give_name(path: str, target: str) -> None:
     Give a file another name.
 
     :raises StoreExistsError: somebody took that name meanwhile.
+    :raises StoreIOError: the system failed; the message says if the file has both names now.
     """
     try:
         give_other_name(path, target)
     except FileExistsError as error:
         raise StoreExistsError(f"'{target}' exists", location=target) from error
+    except OSError as error:
+        if not _is_same(path, target):
+            raise
+        raise StoreIOError(
+            f"'{target}' is complete, but its former name '{path}' can't be removed:"
+            f" {error.strerror}; remove that name",
+            location=target,
+            errno=error.errno,
+        ) from error
+
+
+def _is_same(path: str, target: str) -> bool:
+    try:
+        return os.path.samefile(path, target)
+    except OSError:
+        return False
 
 
 def copy_file(descriptor: int, path: str, *, durable: bool = False) -> None:
     """
-    Copy an open file.
+    Copy an open file. The copy gets its name when all of it is on the disk.
 
-    :param durable: whether the copy is to survive a power cut.
+    :param durable: whether its name is to survive a power cut, too.
     :raises StoreExistsError: somebody took the name of the copy meanwhile.
     """
     temporary = temporary_path(path)
     try:
-        with translated(path), open(descriptor, "rb", closefd=False) as source:
-            # Positioned reads move the position where the system has no such calls.
-            source.seek(0)
+        with translated(path):
             # Nobody may read of the copy what they may not read of the file.
             mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
             made = open_descriptor(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-            with open(made, "wb") as copy:
-                shutil.copyfileobj(source, copy, 1 << 20)
-            # The system takes from the mode what it takes from new files.
-            os.chmod(temporary, mode)
-            if durable:
-                sync_file(temporary)
+            try:
+                _copy_content(descriptor, made)
+                # The system takes from the mode what it takes from new files.
+                os.chmod(temporary, mode)
+                os.fsync(made)
+            finally:
+                os.close(made)
             give_name(temporary, path)
             if durable:
                 sync_name(path)
     finally:
         remove_temporary(temporary)
+
+
+def _copy_content(source: int, target: int) -> None:
+    start = 0
+    while piece := read_some(source, _PIECE, start):
+        # The system may write less than it is given.
+        start += write_some(target, piece, start)

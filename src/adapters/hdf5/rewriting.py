@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import stat
 
-from ...platform import before_renaming, copy_attributes, sync_file
+from ...platform import before_renaming, copy_attributes
 from .errors import translated
 from .groups import Hdf5Group
-from .paths import remove_temporary, sync_name
+from .paths import sync_name
 from .session import Hdf5CreationSession, Hdf5WriteSession
 
 
@@ -26,8 +26,12 @@ class Hdf5RewriteSession(Hdf5CreationSession):
         self._is_let_go = False
         try:
             # Nobody may read of the new file what they may not read of the old one.
-            mode = stat.S_IMODE(os.stat(path).st_mode)
-            super().__init__(path, mode=mode | stat.S_IRUSR | stat.S_IWUSR)
+            held_by = os.stat(path)
+            super().__init__(
+                path,
+                mode=stat.S_IMODE(held_by.st_mode) | stat.S_IRUSR | stat.S_IWUSR,
+                owner=(held_by.st_uid, held_by.st_gid),
+            )
         except BaseException:
             held.rollback()
             raise
@@ -39,17 +43,17 @@ class Hdf5RewriteSession(Hdf5CreationSession):
 
     def commit(self) -> None:
         try:
-            with translated(self._path):
-                self._id.close()
-                copy_attributes(self._path, self._temporary)
-                sync_file(self._temporary)
-                before_renaming(self._let_go)
-                # Programs that wait for the lock of the old file see that the path names another.
-                os.replace(self._temporary, self._path)
-                sync_name(self._path)
+            super().commit()
         finally:
-            remove_temporary(self._temporary)
             self._let_go()
+
+    def _publish(self) -> None:
+        with translated(self._path):
+            copy_attributes(self._path, self._file.temporary)
+            before_renaming(self._let_go)
+            # Programs that wait for the lock of the old file see that the path names another.
+            os.replace(self._file.temporary, self._path)
+            sync_name(self._path)
 
     def rollback(self) -> None:
         try:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from h5py import h5f, h5g, h5p
+from h5py import h5g
 
-from ...platform import open_descriptor, sync_file
 from ..files.names import target_of
 from .context import Context, OpenObject
 from .errors import translated
 from .groups import Hdf5Group, Hdf5GroupWriter
 from .h5_types import H5Object
-from .open_file import OpenFile, Stamp, access_properties
-from .paths import give_name, remove_temporary, sync_name, temporary_path
+from .new_file import NewFile
+from .open_file import OpenFile, Stamp
+from .paths import give_name, sync_name
 
 # Receives a file that a session is done with.
 Keeper = Callable[[OpenFile], None]
@@ -126,52 +126,43 @@ class Hdf5WriteSession(Hdf5AdoptedSession):
 
 class Hdf5CreationSession(Hdf5AdoptedSession):
     """
-    A new file, which gets its name at the commit.
+    A new file, which gets its name at the commit, when all of it is on the disk.
 
-    :param durable: whether it is to survive a power cut then.
+    :param durable: whether its name is to survive a power cut then.
     :param mode: which users may do what with it, from the start; None leaves that to the system.
+    :param owner: user and group that it is to belong to; None leaves that to the system.
     """
 
-    def __init__(self, path: str, *, durable: bool = False, mode: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        durable: bool = False,
+        mode: int | None = None,
+        owner: tuple[int, int] | None = None,
+    ) -> None:
         # A link that leads to a file that is not there yet gets one.
-        self._path = path = target_of(path)
+        self._path = target_of(path)
         self._durable = durable
-        self._temporary = temporary_path(path)
-        try:
-            with translated(path):
-                id_ = _created(self._temporary, mode)
-        except BaseException:
-            remove_temporary(self._temporary)
-            raise
-        super().__init__(id_, Context(path))
+        self._file = NewFile(self._path, mode, owner)
+        super().__init__(self._file.id, self._file.context)
 
     def commit(self) -> None:
         try:
-            with translated(self._path):
-                self._id.close()
-                if self._durable:
-                    sync_file(self._temporary)
-                give_name(self._temporary, self._path)
-                if self._durable:
-                    sync_name(self._path)
+            self._file.complete()
+            self._publish()
         finally:
-            remove_temporary(self._temporary)
+            self._file.discard()
+
+    def _publish(self) -> None:
+        """Give the complete file its name."""
+        with translated(self._path):
+            give_name(self._file.temporary, self._path)
+            if self._durable:
+                sync_name(self._path)
 
     def rollback(self) -> None:
-        try:
-            with translated(self._path):
-                self._id.close()
-        finally:
-            remove_temporary(self._temporary)
-
-
-def _created(path: str, mode: int | None) -> H5Object:
-    """A new HDF5 file; ``mode`` as in :class:`Hdf5CreationSession`."""
-    if mode is not None:
-        os.close(open_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
-    made = h5p.create(h5p.FILE_CREATE)
-    made.set_obj_track_times(False)
-    return h5f.create(os.fsencode(path), fcpl=made, fapl=access_properties(None))
+        self._file.discard()
 
 
 def _root(file: H5Object, context: Context) -> OpenObject:

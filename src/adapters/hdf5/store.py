@@ -38,7 +38,7 @@ from .context import Context
 from .errors import translated
 from .file_pool import FILE_POOL, FilePool
 from .open_file import OpenFile
-from .paths import copy_file, give_name, remove_temporary_names, sync_name
+from .paths import copy_file, give_name, remove_temporary, remove_temporary_names, sync_name
 from .rewriting import Hdf5RewriteSession
 from .session import (
     Hdf5AdoptedSession,
@@ -212,15 +212,25 @@ class Hdf5Store:
             copy_file(held.descriptor, path, durable=True)
             before_renaming(held.close)
             with translated(self._path):
-                os.unlink(os.path.realpath(self._path))
+                try:
+                    os.unlink(os.path.realpath(self._path))
+                except OSError:
+                    # Of two networks, nobody could tell which is the one.
+                    remove_temporary(path)
+                    raise
                 if os.path.islink(self._path):
                     os.unlink(self._path)
 
     def _rename(self, path: str) -> None:
         # Where the path is a link, the file that it leads to moves, and the link goes.
-        give_name(os.path.realpath(self._path), path)
+        file = os.path.realpath(self._path)
+        give_name(file, path)
         if os.path.islink(self._path):
-            os.unlink(self._path)
+            try:
+                os.unlink(self._path)
+            except OSError:
+                give_name(path, file)
+                raise
 
     def remove(self) -> None:
         with self._held_alone() as held:

@@ -45,6 +45,27 @@ class AtomicFile(OverlayFile):
             file.show(journal)
         return file
 
+    @classmethod
+    def create(cls, descriptor: int) -> AtomicFile:
+        """
+        Begin with an empty file, whose name nobody knows: all is written to it at once.
+
+        :meth:`complete` takes the place of a commit.
+        """
+        return cls(Extent(descriptor, 0, 0))
+
+    def complete(self) -> None:
+        """
+        Make sure that all of a new file is on the disk.
+
+        :raises BaseException: the error that was noted before.
+        :raises OSError: it is not.
+        """
+        self.raise_error()
+        # HDF5 may leave space at the end that it did not write to.
+        os.ftruncate(self._extent.descriptor, self._extent.size)
+        os.fsync(self._extent.descriptor)
+
     @staticmethod
     def was_interrupted(descriptor: int) -> bool:
         """Whether a file ends in the journal of a commit, complete or damaged."""

@@ -9,6 +9,7 @@ commit forgetting what waits and cutting the file undoes all.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from threading import get_ident
@@ -70,9 +71,9 @@ class OverlayFile:
 
     def readinto(self, buffer: bytearray | memoryview) -> int:
         """Fill the buffer; past the end of the file there are zeros."""
-        view = memoryview(buffer).cast("B")
         OverlayFile._inside = get_ident()
         try:
+            view = memoryview(buffer).cast("B")
             self._read(view, self._position)
             if view[:4] == SIGNATURE and is_endless(view):
                 # Something that HDF5 takes for no heap.
@@ -82,23 +83,27 @@ class OverlayFile:
             self._note(error)
         finally:
             OverlayFile._inside = None
-        self._position += len(view)
-        return len(view)
+        size = len(buffer)
+        self._position += size
+        return size
 
     def write(self, data: bytes | memoryview) -> int:
-        view, start = memoryview(data).cast("B"), self._position
+        start = self._position
         OverlayFile._inside = get_ident()
         try:
-            self._write(view, start)
+            self._write(memoryview(data).cast("B"), start)
         except BaseException as error:
             self._note(error)
         finally:
             OverlayFile._inside = None
         if self.error is not None:
-            self._patches.append((start, bytes(view)))
-        self._position = end = start + len(view)
+            # HDF5 has to do without what there is no memory for.
+            with contextlib.suppress(MemoryError):
+                self._patches.append((start, bytes(data)))
+        size = len(data)
+        self._position = end = start + size
         self._extent.size = max(self._extent.size, end)
-        return len(view)
+        return size
 
     def truncate(self, size: int | None = None) -> int:
         self._extent.size = self._position if size is None else size

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shutil
 import stat
 from pathlib import Path
 from typing import Any
@@ -35,10 +34,38 @@ def test_a_copy_keeps_who_may_read_it(store: Hdf5Store, path: Path, tmp_path: Pa
 def test_a_copy_that_fails_leaves_nothing(
     store: Hdf5Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shutil, "copyfileobj", fail_with(errno.ENOSPC))
+    monkeypatch.setattr(os, "pwrite", fail_with(errno.ENOSPC))
     with pytest.raises(StoreIOError, match="No space left"):
         store.copy(str(tmp_path / "copy"))
     assert ["network.hdf5"] == files(tmp_path)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("verb", ["copy", "move", "create"])
+def test_a_first_name_that_can_not_be_removed_is_undone_or_reported(
+    store: Hdf5Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, times: int
+) -> None:
+    target, unlink, failures = tmp_path / "target.hdf5", os.unlink, iter(range(times))
+
+    def fail_at_first(path: str, **options: Any) -> None:
+        if next(failures, None) is not None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        unlink(path, **options)
+
+    monkeypatch.setattr(os, "unlink", fail_at_first)
+    message = "is complete, but its former name" if times > 1 else "Input/output error"
+    with pytest.raises(StoreIOError, match=message) as caught:
+        if verb == "create":
+            Hdf5Store(str(target)).create().commit()
+        else:
+            getattr(store, verb)(str(target))
+    assert errno.EIO == caught.value.errno
+    assert (times > 1) == target.exists()
+    store.open_write().rollback()
+    if target.exists():
+        Hdf5Store(str(target)).open_write().rollback()
+    expected = ["network.hdf5", *["target.hdf5"] * target.exists()]
+    assert expected == files(tmp_path)
 
 
 @pytest.mark.parametrize("act", ["move", "remove"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bsb_hdf5.adapters.hdf5 import new_file
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.errors import (
     InputError,
@@ -82,6 +83,43 @@ def test_a_file_that_is_rewritten_keeps_its_mode_owner_group_and_attributes(path
     status = path.stat()
     assert (12, 34, 0o640) == (status.st_uid, status.st_gid, status.st_mode & 0o7777)
     assert attributes == {name: os.getxattr(path, name) for name in os.listxattr(path)}
+
+
+def test_a_file_that_could_not_keep_its_owner_is_not_rewritten(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Hdf5Store(str(path))
+    make(store)
+    before = path.read_bytes()
+    status = os.stat(path)
+    other = os.stat_result((*status[:4], 12, 34, *status[6:]))
+    original = os.stat
+    monkeypatch.setattr(
+        os, "stat", lambda name, **options: other if name == str(path) else original(name)
+    )
+    monkeypatch.setattr(os, "fchown", fail_with(errno.EPERM))
+    with pytest.raises(StoreAccessError, match="user 12 and group 34") as caught:
+        store.rewrite()
+    assert errno.EPERM == caught.value.errno
+    monkeypatch.undo()
+    assert [path.name] == files(path.parent)
+    assert before == path.read_bytes()
+    store.open_write().rollback()
+
+
+def test_a_file_is_nobodys_else_until_it_has_its_owner(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Hdf5Store(str(path))
+    make(store)
+    path.chmod(0o664)
+    seen: list[int] = []
+    monkeypatch.setattr(
+        new_file, "give_owner", lambda descriptor, _: seen.append(os.fstat(descriptor).st_mode)
+    )
+    store.rewrite().commit()
+    assert [0o600] == [mode & 0o777 for mode in seen]
+    assert 0o664 == path.stat().st_mode & 0o777
 
 
 def test_what_is_kept_open_of_a_file_is_let_go_when_another_store_removes_it(path: Path) -> None:
