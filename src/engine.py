@@ -30,6 +30,7 @@ from .ports.communicator import Communicator
 from .ports.lock import Lock
 from .ports.store import KeepsOpen, Store
 from .transactions.deadline import WaitPolicy
+from .transactions.interrupts import without_interrupts
 from .transactions.session import Session
 from .transactions.sessions import Sessions
 from .transactions.store_lock import LockSettings
@@ -146,6 +147,7 @@ class StorageEngine(bsb.Engine):
     def _readonly(self, value: bool) -> None:
         self._settings.read_only = value
 
+    @without_interrupts
     def set_comm(self, comm: Comm) -> None:
         """:guilabel:`collective` Share the storage with other ranks from now on."""
         super().set_comm(comm)
@@ -164,6 +166,7 @@ class StorageEngine(bsb.Engine):
             return {}
         return self._read(lambda network: network.provenance)
 
+    @without_interrupts
     def _bump_state(self) -> None:
         """:guilabel:`collective` Count a change that nothing else counts."""
         if self._readonly:
@@ -175,10 +178,12 @@ class StorageEngine(bsb.Engine):
         """The root, relative to the working directory."""
         return str(os.path.relpath(self._root))
 
+    @without_interrupts
     def exists(self) -> bool:
         """Whether there is anything at the root."""
         return self.sessions.store.exists()
 
+    @without_interrupts
     def create(self) -> None:
         """
         :guilabel:`collective` Make an empty storage; one that exists stays as it is.
@@ -214,6 +219,7 @@ class StorageEngine(bsb.Engine):
         limits = self.sessions.store.capabilities.limits
         return {str(capability): sentence for capability, sentence in limits.items()}
 
+    @without_interrupts
     def copy(self, new_root: Root) -> None:
         """
         :guilabel:`collective` Copy the storage to another root, whole or not at all.
@@ -226,6 +232,7 @@ class StorageEngine(bsb.Engine):
         with self.sessions.hold_shared():
             self.sessions.store.copy(new_root)
 
+    @without_interrupts
     def move(self, new_root: Root) -> None:
         """
         :guilabel:`collective` Move the storage to another root.
@@ -239,6 +246,7 @@ class StorageEngine(bsb.Engine):
         with self.sessions.hold_exclusive():
             self.sessions.store.move(new_root)
 
+    @without_interrupts
     def remove(self) -> None:
         """
         :guilabel:`collective` Delete the storage and everything in it.
@@ -251,6 +259,7 @@ class StorageEngine(bsb.Engine):
         with self.sessions.hold_exclusive():
             self.sessions.store.remove()
 
+    @without_interrupts
     def require_placement_set(self, ct: bsb.CellType) -> PlacementSet:
         """:guilabel:`collective` The placement set of a cell type, made if it is absent."""
         self.ranks.on_main(lambda: self._require_placement(ct))
@@ -260,10 +269,12 @@ class StorageEngine(bsb.Engine):
         # The set itself can't be sent to the other ranks.
         PlacementSet.require(self, ct)
 
+    @without_interrupts
     def clear_placement(self) -> None:
         """:guilabel:`collective` Remove all placement sets."""
         self.ranks.on_main(lambda: self._write(lambda network: network.clear_placement()))
 
+    @without_interrupts
     def clear_connectivity(self) -> None:
         """:guilabel:`collective` Remove all connectivity sets."""
         self.ranks.on_main(lambda: self._write(lambda network: network.clear_connectivity()))
@@ -283,6 +294,7 @@ class StorageEngine(bsb.Engine):
         before, self._readonly = self._readonly, True
         return ReadOnly(self, before)
 
+    @without_interrupts
     def close(self) -> None:
         """
         Close the files that are kept open between calls; the next call opens them again.
@@ -320,6 +332,7 @@ class StorageEngine(bsb.Engine):
             raise_as_bsb(error)
 
 
+@without_interrupts
 def recognizes(root: object, make_store: Callable[[str], Store]) -> bool:
     """
     Whether there is a network at a root.

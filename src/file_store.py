@@ -20,6 +20,7 @@ from .errors import CorruptNetworkError, DtypeError, FileStoredError
 from .exceptions import MissingActiveConfigError
 from .handles import HANDLED, SessionEngine, handles_handles
 from .resource import NetworkPart
+from .transactions.interrupts import without_interrupts
 from .transactions.session import Session
 
 # What the configuration of a network says of where it lies.
@@ -162,6 +163,7 @@ class FileStore(NetworkPart, bsb.FileStore):
         config._meta = meta
         return config
 
+    @without_interrupts
     def store_active_config(self, config: bsb.Configuration) -> str:
         """
         :guilabel:`collective` Make a configuration that of the network.

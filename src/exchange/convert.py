@@ -13,10 +13,12 @@ from ..errors import SessionAbortedError, StoreExistsError
 from ..exceptions import bsb_errors
 from ..ports.arrays import GroupWriter
 from ..storages import engine_of, make_engine, open_storage
+from ..transactions.interrupts import without_interrupts
 from ..transactions.sessions import within_memory
 from .unknown import Place, Target, copy_whole
 
 
+@without_interrupts
 def convert(
     source: Any,
     target: Any,

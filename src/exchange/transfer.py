@@ -31,6 +31,7 @@ from ..core.placement_rows import MorphologyRows, PlacementRows
 from ..core.rows import Lengths, Rows
 from ..core.statistics import ChunkCounts
 from ..errors import CorruptNetworkError, DtypeError
+from ..transactions.interrupts import call_pending
 
 
 @attrs.frozen
@@ -62,6 +63,7 @@ def transfer(
     :param target: an empty network.
     :param trust: ``inc`` or ``out``: which of two mirrored copies of the connections to keep.
     :raises InputError: ``trust`` is neither.
+    :raises BaseException: what the handler of a signal raises, such as KeyboardInterrupt.
     :raises CorruptNetworkError: the mirrored copies of connections differ and ``trust`` is not
         given, or something contradicts the layout of the source.
     """
@@ -69,10 +71,12 @@ def transfer(
     portion = portion or Portion()
     tags = source.connectivity_tags()
     for tag in tags if trust is None else ():
+        call_pending()
         check_mirrored(source.connectivity(tag), portion.connections)
     _copy_root(source, target)
     _copy_morphologies(source.morphologies, target.morphologies)
     for id_ in source.files.ids():
+        call_pending()
         target.files.store(id_, source.files.load(id_))
     names = source.placement_names()
     for name in names:
@@ -104,6 +108,7 @@ def _copy_root(source: NetworkReader, target: NetworkWriter) -> None:
 
 def _copy_morphologies(source: MorphologyReader, target: MorphologyWriter) -> None:
     for name in source.names():
+        call_pending()
         target.save(name, source.load(name))
     meta = source.meta()
     if meta:
@@ -171,6 +176,7 @@ def _copy_cells(source: PlacementReader, target: PlacementWriter, most: int) -> 
     counts, sets = source.counts(), source.label_sets()
     labelled = False
     for ids in batches(counts, most):
+        call_pending()
         batch = counts.select(ids)
         columns = [_Column.of(spec, *source.read_column(spec, ids), batch) for spec in specs]
         morphologies = source.read_morphologies(ids)
@@ -230,6 +236,7 @@ def _copy_connections(
     # What is stored once reads the same from both sides, and this is the order to store it in.
     seen = direction if source.mirrored else "out"
     for part in perspectives(source, seen, most):
+        call_pending()
         target.append(_blocks(part))
 
 

@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 
 from ..errors import StorageError
+from ..transactions.interrupts import call_pending
 
 # So many findings of a part are listed; of the others only their number is told.
 _MOST_LISTED = 100
@@ -125,6 +126,8 @@ class Findings:
     def reading(self, part: str, where: str, **options: Any) -> Iterator[Reading]:
         """Add a finding if what is within fails; ``options`` as of :meth:`note`."""
         outcome = Reading()
+        # To verify takes as long as the network is large.
+        call_pending()
         try:
             yield outcome
         except _UNREADABLE as error:

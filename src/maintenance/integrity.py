@@ -9,12 +9,14 @@ from ..engine import StorageEngine
 from ..errors import SessionAbortedError
 from ..exceptions import bsb_errors
 from ..storages import engine_of
+from ..transactions.interrupts import without_interrupts
 from .checks.network import repair_network, verify_network
 from .findings import Finding, Report
 
 __all__ = ["Finding", "Report", "repair", "verify"]
 
 
+@without_interrupts
 def verify(storage: Any) -> Report:
     """
     :guilabel:`collective` Find out what is wrong in a network.
@@ -35,6 +37,7 @@ def verify(storage: Any) -> Report:
     return report
 
 
+@without_interrupts
 def repair(storage: Any, *, trust: str | None = None) -> Report:
     """
     :guilabel:`collective` Put right what can be, of what :func:`verify` finds.

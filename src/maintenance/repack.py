@@ -13,6 +13,7 @@ from ..exceptions import bsb_errors
 from ..exchange.unknown import Place, Target, copy_whole
 from ..ports.store import Rewritable, RewriteSession
 from ..storages import engine_of
+from ..transactions.interrupts import without_interrupts
 
 
 @attrs.frozen
@@ -28,6 +29,7 @@ class Repacked:
     after: int | None
 
 
+@without_interrupts
 def repack(
     storage: Any,
     *,

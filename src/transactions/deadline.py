@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from ..errors import LockTimeoutError
-from .interrupts import raise_pending
+from .interrupts import call_pending
 
 POLL_INTERVAL = 0.2
 """Seconds between two looks at what is waited for."""
@@ -117,11 +117,11 @@ class Deadline:
 
     def poll(self) -> None:
         """
-        What is due between two looks: the call of ``on_slow``, and an interrupt that came.
+        What is due between two looks: the call of ``on_slow``, and the handlers of signals.
 
-        :raises KeyboardInterrupt: it came while an operation was under way.
+        :raises BaseException: what a handler raises, such as KeyboardInterrupt.
         """
-        raise_pending()
+        call_pending()
         if self._on_slow is not None and self.waited > self._warn_after:
             on_slow, self._on_slow = self._on_slow, None
             on_slow(SlowWait(self._location, tuple(self._holders()), self.waited, self.limit))

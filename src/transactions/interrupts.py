@@ -1,16 +1,19 @@
 """
-Ctrl-C, held up while an operation is under way.
+Signal handlers, held up while an operation is under way.
 
-Python raises KeyboardInterrupt between any two of its instructions: between taking a lock
-and noting that it was taken, or in a method that C code calls back, which no exception may
-leave. So an interrupt that comes within an operation is raised at its end. Within the block of a
-scope it is raised at once, but not in the methods that enter and leave the scope: one that comes
-before they have begun, or after they are done, would leave the scope open for ever. Only the main
-thread is ever interrupted; where the program handles interrupts itself, nothing is held up.
+Python calls the handlers of signals in the main thread, between any two of its instructions:
+between the lock that is acquired and the note that it was, or in a method that C code calls back,
+which no exception may leave. Handlers raise: KeyboardInterrupt is raised by that of Ctrl-C, and
+programs raise a timeout for SIGALRM, or SystemExit for SIGTERM. So the handler of a signal that
+comes within an operation is called at its end, or where the operation waits or can be undone.
+Within the block of a scope it is called at once, but not in the methods that enter and leave the
+scope: an exception before they have begun, or after they are done, would leave it open for ever.
 """
 
 from __future__ import annotations
 
+import _thread
+import functools
 import signal
 import sys
 import threading
@@ -18,108 +21,206 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from threading import get_ident
 from types import CodeType, FrameType, TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from ..platform import after_fork_in_child
 
 T = TypeVar("T")
+P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., Any])
 
 # The functions of the ``signal`` module wrap those of the interpreter, to return members of
 # enumerations: that takes longer than all else that a session does in memory.
 _signals: Any = sys.modules.get("_signal", signal)
 _get_handler, _set_handler = _signals.getsignal, _signals.signal
-_INTERRUPT, _DEFAULT = int(signal.SIGINT), signal.default_int_handler
-# Methods that enter and leave scopes, and how many calls below them an interrupt can come.
+# Signals by which programs are stopped, timed or told something.
+# perf: small sessions; to look at the handlers of all takes three times as long.
+_NAMES = ("INT", "TERM", "ALRM", "HUP", "QUIT", "USR1", "USR2", "VTALRM", "PROF", "XCPU", "BREAK")
+_SIGNALS = tuple(
+    int(getattr(signal, f"SIG{name}")) for name in _NAMES if hasattr(signal, f"SIG{name}")
+)
+# Methods that enter and leave scopes, and how many calls below them a signal can come.
 _GUARDED: set[CodeType] = set()
 _CALLS_BELOW = 3
+# Seconds until a finalizer in which a signal came has returned.
+_FINALIZER_TIME = 0.02
 
 
-class _Pending:
+class _State:
     """
     What is held up in the main thread.
 
-    ``depth`` is how many operations are under way, ``scopes`` how many scopes are open, and
-    ``pending`` whether an interrupt came.
+    ``depth`` is how many operations are under way, ``scopes`` how many scopes are open,
+    ``pending`` the signals that came, and ``handlers`` those of the program by signal.
+    ``seen`` are the handlers that were found last, and ``held`` the signals among them that a
+    function of the program handles.
     """
 
-    __slots__ = ("depth", "pending", "scopes", "thread")
+    __slots__ = ("depth", "handlers", "held", "pending", "scopes", "seen", "thread")
 
     def __init__(self) -> None:
         self.thread = threading.main_thread().ident
         self.depth = self.scopes = 0
-        self.pending = False
+        self.pending: dict[int, None] = {}
+        self.handlers: dict[int, Any] = {}
+        self.seen: list[Any] = []
+        self.held: list[int] = []
 
 
-_PENDING = _Pending()
+_STATE = _State()
 
 
-def _hold(number: int, frame: FrameType | None) -> None:
-    _PENDING.pending = True
+def _handle(number: int, frame: FrameType | None) -> None:
+    """The handler in place of those of the program; at rest it does what they do."""
+    if _STATE.depth or (_STATE.scopes and _is_critical(frame)):
+        _STATE.pending[number] = None
+    else:
+        _STATE.handlers[number](number, frame)
 
 
-def _guard(number: int, frame: FrameType | None) -> None:
-    """The handler within the block of a scope."""
-    caller = frame
-    for _ in range(_CALLS_BELOW):
-        if caller is None:
-            break
-        if caller.f_code in _GUARDED:
-            _PENDING.pending = True
-            return
-        caller = caller.f_back
-    raise KeyboardInterrupt
+def _is_critical(frame: FrameType | None) -> bool:
+    """Whether a scope is being entered or left, or Python would discard an exception."""
+    calls = 0
+    while frame is not None:
+        if calls < _CALLS_BELOW and frame.f_code in _GUARDED:
+            return True
+        if frame.f_code.co_name == "__del__" or frame.f_globals.get("__name__") == "weakref":
+            return True
+        frame, calls = frame.f_back, calls + 1
+    return False
 
 
 def guarded(method: F) -> F:
-    """Declare a method that enters or leaves a scope: an interrupt in it is raised later."""
+    """Declare a method that enters or leaves a scope: a signal in it is handled later."""
     _GUARDED.add(method.__code__)
     return method
 
 
 def begin_uninterrupted() -> None:
-    if get_ident() != _PENDING.thread:
+    """Hold up the handlers of signals, until :func:`end_uninterrupted`."""
+    state = _STATE
+    if get_ident() != state.thread:
         return
-    if not _PENDING.depth and _get_handler(_INTERRUPT) in (_DEFAULT, _guard):
-        _set_handler(_INTERRUPT, _hold)
-    _PENDING.depth += 1
+    try:
+        if not state.depth:
+            # perf: small sessions; the handlers are seldom others than those before.
+            seen = [*map(_get_handler, _SIGNALS)]
+            if seen != state.seen:
+                _look_at(seen)
+            for number in state.held:
+                _set_handler(number, _handle)
+        state.depth += 1
+    except BaseException:
+        # A handler that was not held up yet, or only just.
+        _release()
+        raise
 
 
-def _end() -> None:
-    if get_ident() != _PENDING.thread:
-        return
-    _PENDING.depth -= 1
-    if not _PENDING.depth and _get_handler(_INTERRUPT) is _hold:
-        _set_handler(_INTERRUPT, _guard if _PENDING.scopes else _DEFAULT)
+def _look_at(seen: list[Any]) -> None:
+    """Remember the handlers of the program."""
+    found = {number: each for number, each in zip(_SIGNALS, seen, strict=True) if callable(each)}
+    _STATE.handlers.update((number, each) for number, each in found.items() if each is not _handle)
+    _STATE.held, _STATE.seen = list(found), seen
 
 
-def _count_scope(change: int) -> None:
-    """A scope is entered or left; the caller holds interrupts up."""
-    if get_ident() == _PENDING.thread:
-        _PENDING.scopes = max(0, _PENDING.scopes + change)
+def _release() -> None:
+    """Leave signals to the handlers of the program, unless it has others by now."""
+    handlers = _STATE.handlers
+    for number in _STATE.held:
+        if _get_handler(number) is _handle:
+            _set_handler(number, handlers[number])
 
 
 def end_uninterrupted() -> None:
+    """
+    Call the handlers of the signals that came, if this is the outermost operation.
+
+    :raises BaseException: what a handler raises, such as KeyboardInterrupt.
+    """
+    try:
+        _end()
+    finally:
+        if _STATE.pending and not _STATE.depth:
+            call_pending()
+
+
+def _end() -> None:
+    """As :func:`end_uninterrupted`, but for the handlers, which are still to be called."""
+    state = _STATE
+    if get_ident() != state.thread:
+        return
+    try:
+        state.depth -= 1
+        if not state.depth and not state.scopes:
+            _release()
+    except BaseException:
+        # Of a handler that is held up no more.
+        if not state.depth and not state.scopes:
+            _release()
+        raise
+
+
+def end_finalizer() -> None:
+    """As :func:`end_uninterrupted`, where Python would discard what a handler raises."""
     _end()
-    if _PENDING.pending and not _PENDING.depth:
-        raise_pending()
+    if _STATE.pending and not _STATE.depth and get_ident() == _STATE.thread:
+        numbers = list(_STATE.pending)
+        _STATE.pending.clear()
+        later = threading.Timer(_FINALIZER_TIME, _send_again, [numbers])
+        later.daemon = True
+        later.start()
 
 
-def raise_pending() -> None:
-    """Raise the interrupt that came, if any; for operations that wait."""
-    if _PENDING.pending and get_ident() == _PENDING.thread:
-        _PENDING.pending = False
-        raise KeyboardInterrupt
+def _send_again(numbers: list[int]) -> None:
+    for number in numbers:
+        _thread.interrupt_main(signal.Signals(number))
+
+
+def call_pending() -> None:
+    """
+    Call the handlers of the signals that came, if any.
+
+    For operations that wait, or that take long and can be undone: what a handler raises ends
+    them.
+    """
+    if not _STATE.pending or get_ident() != _STATE.thread:
+        return
+    number = next(iter(_STATE.pending))
+    del _STATE.pending[number]
+    try:
+        _STATE.handlers[number](number, sys._getframe(1))
+    finally:
+        call_pending()
+
+
+def without_interrupts(function: Callable[P, T]) -> Callable[P, T]:
+    """Hold up the handlers of signals while a function runs."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        begin_uninterrupted()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            end_uninterrupted()
+
+    return call
+
+
+def _count_scope(change: int) -> None:
+    """A scope is entered or left; the caller holds up the handlers."""
+    if get_ident() == _STATE.thread:
+        _STATE.scopes = max(0, _STATE.scopes + change)
 
 
 def _reset_in_child() -> None:
     """A forked child goes on with one thread of its parent, which is its main thread now."""
-    if get_ident() != _PENDING.thread:
+    if get_ident() != _STATE.thread:
         # The operations of the parent's main thread are not under way here.
-        _PENDING.thread, _PENDING.pending = get_ident(), False
-        _PENDING.depth = _PENDING.scopes = 0
-        if _get_handler(_INTERRUPT) in (_hold, _guard):
-            _set_handler(_INTERRUPT, _DEFAULT)
+        _STATE.thread = get_ident()
+        _STATE.pending.clear()
+        _STATE.depth = _STATE.scopes = 0
+        _release()
 
 
 after_fork_in_child(_reset_in_child)
@@ -141,13 +242,13 @@ class uninterrupted(AbstractContextManager[T], Generic[T]):  # noqa: N801  # use
         try:
             self._inner = self._make()
             value = self._inner.__enter__()
+            self._call_pending()
         except BaseException:
             end_uninterrupted()
             raise
         _count_scope(1)
+        # What comes from now on is handled by the next operation, or at the end of the scope.
         _end()
-        if _PENDING.pending and not _PENDING.depth:
-            self._interrupt()
         return value
 
     @guarded
@@ -160,21 +261,13 @@ class uninterrupted(AbstractContextManager[T], Generic[T]):  # noqa: N801  # use
         begin_uninterrupted()
         _count_scope(-1)
         try:
-            suppressed = self._inner.__exit__(kind, error, trace)
-        except BaseException:
+            return self._inner.__exit__(kind, error, trace)
+        finally:
             end_uninterrupted()
-            raise
-        end_uninterrupted()
-        return suppressed
 
-    def _interrupt(self) -> None:
+    def _call_pending(self) -> None:
         try:
-            raise_pending()
-        except KeyboardInterrupt as interrupt:
-            begin_uninterrupted()
-            _count_scope(-1)
-            try:
-                self._inner.__exit__(type(interrupt), interrupt, interrupt.__traceback__)
-            finally:
-                _end()
+            call_pending()
+        except BaseException as error:
+            self._inner.__exit__(type(error), error, error.__traceback__)
             raise

@@ -26,7 +26,8 @@ from ..errors import (
 from ..ports.arrays import GroupWriter
 from ..ports.store import Store
 from ..telemetry import is_recording
-from .interrupts import begin_uninterrupted, end_uninterrupted, uninterrupted
+from .deadline import POLL_INTERVAL
+from .interrupts import begin_uninterrupted, call_pending, end_uninterrupted, uninterrupted
 from .recorded import RecordedTransaction, opening_span
 from .session import Joined, Session, activate, active_session, deactivate
 from .store_lock import LockSettings
@@ -89,7 +90,8 @@ class Sessions:
 
     def _run_in(self, session: Session, operation: Callable[[Session], T]) -> T:
         # perf: small sessions; ``with`` takes twice as long.
-        session.mutex.acquire()
+        while not session.mutex.acquire(timeout=POLL_INTERVAL):
+            call_pending()
         try:
             return operation(session)
         except MemoryError as error:

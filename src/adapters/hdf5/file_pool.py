@@ -15,6 +15,7 @@ import weakref
 from collections import OrderedDict
 
 from ...platform import after_fork_in_child, is_named
+from ...transactions.interrupts import begin_uninterrupted, end_finalizer
 from .atomic.atomic_file import AtomicFile
 from .open_file import OpenFile
 
@@ -49,7 +50,7 @@ class FilePool:
 
     def serve(self, store: object) -> None:
         """Close what is kept for a store when it is gone, at the latest when Python ends."""
-        weakref.finalize(store, self._drop, id(store))
+        weakref.finalize(store, self._drop_for_gone, id(store))
 
     def open(
         self, location: str, descriptor: int, flags: int, *, locked: bool, durable: bool
@@ -111,6 +112,13 @@ class FilePool:
             ]
         for key in keys:
             self._drop(key)
+
+    def _drop_for_gone(self, key: int) -> None:
+        begin_uninterrupted()
+        try:
+            self._drop(key)
+        finally:
+            end_finalizer()
 
     def _drop(self, key: int) -> None:
         with self._lock:

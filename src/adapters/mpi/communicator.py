@@ -47,6 +47,11 @@ class ServiceCommunicator:
                 pickle.dumps(outcome)
             except Exception as error:  # every rank must hear of it, or it hangs
                 outcome = None, _sendable(error)
+            except BaseException as error:
+                # What ends this rank is not for the others to raise.
+                reason = RuntimeError(f"the main rank was interrupted: {type(error).__name__}")
+                self._service.bcast((None, reason), root=0)
+                raise
         result, failure = self._service.bcast(outcome, root=0)
         if failure is not None:
             raise failure

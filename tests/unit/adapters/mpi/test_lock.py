@@ -99,7 +99,7 @@ def test_an_interrupt_ends_the_waiting_and_the_lock_comes_for_nobody(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("bsb_hdf5.transactions.deadline.raise_pending", interrupt)
+        patch.setattr("bsb_hdf5.transactions.deadline.call_pending", interrupt)
         lock = lock_of(ranks, 10)
         with pytest.raises(KeyboardInterrupt):
             lock.exclusive().__enter__()

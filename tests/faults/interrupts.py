@@ -1,0 +1,443 @@
+"""
+Signals at any instant of any operation: Ctrl-C, alarms, and requests to end.
+
+``python -m tests.faults.interrupts --count 1000 --seed 1`` sends each of so many signals within an
+operation of some storage: at a line of this package that is chosen at random, or after a time that
+is. Then nothing may be locked, lost, half there or left over, and no signal be swallowed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from bsb import Storage
+
+import bsb_hdf5
+from bsb_hdf5.config import NetworkRoot
+from bsb_hdf5.transactions.session import active_session
+from tests.face.samples import cell_type, chunk, morphology, on_soma, positions
+
+SOURCE = str(Path(bsb_hdf5.__file__).parent)
+LIMIT = 2.0
+"""Seconds to wait for a lock that nobody holds."""
+
+# BSB would take an alarm for an error in what describes them.
+TYPES = {name: cell_type(name) for name in ("a", "b", "c")}
+
+KINDS = ("classic", "columnar", "zarr", "memory")
+State = dict[str, Any]
+_NUMBER = iter(range(1 << 62))
+
+
+class AlarmError(TimeoutError):
+    """What a program raises from its handler of SIGALRM."""
+
+
+def _on_alarm(number: int, frame: FrameType | None) -> None:
+    raise AlarmError
+
+
+def _on_request(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(3)
+
+
+HANDLERS: dict[int, tuple[Any, type[BaseException]]] = {
+    signal.SIGINT: (signal.default_int_handler, KeyboardInterrupt),
+    signal.SIGALRM: (_on_alarm, AlarmError),
+    signal.SIGTERM: (_on_request, SystemExit),
+}
+
+
+@contextlib.contextmanager
+def handlers() -> Iterator[None]:
+    """The handlers of a program that wants to be interrupted."""
+    before = {number: signal.signal(number, each) for number, (each, _) in HANDLERS.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def root_in(folder: Path, kind: str, name: str) -> str:
+    return str(folder / name)
+
+
+def open_storage(kind: str, root: str, *, missing_ok: bool = False) -> Storage:
+    if kind in ("classic", "columnar"):
+        where: Any = NetworkRoot(root, kind, lock_limit=LIMIT)
+        return Storage("hdf5", where, missing_ok=missing_ok)
+    storage = Storage(kind, root, missing_ok=missing_ok)
+    storage._engine.sessions.settings.limit = LIMIT
+    return storage
+
+
+def fill(storage: Storage) -> None:
+    """A bit of everything."""
+    with storage.write_scope():
+        storage.morphologies.save("stub", morphology())
+        for name in ("a", "b"):
+            cells = storage.require_placement_set(TYPES[name])
+            for x in range(3):
+                cells.append_data(chunk(x), positions(4), additional={"w": np.arange(4.0)})
+            cells.label(["core"], [0, 5])
+        loop = storage.require_connectivity_set(TYPES["a"], TYPES["b"], "loop")
+        loop.connect(cells, cells, on_soma(0, 5, 9), on_soma(1, 6, 11))
+        storage.files.store("a text", id="note")
+
+
+def state_of(storage: Storage) -> State:
+    """What can be loaded of it."""
+    with storage.read_scope():
+        found: State = {
+            "files": sorted(storage.files.all()),
+            "morphologies": sorted(each.name for each in storage.morphologies.all()),
+        }
+        for name in ("a", "b", "c"):
+            if storage._PlacementSet.exists(storage._engine, TYPES[name]):
+                cells = storage.get_placement_set(TYPES[name])
+                core = int(cells.get_label_mask(["core"]).sum())
+                found[name] = cells.load_positions().tolist(), len(cells), core
+        if storage._ConnectivitySet.exists(storage._engine, "loop"):
+            loop = storage.get_connectivity_set("loop")
+            found["loop"] = len(loop), [_ends(loop, direction) for direction in ("inc", "out")]
+    return found
+
+
+def _ends(loop: Any, direction: str) -> list[Any]:
+    blocks = loop.flat_iter_connections(direction)
+    return sorted(row for *_, (near, far) in blocks for row in np.hstack([near, far]).tolist())
+
+
+@dataclass
+class Case:
+    """One operation on one storage, and the roots that it may leave."""
+
+    kind: str
+    folder: Path
+    storage: Storage
+    before: State
+    others: list[str] = field(default_factory=list)
+
+    def root(self, name: str) -> str:
+        root = root_in(self.folder, self.kind, name)
+        self.others.append(root)
+        return root
+
+
+Verb = Callable[[Case], Any]
+
+
+def _cells(case: Case) -> Any:
+    return case.storage.get_placement_set(TYPES["a"])
+
+
+def _append(case: Case) -> None:
+    _cells(case).append_data(chunk(1), positions(5))
+
+
+def _scope(case: Case) -> None:
+    with case.storage.write_scope():
+        _append(case)
+        _cells(case).label(["core"], [1, 2])
+
+
+def _read_scope(case: Case) -> None:
+    with case.storage.read_scope():
+        len(_cells(case))
+        _append(case)
+        _cells(case).load_positions()
+
+
+def _connect(case: Case) -> None:
+    a, b = (case.storage.get_placement_set(TYPES[each]) for each in "ab")
+    case.storage.get_connectivity_set("loop").connect(a, b, on_soma(2), on_soma(3))
+
+
+def _create(case: Case) -> None:
+    open_storage(case.kind, case.root("made"), missing_ok=True)
+
+
+def _open(case: Case) -> None:
+    again = open_storage(case.kind, str(case.storage._engine.root))
+    len(again.get_placement_set(TYPES["a"]))
+
+
+def _convert(case: Case) -> None:
+    others = {"classic": "columnar", "columnar": "classic"}
+    engine = "memory" if case.kind == "zarr" else "zarr"
+    bsb_hdf5.convert(case.storage, case.root("converted"), engine=engine)
+    if case.kind in others:
+        root = case.root("other layout")
+        bsb_hdf5.convert(case.storage, root, engine="hdf5", layout=others[case.kind])
+
+
+VERBS: dict[str, Verb] = {
+    "append": _append,
+    "write scope": _scope,
+    "read scope": _read_scope,
+    "connect": _connect,
+    "label": lambda case: _cells(case).label(["core"], [3, 4]),
+    "load": lambda case: _cells(case).load_positions(),
+    "require": lambda case: case.storage.require_placement_set(TYPES["c"]),
+    "clear placement": lambda case: case.storage.clear_placement(),
+    "clear connectivity": lambda case: case.storage.clear_connectivity(),
+    "save a morphology": lambda case: case.storage.morphologies.save("new", morphology()),
+    "store a file": lambda case: case.storage.files.store("text", id="new"),
+    "create": _create,
+    "open": _open,
+    "copy": lambda case: case.storage.copy(case.root("copy")),
+    "move": lambda case: case.storage.move(case.root("moved")),
+    "remove": lambda case: case.storage.remove(),
+    "convert": _convert,
+    "repack": lambda case: bsb_hdf5.repack(case.storage),
+    "verify": lambda case: bsb_hdf5.verify(case.storage),
+    "repair": lambda case: bsb_hdf5.repair(case.storage),
+}
+
+
+class AtLine:
+    """
+    Sends a signal before one of the lines of this package that are run.
+
+    :param number: of the line; None only counts them.
+    """
+
+    def __init__(self, number: int | None, sent: int = signal.SIGINT) -> None:
+        self.lines = 0
+        self.came = ""
+        self._number = number
+        self._sent = sent
+
+    def __enter__(self) -> AtLine:
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+
+    def _trace(self, frame: FrameType, event: str, argument: object) -> Any:
+        name = frame.f_code.co_filename
+        return self._line if name.startswith(SOURCE) or "contextlib" in name else None
+
+    def _line(self, frame: FrameType, event: str, argument: object) -> Any:
+        if event == "line":
+            self.lines += 1
+            if self.lines == self._number:
+                self.came = f"{frame.f_code.co_filename[len(SOURCE) :]}:{frame.f_lineno}"
+                signal.raise_signal(self._sent)
+        return self._line
+
+
+class AfterTime:
+    """Sends an alarm when so many seconds have passed."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.came = ""
+
+    def __enter__(self) -> AfterTime:
+        signal.signal(signal.SIGALRM, self._on_alarm)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, self._seconds)
+        except AlarmError:
+            signal.signal(signal.SIGALRM, _on_alarm)
+            raise
+        return self
+
+    def _on_alarm(self, number: int, frame: FrameType | None) -> None:
+        self.came = f"after {self._seconds:.6f} s"
+        raise AlarmError
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        finally:
+            signal.signal(signal.SIGALRM, _on_alarm)
+
+
+class Networks:
+    """Makes the networks that operations are tried on."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._templates: dict[str, Storage] = {}
+        self._states: dict[tuple[str, str], tuple[State, State | None]] = {}
+        self._lines: dict[tuple[str, str], tuple[int, float]] = {}
+
+    def case(self, kind: str) -> Case:
+        if kind not in self._templates:
+            self._templates[kind] = open_storage(
+                kind, root_in(self._folder, kind, f"{kind} template"), missing_ok=True
+            )
+            fill(self._templates[kind])
+        folder = self._folder / f"{next(_NUMBER)}"
+        folder.mkdir()
+        root = root_in(folder, kind, "network")
+        self._templates[kind].copy(root)
+        storage = open_storage(kind, root)
+        return Case(kind, folder, storage, state_of(storage))
+
+    def length(self, kind: str, verb: str) -> tuple[int, float]:
+        """Lines of this package that an operation runs, and seconds that it takes."""
+        if (kind, verb) not in self._lines:
+            case = self.case(kind)
+            start = time.perf_counter()
+            VERBS[verb](case)
+            seconds = time.perf_counter() - start
+            case = self.case(kind)
+            with AtLine(None) as count:
+                VERBS[verb](case)
+            self._states[kind, verb] = case.before, _state_at(case)
+            self._lines[kind, verb] = count.lines, seconds
+        return self._lines[kind, verb]
+
+    def states(self, kind: str, verb: str) -> tuple[State, State | None]:
+        """What is stored before an operation and after it; None if nothing is."""
+        self.length(kind, verb)
+        return self._states[kind, verb]
+
+
+def _state_at(case: Case) -> State | None:
+    return state_of(case.storage) if case.storage.exists() else None
+
+
+def interrupt(networks: Networks, kind: str, verb: str, at: Any, raised: type[Any]) -> list[str]:
+    """
+    Try an operation with a signal in it.
+
+    :returns: what is wrong afterwards.
+    """
+    wrong: list[str] = []
+    case = networks.case(kind)
+    ignored: list[Any] = []
+    sys.unraisablehook, hook = ignored.append, sys.unraisablehook
+    caught: BaseException | None = None
+    try:
+        try:
+            with at:
+                VERBS[verb](case)
+        except BaseException as error:
+            caught = error
+        if at.came and not isinstance(caught, raised):
+            wrong.append(f"{at.came}: the signal was swallowed: {caught!r}")
+        if not at.came and caught is not None:
+            wrong.append(f"no signal came, but {caught!r}")
+        caught = None
+        gc.collect()
+    finally:
+        sys.unraisablehook = hook
+    wrong += [f"{at.came}: discarded {each.exc_value!r} in {each.object}" for each in ignored]
+    wrong += [f"{at.came}: {each}" for each in _judged(networks, case, verb)]
+    return wrong
+
+
+def _judged(networks: Networks, case: Case, verb: str) -> list[str]:
+    wrong = [
+        f"signal {number} is handled by {signal.getsignal(number)}"
+        for number, (handler, _) in HANDLERS.items()
+        if signal.getsignal(number) is not handler
+    ]
+    if active_session(case.storage._engine.sessions.store.identity) is not None:
+        wrong.append("a session is still open")
+    try:
+        wrong += _stored(networks, case, verb)
+    except Exception as error:
+        wrong.append(f"{type(error).__name__}: {error}")
+    return wrong
+
+
+def _stored(networks: Networks, case: Case, verb: str) -> list[str]:
+    """What is wrong with what is stored; all of it is used, and so nothing may be locked."""
+    known = networks.states(case.kind, verb)
+    where = {str(case.folder / "network"), *case.others}
+    wrong = [
+        f"{name} is left over"
+        for name in os.listdir(case.folder)
+        if str(case.folder / name) not in where
+    ]
+    found = _state_at(case)
+    if found not in known:
+        wrong.append(f"{found} is stored")
+    if found is None:
+        # It was removed, or its root is not where it was moved to.
+        there = [each for each in where if _exists(case.kind, each)]
+        return wrong if verb == "remove" else [*wrong, f"it is not there, but {there}"]
+    _use(case.storage)
+    for root in case.others:
+        if _exists(case.kind, root) and root != case.storage._engine.root:
+            wrong += _other(case, root)
+    return wrong
+
+
+def _exists(kind: str, root: str) -> bool:
+    return os.path.exists(root) or bsb_hdf5.engines.memory.MemoryEngine.peek_exists(root)
+
+
+def _other(case: Case, root: str) -> list[str]:
+    """What is wrong with a network that an operation made."""
+    made = bsb_hdf5.open_storage(root)
+    made._engine.sessions.settings.limit = LIMIT
+    found = state_of(made)
+    _use(made)
+    empty = root.endswith("made")
+    return [] if empty or found == case.before else [f"{found} is stored at {root}"]
+
+
+def _use(storage: Storage) -> None:
+    """Write to it, in another session, also by another engine."""
+    cells = storage.require_placement_set(TYPES["a"])
+    before = len(cells)
+    cells.append_data(chunk(7), positions(2))
+    assert before + 2 == len(cells) == len(cells.load_positions())
+
+
+def trial(networks: Networks, chance: random.Random, *, timed: bool) -> tuple[str, list[str]]:
+    """One signal, in one operation, at one instant: which, and what is wrong."""
+    kind, verb = chance.choice(KINDS), chance.choice(list(VERBS))
+    lines, seconds = networks.length(kind, verb)
+    if timed:
+        at: Any = AfterTime(chance.uniform(1e-5, 1.2 * seconds))
+        raised: type[BaseException] = AlarmError
+    else:
+        sent = chance.choice(list(HANDLERS))
+        at, raised = AtLine(chance.randrange(1, lines + 1), sent), HANDLERS[sent][1]
+    return f"{verb}, {kind}", interrupt(networks, kind, verb, at, raised)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--count", type=int, default=1000, help="signals")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    chance, tally = random.Random(options.seed), Counter[str]()
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder, handlers():
+        networks = Networks(Path(folder))
+        for number in range(options.count):
+            title, wrong = trial(networks, chance, timed=number % 4 == 3)
+            tally[title] += 1
+            failed += bool(wrong)
+            for each in wrong:
+                print(f"{title}: {each}", flush=True)
+    print(f"{options.count} signals in {len(tally)} operations: {failed} did harm")
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()

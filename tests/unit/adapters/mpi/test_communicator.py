@@ -1,0 +1,46 @@
+"""Collective actions over BSB's MPI service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bsb_hdf5.adapters.mpi.communicator import ServiceCommunicator
+
+
+class MainOfTwo:
+    """The service of the main rank, as the other one sees it."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+
+    def get_rank(self) -> int:
+        return 0
+
+    def get_size(self) -> int:
+        return 2
+
+    def barrier(self) -> None:
+        pass
+
+    def bcast(self, value: Any, root: int) -> Any:
+        self.sent.append(value)
+        return value
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_the_other_ranks_are_told_that_the_main_rank_is_interrupted(
+    interrupt: type[BaseException],
+) -> None:
+    service = MainOfTwo()
+
+    def act() -> None:
+        raise interrupt
+
+    with pytest.raises(interrupt):
+        ServiceCommunicator(service).on_main(act)
+    [(result, failure)] = service.sent
+    assert result is None
+    assert isinstance(failure, RuntimeError)
+    assert f"the main rank was interrupted: {interrupt.__name__}" == str(failure)

@@ -1,0 +1,177 @@
+"""Handlers of signals, held up while an operation is under way."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+
+import pytest
+
+from bsb_hdf5.transactions.deadline import ignore_slow
+from bsb_hdf5.transactions.interrupts import (
+    begin_uninterrupted,
+    call_pending,
+    end_finalizer,
+    end_uninterrupted,
+    uninterrupted,
+    without_interrupts,
+)
+from bsb_hdf5.transactions.read_write_lock import ReadWriteLock
+
+SIGNALS = (signal.SIGINT, signal.SIGALRM, signal.SIGTERM)
+
+
+class HandledError(Exception):
+    """What a handler raises."""
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[dict[int, Any]]:
+    """Handlers that raise, in place of what pytest and its plugins handle."""
+
+    def handle(number: int, frame: object) -> None:
+        raise HandledError(number)
+
+    before = {number: signal.signal(number, handle) for number in SIGNALS}
+    yield dict.fromkeys(SIGNALS, handle)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def current() -> dict[int, Any]:
+    return {number: signal.getsignal(number) for number in SIGNALS}
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_what_a_handler_raises_within_an_operation_comes_out_at_its_end(
+    number: int, handlers: dict[int, Any]
+) -> None:
+    done = []
+
+    @without_interrupts
+    def operate() -> None:
+        signal.raise_signal(number)
+        done.append(True)
+
+    with pytest.raises(HandledError) as raised:
+        operate()
+    assert [True] == done
+    assert (number,) == raised.value.args
+    assert handlers == current()
+
+
+def test_no_signal_of_several_is_lost(handlers: dict[int, Any]) -> None:
+    begin_uninterrupted()
+    for number in SIGNALS:
+        signal.raise_signal(number)
+    with pytest.raises(HandledError) as raised:
+        end_uninterrupted()
+    found: list[int] = []
+    error: BaseException | None = raised.value
+    while error is not None:
+        found += error.args
+        error = error.__context__
+    assert list(SIGNALS) == found[::-1]
+    assert handlers == current()
+
+
+def test_a_handler_that_returns_disturbs_nothing() -> None:
+    seen: list[int] = []
+    signal.signal(signal.SIGALRM, lambda number, frame: seen.append(number))
+    with uninterrupted(nullcontext):
+        begin_uninterrupted()
+        signal.raise_signal(signal.SIGALRM)
+        assert [] == seen
+        end_uninterrupted()
+        assert [signal.SIGALRM] == seen
+        signal.raise_signal(signal.SIGALRM)
+    assert [signal.SIGALRM] * 2 == seen
+
+
+def test_a_handler_that_is_set_within_a_scope_is_held_up_and_stays() -> None:
+    seen: list[int] = []
+
+    def handle(number: int, frame: object) -> None:
+        seen.append(number)
+
+    with uninterrupted(nullcontext):
+        signal.signal(signal.SIGALRM, handle)
+        begin_uninterrupted()
+        signal.raise_signal(signal.SIGALRM)
+        assert [] == seen
+        end_uninterrupted()
+    assert [signal.SIGALRM] == seen
+    assert signal.getsignal(signal.SIGALRM) is handle
+
+
+def test_an_operation_that_waits_is_ended_by_a_handler(handlers: dict[int, Any]) -> None:
+    lock = ReadWriteLock("network")
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        thread = lock.acquire_exclusive(10.0, ignore_slow)
+        held.set()
+        done.wait(10)
+        lock.release(thread)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(10)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    start = time.monotonic()
+    with pytest.raises(HandledError):
+        without_interrupts(partial(lock.acquire_shared, 10.0, ignore_slow))()
+    assert time.monotonic() - start < 5
+    done.set()
+    thread.join()
+    lock.release(lock.acquire_exclusive(10.0, ignore_slow))
+    assert handlers == current()
+
+
+def test_an_operation_that_can_be_undone_may_let_handlers_end_it() -> None:
+    begin_uninterrupted()
+    signal.raise_signal(signal.SIGTERM)
+    with pytest.raises(HandledError):
+        call_pending()
+    call_pending()
+    end_uninterrupted()
+
+
+class Finalized:
+    pass
+
+
+def finalized(callback: Callable[[], object]) -> None:
+    """Something is collected as garbage, and says so."""
+    gone = Finalized()
+    weakref.finalize(gone, callback)
+    del gone
+
+
+def press() -> None:
+    signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_signal_in_a_finalizer_within_a_scope_is_handled_at_its_end() -> None:
+    went_on = []
+    with pytest.raises(HandledError), uninterrupted(nullcontext):
+        finalized(press)
+        went_on.append(True)
+    assert [True] == went_on
+
+
+def test_a_signal_in_a_finalizer_that_holds_handlers_up_is_sent_again_when_it_is_over() -> None:
+    def finalize() -> None:
+        begin_uninterrupted()
+        press()
+        end_finalizer()
+
+    with pytest.raises(HandledError):
+        finalized(finalize)
+        time.sleep(10)
