@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import os
 import uuid
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
+from bsb import CastError, config
 from bsb import StorageNode as _StorageNode
-from bsb import config
-from bsb.config import types
 
 from .core.layouts.detection import LAYOUTS
 from .errors import DtypeError, InputError
@@ -113,24 +114,47 @@ class RootAttribute(_Attribute):
         return root if settings == [None] * len(settings) else NetworkRoot(root, *settings)
 
 
+def _one_of(choices: tuple[str, ...]) -> Callable[[Any], str]:
+    """A type of BSB's that takes one of some texts, and suggests the nearest to another."""
+
+    def choose(value: Any) -> str:
+        if value in choices:
+            return str(value)
+        near = difflib.get_close_matches(str(value), choices, 1)
+        meant = f"; did you mean '{near[0]}'?" if near else ""
+        raise CastError(f"{value!r} is not one of {', '.join(choices)}{meant}")
+
+    choose.__name__ = f"one of {', '.join(choices)}"
+    return choose
+
+
+class _CheckedAtBoot:
+    """A node whose network is looked at before BSB boots what is to be stored in it."""
+
+    scaffold: Any
+
+    def boot(self) -> None:
+        self.scaffold.storage._engine.check_network()
+
+
 def _default_root() -> str:
     name = f"scaffold_network_{date.today():%Y_%m_%d}_{uuid.uuid4().hex}.hdf5"
     return str(Path(name).absolute())
 
 
 @config.node
-class StorageNode(_StorageNode):
+class StorageNode(_CheckedAtBoot, _StorageNode):
     """With ``engine: hdf5``."""
 
     root = RootAttribute(type=str, default=_default_root, call_default=True)
     """Path of the file."""
-    layout = config.attr(type=types.in_(LAYOUTS))
+    layout = config.attr(type=_one_of(LAYOUTS))
     """
     How a file that is made is laid out: ``classic``, which bsb-hdf5 8.0.2 reads and writes too,
     or ``columnar``. Without, the environment variable ``BSB_HDF5_LAYOUT`` decides; else it is
     ``classic``.
     """
-    durability = config.attr(type=types.in_(DURABILITIES))
+    durability = config.attr(type=_one_of(DURABILITIES))
     """
     What survives: with ``process``, the default, all that was stored before a process died,
     whole; with ``power`` before a power cut too, which takes time at the end of each session.
@@ -148,7 +172,7 @@ def _unique_root() -> str:
 
 
 @config.node
-class MemoryStorageNode(_StorageNode):
+class MemoryStorageNode(_CheckedAtBoot, _StorageNode):
     """With ``engine: memory``."""
 
     root = RootAttribute(type=str, default=_unique_root, call_default=True)
@@ -162,7 +186,7 @@ def _default_directory() -> str:
 
 
 @config.node
-class ZarrStorageNode(_StorageNode):
+class ZarrStorageNode(_CheckedAtBoot, _StorageNode):
     """With ``engine: zarr``."""
 
     root = RootAttribute(type=str, default=_default_directory, call_default=True)

@@ -204,6 +204,21 @@ class StorageEngine(bsb.Engine):
         network.set_versions(*self._writer_versions())
         return network
 
+    def check_network(self) -> None:
+        """
+        :guilabel:`collective` Look at what lies at the root, before anything is built on it.
+
+        :raises NotANetworkError: it is no network.
+        """
+        self.ranks.on_main(self._check_network)
+
+    def _check_network(self) -> None:
+        if self.exists():
+            self._read(lambda network: None)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} '{self._root}'>"
+
     def new_layout(self) -> str:
         """The layout of a network that is made."""
         return self._layout

@@ -113,6 +113,10 @@ class HDF5SlowLockingWarning(bsb.exceptions.ScaffoldWarning):
     """Another thread or program has held the lock of a network for a long time."""
 
 
+class LayoutKeptWarning(bsb.exceptions.ScaffoldWarning):
+    """A configuration asks for a layout other than that of the file that is there."""
+
+
 def warn_of_slow_lock(wait: SlowWait) -> None:
     """Warn of a wait that takes long: for which network, held by whom, and for how long."""
     warnings.warn(str(wait), HDF5SlowLockingWarning, stacklevel=callers_stacklevel())

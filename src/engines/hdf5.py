@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 from .. import engine as _engine
 from ..adapters.files.locking import HDF5_SWITCH
@@ -13,7 +14,12 @@ from ..adapters.mpi.lock import MpiLock, SerialLock, make_lock
 from ..config import DURABILITIES, Root, StorageNode
 from ..connectivity_set import ConnectivitySet
 from ..errors import InputError
-from ..exceptions import HDF5SlowLockingWarning, warn_of_slow_lock
+from ..exceptions import (
+    HDF5SlowLockingWarning,
+    LayoutKeptWarning,
+    callers_stacklevel,
+    warn_of_slow_lock,
+)
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
 from ..placement_set import PlacementSet
@@ -73,6 +79,19 @@ class HDF5Engine(_engine.StorageEngine):
     def new_layout(self) -> str:
         """The layout of a network that is made."""
         return self._wanted_layout or os.environ.get(LAYOUT_VARIABLE) or self._layout
+
+    def _check_network(self) -> None:
+        super()._check_network()
+        wanted = self._wanted_layout
+        if wanted is None or not self.exists() or (found := self.layout) == wanted:
+            return
+        warnings.warn(
+            f"'{self._root}' stays in the {found} layout: 'layout: {wanted}' is for files that are"
+            " made. To have its network in the other layout, call"
+            f" bsb_hdf5.convert({str(self._root)!r}, TARGET, layout={wanted!r})",
+            LayoutKeptWarning,
+            stacklevel=callers_stacklevel(),
+        )
 
     def _make_store(self, root: str) -> Hdf5Store:
         settings = Hdf5Settings(
