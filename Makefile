@@ -23,7 +23,7 @@ unexport PYTHONPATH PYTHONHOME
 
 .PHONY: help
 help:
-	@echo "make demo       compile the example network and print what its file holds"
+	@echo "make demo       compile the example network in both layouts and print what its files hold"
 	@echo "make test       everything that CI runs: lint, types, contracts, docs and all tests"
 	@echo "make env        make the environment in $(VENV)"
 	@echo "make format     format the code and apply the safe fixes of the linter"
@@ -46,10 +46,13 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it: make PYTHON=..."; exit 1; }
 	@echo "Installing into $(VENV) with $(PYTHON) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@{ $(PIP) install --upgrade --constraint constraints.txt pip setuptools \
+	@# What pip does is told line by line: it takes some minutes.
+	@set -o pipefail; { $(PIP) install --upgrade --constraint constraints.txt pip setuptools \
 	&& $(PIP) install --constraint constraints.txt --no-build-isolation \
 		--editable '.[zarr,parallel,dev]'; \
-	} >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
+	} 2>&1 | tee $(VENV)/install.log \
+	| awk '/^(Collecting|Installing|Building)/ { print "  " substr($$0, 1, 72); fflush() }' \
+	|| { cat $(VENV)/install.log; exit 1; }
 	@# mypy does not follow editable installs: here it finds the package by its name.
 	@mkdir -p $(VENV)/types && ln -sfn ../../src $(VENV)/types/bsb_hdf5
 	@touch $@

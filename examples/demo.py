@@ -1,4 +1,4 @@
-"""Compile the example network with ``bsb compile`` and print what its HDF5 file holds.
+"""Compile the example network in both layouts, and print what its HDF5 files hold and take.
 
 python examples/demo.py [--out DIRECTORY]
 """
@@ -6,6 +6,7 @@ python examples/demo.py [--out DIRECTORY]
 import argparse
 import contextlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,13 +18,15 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any
 
-EXAMPLE = Path(__file__).resolve().parent / "cortical_column"
+EXAMPLE = Path(__file__).resolve().parent / "cerebellar_column"
 DEFAULT_OUTPUT = EXAMPLE.parents[1] / "build" / "demo"
 CONFIGURATION = "network.json"
 LOG = "compile.log"
 LOG_TAIL = 10
 # Marks a directory as written by this script, so that the next run may empty it.
-MARKER = ".cortical_column_demo"
+LAYOUTS = ("classic", "columnar")
+LAYOUT_VARIABLE = "BSB_HDF5_LAYOUT"
+MARKER = ".bsb_hdf5_demo"
 
 
 class DemoError(Exception):
@@ -69,7 +72,7 @@ def prepare(out: Path) -> None:
     (out / MARKER).touch()
 
 
-def compile_network(out: Path) -> float:
+def compile_network(out: Path, layout: str) -> float:
     """Run ``bsb compile`` in ``out`` and return how many seconds it took."""
     if not entry_points(group="bsb.config.parsers", name="json"):
         raise DemoError("BSB has no parser for JSON configurations here: pip install bsb-json")
@@ -78,7 +81,12 @@ def compile_network(out: Path) -> float:
     start = time.perf_counter()
     with log.open("wb") as output:
         result = subprocess.run(
-            command, cwd=out, stdout=output, stderr=subprocess.STDOUT, check=False
+            command,
+            cwd=out,
+            env={**os.environ, LAYOUT_VARIABLE: layout},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
     seconds = time.perf_counter() - start
     if result.returncode != 0:
@@ -187,7 +195,7 @@ def engine_version(engine: str) -> str:
     return f"{provider.dist.name} {provider.dist.version}"
 
 
-def report(file: Path, seconds: float) -> list[str]:
+def report(file: Path) -> list[str]:
     """Print what the file holds and return the names of the sets that are empty."""
     from bsb import from_storage
 
@@ -197,21 +205,45 @@ def report(file: Path, seconds: float) -> list[str]:
         with network.storage.read_scope():
             placement = [read_placement(cells) for cells in network.get_placement_sets()]
             connectivity = list(read_connectivity(network))
-    connections = sum(c.connections for c in connectivity)
-    size = file.stat().st_size
-    engine = network.storage.format
-    print(f"engine       {engine} ({engine_version(engine)}, bsb-core {version('bsb-core')})")
-    print(f"file         {file}\n")
     print(placement_table(placement), end="\n\n")
     print(connectivity_table(connectivity), end="\n\n")
-    print(f"cells        {sum(p.cells for p in placement):,}")
-    print(f"connections  {connections:,}")
-    print(f"file size    {size / 1e6:.2f} MB")
-    print(f"             {size / max(connections, 1):.0f} bytes per connection")
-    print(f"compile      {seconds:.1f} s")
+    engine = network.storage.format
+    print(f"written by {engine_version(engine)} with bsb-core {version('bsb-core')}")
     return [p.cell_type for p in placement if not p.cells] + [
         c.name for c in connectivity if not c.connections
     ]
+
+
+def advice(file: Path) -> str:
+    """Lines to try on the network, which run as they stand."""
+    return f"""\
+cd {file.parent}
+{sys.executable}
+>>> import bsb, bsb_hdf5
+>>> network = bsb.from_storage("{file.name}")
+>>> network.get_placement_set("basket_cell").label(["my favourites"], [0, 1, 2])
+>>> network.get_connectivity_set("basket_to_basket").load_connections().as_globals().all()
+>>> bsb_hdf5.convert("{file.name}", "network.zarr", engine="zarr")"""
+
+
+def run(out: Path) -> None:
+    """Compile the network in each layout, and tell what that gave."""
+    sizes: list[tuple[str, str, str]] = []
+    for layout in LAYOUTS:
+        folder = out / layout
+        prepare(folder)
+        print(f"bsb compile {CONFIGURATION}  # {layout} layout, in {folder} ...", flush=True)
+        seconds = compile_network(folder, layout)
+        file = network_file(folder)
+        sizes.append((layout, f"{seconds:.1f} s", f"{file.stat().st_size / 1e6:.2f} MB"))
+    print(f"\n{file} holds:\n")
+    empty = report(file)
+    if empty:
+        raise DemoError(f"these sets are empty: {', '.join(empty)}")
+    print(f"\n{table(('layout', 'bsb compile', 'file'), sizes)}")
+    print("\nMost of that time goes into morphologies. Networks of connections gain most: see")
+    print("docs/performance.md.\n\nTry it:\n")
+    print(advice(file))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -220,12 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=DEFAULT_OUTPUT, help="emptied and written")
     out = parser.parse_args(arguments).out.resolve()
     try:
-        prepare(out)
-        print(f"bsb compile {CONFIGURATION} in {out} ...", flush=True)
-        seconds = compile_network(out)
-        empty = report(network_file(out), seconds)
-        if empty:
-            raise DemoError(f"these sets are empty: {', '.join(empty)}")
+        run(out)
     except DemoError as error:
         print(f"demo failed: {error}", file=sys.stderr)
         return 1

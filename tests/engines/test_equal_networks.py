@@ -17,7 +17,7 @@ from bsb import Scaffold, Storage, parse_configuration_file
 from bsb_hdf5.config import NetworkRoot
 from bsb_hdf5.testing.network_samples import described
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "cortical_column"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "cerebellar_column"
 REFERENCE = "hdf5, classic"
 COMPONENTS = "cerebellar_column"
 # What says when, where and by whom something was stored.
