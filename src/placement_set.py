@@ -16,26 +16,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from .chunk_arguments import ChunkLike, agreed_chunk_size, as_chunk, as_id, as_ids
 from .chunks import ChunkedCollection, ChunkedProperty, ChunkLoader
-from .core import cell_labels, columns, placement
+from .core import columns, placement
 from .core.cell_ids import SelectedCells, as_cell_ids, to_local_ids
 from .core.chunk_id import Ids
 from .core.column_specs import POSITION, ROTATION
-from .core.labels import LabelSets, check_labels
+from .core.labels import LabelSets
 from .core.layouts.protocols import PlacementReader, PlacementWriter
-from .core.placement_rows import MorphologyRows, PlacementRows, as_additional_rows
-from .core.rows import Locations, Rows
-from .core.selection import Selection, label_mask
+from .core.placement_rows import MorphologyRows, as_additional_rows
+from .core.rows import Locations
 from .core.validation import as_numbers
 from .errors import (
     CorruptNetworkError,
     DataNotFoundError,
-    DtypeError,
-    InputError,
-    LabelError,
-    LengthError,
     MorphologyNotFoundError,
 )
-from .exceptions import bsb_errors
 from .handles import (
     HANDLED,
     SessionEngine,
@@ -43,6 +37,8 @@ from .handles import (
     handles_handles,
     handles_static_handles,
 )
+from .placement_arguments import as_placement_rows, ids_of_mask
+from .placement_labels import LabelledCells
 from .resource import NetworkPart
 from .telemetry import spanned
 from .transactions.session import Session
@@ -92,7 +88,12 @@ _collections = (lambda loader: ChunkedCollection(loader, "additional", shape=Non
 
 
 class PlacementSet(
-    NetworkPart, ChunkLoader, bsb.PlacementSet, properties=_properties, collections=_collections
+    NetworkPart,
+    ChunkLoader,
+    LabelledCells,
+    bsb.PlacementSet,
+    properties=_properties,
+    collections=_collections,
 ):
     """
     The cells of one type.
@@ -295,7 +296,7 @@ class PlacementSet(
         :raises ChunkError: the chunk is of another size than those of the network.
         """
         target = as_chunk(chunk)
-        rows = _rows(positions, morphologies, rotations, additional, count)
+        rows = as_placement_rows(positions, morphologies, rotations, additional, count)
         self._check_stored(rows.morphologies, handle)
         size = agreed_chunk_size(handle.network, target)
         self._writer(handle).append(as_id(target), rows)
@@ -360,102 +361,6 @@ class PlacementSet(
             for chunk, count in zip(counts.ids.tolist(), counts.counts.tolist(), strict=True)
         }
 
-    def set_label_filter(self, labels: Iterable[str] | None) -> None:
-        """
-        Keep the cells that carry one of some labels; None keeps all, an empty list those
-        without label.
-
-        :raises LabellingError: a bare text, or labels that are not texts.
-        """
-        self._labels = None if labels is None else _checked(labels)
-
-    def set_morphology_label_filter(self, morphology_labels: Iterable[str] | None) -> None:
-        """
-        Filter the morphologies that are loaded by labels of their points; None lifts the filter.
-
-        :raises LabellingError: a bare text, or labels that are not texts.
-        """
-        known = None if morphology_labels is None else _checked(morphology_labels)
-        keeps = isinstance(morphology_labels, tuple | set | frozenset)
-        self._morphology_labels = morphology_labels if keeps else known
-
-    @handles_handles("a")
-    def label(self, labels: Iterable[str], cells: ArrayLike, handle: Session = HANDLED) -> None:
-        """
-        Label cells.
-
-        :param labels: list of texts.
-        :param cells: (n,) numbers of cells under the filters of the set, or a mask of them.
-        :raises LabellingError: cells outside the set, or labels that are no texts.
-        """
-        self._change_labels(handle, labels, cells, remove=False)
-
-    @handles_handles("a")
-    def remove_labels(
-        self, labels: Iterable[str], cells: ArrayLike, handle: Session = HANDLED
-    ) -> None:
-        """Take labels from cells; see :meth:`label`."""
-        self._change_labels(handle, labels, cells, remove=True)
-
-    @handles_handles("a")
-    def label_by_mask(
-        self, labels: Iterable[str], mask: ArrayLike, handle: Session = HANDLED
-    ) -> None:
-        """
-        Label the cells that a mask is true for.
-
-        :param mask: (n,) booleans, one per cell under the filters of the set.
-        :raises LabellingError: the mask doesn't fit, or labels are no texts.
-        """
-        self._change_labels(handle, labels, mask, remove=False, by_mask=True)
-
-    @handles_handles("a")
-    def remove_labels_by_mask(
-        self, labels: Iterable[str], mask: ArrayLike, handle: Session = HANDLED
-    ) -> None:
-        """Take labels from the cells that a mask is true for; see :meth:`label_by_mask`."""
-        self._change_labels(handle, labels, mask, remove=True, by_mask=True)
-
-    @handles_handles("r")
-    def get_unique_labels(self, handle: Session = HANDLED) -> Rows:
-        """
-        The label sets that occur, whatever the label filter.
-
-        :returns: (k,) sets, which can be hashed; by label code.
-        """
-        data = self._data(handle)
-        counts = data.counts().select(self._selected_chunks())
-        codes = np.unique(cell_labels.load_label_codes(data, counts))
-        sets = EncodedLabels(0, labels=dict(enumerate(data.label_sets().of(codes)))).labels
-        found = np.empty(len(codes), dtype=object)
-        found[:] = list(sets.values())
-        return found
-
-    @handles_handles("r")
-    def get_labelled(
-        self, labels: Iterable[str] | None = None, handle: Session = HANDLED
-    ) -> NDArray[np.int64]:
-        """
-        Numbers of the cells that carry one of some labels, see :meth:`get_label_mask`.
-
-        :returns: (n,), ascending.
-        """
-        return np.flatnonzero(self.get_label_mask(labels, handle=handle))
-
-    @handles_handles("r")
-    def get_label_mask(
-        self, labels: Iterable[str] | None = None, handle: Session = HANDLED
-    ) -> NDArray[np.bool_]:
-        """
-        Which cells carry one of some labels, whatever the label filter.
-
-        :param labels: list of texts; all cells match None, those without label an empty list.
-        :returns: (n,) booleans, one per cell of the chunks that the set is restricted to.
-        """
-        data = self._data(handle)
-        counts = data.counts().select(self._selected_chunks())
-        return label_mask(data, counts, None if labels is None else check_labels(labels))
-
     @handles_handles("r")
     def convert_to_local(
         self, ids: ArrayLike, handle: Session = HANDLED
@@ -472,7 +377,7 @@ class PlacementSet(
         whole, chunks = self._data(handle).counts(), self._selected_chunks()
         given = as_numbers(ids, f"ids of cell of '{self.tag}'")
         if given.dtype == bool:
-            given = _ids_of_mask(given, whole.total)
+            given = ids_of_mask(given, whole.total)
         cells = as_cell_ids(given, whole.total, f"cell of '{self.tag}'")
         local = to_local_ids(cells, whole, chunks)
         if chunks is None or len(local):
@@ -484,9 +389,6 @@ class PlacementSet(
         """The stored set, and the cells of it that the filters keep."""
         data = self._data(handle)
         return data, self._selection().resolve(data)
-
-    def _selection(self) -> Selection:
-        return Selection(self._selected_chunks(), self._labels)
 
     def _chunk_ids(self, session: Session) -> Ids:
         return self._data(session).chunks()
@@ -502,80 +404,3 @@ class PlacementSet(
 
     def _writer(self, session: Session) -> PlacementWriter:
         return session.network_writer.placement(self.tag)
-
-    def _change_labels(
-        self,
-        handle: Session,
-        labels: Iterable[str],
-        cells: ArrayLike,
-        *,
-        remove: bool,
-        by_mask: bool = False,
-    ) -> None:
-        names = check_labels(labels)
-        data = self._writer(handle)
-        selected = self._selection().resolve(data)
-        try:
-            given = as_numbers(cells, "the mask" if by_mask else f"ids of cell of '{self.tag}'")
-            if by_mask or given.dtype == bool:
-                given = _ids_of_mask(given, len(selected))
-            cell_labels.change_labels(data, selected, given, names, remove=remove)
-        except InputError as error:
-            raise LabelError(error.message, **error.fields) from error
-
-
-def _checked(labels: Iterable[str]) -> list[str]:
-    with bsb_errors():
-        return check_labels(labels)
-
-
-def _ids_of_mask(mask: Rows, size: int) -> NDArray[np.int64]:
-    if mask.dtype != bool or mask.shape != (size,):
-        raise LabelError(
-            f"the mask must hold booleans, one for each of the {size} cells: shape ({size},);"
-            f" it has shape {mask.shape} and dtype '{mask.dtype}'"
-        )
-    return np.flatnonzero(mask)
-
-
-def _rows(
-    positions: ArrayLike | None,
-    morphologies: MorphologySet | None,
-    rotations: RotationSet | ArrayLike | None,
-    additional: Mapping[str, ArrayLike] | None,
-    count: int | None,
-) -> PlacementRows:
-    if count is not None:
-        if not (positions is None and morphologies is None and rotations is None):
-            raise InputError(
-                "'count' makes entities, which have no positions, morphologies or rotations"
-            )
-        return PlacementRows.of_entities(count, additional)
-    if positions is None:
-        given = [
-            name
-            for name, value in (("morphologies", morphologies), ("rotations", rotations))
-            if value is not None
-        ]
-        raise LengthError(
-            "append_data needs positions, or count= for entities"
-            + (f", but was given only {' and '.join(given)}" if given else "")
-        )
-    if rotations is not None and not isinstance(rotations, np.ndarray):
-        rotations = np.asarray(_rotation_rows(rotations))
-    names = None
-    if morphologies is not None:
-        if not isinstance(morphologies, MorphologySet):
-            raise DtypeError(
-                f"morphologies must be a MorphologySet, not {morphologies!r}",
-                asked=morphologies,
-            )
-        names = ([loader.name for loader in morphologies._loaders], morphologies.get_indices())
-    return PlacementRows.of_cells(positions, names, rotations, additional)
-
-
-def _rotation_rows(rotations: RotationSet | ArrayLike) -> RotationSet:
-    try:
-        return rotations if isinstance(rotations, RotationSet) else RotationSet(rotations)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"the rotations are not (n, 3): {error}") from error
