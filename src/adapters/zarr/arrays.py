@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 import uuid
@@ -12,18 +13,17 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from zarr.abc.store import ByteRequest, Store
-from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.core.metadata import ArrayV3Metadata
 from zarr.storage import StorePath, WrapperStore
 
 from ...errors import CorruptNetworkError
 from ...ports.arrays import AnyArray, DType
+from .codecs import CHUNK_BYTES, CHUNKS_A_SHARD, bounded, compressors
 from .errors import MissingObjectError, translated
 from .locations import Location
 from .manifest import MANIFEST, Node, content_of, groups_above, mark_of_array, paths_of, walk
 
-_CHUNK_BYTES = 128 << 10
-_CHUNKS_A_SHARD = 32
 _ATTEMPTS = 4
 _LONGEST_NAME = 100
 # Every row that was written has its chunk, so that a missing one is not read as zeros.
@@ -88,7 +88,7 @@ class Arrays:
     def create(self, node: Node) -> None:
         """Make the zarr array of a node, at its path, where no other is in use."""
         dtype, width = _stored_form(node)
-        chunk = max(1, _CHUNK_BYTES // (dtype.itemsize * math.prod(width)))
+        chunk = max(1, CHUNK_BYTES // (dtype.itemsize * math.prod(width)))
         with translated(self.location.root):
             zarr.create_array(
                 NewObjects(self.location.store),
@@ -96,8 +96,8 @@ class Arrays:
                 shape=(0, *width),
                 dtype=dtype,
                 chunks=(chunk, *width),
-                shards=(chunk * _CHUNKS_A_SHARD, *width),
-                compressors=[BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()],
+                shards=(chunk * CHUNKS_A_SHARD, *width),
+                compressors=compressors(),
                 attributes=mark_of_array(node["path"]),
                 overwrite=True,
                 config=_CONFIG,
@@ -186,8 +186,12 @@ def _shard_rows(handle: Handle) -> int:
 
 
 def _seen_through(store: WrapperStore[Store], handle: Handle) -> Handle:
-    location = StorePath(store, handle.path)
-    return zarr.Array(zarr.AsyncArray(handle.metadata, location, config=_CONFIG))
+    location, metadata = StorePath(store, handle.path), handle.metadata
+    assert isinstance(metadata, ArrayV3Metadata)
+    shard = handle.shards or handle.chunks
+    codecs = bounded(metadata.codecs, shard, handle.dtype.itemsize)
+    metadata = dataclasses.replace(metadata, codecs=codecs)
+    return zarr.Array(zarr.AsyncArray(metadata, location, config=_CONFIG))
 
 
 def _stored_form(node: Node) -> tuple[DType, tuple[int, ...]]:

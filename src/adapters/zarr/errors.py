@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 import zipfile
@@ -49,9 +50,28 @@ def translated(location: str) -> Iterator[None]:
     except _failures() as error:
         raise _failure(error, location) from error
     except _UNREADABLE as error:
+        if _is_for_want_of_threads(error):
+            raise _no_thread(location, error) from error
         raise CorruptNetworkError(
             f"'{location}': zarr can't read or write this: {error}", location=location
         ) from error
+
+
+def _is_for_want_of_threads(error: Exception) -> bool:
+    """Whether Python could not start a thread, which it says in words alone."""
+    return isinstance(error, RuntimeError) and "start new thread" in str(error)
+
+
+def _no_thread(location: str, error: Exception) -> StoreIOError:
+    from .event_loop import forget_if_dead
+
+    forget_if_dead()
+    return StoreIOError(
+        f"'{location}': the system starts no more threads, or has no memory for one, which zarr"
+        f" needs ({error}); end other programs, or raise the limit (ulimit -u)",
+        location=location,
+        errno=errno.EAGAIN,
+    )
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Collection, Iterator
 
 from ...errors import CorruptNetworkError
-from ...platform import open_descriptor
+from ...platform import open_descriptor, read_some
 from .manifest import MANIFEST, is_own_array, is_plain_group
 
 # Files that zarr has not completed, and names of shards.
@@ -59,10 +59,25 @@ def read_file(root: str, name: str) -> bytes:
     """
     check_contained(root, name)
     descriptor = open_descriptor(os.path.join(root, name), os.O_RDONLY | no_follow())
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise CorruptNetworkError(f"'{name}' in '{root}' is not a regular file", location=root)
-        return file.read()
+        return read_whole(descriptor, 0, status.st_size)
+    finally:
+        os.close(descriptor)
+
+
+def read_whole(descriptor: int, start: int, stop: int) -> bytes:
+    """Bytes of a file; fewer if it ends before."""
+    parts: list[bytes] = []
+    while start < stop:
+        part = read_some(descriptor, stop - start, start)
+        if not part:
+            break
+        parts.append(part)
+        start += len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def no_follow() -> int:

@@ -41,7 +41,10 @@ class Location(ABC):
     def store(self) -> Any:
         """The zarr store."""
         require("zarr", "zarr")
+        from . import event_loop
+
         with translated(self.root):
+            event_loop.start()
             return self._open()
 
     @abstractmethod

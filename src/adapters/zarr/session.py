@@ -17,6 +17,7 @@ import numpy as np
 
 from ...errors import SessionAbortedError, StorageError, StoreExistsError
 from .arrays import Arrays, new_path
+from .event_loop import wait_until_idle
 from .held import LockHandle
 from .locations import Location, Tag
 from .manifest import SMALL, Manifest, Node, make_manifest, new_group, pack, paths_of, walk
@@ -152,6 +153,8 @@ class ZarrWriteSession:
     def _discard(self) -> None:
         """Remove what was stored, as far as the store still responds, and it is not a parent's."""
         if not self._uncertain and not self._held.is_inherited:
+            # What zarr still writes would come after the removal.
+            wait_until_idle()
             with contextlib.suppress(StorageError):
                 self._draft.arrays.remove(self._draft.made)
 

@@ -115,7 +115,7 @@ def test_damaged_objects_are_reported(tmp_path: Path, damage: str) -> None:
 def test_rows_are_added_across_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str
 ) -> None:
-    monkeypatch.setattr(arrays, "_CHUNK_BYTES", 4096)
+    monkeypatch.setattr(arrays, "CHUNK_BYTES", 4096)
     rows, lengths = filled(dtype, (400_000,)), [900, 901, 16_384, 16_385, 150_000, 400_000]
     store = make(ZarrStore(tmp_path / "net.zarr"))
     with writing(store) as root:

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 from zarr.abc.store import SuffixByteRequest
-from zarr.storage import LocalStore
 
+from bsb_hdf5.adapters.zarr.folder_store import FolderStore
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
     StoreIOError,
@@ -39,8 +39,8 @@ class Death:
     def __init__(self, patch: pytest.MonkeyPatch, moment: int, when: str) -> None:
         self.operations = 0
         for name in CHANGING:
-            original = getattr(LocalStore, name)
-            patch.setattr(LocalStore, name, self._deadly(name, original, moment, when))
+            original = getattr(FolderStore, name)
+            patch.setattr(FolderStore, name, self._deadly(name, original, moment, when))
         patch.setattr(os, "unlink", self._deadly_unlink(os.unlink, moment, when))
 
     def _deadly_unlink(self, original: Callable[..., None], moment: int, when: str) -> Any:
@@ -55,7 +55,7 @@ class Death:
         return unlink
 
     def _deadly(self, name: str, original: Callable[..., Any], moment: int, when: str) -> Any:
-        async def operation(store: LocalStore, key: str, *arguments: Any) -> Any:
+        async def operation(store: FolderStore, key: str, *arguments: Any) -> Any:
             self.operations += 1
             if self.operations == moment and when == "within" and name == "set":
                 half = (store.root / key).with_suffix(f".{uuid.uuid4().hex}.partial")
@@ -135,7 +135,7 @@ def _check_goes_on(path: Path) -> None:
 def test_a_failing_commit_leaves_the_state_before_and_no_files(path: Path, moment: int) -> None:
     store = filled(path)
     before, files, count = snapshot(store), files_of(path), 0
-    original = LocalStore.set
+    original = FolderStore.set
 
     async def failing(self: Any, key: str, value: Any) -> None:
         nonlocal count
@@ -145,7 +145,7 @@ def test_a_failing_commit_leaves_the_state_before_and_no_files(path: Path, momen
         await original(self, key, value)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LocalStore, "set", failing)
+        patch.setattr(FolderStore, "set", failing)
         session = store.open_write()
         change(session.root)
         with pytest.raises(StoreIOError, match="disk is full"):
@@ -228,7 +228,7 @@ def test_who_reads_during_a_commit_sees_whole_states(
     session = store.open_write()
     change(session.root)
     for name in CHANGING:
-        monkeypatch.setattr(LocalStore, name, looking(getattr(LocalStore, name)))
+        monkeypatch.setattr(FolderStore, name, looking(getattr(FolderStore, name)))
     session.commit()
     assert {True, False} == set(seen)
     monkeypatch.undo()
@@ -266,7 +266,7 @@ def test_rows_are_found_while_their_file_is_replaced(
     store = make(ZarrStore(path))
     with writing(store) as root:
         root.create_array("x", rows)
-    get, replaced = LocalStore.get, 0
+    get, replaced = FolderStore.get, 0
 
     def append() -> None:
         with writing(store) as root:
@@ -281,7 +281,7 @@ def test_rows_are_found_while_their_file_is_replaced(
         return found
 
     reader = ZarrStore(path).open_read(locking=False)
-    monkeypatch.setattr(LocalStore, "get", interrupted)
+    monkeypatch.setattr(FolderStore, "get", interrupted)
     assert np.array_equal(rows, reader.root.array("x").read())
     assert 1 == replaced
     reader.close()
@@ -292,7 +292,7 @@ def test_an_unchanged_store_is_read_with_one_small_read(
 ) -> None:
     store = filled(path)
     store.open_read().close()
-    monkeypatch.setattr(LocalStore, "get", None)
+    monkeypatch.setattr(FolderStore, "get", None)
     monkeypatch.setattr("bsb_hdf5.adapters.zarr.store.read_manifest", None)
     store.open_read().close()
 

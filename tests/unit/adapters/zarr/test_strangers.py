@@ -276,3 +276,67 @@ def test_a_private_copy_is_private_while_it_is_made(
     monkeypatch.setattr(os, "mkdir", seen)
     store.copy(f"{path}.copy")
     assert {0o700} == modes
+
+
+class Inflated:
+    """Pieces that claim to unpack to a gigabyte."""
+
+    def __init__(self, path: Path, names: tuple[str, ...]) -> None:
+        self.folder = path.joinpath(*names)
+
+    def rewrite(self, changed: Callable[[dict[str, Any]], None]) -> None:
+        metadata = self.folder / "zarr.json"
+        document = json.loads(metadata.read_text())
+        changed(document)
+        metadata.write_text(json.dumps(document))
+
+    def blow_up(self) -> None:
+        """Let what is compressed of the first shard say that it is a gigabyte."""
+        for shard in (self.folder / "c").rglob("0"):
+            if shard.is_file():
+                data = bytearray(shard.read_bytes())
+                claim = (1 << 30).to_bytes(4, "little")
+                data[4:8] = claim
+                shard.write_bytes(data)
+
+
+def _longer_pieces(document: dict[str, Any]) -> None:
+    sharding = document["codecs"][0]["configuration"]
+    document["chunk_grid"]["configuration"]["chunk_shape"][0] = 1 << 30
+    sharding["chunk_shape"][0] = 1 << 30
+
+
+def _more_pieces(document: dict[str, Any]) -> None:
+    document["chunk_grid"]["configuration"]["chunk_shape"][0] = 1 << 30
+    document["codecs"][0]["configuration"]["chunk_shape"][0] = 1
+
+
+def _gzip(document: dict[str, Any]) -> None:
+    codecs = document["codecs"][0]["configuration"]["codecs"]
+    codecs[1:] = [{"name": "gzip", "configuration": {"level": 1}}] * 2
+
+
+def _no_shards(document: dict[str, Any]) -> None:
+    document["codecs"] = [
+        {"name": "bytes", "configuration": {"endian": "little"}},
+        {"name": "gzip", "configuration": {"level": 1}},
+    ]
+
+
+@pytest.mark.parametrize("change_metadata", [None, _longer_pieces, _more_pieces, _gzip, _no_shards])
+def test_a_piece_that_unpacks_to_more_than_its_rows_is_refused_before_it_takes_memory(
+    path: Path, change_metadata: Callable[[dict[str, Any]], None] | None
+) -> None:
+    filled(path)
+    array = Inflated(path, PRIVATE)
+    if change_metadata is None:
+        array.blow_up()
+    else:
+        array.rewrite(change_metadata)
+    tracemalloc.start()
+    try:
+        with pytest.raises(CorruptNetworkError), reading(ZarrStore(path)) as root:
+            root.group("placement").group("granule").array("position").read(0, 5)
+        assert 100 << 20 > tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,93 @@
+"""
+How the rows of arrays are coded, and what decoding them may take.
+
+The metadata of an array, and what compressed pieces say of themselves, may come from anybody. Only
+what sessions of this package write is decoded, and no piece to more than its rows take.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Any
+
+from zarr.abc.codec import Codec
+from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, ShardingCodec
+from zarr.core.buffer import Buffer
+
+CHUNK_BYTES = 128 << 10
+"""Of the rows that are compressed together."""
+CHUNKS_A_SHARD = 32
+
+# Earlier and later versions may cut arrays otherwise: what they may differ by.
+_MOST = 64
+# Versions, flags and size of a value; then the sizes unpacked, of a block, and packed.
+_BLOSC = struct.Struct("<4BIII")
+
+
+class BoundedBlosc(BloscCodec):
+    """Blosc, which unpacks no more than what it is asked for."""
+
+    async def _decode_single(self, chunk_bytes: Buffer, chunk_spec: Any) -> Buffer:
+        head = bytes(chunk_bytes[: _BLOSC.size].to_bytes())
+        asked = math.prod(chunk_spec.shape) * chunk_spec.dtype.to_native_dtype().itemsize
+        if len(head) < _BLOSC.size or _BLOSC.unpack(head)[4] != asked:
+            raise ValueError(f"a piece of {asked} bytes is packed as one of another size")
+        return await super()._decode_single(chunk_bytes, chunk_spec)
+
+
+def compressors() -> list[Any]:
+    """Of new arrays."""
+    return [BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()]
+
+
+def bounded(codecs: tuple[Codec, ...], shape: tuple[int, ...], itemsize: int) -> tuple[Codec, ...]:
+    """
+    The codecs of an array that was opened, so that they take no more memory than they are to.
+
+    :param shape: of a shard.
+    :param itemsize: bytes of a value.
+    :raises ValueError: no session of this package codes arrays so.
+    """
+    if len(codecs) != 1 or not isinstance(codecs[0], ShardingCodec):
+        raise ValueError(f"an array is coded by {_names(codecs)}, and not cut into shards")
+    sharding = codecs[0]
+    pieces = math.prod(-(-of // by) for of, by in zip(shape, sharding.chunk_shape, strict=True))
+    row = math.prod(sharding.chunk_shape[1:]) * itemsize
+    piece = sharding.chunk_shape[0] * row
+    if pieces > _MOST * CHUNKS_A_SHARD or piece > max(row, _MOST * CHUNK_BYTES):
+        raise ValueError(f"an array is cut into {pieces} pieces of {piece} bytes")
+    _check_index(sharding)
+    return (_evolved(sharding),)
+
+
+def _check_index(sharding: ShardingCodec) -> None:
+    if any(not isinstance(each, BytesCodec | Crc32cCodec) for each in sharding.index_codecs):
+        raise ValueError(f"an index of pieces is coded by {_names(sharding.index_codecs)}")
+
+
+def _evolved(sharding: ShardingCodec) -> ShardingCodec:
+    return ShardingCodec(
+        chunk_shape=sharding.chunk_shape,
+        codecs=[_bounded_codec(each) for each in sharding.codecs],
+        index_codecs=sharding.index_codecs,
+        index_location=sharding.index_location,
+    )
+
+
+def _bounded_codec(codec: Codec) -> Codec:
+    if isinstance(codec, BloscCodec):
+        return BoundedBlosc(
+            typesize=codec.typesize,
+            cname=codec.cname,
+            clevel=codec.clevel,
+            shuffle=codec.shuffle,
+            blocksize=codec.blocksize,
+        )
+    if isinstance(codec, BytesCodec | Crc32cCodec):
+        return codec
+    raise ValueError(f"the pieces of an array are coded by {_names((codec,))}")
+
+
+def _names(codecs: tuple[Codec, ...]) -> str:
+    return ", ".join(type(each).__name__ for each in codecs)

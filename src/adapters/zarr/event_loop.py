@@ -1,0 +1,47 @@
+"""
+The event loop of zarr, which runs in a thread of its own.
+
+Where the system starts no more threads, zarr notes a loop that nobody runs, and waits for it for
+ever. Where a part of what zarr does at once fails, the rest goes on when the error is here already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from zarr.core import sync
+
+_LONGEST = 30.0
+
+
+def start() -> None:
+    """
+    Start the thread, if it is not running.
+
+    :raises RuntimeError: the system starts no more threads.
+    """
+    forget_if_dead()
+    sync._get_loop()
+
+
+def forget_if_dead() -> None:
+    """Let zarr start another loop, if nobody runs its own."""
+    loop, thread = sync.loop[0], sync.iothread[0]
+    if loop is not None and (thread is None or not thread.is_alive()):
+        sync.loop[0] = sync.iothread[0] = None
+        loop.close()
+
+
+def wait_until_idle() -> None:
+    """Wait for what goes on in the loop after an error; what it raises was reported already."""
+    loop, thread = sync.loop[0], sync.iothread[0]
+    if loop is not None and thread is not None and thread.is_alive():
+        with contextlib.suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(_others_ended(), loop).result(_LONGEST)
+
+
+async def _others_ended() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        await asyncio.wait(others, timeout=_LONGEST)
