@@ -33,6 +33,7 @@ help:
 	@echo "make docs       build the documentation in docs/_build"
 	@echo "make site       check in Chromium that no page of it is wider than a phone or a screen"
 	@echo "make dist       build the wheel and the sdist, and test both installed"
+	@echo "make test-versions  run the tests with each Python here, and the oldest and newest dependencies"
 	@echo "make unit       the quick tests: no MPI, no other environment, nothing slow"
 	@echo "make mutants    change the source in COUNT places, and print what no test notices"
 	@echo "make walk       print the differences from bsb-hdf5 8.0.2 that no page lists"
@@ -98,6 +99,10 @@ dist: env
 .PHONY: unit
 unit: env
 	@pytest $(SIDE_BY_SIDE) -m "not mpi and not compat and not slow"
+
+.PHONY: test-versions
+test-versions: env
+	@python tests/dist/versions.py
 
 COUNT ?= 50
 SEED ?= 1
