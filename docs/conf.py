@@ -26,7 +26,7 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 nitpicky = True
 nitpick_ignore_regex = [
     (r"py:.*", r"(attr|attrs|bsb|collections|contextlib|enum|hypothesis|json|logging)\..*"),
-    (r"py:.*", r"(np|numpy|os|pathlib|pytest|types|typing|unittest)\..*"),
+    (r"py:.*", r"(np|numpy|os|pandas|pathlib|pytest|scipy|types|typing|unittest)\..*"),
     (r"py:.*", r"bsb_hdf5\.(adapters|core|transactions)\..*"),
     (r"py:.*", r"bsb_hdf5\.testing\.(contract|rules)_.*"),
     # Private bases, and variables of types.
@@ -35,7 +35,7 @@ nitpick_ignore_regex = [
     # What annotations and fields of docstrings call by its short name.
     (
         r"py:(class|obj)",
-        r"(Any|Callable|Configuration|Iterable|Iterator|Path|Scaffold|Self|Storage)",
+        r"(Any|Callable|Chunks|Configuration|Connections|Iterable|Iterator|Path|Scaffold|Self|Storage)",
     ),
     (r"py:exc", r"[A-Z]\w*(Error|Warning)"),
 ]
