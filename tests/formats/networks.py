@@ -18,14 +18,23 @@ from typing import Any
 import h5py
 import numpy as np
 from bsb import Storage
+from numpy.typing import NDArray
 
 from bsb_hdf5.adapters.hdf5.atomic.journal import Journal
+from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.config import NetworkRoot
+from bsb_hdf5.testing.contents import make, writing
 from tests.face.samples import SmallNetwork, connections
 
 FILES = Path(__file__).parent / "files"
 FORMATS = ("hdf5-classic", "hdf5-columnar", "zarr")
 JOURNAL = FILES / "journal.bin"
+DTYPES = FILES / "zarr-dtypes.tar.gz"
+# As arrays of a group may have them; the last of them, zarr stores as bytes.
+ALL_DTYPES = ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8", ">f8", ">i4", "c16")
+AS_BYTES = ("S5", "U3", "M8[s]", "f2")
+# In the manifest, and in an array of its own.
+FEW, MANY = 3, 700
 # Small, and up to the end of the file.
 PIECES: list[tuple[int, bytes]] = [(3, b"abc"), (40, bytes(range(50)))]
 CONTENT = bytes(100)
@@ -102,6 +111,28 @@ def _keys(value: Any) -> Any:
     return type(value).__name__
 
 
+def rows_of(dtype: str, count: int) -> NDArray[Any]:
+    """Rows of a dtype, the same at every time."""
+    numbers = (np.arange(count * 2).reshape(count, 2) * 37) % 101
+    return numbers.astype("i8" if dtype.startswith("M") else dtype).astype(dtype)
+
+
+def write_dtypes(root: Path) -> None:
+    """A zarr store with an array of each dtype, few and many rows."""
+    with writing(make(ZarrStore(root))) as group:
+        for dtype in (*ALL_DTYPES, *AS_BYTES):
+            for count in (FEW, MANY):
+                group.create_array(f"{dtype} {count}", rows_of(dtype, count))
+
+
+def packed(path: Path) -> bytes:
+    """An archive of a file or folder."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        archive.add(path, arcname=path.name)
+    return gzip.compress(content.getvalue(), mtime=0)
+
+
 def journal_bytes() -> bytes:
     """A file that ends in a journal."""
     with tempfile.TemporaryFile(buffering=0) as file:
@@ -121,12 +152,13 @@ def main() -> None:
             storage = new_network(name, Path(folder))
             values = json.dumps(values_of(storage), indent=1, sort_keys=True)
             (FILES / f"{name}.json").write_text(values + "\n")
-            content = io.BytesIO()
-            with tarfile.open(fileobj=content, mode="w") as archive:
-                archive.add(storage.root, arcname=Path(storage.root).name)
-            target.write_bytes(gzip.compress(content.getvalue(), mtime=0))
+            target.write_bytes(packed(Path(storage.root)))
     if not JOURNAL.exists():
         JOURNAL.write_bytes(journal_bytes())
+    if not DTYPES.exists():
+        with tempfile.TemporaryDirectory() as folder:
+            write_dtypes(Path(folder, "network.zarr"))
+            DTYPES.write_bytes(packed(Path(folder, "network.zarr")))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import tarfile
 import tempfile
 from pathlib import Path
 
@@ -18,16 +19,24 @@ import pytest
 from bsb_hdf5 import verify
 from bsb_hdf5.adapters.hdf5.atomic.atomic_file import AtomicFile
 from bsb_hdf5.adapters.hdf5.atomic.journal import read_journal
+from bsb_hdf5.adapters.zarr.store import ZarrStore
+from bsb_hdf5.testing.contents import reading, writing
 from tests.face.samples import SmallNetwork, chunk, digest, positions
 from tests.formats.networks import (
+    ALL_DTYPES,
+    AS_BYTES,
     CONTENT,
+    DTYPES,
+    FEW,
     FILES,
     FORMATS,
     JOURNAL,
+    MANY,
     PIECES,
     committed_network,
     journal_bytes,
     new_network,
+    rows_of,
     structure_of,
     values_of,
 )
@@ -58,6 +67,23 @@ def test_a_network_is_written_as_the_committed_one_was(name: str, tmp_path: Path
     old, new = committed_network(name, tmp_path / "old"), new_network(name, tmp_path)
     assert structure_of(old) == structure_of(new)
     assert values_of(old) == values_of(new)
+
+
+@pytest.mark.parametrize("dtype", (*ALL_DTYPES, *AS_BYTES))
+def test_committed_arrays_of_each_dtype_are_read_and_extended(dtype: str, tmp_path: Path) -> None:
+    with tarfile.open(DTYPES) as archive:
+        archive.extractall(tmp_path, filter="data")
+    store = ZarrStore(tmp_path / "network.zarr")
+    for count in (FEW, MANY):
+        rows, name = rows_of(dtype, count), f"{dtype} {count}"
+        with reading(store) as root:
+            found = root.array(name).read(0, count)
+        assert rows.dtype == found.dtype
+        assert rows.tolist() == found.tolist()
+        with writing(store) as root:
+            root.array(name).append(rows)
+        with reading(ZarrStore(tmp_path / "network.zarr")) as root:
+            assert [*rows.tolist(), *rows.tolist()] == root.array(name).read(0, 2 * count).tolist()
 
 
 def test_a_committed_journal_is_read_and_applied() -> None:
