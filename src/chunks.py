@@ -8,8 +8,7 @@ columns of a placement set's own are those of its cells; all others are the user
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -22,35 +21,34 @@ from .chunk_arguments import (
     as_chunk,
     as_chunks,
     as_id,
-    each_chunk,
     settle_chunk_size,
 )
-from .core.chunk_groups import NUMBERS, ChunkGroups, ChunkGroupsWriter
+from .chunk_columns import (
+    ADDITIONAL,
+    as_column_rows,
+    check_apart,
+    check_chunk,
+    clear_of_cells,
+    is_of_cells,
+    read_of_cells,
+    read_own,
+    write_of_cells,
+)
+from .chunk_filter import ChunkFilter
+from .core.chunk_groups import ChunkGroups, ChunkGroupsWriter
 from .core.chunk_id import (
     Ids,
 )
 from .core.column_specs import (
-    LABELS,
-    MORPHOLOGY,
-    POSITION,
-    ROTATION,
     ColumnSpec,
-    additional_column,
 )
-from .core.columns import align
 from .core.layouts.protocols import PlacementReader, PlacementWriter
 from .core.names import check_member, check_name
-from .core.placement import append_additional
 from .core.rows import Rows
-from .core.statistics import ChunkCounts
-from .core.validation import as_numbers
 from .errors import (
     DataNotFoundError,
-    DtypeError,
     InputError,
-    InvalidNameError,
     NodeNotFoundError,
-    ShapeError,
 )
 from .handles import HANDLED, SessionEngine, handles_handles
 from .resource import NetworkPart
@@ -60,7 +58,7 @@ Insert: TypeAlias = Callable[[Any], ArrayLike]
 Extract: TypeAlias = Callable[[Rows, Any], Any]
 
 
-class ChunkLoader:
+class ChunkLoader(ChunkFilter):
     """
     Mixin of a resource: the chunks it holds, and those it is restricted to.
 
@@ -89,18 +87,13 @@ class ChunkLoader:
         def _path(self) -> str: ...
 
     def __init__(self) -> None:
-        # By id, ascending.
-        self._chunks: dict[int, Chunk] = {}
+        ChunkFilter.__init__(self)
         self._properties = [make(self) for make in self._property_makers]
         self._collections = [make(self) for make in self._collection_makers]
         for property_ in self._properties:
             setattr(self, f"_{property_.name}_chunks", property_)
         for collection in self._collections:
             setattr(self, f"_{collection.collection}_chunks", collection)
-
-    def get_loaded_chunks(self) -> list[Chunk]:
-        """The chunks that the resource is restricted to, or all."""
-        return list(self._chunks.values()) if self._chunks else self.get_all_chunks()
 
     @handles_handles("r")
     def get_all_chunks(self, handle: Session = HANDLED) -> list[Chunk]:
@@ -110,16 +103,6 @@ class ChunkLoader:
         :raises NodeNotFoundError: it has no data by chunk yet.
         """
         return as_chunks(self._chunk_ids(handle), handle.network.chunk_size)
-
-    @contextlib.contextmanager
-    def chunk_context(self, chunks: Iterable[ChunkLike]) -> Iterator[None]:
-        """Restrict the set to some chunks for as long as a block runs."""
-        before = self._chunks
-        self.set_chunk_filter(chunks)
-        try:
-            yield
-        finally:
-            self._chunks = before
 
     def get_chunk_path(
         self, chunk: ChunkLike | None = None, collection: str | None = None, key: str | None = None
@@ -148,31 +131,6 @@ class ChunkLoader:
                 asked=self._path,
             )
 
-    def include_chunk(self, chunk: ChunkLike) -> None:
-        """Restrict the set to this chunk as well."""
-        self.set_chunk_filter([*self._chunks.values(), chunk])
-
-    def exclude_chunk(self, chunk: ChunkLike) -> None:
-        """
-        Take a chunk out of those the set is restricted to.
-
-        :raises ValueError: the set is not restricted to it.
-        """
-        excluded = as_id(chunk)
-        if excluded not in self._chunks:
-            raise InputError(f"the set is not restricted to chunk {as_chunk(chunk).tolist()}")
-        self._chunks = {id_: kept for id_, kept in self._chunks.items() if id_ != excluded}
-
-    def set_chunk_filter(self, chunks: Iterable[ChunkLike]) -> None:
-        """Restrict the set to some chunks; an empty list lifts the restriction."""
-        given = each_chunk(chunks)
-        by_id = {as_id(chunk): chunk for chunk in reversed(given)}
-        self._chunks = dict(sorted(by_id.items()))
-
-    def clear_chunk_filter(self) -> None:
-        """Lift the restriction to some chunks."""
-        self._chunks = {}
-
     @handles_handles("a")
     def require_chunk(self, chunk: ChunkLike, handle: Session = HANDLED) -> None:
         """
@@ -192,9 +150,6 @@ class ChunkLoader:
             [each._column(None) for each in self._properties],
             [each._collection for each in self._collections],
         )
-
-    def _selected_chunks(self) -> Ids | None:
-        return np.array(list(self._chunks), dtype=np.int64) if self._chunks else None
 
     def _chunk_ids(self, session: Session) -> Ids:
         """All chunks, ascending."""
@@ -283,7 +238,7 @@ class ChunkedProperty:
         ids = self.loader._selected_chunks()
         chunks = self.loader._chunk_ids(handle) if ids is None else ids
         column, cells = self._column(key), self.loader._cells(handle)
-        if cells is not None and _is_of_cells(column):
+        if cells is not None and is_of_cells(column):
             return self._load_cells(cells, chunks, column, raw, pad_by)
         parts = [self._load_own(handle, id_, column, raw, pad_by) for id_ in chunks.tolist()]
         filled = [part for part in parts if part.size]
@@ -313,7 +268,7 @@ class ChunkedProperty:
         handle: Session = HANDLED,
     ) -> Any:
         id_, column, cells = as_id(chunk), self._column(key), self.loader._cells(handle)
-        if cells is not None and _is_of_cells(column):
+        if cells is not None and is_of_cells(column):
             return self._load_cells(cells, np.array([id_]), column, raw, pad_by)
         return self._load_own(handle, id_, column, raw, pad_by)
 
@@ -344,12 +299,10 @@ class ChunkedProperty:
         """
         column, id_ = self._column(key), as_id(chunk)
         cells = self.loader._cells_writer(handle)
-        if cells is None or not _is_of_cells(column):
+        if cells is None or not is_of_cells(column):
             self.loader._groups_writer(handle).clear(id_, column)
             return
-        _check_chunk(cells, id_)
-        held, _ = cells.read_column(column, np.array([id_], dtype=np.int64))
-        cells.overwrite_column(column, id_, held[:0])
+        clear_of_cells(cells, column, id_)
 
     @handles_handles("a", lambda args: args[0].loader._engine)
     def overwrite(
@@ -368,21 +321,15 @@ class ChunkedProperty:
         replace: bool,
     ) -> None:
         id_, column = as_id(chunk), self._column(key)
-        rows = self._rows(data, column)
+        rows = as_column_rows(data if self.insert is None else self.insert(data), column)
         cells = self.loader._cells_writer(session)
-        if cells is not None and _is_of_cells(column):
+        if cells is not None and is_of_cells(column):
             agreed_chunk_size(session.network, as_chunk(chunk))
-            if replace:
-                cells.overwrite_column(column, id_, rows)
-            elif column.collection == _ADDITIONAL:
-                # More rows than cells would make cells without a position.
-                append_additional(cells, column.name, id_, rows)
-            else:
-                cells.append_column(column, id_, rows)
+            write_of_cells(cells, column, id_, rows, replace=replace)
             self.loader.require_chunk(chunk, handle=session)
             return
         if cells is not None:
-            _check_apart(column)
+            check_apart(column)
         groups = self.loader._groups_writer(session)
         groups.check_fit(id_, column, rows)
         self.loader.require_chunk(chunk, handle=session)
@@ -399,87 +346,23 @@ class ChunkedProperty:
         width = None if self.shape is None else tuple(self.shape[1:])
         return ColumnSpec(name, width, dtype, 0, self.collection)
 
-    def _rows(self, data: ArrayLike, column: ColumnSpec) -> Rows:
-        given = data if self.insert is None else self.insert(data)
-        rows = np.atleast_1d(_as_dtype(given, column))
-        if column.width is not None and rows.shape[1:] != column.width:
-            raise ShapeError(
-                f"rows of '{column.title}' must have shape (n, *{column.width}), not {rows.shape}"
-            )
-        return rows
-
     def _load_cells(
         self, cells: PlacementReader, chunks: Ids, column: ColumnSpec, raw: bool, pad_by: str | None
     ) -> Any:
-        rows, lengths = cells.read_column(column, chunks)
-        if pad_by == POSITION.name:
-            wanted = cells.counts().among(chunks).counts
-            rows = align(column, rows, lengths, ChunkCounts(chunks, np.maximum(wanted, lengths)))
-        elif pad_by is not None:
-            _, wanted = cells.read_column(self._column(pad_by), chunks)
-            rows = align(column, rows, lengths, ChunkCounts(chunks, np.maximum(wanted, lengths)))
+        padding = None if pad_by is None else self._column(pad_by)
+        rows = read_of_cells(cells, chunks, column, padding)
         return rows if raw or self.extract is None else self.extract(rows, cells)
 
     def _load_own(
         self, session: Session, id_: int, column: ColumnSpec, raw: bool, pad_by: str | None
     ) -> Any:
         """Rows of one chunk that belong to no cell."""
-        groups = self.loader._groups(session)
-        held = groups.read(id_, column)
-        rows = column.empty if held is None else held
-        missing = 0 if pad_by is None else self._length(session, id_, pad_by) - len(rows)
-        if missing > 0:
-            rows = np.concatenate([rows, np.zeros((missing, *rows.shape[1:]), dtype=column.dtype)])
+        groups, cells = self.loader._groups(session), self.loader._cells(session)
+        padding = None if pad_by is None else self._column(pad_by)
+        rows = read_own(groups, cells, id_, column, padding)
         if raw or self.extract is None:
             return rows
         return self.extract(rows, groups.node(id_, column))
-
-    def _length(self, session: Session, id_: int, key: str) -> int:
-        """How many rows another column of a chunk has."""
-        column, cells = self._column(key), self.loader._cells(session)
-        if cells is not None and key == POSITION.name and column.collection is None:
-            return int(cells.counts().among(np.array([id_])).counts[0])
-        rows = self.loader._groups(session).read(id_, column)
-        if rows is None:
-            raise NodeNotFoundError(f"chunk {id_} has no '{column.title}' to pad by", asked=key)
-        return len(rows)
-
-
-_OF_CELLS = frozenset(each.name for each in (POSITION, ROTATION, MORPHOLOGY, LABELS))
-_ADDITIONAL = additional_column("").collection
-
-
-def _is_of_cells(column: ColumnSpec) -> bool:
-    """Whether a column of a placement set is one of its own: with a row a cell."""
-    if column.collection is None:
-        return column.name in _OF_CELLS
-    return column.collection == _ADDITIONAL
-
-
-def _check_apart(column: ColumnSpec) -> None:
-    """Check that a column of a placement set, which is not of its cells, lies apart from those."""
-    if column.title.split("/")[0] in (*_OF_CELLS, _ADDITIONAL):
-        raise InvalidNameError(
-            f"'{column.title}' can't hold data of one's own: a placement set has a column of that"
-            " name",
-            asked=column.title,
-        )
-
-
-def _check_chunk(cells: PlacementReader, id_: int) -> None:
-    if id_ not in cells.chunks():
-        raise NodeNotFoundError(f"there is no chunk {id_} in '{cells.name}'", asked=id_)
-
-
-def _as_dtype(given: ArrayLike, column: ColumnSpec) -> Rows:
-    if column.dtype.kind in NUMBERS:
-        return as_numbers(given, column.title).astype(column.dtype)
-    try:
-        return np.asarray(given, dtype=column.dtype)
-    except (TypeError, ValueError) as error:
-        raise DtypeError(
-            f"'{column.title}' can't hold this as '{column.dtype}': {error}", asked=given
-        ) from error
 
 
 class ChunkedCollection(ChunkedProperty):
@@ -556,7 +439,7 @@ class ChunkedCollection(ChunkedProperty):
         if cells is None:
             self.loader._groups_writer(handle).clear_collection(as_id(chunk), self._collection)
             return
-        _check_chunk(cells, as_id(chunk))
+        check_chunk(cells, as_id(chunk))
         for key in self.keys(handle=handle):
             super().clear(chunk, key=key, handle=handle)
 
@@ -566,4 +449,4 @@ class ChunkedCollection(ChunkedProperty):
 
     def _cells(self, session: Session) -> PlacementReader | None:
         """The cells, if the columns are their additional data."""
-        return self.loader._cells(session) if self.collection == _ADDITIONAL else None
+        return self.loader._cells(session) if self.collection == ADDITIONAL else None

@@ -1,0 +1,68 @@
+"""Which chunks of a resource are looked at."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from bsb import Chunk
+
+from .chunk_arguments import ChunkLike, as_chunk, as_id, each_chunk
+from .core.chunk_id import Ids
+from .errors import InputError
+
+
+class ChunkFilter:
+    """The part of a resource that is restricted to some of its chunks, or to none."""
+
+    if TYPE_CHECKING:
+
+        def get_all_chunks(self) -> list[Chunk]: ...
+
+    def __init__(self) -> None:
+        # By id, ascending.
+        self._chunks: dict[int, Chunk] = {}
+
+    def get_loaded_chunks(self) -> list[Chunk]:
+        """The chunks that the resource is restricted to, or all."""
+        return list(self._chunks.values()) if self._chunks else self.get_all_chunks()
+
+    @contextlib.contextmanager
+    def chunk_context(self, chunks: Iterable[ChunkLike]) -> Iterator[None]:
+        """Restrict the set to some chunks for as long as a block runs."""
+        before = self._chunks
+        self.set_chunk_filter(chunks)
+        try:
+            yield
+        finally:
+            self._chunks = before
+
+    def include_chunk(self, chunk: ChunkLike) -> None:
+        """Restrict the set to this chunk as well."""
+        self.set_chunk_filter([*self._chunks.values(), chunk])
+
+    def exclude_chunk(self, chunk: ChunkLike) -> None:
+        """
+        Take a chunk out of those the set is restricted to.
+
+        :raises ValueError: the set is not restricted to it.
+        """
+        excluded = as_id(chunk)
+        if excluded not in self._chunks:
+            raise InputError(f"the set is not restricted to chunk {as_chunk(chunk).tolist()}")
+        self._chunks = {id_: kept for id_, kept in self._chunks.items() if id_ != excluded}
+
+    def set_chunk_filter(self, chunks: Iterable[ChunkLike]) -> None:
+        """Restrict the set to some chunks; an empty list lifts the restriction."""
+        given = each_chunk(chunks)
+        by_id = {as_id(chunk): chunk for chunk in reversed(given)}
+        self._chunks = dict(sorted(by_id.items()))
+
+    def clear_chunk_filter(self) -> None:
+        """Lift the restriction to some chunks."""
+        self._chunks = {}
+
+    def _selected_chunks(self) -> Ids | None:
+        return np.array(list(self._chunks), dtype=np.int64) if self._chunks else None
