@@ -78,10 +78,10 @@ def watch_waiting() -> Callable[[], float]:
 
         return call
 
-    wrapped = timed(locking.lock_file)
+    lock_file = locking.lock_file
     for name, module in list(sys.modules.items()):
-        if name.startswith("bsb_hdf5") and vars(module).get("lock_file") is locking.lock_file:
-            module.lock_file = wrapped  # type: ignore[attr-defined]
+        if name.startswith("bsb_hdf5") and vars(module).get("lock_file") is lock_file:
+            module.lock_file = timed(lock_file)  # type: ignore[attr-defined]
     StoreLock.acquire = timed(StoreLock.acquire)  # type: ignore[method-assign]
     return lambda: waited[0]
 

@@ -9,7 +9,7 @@ import bsb
 import numpy as np
 from bsb import Chunk
 from bsb.storage.provenance import iso_now
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from . import errors
 from .chunk_arguments import (
@@ -23,24 +23,25 @@ from .chunk_arguments import (
     ids_of,
 )
 from .connection_blocks import blocks_of
+from .connection_ends import Ends
 from .connectivity_iterator import ConnectivityIterator
 from .core.batches import ReadTask, plan_reads
 from .core.chunk_id import Ids
 from .core.connectivity import (
     DIRECTIONS,
     Blocks,
+    ConnectionPlan,
     Perspective,
     Side,
     as_locations,
     check_direction,
     check_pairs,
-    demultiplex,
 )
 from .core.layouts.protocols import ConnectivityReader, ConnectivityWriter
 from .core.names import check_text
 from .core.rows import Locations
 from .core.statistics import ChunkCounts
-from .errors import DtypeError, InputError, SetTypeError
+from .errors import SetTypeError
 from .exceptions import counterpart_of
 from .handles import (
     HANDLED,
@@ -48,6 +49,7 @@ from .handles import (
     handles_class_handles,
     handles_handles,
     handles_static_handles,
+    prepares,
 )
 from .placement_set import PlacementSet
 from .resource import NetworkPart
@@ -210,7 +212,7 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         """
         self._writer(handle).clear(None if chunks is None else as_ids(chunks))
 
-    @handles_handles("a")
+    @prepares
     def connect(
         self,
         pre_set: PlacementSet,
@@ -235,17 +237,28 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         src = as_locations(src_locs, "source locations")
         dest = as_locations(dest_locs, "destination locations")
         check_pairs(src, dest)
-        if not len(src):
-            return
-        pre, src = _side(pre_set, "source", src, handle)
-        post, dest = _side(post_set, "destination", dest, handle)
-        blocks = demultiplex(pre, post, src, dest)
-        # So does bsb-hdf5 8.0.2: the network that a seed yields stays the same.
-        if len(pre_set.get_loaded_chunks()) == 1:
-            blocks = blocks.by_cell()
-        self._writer(handle).append(blocks)
+        ends = Ends(pre_set, post_set, src, dest)
+        plan = None
+        if handle is HANDLED and ends.are_worth_planning and not self._engine.sessions.in_scope:
+            pre, post, by_cell = self._sides(ends)
+            # No lock is held meanwhile.
+            plan = ConnectionPlan.make(pre, post, src, dest, by_cell=by_cell)
+        self._connect(ends, plan, handle=handle)
+
+    @handles_handles("r")
+    def _sides(self, ends: Ends, handle: Session = HANDLED) -> tuple[Side, Side, bool]:
+        return ends.sides(handle)
 
     @handles_handles("a")
+    def _connect(self, ends: Ends, plan: ConnectionPlan | None, handle: Session = HANDLED) -> None:
+        if not len(ends.src):
+            return
+        # Somebody may have placed cells since.
+        if plan is None or not plan.holds_for(*ends.cells(handle)):
+            plan = ends.plan(handle)
+        self._writer(handle).append(plan.blocks)
+
+    @prepares
     def chunk_connect(
         self,
         src_chunk: ChunkLike,
@@ -266,6 +279,10 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
         dest = as_locations(dst_locs, "destination locations")
         check_pairs(src, dest)
         blocks = Blocks.between(as_id(src_chunk), as_id(dst_chunk), src, dest)
+        self._append(blocks, handle=handle)
+
+    @handles_handles("a")
+    def _append(self, blocks: Blocks, handle: Session = HANDLED) -> None:
         self._writer(handle).append(blocks)
 
     @handles_handles("r")
@@ -453,18 +470,3 @@ class CSIterator:
 
 def _tag(pre_type: bsb.CellType, post_type: bsb.CellType, tag: str | None) -> str:
     return f"{pre_type.name}_to_{post_type.name}" if tag is None else tag
-
-
-def _side(
-    cells: PlacementSet, role: str, locations: Locations, handle: Session
-) -> tuple[Side, NDArray[np.int64]]:
-    """The cells that locations count, and the locations on whole morphologies."""
-    if not isinstance(cells, PlacementSet):
-        raise DtypeError(f"the {role} cells must be a PlacementSet, not {cells!r}", asked=cells)
-    if cells._engine.sessions.store.identity != handle.identity:
-        raise InputError(f"the {role} cells '{cells.tag}' are of another storage")
-    side = Side(cells.tag, role, cells._selected(handle)[1])
-    side.check(locations)
-    if cells._morphology_labels is not None and cells.count_morphologies():
-        locations = cells._morpho_backmap(locations)
-    return side, locations

@@ -128,6 +128,26 @@ def _with_session(
     return call
 
 
+def prepares(function: Callable[P, R]) -> Callable[P, R]:
+    """
+    For a method that checks and plans, and then calls another one, which opens a session to write.
+
+    The lock is held for the latter only. Options of bsb-hdf5 8.0.2, errors and the OpenTelemetry
+    span are as for :func:`handles_handles`.
+    """
+    untyped: Callable[..., R] = function
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> R:
+        kwargs.pop("promote_from_read", None)
+        try:
+            return untyped(*args, **kwargs)
+        except StorageError as error:
+            raise_as_bsb(error)
+
+    return spanned("a")(call)
+
+
 def handles_static_handles(handle_type: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """As :func:`handles_handles`, for static methods: the engine is the first argument."""
     return handles_handles(handle_type, handler=lambda args: cast(SessionEngine, args[0]))

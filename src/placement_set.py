@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import bsb
 import numpy as np
-from bsb import MorphologySet, RotationSet, StoredMorphology
+from bsb import Chunk, MorphologySet, RotationSet, StoredMorphology
 from bsb._encoding import EncodedLabels
 from bsb.storage.provenance import iso_now
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +22,7 @@ from .core.chunk_id import Ids
 from .core.column_specs import POSITION, ROTATION
 from .core.labels import LabelSets
 from .core.layouts.protocols import PlacementReader, PlacementWriter
-from .core.placement_rows import MorphologyRows, as_additional_rows
+from .core.placement_rows import MorphologyRows, PlacementRows, as_additional_rows
 from .core.rows import Locations
 from .core.validation import as_numbers
 from .errors import (
@@ -36,6 +36,7 @@ from .handles import (
     handles_class_handles,
     handles_handles,
     handles_static_handles,
+    prepares,
 )
 from .placement_arguments import as_placement_rows, ids_of_mask
 from .placement_labels import LabelledCells
@@ -270,7 +271,7 @@ class PlacementSet(
         keys = data.additional_keys()
         return {each: columns.load_additional(data, each, cells) for each in keys}
 
-    @handles_handles("a")
+    @prepares
     def append_data(
         self,
         chunk: ChunkLike,
@@ -297,6 +298,10 @@ class PlacementSet(
         """
         target = as_chunk(chunk)
         rows = as_placement_rows(positions, morphologies, rotations, additional, count)
+        self._append(target, rows, handle=handle)
+
+    @handles_handles("a")
+    def _append(self, target: Chunk, rows: PlacementRows, handle: Session = HANDLED) -> None:
         self._check_stored(rows.morphologies, handle)
         size = agreed_chunk_size(handle.network, target)
         self._writer(handle).append(as_id(target), rows)

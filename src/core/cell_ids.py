@@ -67,6 +67,14 @@ class SelectedCells:
         """Whether all cells that could be selected are in the same chunk."""
         return len(self.counts.ids) == 1
 
+    def equals(self, other: SelectedCells) -> bool:
+        """Whether others are numbered in the same way."""
+        ours, theirs = self.counts, other.counts
+        same = np.array_equal(ours.ids, theirs.ids) and np.array_equal(ours.counts, theirs.counts)
+        if self.mask is None or other.mask is None:
+            return same and self.mask is other.mask
+        return same and np.array_equal(self.mask, other.mask)
+
     def locate(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """
         Where cells are.

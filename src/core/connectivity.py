@@ -262,6 +262,36 @@ def demultiplex(pre: Side, post: Side, src: Locations, dest: Locations) -> Block
     return Blocks(pre_chunks, post_chunks, pre_local, post_local, one)
 
 
+@attrs.frozen(eq=False)
+class ConnectionPlan:
+    """
+    Connections sorted into blocks, which stays true while the cells are numbered as they were.
+
+    :param pre: the cells that the presynaptic locations count; ``post`` likewise.
+    """
+
+    pre: SelectedCells
+    post: SelectedCells
+    blocks: Blocks
+
+    @classmethod
+    def make(
+        cls, pre: Side, post: Side, src: Locations, dest: Locations, *, by_cell: bool
+    ) -> ConnectionPlan:
+        """
+        Plan to store connections.
+
+        :param by_cell: whether those of a block are sorted by cell; parameters and errors
+            otherwise as for :func:`demultiplex`.
+        """
+        blocks = demultiplex(pre, post, src, dest)
+        return cls(pre.cells, post.cells, blocks.by_cell() if by_cell else blocks)
+
+    def holds_for(self, pre: SelectedCells, post: SelectedCells) -> bool:
+        """Whether the cells are numbered as they were when it was made."""
+        return self.pre.equals(pre) and self.post.equals(post)
+
+
 def _order(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64] | None:
     """
     The stable order by ``first``, then by ``second``: that of ``np.lexsort((second, first))``.

@@ -60,6 +60,11 @@ class Sessions:
         """How sessions are opened."""
         return self._context.settings
 
+    @property
+    def in_scope(self) -> bool:
+        """Whether this context has a session of the store open."""
+        return active_session(self.store.identity) is not None
+
     def scope(self, *, write: bool, handle: object = None) -> AbstractContextManager[Session]:
         """
         A session for a block of code: the one that is open, or a new one.
@@ -208,7 +213,7 @@ class Sessions:
         :param action: what can't be done within one, as a participle.
         :raises SessionAbortedError: it has.
         """
-        if active_session(self.store.identity) is not None:
+        if self.in_scope:
             raise SessionAbortedError(
                 f"'{self.store.location}' can't be {action} within a scope on it"
             )

@@ -73,7 +73,7 @@ def test_a_file_that_is_closed_stands_in_no_line(path: Path, descriptors: list[i
 def test_where_there_is_no_line_everybody_is_next(
     descriptors: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(platform.fcntl, "F_OFD_SETLK")
+    monkeypatch.setattr(platform, "_HAS_BYTE_LOCKS", False)
     first, second, _ = map(Turnstile, descriptors)
     assert first.enter(exclusive=True)
     assert second.enter(exclusive=True)
