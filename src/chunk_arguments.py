@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-import bsb
 import numpy as np
 from bsb import Chunk
 from numpy.typing import ArrayLike, NDArray
@@ -81,15 +80,21 @@ def as_ids(chunks: Iterable[ChunkLike]) -> Ids:
 
 def given_chunks(chunks: Chunk | Iterable[ChunkLike]) -> list[Chunk]:
     """A chunk, or some: each once, by id; errors as for :func:`each_chunk`."""
-    if isinstance(chunks, Chunk) and chunks.ndim == 1:
-        return [chunks]
-    result: list[Chunk] = bsb.chunklist(each_chunk(chunks))
-    return result
+    return list(_by_id(chunks).values())
 
 
 def chunks_by_id(chunks: Chunks) -> dict[int, Chunk] | None:
     """As :func:`given_chunks`, by id; None for all."""
-    return None if chunks is None else {as_id(chunk): chunk for chunk in given_chunks(chunks)}
+    return None if chunks is None else _by_id(chunks)
+
+
+def _by_id(chunks: Chunk | Iterable[ChunkLike]) -> dict[int, Chunk]:
+    if isinstance(chunks, Chunk) and chunks.ndim == 1:
+        return {as_id(chunks): chunks}
+    found: dict[int, Chunk] = {}
+    for chunk in each_chunk(chunks):
+        found.setdefault(as_id(chunk), chunk)
+    return dict(sorted(found.items()))
 
 
 def ids_of(chunks: Mapping[int, Chunk] | None) -> Ids | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bsb import Chunk
 from bsb.storage import interfaces
 
-from .chunk_arguments import Chunks, chunks_by_id, given_chunks, ids_of
+from .chunk_arguments import Chunks, chunks_by_id, ids_of
 from .connection_blocks import blocks_of
 from .core.connection_reads import CellNumbers, ConnectionSelection, numbered
 from .core.connectivity import check_direction
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .connectivity_set import ConnectivitySet
 
 
-class ConnectivityIterator(interfaces.ConnectivityIterator):  # type: ignore[misc]
+class ConnectivityIterator(interfaces.ConnectivityIterator):
     """
     Connections of a set, to be restricted, iterated over, and loaded as arrays.
 
@@ -46,12 +46,14 @@ class ConnectivityIterator(interfaces.ConnectivityIterator):  # type: ignore[mis
     ) -> None:
         self._cs = cs
         self._dir = check_direction(direction)
-        self._lchunks = _listed(lchunks)
-        self._gchunks = _listed(gchunks)
+        self._lchunks = chunks_by_id(lchunks)
+        self._gchunks = chunks_by_id(gchunks)
         self._scoped = scoped
 
     def __copy__(self) -> ConnectivityIterator:
-        return type(self)(self._cs, self._dir, self._lchunks, self._gchunks, self._scoped)
+        copied = type(self)(self._cs, self._dir, scoped=self._scoped)
+        copied._lchunks, copied._gchunks = self._lchunks, self._gchunks
+        return copied
 
     @handles_handles("r")
     def __len__(self, handle: Session = HANDLED) -> int:
@@ -72,7 +74,7 @@ class ConnectivityIterator(interfaces.ConnectivityIterator):  # type: ignore[mis
         :returns: presynaptic chunk, (n, 3) presynaptic locations, postsynaptic chunk, and (n, 3)
             postsynaptic locations.
         """
-        chosen = chunks_by_id(self._lchunks), chunks_by_id(self._gchunks)
+        chosen = self._lchunks, self._gchunks
         parts = self._cs._parts(self._dir, *map(ids_of, chosen), every_pair=True)
         for near, far, (local, other) in blocks_of(numbered(parts, self._numbers), *chosen):
             yield (far, other, near, local) if self._dir == "inc" else (near, local, far, other)
@@ -125,8 +127,7 @@ class ConnectivityIterator(interfaces.ConnectivityIterator):  # type: ignore[mis
 
     @property
     def _selection(self) -> ConnectionSelection:
-        chosen = (ids_of(chunks_by_id(each)) for each in (self._lchunks, self._gchunks))
-        return ConnectionSelection(self._dir, *chosen)
+        return ConnectionSelection(self._dir, ids_of(self._lchunks), ids_of(self._gchunks))
 
     @handles_handles("r")
     def _numbers(self, handle: Session = HANDLED) -> CellNumbers:
@@ -154,11 +155,7 @@ class ConnectivityIterator(interfaces.ConnectivityIterator):  # type: ignore[mis
         """
         changed = self.__copy__()
         if self._dir == local_direction:
-            changed._lchunks = _listed(chunks)
+            changed._lchunks = chunks_by_id(chunks)
         else:
-            changed._gchunks = _listed(chunks)
+            changed._gchunks = chunks_by_id(chunks)
         return changed
-
-
-def _listed(chunks: Chunks) -> list[Chunk] | None:
-    return None if chunks is None else given_chunks(chunks)

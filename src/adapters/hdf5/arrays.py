@@ -16,6 +16,7 @@ from ...ports.arrays import AnyArray, DType
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter, native_type
 from .context import Context, OpenObject
 from .h5_types import H5Object
+from .places import RowPlaces
 
 # HDF5 stores growable arrays in pieces of equal size: as large as the first rows, between
 # these limits.
@@ -96,6 +97,12 @@ class Hdf5Array:
         first, last = coalesce(starts, stops)
         if len(first) == 1:
             return self.read(int(first[0]), int(last[0]))
+        if len(first):
+            with self._context.translated():
+                places, content = self._places(), self._context.source
+                if places is not None and content is not None:
+                    self._check_claim((int((last - first).sum()), *self.shape[1:]), self.dtype)
+                    return places.read(content, first, last)
         lengths = last - first
         total = int(lengths.sum())
         low, high = (int(first.min()), int(last.max())) if len(first) else (0, 0)
@@ -109,6 +116,14 @@ class Hdf5Array:
         for start, length, end in zip(first.tolist(), lengths.tolist(), ends.tolist(), strict=True):
             rows[end - length : end] = self.read(start, start + length)
         return rows
+
+    def _places(self) -> RowPlaces | None:
+        """Where the rows lie; None if that is not known, or HDF5 may hold what was written."""
+        if self._context.source is None:
+            return None
+        if self._member.places is None:
+            self._member.places = RowPlaces.find(self._id, self.shape, self.dtype)
+        return self._member.places if self._member.places.are_known else None
 
     def check_claim(self) -> None:
         """
@@ -194,6 +209,9 @@ class Hdf5ArrayWriter(Hdf5Array):
     def attributes(self) -> Hdf5AttributesWriter:
         return Hdf5AttributesWriter(self._member, self._context)
 
+    def _places(self) -> None:
+        return None
+
     def append(self, rows: AnyArray) -> None:
         shape = self.shape
         stop = shape[0] + len(rows)
@@ -230,7 +248,7 @@ class Hdf5ArrayWriter(Hdf5Array):
             self._set_shape((rows, *self.shape[1:]))
 
     def _set_shape(self, shape: tuple[int, ...]) -> None:
-        self._member.shape = None
+        self._member.shape = self._member.places = None
         self._id.set_extent(shape)
         self._member.shape = shape
 

@@ -49,15 +49,33 @@ class Hdf5Attributes:
         cell = np.empty((), dtype=np.int64)
         with self._context.translated():
             for i, name in enumerate(names):
-                held = self._find(name.encode())
-                if held is None:
-                    raise NodeNotFoundError(f"there is no attribute '{name}'", asked=name)
-                if held.shape not in ((), (1,)):
-                    # HDF5 would write all of it past the end of the one number.
-                    raise CorruptNetworkError(f"the attribute '{name}' is not a number")
-                held.id.read(cell, h5t.NATIVE_INT64)
+                self._integer(name).read(cell, h5t.NATIVE_INT64)
                 values[i] = cell
         return values
+
+    def _integer(self, name: str) -> H5Object:
+        """
+        An attribute that is a number.
+
+        :raises NodeNotFoundError: it is absent.
+        """
+        # perf: what is open is looked at first, and the rest of an attribute not at all, as most
+        # of the time of a classic set goes into these.
+        held = self._member.attributes.get(name.encode())
+        if held is None:
+            try:
+                opened = h5a.open(self._member.id, name.encode())
+            except KeyError as error:
+                if h5a.exists(self._member.id, name.encode()):
+                    raise
+                raise NodeNotFoundError(f"there is no attribute '{name}'", asked=name) from error
+            shape = opened.shape
+        else:
+            opened, shape = held.id, held.shape
+        if shape not in ((), (1,)):
+            # HDF5 would write all of it past the end of the one number.
+            raise CorruptNetworkError(f"the attribute '{name}' is not a number")
+        return opened
 
     def _find(self, key: bytes) -> OpenAttribute | None:
         found = self._member.attributes.get(key)

@@ -9,8 +9,9 @@ import attrs
 from ...errors import SessionAbortedError, SessionClosedError
 from ...ports.arrays import DType
 from .atomic.atomic_file import AtomicFile
-from .errors import FailureSource, translated
+from .errors import translated
 from .h5_types import H5Object
+from .places import Content, RowPlaces
 
 # Groups and arrays that stay open for the sessions that follow.
 _MOST_KEPT = 512
@@ -40,6 +41,7 @@ class OpenObject:
     :param shape: of an array; None if it was not asked for yet. ``dtype`` likewise.
     :param attributes: those that are open, by name.
     :param piece_bytes: that HDF5 unpacks at least to read an array; None if it was not asked for.
+    :param places: where the rows of an array lie; None if that was not looked up.
     """
 
     kind: str
@@ -48,6 +50,7 @@ class OpenObject:
     dtype: DType | None = None
     attributes: dict[bytes, OpenAttribute] = attrs.field(factory=dict)
     piece_bytes: int | None = None
+    places: RowPlaces | None = None
 
 
 class OpenObjects:
@@ -84,7 +87,7 @@ class OpenObjects:
         """Close all."""
         for each in list(self._live.values()):
             each.attributes.clear()
-            each.shape = each.dtype = None
+            each.shape = each.dtype = each.places = None
         self._live.clear()
         self._kept.clear()
 
@@ -95,7 +98,7 @@ class Context:
     What the groups and arrays of a session share.
 
     :param location: of the store, for messages.
-    :param source: the file below HDF5, which knows why it failed.
+    :param source: the file below HDF5, which knows why it failed; None where HDF5 itself opened it.
     :param objects: open beyond the session.
     :param compress: whether new growable arrays of integers are compressed.
     :param changes: made so far.
@@ -104,7 +107,7 @@ class Context:
     """
 
     location: str
-    source: FailureSource | None = None
+    source: Content | None = None
     objects: OpenObjects = attrs.field(factory=OpenObjects)
     compress: bool = False
     changes: int = 0

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from threading import get_ident
 from typing import ClassVar
 
 from ....errors import CorruptNetworkError
+from ....platform import read_some_into
 from .extent import Extent
 from .heaps import SIGNATURE, is_endless
 from .journal import StoredJournal
@@ -86,6 +87,21 @@ class OverlayFile:
         size = len(buffer)
         self._position += size
         return size
+
+    def read_extents(self, view: memoryview, begins: Sequence[int], ends: Sequence[int]) -> None:
+        """
+        Fill a buffer with parts of the file, one after the other, as HDF5 would find them.
+
+        :param begins: where each part begins, and in ``ends``, where it ends.
+        """
+        done, descriptor = 0, self._extent.descriptor
+        # perf: there are many small parts, and nearly always nothing lies over the file.
+        plain = self._shown is None and self.is_untouched
+        for begin, end in zip(begins, ends, strict=True):
+            part = view[done : done + end - begin]
+            done += end - begin
+            if not plain or read_some_into(descriptor, part, begin) < end - begin:
+                self._read(part, begin)
 
     def write(self, data: bytes | memoryview) -> int:
         start = self._position

@@ -9,6 +9,7 @@ block begins, an attribute named by its chunk tells.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 import attrs
 import numpy as np
@@ -64,7 +65,7 @@ class StoredTotals:
     orders: dict[tuple[str, int], Ids] = attrs.field(factory=dict)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class LocalBlocks:
     """
     The blocks of a local chunk, in the order of their rows.
@@ -78,9 +79,25 @@ class LocalBlocks:
     starts: NDArray[np.int64]
     total: int
 
-    @property
+    @cached_property
     def sizes(self) -> Lengths:
-        return np.asarray(np.diff(self.starts, append=self.total))
+        """Rows of each."""
+        return np.append(self.starts[1:], self.total) - self.starts
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """The blocks by global chunk."""
+        return self.chunks.argsort(kind="stable")
+
+    def find(self, globals_: Ids) -> tuple[NDArray[np.int64], Lengths]:
+        """First row and rows of the blocks to some global chunks; none of those that lack one."""
+        if not len(self.chunks):
+            return np.zeros_like(globals_), np.zeros_like(globals_)
+        ordered = self.chunks[self.order]
+        at = ordered.searchsorted(globals_, side="right") - 1
+        found = self.order[at]
+        known = (at >= 0) & (ordered[at] == globals_)
+        return np.where(known, self.starts[found], 0), np.where(known, self.sizes[found], 0)
 
     @classmethod
     def read(cls, group: GroupReader) -> LocalBlocks:
@@ -165,8 +182,7 @@ class ClassicConnectivity:
         if found is None:
             return ChunkCounts.of({})
         _, blocks = found
-        order = np.argsort(blocks.chunks)
-        return ChunkCounts(blocks.chunks[order], blocks.sizes[order])
+        return ChunkCounts(blocks.chunks[blocks.order], blocks.sizes[blocks.order])
 
     def local_sizes(self, direction: str) -> ChunkCounts:
         side = DIRECTIONS.index(direction)
@@ -198,16 +214,9 @@ class ClassicConnectivity:
             nothing = np.zeros((0, 3), dtype=np.int64)
             return nothing, nothing.copy(), np.zeros(len(globals_), dtype=np.int64)
         group, blocks = found_group
-        where = {chunk: i for i, chunk in enumerate(blocks.chunks.tolist())}
-        found = [where.get(chunk, -1) for chunk in globals_.tolist()]
-        sizes = np.append(blocks.sizes, 0)[found]
-        ranges = [
-            (int(blocks.starts[i]), int(blocks.starts[i] + blocks.sizes[i]))
-            for i in found
-            if i >= 0
-        ]
-        local_rows, global_rows = (_read_ranges(group, name, ranges) for name in _ARRAYS)
-        return local_rows, global_rows, np.asarray(sizes, dtype=np.int64)
+        starts, sizes = blocks.find(globals_)
+        local_rows, global_rows = (_read_ranges(group, name, starts, sizes) for name in _ARRAYS)
+        return local_rows, global_rows, sizes
 
     def append(self, blocks: Blocks) -> None:
         if not len(blocks):
@@ -420,16 +429,9 @@ def _write_blocks(
     group.attributes.set_integers(dict(zip(names, starts.tolist(), strict=True)))
 
 
-def _read_ranges(group: GroupReader, name: str, ranges: list[tuple[int, int]]) -> Locations:
-    """Rows of several ranges, one after the other; ranges that touch are read at once."""
-    array = group.array(name)
-    merged: list[list[int]] = []
-    for start, stop in ranges:
-        if merged and merged[-1][1] == start:
-            merged[-1][1] = stop
-        else:
-            merged.append([start, stop])
-    parts = [np.asarray(array.read(start, stop), dtype=np.int64) for start, stop in merged]
-    if len(parts) == 1:
-        return parts[0]
-    return np.concatenate(parts) if parts else np.zeros((0, 3), dtype=np.int64)
+def _read_ranges(
+    group: GroupReader, name: str, starts: NDArray[np.int64], sizes: Lengths
+) -> Locations:
+    """Rows of several ranges, one after the other."""
+    rows = group.array(name).read_ranges(starts, starts + sizes)
+    return np.asarray(rows, dtype=np.int64)

