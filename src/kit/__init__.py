@@ -11,7 +11,35 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..ports.store import Capabilities, Capability
+    from ..adapters.by_key.store import KeyValueStore
+    from ..adapters.by_key.transaction import Transaction
+    from ..adapters.files.errors import system_error
+    from ..adapters.native.arrays import Array, ArrayWriter, Document, DocumentWriter
+    from ..adapters.native.attributes import Attributes, AttributesWriter, stored_value
+    from ..adapters.native.drafts import Draft, delete, give_name
+    from ..adapters.native.groups import Group, GroupWriter
+    from ..adapters.native.store import ArrayStore, free_path
+    from ..core.ranges import check_ranges, coalesce, rows_of_ranges, take_ranges
+    from ..errors import (
+        CorruptNetworkError,
+        DtypeError,
+        InputError,
+        LockTimeoutError,
+        NodeExistsError,
+        NodeNotFoundError,
+        NotANetworkError,
+        ReadOnlyError,
+        SessionClosedError,
+        ShapeError,
+        StorageError,
+        StoreAccessError,
+        StoreError,
+        StoreExistsError,
+        StoreIOError,
+        StoreNotFoundError,
+    )
+    from ..ports.store import Capabilities, Capability, ReadSession, WriteSession
+    from ..transactions.deadline import Deadline
     from .engines import EngineModule, define_engine
 
 PORT_VERSION = 1
@@ -20,19 +48,118 @@ Of what this module offers. It grows when a backend written against an earlier v
 be changed.
 """
 
-_MODULES = {
-    "Capabilities": "..ports.store",
-    "Capability": "..ports.store",
-    "EngineModule": ".engines",
-    "define_engine": ".engines",
+_PLACES: dict[str, tuple[str, ...]] = {
+    "..adapters.by_key.store": ("KeyValueStore",),
+    "..adapters.by_key.transaction": ("Transaction",),
+    "..adapters.files.errors": ("system_error",),
+    "..adapters.native.arrays": (
+        "Array",
+        "ArrayWriter",
+        "Document",
+        "DocumentWriter",
+    ),
+    "..adapters.native.attributes": (
+        "Attributes",
+        "AttributesWriter",
+        "stored_value",
+    ),
+    "..adapters.native.drafts": (
+        "Draft",
+        "delete",
+        "give_name",
+    ),
+    "..adapters.native.groups": (
+        "Group",
+        "GroupWriter",
+    ),
+    "..adapters.native.store": (
+        "ArrayStore",
+        "free_path",
+    ),
+    "..core.ranges": (
+        "check_ranges",
+        "coalesce",
+        "rows_of_ranges",
+        "take_ranges",
+    ),
+    "..errors": (
+        "CorruptNetworkError",
+        "DtypeError",
+        "InputError",
+        "LockTimeoutError",
+        "NodeExistsError",
+        "NodeNotFoundError",
+        "NotANetworkError",
+        "ReadOnlyError",
+        "SessionClosedError",
+        "ShapeError",
+        "StorageError",
+        "StoreAccessError",
+        "StoreError",
+        "StoreExistsError",
+        "StoreIOError",
+        "StoreNotFoundError",
+    ),
+    "..ports.store": (
+        "Capabilities",
+        "Capability",
+        "ReadSession",
+        "WriteSession",
+    ),
+    "..transactions.deadline": ("Deadline",),
+    ".engines": (
+        "EngineModule",
+        "define_engine",
+    ),
 }
+_MODULES = {name: module for module, names in _PLACES.items() for name in names}
 
 __all__ = [
     "PORT_VERSION",
+    "Array",
+    "ArrayStore",
+    "ArrayWriter",
+    "Attributes",
+    "AttributesWriter",
     "Capabilities",
     "Capability",
+    "CorruptNetworkError",
+    "Deadline",
+    "Document",
+    "DocumentWriter",
+    "Draft",
+    "DtypeError",
     "EngineModule",
+    "Group",
+    "GroupWriter",
+    "InputError",
+    "KeyValueStore",
+    "LockTimeoutError",
+    "NodeExistsError",
+    "NodeNotFoundError",
+    "NotANetworkError",
+    "ReadOnlyError",
+    "ReadSession",
+    "SessionClosedError",
+    "ShapeError",
+    "StorageError",
+    "StoreAccessError",
+    "StoreError",
+    "StoreExistsError",
+    "StoreIOError",
+    "StoreNotFoundError",
+    "Transaction",
+    "WriteSession",
+    "check_ranges",
+    "coalesce",
     "define_engine",
+    "delete",
+    "free_path",
+    "give_name",
+    "rows_of_ranges",
+    "stored_value",
+    "system_error",
+    "take_ranges",
 ]
 
 

@@ -7,7 +7,7 @@ caller may change it. A verb that changes something exists on writers only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -27,26 +27,12 @@ class AttributeReader(Protocol):
     def get(self, name: str, /) -> Any:
         """The value: ``str``, ``list[str]``, a numpy scalar or array; None if absent."""
 
-    def integers(self, names: Sequence[str], /) -> NDArray[np.int64]:
-        """
-        Many integer attributes at once, in the order of ``names``.
-
-        :raises NodeNotFoundError: one of them is absent.
-        """
-
 
 class AttributeWriter(AttributeReader, Protocol):
     """Attributes that can be changed."""
 
     def set(self, name: str, value: AttributeValue, /) -> None:
-        """
-        Store a value, replacing what was there.
-
-        Replacing a text by one of the same length takes no new space.
-        """
-
-    def set_integers(self, values: dict[str, int], /) -> None:
-        """Store many integers at once."""
+        """Store a value, replacing what was there."""
 
     def delete(self, name: str, /) -> None:
         """Remove a value; nothing happens if it is absent."""
@@ -77,7 +63,7 @@ class ArrayReader(Protocol):
 
 
 class ArrayWriter(ArrayReader, Protocol):
-    """An array whose rows can be changed; ``resize`` needs one made growable."""
+    """An array whose rows can be changed."""
 
     @property
     def attributes(self) -> AttributeWriter: ...
@@ -164,29 +150,51 @@ class GroupWriter(GroupReader, Protocol):
     def require_group(self, name: str, /) -> GroupWriter:
         """The member group of that name, made if it is absent."""
 
-    def create_array(
-        self, name: str, rows: AnyArray, /, *, growable: bool = True, expected: int = 0
-    ) -> ArrayWriter:
+    def create_array(self, name: str, rows: AnyArray, /, *, expected: int = 0) -> ArrayWriter:
         """
         Make an array of these rows.
 
-        :param growable: whether rows can be added or taken away later.
         :param expected: rows that it will probably have in the end.
         :raises NodeExistsError: the name is taken.
         """
 
     def write_document(self, name: str, content: bytes | str, /) -> DocumentWriter:
-        """
-        Make a document, or replace the content of one; its attributes stay.
-
-        Replacing a text by one of the same length takes no new space.
-        """
+        """Make a document, or replace the content of one; its attributes stay."""
 
     def delete(self, name: str, /) -> None:
         """
         Remove a member and all below it.
 
         :raises NodeNotFoundError: no member of that name.
+        """
+
+
+class IntegerReader(Protocol):
+    """Attributes of a backend that reads many integers faster than one by one."""
+
+    def integers(self, names: Sequence[str], /) -> NDArray[np.int64]:
+        """
+        Many integer attributes at once, in the order of ``names``.
+
+        :raises NodeNotFoundError: one of them is absent.
+        """
+
+
+class IntegerWriter(Protocol):
+    """Attributes of a backend that stores many integers faster than one by one."""
+
+    def set_integers(self, values: Mapping[str, int], /) -> None:
+        """Store many integers at once."""
+
+
+class FixedArrayCreator(Protocol):
+    """A group of a backend that stores arrays in less space that never grow."""
+
+    def create_fixed_array(self, name: str, rows: AnyArray, /) -> ArrayWriter:
+        """
+        Make an array of these rows, to which none is added and from which none is taken.
+
+        :raises NodeExistsError: the name is taken.
         """
 
 

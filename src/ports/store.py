@@ -175,17 +175,6 @@ class Store(Protocol):
     def open_write(self) -> WriteSession:
         """Begin a write session; errors as for :meth:`open_read`."""
 
-    def adopt(self, handle: object, /) -> tuple[WriteSession, bool] | None:
-        """
-        A session over something of the backend's own that a caller opened.
-
-        Its commit leaves the handle open, and what it changed is the caller's to keep.
-
-        :returns: the session, and whether the handle may be written to; None if it is no
-            handle of the backend's.
-        :raises HandleError: it is one of another store.
-        """
-
     def copy(self, target: str, /) -> None:
         """
         Copy the store, whole or not at all.
@@ -201,6 +190,29 @@ class Store(Protocol):
         Delete the store and all that belongs to it.
 
         :raises StoreNotFoundError: nothing is there.
+        """
+
+
+class NamesErrors(Protocol):
+    """A store that leaves exceptions of its library as they are: each becomes a StoreIOError."""
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """The exceptions; errors of this package stay what they are."""
+
+
+class AdoptsHandles(Protocol):
+    """A store of a backend whose own open files can be passed as ``handle``."""
+
+    def adopt(self, handle: object, /) -> tuple[WriteSession, bool] | None:
+        """
+        A session over something of the backend's own that a caller opened.
+
+        Its commit leaves the handle open, and what it changed is the caller's to keep.
+
+        :returns: the session, and whether the handle may be written to; None if it is no
+            handle of the backend's.
+        :raises HandleError: it is one of another store.
         """
 
 

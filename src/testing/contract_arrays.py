@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from ..core.layouts.optional_verbs import create_fixed_array
 from ..errors import (
     ShapeError,
 )
+from ..ports.arrays import ArrayWriter, GroupWriter
 from .contents import (
     make,
     reading,
@@ -23,6 +27,11 @@ from .contract_samples import (
     NewStore,
     bounds,
 )
+
+
+def make_array(root: GroupWriter, rows: Any, growable: bool) -> ArrayWriter:
+    """An array ``x`` that can grow, or need not."""
+    return root.create_array("x", rows) if growable else create_fixed_array(root, "x", rows)
 
 
 class ArrayContract:
@@ -47,7 +56,7 @@ class ArrayContract:
         rows = np.arange(np.prod(shape), dtype=np.float64).reshape(shape)
         with writing(store) as root:
             root.create_array("growable", rows)
-            root.create_array("fixed", rows, growable=False)
+            create_fixed_array(root, "fixed", rows)
         with reading(store) as read:
             for name in ("growable", "fixed"):
                 assert value_of(rows) == value_of(read.array(name).read())
@@ -57,7 +66,7 @@ class ArrayContract:
         store = make(new_store("a"))
         rows = np.zeros((5, 0))
         with writing(store) as root:
-            root.create_array("x", rows, growable=growable)
+            make_array(root, rows, growable)
         with reading(store) as read:
             assert read.array("x").read().shape == (5, 0)
 
@@ -121,7 +130,7 @@ class ArrayContract:
         rows = np.arange(30, dtype=np.int16).reshape(10, 3)
         expected = np.concatenate([rows[:0], *(rows[a:b] for a, b in RANGES[title])])
         with writing(store) as root:
-            array = root.create_array("x", rows, growable=growable)
+            array = make_array(root, rows, growable)
             assert value_of(expected) == value_of(array.read_ranges(*bounds(RANGES[title])))
         with reading(store) as read:
             found = read.array("x").read_ranges(*bounds(RANGES[title]))
@@ -264,7 +273,7 @@ class ArrayContract:
         expected[start : start + count] = rows
         with writing(store) as root:
             root.create_array("growable", ROWS).write(start, rows)
-            root.create_array("fixed", ROWS, growable=False).write(start, rows)
+            create_fixed_array(root, "fixed", ROWS).write(start, rows)
         with reading(store) as read:
             assert value_of(expected) == value_of(read.array("growable").read())
             assert value_of(expected) == value_of(read.array("fixed").read())

@@ -160,4 +160,5 @@ class PlaceContract:
 
     @pytest.mark.parametrize("handle", [None, "a path", 5, object()], ids=type)
     def test_a_handle_of_no_backend_is_not_adopted(self, new_store: NewStore, handle: Any) -> None:
-        assert make(new_store("a")).adopt(handle) is None
+        adopt = getattr(make(new_store("a")), "adopt", None)
+        assert adopt is None or adopt(handle) is None

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ..core.layouts.optional_verbs import create_fixed_array
 from ..errors import StoreNotFoundError
 from ..ports.store import Capability, Rewritable, RewriteSession, Store
 from .contents import contents_of, make, reading, snapshot, value_of, writing
@@ -61,7 +62,7 @@ class RewritingContract:
             session = _rewrite(store, compress=compress)
             session.root.create_array("bulk", BULK % 5)
             session.root.create_array("rows", ROWS)
-            session.root.create_array("fixed", ROWS, growable=False)
+            create_fixed_array(session.root, "fixed", ROWS)
             session.commit()
             sizes.append(_size(store))
         with writing(store) as root:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..core.layouts.optional_verbs import write_integers
 from ..ports.arrays import AttributeWriter, GroupWriter
 from ..ports.store import Store
 
@@ -102,7 +103,7 @@ CHANGES: dict[str, Change] = {
         "number", "now a text"
     ),
     "an attribute deleted": lambda root: root.attributes.delete("text"),
-    "integers set": lambda root: root.attributes.set_integers({"number": 5, "another": 6}),
+    "integers set": lambda root: write_integers(root.attributes, {"number": 5, "another": 6}),
 }
 
 

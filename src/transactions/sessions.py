@@ -31,7 +31,7 @@ from .interrupts import begin_uninterrupted, call_pending, end_uninterrupted, un
 from .recorded import RecordedTransaction, opening_span
 from .session import Joined, Session, activate, active_session, deactivate
 from .store_lock import LockSettings
-from .transaction import ReadTransaction, TransactionContext, WriteTransaction
+from .transaction import ReadTransaction, TransactionContext, WriteTransaction, library_error
 from .versioned_cache import VersionedCache
 
 T = TypeVar("T")
@@ -49,6 +49,7 @@ class Sessions:
 
     def __init__(self, context: TransactionContext) -> None:
         self._context = context
+        self._errors = context.errors
 
     @property
     def store(self) -> Store:
@@ -101,6 +102,8 @@ class Sessions:
             return operation(session)
         except MemoryError as error:
             raise _too_large(self.store.location, error) from error
+        except self._errors as error:
+            raise library_error(self.store.location, error) from error
         finally:
             session.mutex.release()
 
@@ -160,13 +163,15 @@ class Sessions:
         self.check_outside("made")
         recorded = opening_span(self._context.root, "w") if is_recording() else nullcontext()
         with self._locked(self.store.identity, exclusive=True), recorded:
-            raw = self.store.create()
+            with self._context.translated():
+                raw = self.store.create()
             try:
                 prepare(raw.root).flush()
             except BaseException:
                 raw.rollback()
                 raise
-            raw.commit()
+            with self._context.translated():
+                raw.commit()
 
     @contextmanager
     def hold_shared(self) -> Iterator[None]:
@@ -182,9 +187,10 @@ class Sessions:
                 f"'{self.store.location}' can't be copied within a write scope on it"
             )
         if active is not None:
-            yield
+            with self._context.translated():
+                yield
             return
-        with self._locked(identity, exclusive=False):
+        with self._locked(identity, exclusive=False), self._context.translated():
             yield
 
     @contextmanager
@@ -197,7 +203,7 @@ class Sessions:
         """
         self._check_writable()
         self.check_outside("moved or removed")
-        with self._locked(self.store.identity, exclusive=True):
+        with self._locked(self.store.identity, exclusive=True), self._context.translated():
             yield
 
     def _check_writable(self) -> None:
@@ -260,7 +266,8 @@ class Sessions:
 
     @contextmanager
     def _adopted(self, identity: str, handle: object, *, write: bool) -> Iterator[Session]:
-        adopted = self.store.adopt(handle)
+        adopt = getattr(self.store, "adopt", None)
+        adopted = None if adopt is None else adopt(handle)
         if adopted is None:
             raise HandleError(
                 f"the handle is a {type(handle).__name__};"

@@ -8,6 +8,8 @@ whole at its end, or undone.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol, overload
 
@@ -15,6 +17,7 @@ import attrs
 
 from ..core.layouts.protocols import NetworkReader, NetworkWriter
 from ..core.provenance import WriterInfo, stamp
+from ..errors import StorageError, StoreIOError
 from ..ports.arrays import GroupReader, GroupWriter
 from ..ports.cache import CacheView
 from ..ports.lock import Lock
@@ -59,6 +62,23 @@ class TransactionContext:
     root: str = attrs.field(default=attrs.Factory(lambda self: self.store.location, True))
     cache: VersionedCache = attrs.field(factory=VersionedCache)
 
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """The exceptions of the library that the store is kept by (:class:`.NamesErrors`)."""
+        return tuple(getattr(self.store, "errors", ()))
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """
+        A block that the library of the store may fail in.
+
+        :raises StoreIOError: instead of an exception of the library.
+        """
+        try:
+            yield
+        except self.errors as error:
+            raise library_error(self.store.location, error) from error
+
     def lock(self, identity: str) -> StoreLock:
         """A new lock on the store, not acquired yet."""
         return StoreLock(identity, self.store.location, self.ranks, self.settings)
@@ -86,6 +106,13 @@ class TransactionContext:
         upgraded = stamp(network, self.writer)
         network.flush()
         return upgraded
+
+
+def library_error(location: str, error: Exception) -> StorageError:
+    """An exception of the library of a backend as one of this package, which it may be already."""
+    if isinstance(error, StorageError):
+        return error
+    return StoreIOError(f"'{location}': {type(error).__name__}: {error}", location=location)
 
 
 class ReadTransaction:
@@ -123,6 +150,9 @@ class ReadTransaction:
         try:
             self._raw = raw = context.store.open_read(locking=locking)
             return context.read_view(raw)
+        except context.errors as error:
+            self.end()
+            raise library_error(context.store.location, error) from error
         except BaseException:
             self.end()
             raise
@@ -183,7 +213,8 @@ class WriteTransaction:
 
     def _begin(self) -> Session:
         context = self._context
-        self._raw = raw = context.store.open_write()
+        with context.translated():
+            self._raw = raw = context.store.open_write()
         try:
             self._before = raw.version
             view = context.write_view(raw)
@@ -203,7 +234,8 @@ class WriteTransaction:
             self._undo()
             raise
         try:
-            raw.commit()
+            with context.translated():
+                raw.commit()
         except BaseException:
             context.cache.clear()
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -117,7 +117,7 @@ class Hdf5AttributesWriter(Hdf5Attributes):
                 self._modernize()
                 self._create(name.encode(), array)
 
-    def set_integers(self, values: dict[str, int]) -> None:
+    def set_integers(self, values: Mapping[str, int]) -> None:
         self._context.changes += 1
         with self._context.translated():
             for name, value in values.items():

@@ -180,6 +180,9 @@ class Hdf5GroupWriter(Hdf5Group):
         made = self.create_dataset(name, rows, growable=growable, expected=expected)
         return Hdf5ArrayWriter(made, name, self._context, self)
 
+    def create_fixed_array(self, name: str, rows: AnyArray) -> Hdf5ArrayWriter:
+        return self.create_array(name, rows, growable=False)
+
     def create_dataset(
         self, name: str, rows: AnyArray, *, growable: bool = True, expected: int = 0
     ) -> OpenObject:

@@ -7,21 +7,23 @@ the network holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from typing import Any, TypeAlias
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from ...core.ranges import check_ranges, take_ranges
-from ...errors import NodeExistsError, NodeNotFoundError, ShapeError
-from ...ports.arrays import AnyArray, AttributeValue, DType
+from ...ports.arrays import AnyArray, DType
+from ..native.arrays import Array, ArrayWriter, Document, DocumentWriter
+from ..native.attributes import Attributes, AttributesWriter
+from ..native.groups import Group, GroupWriter, Member
 
 _LEAST_ROWS = 16
 
 Stored: TypeAlias = Any
-"""What :meth:`MemoryAttributes.get` returns."""
+"""An attribute as ``stored_value`` makes it."""
 Values: TypeAlias = dict[str, Stored]
 
 
@@ -66,8 +68,11 @@ class DocumentNode:
 class GroupNode:
     """The members and attributes of a group."""
 
-    nodes: dict[str, GroupNode | ArrayNode | DocumentNode] = attrs.field(factory=dict)
+    nodes: dict[str, Node] = attrs.field(factory=dict)
     values: Values = attrs.field(factory=dict)
+
+
+Node: TypeAlias = GroupNode | ArrayNode | DocumentNode
 
 
 # A function and its arguments, made in a fifth of the time of a ``partial``.
@@ -101,59 +106,53 @@ def _put_back(table: Values, name: str, before: Stored) -> None:
         table[name] = before
 
 
-@attrs.define(eq=False)
-class MemoryAttributes:
+class MemoryAttributes(Attributes):
     """Attributes, to read."""
 
-    _values: Values
+    def __init__(self, values: MutableMapping[str, Stored]) -> None:
+        self._held = values
 
-    def names(self) -> tuple[str, ...]:
-        return tuple(self._values)
-
-    def get(self, name: str) -> Stored:
-        value = self._values.get(name)
-        return value.copy() if isinstance(value, (np.ndarray, list)) else value
-
-    def integers(self, names: Sequence[str]) -> NDArray[np.int64]:
-        missing = [name for name in names if name not in self._values]
-        if missing:
-            raise NodeNotFoundError(f"there is no attribute '{missing[0]}'", asked=missing[0])
-        return np.array([self._values[name] for name in names], dtype=np.int64)
+    def _values(self) -> MutableMapping[str, Stored]:
+        return self._held
 
 
-@attrs.define(eq=False)
-class MemoryAttributesWriter(MemoryAttributes):
+class MemoryAttributesWriter(MemoryAttributes, AttributesWriter):
     """Attributes that can be changed."""
 
-    _undo_log: UndoLog
-
-    def set(self, name: str, value: AttributeValue) -> None:
-        values = self._values
-        self._undo_log.steps.append(_restore(values, name))
-        values[name] = value if isinstance(value, str) else _stored(value)
-
-    def set_integers(self, values: dict[str, int]) -> None:
-        for name, value in values.items():
-            self.set(name, value)
-
-    def delete(self, name: str) -> None:
-        if name in self._values:
-            self._undo_log.steps.append(_restore(self._values, name))
-            del self._values[name]
+    def __init__(self, values: Values, undo_log: UndoLog) -> None:
+        super().__init__(UndoableValues(values, undo_log))
 
 
-def _stored(value: AttributeValue) -> Stored:
-    """A value other than text as it will be read: list of texts, numpy scalar or array."""
-    if isinstance(value, (list, tuple)):
-        return [str(item) for item in value]
-    return np.array(value)[()]
+class UndoableValues(MutableMapping[str, Stored]):
+    """Attributes, whose changes are noted."""
+
+    def __init__(self, values: Values, undo_log: UndoLog) -> None:
+        self._held = values
+        self._undo_log = undo_log
+
+    def __getitem__(self, name: str) -> Stored:
+        return self._held[name]
+
+    def __setitem__(self, name: str, value: Stored) -> None:
+        self._undo_log.steps.append(_restore(self._held, name))
+        self._held[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        self._undo_log.steps.append(_restore(self._held, name))
+        del self._held[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
 
 
-@attrs.define(eq=False)
-class MemoryArray:
+class MemoryArray(Array):
     """Rows, to read."""
 
-    _rows: ArrayNode
+    def __init__(self, rows: ArrayNode) -> None:
+        self._rows = rows
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -167,10 +166,11 @@ class MemoryArray:
     def attributes(self) -> MemoryAttributes:
         return MemoryAttributes(self._rows.values)
 
-    def read(self, start: int = 0, stop: int | None = None) -> AnyArray:
-        return self._rows.view[start:stop].copy()
+    def _read(self, start: int, stop: int) -> AnyArray:
+        return self._rows.buffer[start:stop].copy()
 
     def read_ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> AnyArray:
+        # perf: rows in memory need not be read in few pieces.
         view = self._rows.view
         check_ranges(starts, stops, len(view))
         if len(starts) == 1:
@@ -178,51 +178,40 @@ class MemoryArray:
         return take_ranges(view, starts, stops)
 
 
-@attrs.define(eq=False)
-class MemoryArrayWriter(MemoryArray):
+class MemoryArrayWriter(MemoryArray, ArrayWriter):
     """Rows that can be changed."""
 
-    _undo_log: UndoLog
+    def __init__(self, rows: ArrayNode, undo_log: UndoLog) -> None:
+        super().__init__(rows)
+        self._undo_log = undo_log
 
     @property
     def attributes(self) -> MemoryAttributesWriter:
         return MemoryAttributesWriter(self._rows.values, self._undo_log)
 
-    def append(self, rows: AnyArray) -> None:
-        self._check(rows)
+    def _append(self, rows: AnyArray) -> None:
         target, held = self._rows, self._rows.length
         self._undo_log.steps.append((target.cut, held))
         target.grow(held + len(rows))
         target.buffer[held : target.length] = rows
 
-    def write(self, start: int, rows: AnyArray) -> None:
-        self._check(rows)
-        stop = start + len(rows)
-        if start < 0 or stop > self._rows.length:
-            raise ShapeError(f"{len(rows)} rows from {start} on reach past {self._rows.length}")
-        target = self._rows
+    def _cut(self, rows: int) -> None:
+        target, length = self._rows, self._rows.length
+        dropped = target.view[rows:].copy()
+        self._undo_log.steps += ((target.fill, rows, dropped), (target.cut, length))
+        target.cut(rows)
+
+    def _overwrite(self, start: int, rows: AnyArray) -> None:
+        target, stop = self._rows, start + len(rows)
         self._undo_log.steps.append((target.fill, start, target.buffer[start:stop].copy()))
         target.buffer[start:stop] = rows
 
-    def resize(self, rows: int) -> None:
-        target, length = self._rows, self._rows.length
-        dropped = target.view[rows:].copy()
-        if rows > length:
-            target.grow(rows)
-            target.buffer[length:rows] = 0
-        target.cut(rows)
-        self._undo_log.steps += ((target.fill, rows, dropped), (target.cut, length))
 
-    def _check(self, rows: AnyArray) -> None:
-        if rows.shape[1:] != self._rows.buffer.shape[1:]:
-            raise ShapeError(f"rows of shape {rows.shape} don't fit an array of {self.shape}")
-
-
-@attrs.define(eq=False)
-class MemoryDocument:
+class MemoryDocument(Document):
     """A byte string, to read."""
 
-    _content: DocumentNode
+    def __init__(self, content: DocumentNode) -> None:
+        self._content = content
 
     @property
     def attributes(self) -> MemoryAttributes:
@@ -232,96 +221,81 @@ class MemoryDocument:
         return self._content.data
 
 
-@attrs.define(eq=False)
-class MemoryDocumentWriter(MemoryDocument):
+class MemoryDocumentWriter(MemoryDocument, DocumentWriter):
     """A byte string that was written."""
 
-    _undo_log: UndoLog
+    def __init__(self, content: DocumentNode, undo_log: UndoLog) -> None:
+        super().__init__(content)
+        self._undo_log = undo_log
 
     @property
     def attributes(self) -> MemoryAttributesWriter:
         return MemoryAttributesWriter(self._content.values, self._undo_log)
 
 
-@attrs.define(eq=False)
-class MemoryGroup:
+class MemoryGroup(Group):
     """A group, to read."""
 
-    _members: GroupNode
+    def __init__(self, members: GroupNode) -> None:
+        self._members = members
 
     @property
     def attributes(self) -> MemoryAttributes:
         return MemoryAttributes(self._members.values)
 
-    def names(self) -> tuple[str, ...]:
-        return tuple(sorted(self._members.nodes))
+    def _names(self) -> Iterable[str]:
+        return self._members.nodes
 
     def __contains__(self, name: str) -> bool:
         return name in self._members.nodes
 
-    def group(self, name: str) -> MemoryGroup:
-        return MemoryGroup(self._member(name, GroupNode))
-
-    def array(self, name: str) -> MemoryArray:
-        return MemoryArray(self._member(name, ArrayNode))
-
-    def document(self, name: str) -> MemoryDocument:
-        return MemoryDocument(self._member(name, DocumentNode))
-
-    def _member(self, name: str, kind: type[Any]) -> Any:
+    def _member(self, name: str) -> Member | None:
         node = self._members.nodes.get(name)
-        if not isinstance(node, kind):
-            title = {GroupNode: "group", ArrayNode: "array", DocumentNode: "document"}[kind]
-            raise NodeNotFoundError(f"there is no {title} '{name}'", asked=name)
-        return node
+        return None if node is None else self._opened(node)
+
+    def _opened(self, node: Node) -> Member:
+        if isinstance(node, GroupNode):
+            return MemoryGroup(node)
+        return MemoryArray(node) if isinstance(node, ArrayNode) else MemoryDocument(node)
 
 
-@attrs.define(eq=False)
-class MemoryGroupWriter(MemoryGroup):
+class MemoryGroupWriter(MemoryGroup, GroupWriter):
     """A group that can be changed."""
 
-    overwrites_in_place: ClassVar[bool] = True
+    overwrites_in_place = True
 
-    _undo_log: UndoLog
+    def __init__(self, members: GroupNode, undo_log: UndoLog) -> None:
+        super().__init__(members)
+        self._undo_log = undo_log
 
     @property
     def attributes(self) -> MemoryAttributesWriter:
         return MemoryAttributesWriter(self._members.values, self._undo_log)
 
-    def group(self, name: str) -> MemoryGroupWriter:
-        return MemoryGroupWriter(self._member(name, GroupNode), self._undo_log)
+    def _opened(self, node: Node) -> Member:
+        if isinstance(node, GroupNode):
+            return MemoryGroupWriter(node, self._undo_log)
+        if isinstance(node, ArrayNode):
+            return MemoryArrayWriter(node, self._undo_log)
+        return MemoryDocumentWriter(node, self._undo_log)
 
-    def array(self, name: str) -> MemoryArrayWriter:
-        return MemoryArrayWriter(self._member(name, ArrayNode), self._undo_log)
+    def _make_group(self, name: str) -> None:
+        self._put(name, GroupNode())
 
-    def document(self, name: str) -> MemoryDocumentWriter:
-        return MemoryDocumentWriter(self._member(name, DocumentNode), self._undo_log)
-
-    def require_group(self, name: str) -> MemoryGroupWriter:
-        if name not in self:
-            self._put(name, GroupNode())
-        return self.group(name)
-
-    def create_array(
-        self, name: str, rows: AnyArray, *, growable: bool = True, expected: int = 0
-    ) -> MemoryArrayWriter:
-        if name in self:
-            raise NodeExistsError(f"'{name}' exists", asked=name)
+    def _make_array(self, name: str, rows: AnyArray, expected: int) -> None:
         self._put(name, ArrayNode(np.array(rows), len(rows)))
-        return self.array(name)
 
-    def write_document(self, name: str, content: bytes | str) -> MemoryDocumentWriter:
-        data = content.encode() if isinstance(content, str) else bytes(content)
-        values = dict(self._member(name, DocumentNode).values) if name in self else {}
-        self._put(name, DocumentNode(data, values))
-        return self.document(name)
+    def _make_document(self, name: str, content: bytes) -> None:
+        self._put(name, DocumentNode(content))
 
-    def delete(self, name: str) -> None:
-        if name not in self:
-            raise NodeNotFoundError(f"there is no member '{name}'", asked=name)
+    def _replace(self, name: str, content: bytes) -> None:
+        self.document(name)
+        self._put(name, DocumentNode(content, dict(self._members.nodes[name].values)))
+
+    def _remove(self, name: str) -> None:
         self._undo_log.steps.append(_restore(self._members.nodes, name))
         del self._members.nodes[name]
 
-    def _put(self, name: str, node: GroupNode | ArrayNode | DocumentNode) -> None:
+    def _put(self, name: str, node: Node) -> None:
         self._undo_log.steps.append(_restore(self._members.nodes, name))
         self._members.nodes[name] = node

@@ -193,9 +193,6 @@ class MemoryStore:
     def size(self) -> int:
         return _bytes_of(self._network().members)
 
-    def adopt(self, handle: Any) -> tuple[MemoryWriteSession, bool] | None:
-        return None
-
     def copy(self, target: str) -> None:
         self._put(str(target), NamedNetwork(copy.deepcopy(self._network().members)))
 

@@ -18,8 +18,9 @@ from typing import Any, TypeAlias
 import attrs
 import numpy as np
 
-from ...errors import CorruptNetworkError, DtypeError, NotANetworkError
-from ...ports.arrays import AnyArray, AttributeValue, DType
+from ...errors import CorruptNetworkError, NotANetworkError
+from ...ports.arrays import AnyArray, DType
+from ..native.attributes import check_dtype
 
 MANIFEST = "zarr.json"
 
@@ -234,20 +235,12 @@ def content_of(node: Node) -> AnyArray:
     return np.frombuffer(data, dtype).reshape(shape).copy()
 
 
-def stored_value(value: AttributeValue) -> Any:
-    """
-    An attribute as JSON.
-
-    :raises DtypeError: it is not text, a list of texts, a number or an array.
-    """
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, list | tuple):
-        return [str(item) for item in value]
-    array = np.array(value)
-    check_dtype(array.dtype)
-    data = array.tobytes()
-    return {"dtype": array.dtype.str, "shape": list(array.shape), "data": pack(data)}
+def encode(value: Any) -> Any:
+    """An attribute, as ``native.attributes.stored_value`` makes it, as JSON."""
+    if isinstance(value, str | list):
+        return value
+    array = np.asarray(value)
+    return {"dtype": array.dtype.str, "shape": list(array.shape), "data": pack(array.tobytes())}
 
 
 def decode(stored: Any) -> Any:
@@ -263,20 +256,6 @@ def decode(stored: Any) -> Any:
         raise ValueError(f"an attribute is of shape {shape}")
     data = unpack(stored["data"], _claimed(dtype, shape))
     return np.frombuffer(data, dtype).reshape(shape).copy()[()]
-
-
-def check_dtype(dtype: DType) -> None:
-    """
-    Check that values can be stored.
-
-    :raises DtypeError: they are Python objects, or records.
-    """
-    if dtype.hasobject or dtype.names is not None:
-        raise DtypeError(
-            f"values of dtype {dtype} can't be stored;"
-            " pass numbers, booleans, texts and bytes of fixed length, or times",
-            asked=str(dtype),
-        )
 
 
 def pack(data: bytes) -> str:

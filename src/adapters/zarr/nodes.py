@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...core.ranges import check_ranges, rows_of_ranges
-from ...errors import NodeExistsError, NodeNotFoundError, SessionClosedError, ShapeError
-from ...ports.arrays import AnyArray, AttributeValue, DType
+from ...errors import SessionClosedError
+from ...ports.arrays import AnyArray, DType
+from ..native.arrays import Array, ArrayWriter, Document, DocumentWriter
+from ..native.attributes import Attributes, AttributesWriter
+from ..native.groups import Group, GroupWriter, Member
 from .arrays import Arrays
 from .held import LockHandle
-from .manifest import Node, check_dtype, decode, new_group, stored_value
+from .manifest import Node, decode, encode, new_group
 
 Bounds = NDArray[np.int64]
 
@@ -51,44 +54,45 @@ class View:
         """Note that rows were added to an array; there may be too many to hold in memory."""
 
 
-class ZarrAttributes:
+class ZarrAttributes(Attributes):
     """Attributes, to read."""
 
     def __init__(self, node: Node, view: View) -> None:
-        self._values: dict[str, Any] = node["attributes"]
-        self._view = view
+        self._mapping = EncodedValues(node["attributes"], view)
 
-    def names(self) -> tuple[str, ...]:
-        self._view.check()
-        return tuple(self._values)
-
-    def get(self, name: str) -> Any:
-        self._view.check()
-        return decode(self._values[name]) if name in self._values else None
-
-    def integers(self, names: Sequence[str]) -> NDArray[np.int64]:
-        missing = [name for name in names if name not in self._values]
-        if missing:
-            raise NodeNotFoundError(f"there is no attribute '{missing[0]}'", asked=missing[0])
-        return np.array([self.get(name) for name in names], dtype=np.int64)
+    def _values(self) -> EncodedValues:
+        return self._mapping
 
 
-class ZarrAttributesWriter(ZarrAttributes):
+class ZarrAttributesWriter(ZarrAttributes, AttributesWriter):
     """Attributes that can be changed."""
 
-    def set(self, name: str, value: AttributeValue) -> None:
-        stored = stored_value(value)
+
+class EncodedValues(MutableMapping[str, Any]):
+    """Attributes, as the manifest holds them."""
+
+    def __init__(self, values: dict[str, Any], view: View) -> None:
+        self._held = values
+        self._view = view
+
+    def __getitem__(self, name: str) -> Any:
+        self._view.check()
+        return decode(self._held[name])
+
+    def __setitem__(self, name: str, value: Any) -> None:
         self._view.change()
-        self._values[name] = stored
+        self._held[name] = encode(value)
 
-    def set_integers(self, values: dict[str, int]) -> None:
-        for name, value in values.items():
-            self.set(name, value)
+    def __delitem__(self, name: str) -> None:
+        self._view.change()
+        del self._held[name]
 
-    def delete(self, name: str) -> None:
-        if name in self._values:
-            self._view.change()
-            del self._values[name]
+    def __iter__(self) -> Iterator[str]:
+        self._view.check()
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
 
 
 class ZarrMember:
@@ -101,7 +105,7 @@ class ZarrMember:
     def __init__(self, node: Node, view: View, names: tuple[str, ...] = ()) -> None:
         self._node = node
         self._view = view
-        self._names = names
+        self._path = names
 
     @property
     def attributes(self) -> ZarrAttributes:
@@ -116,7 +120,7 @@ class ZarrMemberWriter(ZarrMember):
         return ZarrAttributesWriter(self._node, self._view)
 
 
-class ZarrArray(ZarrMember):
+class ZarrArray(ZarrMember, Array):
     """Rows, to read: those below the base are stored, those of the tail are not yet."""
 
     @property
@@ -127,9 +131,8 @@ class ZarrArray(ZarrMember):
     def dtype(self) -> DType:
         return np.dtype(self._node["dtype"])
 
-    def read(self, start: int = 0, stop: int | None = None) -> AnyArray:
+    def _read(self, start: int, stop: int) -> AnyArray:
         self._view.check()
-        start, stop, _ = slice(start, stop).indices(self.shape[0])
         base = self._base
         stored = self._view.arrays.read(self._node, min(start, base), min(stop, base))
         if stop <= base:
@@ -161,31 +164,22 @@ class ZarrArray(ZarrMember):
         return np.asarray(parts[0])
 
 
-class ZarrArrayWriter(ZarrArray, ZarrMemberWriter):
+class ZarrArrayWriter(ZarrMemberWriter, ZarrArray, ArrayWriter):
     """Rows that can be changed."""
 
-    def append(self, rows: AnyArray) -> None:
-        rows = np.array(rows, dtype=self.dtype)
-        self._check(rows)
+    def _append(self, rows: AnyArray) -> None:
         self._begin(self.shape[0])
-        self._node["tail"].append(rows)
+        self._node["tail"].append(np.array(rows))
         self._node["shape"][0] += len(rows)
-        self._view.gathered(self._names, self._node)
+        self._view.gathered(self._path, self._node)
 
-    def write(self, start: int, rows: AnyArray) -> None:
-        rows = np.asarray(rows)
-        self._check(rows)
-        stop = start + len(rows)
-        if start < 0 or stop > self.shape[0]:
-            raise ShapeError(f"{len(rows)} rows from {start} on reach past {self.shape[0]}")
+    def _overwrite(self, start: int, rows: AnyArray) -> None:
         self._begin(start)
-        self._tail()[start - self._base : stop - self._base] = rows
+        self._tail()[start - self._base : start - self._base + len(rows)] = rows
 
-    def resize(self, rows: int) -> None:
+    def _cut(self, rows: int) -> None:
         self._begin(rows)
-        kept = self._tail()[: rows - self._base]
-        added = rows - self._base - len(kept)
-        self._node["tail"] = [kept, np.zeros((added, *self.shape[1:]), dtype=self.dtype)]
+        self._node["tail"] = [self._tail()[: rows - self._base]]
         self._node["shape"][0] = rows
 
     def _begin(self, start: int) -> None:
@@ -198,90 +192,68 @@ class ZarrArrayWriter(ZarrArray, ZarrMemberWriter):
         elif "tail" not in node:
             node["tail"], node["base"] = [np.zeros((0, *self.shape[1:]), self.dtype)], self._base
 
-    def _check(self, rows: AnyArray) -> None:
-        if not rows.ndim or rows.shape[1:] != self.shape[1:]:
-            raise ShapeError(f"rows of shape {rows.shape} don't fit an array of {self.shape}")
 
-
-class ZarrDocument(ZarrMember):
+class ZarrDocument(ZarrMember, Document):
     """A byte string, to read."""
 
     def read(self) -> bytes:
         return ZarrArray(self._node, self._view).read().tobytes()
 
 
-class ZarrDocumentWriter(ZarrDocument, ZarrMemberWriter):
+class ZarrDocumentWriter(ZarrMemberWriter, ZarrDocument, DocumentWriter):
     """A byte string that was written."""
 
 
-class ZarrGroup(ZarrMember):
+class ZarrGroup(ZarrMember, Group):
     """A group, to read."""
 
-    def names(self) -> tuple[str, ...]:
+    def _names(self) -> Iterable[str]:
         self._view.check()
-        return tuple(sorted(self._node["members"]))
+        return list(self._node["members"])
 
     def __contains__(self, name: str) -> bool:
         return name in self._node["members"]
 
-    def group(self, name: str) -> ZarrGroup:
-        return ZarrGroup(*self._member(name, "group"))
-
-    def array(self, name: str) -> ZarrArray:
-        return ZarrArray(*self._member(name, "array"))
-
-    def document(self, name: str) -> ZarrDocument:
-        return ZarrDocument(*self._member(name, "document"))
-
-    def _member(self, name: str, kind: str) -> tuple[Node, View, tuple[str, ...]]:
+    def _member(self, name: str) -> Member | None:
         self._view.check()
         node = self._node["members"].get(name)
-        if node is None or node["kind"] != kind:
-            raise NodeNotFoundError(f"there is no {kind} '{name}'", asked=name)
-        return node, self._view, (*self._names, name)
+        return None if node is None else self._opened(node, (*self._path, name))
+
+    def _opened(self, node: Node, path: tuple[str, ...]) -> Member:
+        if node["kind"] == "group":
+            return ZarrGroup(node, self._view, path)
+        made = ZarrArray if node["kind"] == "array" else ZarrDocument
+        return made(node, self._view, path)
 
 
-class ZarrGroupWriter(ZarrGroup, ZarrMemberWriter):
-    """A group that can be changed."""
+class ZarrGroupWriter(ZarrMemberWriter, ZarrGroup, GroupWriter):
+    """
+    A group that can be changed.
 
-    # Readers may see what is stored until the manifest is, so that it stays as it is.
-    overwrites_in_place = False
+    Rows are not overwritten in place: readers may see them until the manifest is replaced.
+    """
 
-    def group(self, name: str) -> ZarrGroupWriter:
-        return ZarrGroupWriter(*self._member(name, "group"))
+    def _opened(self, node: Node, path: tuple[str, ...]) -> Member:
+        if node["kind"] == "group":
+            return ZarrGroupWriter(node, self._view, path)
+        made = ZarrArrayWriter if node["kind"] == "array" else ZarrDocumentWriter
+        return made(node, self._view, path)
 
-    def array(self, name: str) -> ZarrArrayWriter:
-        return ZarrArrayWriter(*self._member(name, "array"))
+    def _make_group(self, name: str) -> None:
+        self._put(name, new_group())
 
-    def document(self, name: str) -> ZarrDocumentWriter:
-        return ZarrDocumentWriter(*self._member(name, "document"))
+    def _make_array(self, name: str, rows: AnyArray, expected: int) -> None:
+        self._put(name, _new_rows("array", np.array(rows, order="C"), {}))
 
-    def require_group(self, name: str) -> ZarrGroupWriter:
-        if name not in self:
-            self._put(name, new_group())
-        return self.group(name)
+    def _make_document(self, name: str, content: bytes) -> None:
+        self._put(name, _new_rows("document", np.frombuffer(content, np.uint8), {}))
 
-    def create_array(
-        self, name: str, rows: AnyArray, *, growable: bool = True, expected: int = 0
-    ) -> ZarrArrayWriter:
-        if name in self:
-            raise NodeExistsError(f"'{name}' exists", asked=name)
-        rows = np.array(rows, order="C")
-        check_dtype(rows.dtype)
-        if not rows.ndim:
-            raise ShapeError(f"'{name}' is given as a single value; an array has rows")
-        self._put(name, _new_rows("array", rows, {}))
-        return self.array(name)
+    def _replace(self, name: str, content: bytes) -> None:
+        self.document(name)
+        values = self._node["members"][name]["attributes"]
+        self._put(name, _new_rows("document", np.frombuffer(content, np.uint8), values))
 
-    def write_document(self, name: str, content: bytes | str) -> ZarrDocumentWriter:
-        data = content.encode() if isinstance(content, str) else content
-        values = self._member(name, "document")[0]["attributes"] if name in self else {}
-        self._put(name, _new_rows("document", np.frombuffer(data, np.uint8), values))
-        return self.document(name)
-
-    def delete(self, name: str) -> None:
-        if name not in self:
-            raise NodeNotFoundError(f"there is no member '{name}'", asked=name)
+    def _remove(self, name: str) -> None:
         self._view.change()
         del self._node["members"][name]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -137,9 +137,6 @@ class ZarrStore:
     def size(self) -> int:
         require("zarr", "zarr")
         return int(self._location.sync(self._location.store.getsize_prefix, self._location.base))
-
-    def adopt(self, handle: Any) -> tuple[ZarrWriteSession, bool] | None:
-        return None
 
     def copy(self, target: str) -> None:
         with self._location.lock(exclusive=False):

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from bsb_hdf5.adapters.memory.arrays import MemoryGroupWriter
 from bsb_hdf5.core.column_specs import LABELS, POSITION, ROTATION, additional_column
 from bsb_hdf5.core.connectivity import Blocks
 from bsb_hdf5.core.files import StoredContent
@@ -22,6 +21,7 @@ from bsb_hdf5.core.placement_rows import MorphologyRows, PlacementRows
 from bsb_hdf5.core.statistics import ChunkCounts
 from bsb_hdf5.errors import CorruptNetworkError, DtypeError, InputError
 from bsb_hdf5.exchange.transfer import Portion, transfer
+from bsb_hdf5.ports.arrays import GroupWriter
 from bsb_hdf5.testing.contents import contents_of
 from tests.unit.core.layouts.histories import CHUNKS, Side, Step, everything, steps
 from tests.unit.memory import new_root
@@ -42,9 +42,9 @@ def copied(source: NetworkReader, layout: str, **options: Any) -> NetworkWriter:
     return open_network(root, "here")
 
 
-def root_of(network: NetworkWriter) -> MemoryGroupWriter:
+def root_of(network: NetworkWriter) -> GroupWriter:
     root: Any = network.__dict__["_root"]
-    assert isinstance(root, MemoryGroupWriter)
+    assert isinstance(root, GroupWriter)
     return root
 
 
@@ -303,7 +303,7 @@ def test_holes_are_not_copied() -> None:
     assert 27 == copy.array("cells").shape[0]
 
 
-def copy_of(source: NetworkWriter, direction: str, local: int) -> MemoryGroupWriter:
+def copy_of(source: NetworkWriter, direction: str, local: int) -> GroupWriter:
     sets = root_of(source).group("connectivity")
     return sets.group("a_to_a").group(direction).group(str(local))
 

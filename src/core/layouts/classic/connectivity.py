@@ -24,6 +24,7 @@ from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
 from ..history import SetHistory, advance_revision, read_history, write_history
 from ..nodes import GROUP, kind_of
+from ..optional_verbs import read_integers, write_integers
 from .paths import Kind
 from .sets import Totals, chunk_ids
 
@@ -110,7 +111,7 @@ class LocalBlocks:
         if total != other:
             raise CorruptNetworkError(f"a chunk has {total} local and {other} global locations")
         chunks = read_order(group)
-        starts = group.attributes.integers([str(chunk) for chunk in chunks.tolist()])
+        starts = read_integers(group.attributes, [str(chunk) for chunk in chunks.tolist()])
         blocks = cls(chunks, starts, total)
         if (blocks.sizes < 0).any() or (len(starts) and starts[0] != 0):
             raise CorruptNetworkError(
@@ -426,7 +427,7 @@ def _write_blocks(
     if order is not None:
         group.attributes.set(_ORDER, unpack(order))
     names = map(str, moved.tolist())
-    group.attributes.set_integers(dict(zip(names, starts.tolist(), strict=True)))
+    write_integers(group.attributes, dict(zip(names, starts.tolist(), strict=True)))
 
 
 def _read_ranges(

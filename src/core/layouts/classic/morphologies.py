@@ -15,6 +15,7 @@ from ...morphology import MorphologyTable, dump_meta, load_meta
 from ...names import check_name
 from ..documents import pad, read_json, write_json
 from ..nodes import ARRAY, GROUP, kind_of
+from ..optional_verbs import create_fixed_array
 from .paths import Kind, find, make_room, names_of, remove
 from .sets import Totals
 
@@ -63,10 +64,10 @@ class ClassicMorphologies:
         part = self._root.require_group(_PART)
         group, last = make_room(part, name, MORPHOLOGIES)
         member = group.require_group(last)
-        attributes = member.create_array(_DATA, table.data, growable=False).attributes
+        attributes = create_fixed_array(member, _DATA, table.data).attributes
         write_json(attributes, "labels", _text_keys(table.labels))
         attributes.set("properties", list(table.properties))
-        member.create_array(_GRAPH, table.graph, growable=False)
+        create_fixed_array(member, _GRAPH, table.graph)
 
     def remove(self, name: str) -> None:
         if name not in self:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
+from bsb_hdf5.core.layouts.optional_verbs import read_integers
 from bsb_hdf5.errors import CorruptNetworkError, StorageError
 from bsb_hdf5.testing.contents import contents_of, make, reading, snapshot, value_of, writing
 
@@ -287,7 +288,7 @@ def test_attributes_of_every_kind_are_read(path: Path) -> None:
         )
         assert value_of(np.int8(-3)) == value_of(get("small"))
         assert get("flag")
-        assert [-3] == read.attributes.integers(["small"]).tolist()
+        assert [-3] == read_integers(read.attributes, ["small"]).tolist()
 
 
 def test_fixed_texts_are_replaced_whole(path: Path) -> None:

@@ -311,8 +311,8 @@ def test_a_whole_network_is_few_files(path: Path) -> None:
                 group.create_array(f"column {j}", np.arange(300_000, dtype="i4"))
         for i in range(3):
             group = root.require_group("morphologies").require_group(f"neuron {i}")
-            group.create_array("data", ROWS, growable=False)
-            group.create_array("graph", np.arange(100).reshape(50, 2), growable=False)
+            group.create_array("data", ROWS)
+            group.create_array("graph", np.arange(100).reshape(50, 2))
         for i in range(10):
             root.require_group("files").write_document(str(i), b"content" * 500)
     for round_ in range(20):

@@ -11,7 +11,6 @@ import attrs
 import numpy as np
 import pytest
 
-from bsb_hdf5.adapters.memory.arrays import MemoryGroupWriter
 from bsb_hdf5.core.connectivity import Blocks
 from bsb_hdf5.core.files import StoredContent
 from bsb_hdf5.core.labels import LabelSets
@@ -21,10 +20,11 @@ from bsb_hdf5.core.placement_rows import MorphologyRows, PlacementRows
 from bsb_hdf5.core.statistics import ChunkCounts
 from bsb_hdf5.maintenance.checks.network import repair_network, verify_network
 from bsb_hdf5.maintenance.findings import Finding, Report
+from bsb_hdf5.ports.arrays import GroupWriter
 from bsb_hdf5.testing.contents import contents_of
 from tests.unit.memory import new_root
 
-Root = MemoryGroupWriter
+Root = GroupWriter
 
 BUNDLE = {"storage_id": "an id", "state_id": 3}
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bsb_hdf5.core.connectivity import Blocks
 from bsb_hdf5.core.layouts.classic.network import ClassicNetwork
+from bsb_hdf5.core.layouts.optional_verbs import read_integers
 from bsb_hdf5.errors import (
     CorruptNetworkError,
     StorageError,
@@ -106,7 +107,7 @@ def test_rows_added_to_a_block_in_the_middle_keep_the_others_in_place() -> None:
     order = group.attributes.get("chunk_list")
     assert [[0, 0, 0], [1, 0, 0], [2, 0, 0], [9, 0, 0]] == order.tolist()
     assert np.int16 == order.dtype
-    assert [0, 2, 4, 6] == group.attributes.integers(["0", "1", "2", "9"]).tolist()
+    assert [0, 2, 4, 6] == read_integers(group.attributes, ["0", "1", "2", "9"]).tolist()
 
 
 def test_cleared_chunks_leave_the_other_blocks() -> None:
@@ -192,7 +193,7 @@ def test_a_local_chunk_without_an_order_has_no_blocks() -> None:
 def test_starts_that_do_not_ascend_from_zero_are_corrupt(starts: dict[str, int]) -> None:
     network = connected((0, 5), (0, 5), (0, 7), (0, 9))
     group = network._root.group("connectivity").group("a_to_b").group("out").group("0")
-    assert [0, 2, 3] == group.attributes.integers(["5", "7", "9"]).tolist()
+    assert [0, 2, 3] == read_integers(group.attributes, ["5", "7", "9"]).tolist()
     for name, start in starts.items():
         group.attributes.set(name, start)
     with pytest.raises(CorruptNetworkError):

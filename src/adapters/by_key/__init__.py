@@ -1,0 +1,1 @@
+"""Networks in anything that keeps bytes by key."""

@@ -1,0 +1,127 @@
+"""A transaction as sessions use it: errors of this package, and checks of time and process."""
+
+from __future__ import annotations
+
+from ...errors import SessionClosedError, StorageError, StoreIOError
+from ...platform import after_fork_in_child
+from .transaction import Transaction
+
+
+class _Process:
+    """Counts the forks between the first process and this one."""
+
+    forks = 0
+
+
+def _count_fork() -> None:
+    _Process.forks += 1
+
+
+after_fork_in_child(_count_fork)
+
+
+class Guarded:
+    """
+    A transaction that may be used until it ends, in the process that began it.
+
+    :param raw: the transaction of a backend.
+    :param location: of the network, for messages.
+    :param errors: the exceptions of the library, which become a ``StoreIOError``.
+    """
+
+    def __init__(
+        self, raw: Transaction, location: str, errors: tuple[type[Exception], ...]
+    ) -> None:
+        self._raw = raw
+        self.location = location
+        self._errors: tuple[type[Exception], ...] = (*errors, OSError)
+        self._forks = _Process.forks
+        self.changes = 0
+        self.is_closed = False
+
+    def check(self) -> None:
+        """
+        Check that the transaction can be used.
+
+        :raises SessionClosedError: it has ended, or belongs to the process that forked this one.
+        """
+        if self.is_closed:
+            raise SessionClosedError(f"the session on '{self.location}' has ended")
+        if self._forks != _Process.forks:
+            raise SessionClosedError(
+                f"the session on '{self.location}' belongs to the process that began it; open the"
+                " network again in the forked process"
+            )
+
+    def get(self, key: bytes) -> bytes | None:
+        self.check()
+        try:
+            return self._raw.get(key)
+        except self._errors as error:
+            raise self._translated(error) from error
+
+    def get_range(self, key: bytes, start: int, stop: int) -> bytes | None:
+        self.check()
+        try:
+            return self._raw.get_range(key, start, stop)
+        except self._errors as error:
+            raise self._translated(error) from error
+
+    def put(self, key: bytes, value: bytes) -> None:
+        self.check()
+        self.changes += 1
+        try:
+            self._raw.put(key, value)
+        except self._errors as error:
+            raise self._translated(error) from error
+
+    def delete(self, key: bytes) -> None:
+        self.check()
+        self.changes += 1
+        try:
+            self._raw.delete(key)
+        except self._errors as error:
+            raise self._translated(error) from error
+
+    def keys(self, prefix: bytes) -> list[bytes]:
+        self.check()
+        try:
+            return list(self._raw.keys(prefix))
+        except self._errors as error:
+            raise self._translated(error) from error
+
+    def commit(self) -> None:
+        self.check()
+        try:
+            self._raw.commit()
+        except self._errors as error:
+            raise self._translated(error) from error
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the transaction; calling it again does nothing."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        if self._forks != _Process.forks:
+            # What the parent has open is the parent's to close.
+            return
+        try:
+            self._raw.close()
+        except self._errors as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: Exception) -> Exception:
+        return translated(error, self.location)
+
+
+def translated(error: Exception, location: str) -> Exception:
+    """An exception of a library as one of this package; one of this package as it is."""
+    if isinstance(error, StorageError):
+        return error
+    return StoreIOError(
+        f"'{location}': {type(error).__name__}: {error}",
+        location=location,
+        errno=getattr(error, "errno", None),
+    )

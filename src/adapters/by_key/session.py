@@ -1,0 +1,172 @@
+"""Sessions of a network whose bytes lie by key."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Protocol
+
+import attrs
+
+from ...errors import NotANetworkError
+from . import encoding
+from .guarded import Guarded
+from .nodes import GROUP, KeyGroup, KeyGroupWriter, Tree
+
+_FORMAT = "bsb-hdf5 by key"
+_VERSION = 1
+
+
+@attrs.frozen
+class Header:
+    """
+    What is known of a network as a whole.
+
+    :param root: id of its root group.
+    :param next_id: of the node that is made next.
+    :param state: tells what is stored from all that was or will be.
+    """
+
+    root: int = 0
+    next_id: int = 1
+    state: str = attrs.field(factory=lambda: uuid.uuid4().hex)
+
+    def dump(self) -> bytes:
+        return json.dumps({"format": _FORMAT, "version": _VERSION, **attrs.asdict(self)}).encode()
+
+    @classmethod
+    def load(cls, data: bytes | None, location: str) -> Header:
+        """
+        What :meth:`dump` was of.
+
+        :raises NotANetworkError: it is of something else, or of a later version.
+        """
+        try:
+            found = json.loads(data or b"")
+            if (found["format"], found["version"]) != (_FORMAT, _VERSION):
+                raise ValueError(f"it is of {found['format']!r}, version {found['version']!r}")
+            return cls(int(found["root"]), int(found["next_id"]), str(found["state"]))
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise NotANetworkError(
+                f"'{location}' holds no network of a known version: {error}", location=location
+            ) from error
+
+
+class KeyReadSession:
+    """A view of the network."""
+
+    def __init__(self, transaction: Guarded, header: Header) -> None:
+        self._transaction = transaction
+        self._header = header
+
+    @property
+    def root(self) -> KeyGroup:
+        self._transaction.check()
+        return KeyGroup(Tree(self._transaction, self._header.next_id), self._header.root)
+
+    @property
+    def version(self) -> str:
+        return self._header.state
+
+    def close(self) -> None:
+        self._transaction.close()
+
+
+class KeyWriteSession:
+    """Changes that are stored by one transaction."""
+
+    def __init__(self, transaction: Guarded, header: Header) -> None:
+        self._transaction = transaction
+        self._header = header
+        self._tree = Tree(transaction, header.next_id)
+
+    @property
+    def root(self) -> KeyGroupWriter:
+        self._transaction.check()
+        return KeyGroupWriter(self._tree, self._header.root)
+
+    @property
+    def version(self) -> str:
+        return self._header.state
+
+    @property
+    def changes(self) -> int:
+        return self._transaction.changes
+
+    def commit(self) -> None:
+        self._transaction.check()
+        if self.changes:
+            self._commit(self._header.root)
+        else:
+            self._transaction.close()
+
+    def _commit(self, root: int) -> None:
+        header = Header(root, self._tree.next_id)
+        try:
+            self._transaction.put(encoding.HEADER, header.dump())
+            self._transaction.commit()
+        except BaseException:
+            self.rollback()
+            raise
+        self._header = header
+
+    def rollback(self) -> None:
+        self._transaction.close()
+
+
+class Place(Protocol):
+    """Where a new network gets its name."""
+
+    def publish(self) -> None: ...
+
+    def discard(self) -> None: ...
+
+
+class KeyCreationSession(KeyWriteSession):
+    """
+    A new network.
+
+    :param place: gives it its name at the commit.
+    """
+
+    def __init__(self, transaction: Guarded, place: Place) -> None:
+        super().__init__(transaction, Header())
+        self._place = place
+
+    def commit(self) -> None:
+        self._commit(self._header.root)
+        self._place.publish()
+
+    def rollback(self) -> None:
+        try:
+            super().rollback()
+        finally:
+            self._place.discard()
+
+
+class KeyRewriteSession(KeyWriteSession):
+    """A new tree beside that which is stored; the commit drops the latter."""
+
+    def __init__(self, transaction: Guarded, header: Header) -> None:
+        super().__init__(transaction, header)
+        self._new_root = self._tree.new_id()
+
+    @property
+    def before(self) -> KeyGroup:
+        """What is stored until the commit."""
+        self._transaction.check()
+        return KeyGroup(self._tree, self._header.root)
+
+    @property
+    def root(self) -> KeyGroupWriter:
+        self._transaction.check()
+        return KeyGroupWriter(self._tree, self._new_root)
+
+    def commit(self) -> None:
+        self._transaction.check()
+        try:
+            self._tree.delete_node(GROUP, self._header.root)
+        except BaseException:
+            self.rollback()
+            raise
+        self._commit(self._new_root)

@@ -1,0 +1,160 @@
+"""Networks that a library stores as bytes by key, in a file or folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+from ...errors import StorageError, StoreIOError
+from ...platform import before_renaming
+from ...ports.store import Capability
+from ..files.errors import system_error
+from ..native.drafts import Draft, delete, give_name
+from ..native.store import ArrayStore, free_path
+from . import encoding
+from .guarded import Guarded, translated
+from .session import Header, KeyCreationSession, KeyReadSession, KeyRewriteSession, KeyWriteSession
+from .transaction import Transaction
+
+
+class KeyValueStore(ArrayStore):
+    """
+    The place of one network: the path of a file or folder in which a library keeps bytes by key.
+
+    A backend opens transactions; everything else is done here.
+    """
+
+    companions: ClassVar[Sequence[str]] = ()
+    """
+    Endings of the names of files that the library makes beside the path: ``-lock`` for
+    ``network.lmdb-lock``. They go when the network goes.
+    """
+
+    @abstractmethod
+    def open(self, path: str, *, write: bool, new: bool, wait: float) -> Transaction:
+        """
+        Begin a transaction.
+
+        :param path: absolute; not always the root, as a new network is made beside its place.
+        :param write: whether it may change anything; it then excludes all others that do, also in
+            other processes, if the store claims ``locking``.
+        :param new: whether to make the file or folder, where nothing is; otherwise it is there.
+        :param wait: seconds to wait for other transactions.
+        :raises LockTimeoutError: others lasted for longer.
+        """
+
+    def create(self) -> KeyCreationSession:
+        draft = Draft(self.location, self.companions)
+        try:
+            return KeyCreationSession(self._begin(draft.path, write=True, new=True), draft)
+        except BaseException:
+            draft.discard()
+            raise
+
+    def open_read(self, *, locking: bool = True) -> KeyReadSession:
+        return KeyReadSession(*self._opened(write=False))
+
+    def open_write(self) -> KeyWriteSession:
+        return KeyWriteSession(*self._opened(write=True))
+
+    def rewrite(self, *, compress: bool = False) -> KeyRewriteSession:
+        return KeyRewriteSession(*self._opened(write=True))
+
+    def size(self) -> int | None:
+        return None
+
+    def copy(self, target: str) -> None:
+        source, _ = self._opened(write=False)
+        try:
+            draft = Draft(target, self.companions)
+            try:
+                self._copy_into(draft.path, source)
+                draft.publish()
+            finally:
+                draft.discard()
+        finally:
+            source.close()
+
+    def _copy_into(self, path: str, source: Guarded) -> None:
+        copy = self._begin(path, write=True, new=True)
+        try:
+            for key in source.keys(b""):
+                copy.put(key, source.get(key) or b"")
+            copy.commit()
+        finally:
+            copy.close()
+
+    def move(self, target: str) -> None:
+        held = self._held()
+        try:
+            path = free_path(target)
+            before_renaming(held.close)
+            try:
+                give_name(os.path.realpath(self.location), path)
+            except StoreIOError as error:
+                if error.fields.get("errno") != errno.EXDEV:
+                    raise
+                # To another filesystem: the copy is complete before the original goes.
+                held.close()
+                self.copy(path)
+            self._delete()
+        finally:
+            held.close()
+
+    def remove(self) -> None:
+        held = self._held()
+        try:
+            before_renaming(held.close)
+            self._delete()
+        finally:
+            held.close()
+
+    def _held(self) -> Guarded:
+        """A transaction that keeps others away from what is about to be moved or removed."""
+        return self._opened(write=Capability.WRITABLE in self.capabilities)[0]
+
+    def _delete(self) -> None:
+        """Delete what is at the path, and what goes with it."""
+        try:
+            delete(self.location, self.companions)
+        except OSError as error:
+            raise system_error(error, self.location) from error
+
+    def _opened(self, *, write: bool) -> tuple[Guarded, Header]:
+        """A transaction on the network that the path names when it has begun."""
+        while True:
+            self.check_there()
+            before = _file_of(self.location)
+            transaction = self._begin(self.location, write=write, new=False)
+            try:
+                # Another program may have moved or removed the file during the wait.
+                if before == _file_of(self.location):
+                    found = transaction.get(encoding.HEADER)
+                    return transaction, Header.load(found, self.location)
+            except BaseException:
+                transaction.close()
+                raise
+            transaction.close()
+
+    def _begin(self, path: str, *, write: bool, new: bool) -> Guarded:
+        try:
+            raw = self.open(path, write=write, new=new, wait=self.lock_limit)
+        except self.errors as error:
+            raise translated(error, self.location) from error
+        except OSError as error:
+            if isinstance(error, StorageError):
+                raise
+            raise system_error(error, self.location) from error
+        return Guarded(raw, self.location, self.errors)
+
+
+def _file_of(path: str) -> tuple[int, int] | None:
+    """What tells the file or folder that a path names from others."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,167 @@
+"""Arrays and documents: what a backend does with rows, and all that follows from it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.ranges import check_ranges, coalesce, take_ranges
+from ...errors import ShapeError
+from ...ports.arrays import AnyArray, DType
+from .attributes import Attributes, AttributesWriter
+
+# Ranges are read in one piece, and what lies between them is dropped, if all of it is at most this
+# many times what was asked for, or this many bytes.
+_MOST_SURPLUS = 4
+_LEAST_HULL = 1 << 20
+# Bytes of zeros that an array is extended with at a time.
+_MOST_ZEROS = 1 << 24
+
+
+class Array(ABC):
+    """
+    Rows, to read.
+
+    A backend reads one range of rows.
+    """
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Number of rows, and shape of each."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> DType: ...
+
+    @property
+    @abstractmethod
+    def attributes(self) -> Attributes: ...
+
+    @abstractmethod
+    def _read(self, start: int, stop: int, /) -> AnyArray:
+        """
+        Some rows, as a copy that the caller may change.
+
+        :param start: first row; ``0 <= start < stop <= shape[0]``.
+        """
+
+    def read(self, start: int = 0, stop: int | None = None, /) -> AnyArray:
+        start, stop, _ = slice(start, stop).indices(self.shape[0])
+        return self._read(start, stop) if start < stop else self._no_rows()
+
+    def read_ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64], /) -> AnyArray:
+        check_ranges(starts, stops, self.shape[0])
+        first, last = coalesce(starts, stops)
+        if len(first) <= 1:
+            return self._read(int(first[0]), int(last[0])) if len(first) else self._no_rows()
+        total = int((last - first).sum())
+        low, high = int(first.min()), int(last.max())
+        hull = high - low
+        if hull <= _MOST_SURPLUS * total or hull * _row_bytes(self._no_rows()) <= _LEAST_HULL:
+            return take_ranges(self._read(low, high), first - low, last - low)
+        bounds = zip(first.tolist(), last.tolist(), strict=True)
+        return np.concatenate([self._read(*each) for each in bounds])
+
+    def _no_rows(self) -> AnyArray:
+        return np.empty((0, *self.shape[1:]), dtype=self.dtype)
+
+
+class ArrayWriter(Array):
+    """
+    Rows that can be changed.
+
+    A backend adds rows at the end, and drops rows there. One that can overwrite rows in their
+    place does so in ``_overwrite``; without, the rows from the first one on are written again.
+    """
+
+    @property
+    @abstractmethod
+    def attributes(self) -> AttributesWriter: ...
+
+    @abstractmethod
+    def _append(self, rows: AnyArray, /) -> None:
+        """
+        Add rows at the end.
+
+        :param rows: at least one, of the shape and dtype of the array.
+        """
+
+    @abstractmethod
+    def _cut(self, rows: int, /) -> None:
+        """
+        Drop all rows but the first ones.
+
+        :param rows: to keep, fewer than there are.
+        """
+
+    def append(self, rows: AnyArray, /) -> None:
+        fitting = self._fitting(rows)
+        if len(fitting):
+            self._append(fitting)
+
+    def write(self, start: int, rows: AnyArray, /) -> None:
+        fitting, length = self._fitting(rows), self.shape[0]
+        if start < 0 or start + len(fitting) > length:
+            raise ShapeError(
+                f"{len(fitting)} rows from row {start} on do not lie within the {length} rows of"
+                " the array"
+            )
+        if len(fitting):
+            self._overwrite(start, fitting)
+
+    def resize(self, rows: int, /) -> None:
+        length = self.shape[0]
+        if rows < 0:
+            raise ShapeError(f"an array can't have {rows} rows; it has {length}")
+        if rows < length:
+            self._cut(rows)
+        empty = self._no_rows()
+        width, most = empty.shape[1:], max(1, _MOST_ZEROS // max(1, _row_bytes(empty)))
+        while length < rows:
+            added = min(rows - length, most)
+            self._append(np.zeros((added, *width), dtype=empty.dtype))
+            length += added
+
+    def _overwrite(self, start: int, rows: AnyArray, /) -> None:
+        """Replace rows, which lie within the array, at least one."""
+        rest = self.read(start + len(rows))
+        self._cut(start)
+        self._append(np.concatenate((rows, rest)) if len(rest) else rows)
+
+    def _fitting(self, rows: AnyArray) -> AnyArray:
+        """
+        Rows in the dtype of the array.
+
+        :raises ShapeError: they are of another shape.
+        """
+        rows, shape = np.asarray(rows), self.shape
+        if not rows.ndim or rows.shape[1:] != shape[1:]:
+            raise ShapeError(f"rows of shape {rows.shape} don't fit an array of {shape}")
+        return np.asarray(rows, dtype=self.dtype)
+
+
+def _row_bytes(rows: AnyArray) -> int:
+    return int(np.prod(rows.shape[1:])) * rows.itemsize
+
+
+class Document(ABC):
+    """A byte string, to read."""
+
+    @property
+    @abstractmethod
+    def attributes(self) -> Attributes: ...
+
+    @abstractmethod
+    def read(self) -> bytes:
+        """The content, every byte of it."""
+
+
+class DocumentWriter(Document):
+    """A byte string that was written."""
+
+    @property
+    @abstractmethod
+    def attributes(self) -> AttributesWriter: ...

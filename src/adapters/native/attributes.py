@@ -1,0 +1,78 @@
+"""Attributes of groups, arrays and documents, over one mapping."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import numpy as np
+
+from ...errors import DtypeError
+from ...ports.arrays import AttributeValue, DType
+
+
+class Attributes(ABC):
+    """
+    Attributes, to read.
+
+    A backend provides them as one mapping. Its values are what :func:`stored_value` makes.
+    """
+
+    @abstractmethod
+    def _values(self) -> Mapping[str, Any]:
+        """All attributes by name; it may be read once or many times."""
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._values())
+
+    def get(self, name: str, /) -> Any:
+        value = self._values().get(name)
+        return value.copy() if isinstance(value, (np.ndarray, list)) else value
+
+
+class AttributesWriter(Attributes):
+    """Attributes that can be changed: what is put into the mapping is stored."""
+
+    @abstractmethod
+    def _values(self) -> MutableMapping[str, Any]:
+        """All attributes by name."""
+
+    def set(self, name: str, value: AttributeValue, /) -> None:
+        stored = stored_value(value)
+        self._values()[name] = stored
+
+    def delete(self, name: str, /) -> None:
+        values = self._values()
+        if name in values:
+            del values[name]
+
+
+def stored_value(value: AttributeValue) -> Any:
+    """
+    An attribute as it will be read, which shares no memory with what was given.
+
+    :returns: a ``str``, a list of them, a numpy scalar or an array.
+    :raises DtypeError: it is an array of objects or records.
+    """
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return [str(item) for item in value]
+    array = np.array(value)
+    check_dtype(array.dtype)
+    return array[()]
+
+
+def check_dtype(dtype: DType) -> None:
+    """
+    Check that values can be stored.
+
+    :raises DtypeError: they are Python objects, or records.
+    """
+    if dtype.hasobject or dtype.names is not None:
+        raise DtypeError(
+            f"values of dtype {dtype} can't be stored;"
+            " pass numbers, booleans, texts and bytes of fixed length, or times",
+            asked=str(dtype),
+        )
