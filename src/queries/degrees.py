@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from ..connectivity_set import ConnectivitySet
 from ..errors import InputError
 from ..placement_set import PlacementSet
-from .populations import Numbers
-from .streams import Piece, Stream, stream
+from .streams import Stream, stream
 
 BY = ("synapses", "pairs")
 OVER = ("all", "connected")
@@ -158,26 +157,29 @@ def _degree(
 
 def degrees_of(asked: Stream, direction: str, by: str) -> NDArray[np.int64]:
     """Connections, or cells connected with, of each cell of the local side."""
+    if by == "pairs":
+        return _partners(asked, direction)
+    near, _ = asked.near_far(direction)
+    # perf: of all cells, so that those of a chunk are counted where they lie, without a copy.
+    degrees = np.zeros(near.whole.total, dtype=np.int64)
+    for piece in asked.pieces(direction):
+        for chunk, ranks in piece.ranks():
+            found = np.bincount(ranks)
+            first = near.first_of(chunk, len(found))
+            degrees[first : first + len(found)] += found
+    return degrees if near.numbers is None else degrees[near.numbers >= 0]
+
+
+def _partners(asked: Stream, direction: str) -> NDArray[np.int64]:
     near, far = asked.near_far(direction)
     degrees = np.zeros(near.size, dtype=np.int64)
     for piece in asked.pieces(direction):
-        _count(degrees, _counted(piece, far.size, by))
+        numbers = np.unique(piece.pair_keys()) // max(far.size, 1)
+        if len(numbers):
+            # The cells of a piece lie near each other, and need not all be counted each time.
+            found = np.bincount(numbers - numbers[0])
+            degrees[numbers[0] : numbers[0] + len(found)] += found
     return degrees
-
-
-def _counted(piece: Piece, far_size: int, by: str) -> Numbers:
-    if by == "synapses":
-        return piece.near_numbers()
-    return np.unique(piece.pair_keys()) // max(far_size, 1)
-
-
-def _count(degrees: NDArray[np.int64], numbers: Numbers) -> None:
-    if not len(numbers):
-        return
-    # The cells of a piece lie near each other, and need not all be counted for each piece.
-    first = int(numbers.min())
-    found = np.bincount(numbers - first)
-    degrees[first : first + len(found)] += found
 
 
 def _mean(degrees: NDArray[np.int64], name: str, over: str) -> Mean:

@@ -179,11 +179,16 @@ def _between_same_types(sets: list[ConnectivitySet]) -> Iterator[list[Connectivi
 
 def _between_codes(asked: Stream, pre: Grouping, post: Grouping, value: str) -> NDArray[np.int64]:
     """(groups of pre, groups of post) connections, or pairs of connected cells."""
-    counts = np.zeros((pre.width, post.width), dtype=np.int64)
+    if value == "count" and asked.is_whole and pre.codes is None and post.codes is None:
+        return np.array([[sum(source.count for source in asked.sources)]], dtype=np.int64)
+    counts = np.zeros(pre.width * post.width, dtype=np.int64)
+    # perf: multiplied here once, not for each connection.
+    rows = None if pre.codes is None else pre.codes * post.width
     for batch in asked.batches("out"):
         for sources, targets in _counted(batch, asked, value):
-            _tally(counts, pre, post, sources, targets)
-    return pre.members.astype(np.int64) @ counts @ post.members.T.astype(np.int64)
+            _tally(counts, _index(rows, sources), _index(post.codes, targets), len(sources))
+    table = counts.reshape(pre.width, post.width)
+    return pre.members.astype(np.int64) @ table @ post.members.T.astype(np.int64)
 
 
 def _counted(
@@ -201,19 +206,18 @@ def _counted(
     yield from (np.divmod(np.unique(each), width) for each in keys)
 
 
+def _index(codes: Numbers | None, cells: Numbers) -> Numbers | int:
+    return 0 if codes is None else codes.take(cells)
+
+
 def _tally(
-    counts: NDArray[np.int64], pre: Grouping, post: Grouping, sources: Numbers, targets: Numbers
+    counts: NDArray[np.int64], rows: Numbers | int, columns: Numbers | int, many: int
 ) -> None:
-    if pre.codes is None and post.codes is None:
-        counts[0, 0] += len(sources)
-        return
-    index = np.zeros(len(sources), dtype=np.int64)
-    if pre.codes is not None:
-        index = pre.codes[sources] * post.width
-    if post.codes is not None:
-        index += post.codes[targets]
-    if not len(index):
-        return
-    first = int(index.min())
-    found = np.bincount(index - first)
-    counts.reshape(-1)[first : first + len(found)] += found
+    index = rows + columns
+    if isinstance(index, int):
+        counts[index] += many
+    elif len(index):
+        # Of a large table, each piece of connections concerns a part.
+        first = int(index.min()) if len(counts) > len(index) else 0
+        found = np.bincount(index - first if first else index)
+        counts[first : first + len(found)] += found

@@ -72,15 +72,31 @@ class Population:
         most = np.maximum.reduceat(ranks, np.cumsum(sizes) - sizes)
         if (most >= held.counts).any():
             bad = int(np.argmax(most >= held.counts))
-            raise CorruptNetworkError(
-                f"a connection is on cell {most[bad]} in chunk {chunks[bad]} of '{self.name}',"
-                f" which has {held.counts[bad]} cells there; connect the set again",
-                found=int(most[bad]),
-                valid=int(held.counts[bad]),
-            )
+            raise self._no_cell(int(chunks[bad]), int(most[bad]), int(held.counts[bad]))
         places = np.searchsorted(self.whole.ids, chunks)
         flat = ranks + np.repeat(self.whole.offsets[places], sizes)
         return flat if self.numbers is None else self.numbers[flat]
+
+    def first_of(self, chunk: int, used: int) -> int:
+        """
+        The number, in the whole set, of the first cell of a chunk.
+
+        :param used: how many cells the chunk has at least, if connections on it are right.
+        :raises CorruptNetworkError: a connection is on a cell that does not exist.
+        """
+        ids = np.array([chunk])
+        held = int(self.whole.among(ids).counts[0])
+        if used > held:
+            raise self._no_cell(chunk, used - 1, held)
+        return int(self.whole.offsets[np.searchsorted(self.whole.ids, ids)[0]]) if held else 0
+
+    def _no_cell(self, chunk: int, rank: int, held: int) -> CorruptNetworkError:
+        return CorruptNetworkError(
+            f"a connection is on cell {rank} in chunk {chunk} of '{self.name}',"
+            f" which has {held} cells there; connect the set again",
+            found=rank,
+            valid=held,
+        )
 
 
 def load_positions(cells: PlacementSet, session: Session) -> NDArray[np.float64]:

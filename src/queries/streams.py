@@ -21,8 +21,9 @@ from .networks import placement_set_of, session_on
 from .populations import Numbers, Population
 from .progress import progress_bar
 
-# Connections that are read at once, unless there are more in one block: 48 bytes each.
-_MOST = 1 << 19
+# Connections that are read at once, unless there are more in one block. Layouts unpack them into 48
+# bytes each, a part of them at a time.
+_MOST = 1_000_000
 
 
 @attrs.frozen(eq=False)
@@ -43,12 +44,17 @@ class Piece:
         kept = self._kept(near, far)
         return (near, far) if kept is None else (near[kept], far[kept])
 
-    def near_numbers(self) -> Numbers:
-        """Numbers of the local cells of the connections that the filters keep on both sides."""
-        near = self._near()
-        # Most questions are about whole sets: then the far side says nothing.
-        kept = self._kept(near, self._far() if self.far.numbers is not None else None)
-        return near if kept is None else near[kept]
+    def ranks(self) -> Iterator[tuple[int, Numbers]]:
+        """
+        The ranks, within their chunk, of the local cells of each local chunk.
+
+        Left out are connections with global cells that the filters leave out; those of the local
+        side are not looked at.
+        """
+        kept = self._far() >= 0 if self.far.numbers is not None else None
+        cells = self.part.local_locations[:, 0]
+        for chunk, _, rows in self.part.by_local_chunk():
+            yield chunk, cells[rows] if kept is None else cells[rows][kept[rows]]
 
     def kept(self) -> Numbers | slice:
         """Which rows the filters keep."""
@@ -70,11 +76,11 @@ class Piece:
         sizes = np.diff(part.starts)
         return self.far.number(part.global_chunks, sizes, part.global_locations[:, 0])
 
-    def _kept(self, near: Numbers, far: Numbers | None) -> np.ndarray | None:
+    def _kept(self, near: Numbers, far: Numbers) -> np.ndarray | None:
         masks = [
             numbers >= 0
             for population, numbers in ((self.near, near), (self.far, far))
-            if population.numbers is not None and numbers is not None
+            if population.numbers is not None
         ]
         return np.logical_and.reduce(masks) if masks else None
 
@@ -91,6 +97,11 @@ class Stream:
     pre: Population
     post: Population
     progress: bool | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no filter leaves out a cell."""
+        return self.pre.numbers is None and self.post.numbers is None
 
     def near_far(self, direction: str) -> tuple[Population, Population]:
         """The populations of the local and of the global side."""
