@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import attrs
@@ -34,6 +34,17 @@ class ChunkCounts:
             np.array(order, dtype=np.int64),
             np.array([counts[chunk] for chunk in order], dtype=np.int64),
         )
+
+    @classmethod
+    def united(cls, counts: Sequence[ChunkCounts]) -> ChunkCounts:
+        """The sums, by chunk, of several."""
+        if len(counts) == 1:
+            return counts[0]
+        ids = np.unique(np.concatenate([np.zeros(0, np.int64), *(each.ids for each in counts)]))
+        totals = np.zeros(len(ids), dtype=np.int64)
+        for each in counts:
+            totals += each.among(ids).counts
+        return cls(ids, totals)
 
     @property
     def total(self) -> int:

@@ -62,6 +62,15 @@ class ArrayReader(Protocol):
         """
 
 
+@runtime_checkable
+class StoredSize(Protocol):
+    """An array that knows what it takes where it lies."""
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of its rows, packed as they are; without what describes them."""
+
+
 class ArrayWriter(ArrayReader, Protocol):
     """An array whose rows can be changed."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 import numpy as np
@@ -122,15 +122,16 @@ def _tallied(
 ) -> Distances:
     tally = _Tally(edges, np.zeros(len(edges) - 1, dtype=np.int64))
     for piece in asked.pieces("out"):
-        sources, targets = _cells(piece, asked.post.size, by)
-        tally.add(np.linalg.norm(pre[sources] - post[targets], axis=1))
+        for sources, targets in _cells(piece, asked.post.size, by):
+            tally.add(np.linalg.norm(pre[sources] - post[targets], axis=1))
     return tally.result()
 
 
-def _cells(piece: Piece, width: int, by: str) -> tuple[Numbers, Numbers]:
+def _cells(piece: Piece, width: int, by: str) -> Iterator[tuple[Numbers, Numbers]]:
     if by == "synapses":
-        return piece.numbers()
-    return np.divmod(np.unique(piece.pair_keys()), max(width, 1))
+        yield from (cut.numbers() for cut in piece.cuts())
+    else:
+        yield np.divmod(np.unique(piece.pair_keys()), max(width, 1))
 
 
 def _edges(

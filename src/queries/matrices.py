@@ -196,7 +196,7 @@ def _counted(
 ) -> Iterator[tuple[Numbers, Numbers]]:
     """Presynaptic and postsynaptic cells of what is counted."""
     if value == "count":
-        yield from (piece.numbers() for piece in batch)
+        yield from (cut.numbers() for piece in batch for cut in piece.cuts())
         return
     width = max(asked.post.size, 1)
     keys = (piece.pair_keys() for piece in batch)

@@ -68,13 +68,15 @@ class Population:
             chunks, sizes = chunks[filled], sizes[filled]
         if not len(chunks):
             return np.zeros(0, dtype=np.int64)
-        held = self.whole.among(chunks)
-        most = np.maximum.reduceat(ranks, np.cumsum(sizes) - sizes)
-        if (most >= held.counts).any():
-            bad = int(np.argmax(most >= held.counts))
-            raise self._no_cell(int(chunks[bad]), int(most[bad]), int(held.counts[bad]))
-        places = np.searchsorted(self.whole.ids, chunks)
-        flat = ranks + np.repeat(self.whole.offsets[places], sizes)
+        held = self.whole.among(chunks).counts
+        places = np.minimum(self.whole.ids.searchsorted(chunks), max(len(self.whole.ids) - 1, 0))
+        firsts = self.whole.offsets[places] if len(self.whole.ids) else np.zeros_like(chunks)
+        # perf: a single block needs no array of offsets.
+        flat = ranks + (firsts[0] if len(chunks) == 1 else np.repeat(firsts, sizes))
+        used = np.maximum.reduceat(flat, np.cumsum(sizes) - sizes) - firsts
+        if (used >= held).any():
+            bad = int(np.argmax(used >= held))
+            raise self._no_cell(int(chunks[bad]), int(used[bad]), int(held[bad]))
         return flat if self.numbers is None else self.numbers[flat]
 
     def first_of(self, chunk: int, used: int) -> int:

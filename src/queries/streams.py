@@ -24,6 +24,8 @@ from .progress import progress_bar
 # Connections that are read at once, unless there are more in one block. Layouts unpack them into 48
 # bytes each, a part of them at a time.
 _MOST = 1_000_000
+# Rows whose numbers fit into the cache of a processor.
+_CUT = 1 << 16
 
 
 @attrs.frozen(eq=False)
@@ -37,6 +39,30 @@ class Piece:
     part: Perspective
     near: Population
     far: Population
+
+    def cuts(self) -> Iterator[Piece]:
+        """
+        The same connections in smaller pieces, several of which may be of one block.
+
+        perf: what is counted connection by connection takes two thirds of the time so.
+        """
+        rows, part = len(self.part.local_locations), self.part
+        for low in range(0, rows, _CUT):
+            high = min(low + _CUT, rows)
+            first = int(part.starts.searchsorted(low, side="right")) - 1
+            last = int(part.starts.searchsorted(high, side="left"))
+            yield Piece(
+                Perspective(
+                    part.direction,
+                    part.local_chunks[first:last],
+                    part.global_chunks[first:last],
+                    part.starts[first : last + 1].clip(low, high) - low,
+                    part.local_locations[low:high],
+                    part.global_locations[low:high],
+                ),
+                self.near,
+                self.far,
+            )
 
     def numbers(self) -> tuple[Numbers, Numbers]:
         """Numbers of the local and of the global cells that the filters keep on both sides."""
@@ -119,7 +145,7 @@ class Stream:
         No pair of cells is in two batches; of a batch of one set, none is in two pieces.
         """
         near, far = self.near_far(direction)
-        sizes = _united([source.local_sizes(direction) for source in self.sources])
+        sizes = ChunkCounts.united([source.local_sizes(direction) for source in self.sources])
         sizes = sizes.select(near.kept_chunks())
         title = ", ".join(source.tag for source in self.sources)
         with progress_bar(sizes.total, title, self.progress) as bar:
@@ -128,7 +154,7 @@ class Stream:
                 bar.update(self._size(task, sizes))
 
     def _blocks(self, direction: str, local: int) -> ChunkCounts:
-        return _united([source.block_sizes(direction, local) for source in self.sources])
+        return ChunkCounts.united([source.block_sizes(direction, local) for source in self.sources])
 
     def _read(self, task: ReadTask, near: Population, far: Population) -> Iterator[Piece]:
         for source in self.sources:
@@ -204,14 +230,3 @@ def population_of(
             valid=name,
         )
     return Population.of(cells, session)
-
-
-def _united(counts: Sequence[ChunkCounts]) -> ChunkCounts:
-    """Connections per chunk, over several sets."""
-    if len(counts) == 1:
-        return counts[0]
-    ids = np.unique(np.concatenate([each.ids for each in counts]))
-    totals = np.zeros(len(ids), dtype=np.int64)
-    for each in counts:
-        totals += each.among(ids).counts
-    return ChunkCounts(ids, totals)

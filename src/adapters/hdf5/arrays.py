@@ -72,6 +72,11 @@ class Hdf5Array:
     def attributes(self) -> Hdf5Attributes:
         return Hdf5Attributes(self._member, self._context)
 
+    @property
+    def stored_bytes(self) -> int:
+        with self._context.translated():
+            return int(self._id.get_storage_size())
+
     def read(self, start: int = 0, stop: int | None = None) -> AnyArray:
         with self._context.translated():
             shape, dtype = self.shape, self.dtype

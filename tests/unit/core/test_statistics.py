@@ -108,3 +108,9 @@ def test_forgetting_connectivity_keeps_every_chunk() -> None:
         "65536": {"placed": 0, "connections": nothing},
     } == totals.as_document()
     assert totals.changed
+
+
+def test_counts_of_several_sets_are_summed_by_chunk() -> None:
+    united = ChunkCounts.united([ChunkCounts.of({3: 1, 5: 2}), ChunkCounts.of({1: 4, 5: 7})])
+    assert ([1, 3, 5], [4, 1, 9]) == (united.ids.tolist(), united.counts.tolist())
+    assert [] == ChunkCounts.united([]).ids.tolist()

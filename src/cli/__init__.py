@@ -1,0 +1,1 @@
+"""`bsb storage ...` and `python -m bsb_hdf5 ...`: parsing and printing only."""

@@ -1,0 +1,113 @@
+"""The commands that verify, repair, rewrite and copy networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..engine import StorageEngine
+from ..exchange.convert import convert as convert_network
+from ..maintenance.findings import Finding, Report
+from ..maintenance.integrity import repair as repair_network
+from ..maintenance.integrity import verify as verify_network
+from ..maintenance.repack import repack as repack_network
+from ..ports.store import Rewritable
+from ..storages import engine_of
+from .formats import plural, size_text
+from .running import FINDING, Answer
+
+
+def verify(given: Any) -> Answer:
+    """What is wrong in a network."""
+    return _report(given.root, verify_network(given.root))
+
+
+def repair(given: Any) -> Answer:
+    """What was put right in a network, and what is still wrong."""
+    return _report(given.root, repair_network(given.root, trust=given.trust))
+
+
+def repack(given: Any) -> Answer:
+    """A network rewritten in its place."""
+    done = repack_network(
+        given.root,
+        compress=bool(given.compress),
+        trust=given.trust,
+        drop_unknown=bool(given.drop_unknown),
+    )
+    text = f"repacked '{given.root}': {size_text(done.before)} before, {size_text(done.after)} now"
+    return Answer({"root": given.root, "before": done.before, "after": done.after}, [text])
+
+
+def convert(given: Any) -> Answer:
+    """A network copied into another engine or layout."""
+    before = engine_of(given.source)
+    made = engine_of(
+        convert_network(
+            given.source,
+            given.target,
+            engine=given.engine,
+            layout=given.layout,
+            trust=given.trust,
+            drop_unknown=bool(given.drop_unknown),
+        )
+    )
+    return _copied("converted", given, before, made)
+
+
+def copy(given: Any) -> Answer:
+    """A network copied as it is."""
+    engine = engine_of(given.source)
+    engine.copy(given.target)
+    return _copied("copied", given, engine, engine_of(given.target))
+
+
+def size_of(engine: StorageEngine) -> int | None:
+    """Bytes that a network takes where it lies; None if that is unknown."""
+    store = engine.sessions.store
+    return store.size() if isinstance(store, Rewritable) else None
+
+
+def _copied(verb: str, given: Any, before: StorageEngine, made: StorageEngine) -> Answer:
+    sizes = size_of(before), size_of(made)
+    data = {
+        "source": given.source,
+        "target": given.target,
+        "engine": made._format,
+        "layout": made.layout,
+        "before": sizes[0],
+        "after": sizes[1],
+    }
+    text = (
+        f"{verb} '{given.source}' to '{given.target}' ({made._format}, {made.layout}):"
+        f" {size_text(sizes[0])} before, {size_text(sizes[1])} now"
+    )
+    return Answer(data, [text])
+
+
+def _report(root: str, report: Report) -> Answer:
+    lines = [f"repaired: {each}" for each in report.repaired] + [str(each) for each in report]
+    if not report:
+        lines.append(f"nothing is wrong in '{root}'")
+    else:
+        lines.append(f"{plural(len(report), 'finding')} in '{root}'{_advice(report)}")
+    data = {
+        "root": root,
+        "findings": [_finding(each) for each in report],
+        "repaired": [_finding(each) for each in report.repaired],
+    }
+    return Answer(data, lines, FINDING if report else 0)
+
+
+def _advice(report: Report) -> str:
+    if any(each.repairable for each in report):
+        return "; bsb storage repair puts right those that can be repaired"
+    return ""
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "part": finding.part,
+        "where": finding.where,
+        "what": finding.what,
+        "repairable": finding.repairable,
+    }

@@ -1,0 +1,129 @@
+"""
+The commands: their names, arguments and examples.
+
+BSB imports this module at each of its starts, so it imports nothing that takes long.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument, as ``add_argument`` of ``argparse`` takes it."""
+
+    flags: tuple[str, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Command:
+    """
+    A command.
+
+    :param summary: what it does, in a sentence.
+    :param example: of its use, without the name of the program.
+    :param handler: module within this package, and function of it.
+    """
+
+    name: str
+    summary: str
+    example: str
+    handler: tuple[str, str]
+    arguments: tuple[Argument, ...]
+
+    def add_to(self, parser: argparse.ArgumentParser, program: str) -> None:
+        """
+        Add the arguments to a parser, and what ``--help`` says.
+
+        :param program: what the command is called with.
+        """
+        parser.description = self.summary
+        parser.epilog = f"example: {program} {self.example}"
+        for argument in (*self.arguments, *_COMMON):
+            parser.add_argument(*argument.flags, **argument.options)
+
+
+def _flag(name: str, text: str) -> Argument:
+    return Argument((name,), {"action": "store_true", "help": text})
+
+
+def _root(name: str, text: str) -> Argument:
+    return Argument((name,), {"help": text})
+
+
+_COMMON = (
+    _flag("--json", "print the answer as JSON, with the version of its schema"),
+    _flag("--traceback", "show where in the program an error came from"),
+)
+_ROOT = _root("root", "path or URL of the network")
+_SOURCE = _root("source", "path or URL of the network")
+_TARGET = _root("target", "path or URL of the copy, where nothing may be yet")
+_TRUST = Argument(
+    ("--trust",),
+    {
+        "choices": ("inc", "out"),
+        "help": "where the two mirrored copies of connections differ, keep this one",
+    },
+)
+_ENGINE = Argument(("--engine",), {"help": "hdf5 or zarr; the engine of the source without"})
+_LAYOUT = Argument(("--layout",), {"help": "classic or columnar; what the engine makes without"})
+_UNKNOWN = _flag("--drop-unknown", "leave out what the layout of the source does not know")
+
+COMMANDS = (
+    Command(
+        "info",
+        "Say what is in a network: cells, connections, morphologies, files, and bytes by part.",
+        "info network.hdf5",
+        ("describing", "info"),
+        (
+            _ROOT,
+            _flag("--chunks", "also list the chunks, with their cells and connections"),
+            _flag("--sets", "also list labels, columns and chunks of each set"),
+        ),
+    ),
+    Command(
+        "verify",
+        "Find out what is wrong in a network; exits with 1 if anything is.",
+        "verify network.hdf5",
+        ("maintaining", "verify"),
+        (_ROOT,),
+    ),
+    Command(
+        "repair",
+        "Put right what can be, of what verify finds; exits with 1 if anything is still wrong.",
+        "repair network.hdf5 --trust out",
+        ("maintaining", "repair"),
+        (_ROOT, _TRUST),
+    ),
+    Command(
+        "repack",
+        "Rewrite a network in its place: sorted by chunk, without holes.",
+        "repack network.hdf5 --compress",
+        ("maintaining", "repack"),
+        (
+            _ROOT,
+            _flag("--compress", "store integers in fewer bytes, for networks that are done"),
+            _TRUST,
+            _UNKNOWN,
+        ),
+    ),
+    Command(
+        "convert",
+        "Copy a network into another engine or layout, value for value.",
+        "convert network.hdf5 columnar.hdf5 --layout columnar",
+        ("maintaining", "convert"),
+        (_SOURCE, _TARGET, _LAYOUT, _ENGINE, _TRUST, _UNKNOWN),
+    ),
+    Command(
+        "copy",
+        "Copy a network as it is, whole or not at all.",
+        "copy network.hdf5 backup.hdf5",
+        ("maintaining", "copy"),
+        (_SOURCE, _TARGET),
+    ),
+)

@@ -1,0 +1,78 @@
+"""How many bytes the parts of a network take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+import attrs
+
+from ..core.layouts.nodes import ARRAY, DOCUMENT, GROUP, kind_of
+from ..engine import StorageEngine
+from ..ports.arrays import ArrayReader, GroupReader, StoredSize
+from ..ports.store import Rewritable
+
+# To look at one takes some 20 us. A classic file has an array for each column of each chunk.
+_MOST_ARRAYS = 10_000
+_DEEPEST = 64
+
+
+@attrs.frozen
+class Sizes:
+    """
+    Bytes of a network.
+
+    :param total: that it takes where it lies; None if that is unknown.
+    :param parts: of the arrays in each group at the root, by its name; None if there are too many
+        arrays to look at each.
+    """
+
+    total: int | None
+    parts: dict[str, int] | None
+
+    @property
+    def rest(self) -> int | None:
+        """Bytes of texts, tables of groups, and holes; None if it is unknown."""
+        if self.total is None or self.parts is None:
+            return None
+        return max(0, self.total - sum(self.parts.values()))
+
+
+def sizes(engine: StorageEngine) -> Sizes:
+    """How many bytes a network takes, and its parts; no array is read."""
+    store = engine.sessions.store
+    total = store.size() if isinstance(store, Rewritable) else None
+    with engine.read_scope() as session:
+        return Sizes(total, _parts(session.root))
+
+
+def _parts(root: GroupReader) -> dict[str, int] | None:
+    parts: dict[str, int] = {}
+    seen = 0
+    for name in root.names():
+        for size in _array_sizes(root, name, 0):
+            seen += 1
+            if seen > _MOST_ARRAYS:
+                return None
+            parts[name] = parts.get(name, 0) + size
+    return parts
+
+
+def _array_sizes(group: GroupReader, name: str, depth: int) -> Iterator[int]:
+    kind = kind_of(group, name)
+    if kind == ARRAY:
+        yield _size(group.array(name))
+    elif kind == DOCUMENT:
+        yield 0
+    elif kind == GROUP and depth < _DEEPEST:
+        # An empty group counts too: a file of nothing but groups has no end of them.
+        yield 0
+        member = group.group(name)
+        for each in member.names():
+            yield from _array_sizes(member, each, depth + 1)
+
+
+def _size(array: ArrayReader) -> int:
+    if isinstance(array, StoredSize):
+        return array.stored_bytes
+    return prod(array.shape) * array.dtype.itemsize

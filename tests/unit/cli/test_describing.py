@@ -1,0 +1,63 @@
+"""`info` says what is in a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bsb_hdf5 import engine_of
+from bsb_hdf5.cli import describing
+from tests.unit.cli.conftest import Run
+from tests.unit.queries.networks import TAGS, TYPES, Sample
+
+
+def test_it_names_types_and_sets_with_their_numbers(
+    run: Run, network: Sample, root: Path, layout: str
+) -> None:
+    document = run("info", root, "--json").document()
+    cells = {each["name"]: each["cells"] for each in document["cell_types"]}
+    assert {name: len(network.cells[name]) for name in TYPES} == cells
+    counts = {each["tag"]: each["connections"] for each in document["connectivity_sets"]}
+    assert {tag: len(network.connections[tag]) for tag in TAGS} == counts
+    assert ("hdf5", layout) == (document["engine"], document["layout"])
+    assert engine_of(str(root)).storage_id == document["provenance"]["storage_id"]
+    text = run("info", root).out
+    for name in (*TYPES, *TAGS):
+        assert name in text
+
+
+def test_bytes_by_part_are_those_of_the_file(run: Run, root: Path) -> None:
+    taken = run("info", root, "--json").document()["bytes"]
+    assert root.stat().st_size == taken["total"]
+    assert taken["total"] == sum(taken["parts"].values()) + taken["rest"]
+    assert any(taken["parts"].values())
+
+
+def test_chunks_and_sets_on_request(run: Run, network: Sample, root: Path) -> None:
+    document = run("info", root, "--json", "--chunks").document()
+    placed = sum(each["cells"] for each in document["chunks"])
+    assert sum(map(len, network.cells.values())) == placed
+    incoming = sum(each["incoming"] for each in document["chunks"])
+    assert sum(map(len, network.connections.values())) == incoming
+    text = run("info", root, "--chunks", "--sets").out
+    assert "additional data" in text
+    assert "incoming" in text
+    assert "incoming" not in run("info", root).out
+
+
+def test_a_large_classic_file_could_be_smaller(
+    run: Run, network: Sample, root: Path, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(describing, "_LARGE", 1)
+    outcome = run("info", root)
+    offered = f"bsb storage convert {root} NEW --layout columnar" in outcome.out
+    assert ("classic" == layout) == offered
+
+
+def test_many_arrays_are_not_looked_at(
+    run: Run, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bsb_hdf5.maintenance.sizes._MOST_ARRAYS", 1)
+    assert "not counted" in run("info", root).out
+    assert run("info", root, "--json").document()["bytes"]["parts"] is None

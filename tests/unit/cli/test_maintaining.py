@@ -1,0 +1,60 @@
+"""The commands that verify, repair, rewrite and copy do what the library does, and say so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bsb_hdf5 import engine_of, open_storage
+from bsb_hdf5.queries import counts
+from tests.unit.cli.conftest import Run
+
+
+def test_a_network_in_order_has_no_findings(run: Run, root: Path) -> None:
+    outcome = run("verify", root)
+    assert (0, f"nothing is wrong in '{root}'\n") == (outcome.code, outcome.out)
+    assert [] == run("verify", root, "--json").document()["findings"]
+
+
+@pytest.mark.parametrize("layout", ["classic"], indirect=True)
+def test_damage_exits_with_1_until_it_is_repaired(run: Run, root: Path) -> None:
+    import h5py
+
+    with h5py.File(root, "r+") as file:
+        file["placement/granule"].attrs["len"] = 99
+    found = run("verify", root)
+    assert 1 == found.code
+    assert "bsb storage repair" in found.out
+    done = run("repair", root, "--json")
+    assert 0 == done.code
+    assert done.document()["repaired"]
+    assert 0 == run("verify", root).code
+
+
+def test_a_repack_says_bytes_before_and_after(run: Run, root: Path) -> None:
+    before = root.stat().st_size
+    document = run("repack", root, "--json").document()
+    assert (before, root.stat().st_size) == (document["before"], document["after"])
+    assert "before" in run("repack", root, "--compress").out
+
+
+def test_a_network_is_converted_and_copied(run: Run, root: Path, tmp_path: Path) -> None:
+    other = "columnar" if engine_of(str(root)).layout == "classic" else "classic"
+    expected = counts(str(root))
+    converted, copied = tmp_path / "converted.hdf5", tmp_path / "copied.hdf5"
+    assert 0 == run("convert", root, converted, "--layout", other).code
+    assert other == engine_of(str(converted)).layout
+    document = run("copy", root, copied, "--json").document()
+    assert root.read_bytes() == copied.read_bytes()
+    assert document["before"] == document["after"] == root.stat().st_size
+    for path in (converted, copied):
+        assert expected == counts(open_storage(str(path)))
+
+
+@pytest.mark.parametrize("command", ["convert", "copy"])
+def test_what_is_at_the_target_stays(run: Run, root: Path, tmp_path: Path, command: str) -> None:
+    (tmp_path / "taken").write_text("mine")
+    outcome = run(command, root, tmp_path / "taken")
+    assert (2, "mine") == (outcome.code, (tmp_path / "taken").read_text())
+    assert "exists" in outcome.err

@@ -1,0 +1,122 @@
+"""A command prints its answer, or one sentence."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bsb_hdf5.cli import running
+from bsb_hdf5.cli.specifications import COMMANDS
+from tests.unit.cli.conftest import Run
+
+NAMES = [each.name for each in COMMANDS]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        running.main([name, "--help"])
+    assert 0 == ended.value.code
+    assert f"example: python -m bsb_hdf5 {name} " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=NAMES)
+def test_its_handler_exists(command: Any) -> None:
+    assert callable(running._handler(command))
+
+
+def test_what_is_wrong_is_one_sentence_and_exits_with_2(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no network")
+    for root, message in (
+        (tmp_path / "nothing", "there is no storage at"),
+        (tmp_path / "text", "does not hold a network of the engines"),
+    ):
+        outcome = run("info", root)
+        assert 2 == outcome.code
+        assert "" == outcome.out
+        assert 1 == len(outcome.err.splitlines())
+        assert outcome.err.startswith("bsb storage info: ")
+        assert message in outcome.err
+
+
+def test_json_names_the_error(run: Run, tmp_path: Path) -> None:
+    outcome = run("info", tmp_path / "nothing", "--json")
+    document = outcome.document()
+    assert (1, "info") == (document["schema"], document["command"])
+    assert "StoreNotFoundError" == document["error"]["type"]
+
+
+def test_a_traceback_is_printed_on_request(run: Run, tmp_path: Path) -> None:
+    assert "Traceback" not in run("info", tmp_path / "nothing").err
+    assert "Traceback" in run("info", tmp_path / "nothing", "--traceback").err
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (PermissionError(13, "Permission denied", "a file"), "Permission denied: 'a file'"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (KeyError("a\nb"), r"KeyError: 'a\nb' (--traceback shows where)"),
+    ],
+)
+def test_other_errors_are_a_sentence_too(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
+    def fail(given: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(running, "_handler", lambda command: fail)
+    outcome = run("info", "network")
+    assert (2, f"bsb storage info: {message}\n") == (outcome.code, outcome.err)
+
+
+def test_an_interrupt_ends_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(given: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "_handler", lambda command: interrupt)
+    outcome = run("info", "network")
+    assert (2, "bsb storage info: interrupted\n") == (outcome.code, outcome.err)
+
+
+def test_json_has_no_nan(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    answer = running.Answer({"values": [float("nan"), 1.0, {"a": float("inf")}]})
+    monkeypatch.setattr(running, "_handler", lambda command: lambda given: answer)
+    assert [None, 1.0, {"a": None}] == run("info", "x", "--json").document()["values"]
+
+
+def command_line(*command: str) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def test_bsb_storage_and_the_module_do_the_same(root: Path) -> None:
+    ours = command_line(sys.executable, "-m", "bsb_hdf5", "info", str(root))
+    bsbs = command_line("bsb", "storage", "info", str(root))
+    assert (0, ours.stdout) == (bsbs.returncode, bsbs.stdout)
+    assert 0 == ours.returncode
+    assert "granule" in ours.stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["info"], ["verify", "--trust"]])
+def test_mistakes_in_bsb_storage_exit_with_2(arguments: list[str]) -> None:
+    done = command_line("bsb", "storage", *arguments)
+    assert 2 == done.returncode
+    assert "Traceback" not in done.stderr
+    assert "usage: bsb storage" in done.stderr
+
+
+def test_bsb_starts_without_what_the_commands_need() -> None:
+    code = (
+        "import sys; from bsb.cli.commands import load_root_command; load_root_command();"
+        "print([name for name in sys.modules if name.startswith('bsb_hdf5')])"
+    )
+    done = command_line(sys.executable, "-c", code)
+    allowed = {"bsb_hdf5", "bsb_hdf5.cli", "bsb_hdf5.cli.commands", "bsb_hdf5.cli.specifications"}
+    assert allowed == set(eval(done.stdout)), done.stderr
