@@ -57,6 +57,24 @@ def meta_object_hook(obj: Meta) -> Meta:
     return decode_meta_object(obj)
 
 
+class PointLabels(EncodedLabels):
+    """
+    Labels of points that equal any others that label each point alike.
+
+    Those of BSB compare codes, which differ where branches were labelled one by one.
+    """
+
+    def __eq__(self, other: object) -> Any:
+        if not isinstance(other, EncodedLabels) or self.shape != other.shape:
+            return super().__eq__(other)
+        mine, others = (
+            LabelSets.from_lists(each.labels).of(np.asarray(each)) for each in (self, other)
+        )
+        return mine == others
+
+    __hash__ = None  # type: ignore[assignment]  # as that of every array
+
+
 class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
     """The morphologies of a network, by name."""
 
@@ -288,7 +306,7 @@ def _to_morphology(table: MorphologyTable, meta: Meta) -> Morphology:
     """A morphology whose branches are views of shared arrays."""
     points, radii = table.data[:, :3].copy(), table.data[:, 3].copy()
     codes = np.ascontiguousarray(table.data[:, 4].astype(int))
-    labels = EncodedLabels(len(points), buffer=codes, labels=table.labels.to_lists())
+    labels = PointLabels(len(points), buffer=codes, labels=table.labels.to_lists())
     columns = np.ascontiguousarray(table.data[:, 5:].T)
     properties = dict(zip(table.properties, columns, strict=True))
     branches: list[Branch] = []
