@@ -21,10 +21,10 @@ from .core.column_specs import (
 )
 from .core.columns import align
 from .core.layouts.protocols import PlacementReader, PlacementWriter
-from .core.placement import append_additional
+from .core.placement import append_additional, check_codes
 from .core.rows import Rows
 from .core.statistics import ChunkCounts
-from .core.validation import as_numbers
+from .core.validation import as_integers_of, as_numbers
 from .errors import DtypeError, InvalidNameError, NodeNotFoundError, ShapeError
 
 _OF_CELLS = frozenset(each.name for each in (POSITION, ROTATION, MORPHOLOGY, LABELS))
@@ -54,6 +54,8 @@ def check_chunk(cells: PlacementReader, id_: int) -> None:
 
 
 def _as_dtype(given: ArrayLike, column: ColumnSpec) -> Rows:
+    if column.dtype.kind in "iu":
+        return as_integers_of(column.dtype, given, f"rows of '{column.title}'")
     if column.dtype.kind in NUMBERS:
         return as_numbers(given, column.title).astype(column.dtype)
     try:
@@ -100,7 +102,12 @@ def read_of_cells(
 def write_of_cells(
     cells: PlacementWriter, column: ColumnSpec, id_: int, rows: Rows, *, replace: bool
 ) -> None:
-    """Add rows to a column of cells, or replace those of a chunk."""
+    """
+    Add rows to a column of cells, or replace those of a chunk.
+
+    :raises InputError: codes of labels or morphologies that the set does not know.
+    """
+    check_codes(cells, column, id_, rows)
     if replace:
         cells.overwrite_column(column, id_, rows)
     elif column.collection == ADDITIONAL:

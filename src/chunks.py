@@ -286,7 +286,8 @@ class ChunkedProperty:
         :param chunk: is made if it is absent.
         :param data: rows.
         :param key: another column than this.
-        :raises InputError: the rows don't fit; nothing is stored.
+        :raises InputError: the rows don't fit, or are fractions for a column of integers, or codes
+            of labels or morphologies that the set does not know; nothing is stored.
         """
         self._write(handle, chunk, data, key, replace=False)
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DtypeError, InputError, ShapeError
-from ..ports.arrays import AnyArray
+from ..ports.arrays import AnyArray, DType
 
 # The widest integers that a float64 holds without loss.
 _EXACT = 2**53
@@ -60,6 +60,24 @@ def as_integers(values: object, what: str, *, copy: bool = True) -> NDArray[np.i
     if array.size and array.dtype.kind in "uf" and not _fits_64_bits(array):
         raise DtypeError(f"{what} hold integers beyond 64 bits")
     return array.astype(np.int64, copy=copy)
+
+
+def as_integers_of(dtype: DType, values: object, what: str) -> AnyArray:
+    """
+    Whole numbers in a dtype of integers; errors as for :func:`as_integers`.
+
+    :raises DtypeError: also for numbers that the dtype can't hold.
+    """
+    array, limits = as_numbers(values, what), np.iinfo(dtype)
+    if array.dtype.kind == "f":
+        array = as_integers(array, what)
+    if array.size and not limits.min <= int(array.min()) <= int(array.max()) <= limits.max:
+        raise DtypeError(
+            f"{what} reach from {array.min()} to {array.max()}; '{dtype}' holds {limits.min} to"
+            f" {limits.max}",
+            found=str(array.dtype),
+        )
+    return array.astype(dtype)
 
 
 def _of_objects(values: object) -> object:

@@ -7,7 +7,14 @@ import pytest
 from bsb import Storage
 
 from bsb_hdf5 import PlacementSet
-from tests.face.samples import SmallNetwork, cell_type, chunk, positions
+from tests.face.samples import (
+    SmallNetwork,
+    cell_type,
+    chunk,
+    morphology,
+    morphology_set,
+    positions,
+)
 
 FIRST, SECOND = chunk(0), chunk(1)
 
@@ -48,18 +55,24 @@ def test_rotations_are_overwritten_in_one_chunk(small: SmallNetwork) -> None:
     assert 5 == len(small.a) == len(small.a.load_positions())
 
 
-def test_morphologies_are_codes_that_are_appended_and_overwritten(cells: PlacementSet) -> None:
+def test_morphologies_are_codes_that_are_appended_and_overwritten(storage: Storage) -> None:
+    cells: PlacementSet = storage.require_placement_set(cell_type("a"))
+    for name in ("one", "other", "third"):
+        storage.morphologies.save(name, morphology())
+    loaders = morphology_set(storage, ["one", "other", "third"], [0, 1, 2])
+    for each in (FIRST, SECOND):
+        cells.append_data(each, positions(3), morphologies=loaders)
     codes = cells._morphology_chunks
-    codes.append(FIRST, [2, 0])
+    codes.overwrite(FIRST, [2, 0])
     codes.append(FIRST, [1])
-    codes.append(SECOND, [5, 6])
-    assert [2, 0, 1, 5, 6] == codes.load().tolist()
+    assert [2, 0, 1, 0, 1, 2] == codes.load().tolist()
     assert np.issubdtype(codes.load().dtype, np.integer)
-    codes.overwrite(FIRST, [7, 8, 9])
-    assert [7, 8, 9, 5, 6] == codes.load().tolist()
     with cells.chunk_context([FIRST]):
-        assert [7, 8, 9] == codes.load().tolist()
-    assert 5 == len(cells)
+        assert [2, 0, 1] == codes.load().tolist()
+        found = cells.load_morphologies()
+        names = [found._loaders[index].name for index in found.get_indices()]
+        assert ["third", "one", "other"] == names
+    assert 6 == len(cells)
 
 
 def test_rows_for_new_cells_follow_those_of_the_cells_there_are(cells: PlacementSet) -> None:

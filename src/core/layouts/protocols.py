@@ -55,6 +55,9 @@ class PlacementReader(Protocol):
     def read_morphologies(self, chunks: Ids, /) -> MorphologyRows:
         """The morphologies of the cells of some chunks."""
 
+    def morphology_names(self, chunk: int, /) -> Sequence[str]:
+        """The names that the indices in the column of morphologies of a chunk stand for."""
+
     def history(self) -> SetHistory: ...
 
 

@@ -139,6 +139,9 @@ class ClassicPlacement:
         # Names that were offered, and that no cell has, may be gone from the repository.
         return MorphologyRows(tuple(codes), joined, lengths).used()
 
+    def morphology_names(self, chunk: int) -> Sequence[str]:
+        return self._names(chunk) if str(chunk) in self._group else ()
+
     def require_chunk(self, chunk: int) -> None:
         self._chunk(chunk)
 

@@ -89,6 +89,9 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
             tuple(names[code] for code in np.flatnonzero(used).tolist()), indices, lengths
         )
 
+    def morphology_names(self, chunk: int) -> Sequence[str]:
+        return tuple(self._names.morphologies)
+
     def require_chunk(self, chunk: int) -> None:
         if chunk not in self._cells_held():
             self._touch()
