@@ -35,7 +35,7 @@ from .chunk_columns import (
     write_of_cells,
 )
 from .chunk_filter import ChunkFilter
-from .core.chunk_groups import ChunkGroups, ChunkGroupsWriter
+from .core.chunk_groups import ChunkGroups, ChunkGroupsWriter, check_collection
 from .core.chunk_id import (
     Ids,
 )
@@ -43,7 +43,7 @@ from .core.column_specs import (
     ColumnSpec,
 )
 from .core.layouts.protocols import PlacementReader, PlacementWriter
-from .core.names import check_member, check_name
+from .core.names import check_name
 from .core.rows import Rows
 from .errors import (
     DataNotFoundError,
@@ -345,7 +345,8 @@ class ChunkedProperty:
         name = check_name(self.name if key is None else key, "column")
         dtype = np.dtype(self.dtype)
         width = None if self.shape is None else tuple(self.shape[1:])
-        return ColumnSpec(name, width, dtype, 0, self.collection)
+        collection = None if self.collection is None else check_collection(self.collection)
+        return ColumnSpec(name, width, dtype, 0, collection)
 
     def _load_cells(
         self, cells: PlacementReader, chunks: Ids, column: ColumnSpec, raw: bool, pad_by: str | None
@@ -446,7 +447,7 @@ class ChunkedCollection(ChunkedProperty):
 
     @property
     def _collection(self) -> str:
-        return check_member(self.collection, "collection")
+        return check_collection(self.collection)
 
     def _cells(self, session: Session) -> PlacementReader | None:
         """The cells, if the columns are their additional data."""

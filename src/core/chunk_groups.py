@@ -13,12 +13,25 @@ from ..errors import NodeExistsError, NodeNotFoundError, ShapeError
 from ..ports.arrays import AnyReader, AnyWriter, ArrayReader, GroupReader, GroupWriter
 from .chunk_id import Ids
 from .column_specs import ColumnSpec
+from .layouts.classic.paths import Kind, check_path, check_paths, steps
 from .layouts.classic.sets import chunk_ids, is_chunk_id
 from .layouts.nodes import ARRAY, GROUP, kind_of
+from .names import check_name
 from .rows import Rows
+
+_COLUMNS = Kind("column", lambda *_: True)
 
 NUMBERS = "biuf"
 """Kinds of the dtypes that every backend has arrays of."""
+
+
+def check_collection(name: object) -> str:
+    """
+    The name of a collection.
+
+    :raises InvalidNameError: it can't be one.
+    """
+    return check_path(check_name(name, "collection"), "collection")
 
 
 class ChunkGroups:
@@ -99,7 +112,11 @@ class ChunkGroups:
         Check that rows can be added to those that a chunk has.
 
         :raises ShapeError: they are of another width.
+        :raises InvalidNameError: their column would lie where another of its collection does.
         """
+        if column.collection is not None:
+            keys = self.keys(column.collection)
+            check_paths((*keys, *({column.name} - set(keys))), _COLUMNS)
         found = self.find(chunk, column)
         if found is None:
             return
@@ -156,7 +173,7 @@ class ChunkGroupsWriter(ChunkGroups):
             if column.width is not None:
                 self._create(made, _steps(column), column, column.empty)
         for collection in collections:
-            made.require_group(collection)
+            _below(made, steps(collection))
 
     def append(self, chunk: int, column: ColumnSpec, rows: Rows) -> None:
         """Add rows to those of a chunk, which is there."""
@@ -192,9 +209,12 @@ class ChunkGroupsWriter(ChunkGroups):
         :raises NodeNotFoundError: the chunk has no such collection.
         """
         self.require(chunk)
-        group = self._chunk(chunk)
-        group.delete(collection)
-        group.require_group(collection)
+        *above, name = steps(collection)
+        group: GroupWriter = self._chunk(chunk)
+        for each in above:
+            group = group.group(each)
+        group.delete(name)
+        group.require_group(name)
 
     def add_key(self, collection: str, key: str) -> None:
         """Note a key of a collection."""
@@ -230,8 +250,13 @@ def _below(group: GroupWriter, names: Iterable[str]) -> GroupWriter:
 
 
 def _steps(column: ColumnSpec) -> list[str]:
-    """The names that lead from the group of a chunk to the array of a column."""
-    return [each for each in column.title.split("/") if each not in ("", ".")]
+    """
+    The names that lead from the group of a chunk to the array of a column.
+
+    :raises InvalidNameError: they lead elsewhere.
+    """
+    check_path(column.name, "column")
+    return steps(check_path(column.title, "column"))
 
 
 def _keys_of(collection: str) -> str:

@@ -66,7 +66,9 @@ def transfer(
     :raises BaseException: what the handler of a signal raises, such as KeyboardInterrupt.
     :raises CorruptNetworkError: the mirrored copies of connections differ and ``trust`` is not
         given, or something contradicts the layout of the source.
+    :raises InvalidNameError: the layout of the target can't keep some names apart.
     """
+    _check_names(source, target)
     direction = "out" if trust is None else check_direction(trust)
     portion = portion or Portion()
     tags = source.connectivity_tags()
@@ -92,6 +94,16 @@ def transfer(
         target.placement(name).set_history(source.placement(name).history())
     for tag in tags:
         target.connectivity(tag).set_history(source.connectivity(tag).history())
+
+
+def _check_names(source: NetworkReader, target: NetworkWriter) -> None:
+    names = source.placement_names()
+    target.check_names("placement", names)
+    target.check_names("connectivity", source.connectivity_tags())
+    target.check_names("morphologies", source.morphologies.names())
+    target.check_names("files", source.files.ids())
+    for name in names:
+        target.check_names("additional", source.placement(name).additional_keys())
 
 
 def _copy_root(source: NetworkReader, target: NetworkWriter) -> None:

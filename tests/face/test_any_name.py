@@ -144,6 +144,94 @@ def test_names_go_to_the_classic_layout_and_back(tmp_path: Path) -> None:
     assert expected(names) == described(back)
 
 
+# Names that HDF5 takes for the same path as a shorter one.
+LONGER = ["http://a//b", "/lead", "trail/", "a//b", "c/./d", "./x", "y/."]
+
+
+@pytest.mark.parametrize("engine", ["hdf5", "zarr"], indirect=True)
+def test_a_name_that_is_longer_than_its_path_is_kept_in_classic(
+    engine: str, tmp_path: Path
+) -> None:
+    names = sorted([*LONGER, "plain", "a%2Fb", "%", "é" * 127])
+    storage = opened(engine, tmp_path / "network")
+    fill(storage, names)
+    for name in names:
+        storage.morphologies.save(f"{name}+", morphology(), update_meta=False)
+    found = described(storage)
+    classic = convert(storage, str(tmp_path / "classic"), engine="hdf5", layout="classic")
+    assert found == described(classic)
+    assert sorted(storage.morphologies.get_all_meta()) == sorted(
+        classic.morphologies.get_all_meta()
+    )
+    assert [] == list(verify(classic).findings)
+    repack(classic)
+    assert found == described(classic)
+    back = convert(classic, str(tmp_path / "back"), engine="zarr")
+    assert found == described(back)
+
+
+@pytest.mark.parametrize("name", LONGER)
+def test_a_classic_network_lists_what_it_stores_by_the_name_that_was_given(
+    name: str, tmp_path: Path
+) -> None:
+    storage = new_storage(tmp_path / "classic", "classic")
+    fill(storage, [name])
+    assert expected([name]) == described(storage)
+    cell, tag = cell_type("x"), name
+    cell.name = name
+    assert 2 == len(storage.get_placement_set(cell))
+    assert 2 == len(storage.get_connectivity_set(tag))
+    assert storage.morphologies.has(name)
+
+
+Save = Callable[[Storage, str], Any]
+
+
+def save_cells(storage: Storage, name: str) -> None:
+    kind = cell_type("any")
+    kind.name = name
+    storage.require_placement_set(kind)
+
+
+def save_tag(storage: Storage, name: str) -> None:
+    kind = cell_type("any")
+    storage.require_placement_set(kind)
+    storage.require_connectivity_set(kind, kind, name)
+
+
+def save_key(storage: Storage, name: str) -> None:
+    cells = storage.require_placement_set(cell_type("any"))
+    cells.append_data(chunk(0), positions(1), additional={name: [1.0]})
+
+
+SAVES: dict[str, Save] = {
+    "placement set": save_cells,
+    "connectivity set": save_tag,
+    "morphology": lambda storage, name: storage.morphologies.save(name, morphology()),
+    "file": lambda storage, name: storage.files.store(name, id=name),
+    "key of additional data": save_key,
+}
+
+
+@pytest.mark.parametrize("names", [("a/b", "a//b"), ("a", "a/"), ("c", "c/inc/data"), ("/",)])
+@pytest.mark.parametrize("what", SAVES)
+def test_names_that_classic_can_not_keep_apart_are_refused(
+    what: str, names: tuple[str, ...], tmp_path: Path
+) -> None:
+    if names[0] == "c" and what == "morphology":
+        names = ("c", "c/data/x")
+    storage = new_storage(tmp_path / "network", "columnar")
+    for name in names:
+        SAVES[what](storage, name)
+    with pytest.raises(InvalidNameError, match=f"can't name a {what}") as refused:
+        convert(storage, str(tmp_path / "classic"), layout="classic")
+    assert all(f"'{name}'" in str(refused.value) for name in names)
+    assert not (tmp_path / "classic").exists()
+    copy = convert(storage, str(tmp_path / "zarr"), engine="zarr")
+    # As text, as some cells have no value.
+    assert str(described(storage)) == str(described(copy))
+
+
 @pytest.mark.parametrize("name", ["a\0/b", "\ud800/b"])
 def test_what_no_file_can_hold_is_refused(engine: str, name: str, tmp_path: Path) -> None:
     storage = opened(engine, tmp_path / "network")

@@ -19,6 +19,7 @@ from bsb_hdf5.maintenance.integrity import verify
 from bsb_hdf5.resource import Resource
 from tests.face.conftest import FileOf
 from tests.face.layouts import LAYOUTS, about_classic
+from tests.face.layouts import place as place_of
 from tests.face.samples import SmallNetwork, digest
 
 Nodes = dict[str, Any]
@@ -158,6 +159,26 @@ def test_a_strange_member_anywhere_outlives_a_repack(packed: Path, kind: str) ->
     assert len(groups) - len(LOOKED_THROUGH) <= len(strange(before))
     repack(str(packed))
     assert before == dump(packed)
+
+
+@pytest.mark.parametrize("kind", ["a number", "nothing", "numbers"])
+def test_what_is_no_file_among_the_files_is_kept_and_is_no_file(
+    packed: Path, layout: str, kind: str
+) -> None:
+    part = place_of(layout, "files")
+    put(packed, kind, [part])
+    before = dump(packed)
+    repack(str(packed))
+    assert before == dump(packed)
+    files = Storage("hdf5", str(packed)).files
+    assert ["note"] == list(files.all())
+    with pytest.raises(StorageError, match="stranger"):
+        files.load("stranger")
+    with pytest.raises(StorageError, match="stranger"):
+        files.store("mine", id="stranger", overwrite=True)
+    assert before == dump(packed)
+    with pytest.raises(UnknownContentError, match=f"'/{part}/stranger'"):
+        convert(str(packed), f"{packed}.copy", layout=OTHER[layout])
 
 
 @pytest.mark.parametrize("kind", ATTRIBUTES)

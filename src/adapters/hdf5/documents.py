@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from h5py import h5s, h5t
 
-from ...errors import CorruptNetworkError
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter
 from .context import Context, OpenObject
 from .h5_types import H5Object
@@ -29,8 +28,6 @@ class Hdf5Document:
     def read(self) -> bytes:
         with self._context.translated():
             kind = self._id.get_type()
-            if self._id.shape != () or not isinstance(kind, h5t.TypeStringID | h5t.TypeOpaqueID):
-                raise CorruptNetworkError(f"'{self._name}' is not a text or byte string")
             if isinstance(kind, h5t.TypeStringID) and kind.is_variable_str():
                 text = np.empty((), dtype=self._id.dtype)
                 self._id.read(h5s.ALL, h5s.ALL, text)
@@ -53,6 +50,12 @@ class Hdf5DocumentWriter(Hdf5Document):
     @property
     def attributes(self) -> Hdf5AttributesWriter:
         return Hdf5AttributesWriter(self._member, self._context)
+
+
+def is_text(dataset: H5Object) -> bool:
+    """Whether a dataset is one text or byte string."""
+    kind = dataset.get_type()
+    return dataset.shape == () and isinstance(kind, h5t.TypeStringID | h5t.TypeOpaqueID)
 
 
 def string_type(content: bytes | str) -> H5Object:

@@ -13,6 +13,7 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
+from collections.abc import Iterator
 
 from ...platform import after_fork_in_child, is_named
 from ...transactions.interrupts import begin_uninterrupted, end_finalizer
@@ -91,7 +92,7 @@ class FilePool:
     def drop_named(self, path: str) -> None:
         """Close what is kept of the file that a path names, for whichever store."""
         with self._lock:
-            keys = [key for key, file in self._kept.items() if is_named(file.descriptor, path)]
+            keys = [key for key, file in self._files_kept() if is_named(file.descriptor, path)]
         for key in keys:
             self._drop(key)
 
@@ -107,7 +108,7 @@ class FilePool:
         with self._lock:
             keys = [
                 key
-                for key, file in self._kept.items()
+                for key, file in self._files_kept()
                 if not is_named(file.descriptor, file.location)
             ]
         for key in keys:
@@ -119,6 +120,13 @@ class FilePool:
             self._drop(key)
         finally:
             end_finalizer()
+
+    def _files_kept(self) -> Iterator[tuple[int, OpenFile]]:
+        """What is kept, although a finalizer in this thread may close some of it meanwhile."""
+        for key in list(self._kept):
+            file = self._kept.get(key)
+            if file is not None:
+                yield key, file
 
     def _drop(self, key: int) -> None:
         with self._lock:

@@ -17,7 +17,7 @@ from .arrays import Hdf5Array, Hdf5ArrayWriter, storage_of
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter
 from .context import Context, OpenObject
 from .copying import copy_object
-from .documents import Hdf5Document, Hdf5DocumentWriter, string_type, write_string
+from .documents import Hdf5Document, Hdf5DocumentWriter, is_text, string_type, write_string
 from .h5_types import H5Object
 
 # Up to this many attributes are stored with the group itself, which takes less space.
@@ -95,7 +95,7 @@ class Hdf5Group:
     def read_any(self, name: str) -> Any:
         with self._context.translated():
             opened = self._open(name, "array")
-            if _kind_of(opened) not in ("array", "document"):
+            if _kind_of(opened) not in ("array", "document", "value"):
                 raise NodeNotFoundError(f"'{name}' is not an array", asked=name)
             if opened.shape:
                 Hdf5Array(OpenObject("array", opened), name, self._context).check_claim()
@@ -327,5 +327,7 @@ def _check_own_values(member: H5Object, name: str) -> None:
 
 def _kind_of(member: H5Object) -> str:
     if isinstance(member, h5d.DatasetID):
-        return "array" if member.shape else "document"
+        if member.shape:
+            return "array"
+        return "document" if is_text(member) else "value"
     return "group" if isinstance(member, h5g.GroupID) else "named type"

@@ -335,6 +335,15 @@ class NetworkWriter(NetworkReader, Protocol):
 
     def placement(self, name: str, /) -> PlacementWriter: ...
 
+    def check_names(self, part: str, names: Sequence[str], /) -> None:
+        """
+        Check that items of some names can be stored beside each other.
+
+        :param part: ``placement``, ``connectivity``, ``morphologies``, ``files``, or ``additional``
+            for the keys of a placement set.
+        :raises InvalidNameError: they can't.
+        """
+
     def create_placement(self, name: str, /, *, created_at: str) -> None: ...
 
     def remove_placement(self, name: str, /) -> None: ...

@@ -118,7 +118,7 @@ def test_codes_that_are_known_are_stored(world: World) -> None:
     assert () == verify(world.storage).findings
 
 
-class Own(Resource, ChunkLoader):  # type: ignore[misc]  # the two are meant to be combined
+class Own(Resource, ChunkLoader):
     def __init__(self, engine: Any, path: str) -> None:
         Resource.__init__(self, engine, path)
         ChunkLoader.__init__(self)

@@ -50,7 +50,12 @@ def _is_marked(group: GroupReader) -> bool:
     return any(group.attributes.get(mark) is not None for mark in _MARKS)
 
 
-CONNECTIVITY = Kind("connectivity set", _is_set, frozenset(DIRECTIONS))
+CONNECTIVITY = Kind(
+    "connectivity set",
+    _is_set,
+    frozenset(DIRECTIONS),
+    lambda group, name: group.group(name).attributes.get("tag"),
+)
 
 
 @attrs.define(eq=False)

@@ -6,14 +6,16 @@ from ....ports.arrays import GroupWriter
 from ...files import StoredContent
 from ...names import check_name
 from ..files import StoredFiles, is_document
-from .paths import Kind, canonical, find, locate, make_room, names_of, remove
+from .paths import Kind, canonical, find, make_room, names_of, remove
 
 _PART = "files"
 # The id of a file whose path HDF5 writes in another way.
 _ID = "id"
 
 
-FILES = Kind("file", is_document)
+FILES = Kind(
+    "file", is_document, given=lambda group, name: group.document(name).attributes.get(_ID)
+)
 
 
 class ClassicFiles(StoredFiles):
@@ -22,8 +24,7 @@ class ClassicFiles(StoredFiles):
     def ids(self) -> tuple[str, ...]:
         if _PART not in self._root:
             return ()
-        names = names_of(self._group, FILES)
-        return tuple(sorted(self._id_at(name) if "/" in name else name for name in names))
+        return names_of(self._group, FILES)
 
     def store(self, id_: str, content: StoredContent) -> None:
         super().store(id_, content)
@@ -34,12 +35,6 @@ class ClassicFiles(StoredFiles):
     def remove(self, id_: str) -> None:
         self._document(id_)
         remove(self._group, id_, FILES)
-
-    def _id_at(self, path: str) -> str:
-        """The id of the file at a path: as it was given, if that is known."""
-        found = locate(self._group, path)
-        given = None if found is None else found[0].document(found[1]).attributes.get(_ID)
-        return given if isinstance(given, str) and canonical(given) == path else path
 
     def _find(self, id_: str) -> tuple[GroupWriter, str] | None:
         return find(self._group, id_, FILES) if _PART in self._root else None

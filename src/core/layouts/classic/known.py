@@ -9,7 +9,7 @@ from ..nodes import ARRAY, DOCUMENT, GROUP, kind_of
 from ..unknown import Known, arrays, named
 from .connectivity import CONNECTIVITY
 from .files import FILES
-from .morphologies import MORPHOLOGIES
+from .morphologies import GIVEN_NAME, MORPHOLOGIES
 from .paths import Kind, canonical, has_items
 from .placement import PLACEMENT
 from .sets import is_chunk_id
@@ -103,7 +103,10 @@ def _morphology(group: GroupReader, name: str) -> Known:
             return None
         return Known(named("labels", "properties")) if name == "data" else Known()
 
-    return Known(member=_sharing(MORPHOLOGIES, _morphology, own))
+    given = MORPHOLOGIES.given(group, name)
+    is_given = isinstance(given, str) and "/" in given
+    attributes = named(GIVEN_NAME) if is_given else named()
+    return Known(attributes, _sharing(MORPHOLOGIES, _morphology, own))
 
 
 def _file(group: GroupReader, name: str) -> Known:

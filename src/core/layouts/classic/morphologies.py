@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ....errors import CorruptNetworkError, MorphologyNotFoundError
+from ....errors import CorruptNetworkError, MorphologyNotFoundError, NodeNotFoundError
 from ....ports.arrays import GroupReader, GroupWriter
 from ...json_types import Document
 from ...labels import LabelSets
@@ -16,11 +16,13 @@ from ...names import check_name
 from ..documents import pad, read_json, write_json
 from ..nodes import ARRAY, GROUP, kind_of
 from ..optional_verbs import create_fixed_array
-from .paths import Kind, find, make_room, names_of, remove
+from .paths import Kind, canonical, find, make_room, names_of, remove
 from .sets import Totals
 
 _PART, _META = "morphologies", "morphology_meta"
 _DATA, _GRAPH = "data", "graph"
+# The name of a morphology whose path HDF5 writes in another way.
+GIVEN_NAME = "morphology_name"
 
 
 def _is_morphology(group: GroupReader, name: str) -> bool:
@@ -30,7 +32,12 @@ def _is_morphology(group: GroupReader, name: str) -> bool:
     return any(each in member and kind_of(member, each) == ARRAY for each in (_DATA, _GRAPH))
 
 
-MORPHOLOGIES = Kind("morphology", _is_morphology, frozenset((_DATA, _GRAPH)))
+MORPHOLOGIES = Kind(
+    "morphology",
+    _is_morphology,
+    frozenset((_DATA, _GRAPH)),
+    lambda group, name: group.group(name).attributes.get(GIVEN_NAME),
+)
 
 
 class ClassicMorphologies:
@@ -64,6 +71,8 @@ class ClassicMorphologies:
         part = self._root.require_group(_PART)
         group, last = make_room(part, name, MORPHOLOGIES)
         member = group.require_group(last)
+        if canonical(name) != name:
+            member.attributes.set(GIVEN_NAME, name)
         attributes = create_fixed_array(member, _DATA, table.data).attributes
         write_json(attributes, "labels", _text_keys(table.labels))
         attributes.set("properties", list(table.properties))
@@ -124,7 +133,13 @@ class ClassicMorphologies:
 
     @cached_property
     def _meta(self) -> Document:
-        return load_meta(self._root.document(_META).read()) if _META in self._root else {}
+        if _META not in self._root:
+            return {}
+        try:
+            document = self._root.document(_META)
+        except NodeNotFoundError as error:
+            raise CorruptNetworkError(f"'{_META}' is not a text") from error
+        return load_meta(document.read())
 
     def _change_meta(self) -> None:
         self._meta_changed = True

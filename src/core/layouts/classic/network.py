@@ -15,14 +15,20 @@ from ..documents import interpreting, read_json, write_json
 from ..root import RootedNetwork, count_totals, not_found
 from ..unknown import Unknown, unknown_below
 from .connectivity import CONNECTIVITY, ClassicConnectivity
-from .files import ClassicFiles
+from .files import FILES, ClassicFiles
 from .known import ROOT, is_part
-from .morphologies import ClassicMorphologies
-from .paths import Kind, find, locate, make_room, names_of, remove
-from .placement import PLACEMENT, ClassicPlacement
+from .morphologies import MORPHOLOGIES, ClassicMorphologies
+from .paths import Kind, check_paths, find, locate, make_room, names_of, remove
+from .placement import COLUMNS, PLACEMENT, ClassicPlacement
 
 _PARTS = ("placement", "connectivity", "files", "morphologies")
-_KINDS = {"placement": PLACEMENT, "connectivity": CONNECTIVITY}
+_KINDS = {
+    "placement": PLACEMENT,
+    "connectivity": CONNECTIVITY,
+    "morphologies": MORPHOLOGIES,
+    "files": FILES,
+    "additional": COLUMNS,
+}
 # Those, and the metadata of the morphologies.
 _NEEDED = frozenset((*_PARTS, "morphology_meta"))
 
@@ -56,6 +62,9 @@ class ClassicNetwork(RootedNetwork):
 
     def is_part(self, names: Sequence[str]) -> bool:
         return is_part(self._root, names)
+
+    def check_names(self, part: str, names: Sequence[str]) -> None:
+        check_paths(names, _KINDS[part])
 
     def touch(self) -> None:
         """Count a change that is about to be made."""

@@ -2,7 +2,8 @@
 Names with ``/``, which bsb-hdf5 8.0.2 hands to HDF5, to which they are paths.
 
 The item ``a/b`` of a part lies in the group ``a`` of that part. HDF5 skips steps that are empty
-or ``.``, so that a URL ``http://host/file`` lies at ``http:/host/file``.
+or ``.``, so that a URL ``http://host/file`` lies at ``http:/host/file``; an attribute says its
+name.
 """
 
 from __future__ import annotations
@@ -32,11 +33,13 @@ class Kind:
     :param is_item: whether a member of a group is one.
     :param own: members of an item that belong to it, so that others may be items by themselves;
         None if all of them do.
+    :param given: the attribute of an item that says its name, which may be longer than its path.
     """
 
     title: str
     is_item: Callable[[GroupReader, str], bool]
     own: frozenset[str] | None = None
+    given: Callable[[GroupReader, str], object] = lambda *_: None
 
 
 def steps(name: str) -> list[str]:
@@ -59,8 +62,8 @@ def check_path(name: str, title: str) -> str:
     """
     if "/" in name and (not steps(name) or ".." in steps(name)):
         raise InvalidNameError(
-            f"{name!r} can't name a {title}: the classic layout stores names with '/' as paths,"
-            " which need a step other than '.' and none that is '..'",
+            f"{name!r} can't name a {title}: names with '/' are stored as paths here, which need a"
+            " step other than '.' and none that is '..'",
             asked=name,
         )
     return name
@@ -68,9 +71,10 @@ def check_path(name: str, title: str) -> str:
 
 def check_paths(names: Iterable[str], kind: Kind) -> None:
     """
-    Check that none of some names leads to or through another, where items are no groups.
+    Check that items of some names can lie beside each other.
 
-    :raises InvalidNameError: one does.
+    :raises InvalidNameError: two have the same path, or that of one leads through another that
+        has no room for it.
     """
     taken: dict[str, str] = {}
     for name in names:
@@ -81,14 +85,15 @@ def check_paths(names: Iterable[str], kind: Kind) -> None:
     for path, name in taken.items():
         above = steps(path)[:-1]
         for depth in range(1, len(above) + 1):
-            if (other := "/".join(above[:depth])) in taken:
+            other, following = "/".join(above[:depth]), steps(path)[depth]
+            if other in taken and (kind.own is None or following in kind.own):
                 raise _in_the_way(name, kind, taken[other])
 
 
 def _in_the_way(name: str, kind: Kind, other: str) -> InvalidNameError:
     return InvalidNameError(
-        f"'{name}' can't name a {kind.title}: the classic layout stores names with '/' as paths,"
-        f" and '{other}' is in the way",
+        f"'{name}' can't name a {kind.title}: names with '/' are stored as paths here, and"
+        f" '{other}' is in the way",
         asked=name,
         found=other,
     )
@@ -129,7 +134,14 @@ def names_of(group: GroupReader, kind: Kind) -> tuple[str, ...]:
 
     :raises CorruptNetworkError: its groups are without end.
     """
-    return tuple(sorted(_walk(group, kind, "", frozenset(), [0])))
+    items = _walk(group, kind, "", frozenset(), [0])
+    return tuple(sorted(_name_of(kind, *item) for item in items))
+
+
+def _name_of(kind: Kind, path: str, group: GroupReader, member: str) -> str:
+    """The name of an item as it was given, if that is known and leads to its path."""
+    given = kind.given(group, member)
+    return given if isinstance(given, str) and canonical(given) == path else path
 
 
 def has_items(group: GroupReader, kind: Kind, but: frozenset[str] = frozenset()) -> bool:
@@ -143,13 +155,14 @@ def has_items(group: GroupReader, kind: Kind, but: frozenset[str] = frozenset())
 
 def _walk(
     group: GroupReader, kind: Kind, prefix: str, skipped: frozenset[str], count: list[int]
-) -> Iterator[str]:
+) -> Iterator[tuple[str, GroupReader, str]]:
+    """The path of each item, and the member of a group that it is."""
     for name in group.names():
         if name in skipped:
             continue
         is_item = kind.is_item(group, name)
         if is_item:
-            yield prefix + name
+            yield prefix + name, group, name
         if (is_item and kind.own is None) or kind_of(group, name) != GROUP:
             continue
         count[0] += 1

@@ -57,7 +57,11 @@ def _is_column(group: GroupReader, name: str) -> bool:
     return kind_of(group, name) != GROUP
 
 
-PLACEMENT = Kind("placement set", _is_set)
+PLACEMENT = Kind(
+    "placement set",
+    _is_set,
+    given=lambda group, name: group.group(name).attributes.get("cell_type"),
+)
 COLUMNS = Kind("key of additional data", _is_column)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....errors import FileNotStoredError
+from ....errors import FileNotStoredError, InvalidNameError
 from ....ports.arrays import GroupWriter
 from ...files import StoredContent
 from ...names import check_name
@@ -37,8 +37,17 @@ class ColumnarFiles(StoredFiles):
         if self._name not in self._root:
             return None
         member = find_member(self._group, id_, ID)
-        return None if member is None else (self._group, member)
+        if member is None or not is_document(self._group, member):
+            return None
+        return self._group, member
 
     def _make_room(self, id_: str) -> tuple[GroupWriter, str]:
         group = self._root.require_group(self._name)
-        return group, new_member(group, check_name(id_, "file"), ID)
+        member = new_member(group, check_name(id_, "file"), ID)
+        if member in group and not is_document(group, member):
+            raise InvalidNameError(
+                f"'{id_}' can't name a file: something else, which no file is, has this name in"
+                f" '/{self._name}'; choose another id",
+                asked=id_,
+            )
+        return group, member

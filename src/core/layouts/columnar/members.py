@@ -57,7 +57,8 @@ def name_of(group: GroupReader, member: str, attribute: str) -> str:
     """
     if not is_encoded(member):
         return member
-    name = _attributes(group, member).get(attribute)
+    attributes = _attributes(group, member)
+    name = None if attributes is None else attributes.get(attribute)
     if name is None:
         return member
     if not isinstance(name, str):
@@ -105,10 +106,10 @@ def new_member(group: GroupReader, name: str, attribute: str) -> str:
     return member
 
 
-def _attributes(group: GroupReader, member: str) -> AttributeReader:
-    for opener in (group.group, group.document):
+def _attributes(group: GroupReader, member: str) -> AttributeReader | None:
+    for opener in (group.group, group.document, group.array):
         try:
             return opener(member).attributes
         except NodeNotFoundError:
             continue
-    return group.array(member).attributes
+    return None

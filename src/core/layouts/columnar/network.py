@@ -97,6 +97,9 @@ class ColumnarNetwork(RootedNetwork):
     def is_part(self, names: Sequence[str]) -> bool:
         return len(names) > 1 and self.owns(names)
 
+    def check_names(self, part: str, names: Sequence[str]) -> None:
+        """Any text names anything."""
+
     def touch(self) -> None:
         """
         Count a change that is about to be made.
