@@ -19,7 +19,9 @@ from bsb_hdf5 import (
     PlacementSet,
 )
 from bsb_hdf5 import errors as e
+from bsb_hdf5.chunk_filter import ChunkFilter
 from bsb_hdf5.chunks import ChunkedCollection, ChunkedProperty, ChunkLoader
+from bsb_hdf5.placement_labels import LabelledCells
 from bsb_hdf5.resource import Resource
 from tests.face.layouts import column_place, new_storage, place
 from tests.face.samples import (
@@ -190,6 +192,10 @@ WRITERS = {
 }  # fmt: skip
 
 
+# Classes that a documented one is made of.
+PARTS: dict[type, tuple[type, ...]] = {PlacementSet: (LabelledCells,), ChunkLoader: (ChunkFilter,)}
+
+
 def methods_with_handles() -> set[tuple[type, str]]:
     """Every documented method with a parameter ``handle``."""
     owners = (
@@ -199,7 +205,8 @@ def methods_with_handles() -> set[tuple[type, str]]:
     return {
         (owner, name)
         for owner in owners
-        for name, member in vars(owner).items()
+        for part in (owner, *PARTS.get(owner, ()))
+        for name, member in vars(part).items()
         if (name == "__len__" or not name.startswith("_"))
         and callable(function := getattr(member, "__func__", member))
         and "handle" in inspect.signature(function).parameters
