@@ -36,20 +36,12 @@ from .chunk_columns import (
 )
 from .chunk_filter import ChunkFilter
 from .core.chunk_groups import ChunkGroups, ChunkGroupsWriter, check_collection
-from .core.chunk_id import (
-    Ids,
-)
-from .core.column_specs import (
-    ColumnSpec,
-)
+from .core.chunk_id import Ids
+from .core.column_specs import ColumnSpec
 from .core.layouts.protocols import PlacementReader, PlacementWriter
 from .core.names import check_name
 from .core.rows import Rows
-from .errors import (
-    DataNotFoundError,
-    InputError,
-    NodeNotFoundError,
-)
+from .errors import DataNotFoundError, InputError, NodeNotFoundError
 from .handles import HANDLED, SessionEngine, handles_handles
 from .resource import NetworkPart
 from .transactions.session import Session

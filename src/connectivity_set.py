@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import partial
 
 import bsb
 import numpy as np
@@ -18,20 +17,16 @@ from .chunk_arguments import (
     as_chunks,
     as_id,
     as_ids,
-    chunks_by_id,
     given_chunks,
-    ids_of,
 )
-from .connection_blocks import blocks_of
+from .connection_blocks import ConnectionReads
 from .connection_ends import Ends
 from .connectivity_iterator import ConnectivityIterator
-from .core.batches import ReadTask, plan_reads
 from .core.chunk_id import Ids
 from .core.connectivity import (
     DIRECTIONS,
     Blocks,
     ConnectionPlan,
-    Perspective,
     Side,
     as_locations,
     check_direction,
@@ -40,7 +35,6 @@ from .core.connectivity import (
 from .core.layouts.protocols import ConnectivityReader, ConnectivityWriter
 from .core.names import check_text
 from .core.rows import Locations
-from .core.statistics import ChunkCounts
 from .errors import SetTypeError
 from .exceptions import counterpart_of
 from .handles import (
@@ -56,10 +50,6 @@ from .resource import NetworkPart
 from .telemetry import spanned
 from .transactions.session import Session
 
-# Rows that an iteration reads at once. It gives them to the caller as 24 bytes a side; how many
-# rows take that at a time, the layout decides.
-_ROWS_AT_ONCE = 1_000_000
-
 
 @counterpart_of(errors.LocationError)
 class LocationOutOfBoundsError(errors.LocationError):
@@ -71,7 +61,7 @@ def get_dir_iter(direction: str | None) -> tuple[str, ...]:
     return DIRECTIONS if direction is None else (check_direction(direction),)
 
 
-class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
+class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
     """
     The connections from one type of cells to another.
 
@@ -379,50 +369,6 @@ class ConnectivitySet(NetworkPart, bsb.ConnectivitySet):
             chunk.
         """
         return ConnectivityIterator(self, "out")
-
-    def _iter_direction(
-        self, direction: str, local_: Chunks, global_: Chunks
-    ) -> Iterator[tuple[str, Chunk, Chunk, tuple[Locations, Locations]]]:
-        chosen, others = chunks_by_id(local_), chunks_by_id(global_)
-        parts = self._parts(direction, ids_of(chosen), ids_of(others), every_pair=True)
-        for local, far, block in blocks_of(parts, chosen, others):
-            yield direction, local, far, block
-
-    def _parts(
-        self, direction: str, locals_: Ids | None, globals_: Ids | None, *, every_pair: bool = False
-    ) -> Iterator[Perspective]:
-        """
-        The connections of some chunks, in pieces, with a session for each batch.
-
-        :param every_pair: come with an empty block for each pair of the chunks that were named
-            which nothing connects.
-        """
-        every_pair = every_pair and globals_ is not None
-        sizes = self._local_sizes(direction)
-        if locals_ is not None:
-            sizes = sizes.among(locals_) if every_pair else sizes.select(locals_)
-        blocks = partial(self._block_sizes, direction)
-        for task in plan_reads(direction, sizes, blocks, _ROWS_AT_ONCE, globals_):
-            parts = self._read(task)
-            yield from task.with_all_pairs(parts) if every_pair else parts
-
-    @handles_handles("r")
-    def _local_sizes(self, direction: str, handle: Session = HANDLED) -> ChunkCounts:
-        return self._data(handle).local_sizes(direction)
-
-    @handles_handles("r")
-    def _block_sizes(self, direction: str, local: int, handle: Session = HANDLED) -> ChunkCounts:
-        return self._data(handle).block_sizes(direction, local)
-
-    @handles_handles("r")
-    def _read(self, task: ReadTask, handle: Session = HANDLED) -> Iterator[Perspective]:
-        return task.read(self._data(handle))
-
-    def _iter_blocks(
-        self, direction: str, local: Chunk, global_: Chunks
-    ) -> Iterator[tuple[Chunk, tuple[Locations, Locations]]]:
-        for _, _, chunk, block in self._iter_direction(direction, local, global_):
-            yield chunk, block
 
 
 class CSIterator:

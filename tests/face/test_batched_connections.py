@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from bsb import Storage
 
-from bsb_hdf5 import ConnectivitySet, connectivity_set
+from bsb_hdf5 import ConnectivitySet, connection_blocks
 from tests.face.samples import cell_type, chunk, on_soma, positions
 
 Block = tuple[str, int, int, list[list[int]], list[list[int]]]
@@ -56,7 +56,7 @@ def plain(found: Any) -> list[Block]:
 @pytest.fixture(params=[1, 2, 3, 5, 8, 9, 100])
 def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """How many connections are read at once; blocks of up to seven lie at each seam."""
-    monkeypatch.setattr(connectivity_set, "_ROWS_AT_ONCE", request.param)
+    monkeypatch.setattr(connection_blocks, "_ROWS_AT_ONCE", request.param)
     return int(request.param)
 
 

@@ -13,7 +13,7 @@ import pytest
 from bsb import Chunk, DatasetNotFoundError, Storage
 from bsb.storage import interfaces
 
-from bsb_hdf5 import connectivity_set
+from bsb_hdf5 import connection_blocks
 from bsb_hdf5.connectivity_iterator import ConnectivityIterator
 from bsb_hdf5.core.layouts.classic.connectivity import ClassicConnectivity
 from bsb_hdf5.core.layouts.columnar.arrays import LongArray
@@ -211,7 +211,7 @@ def test_iteration_in_batches_of_any_size_gives_the_same(
     any_storage: Storage, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cs, model = fill(any_storage, 5)
-    monkeypatch.setattr(connectivity_set, "_ROWS_AT_ONCE", most)
+    monkeypatch.setattr(connection_blocks, "_ROWS_AT_ONCE", most)
     for verbs, apply, asked in chains(5, 10):
         found = apply(cs.load_connections())
         rows = [(tuple(one.tolist()), tuple(other.tolist())) for one, other in found]

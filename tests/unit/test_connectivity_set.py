@@ -55,7 +55,7 @@ def test_batches_of_any_size_read_the_same(
     for direction in (None, "inc", "out"):
         whole = listed(connected.flat_iter_connections(direction, **chosen))
         with monkeypatch.context() as patch:
-            patch.setattr("bsb_hdf5.connectivity_set._ROWS_AT_ONCE", most)
+            patch.setattr("bsb_hdf5.connection_blocks._ROWS_AT_ONCE", most)
             assert whole == listed(connected.flat_iter_connections(direction, **chosen))
         assert whole
 
