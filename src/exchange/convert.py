@@ -15,7 +15,7 @@ from ..ports.arrays import GroupWriter
 from ..storages import engine_of, make_engine, open_storage
 from ..transactions.interrupts import without_interrupts
 from ..transactions.sessions import within_memory
-from .unknown import Place, Target, copy_whole
+from .unknown import Place, Target, check_foreign, copy_whole
 
 
 @without_interrupts
@@ -47,7 +47,8 @@ def convert(
     :param trust: ``inc`` or ``out``: which of the two mirrored copies of connections to keep where
         they differ, as a killed bsb-hdf5 8.0.2 leaves them.
     :param drop_unknown: leave out what the layout of the source does not know, such as a user's own
-        groups, arrays and attributes. They are copied otherwise, or keep the copy from being made.
+        groups, arrays and attributes, and files in the folder of a zarr network that are not of
+        it. They are copied otherwise, or keep the copy from being made.
     :returns: the copy.
     :raises StoreExistsError: there is something at the root of the copy.
     :raises StoreNotFoundError: there is nothing at the root of the source.
@@ -79,6 +80,8 @@ def _write_copy(
         raise StoreExistsError(f"'{location}' exists", location=location)
     location = source.sessions.store.location
     with source.read_scope() as session, bsb_errors(), within_memory(location):
+        if not drop_unknown:
+            check_foreign(source.sessions.store)
         if session.writable:
             raise SessionAbortedError(f"'{location}' can't be copied within a write scope on it")
         original = Place(session.network, session.root)

@@ -24,6 +24,7 @@ from ..ports.arrays import (
     GroupWriter,
     NodeCopier,
 )
+from ..ports.store import SharesPlace, Store
 from .transfer import transfer
 
 Node = GroupReader | ArrayReader | DocumentReader
@@ -82,6 +83,25 @@ def find_unknown(source: Place, target: Place) -> list[tuple[Unknown, Path]]:
     if refused:
         raise _refusal(refused)
     return [(each, place(each.path) or ()) for each in found]
+
+
+def check_foreign(store: Store) -> None:
+    """
+    Check that nothing but a network lies at its place, as a copy would lack it.
+
+    :raises UnknownContentError: something else does.
+    """
+    found = store.foreign() if isinstance(store, SharesPlace) else ()
+    if not found:
+        return
+    named = ", ".join(f"'{path}'" for path in found[:_MOST_NAMED])
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    raise UnknownContentError(
+        f"'{store.location}' holds files that are not of the network and that a copy would lack:"
+        f" {named}{more}. Move them elsewhere, or pass drop_unknown=True to leave them out of the"
+        " copy",
+        found=list(found),
+    )
 
 
 def carry(source: Place, target: Target, unknown: Sequence[tuple[Unknown, Path]]) -> None:

@@ -112,6 +112,14 @@ class KeepsOpen(Protocol):
         """Close what is open and not used by a session; the next session opens it again."""
 
 
+@runtime_checkable
+class SharesPlace(Protocol):
+    """A store at a place where other things may lie."""
+
+    def foreign(self) -> tuple[str, ...]:
+        """Paths, within the place, of what lies there and is none of the store's."""
+
+
 class WriteSession(Protocol):
     """Changes that appear whole at the commit, or never."""
 

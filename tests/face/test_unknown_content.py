@@ -273,6 +273,29 @@ def test_a_column_of_a_users_own_is_not_torn_from_its_cells(packed: Path) -> Non
         repack(str(packed))
 
 
+@pytest.mark.parametrize("name", ["README", "mine/rows.npy", "placement_sets/a/notes.txt"])
+def test_files_in_the_folder_of_a_network_are_named_and_never_deleted(
+    tmp_path: Path, name: str
+) -> None:
+    small = SmallNetwork.build(Storage("zarr", str(tmp_path / "network")))
+    mine = tmp_path / "network" / name
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    mine.write_text("mine")
+    target = str(tmp_path / "copy.hdf5")
+    with pytest.raises(UnknownContentError, match=r"drop_unknown=True") as refused:
+        convert(small.storage, target, engine="hdf5")
+    (found,) = refused.value.fields["found"]
+    assert name.startswith(found)
+    assert not Path(target).exists()
+    repack(small.storage)
+    assert "mine" == mine.read_text()
+    copy = convert(small.storage, target, engine="hdf5", drop_unknown=True)
+    assert 5 == len(SmallNetwork.of(copy).a)
+    small.storage.remove()
+    assert "mine" == mine.read_text()
+    assert not small.storage.exists()
+
+
 @pytest.mark.parametrize("engine", ["memory", "zarr"])
 def test_other_engines_keep_it_too(engine: str, tmp_path: Path) -> None:
     small = SmallNetwork.build(Storage(engine, str(tmp_path / "network")))

@@ -22,7 +22,7 @@ from .manifest import MANIFEST, is_own_array, is_plain_group
 # Files that zarr has not completed, and names of shards.
 _PARTIAL = re.compile(r"(zarr|\d+)\.[0-9a-f]{32}\.partial")
 _SHARD = re.compile(r"\d+(\.[0-9a-f]{32}\.partial)?")
-_SHARDS = "c"
+SHARDS = "c"
 # Seconds after which nobody completes a file any more.
 _AGE = 3600.0
 # Bytes of the metadata of an array at most.
@@ -95,11 +95,11 @@ def is_free(root: str, path: str) -> bool:
 
 def remove_array(root: str, path: str) -> None:
     """Remove an array, if a session made it there, and the groups above that are empty then."""
-    check_contained(root, f"{path}/{_SHARDS}")
-    if not is_own_array(_metadata(root, path), path):
+    check_contained(root, f"{path}/{SHARDS}")
+    if not is_own_array(metadata_of(root, path), path):
         return
     folder = os.path.join(root, path)
-    for above, _, names in os.walk(os.path.join(folder, _SHARDS), topdown=False):
+    for above, _, names in os.walk(os.path.join(folder, SHARDS), topdown=False):
         for name in names:
             if _SHARD.fullmatch(name):
                 os.unlink(os.path.join(above, name))
@@ -119,7 +119,7 @@ def _remove_groups(root: str, path: str) -> None:
     for length in range(len(names), 0, -1):
         group = "/".join(names[:length])
         folder = os.path.join(root, group)
-        if os.listdir(folder) != [MANIFEST] or not is_plain_group(_metadata(root, group)):
+        if os.listdir(folder) != [MANIFEST] or not is_plain_group(metadata_of(root, group)):
             return
         os.unlink(os.path.join(folder, MANIFEST))
         _remove_if_empty(folder)
@@ -133,7 +133,7 @@ def sweep(root: str, used: Collection[str]) -> None:
     """
     now = time.time()
     for path, entries in list(_walk(root)):
-        if path and path not in used and is_own_array(_metadata(root, path), path):
+        if path and path not in used and is_own_array(metadata_of(root, path), path):
             remove_array(root, path)
             continue
         for entry in entries:
@@ -161,7 +161,17 @@ def _walk(root: str) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
     yield from reversed(found)
 
 
-def _metadata(root: str, path: str) -> bytes:
+def is_shard(name: str) -> bool:
+    """Whether a file among the shards of an array may be one."""
+    return _SHARD.fullmatch(name) is not None
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file is one that a session has not completed."""
+    return _PARTIAL.fullmatch(name) is not None
+
+
+def metadata_of(root: str, path: str) -> bytes:
     """What zarr notes of an array or group; empty if that is not what is there."""
     key = f"{path}/{MANIFEST}"
     with contextlib.suppress(OSError, CorruptNetworkError):

@@ -19,6 +19,7 @@ from ..files.locking import lock_file
 from ..files.names import checked_path, hidden_path, target_of
 from .errors import absent, taken, translated
 from .folders import check_contained, is_free, no_follow, read_file, remove_array, sweep
+from .foreign import foreign_in, is_vacated, remove_own
 from .held import LockHandle
 from .locations import LOCK_FILE, Location, Tag
 from .manifest import MANIFEST, read_manifest
@@ -42,7 +43,7 @@ class LocalLocation(Location):
 
     def exists(self) -> bool:
         # A link that leads to nothing is a place where a network can be made.
-        return os.path.exists(self.root)
+        return os.path.exists(self.root) and not is_vacated(self.root)
 
 
 class DirectoryLocation(LocalLocation):
@@ -149,15 +150,25 @@ class DirectoryLocation(LocalLocation):
     def rename(self, target: Location) -> bool:
         return isinstance(target, DirectoryLocation) and _renamed(self.root, target.root)
 
+    def foreign(self) -> list[str]:
+        with translated(self.root):
+            return foreign_in(self.root)
+
     def remove(self) -> None:
         with translated(self.root):
             path = os.path.realpath(self.root)
+            if foreign_in(path):
+                remove_own(path, vacate=True)
+                return
             # It goes at once for others, however long the deletion takes.
             gone = hidden_path(path, "gone")
             os.rename(path, gone)
             if os.path.islink(self.root):
                 os.unlink(self.root)
-            shutil.rmtree(gone)
+            remove_own(gone, vacate=False)
+            if os.path.exists(gone):
+                # Somebody put something there meanwhile.
+                os.rename(gone, path)
 
 
 class NewDirectory(DirectoryLocation):
@@ -181,14 +192,33 @@ class NewDirectory(DirectoryLocation):
             # The system took from the mode what it takes from new folders.
             with translated(self._target):
                 os.chmod(self.root, self._mode)
-        if os.path.lexists(self._target):
+        if is_vacated(self._target):
+            self._move_in()
+        elif os.path.lexists(self._target):
             raise taken(self._target)
-        _renamed(self.root, self._target)
+        else:
+            _renamed(self.root, self._target)
         return tag
+
+    def _move_in(self) -> None:
+        """Move what was built into a folder that a network was removed from, the manifest last."""
+        with DirectoryLocation(self._target, 0, ignore_slow).lock(exclusive=True):
+            names = sorted(os.listdir(self.root), key=lambda name: name == MANIFEST)
+            for name in (name for name in names if name != LOCK_FILE):
+                if os.path.lexists(os.path.join(self._target, name)):
+                    raise taken(os.path.join(self._target, name))
+            with translated(self._target):
+                for name in (name for name in names if name != LOCK_FILE):
+                    os.rename(os.path.join(self.root, name), os.path.join(self._target, name))
 
     def discard(self) -> None:
         if self.exists():
             self.remove()
+
+    def remove(self) -> None:
+        # All of it was made here.
+        with translated(self.root):
+            shutil.rmtree(self.root)
 
 
 class ArchiveLocation(LocalLocation):

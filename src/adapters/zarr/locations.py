@@ -81,6 +81,10 @@ class Location(ABC):
         :param mode: which users may do what there; None leaves that to the system.
         """
 
+    def foreign(self) -> list[str]:
+        """Paths of what lies at this place, and what no session made, if the place tells."""
+        return []
+
     @property
     def mode(self) -> int | None:
         """Which users may do what there, if the system tells."""

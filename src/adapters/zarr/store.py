@@ -134,6 +134,9 @@ class ZarrStore:
         self._seen = None
         self._location.let_go()
 
+    def foreign(self) -> tuple[str, ...]:
+        return tuple(self._location.foreign())
+
     def size(self) -> int:
         require("zarr", "zarr")
         return int(self._location.sync(self._location.store.getsize_prefix, self._location.base))

@@ -18,9 +18,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bsb_hdf5.adapters.zarr.local import DirectoryLocation
 from bsb_hdf5.adapters.zarr.store import ZarrStore
-from bsb_hdf5.errors import CorruptNetworkError, NotANetworkError, StorageError
+from bsb_hdf5.errors import (
+    CorruptNetworkError,
+    NotANetworkError,
+    StorageError,
+    StoreExistsError,
+    StoreNotFoundError,
+)
 from bsb_hdf5.testing.contents import make, reading, snapshot, writing
+from bsb_hdf5.transactions.deadline import ignore_slow
 from tests.unit.adapters.zarr.stores import ROWS, change, check_changed, filled
 
 PRIVATE = ("placement", "granule", "position")
@@ -172,6 +180,71 @@ def test_what_is_not_of_the_network_stays(path: Path) -> None:
         assert np.array_equal(ROWS, root.group("placement").group("granule").array("new").read())
     found = held(path)
     assert foreign == {name: found.get(name) for name in foreign}
+    named = set(ZarrStore(path).foreign())
+    assert {"README", ".git", "mine", "labels-of-mine", "report.partial"} < named
+    for name in foreign:
+        is_named = any(f"{name}/".startswith(f"{each}/") for each in named)
+        assert is_named != name.startswith("recent/zarr."), name
+
+
+def test_a_network_alone_in_its_folder_has_nothing_foreign(path: Path) -> None:
+    store = filled(path)
+    (path / "placement" / f"zarr.{uuid.uuid4().hex}.partial").write_bytes(b"never completed")
+    (path / "empty" / "folders").mkdir(parents=True)
+    assert () == store.foreign()
+    store.remove()
+    assert not path.exists()
+
+
+FOREIGN = ["README", ".git/config", "mine/zarr.json", "placement/granule/position/notes.txt"]
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_removal_leaves_what_is_not_of_the_network(path: Path, name: str) -> None:
+    store = filled(path)
+    (path / name).parent.mkdir(parents=True, exist_ok=True)
+    (path / name).write_bytes(b"mine")
+    store.remove()
+    assert b"mine" == (path / name).read_bytes()
+    left = {each for each in held(path) if not each.endswith("zarr.json")}
+    assert {name, ".lock"} == left | {name}
+    assert {each for each in held(path) if each.endswith("/c/0")} == set()
+    assert not store.exists()
+    assert not store.recognizes()
+    with pytest.raises(StoreNotFoundError):
+        ZarrStore(path).open_read()
+    if name.startswith("placement"):
+        return
+    # A network may be made there again, beside it.
+    again = filled(path)
+    assert b"mine" == (path / name).read_bytes()
+    assert again.exists()
+    with writing(again) as root:
+        change(root)
+    check_changed(ZarrStore(path))
+
+
+def test_a_network_is_not_made_over_what_was_left(path: Path) -> None:
+    store = filled(path)
+    (path / "mine").mkdir()
+    (path / "mine" / "notes.txt").write_bytes(b"mine")
+    store.remove()
+    built = DirectoryLocation(str(path), 0, ignore_slow).build()
+    built.put("mine/zarr.json", b"{}")
+    with pytest.raises(StoreExistsError, match="mine"):
+        built.replace(b"{}", None)
+    built.discard()
+    assert {"mine/notes.txt", ".lock"} == set(held(path))
+    assert [path.name] == [each.name for each in path.parent.iterdir() if path.name in each.name]
+
+
+def test_a_lock_of_another_program_is_no_place_for_a_network(path: Path) -> None:
+    path.mkdir()
+    (path / ".lock").write_bytes(b"")
+    store = ZarrStore(path)
+    assert store.exists()
+    with pytest.raises(StoreExistsError):
+        store.create()
 
 
 def test_remains_of_killed_sessions_go(path: Path) -> None:

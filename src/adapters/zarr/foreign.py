@@ -1,0 +1,127 @@
+"""
+What lies in the folder of a network that no session of this package made, and its removal without.
+
+Groups as zarr makes them above arrays, and empty folders, hold nothing: they are nobody's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ...errors import CorruptNetworkError
+from .folders import SHARDS, is_shard, is_unfinished, metadata_of, read_file, remove_array
+from .locations import LOCK_FILE
+from .manifest import MANIFEST, is_own_array, is_plain_group
+
+_SHARD_FOLDER = re.compile(r"\d+")
+# Folders within each other that are looked into; sessions of this package make fewer.
+_DEEPEST = 200
+# What the lock file says where a network was removed; it is empty otherwise.
+_VACATED = b"A network of bsb-hdf5 was removed from this folder.\n"
+
+
+class _Content(NamedTuple):
+    """
+    What a folder holds.
+
+    :param arrays: paths of those that sessions made.
+    :param foreign: paths of what they did not make; of a folder that is all foreign, its own.
+    """
+
+    arrays: list[str]
+    foreign: list[str]
+
+
+def foreign_in(root: str) -> list[str]:
+    """Paths of what no session made in the folder of a network, sorted."""
+    return sorted(_content(root, "", 0).foreign)
+
+
+def is_vacated(root: str) -> bool:
+    """Whether a network was removed from a folder that held more than the network."""
+    with contextlib.suppress(OSError, CorruptNetworkError):
+        if not os.path.lexists(os.path.join(root, MANIFEST)):
+            return read_file(root, LOCK_FILE) == _VACATED and not _content(root, "", 0).arrays
+    return False
+
+
+def remove_own(root: str, *, vacate: bool) -> None:
+    """
+    Remove a network from its folder, and the folder if nothing else is in it.
+
+    :param vacate: leave the lock file, and note in it that there was a network.
+    """
+    if vacate:
+        with open(os.path.join(root, LOCK_FILE), "r+b") as file:
+            file.write(_VACATED)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(root, MANIFEST))
+    for path in _content(root, "", 0).arrays:
+        remove_array(root, path)
+    for folder, names in list(_folders(root)):
+        for name in names:
+            if is_unfinished(name) or (folder == root and name == LOCK_FILE and not vacate):
+                os.unlink(os.path.join(folder, name))
+    for folder, _ in reversed(list(_folders(root))):
+        _remove_empty(root, folder)
+
+
+def _folders(root: str) -> Iterator[tuple[str, list[str]]]:
+    """The folders that may be a network's, those above first, with the files in each."""
+    for folder, below, names in os.walk(root, topdown=True):
+        below[:] = [name for name in below if not name.startswith(".")]
+        yield folder, names
+
+
+def _remove_empty(root: str, folder: str) -> None:
+    path = os.path.relpath(folder, root)
+    with contextlib.suppress(OSError):
+        if os.listdir(folder) == [MANIFEST] and is_plain_group(metadata_of(root, path)):
+            os.unlink(os.path.join(folder, MANIFEST))
+        os.rmdir(folder)
+
+
+def _content(root: str, path: str, depth: int) -> _Content:
+    if depth > _DEEPEST:
+        return _Content([], [path])
+    metadata = metadata_of(root, path) if path else b""
+    is_array = bool(path) and is_own_array(metadata, path)
+    found = _Content([path] if is_array else [], [])
+    with os.scandir(os.path.join(root, path)) as entries:
+        for entry in entries:
+            key = f"{path}/{entry.name}" if path else entry.name
+            if not entry.is_dir(follow_symlinks=False):
+                is_own = entry.is_file(follow_symlinks=False) and (
+                    is_unfinished(entry.name)
+                    or (not path and entry.name in (MANIFEST, LOCK_FILE))
+                    or (entry.name == MANIFEST and (is_array or is_plain_group(metadata)))
+                )
+                if not is_own:
+                    found.foreign.append(key)
+            elif is_array and entry.name == SHARDS:
+                found.foreign.extend(_among_shards(root, key, 0))
+            elif entry.name.startswith("."):
+                # Sessions make no hidden folders.
+                found.foreign.append(key)
+            else:
+                below = _content(root, key, depth + 1)
+                found.arrays.extend(below.arrays)
+                found.foreign.extend(below.foreign if below.arrays else below.foreign and [key])
+    return found
+
+
+def _among_shards(root: str, path: str, depth: int) -> Iterator[str]:
+    with os.scandir(os.path.join(root, path)) as entries:
+        for entry in entries:
+            key = f"{path}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                if _SHARD_FOLDER.fullmatch(entry.name) and depth < _DEEPEST:
+                    yield from _among_shards(root, key, depth + 1)
+                else:
+                    yield key
+            elif not entry.is_file(follow_symlinks=False) or not is_shard(entry.name):
+                yield key
