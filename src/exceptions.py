@@ -166,6 +166,9 @@ class as_bsb(AbstractContextManager[T], Generic[T]):  # noqa: N801  # used like 
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool | None:
+        if getattr(self._inner, "is_over", False):
+            # The process ends, and what this module has imported may be gone.
+            return None
         try:
             suppressed = self._inner.__exit__(kind, error, trace)
         except errors.StorageError as failure:

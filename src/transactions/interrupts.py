@@ -13,10 +13,12 @@ scope: an exception before they have begun, or after they are done, would leave 
 from __future__ import annotations
 
 import _thread
+import contextlib
 import functools
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from threading import get_ident
@@ -42,6 +44,8 @@ _SIGNALS = tuple(
 # Methods that enter and leave scopes, and how many calls below them a signal can come.
 _GUARDED: set[CodeType] = set()
 _CALLS_BELOW = 3
+# Seconds between two looks at the operations of other threads.
+_LOOK_INTERVAL = 0.005
 # Seconds until a finalizer in which a signal came has returned.
 _FINALIZER_TIME = 0.02
 
@@ -53,10 +57,13 @@ class _State:
     ``depth`` is how many operations are under way, ``scopes`` how many scopes are open,
     ``pending`` the signals that came, and ``handlers`` those of the program by signal.
     ``seen`` are the handlers that were found last, and ``held`` the signals among them that a
-    function of the program handles.
+    function of the program handles. ``busy`` are the operations of other threads, by their ids.
     """
 
-    __slots__ = ("depth", "handlers", "held", "pending", "scopes", "seen", "thread")
+    __slots__ = (
+        *("busy", "depth", "handlers", "held", "is_ending"),
+        *("pending", "scopes", "seen", "thread"),
+    )
 
     def __init__(self) -> None:
         self.thread = threading.main_thread().ident
@@ -65,6 +72,9 @@ class _State:
         self.handlers: dict[int, Any] = {}
         self.seen: list[Any] = []
         self.held: list[int] = []
+        self.busy: dict[int, int] = {}
+        # Whether the process ends, which waits for no daemon thread.
+        self.is_ending = False
 
 
 _STATE = _State()
@@ -99,7 +109,12 @@ def guarded(method: F) -> F:
 def begin_uninterrupted() -> None:
     """Hold up the handlers of signals, until :func:`end_uninterrupted`."""
     state = _STATE
-    if get_ident() != state.thread:
+    ident = get_ident()
+    if ident != state.thread:
+        if state.is_ending and threading.current_thread().daemon:
+            # Whatever it began now would be cut off half-way.
+            threading.Event().wait()
+        state.busy[ident] = state.busy.get(ident, 0) + 1
         return
     try:
         if not state.depth:
@@ -147,10 +162,15 @@ def end_uninterrupted() -> None:
 def _end() -> None:
     """As :func:`end_uninterrupted`, but for the handlers, which are still to be called."""
     state = _STATE
-    if get_ident() != state.thread:
+    ident = get_ident()
+    if ident != state.thread:
+        left = state.busy.pop(ident, 1) - 1
+        if left:
+            state.busy[ident] = left
         return
     try:
-        state.depth -= 1
+        # A forked child may end what its parent began.
+        state.depth = max(0, state.depth - 1)
         if not state.depth and not state.scopes:
             _release()
     except BaseException:
@@ -213,8 +233,37 @@ def _count_scope(change: int) -> None:
         _STATE.scopes = max(0, _STATE.scopes + change)
 
 
+def leave_scopes() -> None:
+    """Leave the scopes of the main thread that are open as the process ends, and undo them."""
+    for scope, thread in list(_OPEN.items())[::-1]:
+        if thread == _STATE.thread:
+            # Nobody is left to whom an error could be reported.
+            with contextlib.suppress(BaseException):
+                scope.__exit__(SystemExit, SystemExit(), None)
+        scope.is_over = True
+
+
+def stop_daemon_threads(limit: float) -> None:
+    """
+    Let no daemon thread begin an operation any more, and wait for those that are under way.
+
+    :param limit: seconds to wait.
+    """
+    _STATE.is_ending = True
+    end = time.monotonic() + limit
+    while _are_daemons_busy() and time.monotonic() < end:
+        time.sleep(_LOOK_INTERVAL)
+
+
+def _are_daemons_busy() -> bool:
+    busy = set(_STATE.busy)
+    return bool(busy) and any(each.ident in busy and each.daemon for each in threading.enumerate())
+
+
 def _reset_in_child() -> None:
     """A forked child goes on with one thread of its parent, which is its main thread now."""
+    _STATE.busy.clear()
+    _STATE.is_ending = False
     if get_ident() != _STATE.thread:
         # The operations of the parent's main thread are not under way here.
         _STATE.thread = get_ident()
@@ -235,6 +284,8 @@ class uninterrupted(AbstractContextManager[T], Generic[T]):  # noqa: N801  # use
 
     def __init__(self, make: Callable[[], AbstractContextManager[T]]) -> None:
         self._make = make
+        # Whether the process ends: the globals of modules are gone when a generator is closed.
+        self.is_over = False
 
     @guarded
     def __enter__(self) -> T:
@@ -247,6 +298,7 @@ class uninterrupted(AbstractContextManager[T], Generic[T]):  # noqa: N801  # use
             end_uninterrupted()
             raise
         _count_scope(1)
+        _OPEN[self] = get_ident()
         # What comes from now on is handled by the next operation, or at the end of the scope.
         _end()
         return value
@@ -258,9 +310,13 @@ class uninterrupted(AbstractContextManager[T], Generic[T]):  # noqa: N801  # use
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool | None:
+        if self.is_over:
+            return None
         begin_uninterrupted()
-        _count_scope(-1)
         try:
+            if _OPEN.pop(self, None) is None:
+                return None
+            _count_scope(-1)
             return self._inner.__exit__(kind, error, trace)
         finally:
             end_uninterrupted()
@@ -271,3 +327,7 @@ class uninterrupted(AbstractContextManager[T], Generic[T]):  # noqa: N801  # use
         except BaseException as error:
             self._inner.__exit__(type(error), error, error.__traceback__)
             raise
+
+
+# The scopes that are open, the innermost last, and the threads that entered them.
+_OPEN: dict[uninterrupted[Any], int] = {}

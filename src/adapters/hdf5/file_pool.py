@@ -8,7 +8,6 @@ unchanged.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 import weakref
@@ -16,9 +15,10 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from ...platform import after_fork_in_child, is_named
+from ...transactions.ending import at_end_of_process
 from ...transactions.interrupts import begin_uninterrupted, end_finalizer
 from .atomic.atomic_file import AtomicFile
-from .open_file import OpenFile
+from .open_file import OpenFile, keep_hdf5
 
 MOST_KEPT = 4
 """Files that a process keeps open between sessions, over all its stores."""
@@ -26,6 +26,10 @@ MOST_KEPT = 4
 
 LOOK_INTERVAL = 1.0
 """Seconds after which a process looks again whether files that it keeps open were removed."""
+
+
+# Seconds that a call of HDF5's in another thread may take as the process ends.
+_LONGEST_CALL = 10.0
 
 
 class FilePool:
@@ -47,7 +51,10 @@ class FilePool:
         self._inherited: list[OpenFile] = []
         # Python may find a store to be gone, and drop its file, while it is held.
         self._lock = threading.RLock()
+        # Whether the process ends.
+        self._is_over = False
         after_fork_in_child(self._reset_in_child)
+        at_end_of_process(self._end)
 
     def serve(self, store: object) -> None:
         """Close what is kept for a store when it is gone, at the latest when Python ends."""
@@ -70,7 +77,7 @@ class FilePool:
 
     def keep(self, store: object, file: OpenFile) -> None:
         """Keep a file that was put down; the one kept longest may be closed for it."""
-        if sys.is_finalizing():
+        if self._is_over:
             # Nobody would close it any more before the parts of Python that it needs are gone.
             file.discard()
             return
@@ -140,6 +147,18 @@ class FilePool:
             self._postponed.append(file)
         else:
             file.discard()
+
+    def _end(self) -> None:
+        """
+        Close all files as the process ends, also those that daemon threads use.
+
+        HDF5 would close them when Python, which it reads and writes by, is gone.
+        """
+        self._is_over = True
+        if not keep_hdf5(_LONGEST_CALL):
+            return
+        for file in list(self._open):
+            file.leave()
 
     def _reset_in_child(self) -> None:
         """A forked child shares the descriptors of its parent, and the locks on them."""

@@ -11,6 +11,7 @@ from collections import deque
 from typing import TypeAlias
 
 from h5py import h5f, h5fd, h5p
+from h5py._objects import phil
 
 from ...errors import NotANetworkError, ReadOnlyError, SessionClosedError
 from ...platform import set_modification_time, unlock
@@ -26,6 +27,8 @@ Stamp: TypeAlias = tuple[int, int, int, int, int]
 _COARSEST_CLOCK = 2.0
 # What HDF5 may hold in memory of each array: some of the largest pieces that are written.
 _PIECE_SLOTS, _PIECE_BYTES = 31, 128 * 1024
+# Seconds between two looks whether HDF5 is in use.
+_LOOK_INTERVAL = 0.005
 # Times that this process gave to files: they tell apart what was written.
 _OWN_STAMPS: deque[Stamp] = deque(maxlen=64)
 
@@ -176,6 +179,11 @@ class OpenFile:
             )
         self.writable = self.locked = False
 
+    def leave(self) -> None:
+        """Close the file as the process ends, whoever uses it, and change nothing of it."""
+        # The lock stays until the end: a thread may be applying a journal.
+        self._shut()
+
     def _shut(self) -> None:
         # HDF5 writes when it closes a file, which must not reach the file any more.
         self.content.refuse_writes()
@@ -185,6 +193,21 @@ class OpenFile:
 
     def _let_go(self) -> None:
         close_file(self.descriptor, locked=self.locked)
+
+
+def keep_hdf5(limit: float) -> bool:
+    """
+    Keep other threads from calling HDF5, for good.
+
+    :param limit: seconds to wait for the call that is under way.
+    :returns: whether none is any more.
+    """
+    end = time.monotonic() + limit
+    while not phil.acquire(False):
+        if time.monotonic() > end:
+            return False
+        time.sleep(_LOOK_INTERVAL)
+    return True
 
 
 def _stamp(descriptor: int) -> Stamp:
