@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 import bsb
 
-from .errors import InputError, StorageError
+from .errors import InputError, LockTimeoutError, StorageError
 from .exceptions import raise_as_bsb
 from .ports.communicator import Communicator
 from .telemetry import Describe, spanned
@@ -122,10 +122,21 @@ def _with_session(
                 raise
         try:
             return engine.sessions.run(operation, write=write, handle=handle)
+        except LockTimeoutError as error:
+            raise_as_bsb(_with_verb(error, function.__name__, engine.ranks))
         except StorageError as error:
             raise_as_bsb(error)
 
     return call
+
+
+def _with_verb(error: LockTimeoutError, verb: str, ranks: Communicator) -> LockTimeoutError:
+    """The same error, with the public method that waited, and on which rank."""
+    if _is_internal(verb) or "verb" in error.fields:
+        return error
+    rank = f" on rank {ranks.rank} of {ranks.size}" if ranks.size > 1 else ""
+    message = f"{error.message}; '{verb}' did nothing{rank}"
+    return LockTimeoutError(message, **error.fields, verb=verb, rank=ranks.rank)
 
 
 def prepares(function: Callable[P, R]) -> Callable[P, R]:
@@ -142,6 +153,8 @@ def prepares(function: Callable[P, R]) -> Callable[P, R]:
         kwargs.pop("promote_from_read", None)
         try:
             return untyped(*args, **kwargs)
+        except LockTimeoutError as error:
+            raise_as_bsb(_with_verb(error, function.__name__, _own_engine(args).ranks))
         except StorageError as error:
             raise_as_bsb(error)
 

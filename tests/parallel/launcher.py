@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,6 +112,36 @@ def run_on_ranks(
         launcher_log=launcher_log.read_text(encoding="utf-8"),
         reports=[report_of(rank, directory) for rank in range(ranks)],
     )
+
+
+def launch(
+    program: Sequence[str], ranks: int, variables: Mapping[str, str]
+) -> subprocess.Popen[str]:
+    """Start a module of this repository on ranks; what they print comes through the pipe."""
+    return subprocess.Popen(
+        [mpiexec(), "-n", str(ranks), sys.executable, "-m", *program],
+        cwd=HERE.parents[1],
+        env=environment() | dict(variables),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def log_of(process: subprocess.Popen[str], seconds: float) -> str:
+    """
+    What the ranks printed, when they have ended.
+
+    :param seconds: that they may take, after which they show where they stand, and a few more.
+    :raises TimeoutError: they did not end, and were killed.
+    """
+    try:
+        return process.communicate(timeout=seconds + SECONDS_TO_SHOW_STACKS)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise TimeoutError(f"the ranks did not end: {process.communicate()[0]}") from None
 
 
 def environment() -> dict[str, str]:

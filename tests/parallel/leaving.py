@@ -1,24 +1,58 @@
-"""Ranks that end at different times.
+"""
+Ranks that end at different times: the others go on, to the end.
 
-``python -m tests.parallel.leaving ENGINE ROOT SECONDS`` works for longer on each rank.
+``python -m tests.parallel.leaving --count 200`` looks for a run that hangs; each is on two, three
+or four ranks, in a network of another kind.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import faulthandler
+import tempfile
 import time
+from pathlib import Path
 
-from bsb import MPI, Storage
+from bsb import CellType, Storage
 
-from tests.parallel.ranks import RANK, cells, chunk, signed
+import bsb_hdf5
+from tests.parallel.engine import ENGINE, ENGINE_VARIABLE, KINDS
+from tests.parallel.launcher import launch, log_of
 
 ROWS = 3
+SECONDS, LIMIT = 0.3, 60.0
 
 
-def main(engine: str, root: str, seconds: float) -> None:
-    storage = Storage(engine, root)
+def run(kind: str, ranks: int, folder: Path) -> None:
+    """
+    Have ranks work in a new network, each for longer than the one before.
+
+    :raises TimeoutError: they did not end.
+    :raises AssertionError: one failed, or not all is stored.
+    """
+    engine = KINDS[kind][ENGINE_VARIABLE]
+    root = folder / f"network.{engine}"
+    process = launch([__spec__.name, "--work", str(root)], ranks, KINDS[kind])
+    log = log_of(process, LIMIT)
+    assert 0 == process.returncode, log
+    left = [int(line.split()[-1]) for line in log.splitlines() if line.startswith("rank ")]
+    assert ranks == len(left), log
+    storage = Storage(engine, str(root))
+    cells = CellType(name="cell", spatial={"radius": 1.0, "density": 1e-3})
+    assert ROWS * sum(left) == len(storage.get_placement_set(cells))
+    assert not bsb_hdf5.verify(storage).findings
+
+
+def work(root: str) -> None:
+    """What one rank does."""
+    faulthandler.dump_traceback_later(LIMIT, exit=True)
+    from bsb import MPI
+
+    from tests.parallel.ranks import RANK, cells, chunk, signed
+
+    storage = Storage(ENGINE, root)
     placed = cells(storage)
-    end = time.monotonic() + RANK * seconds
+    end = time.monotonic() + RANK * SECONDS
     turn = 0
     while turn < 1 or time.monotonic() < end:
         placed.append_data(chunk(RANK), signed(RANK, turn, ROWS))
@@ -30,5 +64,20 @@ def main(engine: str, root: str, seconds: float) -> None:
     print(f"rank {RANK} of {MPI.get_size()} leaves after {turn}", flush=True)
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Ranks that end at different times.")
+    parser.add_argument("--count", type=int, default=10, help="of runs")
+    parser.add_argument("--work", metavar="ROOT", help="be one of the ranks")
+    options = parser.parse_args()
+    if options.work:
+        work(options.work)
+        return
+    for number in range(options.count):
+        kind, ranks = list(KINDS)[number % len(KINDS)], 2 + (number + number // 3) % 3
+        with tempfile.TemporaryDirectory() as folder:
+            run(kind, ranks, Path(folder))
+        print(f"{number + 1} of {options.count}: {kind}, {ranks} ranks", flush=True)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))
+    main()

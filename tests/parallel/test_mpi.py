@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.parallel import bsb_suite
-from tests.parallel.engine import ENGINE_VARIABLE
+from tests.parallel.engine import KINDS
 from tests.parallel.launcher import HERE, Limits, RankReport, run_on_ranks
 
 RANKS = 2
@@ -40,11 +40,6 @@ OUR_MODULES = sorted(path.name for path in HERE.glob("rank_*.py"))
 pytestmark = pytest.mark.timeout(LIMITS.run + 60)
 
 
-KINDS = {
-    "hdf5 classic": {"BSB_HDF5_LAYOUT": "classic", ENGINE_VARIABLE: "hdf5"},
-    "hdf5 columnar": {"BSB_HDF5_LAYOUT": "columnar", ENGINE_VARIABLE: "hdf5"},
-    "zarr": {ENGINE_VARIABLE: "zarr"},
-}
 # What ranks do to sets is up to the core, which is the same for each kind of store.
 LEFT_OUT: dict[str, set[str]] = {
     "hdf5 classic": set(),
