@@ -100,16 +100,17 @@ class Hdf5Array:
     def read_ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> AnyArray:
         check_ranges(starts, stops, self.shape[0])
         first, last = coalesce(starts, stops)
-        if len(first) == 1:
-            return self.read(int(first[0]), int(last[0]))
-        if len(first):
+        lengths = last - first
+        total = int(lengths.sum())
+        # Some rows that follow each other take less time to read through HDF5.
+        if len(first) > 1 or total * self._row_bytes > _MOST_BYTES:
             with self._context.translated():
                 places, content = self._places(), self._context.source
                 if places is not None and content is not None:
-                    self._check_claim((int((last - first).sum()), *self.shape[1:]), self.dtype)
+                    self._check_claim((total, *self.shape[1:]), self.dtype)
                     return places.read(content, first, last)
-        lengths = last - first
-        total = int(lengths.sum())
+        if len(first) == 1:
+            return self.read(int(first[0]), int(last[0]))
         low, high = (int(first.min()), int(last.max())) if len(first) else (0, 0)
         if high - low <= _MOST_SURPLUS * total or (high - low) * self._row_bytes <= _LEAST_HULL:
             rows = self.read(low, high)
