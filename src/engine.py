@@ -22,7 +22,7 @@ from .config import LOCK_LIMIT, Root, as_lock_limit, plain_root
 from .core.layouts.detection import create_network, open_network
 from .core.layouts.protocols import NetworkReader, NetworkWriter
 from .core.provenance import WriterInfo
-from .errors import StorageError, StoreError
+from .errors import StorageError, StoreError, StoreExistsError
 from .exceptions import as_bsb, callers_stacklevel, raise_as_bsb, warn_of_slow_lock
 from .placement_set import PlacementSet
 from .ports.arrays import GroupWriter
@@ -193,10 +193,14 @@ class StorageEngine(bsb.Engine):
         self.ranks.on_main(self._create)
 
     def _create(self) -> None:
-        if self.exists():
-            self._read(lambda network: None)
-            return
-        self.sessions.create(self._fill)
+        if not self.exists():
+            try:
+                self.sessions.create(self._fill)
+                return
+            except StoreExistsError:
+                # Another program, or thread, made it meanwhile.
+                pass
+        self._read(lambda network: None)
 
     def _fill(self, root: GroupWriter) -> NetworkWriter:
         network = create_network(root, self.new_layout())

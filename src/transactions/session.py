@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Protocol, TypeAlias
@@ -49,6 +50,7 @@ class Session:
     """
 
     __slots__ = (
+        "_suspended",
         "_view",
         "_writer",
         "aborted_by",
@@ -73,8 +75,9 @@ class Session:
         self._view: ReadView | None = view
         self._writer = writer
         self.writable = writer is not None
-        # What a session reads from, if it can be suspended.
+        # What a session reads from, if it can be suspended, and whether it is.
         self.source = source
+        self._suspended = False
         self.mutex = _RLock()
         self.aborted_by: BaseException | None = None
         # Whether a group was handed out that can be changed past the network.
@@ -86,7 +89,7 @@ class Session:
 
     @property
     def closed(self) -> bool:
-        return self._view is None
+        return self._view is None and not self._suspended
 
     @property
     def root(self) -> GroupReader:
@@ -195,8 +198,9 @@ class Session:
     @property
     def changes(self) -> int:
         """How many changes the session made so far; 0 if it only reads."""
-        self._open_view()
         if self._writer is None:
+            if self.closed:
+                self._open_view()
             return 0
         raw, network = self._writer
         return network.changes + raw.changes
@@ -233,18 +237,44 @@ class Session:
                 f" stored: {type(self.aborted_by).__name__}: {self.aborted_by}"
             )
 
-    def show(self, view: ReadView) -> None:
-        """Point a session that reads at another view of the store."""
-        self._view = view
+    def suspend(self) -> None:
+        """
+        Let others write; the next use of a session that reads looks at the store again.
+
+        Not before: what is written meanwhile is stored, whether or not the lock can be had again.
+        """
+        if self.source is not None:
+            self._view, self._suspended = None, True
+            self.source.end()
+
+    @contextmanager
+    def following(self, writer: Session) -> Iterator[None]:
+        """While a session that reads is suspended, its handle reads what another one writes."""
+        if not self._suspended:
+            yield
+            return
+        self._view = writer._open_view()
+        try:
+            yield
+        finally:
+            self._view = None
 
     def end(self) -> None:
         """End the session: nothing can be read or written from now on."""
         self._view = self._writer = None
+        self._suspended = False
 
     def _open_view(self) -> ReadView:
-        if self._view is None:
-            raise SessionClosedError("the session that this handle belongs to has ended")
-        return self._view
+        view = self._view
+        return self._resumed() if view is None else view
+
+    def _resumed(self) -> ReadView:
+        with self.mutex:
+            if self._suspended and self.source is not None:
+                self._view, self._suspended = self.source.begin(), False
+            if self._view is None:
+                raise SessionClosedError("the session that this handle belongs to has ended")
+            return self._view
 
     def _open_writer(self) -> WriteView:
         self._open_view()

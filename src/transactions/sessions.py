@@ -255,14 +255,12 @@ class Sessions:
     def _promoted(self, reader: Session) -> Iterator[Session]:
         """Suspend a session that reads while a write within it lasts."""
         with reader.mutex:
-            if reader.source is not None:
-                reader.source.end()
-            try:
-                with self._transaction(reader.identity, write=True) as session:
-                    yield session
-            finally:
-                if reader.source is not None:
-                    reader.show(reader.source.begin())
+            reader.suspend()
+            with (
+                self._transaction(reader.identity, write=True) as session,
+                reader.following(session),
+            ):
+                yield session
 
     @contextmanager
     def _adopted(self, identity: str, handle: object, *, write: bool) -> Iterator[Session]:

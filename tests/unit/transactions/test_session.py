@@ -160,6 +160,15 @@ def test_the_handle_of_a_read_that_is_suspended_does_not_hide_the_write(network:
         assert writer is network.found()[0]
 
 
+def test_the_handle_of_a_read_that_is_suspended_reads_what_is_written(network: Recorder) -> None:
+    with network.read as reader:
+        with network.write as writer:
+            add(writer, "a")
+            with network.sessions.scope(write=False, handle=reader) as same:
+                assert ("a",) == tuple(same.network.placement_names())
+        assert ("a",) == tuple(reader.network.placement_names())
+
+
 def test_a_handle_that_reads_writes_nothing(network: Recorder) -> None:
     with (
         network.read as session,
