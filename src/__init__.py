@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .connectivity_set import ConnectivitySet
     from .engines.hdf5 import HDF5Engine, HDF5SlowLockingWarning, StorageNode
     from .exchange.convert import convert
+    from .exchange.diff import Difference, diff
+    from .exchange.merge import merge
     from .file_store import FileStore
     from .maintenance.integrity import Finding, Report, repair, verify
     from .maintenance.repack import Repacked, repack
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "ConnectivitySet": "connectivity_set",
+    "Difference": "exchange.diff",
     "FileStore": "file_store",
     "Finding": "maintenance.integrity",
     "HDF5Engine": "engines.hdf5",
@@ -36,7 +39,9 @@ _MODULES = {
     "Report": "maintenance.integrity",
     "StorageNode": "engines.hdf5",
     "convert": "exchange.convert",
+    "diff": "exchange.diff",
     "engine_of": "storages",
+    "merge": "exchange.merge",
     "open_storage": "storages",
     "repack": "maintenance.repack",
     "repair": "maintenance.integrity",
@@ -62,6 +67,7 @@ _SUBMODULES = {
 
 __all__ = [
     "ConnectivitySet",
+    "Difference",
     "FileStore",
     "Finding",
     "HDF5Engine",
@@ -72,7 +78,9 @@ __all__ = [
     "Report",
     "StorageNode",
     "convert",
+    "diff",
     "engine_of",
+    "merge",
     "open_storage",
     "repack",
     "repair",

@@ -204,9 +204,13 @@ class StorageEngine(bsb.Engine):
 
     def _fill(self, root: GroupWriter) -> NetworkWriter:
         network = create_network(root, self.new_layout())
+        self.stamp(network)
+        return network
+
+    def stamp(self, network: NetworkWriter) -> None:
+        """Give a network that is made an identity, and the versions that it is made with."""
         network.set_provenance(self.new_bundle())
         network.set_versions(*self._writer_versions())
-        return network
 
     def check_network(self) -> None:
         """

@@ -56,6 +56,13 @@ def _root(name: str, text: str) -> Argument:
     return Argument((name,), {"help": text})
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
 _COMMON = (
     _flag("--json", "print the answer as JSON, with the version of its schema"),
     _flag("--traceback", "show where in the program an error came from"),
@@ -125,5 +132,56 @@ COMMANDS = (
         "copy network.hdf5 backup.hdf5",
         ("maintaining", "copy"),
         (_SOURCE, _TARGET),
+    ),
+    Command(
+        "diff",
+        "Say what differs between two networks, value for value; exits with 1 if anything does.",
+        "diff network.hdf5 columnar.hdf5",
+        ("exchanging", "diff"),
+        (
+            _root("first", "path or URL of a network"),
+            _root("second", "path or URL of another, of any engine and layout"),
+            _flag("--ignore-order", "connections between two chunks may be in another order"),
+            Argument(
+                ("-n", "--number"),
+                {"type": _positive, "metavar": "N", "help": "stop after so many differences"},
+            ),
+        ),
+    ),
+    Command(
+        "merge",
+        "Make one network of several, whose chunks are of one size.",
+        "merge north.hdf5 south.hdf5 -o whole.hdf5",
+        ("exchanging", "merge"),
+        (
+            Argument(("sources",), {"nargs": "+", "help": "paths or URLs of the networks"}),
+            Argument(
+                ("-o", "--output"),
+                {"required": True, "metavar": "TARGET", "help": "where the new network is to lie"},
+            ),
+            _flag("--rename", "give different things of one name new names, instead of refusing"),
+            _LAYOUT,
+            _ENGINE,
+            _TRUST,
+            _UNKNOWN,
+        ),
+    ),
+    Command(
+        "stats",
+        "Count cells and connections: degrees, synapses per pair, cells by type, label or chunk.",
+        "stats network.hdf5 --by label",
+        ("counting", "stats"),
+        (
+            _ROOT,
+            Argument(
+                ("--by",),
+                {
+                    "choices": ("type", "label", "chunk"),
+                    "default": "type",
+                    "help": "groups of cells",
+                },
+            ),
+            Argument(("--set",), {"metavar": "TAG", "help": "only this connectivity set"}),
+        ),
     ),
 )

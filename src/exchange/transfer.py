@@ -7,7 +7,7 @@ of a copied file is. What is stored of cells and connections follows each other 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import attrs
@@ -182,26 +182,60 @@ def _exact(spec: ColumnSpec, rows: Rows) -> Rows:
 
 
 def _copy_cells(source: PlacementReader, target: PlacementWriter, most: int) -> None:
-    keys = source.additional_keys()
-    target.require_keys(keys)
-    specs = [POSITION, ROTATION, *map(additional_column, keys)]
-    counts, sets = source.counts(), source.label_sets()
+    target.require_keys(source.additional_keys())
+    sets = source.label_sets()
     labelled = False
+    for batch, chunks in cells_of(source, most):
+        for chunk, rows in chunks:
+            append_parts(target, chunk, rows)
+        labelled |= _copy_labels(source, target, batch, sets)
+    if not labelled and sets.table != LabelSets().table:
+        nothing = np.zeros(0, dtype=np.int64)
+        target.write_labels(ChunkCounts(nothing, nothing), nothing, sets)
+
+
+def append_parts(target: PlacementWriter, chunk: int, parts: Iterable[PlacementRows]) -> None:
+    """
+    Add the parts of a chunk; one without cells is made, too.
+
+    :raises LengthError: the chunk has cells already, and either only these or only the first of
+        the new ones have morphologies.
+    """
+    first = True
+    for rows in parts:
+        # Within a chunk of a network, cells without a morphology may follow those with one.
+        target.append(chunk, rows, gaps=not first)
+        first = False
+    if first:
+        target.require_chunk(chunk)
+
+
+def cells_of(
+    source: PlacementReader, most: int
+) -> Iterator[tuple[ChunkCounts, Iterator[tuple[int, Iterator[PlacementRows]]]]]:
+    """
+    The cells of a set without their labels, some chunks at a time.
+
+    :param most: cells at a time, unless there are more in one chunk.
+    :returns: the counts of these chunks; and each chunk with its cells, in parts each of which has
+        all rows of some columns.
+    """
+    specs = [POSITION, ROTATION, *map(additional_column, source.additional_keys())]
+    counts = source.counts()
     for ids in batches(counts, most):
         call_pending()
         batch = counts.select(ids)
         columns = [_Column.of(spec, *source.read_column(spec, ids), batch) for spec in specs]
         morphologies = source.read_morphologies(ids)
         names = _Column.of(_CODES, morphologies.indices, morphologies.lengths, batch)
-        for i, (chunk, count) in enumerate(zip(ids.tolist(), batch.counts.tolist(), strict=True)):
-            if not count:
-                target.require_chunk(chunk)
-            for rows in _parts(columns, names, morphologies.names, i, count):
-                target.append(chunk, rows, gaps=True)
-        labelled |= _copy_labels(source, target, batch, sets)
-    if not labelled and sets.table != LabelSets().table:
-        nothing = np.zeros(0, dtype=np.int64)
-        target.write_labels(ChunkCounts(nothing, nothing), nothing, sets)
+        held = enumerate(zip(ids.tolist(), batch.counts.tolist(), strict=True))
+        yield (
+            batch,
+            (
+                (chunk, _parts(columns, names, morphologies.names, i, count))
+                for i, (chunk, count) in held
+            ),
+        )
 
 
 # Indices of the names of morphologies.
@@ -249,10 +283,11 @@ def _copy_connections(
     seen = direction if source.mirrored else "out"
     for part in perspectives(source, seen, most):
         call_pending()
-        target.append(_blocks(part))
+        target.append(as_blocks(part))
 
 
-def _blocks(part: Perspective) -> Blocks:
+def as_blocks(part: Perspective) -> Blocks:
+    """The blocks of a piece, as connections that can be appended."""
     sizes = np.diff(part.starts)
     near, far = (np.repeat(ids, sizes) for ids in (part.local_chunks, part.global_chunks))
     if part.direction == "inc":

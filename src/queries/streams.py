@@ -16,6 +16,7 @@ from ..core.layouts.protocols import ConnectivityReader
 from ..core.statistics import ChunkCounts
 from ..errors import InputError
 from ..placement_set import PlacementSet
+from ..transactions.interrupts import call_pending
 from ..transactions.session import Session
 from .networks import placement_set_of, session_on
 from .populations import Numbers, Population
@@ -150,6 +151,7 @@ class Stream:
         title = ", ".join(source.tag for source in self.sources)
         with progress_bar(sizes.total, title, self.progress) as bar:
             for task in plan_reads(direction, sizes, partial(self._blocks, direction), _MOST):
+                call_pending()
                 yield self._read(task, near, far)
                 bar.update(self._size(task, sizes))
 

@@ -1,0 +1,57 @@
+"""The commands that compare and merge networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from ..exchange.diff import diff as diff_networks
+from ..exchange.merge import merge as merge_networks
+from ..queries.summaries import summary
+from ..storages import engine_of
+from .formats import plural, size_text
+from .maintaining import size_of
+from .running import FINDING, Answer
+
+
+def diff(given: Any) -> Answer:
+    """What differs between two networks."""
+    found = diff_networks(
+        given.first, given.second, ignore_order=bool(given.ignore_order), most=given.number
+    )
+    data = {
+        "first": given.first,
+        "second": given.second,
+        "differences": [attrs.asdict(each) for each in found],
+    }
+    return Answer(data, [str(each) for each in found], FINDING if found else 0)
+
+
+def merge(given: Any) -> Answer:
+    """Networks made into one."""
+    storage = merge_networks(
+        given.sources,
+        given.output,
+        engine=given.engine,
+        layout=given.layout,
+        rename=bool(given.rename),
+        trust=given.trust,
+        drop_unknown=bool(given.drop_unknown),
+    )
+    engine, found = engine_of(storage), summary(storage)
+    data = {
+        "sources": given.sources,
+        "target": given.output,
+        "engine": engine._format,
+        "layout": found.layout,
+        "cells": sum(each.cells for each in found.cells),
+        "connections": sum(each.connections for each in found.connections),
+        "bytes": size_of(engine),
+    }
+    text = (
+        f"merged {plural(len(given.sources), 'network')} into '{given.output}':"
+        f" {plural(data['cells'], 'cell')}, {plural(data['connections'], 'connection')},"
+        f" {size_text(data['bytes'])}"
+    )
+    return Answer(data, [text])

@@ -1,0 +1,63 @@
+"""The commands that compare, merge and count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bsb_hdf5 import convert
+from bsb_hdf5.queries import counts
+from tests.unit.cli.conftest import Run
+from tests.unit.queries.networks import TAGS, TYPES, Sample
+
+
+def test_equal_networks_are_passed_over_in_silence(run: Run, root: Path, tmp_path: Path) -> None:
+    convert(str(root), tmp_path / "copy.hdf5", layout="columnar")
+    outcome = run("diff", root, tmp_path / "copy.hdf5")
+    assert (0, "", "") == (outcome.code, outcome.out, outcome.err)
+    assert [] == run("diff", root, tmp_path / "copy.hdf5", "--json").document()["differences"]
+
+
+def test_each_difference_is_a_line_and_exits_with_1(
+    run: Run, network: Sample, root: Path, tmp_path: Path
+) -> None:
+    convert(str(root), tmp_path / "copy.hdf5")
+    for name in TYPES:
+        network.placement(name).label(["new"], [0])
+    outcome = run("diff", root, tmp_path / "copy.hdf5")
+    assert (1, 2) == (outcome.code, len(outcome.out.splitlines()))
+    assert 1 == len(run("diff", root, tmp_path / "copy.hdf5", "-n", "1").out.splitlines())
+    found = run("diff", root, tmp_path / "copy.hdf5", "--json").document()["differences"]
+    assert {"placement"} == {each["part"] for each in found}
+
+
+def test_networks_are_merged(run: Run, root: Path, tmp_path: Path) -> None:
+    document = run("merge", root, root, "-o", tmp_path / "both.hdf5", "--json").document()
+    expected = {name: 2 * count for name, count in counts(str(root)).items()}
+    assert expected == counts(tmp_path / "both.hdf5")
+    assert sum(expected.values()) == document["cells"]
+    outcome = run("merge", root, root, "-o", tmp_path / "both.hdf5")
+    assert (2, "") == (outcome.code, outcome.out)
+
+
+@pytest.mark.parametrize("by", ["type", "label", "chunk"])
+def test_cells_and_connections_are_counted(run: Run, network: Sample, root: Path, by: str) -> None:
+    document = run("stats", root, "--by", by, "--json").document()
+    expected = sorted(counts(network.storage, by=by).values())
+    assert expected == sorted(each["cells"] for each in document["cells"])
+    sets = {each["tag"]: each for each in document["connections"]}
+    for tag, (_, post) in TAGS.items():
+        made = len(network.connections[tag])
+        assert made == sets[tag]["connections"]
+        assert made / len(network.cells[post]) == pytest.approx(sets[tag]["convergence"]["mean"])
+    text = run("stats", root, "--by", by).out
+    assert f"cells by {by}" in text
+    assert "gap" in text
+    assert "gap" not in run("stats", root, "--set", "between golgi").out
+
+
+def test_a_set_that_does_not_exist_is_named(run: Run, root: Path) -> None:
+    outcome = run("stats", root, "--set", "nope")
+    assert 2 == outcome.code
+    assert "'nope' does not exist" in outcome.err
