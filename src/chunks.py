@@ -46,8 +46,10 @@ from .handles import HANDLED, SessionEngine, handles_handles
 from .resource import NetworkPart
 from .transactions.session import Session
 
+Loaded: TypeAlias = Any
+"""Rows, or what ``extract`` makes of them."""
 Insert: TypeAlias = Callable[[Any], ArrayLike]
-Extract: TypeAlias = Callable[[Rows, Any], Any]
+Extract: TypeAlias = Callable[[Rows, Any], Loaded]
 
 
 class ChunkLoader(ChunkFilter):
@@ -67,7 +69,7 @@ class ChunkLoader(ChunkFilter):
         cls,
         properties: Iterable[Callable[[ChunkLoader], ChunkedProperty]] = (),
         collections: Iterable[Callable[[ChunkLoader], ChunkedCollection]] = (),
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init_subclass__(**kwargs)
         cls._property_makers = tuple(properties) or cls._property_makers
@@ -218,7 +220,7 @@ class ChunkedProperty:
         key: str | None = None,
         pad_by: str | None = None,
         handle: Session = HANDLED,
-    ) -> Any:
+    ) -> Loaded:
         """
         The rows of the chunks that the resource is restricted to.
 
@@ -242,10 +244,10 @@ class ChunkedProperty:
 
     def get_chunk_reader(
         self, handle: Session, raw: bool, key: str | None = None, pad_by: str | None = None
-    ) -> Callable[[ChunkLike], Any]:
+    ) -> Callable[[ChunkLike], Loaded]:
         """A function that loads the rows of one chunk; see :meth:`load`."""
 
-        def read(chunk: ChunkLike) -> Any:
+        def read(chunk: ChunkLike) -> Loaded:
             return self._load_chunk(chunk, raw, key, pad_by, handle=handle)
 
         return read
@@ -258,7 +260,7 @@ class ChunkedProperty:
         key: str | None,
         pad_by: str | None,
         handle: Session = HANDLED,
-    ) -> Any:
+    ) -> Loaded:
         id_, column, cells = as_id(chunk), self._column(key), self.loader._cells(handle)
         if cells is not None and is_of_cells(column):
             return self._load_cells(cells, np.array([id_]), column, raw, pad_by)
@@ -342,14 +344,14 @@ class ChunkedProperty:
 
     def _load_cells(
         self, cells: PlacementReader, chunks: Ids, column: ColumnSpec, raw: bool, pad_by: str | None
-    ) -> Any:
+    ) -> Loaded:
         padding = None if pad_by is None else self._column(pad_by)
         rows = read_of_cells(cells, chunks, column, padding)
         return rows if raw or self.extract is None else self.extract(rows, cells)
 
     def _load_own(
         self, session: Session, id_: int, column: ColumnSpec, raw: bool, pad_by: str | None
-    ) -> Any:
+    ) -> Loaded:
         """Rows of one chunk that belong to no cell."""
         groups, cells = self.loader._groups(session), self.loader._cells(session)
         padding = None if pad_by is None else self._column(pad_by)
@@ -386,7 +388,7 @@ class ChunkedCollection(ChunkedProperty):
         return self.loader._groups(handle).keys(self._collection)
 
     @handles_handles("r", lambda args: args[0].loader._engine)
-    def load(self, key: str, handle: Session = HANDLED, **kwargs: Any) -> Any:  # type: ignore[override]
+    def load(self, key: str, handle: Session = HANDLED, **kwargs: Any) -> Loaded:  # type: ignore[override]
         """
         The rows of a column; see :meth:`ChunkedProperty.load`.
 
@@ -401,7 +403,7 @@ class ChunkedCollection(ChunkedProperty):
         return super().load(key=key, handle=handle, **kwargs)
 
     @handles_handles("r", lambda args: args[0].loader._engine)
-    def load_all(self, handle: Session = HANDLED, **kwargs: Any) -> dict[str, Any]:
+    def load_all(self, handle: Session = HANDLED, **kwargs: object) -> dict[str, Loaded]:
         """The rows of all columns, by key."""
         return {
             key: ChunkedCollection.load(self, key, handle=handle, **kwargs)
@@ -410,14 +412,24 @@ class ChunkedCollection(ChunkedProperty):
 
     @handles_handles("a", lambda args: args[0].loader._engine)
     def append(  # type: ignore[override]
-        self, chunk: ChunkLike, key: str, data: ArrayLike, handle: Session = HANDLED, **kwargs: Any
+        self,
+        chunk: ChunkLike,
+        key: str,
+        data: ArrayLike,
+        handle: Session = HANDLED,
+        **kwargs: object,
     ) -> None:
         """Add rows to a column of a chunk, which is made if it is absent."""
         super().append(chunk, data, key=key, handle=handle, **kwargs)
 
     @handles_handles("a", lambda args: args[0].loader._engine)
     def overwrite(  # type: ignore[override]
-        self, chunk: ChunkLike, data: ArrayLike, key: str, handle: Session = HANDLED, **kwargs: Any
+        self,
+        chunk: ChunkLike,
+        data: ArrayLike,
+        key: str,
+        handle: Session = HANDLED,
+        **kwargs: object,
     ) -> None:
         """Replace the rows of a column of a chunk."""
         super().overwrite(chunk, data, key=key, handle=handle, **kwargs)

@@ -81,7 +81,7 @@ class NetworkRoot(str):
 
     def __new__(
         cls,
-        root: Any,
+        root: object,
         layout: str | None = None,
         durability: str | None = None,
         lock_limit: float | None = None,
@@ -106,7 +106,7 @@ _Attribute: Any = type(config.attr())
 class RootAttribute(_Attribute):
     """Hands out the root with the settings that stand beside it in the configuration."""
 
-    def __get__(self, instance: Any, owner: Any) -> Any:
+    def __get__(self, instance: object, owner: object) -> Any:
         root = super().__get__(instance, owner)
         if not isinstance(root, str):
             return root
@@ -117,7 +117,7 @@ class RootAttribute(_Attribute):
 def _one_of(choices: tuple[str, ...]) -> Callable[[Any], str]:
     """A type of BSB's that takes one of some texts, and suggests the nearest to another."""
 
-    def choose(value: Any) -> str:
+    def choose(value: object) -> str:
         if value in choices:
             return str(value)
         near = difflib.get_close_matches(str(value), choices, 1)

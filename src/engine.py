@@ -19,6 +19,7 @@ import bsb
 from bsb.storage.provenance import build_root_metadata
 
 from .config import LOCK_LIMIT, Root, as_lock_limit, plain_root
+from .core.json_types import Document
 from .core.layouts.detection import create_network, open_network
 from .core.layouts.protocols import NetworkReader, NetworkWriter
 from .core.provenance import WriterInfo
@@ -123,9 +124,9 @@ class StorageEngine(bsb.Engine):
         """The versions of bsb-core and of the engine."""
         return _version_of("bsb-core"), cls._distribution()[1]
 
-    def new_bundle(self) -> dict[str, Any]:
+    def new_bundle(self) -> Document:
         """The provenance of a network that is made now."""
-        bundle: dict[str, Any] = build_root_metadata(
+        bundle: Document = build_root_metadata(
             engine_name=self._format,
             engine_version=self._distribution()[1],
             mpi_size=self.ranks.size,
@@ -160,7 +161,7 @@ class StorageEngine(bsb.Engine):
         return {"bsb": bsb_version, "engine": self._distribution()[0], "version": engine_version}
 
     @property
-    def metadata(self) -> dict[str, Any]:
+    def metadata(self) -> Document:
         """The provenance document; empty if the storage has none, or does not exist."""
         if not self.exists():
             return {}
@@ -302,7 +303,7 @@ class StorageEngine(bsb.Engine):
         """:guilabel:`collective` Remove all connectivity sets."""
         self.ranks.on_main(lambda: self._write(lambda network: network.clear_connectivity()))
 
-    def get_chunk_stats(self) -> dict[str, dict[str, Any]]:
+    def get_chunk_stats(self) -> dict[str, Document]:
         """
         What each chunk that holds anything does, by its id: cells ``placed`` and ``connections``
         (``inc`` and ``out``).

@@ -15,6 +15,7 @@ import bsb
 
 from .config import SETTINGS
 from .core.files import StoredContent
+from .core.json_types import Document, DocumentView
 from .core.names import check_name, check_text
 from .errors import CorruptNetworkError, DtypeError, FileStoredError
 from .exceptions import MissingActiveConfigError
@@ -65,7 +66,7 @@ class FileStore(NetworkPart, bsb.FileStore):
         return True
 
     @handles_handles("r")
-    def all(self, handle: Session = HANDLED) -> dict[str, dict[str, Any]]:
+    def all(self, handle: Session = HANDLED) -> dict[str, Document]:
         """Metadata of all files, by id."""
         files = handle.network.files
         return {id_: dict(files.describe(id_).meta) for id_ in files.ids()}
@@ -76,7 +77,7 @@ class FileStore(NetworkPart, bsb.FileStore):
         return check_text(id, "file") in handle.network.files
 
     @handles_handles("r")
-    def load(self, id: str, handle: Session = HANDLED) -> tuple[str | bytes, dict[str, Any]]:
+    def load(self, id: str, handle: Session = HANDLED) -> tuple[str | bytes, Document]:
         """
         A file: its content, and its metadata.
 
@@ -86,7 +87,7 @@ class FileStore(NetworkPart, bsb.FileStore):
         return stored.content(), dict(stored.meta)
 
     @handles_handles("r")
-    def get_meta(self, id: str, handle: Session = HANDLED) -> dict[str, Any]:
+    def get_meta(self, id: str, handle: Session = HANDLED) -> Document:
         """Metadata of a file; errors as for :meth:`load`."""
         return dict(handle.network.files.describe(check_text(id, "file")).meta)
 
@@ -105,8 +106,8 @@ class FileStore(NetworkPart, bsb.FileStore):
     def store(
         self,
         content: str | bytes,
-        meta: Mapping[str, Any] | str | None = None,
-        id: str | Mapping[str, Any] | None = None,
+        meta: DocumentView | str | None = None,
+        id: str | DocumentView | None = None,
         encoding: str | None = None,
         overwrite: bool = False,
         handle: Session = HANDLED,
@@ -129,7 +130,7 @@ class FileStore(NetworkPart, bsb.FileStore):
         files = handle.network_writer.files
         name = str(uuid.uuid4()) if id is None else check_name(id, "file")
         stored = StoredContent.of(
-            content, cast("Mapping[str, Any] | None", meta), encoding, int(time.time())
+            content, cast("DocumentView | None", meta), encoding, int(time.time())
         )
         if name in files and not overwrite:
             raise FileStoredError(f"the file '{name}' exists", asked=name)
@@ -197,7 +198,7 @@ class FileStore(NetworkPart, bsb.FileStore):
 
     @handles_handles("a")
     def _replace_active(
-        self, config: bsb.Configuration, tree: Any, handle: Session = HANDLED
+        self, config: bsb.Configuration, tree: object, handle: Session = HANDLED
     ) -> str:
         files = handle.network_writer.files
         before = [id_ for id_ in files.ids() if files.describe(id_).meta.get(_ACTIVE)]
@@ -214,7 +215,7 @@ class FileStore(NetworkPart, bsb.FileStore):
         return next((id_ for id_, meta in self.all().items() if meta.get(_ACTIVE)), None)
 
 
-def _without(keys: Iterable[str], tree: Any) -> Any:
+def _without(keys: Iterable[str], tree: object) -> Any:
     """A configuration without some keys of its storage."""
     if not isinstance(tree, Mapping) or not isinstance(tree.get("storage"), Mapping):
         return tree

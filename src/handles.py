@@ -149,7 +149,7 @@ def prepares(function: Callable[P, R]) -> Callable[P, R]:
     untyped: Callable[..., R] = function
 
     @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> R:
+    def call(*args: object, **kwargs: object) -> R:
         kwargs.pop("promote_from_read", None)
         try:
             return untyped(*args, **kwargs)

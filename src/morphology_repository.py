@@ -13,6 +13,7 @@ from bsb import Branch, Morphology, StoredMorphology
 from bsb._encoding import EncodedLabels
 from numpy.typing import NDArray
 
+from .core.json_types import Document
 from .core.labels import LabelSets
 from .core.morphology import (
     MorphologyTable,
@@ -36,14 +37,14 @@ from .handles import HANDLED, SessionEngine, handles_handles
 from .resource import NetworkPart
 from .transactions.session import Session
 
-Meta: TypeAlias = dict[str, Any]
+Meta: TypeAlias = Document
 """Metadata of a morphology: what JSON and arrays can hold, by key."""
 
 
 class MetaEncoder(json.JSONEncoder):
     """Writes metadata of morphologies as JSON: arrays as lists that are marked."""
 
-    def default(self, o: Any) -> Any:
+    def default(self, o: object) -> Any:
         """
         What to write instead of an object that JSON does not know.
 

@@ -58,7 +58,11 @@ class UnusedWriteScopeWarning(UserWarning):
     """
 
 
-Translate: TypeAlias = Callable[[Any, Any], Any]
+Values: TypeAlias = Any
+"""Values as the backend has them: an array, a scalar, a text or bytes."""
+Options: TypeAlias = Mapping[str, Any]
+"""What ``h5py.Group.create_dataset`` takes by name."""
+Translate: TypeAlias = Callable[[Values, Values], Values]
 """Translates one record, given the map and the record."""
 
 
@@ -66,7 +70,7 @@ Translate: TypeAlias = Callable[[Any, Any], Any]
 _POSITIONS = ("shape", "dtype")
 
 
-def _pick_attribute(mapping: Any, record: Any) -> Any:
+def _pick_attribute(mapping: Values, record: Values) -> Values:
     return mapping[record]
 
 
@@ -111,7 +115,7 @@ class Resource:
 
     @handles_handles("a")
     def create(
-        self, data: ArrayLike, *args: object, handle: Session = HANDLED, **kwargs: Any
+        self, data: ArrayLike, *args: object, handle: Session = HANDLED, **kwargs: object
     ) -> None:
         """
         Make an array, or a single value where the backend has them.
@@ -192,7 +196,7 @@ class Resource:
         return group
 
     @handles_handles("r")
-    def get_dataset(self, selector: Any = (), handle: Session = HANDLED) -> Any:
+    def get_dataset(self, selector: Values = (), handle: Session = HANDLED) -> Values:
         """
         The array at the path, or a part of it.
 
@@ -207,12 +211,12 @@ class Resource:
 
     @property
     @handles_handles("r")
-    def attributes(self, handle: Session = HANDLED) -> dict[str, Any]:  # noqa: PLR0206
+    def attributes(self, handle: Session = HANDLED) -> dict[str, Values]:  # noqa: PLR0206
         """All attributes of what is at the path."""
         attributes = self._node(handle).attributes
         return {name: attributes.get(name) for name in attributes.names()}
 
-    def get_attribute(self, name: str) -> Any:
+    def get_attribute(self, name: str) -> Values:
         """
         An attribute.
 
@@ -227,9 +231,9 @@ class Resource:
 
     def unmap(
         self,
-        selector: Any = (),
+        selector: object = (),
         mapping: Translate = _pick_attribute,
-        data: Iterable[Any] | None = None,
+        data: Iterable[Values] | None = None,
     ) -> Rows:
         """
         Translate records through the attribute ``map``.
@@ -242,11 +246,11 @@ class Resource:
         table = self.get_attribute("map")
         return np.array([mapping(table, record) for record in records])
 
-    def unmap_one(self, data: Any, mapping: Translate | None = None) -> Rows:
+    def unmap_one(self, data: object, mapping: Translate | None = None) -> Rows:
         """Translate one record; see :meth:`unmap`."""
         return self.unmap(data=[data], mapping=mapping or _pick_attribute)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Values]:
         return iter(self.get_dataset())
 
     @property
@@ -308,7 +312,7 @@ class Resource:
                 return member(names[-1])
         return above.document(names[-1])
 
-    def _read_values(self, session: Session) -> Any:
+    def _read_values(self, session: Session) -> Values:
         """All values of the array, document or single value at the path."""
         above, name = self._place(session)
         if isinstance(above, AnyReader):
@@ -341,7 +345,7 @@ class Resource:
         return group, name
 
 
-def _options(args: Sequence[object], options: Mapping[str, Any]) -> dict[str, Any]:
+def _options(args: Sequence[object], options: Options) -> Options:
     """What an array is to be, by name; without what is left open."""
     if len(args) > len(_POSITIONS):
         raise InputError(f"'data' is followed by {' and '.join(_POSITIONS)}, not by {[*args]}")
@@ -351,7 +355,7 @@ def _options(args: Sequence[object], options: Mapping[str, Any]) -> dict[str, An
     return {key: value for key, value in {**given, **options}.items() if value is not None}
 
 
-def _as_rows(data: ArrayLike, options: Mapping[str, Any]) -> Rows | None:
+def _as_rows(data: ArrayLike, options: Options) -> Rows | None:
     """Rows of numbers, if the data are these and nothing else is asked for."""
     if options.keys() - {"dtype"}:
         return None
@@ -364,7 +368,7 @@ def _as_rows(data: ArrayLike, options: Mapping[str, Any]) -> Rows | None:
     return rows if rows.ndim and rows.dtype.kind in NUMBERS else None
 
 
-def _check_any(root: GroupWriter, data: ArrayLike, options: Mapping[str, Any]) -> None:
+def _check_any(root: GroupWriter, data: ArrayLike, options: Options) -> None:
     """Check that the backend can store what is more than rows of numbers."""
     if isinstance(root, AnyWriter):
         root.check_any(data, **options)

@@ -146,7 +146,7 @@ class Findings:
         return (*self._listed, *more)
 
 
-def plain(value: Any) -> str:
+def plain(value: object) -> str:
     """A value in a message, be it of numpy's or not."""
     return repr(value.item() if isinstance(value, np.generic) else value)
 

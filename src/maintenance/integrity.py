@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..core.connectivity import check_direction
 from ..engine import StorageEngine
 from ..errors import SessionAbortedError
@@ -17,7 +15,7 @@ __all__ = ["Finding", "Report", "repair", "verify"]
 
 
 @without_interrupts
-def verify(storage: Any) -> Report:
+def verify(storage: object) -> Report:
     """
     :guilabel:`collective` Find out what is wrong in a network.
 
@@ -38,7 +36,7 @@ def verify(storage: Any) -> Report:
 
 
 @without_interrupts
-def repair(storage: Any, *, trust: str | None = None) -> Report:
+def repair(storage: object, *, trust: str | None = None) -> Report:
     """
     :guilabel:`collective` Put right what can be, of what :func:`verify` finds.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 
 from ..core.layouts.detection import create_network, open_network
@@ -31,7 +29,7 @@ class Repacked:
 
 @without_interrupts
 def repack(
-    storage: Any,
+    storage: object,
     *,
     compress: bool = False,
     trust: str | None = None,

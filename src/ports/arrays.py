@@ -251,7 +251,7 @@ class AnyReader(Protocol):
 class AnyWriter(AnyReader, Protocol):
     """A group that can be changed, as :class:`AnyReader`."""
 
-    def check_any(self, data: Any, /, **options: Any) -> None:
+    def check_any(self, data: object, /, **options: object) -> None:
         """
         Check that :meth:`create_any` can store values.
 
@@ -259,7 +259,7 @@ class AnyWriter(AnyReader, Protocol):
         :raises InputError: there is no such option, or it doesn't go with the values.
         """
 
-    def create_any(self, name: str, data: Any, /, **options: Any) -> None:
+    def create_any(self, name: str, data: object, /, **options: object) -> None:
         """
         Make an array, or a single value, that was checked.
 

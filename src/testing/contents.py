@@ -13,7 +13,7 @@ from ..ports.arrays import AttributeReader, GroupReader, GroupWriter
 from ..ports.store import Store
 
 
-def value_of(value: Any) -> Any:
+def value_of(value: object) -> Any:
     """A value such that equal means: of equal type, dtype, shape and content."""
     if isinstance(value, np.ndarray | np.generic):
         return type(value).__name__, str(value.dtype), value.shape, value.tolist()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from ..errors import (
@@ -159,6 +157,8 @@ class PlaceContract:
         assert new_store("a").location == new_store("a").location
 
     @pytest.mark.parametrize("handle", [None, "a path", 5, object()], ids=type)
-    def test_a_handle_of_no_backend_is_not_adopted(self, new_store: NewStore, handle: Any) -> None:
+    def test_a_handle_of_no_backend_is_not_adopted(
+        self, new_store: NewStore, handle: object
+    ) -> None:
         adopt = getattr(make(new_store("a")), "adopt", None)
         assert adopt is None or adopt(handle) is None

@@ -10,7 +10,9 @@ import bsb
 import numpy as np
 from bsb import Chunk, Storage
 
-from .network_model import Cells, Chunks, Connections, Labels, NetworkModel
+from ..connectivity_set import ConnectivitySet
+from ..placement_set import PlacementSet
+from .network_model import Cells, Chunks, Connections, Labels, NetworkModel, Row
 from .network_samples import COORDINATES, KEYS, TYPES, cell_type, described, morphology_of
 
 # Chunks, by their index in COORDINATES, and labels.
@@ -49,7 +51,7 @@ def check_storage(storage: Storage, model: NetworkModel, turn: int | None = None
     _check_files(storage, model)
 
 
-def equal(expected: Any, found: Any, what: str) -> None:
+def equal(expected: object, found: object, what: str) -> None:
     """Equal values, NaN where there is NaN; no rows are equal whatever their width."""
     wanted, got = np.asarray(expected), np.asarray(found)
     if len(wanted) or len(got):
@@ -83,7 +85,9 @@ def _check_cells(
         _check_cell_morphologies(selected, model, name, (ids, labels))
 
 
-def _check_selected(selected: Any, cells: Cells, by: tuple[Chunks, Labels], where: str) -> None:
+def _check_selected(
+    selected: PlacementSet, cells: Cells, by: tuple[Chunks, Labels], where: str
+) -> None:
     count = len(cells.places(*by))
     assert count == len(selected), f"count of {where}"
     equal(cells.ids(*by), selected.load_ids(), f"ids of {where}")
@@ -104,7 +108,9 @@ def _check_selected(selected: Any, cells: Cells, by: tuple[Chunks, Labels], wher
             _fails(f"'{key}' of {where}", selected.load_additional, key)
 
 
-def _check_labels(selected: Any, cells: Cells, by: tuple[Chunks, Labels], where: str) -> None:
+def _check_labels(
+    selected: PlacementSet, cells: Cells, by: tuple[Chunks, Labels], where: str
+) -> None:
     chunks, labels = by
     mask = cells.mask(chunks, labels)
     equal(mask, selected.get_label_mask(labels), f"label mask of {where}")
@@ -120,7 +126,7 @@ def _check_labels(selected: Any, cells: Cells, by: tuple[Chunks, Labels], where:
 
 
 def _check_cell_morphologies(
-    selected: Any, model: NetworkModel, name: str, by: tuple[Chunks, Labels]
+    selected: PlacementSet, model: NetworkModel, name: str, by: tuple[Chunks, Labels]
 ) -> None:
     cells, what = model.cells[name], f"morphologies of '{name}', {by}"
     names = cells.stored("morphology", *by)
@@ -135,7 +141,7 @@ def _check_cell_morphologies(
         assert names == [found.names[i] for i in found.get_indices()], what
 
 
-def _check_connections(found: Any, connections: Connections) -> None:
+def _check_connections(found: ConnectivitySet, connections: Connections) -> None:
     what = f"connections of '{found.tag}'"
     assert (connections.pre, connections.post) == (found.pre_type_name, found.post_type_name)
     assert len(connections) == len(found), what
@@ -157,7 +163,9 @@ def _check_connections(found: Any, connections: Connections) -> None:
     assert every == order, f"the iteration over {what}"
 
 
-def _check_local(found: Any, direction: str, local: Chunk, blocks: dict[Any, Any]) -> None:
+def _check_local(
+    found: ConnectivitySet, direction: str, local: Chunk, blocks: dict[Chunk, Row]
+) -> None:
     what = f"{direction} of chunk {int(local.id)} of '{found.tag}'"
     mine = {far: rows for (near, far), rows in blocks.items() if near == local.id}
     globals_ = found.get_global_chunks(direction, local)
@@ -211,11 +219,11 @@ def _check_files(storage: Storage, model: NetworkModel) -> None:
         assert described_as == storage.files.get_meta(id_), f"meta of the file '{id_}'"
 
 
-def _plain(meta: Any) -> Any:
+def _plain(meta: object) -> Any:
     return json.loads(json.dumps(meta, default=lambda array: array.tolist()))
 
 
-def _fails(what: str, load: Callable[..., Any], *arguments: Any) -> None:
+def _fails(what: str, load: Callable[..., object], *arguments: object) -> None:
     """There is nothing to load."""
     try:
         load(*arguments)

@@ -15,7 +15,9 @@ import attrs
 from bsb import Storage
 from hypothesis.stateful import RuleBasedStateMachine
 
+from ..connectivity_set import ConnectivitySet
 from ..errors import SessionAbortedError
+from ..placement_set import PlacementSet
 from .network_model import Cells, Connections, NetworkModel
 from .network_samples import TAGS, cell_type, chunk_id, chunks_at
 
@@ -24,7 +26,7 @@ from .network_samples import TAGS, cell_type, chunk_id, chunks_at
 class OpenScope:
     """A scope, and the network as it was before, if it is the scope that is stored whole."""
 
-    manager: AbstractContextManager[Any]
+    manager: AbstractContextManager[object]
     before: NetworkModel | None
     writes: bool
 
@@ -43,7 +45,7 @@ class NetworkHistory(RuleBasedStateMachine):
         self.scopes: list[OpenScope] = []
         self.number = self.turn = 0
 
-    def make_storage(self, root: Any) -> Storage:
+    def make_storage(self, root: object) -> Storage:
         """The storage at a root; it is made if it is absent."""
         return Storage(self.engine, root)
 
@@ -77,22 +79,22 @@ class NetworkHistory(RuleBasedStateMachine):
             scope.manager.__exit__(ZeroDivisionError, error, None)
             self.model = self.model if scope.before is None else scope.before
 
-    def _aborts(self, action: Callable[..., Any], *arguments: Any) -> None:
+    def _aborts(self, action: Callable[..., object], *arguments: object) -> None:
         with raising(SessionAbortedError):
             action(*arguments)
 
-    def _cells(self, name: str) -> tuple[Any, Cells]:
+    def _cells(self, name: str) -> tuple[PlacementSet, Cells]:
         placed = self.storage.require_placement_set(cell_type(name))
         return placed, self.model.cells.setdefault(name, Cells())
 
-    def _connections(self, tag: str) -> tuple[Any, Connections]:
+    def _connections(self, tag: str) -> tuple[ConnectivitySet, Connections]:
         pre, post = (cell_type(name) for name in TAGS[tag])
         connected = self.storage.require_connectivity_set(pre, post, tag)
         return connected, self.model.connections.setdefault(tag, Connections(*TAGS[tag]))
 
     def _selected(
         self, name: str, among: list[int] | None, by: list[str] | None
-    ) -> tuple[Cells, Any, list[tuple[int, int]]]:
+    ) -> tuple[Cells, PlacementSet, list[tuple[int, int]]]:
         """The cells, a set restricted to some of them, and where these are."""
         _, cells = self._cells(name)
         selected = self.storage.get_placement_set(cell_type(name), chunks_at(among), by)

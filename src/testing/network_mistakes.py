@@ -11,6 +11,8 @@ import numpy as np
 from bsb import Storage
 
 from .. import errors
+from ..connectivity_set import ConnectivitySet
+from ..placement_set import PlacementSet
 from .network_model import NetworkModel
 from .network_samples import TAGS, cell_type, chunk_at, morphology_of
 
@@ -27,8 +29,8 @@ class Mistake:
     """
 
     error: type[Exception] | tuple[type[Exception], ...]
-    call: Callable[[Storage], Any]
-    needs: Callable[[NetworkModel], Any] = lambda model: True
+    call: Callable[[Storage], object]
+    needs: Callable[[NetworkModel], object] = lambda model: True
 
     def make(self, storage: Storage, title: str) -> None:
         """
@@ -46,19 +48,21 @@ class Mistake:
         raise AssertionError(f"{title}: {wanted[0].__name__} is expected")
 
 
-def _granule(storage: Storage) -> Any:
-    return storage.get_placement_set(cell_type("granule"))
+def _granule(storage: Storage) -> PlacementSet:
+    cells: PlacementSet = storage.get_placement_set(cell_type("granule"))
+    return cells
 
 
-def _append(**data: Any) -> Callable[[Storage], Any]:
+def _append(**data: Any) -> Callable[[Storage], object]:
     return lambda storage: _granule(storage).append_data(chunk_at(0), **data)
 
 
-def _connected(storage: Storage) -> Any:
-    return storage.get_connectivity_set("granule_to_golgi")
+def _connected(storage: Storage) -> ConnectivitySet:
+    connections: ConnectivitySet = storage.get_connectivity_set("granule_to_golgi")
+    return connections
 
 
-def _link(pre: Any, post: Any) -> Callable[[Storage], Any]:
+def _link(pre: Any, post: Any) -> Callable[[Storage], object]:
     return lambda storage: _connected(storage).chunk_connect(chunk_at(0), chunk_at(1), pre, post)
 
 
@@ -72,7 +76,7 @@ def _require_reversed(storage: Storage) -> None:
     storage.require_connectivity_set(post, pre, "granule_to_golgi")
 
 
-def _save(name: str, **options: Any) -> Callable[[Storage], Any]:
+def _save(name: str, **options: object) -> Callable[[Storage], object]:
     return lambda storage: storage.morphologies.save(name, morphology_of("labelled"), **options)
 
 

@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 import attrs
 
 Row: TypeAlias = Any
+Column: TypeAlias = str | tuple[str, str]
+"""The name of a column; of additional data, with the name of the collection before it."""
 Location: TypeAlias = tuple[int, int, int]
 Connection: TypeAlias = tuple[Location, Location]
 Chunks: TypeAlias = Sequence[int] | None
@@ -21,7 +23,7 @@ Labels: TypeAlias = Sequence[str] | None
 NAN = float("nan")
 NO_LABELS: frozenset[str] = frozenset()
 # What the cells have that came before the first with a column.
-FILL: dict[str, Row] = {"position": (NAN,) * 3, "rotation": (0.0,) * 3, "labels": NO_LABELS}
+FILL: dict[Column, Row] = {"position": (NAN,) * 3, "rotation": (0.0,) * 3, "labels": NO_LABELS}
 
 
 @attrs.define
@@ -33,9 +35,9 @@ class ChunkOfCells:
     """
 
     count: int = 0
-    columns: dict[Any, list[Row]] = attrs.field(factory=dict)
+    columns: dict[Column, list[Row]] = attrs.field(factory=dict)
 
-    def append(self, count: int, columns: dict[Any, list[Row]], fill: dict[Any, Row]) -> None:
+    def append(self, count: int, columns: dict[Column, list[Row]], fill: dict[Column, Row]) -> None:
         """Add cells; ``fill`` is for the cells before them that lack a column."""
         for name, rows in columns.items():
             held = self.columns.setdefault(name, [])
@@ -90,7 +92,7 @@ class Cells:
             rows += [*held, *[FILL[name]] * (chunk.count - len(held))]
         return _where(rows, self.mask(chunks, labels))
 
-    def stored(self, name: Any, chunks: Chunks, labels: Labels) -> list[Row]:
+    def stored(self, name: Column, chunks: Chunks, labels: Labels) -> list[Row]:
         """A row per selected cell that was given one, or that came before such a cell."""
         rows: list[Row] = []
         for _, chunk in self.select(chunks):

@@ -26,7 +26,7 @@ NAMES = ("a", "b b", "ç")
 """Of morphologies, and of files."""
 
 
-def chunk_at(index: int, size: Any = CHUNK_SIZE) -> Chunk:
+def chunk_at(index: int, size: object = CHUNK_SIZE) -> Chunk:
     """One of the chunks."""
     return Chunk(COORDINATES[index], size)
 

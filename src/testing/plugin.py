@@ -84,7 +84,7 @@ def memory_network() -> Iterator[MemoryNetwork]:
         _remove(storage)
 
 
-def _as_configuration(configuration: Any) -> Configuration:
+def _as_configuration(configuration: object) -> Configuration:
     import bsb
 
     if isinstance(configuration, bsb.Configuration):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -11,6 +10,7 @@ from hypothesis.stateful import rule
 
 from .network_choices import chunks, label_filters, links, rank_links, some_chunks, tags
 from .network_history import NetworkHistory
+from .network_model import Row
 from .network_samples import chunk_at, chunk_id, chunks_at
 
 
@@ -31,13 +31,13 @@ class ConnectivityRules(NetworkHistory):
         pre_chunks: list[int] | None,
         post_chunks: list[int] | None,
         pre_labels: list[str] | None,
-        given: list[Any],
+        given: list[Row],
         repeats: int,
     ) -> None:
         connected, connections = self._connections(tag)
         cells, pre, sources = self._selected(connections.pre, pre_chunks, pre_labels)
         _, post, targets = self._selected(connections.post, post_chunks, None)
-        pairs: list[Any] = []
+        pairs: list[Row] = []
         if sources and targets:
             pairs = [
                 (((a + i) % len(sources), *on_a), ((b + 2 * i) % len(targets), *on_b))
@@ -49,7 +49,7 @@ class ConnectivityRules(NetworkHistory):
         connections.connect(sources, targets, pairs, by_cell=loaded == 1)
 
     @rule(tag=tags, pre=chunks, post=chunks, given=rank_links)
-    def chunk_connect(self, tag: str, pre: int, post: int, given: list[Any]) -> None:
+    def chunk_connect(self, tag: str, pre: int, post: int, given: list[Row]) -> None:
         connected, connections = self._connections(tag)
         pairs = [((a, *on_a), (b, *on_b)) for a, on_a, b, on_b in given]
         connected.chunk_connect(chunk_at(pre), chunk_at(post), *_sides(pairs))
@@ -64,7 +64,7 @@ class ConnectivityRules(NetworkHistory):
         connections.clear(None if among is None else list(map(chunk_id, among)))
 
 
-def _sides(pairs: Sequence[Any]) -> tuple[Any, Any]:
+def _sides(pairs: Sequence[Row]) -> tuple[Row, Row]:
     """Locations of either side; cells alone, where there is nothing but cells."""
     sides = []
     for i in (0, 1):

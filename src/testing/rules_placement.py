@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from bsb import MorphologySet
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from ..errors import LengthError
+from ..placement_set import PlacementSet
 from .network_choices import (
     chunks,
     counts,
@@ -23,7 +23,7 @@ from .network_choices import (
     types,
 )
 from .network_history import NetworkHistory, raising
-from .network_model import FILL, NAN, Cells, ChunkOfCells
+from .network_model import FILL, NAN, Cells, ChunkOfCells, Column, Row
 from .network_samples import KEYS, chunk_at, chunk_id, chunks_at
 
 
@@ -48,11 +48,11 @@ class PlacementRules(NetworkHistory):
         self, name: str, chunk: int, count: int, turned: bool, shaped: list[int], keys: set[str]
     ) -> None:
         placed, cells = self._cells(name)
-        columns: dict[Any, list[Any]] = {"position": self._triplets(count)}
+        columns: dict[Column, list[Row]] = {"position": self._triplets(count)}
         if turned:
             columns["rotation"] = self._triplets(count)
         columns.update(self._additional(count, keys))
-        given: dict[str, Any] = {
+        given: dict[str, Row] = {
             "positions": np.reshape(columns["position"], (count, 3)),
             "rotations": np.reshape(columns["rotation"], (count, 3)) if turned else None,
             "additional": self._rows(columns),
@@ -87,13 +87,13 @@ class PlacementRules(NetworkHistory):
     @rule(
         name=types, among=some_chunks, by=label_filters, given=some_labels, which=some, masked=masks
     )
-    def add_labels(self, **given: Any) -> None:
+    def add_labels(self, **given: Row) -> None:
         self.change_labels(**given, remove=False)
 
     @rule(
         name=types, among=some_chunks, by=label_filters, given=some_labels, which=some, masked=masks
     )
-    def remove_labels(self, **given: Any) -> None:
+    def remove_labels(self, **given: Row) -> None:
         self.change_labels(**given, remove=True)
 
     def change_labels(
@@ -128,12 +128,12 @@ class PlacementRules(NetworkHistory):
 
     def _append(
         self,
-        placed: Any,
+        placed: PlacementSet,
         cells: Cells,
         chunk: int,
         count: int,
-        columns: dict[Any, list[Any]],
-        given: dict[str, Any],
+        columns: dict[Column, list[Row]],
+        given: dict[str, Row],
     ) -> None:
         """Append, or see it refused: a chunk has morphologies for all of its cells, or none."""
         held = cells.chunks.get(chunk_id(chunk), ChunkOfCells())
@@ -155,14 +155,14 @@ class PlacementRules(NetworkHistory):
         rows = np.arange(3.0 * count).reshape(count, 3) + 1000.0 * self.number
         return [tuple(row) for row in rows.tolist()]
 
-    def _additional(self, count: int, keys: set[str]) -> dict[Any, list[Any]]:
+    def _additional(self, count: int, keys: set[str]) -> dict[Column, list[Row]]:
         rows = {key: self._triplets(count) for key in sorted(keys)}
         return {
             ("additional", key): [row[:2] if KEYS[key] else row[0] for row in rows[key]]
             for key in rows
         }
 
-    def _rows(self, columns: dict[Any, list[Any]]) -> dict[str, Any]:
+    def _rows(self, columns: dict[Column, list[Row]]) -> dict[str, Row]:
         """The additional data as a caller gives them."""
         keys = [name[1] for name in columns if isinstance(name, tuple)]
         return {key: np.reshape(columns["additional", key], (-1, *KEYS[key])) for key in keys}

@@ -7,8 +7,6 @@ test, or takes it away, fails.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from .contract_arrays import ArrayContract
@@ -40,7 +38,7 @@ class StoreContract(
     :raises TypeError: a subclass replaces a test.
     """
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         tests = [name for name in dir(StoreContract) if name.startswith("test")]
         replaced = [

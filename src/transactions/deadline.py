@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import attrs
 
@@ -126,7 +126,7 @@ class Deadline:
             on_slow, self._on_slow = self._on_slow, None
             on_slow(SlowWait(self._location, tuple(self._holders()), self.waited, self.limit))
 
-    def expired(self, **fields: Any) -> LockTimeoutError:
+    def expired(self, **fields: object) -> LockTimeoutError:
         """
         The error of a wait that is over.
 

@@ -23,6 +23,8 @@ from ..ports.store import ReadSession, WriteSession
 # What ``threading.RLock`` calls.
 _RLock = type(threading.RLock())
 
+H5pyObject: TypeAlias = Any
+"""What h5py, which has no types, has for a node or an attribute."""
 ReadView: TypeAlias = tuple[ReadSession | WriteSession, NetworkReader]
 WriteView: TypeAlias = tuple[WriteSession, NetworkWriter]
 
@@ -108,7 +110,7 @@ class Session:
         return root
 
     @property
-    def native(self) -> Any:
+    def native(self) -> H5pyObject:
         """
         The root group as the library of the backend has it: of h5py for HDF5.
 
@@ -122,7 +124,7 @@ class Session:
             )
         return root.native()
 
-    def __getitem__(self, path: str) -> Any:
+    def __getitem__(self, path: str) -> H5pyObject:
         """The object of h5py at a path; errors as for :attr:`native`, and KeyError."""
         return self.native[path]
 
@@ -140,43 +142,43 @@ class Session:
         self._open_writer()
         self.native[path] = value
 
-    def keys(self) -> Any:
+    def keys(self) -> H5pyObject:
         """Names of what is in the root group."""
         return self.native.keys()
 
-    def values(self) -> Any:
+    def values(self) -> H5pyObject:
         """What is in the root group, as objects of h5py."""
         return self.native.values()
 
-    def items(self) -> Any:
+    def items(self) -> H5pyObject:
         """What is in the root group by name, as objects of h5py."""
         return self.native.items()
 
-    def get(self, path: str, default: Any = None, **options: Any) -> Any:
+    def get(self, path: str, default: object = None, **options: object) -> H5pyObject:
         """The object of h5py at a path, or a default if there is none."""
         return self.native.get(path, default, **options)
 
     @property
-    def attrs(self) -> Any:
+    def attrs(self) -> H5pyObject:
         """Attributes of the root group."""
         return self.native.attrs
 
-    def create_dataset(self, path: str, *args: Any, **options: Any) -> Any:
+    def create_dataset(self, path: str, *args: object, **options: object) -> H5pyObject:
         """Make a dataset; parameters as for ``h5py.Group.create_dataset``."""
         self._open_writer()
         return self.native.create_dataset(path, *args, **options)
 
-    def create_group(self, path: str, **options: Any) -> Any:
+    def create_group(self, path: str, **options: object) -> H5pyObject:
         """Make a group."""
         self._open_writer()
         return self.native.create_group(path, **options)
 
-    def require_dataset(self, path: str, *args: Any, **options: Any) -> Any:
+    def require_dataset(self, path: str, *args: object, **options: object) -> H5pyObject:
         """A dataset, made if it is absent."""
         self._open_writer()
         return self.native.require_dataset(path, *args, **options)
 
-    def require_group(self, path: str) -> Any:
+    def require_group(self, path: str) -> H5pyObject:
         """A group, made if it is absent."""
         self._open_writer()
         return self.native.require_group(path)

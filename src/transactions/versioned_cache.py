@@ -123,7 +123,7 @@ class VersionView:
         """The value, whatever version it was true of; None if there never was one."""
         return self._entries.get(key, _NOTHING)[1]
 
-    def put(self, key: Key, value: Any) -> None:
+    def put(self, key: Key, value: object) -> None:
         """Keep a value that holds for what the session sees, or will have stored."""
         epoch = self.epoch
         self._entries[key] = (epoch if epoch.version is self.version else _NO_EPOCH, value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,7 +160,7 @@ class ColumnarCheck:
             self._note_tally(group, where, part, tally, says)
 
     def _note_tally(
-        self, group: GroupReader, where: str, part: str, tally: Any, says: list[int]
+        self, group: GroupReader, where: str, part: str, tally: object, says: list[int]
     ) -> None:
         def write() -> None:
             before = _as_list(tally)
@@ -174,7 +173,7 @@ class ColumnarCheck:
         self._found.note(part, f"{where}, {TALLY}", what, ((part, where, TALLY), write))
 
 
-def _as_list(tally: Any) -> list[int]:
+def _as_list(tally: object) -> list[int]:
     if not isinstance(tally, np.ndarray) or tally.ndim != 1 or tally.dtype.kind != "i":
         return []
     return [int(each) for each in tally.tolist()]
