@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.connectivity import DIRECTIONS, Blocks
-from ...core.layouts.classic.connectivity import ClassicConnectivity, LocalBlocks, StoredTotals
+from ...core.layouts.classic.connectivity import ClassicConnectivity, StoredTotals
+from ...core.layouts.classic.local_blocks import LocalBlocks
 from ...core.layouts.documents import interpreting, read_json, write_json
 from ...core.mirrored import MirroredCopy, perspectives
 from ...core.statistics import NetworkTotals

@@ -9,7 +9,6 @@ block begins, an attribute named by its chunk tells.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 
 import attrs
 import numpy as np
@@ -17,19 +16,24 @@ from numpy.typing import NDArray
 
 from ....errors import CorruptNetworkError
 from ....ports.arrays import GroupReader, GroupWriter
-from ...chunk_id import Ids, are_among, pack, unpack
+from ...chunk_id import Ids, are_among
 from ...connectivity import DIRECTIONS, Blocks, Perspective
 from ...rows import Lengths, Locations, Rows
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
 from ..history import SetHistory, advance_revision, read_history, write_history
 from ..nodes import GROUP, kind_of
-from ..optional_verbs import read_integers, write_integers
+from .local_blocks import (
+    ARRAYS,
+    KnownBlocks,
+    LocalBlocks,
+    blocks_key,
+    read_order,
+    write_blocks,
+)
 from .paths import Kind
 from .sets import Totals, chunk_ids
 
-_ARRAYS = ("local_locs", "global_locs")
-_ORDER = "chunk_list"
 # Attributes of which a set has some.
 _MARKS = ("pre", "post", "tag")
 # Few local chunks stay at fewer connections than this.
@@ -71,69 +75,6 @@ class StoredTotals:
     orders: dict[tuple[str, int], Ids] = attrs.field(factory=dict)
 
 
-@attrs.frozen(eq=False, slots=False)
-class LocalBlocks:
-    """
-    The blocks of a local chunk, in the order of their rows.
-
-    :param chunks: (k,) ids of the global chunks.
-    :param starts: (k,) first row of each.
-    :param total: rows of all.
-    """
-
-    chunks: Ids
-    starts: NDArray[np.int64]
-    total: int
-
-    @cached_property
-    def sizes(self) -> Lengths:
-        """Rows of each."""
-        return np.append(self.starts[1:], self.total) - self.starts
-
-    @cached_property
-    def order(self) -> NDArray[np.int64]:
-        """The blocks by global chunk."""
-        return self.chunks.argsort(kind="stable")
-
-    def find(self, globals_: Ids) -> tuple[NDArray[np.int64], Lengths]:
-        """First row and rows of the blocks to some global chunks; none of those that lack one."""
-        if not len(self.chunks):
-            return np.zeros_like(globals_), np.zeros_like(globals_)
-        ordered = self.chunks[self.order]
-        at = ordered.searchsorted(globals_, side="right") - 1
-        found = self.order[at]
-        known = (at >= 0) & (ordered[at] == globals_)
-        return np.where(known, self.starts[found], 0), np.where(known, self.sizes[found], 0)
-
-    @classmethod
-    def read(cls, group: GroupReader) -> LocalBlocks:
-        """
-        From the attributes of a group.
-
-        :raises CorruptNetworkError: they contradict each other or the arrays.
-        """
-        total, other = (group.array(name).shape[0] for name in _ARRAYS)
-        if total != other:
-            raise CorruptNetworkError(f"a chunk has {total} local and {other} global locations")
-        chunks = read_order(group)
-        starts = read_integers(group.attributes, [str(chunk) for chunk in chunks.tolist()])
-        blocks = cls(chunks, starts, total)
-        if (blocks.sizes < 0).any() or (len(starts) and starts[0] != 0):
-            raise CorruptNetworkError(
-                f"the blocks of a chunk begin at rows {starts[:10].tolist()} of {total}"
-            )
-        return blocks
-
-
-def read_order(group: GroupReader) -> Ids:
-    """Ids of the global chunks of a local chunk, in the order of their rows."""
-    order = group.attributes.get(_ORDER)
-    if order is None:
-        return np.zeros(0, dtype=np.int64)
-    with interpreting(_ORDER):
-        return pack(np.asarray(order).reshape(-1, 3))
-
-
 class ClassicConnectivity:
     """The connections of one set, for the duration of a session."""
 
@@ -146,7 +87,7 @@ class ClassicConnectivity:
         self._touched = False
         self._key = ("connectivity", tag)
         self._loaded: StoredTotals | None = None
-        self._last: tuple[tuple[str, int], tuple[GroupWriter, LocalBlocks]] | None = None
+        self._blocks: KnownBlocks | None = None
 
     @classmethod
     def create(cls, group: GroupWriter, tag: str, pre: str, post: str, created_at: str) -> None:
@@ -221,7 +162,7 @@ class ClassicConnectivity:
             return nothing, nothing.copy(), np.zeros(len(globals_), dtype=np.int64)
         group, blocks = found_group
         starts, sizes = blocks.find(globals_)
-        local_rows, global_rows = (_read_ranges(group, name, starts, sizes) for name in _ARRAYS)
+        local_rows, global_rows = (_read_ranges(group, name, starts, sizes) for name in ARRAYS)
         return local_rows, global_rows, sizes
 
     def append(self, blocks: Blocks) -> None:
@@ -279,7 +220,7 @@ class ClassicConnectivity:
         totals: dict[int, list[int]] = {}
         for i, direction in enumerate(DIRECTIONS):
             for local in self.local_chunks(direction).tolist():
-                rows = self._group.group(direction).group(str(local)).array(_ARRAYS[0]).shape[0]
+                rows = self._group.group(direction).group(str(local)).array(ARRAYS[0]).shape[0]
                 totals.setdefault(local, [0, 0])[i] = rows
         return totals
 
@@ -292,21 +233,35 @@ class ClassicConnectivity:
         return value
 
     def _read_local(self, direction: str, local: int) -> tuple[GroupWriter, LocalBlocks] | None:
-        """The group of a local chunk and its blocks; those read last are remembered."""
-        if self._last is not None and self._last[0] == (direction, local):
-            return self._last[1]
-        if direction not in self._group or str(local) not in self._group.group(direction):
+        """The group of a local chunk and its blocks, which are remembered."""
+        if direction not in self._group:
             return None
-        group = self._group.group(direction).group(str(local))
-        found = (group, LocalBlocks.read(group))
-        self._last = ((direction, local), found)
-        return found
+        sides, known = self._group.group(direction), self._known_blocks()
+        held = known.get(direction, local)
+        if held is None:
+            if str(local) not in sides:
+                return None
+            held = LocalBlocks.read(sides.group(str(local)))
+            known.add(direction, local, held)
+        return sides.group(str(local)), held
+
+    def _known_blocks(self) -> KnownBlocks:
+        if self._blocks is None:
+            cache, key = self._network.cache, blocks_key(self.tag)
+            known: KnownBlocks | None = cache.get(key)
+            if known is None:
+                known = KnownBlocks()
+                cache.put(key, known)
+            self._blocks = known
+        return self._blocks
 
     def _touch(self) -> None:
         """Note that something is about to change; what is not counted yet is counted first."""
         self._load()
         self._touched = True
-        self._last = None
+        # What is read from now on is not what the session began with.
+        self._blocks = KnownBlocks()
+        self._network.cache.invalidate(blocks_key(self.tag))
         self._network.touch()
 
     def _count(self, direction: str, chunk: int, added: int) -> None:
@@ -326,9 +281,9 @@ class ClassicConnectivity:
             parts = (side.local_locations[rows], side.global_locations[rows])
             if local not in held:
                 group = sides.require_group(str(local))
-                for name, part in zip(_ARRAYS, parts, strict=True):
+                for name, part in zip(ARRAYS, parts, strict=True):
                     group.create_array(name, part, expected=_EXPECTED_ROWS)
-                _write_blocks(group, np.cumsum(sizes) - sizes, chunks, order=chunks)
+                write_blocks(group, np.cumsum(sizes) - sizes, chunks, order=chunks)
                 order = chunks
             else:
                 group = sides.group(str(local))
@@ -343,7 +298,7 @@ class ClassicConnectivity:
         self._load().orders.pop((direction, local), None)
         sides = self._group.group(direction)
         group = sides.group(str(local))
-        total = group.array(_ARRAYS[0]).shape[0]
+        total = group.array(ARRAYS[0]).shape[0]
         if chunks is None or local in chunks:
             sides.delete(str(local))
             self._count(direction, local, -total)
@@ -353,7 +308,7 @@ class ClassicConnectivity:
         if kept.all():
             return
         rows = np.repeat(kept, blocks.sizes)
-        parts = [group.array(name).read()[rows] for name in _ARRAYS]
+        parts = [group.array(name).read()[rows] for name in ARRAYS]
         sides.delete(str(local))
         if kept.any():
             _write_local(sides.require_group(str(local)), blocks, kept, parts)
@@ -363,11 +318,11 @@ class ClassicConnectivity:
 def _write_local(
     group: GroupWriter, blocks: LocalBlocks, kept: NDArray[np.bool_], parts: list[Rows]
 ) -> None:
-    for name, part in zip(_ARRAYS, parts, strict=True):
+    for name, part in zip(ARRAYS, parts, strict=True):
         group.create_array(name, part)
     sizes = blocks.sizes[kept]
     chunks = blocks.chunks[kept]
-    _write_blocks(group, np.cumsum(sizes) - sizes, chunks, order=chunks)
+    write_blocks(group, np.cumsum(sizes) - sizes, chunks, order=chunks)
 
 
 def _insert(
@@ -388,14 +343,14 @@ def _insert(
     """
     held = set(order.tolist())
     known = np.array([chunk in held for chunk in chunks.tolist()])
-    arrays = [group.array(name) for name in _ARRAYS]
+    arrays = [group.array(name) for name in ARRAYS]
     if not known.any():
         total = arrays[0].shape[0]
         for array, part in zip(arrays, parts, strict=True):
             array.append(part)
         starts = total + np.cumsum(sizes) - sizes
         order = np.append(order, chunks)
-        _write_blocks(group, starts, chunks, order=order)
+        write_blocks(group, starts, chunks, order=order)
         return order
     blocks = LocalBlocks.read(group)
     merged_chunks = np.concatenate((blocks.chunks, chunks[~known]))
@@ -416,23 +371,8 @@ def _insert(
     grown[targets] += sizes
     starts = np.cumsum(grown) - grown
     new_order = None if known.all() else merged_chunks
-    _write_blocks(group, starts[first:], merged_chunks[first:], order=new_order)
+    write_blocks(group, starts[first:], merged_chunks[first:], order=new_order)
     return merged_chunks
-
-
-def _write_blocks(
-    group: GroupWriter, starts: NDArray[np.int64], moved: Ids, *, order: Ids | None
-) -> None:
-    """
-    Store where blocks begin.
-
-    :param starts: first rows of the blocks of ``moved``.
-    :param order: ids of all global chunks, in the order of their rows, if it changed.
-    """
-    if order is not None:
-        group.attributes.set(_ORDER, unpack(order))
-    names = map(str, moved.tolist())
-    write_integers(group.attributes, dict(zip(names, starts.tolist(), strict=True)))
 
 
 def _read_ranges(

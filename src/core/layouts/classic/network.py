@@ -17,6 +17,7 @@ from ..unknown import Unknown, unknown_below
 from .connectivity import CONNECTIVITY, ClassicConnectivity
 from .files import FILES, ClassicFiles
 from .known import ROOT, is_part
+from .local_blocks import blocks_key
 from .morphologies import MORPHOLOGIES, ClassicMorphologies
 from .paths import Kind, check_paths, find, locate, make_room, names_of, remove
 from .placement import COLUMNS, PLACEMENT, ClassicPlacement
@@ -203,6 +204,7 @@ class ClassicNetwork(RootedNetwork):
     def _forget(self, part: str) -> None:
         for name in self._names(part, _KINDS[part]):
             self.cache.invalidate((part, name))
+            self.cache.invalidate(blocks_key(name))
 
     def _replace(self, part: str) -> None:
         if part in self._root:
