@@ -257,12 +257,10 @@ class Resource:
     @handles_handles("r")
     def shape(self, handle: Session = HANDLED) -> tuple[int, ...]:  # noqa: PLR0206
         """Of the array at the path."""
-        above, name = self._place(handle)
-        try:
-            return above.array(name).shape
-        except NodeNotFoundError:
-            above.document(name)
-            return ()
+        node = self._node(handle)
+        if isinstance(node, GroupReader):
+            raise NodeNotFoundError(f"'{self._path}' is a group, not an array", asked=self._path)
+        return node.shape if isinstance(node, ArrayReader) else ()
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -310,6 +308,9 @@ class Resource:
         for member in (above.group, above.array):
             with suppress(NodeNotFoundError):
                 return member(names[-1])
+        if isinstance(above, AnyReader):
+            with suppress(NodeNotFoundError):
+                return above.value(names[-1])
         return above.document(names[-1])
 
     def _read_values(self, session: Session) -> Values:

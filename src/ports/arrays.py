@@ -38,6 +38,7 @@ class AttributeWriter(AttributeReader, Protocol):
         """Remove a value; nothing happens if it is absent."""
 
 
+@runtime_checkable
 class ArrayReader(Protocol):
     """Rows of equal shape and dtype."""
 
@@ -237,6 +238,13 @@ class AnyReader(Protocol):
         The group as the backend's own library has it, for as long as the session lasts.
 
         Of a session that writes, it may be changed, and counts as such.
+        """
+
+    def value(self, name: str, /) -> DocumentReader:
+        """
+        A single value that is no text, for its attributes; :meth:`read_any` reads it.
+
+        :raises NodeNotFoundError: there is none of that name.
         """
 
     def read_any(self, name: str, /) -> Any:

@@ -60,7 +60,9 @@ def test_what_an_hdf5_file_holds_is_read(in_file: SmallNetwork, name: str) -> No
     with h5py.File(in_file.path, "a") as file:
         file["/mine/value"] = VALUES[name]
         expected = file["/mine/value"][()]
+        file["/mine/value"].attrs["unit"] = "um"
     found = at(in_file, "/mine/value")
+    assert ({"unit": "um"}, None, True) == (found.attributes, found.keys(), found.exists())
     assert np.array_equal(expected, found.get_dataset())
     assert type(expected) is type(found.get_dataset())
     assert np.shape(expected) == found.shape

@@ -83,6 +83,9 @@ class Hdf5Group:
     def document(self, name: str) -> Hdf5Document:
         return Hdf5Document(self._find(name, "document"), name, self._context)
 
+    def value(self, name: str) -> Hdf5Document:
+        return Hdf5Document(self._find(name, "value"), name, self._context)
+
     def native(self) -> h5py.Group:
         with self._context.translated():
             self._share()
