@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .network_machine import NetworkMachine, histories_on, machine_settings
     from .store_contract import NewStore, StoreContract
+    from .suite_of_engine import engine_suite
 
 _MODULES = {
     "NetworkMachine": "network_machine",
     "NewStore": "store_contract",
     "StoreContract": "store_contract",
+    "engine_suite": "suite_of_engine",
     "histories_on": "network_machine",
     "machine_settings": "network_machine",
 }
@@ -30,6 +32,7 @@ __all__ = [
     "NetworkMachine",
     "NewStore",
     "StoreContract",
+    "engine_suite",
     "histories_on",
     "machine_settings",
 ]

@@ -7,7 +7,9 @@ long before a test asks for a fixture.
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 _ENGINE = "memory"
 _WITH_ASSERTIONS = (
+    "suite_of_engine",
+    "network_contents",
     "contract_arrays",
     "contract_attributes",
     "contract_documents",
@@ -55,6 +59,27 @@ class MemoryNetwork(Protocol):
             dictionary of those parts that differ from BSB's default configuration. Whatever it
             says of the storage is not obeyed.
         """
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("bsb").addoption(
+        "--bsb-engine",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="run all that an engine of BSB has to pass, too",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    names = config.getoption("--bsb-engine")
+    if not names:
+        return
+    from .suite_module import suite_module
+
+    folder = tempfile.mkdtemp(prefix="bsb-engine-")
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    config.args.extend(suite_module(folder, name) for name in names)
 
 
 @pytest.fixture

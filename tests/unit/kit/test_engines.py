@@ -17,7 +17,7 @@ from bsb_hdf5.errors import InputError, SingleProcessError
 from bsb_hdf5.kit import define_engine
 from bsb_hdf5.kit.engines import _distribution_of
 from tests.unit.kit import sample_engines
-from tests.unit.kit.conftest import Install
+from tests.unit.kit.registration import Install
 
 PLACE = "tests.unit.kit.sample_engines"
 

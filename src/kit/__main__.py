@@ -1,0 +1,47 @@
+"""``python -m bsb_hdf5.kit new NAME`` and ``check NAME``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ..errors import InputError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status of the program."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bsb_hdf5.kit", description="Make and check storage engines of BSB."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    new = commands.add_parser("new", help="write a package with an engine that works")
+    new.add_argument("name", help="of the engine: lower-case letters, digits and '_'")
+    new.add_argument("--into", default=".", metavar="FOLDER", help="where the package goes")
+    check = commands.add_parser("check", help="run all that an engine has to pass")
+    check.add_argument("name", help="of an engine that is installed")
+    check.add_argument("--only", default="", metavar="EXPR", help="tests, as of pytest -k")
+    given = parser.parse_args(arguments)
+    if given.command == "new":
+        return _new(given.name, given.into)
+    from .check import check as passes
+
+    return 0 if passes(given.name, given.only) else 1
+
+
+def _new(name: str, parent: str) -> int:
+    from .new import write_package
+
+    try:
+        folder = write_package(name, parent)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"wrote '{folder}'; next:")
+    print(f"  pip install -e '{folder}[test]'")
+    print(f"  python -m bsb_hdf5.kit check {name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""A package with a backend that works, to begin with."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+from ..errors import InputError
+
+_FILES = {
+    "pyproject.toml": "pyproject.toml.txt",
+    "bsb_NAME/__init__.py": "init.py.txt",
+    "bsb_NAME/store.py": "store.py.txt",
+    "tests/test_engine.py": "test_engine.py.txt",
+}
+
+
+def render(name: str) -> dict[str, str]:
+    """
+    The files of a package with the engine of a name, by path.
+
+    :raises InputError: the name can't be that of an engine and of a part of a module.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise InputError(
+            f"{name!r} can't be the name of an engine: pass lower-case letters, digits and '_',"
+            " a letter first",
+            asked=name,
+        )
+    title = name.title().replace("_", "")
+    folder = files(__package__) / "template"
+
+    def filled(text: str) -> str:
+        return text.replace("NAME_CLASS", title).replace("NAME", name)
+
+    return {
+        filled(path): filled((folder / source).read_text(encoding="utf-8"))
+        for path, source in _FILES.items()
+    }
+
+
+def write_package(name: str, parent: str | Path = ".") -> Path:
+    """
+    Write a package with an engine into a new folder, ``bsb-NAME``.
+
+    :raises InputError: the folder exists; errors as for :func:`render` likewise.
+    """
+    contents = render(name)
+    folder = Path(parent) / f"bsb-{name}"
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError as error:
+        raise InputError(f"'{folder}' exists; remove it or pass another name") from error
+    for path, text in contents.items():
+        target = folder / path
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    return folder

@@ -1,0 +1,102 @@
+"""A new package installs, and its engine passes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bsb_hdf5.errors import InputError
+from bsb_hdf5.kit.__main__ import main
+from bsb_hdf5.kit.new import render, write_package
+
+ROOT = Path(__file__).parents[3]
+
+
+def installed(folder: Path, name: str) -> dict[str, str]:
+    """An environment in which the package is found, as if pip had installed it."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    site = folder / "site"
+    info = site / f"bsb_{name}-{project['version']}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Name: {project['name']}\nVersion: {project['version']}\n")
+    (info / "top_level.txt").write_text(f"bsb_{name}\n")
+    points = project["entry-points"]["bsb.storage.engines"]
+    lines = [f"{key} = {value}" for key, value in points.items()]
+    (info / "entry_points.txt").write_text("\n".join(["[bsb.storage.engines]", *lines, ""]))
+    paths = [str(site), str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def checked(folder: Path, name: str, only: str) -> subprocess.CompletedProcess[str]:
+    """The check of the engine of a package, with some of the tests."""
+    return subprocess.run(
+        [sys.executable, "-m", "bsb_hdf5.kit", "check", name, "--only", only],
+        env=installed(folder, name),
+        cwd=folder.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+# All tests of the template are those of the example, which is the same.
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_new_package_passes_the_check(tmp_path: Path) -> None:
+    folder = write_package("fresh", tmp_path)
+    finished = checked(folder, "fresh", "Networks or BsbConnectivity or document or runTest")
+    said = finished.stdout
+    assert 0 == finished.returncode, said + finished.stderr
+    assert "'fresh' passes" in said
+    for title in ("contract of the store", "random histories", "networks: ", "BSB's suite"):
+        assert re.search(rf"  {title}.*: .*\d+ passed", said), said
+    assert "not claimed: durable: What was stored survives the end" in said
+    assert re.search(r"append 500 cells, 100 times: fresh [\d.]+, memory [\d.]+, hdf5", said)
+
+
+def test_an_engine_that_breaks_a_promise_does_not_pass(tmp_path: Path) -> None:
+    folder = write_package("broken", tmp_path)
+    store = folder / "bsb_broken" / "store.py"
+    text = store.read_text()
+    assert 'self._run("COMMIT")' in text
+    store.write_text(text.replace('self._run("COMMIT")', 'self._run("ROLLBACK")'))
+    finished = checked(folder, "broken", "once_its_creation")
+    assert 1 == finished.returncode
+    assert "'broken' does not pass" in finished.stdout
+    assert "BROKEN TestContract::test a store is there once its creation" in finished.stdout
+
+
+def test_an_engine_that_is_not_installed_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert 1 == main(["check", "absent"])
+    assert "no engine 'absent' is installed; BSB finds " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["", "Lmdb", "1a", "a-b", "a/b", "é"])
+def test_a_name_that_no_module_can_have_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="can't be the name of an engine"):
+        render(name)
+
+
+def test_a_folder_that_exists_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert 0 == main(["new", "mine", "--into", str(tmp_path)])
+    assert "pip install -e" in capsys.readouterr().out
+    store = tmp_path / "bsb-mine" / "bsb_mine" / "store.py"
+    store.write_text("changed")
+    assert 2 == main(["new", "mine", "--into", str(tmp_path)])
+    assert "exists" in capsys.readouterr().err
+    assert "changed" == store.read_text()
+
+
+def test_the_example_is_the_template() -> None:
+    example = (ROOT / "examples" / "backends" / "sqlite" / "store.py").read_text()
+    first, _, rest = render("sqlite")["bsb_sqlite/store.py"].partition("\n")
+    assert example.partition("\n")[2] == rest
+    assert first.startswith('"""Networks in SQLite')
