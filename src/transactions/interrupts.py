@@ -35,9 +35,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 # enumerations: that takes longer than all else that a session does in memory.
 _signals: Any = sys.modules.get("_signal", signal)
 _get_handler, _set_handler = _signals.getsignal, _signals.signal
-# Signals by which programs are stopped, timed or told something.
+# Signals by which programs are stopped, timed or told something; those of profilers are not held
+# up, as they look at what is running.
 # perf: small sessions; to look at the handlers of all takes three times as long.
-_NAMES = ("INT", "TERM", "ALRM", "HUP", "QUIT", "USR1", "USR2", "VTALRM", "PROF", "XCPU", "BREAK")
+_NAMES = ("INT", "TERM", "ALRM", "HUP", "QUIT", "USR1", "USR2", "XCPU", "BREAK")
 _SIGNALS = tuple(
     int(getattr(signal, f"SIG{name}")) for name in _NAMES if hasattr(signal, f"SIG{name}")
 )
@@ -170,7 +171,8 @@ def _end() -> None:
         return
     try:
         # A forked child may end what its parent began.
-        state.depth = max(0, state.depth - 1)
+        if state.depth:
+            state.depth -= 1
         if not state.depth and not state.scopes:
             _release()
     except BaseException:

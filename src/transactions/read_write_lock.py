@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable
+from functools import partial
 
 from ..platform import after_fork_in_child
 from .deadline import POLL_INTERVAL, Deadline, OnSlow, waits_for_itself
@@ -143,23 +145,41 @@ class ReadWriteLock:
             raise waits_for_itself(self._location, scope, _ADVICE)
 
 
-_LOCKS: dict[str, ReadWriteLock] = {}
+# Of all stores that anybody uses in this process.
+_LOCKS: dict[str, weakref.ref[ReadWriteLock]] = {}
 # An object that is collected as garbage meanwhile may ask for a lock in this thread.
 _LOCKS_MUTEX = threading.RLock()
 
 
 def lock_for(identity: str, location: str) -> ReadWriteLock:
     """
-    The lock of a store, the same for everybody who opens it in this process.
+    The lock of a store, the same for everybody who opens it in this process, while anybody does.
 
     :param identity: of the store.
     :param location: of the store, for messages.
     """
-    found = _LOCKS.get(identity)
-    if found is None:
-        with _LOCKS_MUTEX:
-            found = _LOCKS.setdefault(identity, ReadWriteLock(location))
-    return found
+    # perf: small sessions; a WeakValueDictionary takes five times as long.
+    reference = _LOCKS.get(identity)
+    found = None if reference is None else reference()
+    return _new_lock(identity, location) if found is None else found
+
+
+def _new_lock(identity: str, location: str) -> ReadWriteLock:
+    with _LOCKS_MUTEX:
+        reference = _LOCKS.get(identity)
+        found = None if reference is None else reference()
+        if found is None:
+            # Another thread may have been faster.
+            found = ReadWriteLock(location)
+            _LOCKS[identity] = weakref.ref(found, partial(_forget, identity))
+        return found
+
+
+def _forget(identity: str, reference: weakref.ref[ReadWriteLock]) -> None:
+    """Nobody uses a store any more, unless somebody began to meanwhile."""
+    with _LOCKS_MUTEX:
+        if _LOCKS.get(identity) is reference:
+            del _LOCKS[identity]
 
 
 def _reset_in_child() -> None:

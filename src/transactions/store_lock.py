@@ -36,7 +36,7 @@ class StoreLock:
     """
 
     __slots__ = (
-        *("_identity", "_location", "_rank_hold", "_ranks", "_settings"),
+        *("_found", "_identity", "_location", "_rank_hold", "_ranks", "_settings"),
         *("_thread", "_threads"),
     )
 
@@ -55,7 +55,8 @@ class StoreLock:
         :raises LockTimeoutError: other threads, or ranks, took longer than the limit.
         """
         settings = self._settings
-        threads = lock_for(self._identity, self._location)
+        # Kept also when it is released: it is looked up again while somebody keeps it.
+        self._found = threads = lock_for(self._identity, self._location)
         acquire = threads.acquire_exclusive if exclusive else threads.acquire_shared
         self._thread = acquire(settings.limit, settings.on_slow)
         self._threads: ReadWriteLock | None = threads

@@ -61,6 +61,8 @@ class TransactionContext:
     settings: LockSettings
     root: str = attrs.field(default=attrs.Factory(lambda self: self.store.location, True))
     cache: VersionedCache = attrs.field(factory=VersionedCache)
+    # perf: small sessions; the lock that it found is not made again for the next.
+    _latest: StoreLock | None = attrs.field(default=None, init=False)
 
     @property
     def errors(self) -> tuple[type[Exception], ...]:
@@ -81,7 +83,8 @@ class TransactionContext:
 
     def lock(self, identity: str) -> StoreLock:
         """A new lock on the store, not acquired yet."""
-        return StoreLock(identity, self.store.location, self.ranks, self.settings)
+        self._latest = made = StoreLock(identity, self.store.location, self.ranks, self.settings)
+        return made
 
     def read_view(self, raw: ReadSession) -> ReadView:
         """What a session of the store that reads shows."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import signal
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -19,6 +21,7 @@ from bsb_hdf5.errors import (
 )
 from bsb_hdf5.transactions import deadline
 from bsb_hdf5.transactions import read_write_lock as gate
+from bsb_hdf5.transactions.read_write_lock import lock_for
 from tests.unit.transactions.recorder import LONG, PATIENCE, SHORT, Recorder, add, elsewhere
 
 
@@ -282,3 +285,25 @@ def test_each_waits_as_long_as_its_own_limit_says() -> None:
             waiting.result(LONG)
     assert in_time
     assert LockTimeoutError is caught.type
+
+
+def test_the_lock_of_a_store_is_one_while_anybody_uses_it() -> None:
+    identity = "a store that is used"
+    first = lock_for(identity, "network")
+    assert first is lock_for(identity, "network")
+    reference = weakref.ref(first)
+    del first
+    gc.collect()
+    assert reference() is None
+    assert identity not in gate._LOCKS
+
+
+def test_a_lock_that_is_forgotten_late_leaves_the_one_that_follows_it() -> None:
+    identity = "a store that is used again"
+    first = lock_for(identity, "network")
+    late = gate._LOCKS[identity]
+    del gate._LOCKS[identity]
+    second = lock_for(identity, "network")
+    del first
+    gate._forget(identity, late)
+    assert second is lock_for(identity, "network")
