@@ -23,7 +23,7 @@ from ...ports.arrays import AnyArray, DType
 from .h5_types import H5Object
 
 # Ranges with fewer bytes between them are read together.
-_NEAR = 8 * 1024
+_NEAR = 2 * 1024
 # What lies between ranges is read into a buffer of about this many bytes.
 _BUFFER = 1024 * 1024
 

@@ -10,6 +10,7 @@ those of their blocks, in the order of the table.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 import attrs
 import numpy as np
@@ -22,8 +23,8 @@ from ...min_max import min_max
 from ...ranges import rows_of_ranges
 from ...rows import Lengths, Locations, Rows
 from ...statistics import ChunkCounts
-from .arrays import narrowed
-from .tables import Entries
+from .arrays import merge, narrowed
+from .tables import FEW_ENTRIES, Entries, inserted
 
 PRE, POST, FIRST, COUNT, POINTS = range(5)
 WIDTH = 5
@@ -47,11 +48,33 @@ class BlockIndex:
     """
 
     def __init__(self, table: Entries, direction: str) -> None:
-        near, far = (POST, PRE) if direction == "inc" else (PRE, POST)
-        order = np.lexsort((table[:, far], table[:, near]))
-        columns = [near, far, FIRST, COUNT, POINTS]
-        sorted_table = np.ascontiguousarray(table[order][:, columns].T)
-        self.near, self.far, self.first, self.count, self.points = sorted_table
+        self._arrange(_ordered(table, direction))
+
+    def extended(self, entries: Entries, direction: str) -> BlockIndex:
+        """
+        These, and some that come after them in the table.
+
+        :param entries: (n, 5), few, as each is put in order among those that are in order.
+        """
+        added, at = _ordered(entries, direction), []
+        for near, far in added[:2].T.tolist():
+            begin, end = self.range_of(near)
+            if begin == end:
+                begin = end = int(self.near.searchsorted(near))
+            at.append(begin + int(self.far[begin:end].searchsorted(far, side="right")))
+        extended = BlockIndex.__new__(BlockIndex)
+        extended._arrange(inserted(self._columns, at, added))
+        return extended
+
+    def _arrange(self, columns: Entries) -> None:
+        """
+        Find where the blocks of each local chunk are.
+
+        :param columns: (5, k) near chunk, far chunk, first row, count and first row of points, in
+            order.
+        """
+        self._columns = columns
+        self.near, self.far, self.first, self.count, self.points = columns
         new = np.ones(len(self.near), dtype=bool)
         new[1:] = self.near[1:] != self.near[:-1]
         begins = np.flatnonzero(new)
@@ -117,8 +140,13 @@ class BlockOrders:
     """
 
     def __init__(self, table: Entries) -> None:
-        self.table = table
+        self._pieces: tuple[Entries, ...] = (table,)
         self._made: dict[str, BlockIndex] = {}
+
+    @cached_property
+    def table(self) -> Entries:
+        """The entries in the order of the table: (k, 5)."""
+        return self._pieces[0] if len(self._pieces) == 1 else np.concatenate(self._pieces)
 
     def of(self, direction: str) -> BlockIndex:
         """
@@ -130,6 +158,22 @@ class BlockOrders:
         if found is None:
             found = self._made[direction] = BlockIndex(self.table, direction)
         return found
+
+    def extended(self, entries: Entries) -> BlockOrders:
+        """These, and some that come after them in the table: (n, 5)."""
+        extended = BlockOrders.__new__(BlockOrders)
+        extended._pieces, extended._made = merge(self._pieces, entries), {}
+        if len(entries) <= FEW_ENTRIES:
+            for direction, index in self._made.items():
+                extended._made[direction] = index.extended(entries, direction)
+        return extended
+
+
+def _ordered(table: Entries, direction: str) -> Entries:
+    """The columns of entries as one side sees them, by local, then by global chunk."""
+    near, far = (POST, PRE) if direction == "inc" else (PRE, POST)
+    order = np.lexsort((table[:, far], table[:, near]))
+    return np.ascontiguousarray(table[order][:, [near, far, FIRST, COUNT, POINTS]].T)
 
 
 @attrs.frozen(eq=False, slots=False)

@@ -101,6 +101,9 @@ class ConnectivityTable(TableSource[ConnectivityNames, ConnectivitySums, BlockOr
     def index(self, entries: Entries) -> BlockOrders:
         return BlockOrders(entries)
 
+    def extend(self, index: BlockOrders, entries: Entries) -> BlockOrders:
+        return index.extended(entries) if len(entries) else index
+
     def count(self, index: BlockOrders, names: ConnectivityNames) -> ConnectivitySums:
         return count_blocks(index.table)
 

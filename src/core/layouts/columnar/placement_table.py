@@ -107,6 +107,9 @@ class PlacementTable(TableSource[PlacementNames, PlacementSums, Segments]):
     def index(self, entries: Entries) -> Segments:
         return Segments(entries)
 
+    def extend(self, index: Segments, entries: Entries) -> Segments:
+        return index.extended(entries) if len(entries) else index
+
     def count(self, index: Segments, names: PlacementNames) -> PlacementSums:
         return count_segments(index, names)
 

@@ -18,7 +18,8 @@ from ...chunk_id import Ids
 from ...ranges import Bounds, rows_of_ranges
 from ...rows import Lengths
 from ...statistics import ChunkCounts
-from .tables import Entries
+from .arrays import merge
+from .tables import FEW_ENTRIES, Entries, inserted
 
 SEGMENTS = "segments"
 CHUNK, FIRST, COUNT, MASK = range(4)
@@ -66,9 +67,41 @@ class Segments:
     """
 
     def __init__(self, table: Entries) -> None:
-        self.table = table
-        self.order = table[:, CHUNK].argsort(kind="stable")
-        columns = np.ascontiguousarray(table[self.order].T)
+        self._pieces: tuple[Entries, ...] = (table,)
+        self._arrange(np.ascontiguousarray(table[self.order].T))
+
+    @cached_property
+    def table(self) -> Entries:
+        """The entries in the order of the table: (k, 4)."""
+        return self._pieces[0] if len(self._pieces) == 1 else np.concatenate(self._pieces)
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """Numbers of the entries by chunk: (k,)."""
+        return self.table[:, CHUNK].argsort(kind="stable")
+
+    def extended(self, entries: Entries) -> Segments:
+        """
+        These, and some that come after them in the table.
+
+        :param entries: (n, 4); if few, they are put in order among those that are in order.
+        """
+        if len(entries) > FEW_ENTRIES:
+            return Segments(np.concatenate((self.table, entries)))
+        added = entries[entries[:, CHUNK].argsort(kind="stable")].T
+        at = self._columns[CHUNK].searchsorted(added[CHUNK], side="right")
+        extended = Segments.__new__(Segments)
+        extended._pieces = merge(self._pieces, entries)
+        extended._arrange(inserted(self._columns, at.tolist(), added))
+        return extended
+
+    def _arrange(self, columns: Entries) -> None:
+        """
+        Find where the segments of each chunk are.
+
+        :param columns: (4, k) the entries by chunk.
+        """
+        self._columns = columns
         # Shared with callers, which must not change them.
         columns.flags.writeable = False
         chunks, self.first, self.count, self.mask = columns
@@ -188,9 +221,11 @@ class Segments:
         masks = before | value
         marked = Segments.__new__(Segments)
         marked.__dict__.update(self.__dict__)
-        marked.table, marked.mask = self.table.copy(), self.mask.copy()
+        marked.table, columns = self.table.copy(), self._columns.copy()
         marked.table[:, MASK][self.order[entries]] = masks
-        marked.mask[entries] = masks
+        columns[MASK][entries] = masks
+        columns.flags.writeable = False
+        marked._pieces, marked._columns, marked.mask = (marked.table,), columns, columns[MASK]
         return marked
 
     def has(self, bit: int) -> bool:

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cached_property
+from itertools import chain, pairwise
 from typing import Generic, Protocol, TypeVar
 
 import attrs
@@ -32,6 +33,8 @@ Entries = NDArray[np.int64]
 
 TALLY = "tally"
 _HEAD = 3
+# So many entries are put in order among others, which are not sorted for them.
+FEW_ENTRIES = 64
 # Of a table whose tally is missing or wrong.
 _UNKNOWN = -1
 
@@ -189,6 +192,10 @@ class TableSource(ABC, Generic[Names, Sums, Index]):
     def index(self, entries: Entries) -> Index:
         """An index of entries."""
 
+    def extend(self, index: Index, entries: Entries) -> Index:
+        """An index of the entries of another, and of some after them."""
+        return self.index(np.concatenate((index.table, entries))) if len(entries) else index
+
     @abstractmethod
     def count(self, index: Index, names: Names) -> Sums:
         """The sums over the entries of an index."""
@@ -239,7 +246,7 @@ def complete_state(
     if held is not None and held.generation == state.generation:
         new = source.read(held.entries, state.entries, names)
         if zlib.crc32(new.data, held.checksum) == state.checksum:
-            index = source.index(np.concatenate((held.index.table, *held.added, new)))
+            index = source.extend(held.index, np.concatenate((*held.added, new)))
             snapshot = TableSnapshot(state.generation, state.entries, state.checksum, index)
             return attrs.evolve(state, snapshot=snapshot)
     index = source.index(source.read(0, state.entries, names))
@@ -291,7 +298,7 @@ class Table(Generic[Names, Sums, Index]):
         if found is None:
             base = self._stored_index() if self._replaced is None else self._replaced
             if self._new:
-                base = self._source.index(np.concatenate((base.table, *self._new)))
+                base = self._source.extend(base, np.concatenate(self._new))
             found = self._index = base
         return found
 
@@ -391,6 +398,21 @@ class Table(Generic[Names, Sums, Index]):
         index = state.index
         assert index is not None
         return index
+
+
+def inserted(columns: Entries, at: Sequence[int], added: Entries) -> Entries:
+    """
+    Columns with a few more entries in between.
+
+    :param columns: (w, k).
+    :param at: (n,) before which entries, ascending.
+    :param added: (w, n).
+    """
+    # perf: `np.insert` takes several times as long.
+    bounds = pairwise([0, *at, columns.shape[1]])
+    held = [columns[:, first:last] for first, last in bounds]
+    each = [added[:, i : i + 1] for i in range(len(at))]
+    return np.concatenate([held[0], *chain.from_iterable(zip(each, held[1:], strict=True))], axis=1)
 
 
 def create_table(group: GroupWriter, form: Form[Sums]) -> None:
