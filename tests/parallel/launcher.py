@@ -16,11 +16,13 @@ PROGRAM = HERE / "program.py"
 # From the first rank that shows its stacks to the end of the run.
 SECONDS_TO_SHOW_STACKS = 5.0
 POLL = 0.05
-# Open MPI starts no more ranks than there are cores, and none for root, unless it is asked to.
+# Open MPI starts no more ranks than there are cores, and none for root, unless it is asked to. Of
+# ranks that share a core, those that wait are to let the others work.
 _OPEN_MPI = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+    "OMPI_MCA_mpi_yield_when_idle": "1",
 }
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from bsb import Storage
 from numpy.testing import assert_array_equal
 
+from bsb_hdf5 import connection_ends
 from tests.parallel.ranks import MAIN, RANK, RANKS, Rows, cells, chunk, meet, ordered
 
 TURNS = 12
@@ -84,6 +86,24 @@ def test_connections_over_several_chunks_from_every_rank_are_all_kept(storage: S
     for turn in range(TURNS):
         sources, targets = ids(RANK, turn, total)
         connections.connect(pre, post, sources, targets)
+    meet()
+    written = np.concatenate(
+        [np.column_stack(ids(rank, turn, total)) for rank in range(RANKS) for turn in range(TURNS)]
+    )
+    assert_array_equal(ordered(of_the_sets(connections)), ordered(written))
+
+
+def test_connections_that_were_sorted_before_others_placed_cells_are_all_kept(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_ends, "_PLANNED_APART", 1)
+    connections = connected(storage)
+    pre, post = (cells(storage, name) for name in ("pre", "post"))
+    total = 4 * CELLS_A_CHUNK
+    for turn in range(TURNS):
+        # The last ones: the cells before keep their numbers.
+        (pre, post)[turn % 2].append_data(chunk(3), positions=np.zeros((1, 3)))
+        connections.connect(pre, post, *ids(RANK, turn, total))
     meet()
     written = np.concatenate(
         [np.column_stack(ids(rank, turn, total)) for rank in range(RANKS) for turn in range(TURNS)]
