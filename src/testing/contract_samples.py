@@ -31,7 +31,11 @@ VALUES: dict[str, Any] = {
     "floats": np.array([np.nan, np.inf, -0.0, 1e-300]),
 }
 
-DTYPES = ["f8", "f4", "i8", "i4", "i2", "u1", "u8", "?", ">f8", ">i4"]
+# All that the layouts store: integers are stored in the fewest bytes that hold them.
+DTYPES = [
+    *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)),
+    *("f4", "f8", "?", ">f8", ">i4"),
+]
 
 KINDS = ["group", "array", "document"]
 

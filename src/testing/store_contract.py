@@ -11,12 +11,15 @@ import pytest
 
 from .contract_arrays import ArrayContract
 from .contract_attributes import AttributeContract
+from .contract_claims import ClaimContract
 from .contract_documents import DocumentContract
 from .contract_groups import GroupContract
+from .contract_names import NameContract
 from .contract_place import PlaceContract
 from .contract_rewriting import RewritingContract
 from .contract_samples import NewStore
 from .contract_sessions import SessionContract
+from .contract_sizes import SizeContract
 from .contract_versions import VersionContract
 
 __all__ = ["NewStore", "StoreContract"]
@@ -27,6 +30,9 @@ class StoreContract(
     ArrayContract,
     DocumentContract,
     AttributeContract,
+    NameContract,
+    SizeContract,
+    ClaimContract,
     SessionContract,
     VersionContract,
     PlaceContract,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import threading
+import unicodedata
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -31,6 +33,72 @@ read, append, resize = Array.read, ArrayWriter.append, ArrayWriter.resize
 names, network = Group.names, store.MemoryStore._network
 write_document = GroupWriter.write_document
 rewritten = Rewrite.commit
+
+
+Values = arrays.UndoableValues
+make_array, make_document = GroupWriter._make_array, GroupWriter._make_document
+own_append, overwrite = ArrayWriter._append, ArrayWriter._overwrite
+put, set_value = GroupWriter._put, Values.__setitem__
+
+
+def signed(rows: Any) -> Any:
+    """Unsigned integers of two or more bytes as signed ones of as many."""
+    rows = np.asarray(rows)
+    return rows.view(f"i{rows.itemsize}") if rows.dtype.str in ("<u2", "<u4") else rows
+
+
+def composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def rename_members(rule: Callable[[str], str]) -> Callable[..., None]:
+    """Members are stored, and found, under other names."""
+
+    def put_renamed(self: Any, name: str, node: Any) -> None:
+        put(self, rule(name), node)
+        if rule(name) != name:
+            # So that it is found again at once.
+            self._members.nodes.setdefault(name, node)
+            others = [each for each in self._members.nodes if rule(each) == rule(name)]
+            for each in others:
+                self._members.nodes[each] = node
+
+    return put_renamed
+
+
+def rename_values(rule: Callable[[str], str]) -> Callable[..., None]:
+    """Attributes are stored under other names."""
+    return lambda self, name, value: set_value(self, rule(name), value)
+
+
+def set_few(self: Any, name: str, value: Any) -> None:
+    if len(self._held) < 20 or name in self._held:
+        set_value(self, name, value)
+
+
+class OfOneThread(store.MemoryWriteSession):
+    """Ends in the thread that began it."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__(network)
+        self._thread = threading.get_ident()
+
+    def commit(self) -> None:
+        assert self._thread == threading.get_ident()
+        super().commit()
+
+
+class ReaderOfOneThread(store.MemoryReadSession):
+    """Reads in the thread that began it."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__(network)
+        self._thread = threading.get_ident()
+
+    @property
+    def root(self) -> Any:
+        assert self._thread == threading.get_ident()
+        return Group(self._network.members)
 
 
 def swallow(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -244,6 +312,51 @@ MUTANTS: dict[str, tuple[type, str, Any]] = {
         Memory,
         "capabilities",
         attrs.evolve(Memory.capabilities, repackable=False),
+    ),
+    "unsigned rows are kept as signed ones": (
+        GroupWriter,
+        "_make_array",
+        lambda s, n, r, e: make_array(s, n, signed(r), e),
+    ),
+    "names of members are folded": (GroupWriter, "_put", rename_members(str.casefold)),
+    "names of members are composed": (GroupWriter, "_put", rename_members(composed)),
+    "names of members are stripped": (GroupWriter, "_put", rename_members(str.strip)),
+    "names of members are cut": (GroupWriter, "_put", rename_members(lambda n: n[:200])),
+    "names of attributes are folded": (Values, "__setitem__", rename_values(str.casefold)),
+    "names of attributes are composed": (Values, "__setitem__", rename_values(composed)),
+    "names of attributes are stripped": (Values, "__setitem__", rename_values(str.strip)),
+    "only so many attributes are kept": (Values, "__setitem__", set_few),
+    "large appends are cut": (ArrayWriter, "_append", lambda s, r: own_append(s, r[:1000])),
+    "large writes are cut": (ArrayWriter, "_overwrite", lambda s, a, r: overwrite(s, a, r[:1000])),
+    "only so many ranges are read": (
+        Array,
+        "read_ranges",
+        lambda s, a, b: read_ranges(s, a[:5000], b[:5000]),
+    ),
+    "large documents are cut": (
+        GroupWriter,
+        "_make_document",
+        lambda s, n, c: make_document(s, n, c[: 1 << 20]),
+    ),
+    "a reader is said to see one state": (
+        Memory,
+        "capabilities",
+        attrs.evolve(Memory.capabilities, snapshots=True),
+    ),
+    "a network is said to outlive its process": (
+        Memory,
+        "capabilities",
+        attrs.evolve(Memory.capabilities, persistent=True),
+    ),
+    "a session that writes is of one thread, which is not said": (
+        Memory,
+        "open_write",
+        lambda s: OfOneThread(network(s)),
+    ),
+    "a session that reads is of one thread, which is not said": (
+        Memory,
+        "open_read",
+        lambda s, *, locking=True: ReaderOfOneThread(network(s)),
     ),
 }
 

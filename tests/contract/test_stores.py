@@ -58,7 +58,7 @@ class TestZarrStoreOfObjects(StoreContract):
     def new_store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NewStore:
         monkeypatch.setattr(zarr_session, "SMALL", 0)
         monkeypatch.setattr(zarr_session, "_MOST_GATHERED", 200)
-        monkeypatch.setattr(zarr_arrays, "_CHUNK_BYTES", 64)
+        monkeypatch.setattr(zarr_arrays, "CHUNK_BYTES", 64)
 
         def new_store(name: str) -> Store:
             return ZarrStore(str(tmp_path / f"{name}.zarr"))

@@ -78,11 +78,16 @@ class ZarrStore:
 
     @property
     def capabilities(self) -> Capabilities:
-        claimed = self._CAPABILITIES
-        if can_lock():
-            return claimed
-        notes = {**claimed.notes, Capability.LOCKING: LOCKS_MISSING}
-        return attrs.evolve(claimed, locking=False, notes=notes)
+        notes, in_directory = self._CAPABILITIES.notes, "://" not in self.location
+        if not can_lock():
+            notes = {**notes, Capability.LOCKING: LOCKS_MISSING}
+        return attrs.evolve(
+            self._CAPABILITIES,
+            locking=in_directory and can_lock(),
+            persistent=not self.location.startswith("memory://"),
+            writable=not isinstance(self._location, ArchiveLocation),
+            notes=notes,
+        )
 
     @property
     def location(self) -> str:

@@ -1,0 +1,202 @@
+"""
+What a store claims to be able to do, each by a test.
+
+Two claims are left to trust: that ranks may share it (``parallel``), for which the tests of two
+processes stand in, and that it survives a power cut (``durable``), which no test on a running
+system can show.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ..errors import StoreError, StoreExistsError, StoreIOError
+from ..ports.store import Capability, Store
+from .contents import contents_of, make, reading, snapshot, writing
+from .contract_samples import ROWS, NewStore, prepare
+from .processes import OtherProcess
+
+_TURNS = 15
+
+
+def require_claim(store: Store, *claims: Capability) -> None:
+    """Skip a test of what a store does not claim, with the sentence that says so."""
+    for claim in claims:
+        if claim not in store.capabilities:
+            pytest.skip(store.capabilities.limits[claim])
+
+
+def in_thread(action: Callable[[], Any]) -> Any:
+    """What an action returns, or raises, in a thread of its own."""
+    outcome: dict[str, Any] = {}
+
+    def run() -> None:
+        try:
+            outcome["result"] = action()
+        except BaseException as error:
+            outcome["error"] = error
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if "error" in outcome:
+        raise outcome["error"]
+    return outcome["result"]
+
+
+def add_one(store: Store) -> None:
+    """Count up, in a session."""
+    with writing(store) as root:
+        root.attributes.set("count", int(root.attributes.get("count")) + 1)
+        root.array("x").append(np.array([os.getpid()]))
+
+
+class ClaimContract:
+    """What a store does if it claims to."""
+
+    def test_a_reader_sees_one_state_while_others_commit(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        require_claim(store, Capability.SNAPSHOTS)
+        with writing(store) as root:
+            prepare(root)
+        reader = store.open_read()
+        try:
+            version = reader.version
+            before = contents_of(reader.root)
+            with writing(new_store("a")) as root:
+                root.array("array").append(ROWS)
+                root.array("array").write(0, -ROWS)
+                root.attributes.set("text", "after")
+                root.delete("document")
+            assert before == contents_of(reader.root)
+            assert version == reader.version
+        finally:
+            reader.close()
+        assert before != snapshot(store)
+
+    def test_a_session_goes_from_thread_to_thread(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        require_claim(store, Capability.THREADS)
+        session = in_thread(store.open_write)
+        in_thread(lambda: prepare(session.root))
+        made = contents_of(session.root)
+        in_thread(session.commit)
+        reader = in_thread(store.open_read)
+        found = contents_of(reader.root)
+        in_thread(reader.close)
+        assert made == found
+
+    def test_threads_read_side_by_side(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            prepare(root)
+        expected = snapshot(store)
+        found: list[Any] = []
+        threads = [threading.Thread(target=lambda: found.append(snapshot(store))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [expected] * 4 == found
+
+    def test_another_process_finds_what_was_stored(self, new_store: NewStore) -> None:
+        require_claim(new_store("a"), Capability.PERSISTENT)
+        # It begins before there is anything that it could inherit.
+        with OtherProcess(lambda: snapshot(new_store("a"))) as other:
+            store = make(new_store("a"))
+            with writing(store) as root:
+                prepare(root)
+            expected = snapshot(store)
+            assert expected == other.result()
+
+    def test_this_process_finds_what_another_stored(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        require_claim(store, Capability.PERSISTENT)
+        empty = snapshot(store)
+
+        def write() -> None:
+            with writing(new_store("a")) as root:
+                prepare(root)
+
+        with OtherProcess(write) as other:
+            other.result()
+        assert empty != snapshot(store)
+        assert ROWS.tolist() == snapshot(store)["members"]["array"]["rows"][3]
+
+    def test_processes_that_write_lose_nothing_of_each_other(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        require_claim(store, Capability.PERSISTENT, Capability.LOCKING)
+        with writing(store) as root:
+            root.attributes.set("count", 0)
+            root.create_array("x", np.zeros(0, dtype=np.int64))
+
+        def write() -> None:
+            for _ in range(_TURNS):
+                add_one(new_store("a"))
+
+        with OtherProcess(write) as first, OtherProcess(write) as second:
+            first.begin()
+            second.begin()
+            first.result()
+            second.result()
+        with reading(store) as read:
+            assert 2 * _TURNS == read.attributes.get("count")
+            pids, counts = np.unique(read.array("x").read(), return_counts=True)
+            assert (2, [_TURNS] * 2) == (len(pids), counts.tolist())
+
+    @pytest.mark.parametrize("verb", ["open_write", "create"])
+    def test_a_process_that_is_killed_leaves_no_trace(self, new_store: NewStore, verb: str) -> None:
+        name = "a" if verb == "open_write" else "b"
+        store = make(new_store("a"))
+        require_claim(store, Capability.PERSISTENT)
+        with writing(store) as root:
+            prepare(root)
+        before = snapshot(store)
+
+        def write() -> None:
+            session = getattr(new_store(name), verb)()
+            for each in session.root.names():
+                session.root.delete(each)
+            session.root.create_array("new", np.zeros((5000, 3)))
+            os._exit(9)
+
+        with OtherProcess(write) as other:
+            assert 9 == other.status()
+        assert before == snapshot(new_store("a"))
+        assert not new_store("b").exists()
+        add = make(new_store("b"))
+        assert snapshot(add) == {"attributes": {}, "members": {}}
+        with writing(store) as root:
+            root.attributes.set("text", "after")
+
+    def test_a_file_of_something_else_is_left_alone(self, new_store: NewStore) -> None:
+        store = new_store("a")
+        require_claim(store, Capability.PERSISTENT)
+        if not os.path.isdir(os.path.dirname(store.location)):
+            pytest.skip("The network does not lie in a folder.")
+        content = b"something else\n" * 100
+        with open(store.location, "wb") as file:
+            file.write(content)
+        assert not store.recognizes()
+        for verb in (store.open_read, store.open_write):
+            with pytest.raises(StoreError):
+                verb().close()  # type: ignore[union-attr]
+        with pytest.raises(StoreExistsError):
+            store.create()
+        with open(store.location, "rb") as file:
+            assert content == file.read()
+
+    def test_a_place_in_no_folder_is_refused(self, new_store: NewStore) -> None:
+        store = new_store("no such folder/a")
+        require_claim(store, Capability.PERSISTENT)
+        if "://" in store.location:
+            pytest.skip("The network does not lie in a folder.")
+        with pytest.raises((StoreIOError, StoreError)):
+            store.create()
+        assert not store.exists()

@@ -1,0 +1,95 @@
+"""Sizes: values, rows and ranges of every magnitude that networks have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ..ports.arrays import DType
+from .contents import make, reading, value_of, writing
+from .contract_samples import DTYPES, NewStore
+
+
+def bounds_of(dtype: DType) -> list[object]:
+    """The least and the most value of a dtype, and what lies about its sign."""
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        return [limits.min, limits.max, limits.max // 2 + 1, 0, 1]
+    if dtype.kind == "f":
+        found = np.finfo(dtype)
+        return [found.min, found.max, found.tiny, -found.tiny, 0.1]
+    return [False, True, True, False, True]
+
+
+class SizeContract:
+    """What a store promises whatever the size."""
+
+    @pytest.mark.parametrize("name", DTYPES)
+    def test_the_bounds_of_a_dtype_come_back(self, new_store: NewStore, name: str) -> None:
+        store, dtype = make(new_store("a")), np.dtype(name)
+        rows = np.array(bounds_of(dtype), dtype=dtype)
+        with writing(store) as root:
+            root.create_array("made", rows)
+            root.create_array("added", rows[:0]).append(rows)
+            root.create_array("written", np.zeros_like(rows)).write(0, rows)
+            root.attributes.set("x", rows)
+        with reading(store) as read:
+            for each in ("made", "added", "written"):
+                assert value_of(rows) == value_of(read.array(each).read())
+            assert value_of(rows) == value_of(read.attributes.get("x"))
+
+    def test_large_and_small_appends_follow_each_other(self, new_store: NewStore) -> None:
+        store, parts = make(new_store("a")), []
+        with writing(store) as root:
+            root.create_array("x", np.zeros((0, 3)))
+        for number, count in enumerate((1, 20_000, 3, 999, 1001, 70_000, 1)):
+            parts.append(np.arange(count * 3.0).reshape(count, 3) + number)
+            with writing(store) as root:
+                root.array("x").append(parts[-1])
+        with reading(store) as read:
+            assert np.array_equal(np.concatenate(parts), read.array("x").read())
+
+    def test_hundreds_of_thousands_of_ranges_are_read(self, new_store: NewStore) -> None:
+        store, rows = make(new_store("a")), np.arange(600_000)
+        with writing(store) as root:
+            root.create_array("x", rows)
+        for count in (5001, 300_000):
+            starts = np.random.default_rng(count).permutation(600_000)[:count]
+            with reading(store) as read:
+                assert np.array_equal(starts, read.array("x").read_ranges(starts, starts + 1))
+
+    def test_rows_far_inside_a_large_array_are_replaced_and_cut(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        rows = np.arange(100_000.0).reshape(-1, 2)
+        with writing(store) as root:
+            root.create_array("x", rows)
+        with writing(store) as root:
+            root.array("x").write(20_000, -rows[:25_000])
+            root.array("x").resize(47_000)
+        rows[20_000:45_000] = -rows[:25_000]
+        with reading(store) as read:
+            assert np.array_equal(rows[:47_000], read.array("x").read())
+            assert np.array_equal(rows[19_990:20_010], read.array("x").read(19_990, 20_010))
+
+    def test_a_large_document_comes_back(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        content = np.random.default_rng(1).bytes(3_000_000)
+        with writing(store) as root:
+            root.write_document("x", content)
+        with reading(store) as read:
+            assert content == read.document("x").read()
+
+    def test_attributes_of_the_root_last_over_many_commits(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        expected = {}
+        for number in range(40):
+            expected[f"name {number}"] = number
+            expected["again"] = number
+            with writing(store) as root:
+                root.attributes.set(f"name {number}", number)
+                root.attributes.set("again", number)
+                root.require_group(f"group {number}")
+        with reading(store) as read:
+            found = {name: int(read.attributes.get(name)) for name in read.attributes.names()}
+            assert expected == found
+            assert 40 == len(read.names())
