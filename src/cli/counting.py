@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -13,8 +14,9 @@ from ..queries.degrees import Mean, convergence, divergence
 from ..queries.groups import GroupKey, group_text
 from ..queries.matrices import Matrix, matrix
 from ..queries.networks import connectivity_sets
+from ..queries.pictures import plot as plot_network
 from ..storages import engine_of, open_storage
-from .formats import table
+from .formats import size_text, table
 from .running import Answer
 
 
@@ -24,6 +26,14 @@ def stats(given: Any) -> Answer:
     engine = engine_of(storage)
     data = engine.ranks.on_main(lambda: _gather(storage, given))
     return Answer({"root": given.root, "by": given.by, **data}, _lines(data, given.by))
+
+
+def plot(given: Any) -> Answer:
+    """Pictures in a file."""
+    plot_network(given.root, given.output)
+    size = Path(given.output).stat().st_size
+    text = f"drew '{given.root}' to '{given.output}': {size_text(size)}"
+    return Answer({"root": given.root, "output": given.output, "bytes": size}, [text])
 
 
 def _gather(storage: Any, given: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import attrs
 
 from ..core.chunk_id import unpack
 from ..engine import StorageEngine
-from ..maintenance.sizes import Sizes, sizes
+from ..queries.sizes import Sizes, sizes
 from ..queries.summaries import NetworkSummary, summary
 from ..storages import engine_of, open_storage
 from .formats import plural, size_text, table

@@ -184,4 +184,17 @@ COMMANDS = (
             Argument(("--set",), {"metavar": "TAG", "help": "only this connectivity set"}),
         ),
     ),
+    Command(
+        "plot",
+        "Draw a network: cells in space, chunks, degrees, distances, the matrix, bytes by part.",
+        "plot network.hdf5 -o report.html",
+        ("counting", "plot"),
+        (
+            _ROOT,
+            Argument(
+                ("-o", "--output"),
+                {"required": True, "metavar": "FILE", "help": "ends in .html, .png or .pdf"},
+            ),
+        ),
+    ),
 )

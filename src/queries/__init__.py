@@ -14,6 +14,7 @@ from .distances import Distances, distances
 from .groups import GroupKey, group_text
 from .matrices import Matrix, matrix
 from .networks import connectivity_sets, placement_sets
+from .pictures import plot
 from .summaries import CellSummary, ConnectionSummary, NetworkSummary, summary
 from .tables import to_frame, to_sparse
 
@@ -39,6 +40,7 @@ __all__ = [
     "out_degree",
     "pairs",
     "placement_sets",
+    "plot",
     "summary",
     "synapses_per_pair",
     "to_frame",

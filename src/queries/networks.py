@@ -26,7 +26,7 @@ Connections: TypeAlias = "Network | ConnectivitySet | Iterable[ConnectivitySet]"
 """Some connectivity sets, or all of a network."""
 
 
-def engine_of_network(network: Network) -> StorageEngine:
+def engine_of_network(network: Network | StorageEngine) -> StorageEngine:
     """
     The engine that a network is stored with.
 
@@ -34,6 +34,8 @@ def engine_of_network(network: Network) -> StorageEngine:
     :raises StoreNotFoundError: there is nothing at the root.
     :raises NotANetworkError: there is no network of an engine of this package.
     """
+    if isinstance(network, StorageEngine):
+        return network
     return engine_of(network.storage if isinstance(network, bsb.Scaffold) else network)
 
 
@@ -42,7 +44,7 @@ def placement_set_of(engine: SessionEngine, name: str) -> PlacementSet:
     return PlacementSet(engine, bsb.CellType(name=name, spatial={"radius": 1.0}))
 
 
-def placement_sets(network: Network) -> list[PlacementSet]:
+def placement_sets(network: Network | StorageEngine) -> list[PlacementSet]:
     """
     The placement sets of a network by name, those of types that no configuration knows too.
 
@@ -53,7 +55,7 @@ def placement_sets(network: Network) -> list[PlacementSet]:
         return [placement_set_of(engine, name) for name in session.network.placement_names()]
 
 
-def connectivity_sets(network: Network) -> list[ConnectivitySet]:
+def connectivity_sets(network: Network | StorageEngine) -> list[ConnectivitySet]:
     """
     The connectivity sets of a network by tag.
 

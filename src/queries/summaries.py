@@ -7,6 +7,7 @@ from math import isnan
 import attrs
 
 from ..core.layouts.protocols import ConnectivityReader, PlacementReader
+from ..engine import StorageEngine
 from .networks import Network, engine_of_network, session_on
 
 
@@ -60,7 +61,7 @@ class NetworkSummary:
     files: int
 
 
-def summary(network: Network) -> NetworkSummary:
+def summary(network: Network | StorageEngine) -> NetworkSummary:
     """
     What is in a network. No positions, labels of cells or connections are read.
 

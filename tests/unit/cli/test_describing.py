@@ -58,6 +58,6 @@ def test_a_large_classic_file_could_be_smaller(
 def test_many_arrays_are_not_looked_at(
     run: Run, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bsb_hdf5.maintenance.sizes._MOST_ARRAYS", 1)
+    monkeypatch.setattr("bsb_hdf5.queries.sizes._MOST_ARRAYS", 1)
     assert "not counted" in run("info", root).out
     assert run("info", root, "--json").document()["bytes"]["parts"] is None

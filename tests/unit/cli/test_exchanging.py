@@ -61,3 +61,9 @@ def test_a_set_that_does_not_exist_is_named(run: Run, root: Path) -> None:
     outcome = run("stats", root, "--set", "nope")
     assert 2 == outcome.code
     assert "'nope' does not exist" in outcome.err
+
+
+def test_a_network_is_drawn(run: Run, root: Path, tmp_path: Path) -> None:
+    document = run("plot", root, "-o", tmp_path / "page.html", "--json").document()
+    assert (tmp_path / "page.html").stat().st_size == document["bytes"]
+    assert 2 == run("plot", root, "-o", tmp_path / "page.txt").code

@@ -11,6 +11,7 @@ from ..core.layouts.nodes import ARRAY, DOCUMENT, GROUP, kind_of
 from ..engine import StorageEngine
 from ..ports.arrays import ArrayReader, GroupReader, StoredSize
 from ..ports.store import Rewritable
+from .networks import session_on
 
 # To look at one takes some 20 us. A classic file has an array for each column of each chunk.
 _MOST_ARRAYS = 10_000
@@ -42,7 +43,7 @@ def sizes(engine: StorageEngine) -> Sizes:
     """How many bytes a network takes, and its parts; no array is read."""
     store = engine.sessions.store
     total = store.size() if isinstance(store, Rewritable) else None
-    with engine.read_scope() as session:
+    with session_on(engine) as session:
         return Sizes(total, _parts(session.root))
 
 

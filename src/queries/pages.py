@@ -1,0 +1,147 @@
+"""Pictures written to a page, a picture or a document."""
+
+from __future__ import annotations
+
+import base64
+import html
+import importlib
+import io
+import os
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+import attrs
+
+from ..errors import InputError, StoreIOError
+
+_WIDTH, _HEIGHT = 9.0, 3.6
+_DOTS = 110
+# A line of a caption has at most so many.
+_CHARACTERS = 100
+_STYLE = (
+    "body{font-family:sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}"
+    "img{max-width:100%;height:auto}figcaption{color:#555}"
+    "figure{margin:0 0 2.5rem}h2{margin-bottom:.3rem}"
+)
+
+
+@attrs.frozen(eq=False)
+class Picture:
+    """
+    A picture.
+
+    :param caption: what it shows, and what of it is sampled.
+    :param draw: draws it into a figure of matplotlib.
+    """
+
+    title: str
+    caption: str
+    draw: Callable[[Any], None]
+
+
+PageWriter: TypeAlias = Callable[[str, Sequence[Picture], BinaryIO], None]
+
+
+def page_writer(target: Path) -> PageWriter:
+    """
+    What writes pictures to a file of some kind.
+
+    :raises InputError: the name of the file says no kind that is known.
+    """
+    known = {".html": _write_html, ".png": _write_png, ".pdf": _write_pdf}
+    found = known.get(target.suffix.lower())
+    if found is None:
+        raise InputError(
+            f"the name of a file of pictures must end in {', '.join(known)}; '{target}' does not",
+            asked=str(target),
+            valid=tuple(known),
+        )
+    return found
+
+
+def load_matplotlib() -> Any:
+    """
+    The module of figures.
+
+    :raises InputError: matplotlib is not installed.
+    """
+    try:
+        return importlib.import_module("matplotlib.figure")
+    except ImportError as error:
+        raise InputError(
+            "pictures need the package matplotlib, which is not installed: install it with:"
+            " pip install 'bsb-hdf5[plot]'"
+        ) from error
+
+
+def write_beside(target: Path, write: Callable[[BinaryIO], None]) -> None:
+    """
+    Write a file under another name, and give it its own once it is complete.
+
+    :raises StoreIOError: that can't be done.
+    """
+    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with beside.open("wb") as file:
+            write(file)
+        beside.replace(target)
+    except OSError as error:
+        raise StoreIOError(f"'{target}' can't be written: {error.strerror}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _write_html(title: str, pictures: Sequence[Picture], file: BinaryIO) -> None:
+    name = html.escape(title)
+    parts = [
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title>',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<style>{_STYLE}</style></head><body><h1>{name}</h1>",
+    ]
+    for picture in pictures:
+        heading, caption = html.escape(picture.title), html.escape(picture.caption)
+        data = base64.b64encode(_drawn(picture)).decode("ascii")
+        parts.append(
+            f'<figure><h2>{heading}</h2><img alt="{heading}" src="data:image/png;base64,{data}">'
+            f"<figcaption>{caption}</figcaption></figure>"
+        )
+    parts.append("</body></html>")
+    file.write("\n".join(parts).encode())
+
+
+def _drawn(picture: Picture) -> bytes:
+    figure = _figure()
+    picture.draw(figure)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=_DOTS)
+    return content.getvalue()
+
+
+def _heading(picture: Picture) -> str:
+    return "\n".join([picture.title, *textwrap.wrap(picture.caption, _CHARACTERS)])
+
+
+def _figure(pictures: int = 1) -> Any:
+    return load_matplotlib().Figure(figsize=(_WIDTH, _HEIGHT * pictures), layout="constrained")
+
+
+def _write_png(title: str, pictures: Sequence[Picture], file: BinaryIO) -> None:
+    whole = _figure(len(pictures))
+    whole.suptitle(title)
+    parts = whole.subfigures(len(pictures), 1, squeeze=False)[:, 0]
+    for part, picture in zip(parts, pictures, strict=True):
+        picture.draw(part)
+        part.suptitle(_heading(picture), fontsize="medium")
+    whole.savefig(file, format="png", dpi=_DOTS)
+
+
+def _write_pdf(title: str, pictures: Sequence[Picture], file: BinaryIO) -> None:
+    pages = importlib.import_module("matplotlib.backends.backend_pdf").PdfPages
+    with pages(file, metadata={"Title": title}) as document:
+        for picture in pictures:
+            figure = _figure()
+            picture.draw(figure)
+            figure.suptitle(_heading(picture), fontsize="medium")
+            document.savefig(figure)

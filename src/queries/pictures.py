@@ -1,0 +1,218 @@
+"""Pictures of a network, on one page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..connectivity_set import ConnectivitySet
+from ..engine import StorageEngine
+from .degrees import in_degree, out_degree
+from .distances import distances
+from .groups import group_text
+from .matrices import matrix
+from .networks import (
+    Network,
+    connectivity_sets,
+    engine_of_network,
+    placement_sets,
+    session_on,
+)
+from .pages import Picture, load_matplotlib, page_writer, write_beside
+from .populations import load_positions
+from .sizes import sizes
+from .summaries import NetworkSummary, summary
+
+# More points than this hide each other, and make a page slow to open.
+_MOST_CELLS = 20_000
+# Chunks beyond this many are drawn as a histogram.
+_MOST_BARS = 40
+# Connectivity sets beyond this many have no picture of their own.
+_MOST_SETS = 12
+_BINS = 40
+# What a degree of one number is drawn as.
+_FEW = 2
+
+
+def plot(network: Network, path: str | os.PathLike[str], *, progress: bool | None = None) -> None:
+    """
+    :guilabel:`collective` Draw a network: its cells in space, cells and connections by chunk,
+    degrees, distances, who connects with whom, and bytes by part.
+
+    Of many cells, 20,000 are drawn, chosen at random, and the page says so; everything else counts
+    all of them. A file that exists is replaced, once the new one is complete.
+
+    :param network: ``bsb.Scaffold``, ``bsb.Storage`` or the root of one.
+    :param path: of a page (``.html``), which needs no other file to open; of a picture (``.png``);
+        or of a document (``.pdf``).
+    :param progress: whether to show a bar on stderr; without, only on a terminal.
+    :raises InputError: another kind of file, or matplotlib is not installed.
+    :raises StoreIOError: the file can't be written.
+    """
+    target = Path(path)
+    write = page_writer(target)
+    load_matplotlib()
+    engine = engine_of_network(network)
+
+    def draw() -> None:
+        location = engine.sessions.store.location
+        with session_on(engine):
+            pictures = list(_pictures(engine, progress))
+        write_beside(target, lambda file: write(os.path.basename(location), pictures, file))
+
+    engine.ranks.on_main(draw)
+
+
+def _pictures(engine: StorageEngine, progress: bool | None) -> Iterator[Picture]:
+    found = summary(engine)
+    yield _in_space(engine, found)
+    yield _by_chunk(engine)
+    sets = [each for each in connectivity_sets(engine) if len(each)]
+    if sets:
+        yield _who_with_whom(sets, progress)
+    for each in sets[:_MOST_SETS]:
+        yield _degrees(each, progress)
+        yield _distances(each, progress)
+    yield _bytes(engine)
+
+
+def _in_space(engine: StorageEngine, found: NetworkSummary) -> Picture:
+    total = sum(each.cells for each in found.cells)
+    share = min(1.0, _MOST_CELLS / max(total, 1))
+    random = np.random.default_rng(0)
+    with session_on(engine) as session:
+        drawn = {
+            cells.tag: _sampled(load_positions(cells, session), share, random)
+            for cells in placement_sets(engine)
+        }
+
+    def draw(figure: Any) -> None:
+        for axes, (i, j, names) in zip(
+            figure.subplots(1, 2), ((0, 1, "xy"), (0, 2, "xz")), strict=True
+        ):
+            for name, rows in drawn.items():
+                axes.plot(rows[:, i], rows[:, j], ".", markersize=2, label=name)
+            axes.set_xlabel(f"{names[0]} (um)")
+            axes.set_ylabel(f"{names[1]} (um)")
+            axes.set_aspect("equal", adjustable="datalim")
+        if drawn:
+            axes.legend(markerscale=5, fontsize="small")
+
+    shown = sum(map(len, drawn.values()))
+    caption = f"{total:,} cells of {len(found.cells)} types"
+    if share < 1:
+        caption += f"; drawn are {shown:,} of them, chosen at random"
+    return Picture("Cells in space", caption, draw)
+
+
+def _sampled(
+    positions: NDArray[np.float64], share: float, random: np.random.Generator
+) -> NDArray[np.float64]:
+    placed = positions[~np.isnan(positions).any(axis=1)]
+    if share == 1:
+        return placed
+    chosen = random.choice(len(placed), round(share * len(placed)), replace=False)
+    return placed[np.sort(chosen)]
+
+
+def _by_chunk(engine: StorageEngine) -> Picture:
+    held = engine.get_chunk_stats()
+    columns = {
+        "cells": [each["placed"] for each in held.values()],
+        "incoming": [each["connections"]["inc"] for each in held.values()],
+        "outgoing": [each["connections"]["out"] for each in held.values()],
+    }
+    many = len(held) > _MOST_BARS
+
+    def draw(figure: Any) -> None:
+        for axes, (title, values) in zip(figure.subplots(1, 3), columns.items(), strict=True):
+            if many:
+                axes.hist(values, bins=_BINS)
+                axes.set_xlabel(f"{title} of a chunk")
+                axes.set_ylabel("chunks")
+            else:
+                axes.bar(range(len(values)), values)
+                axes.set_xlabel("chunk, by id")
+                axes.set_ylabel(title)
+
+    return Picture("Cells and connections by chunk", f"{len(held):,} chunks", draw)
+
+
+def _who_with_whom(sets: list[ConnectivitySet], progress: bool | None) -> Picture:
+    values = {
+        "connections": matrix(sets, progress=progress),
+        "probability": matrix(sets, "probability", progress=progress),
+    }
+
+    def draw(figure: Any) -> None:
+        for axes, (title, found) in zip(figure.subplots(1, 2), values.items(), strict=True):
+            image = axes.imshow(found.values, aspect="auto")
+            axes.set_xticks(range(len(found.post)), map(group_text, found.post), rotation=45)
+            axes.set_yticks(range(len(found.pre)), map(group_text, found.pre))
+            axes.set_title(title, fontsize="medium")
+            figure.colorbar(image, ax=axes)
+
+    over = values["probability"].over
+    return Picture(
+        "Who connects with whom",
+        "rows: presynaptic types; columns: postsynaptic types; probability: connected pairs of all"
+        f" {over}",
+        draw,
+    )
+
+
+def _degrees(connections: ConnectivitySet, progress: bool | None) -> Picture:
+    values = {
+        f"in-degree of {connections.post_type_name}": in_degree(connections, progress=progress),
+        f"out-degree of {connections.pre_type_name}": out_degree(connections, progress=progress),
+    }
+
+    def draw(figure: Any) -> None:
+        for axes, (title, degrees) in zip(figure.subplots(1, 2), values.items(), strict=True):
+            spread = int(degrees.max(initial=0)) - int(degrees.min(initial=0)) + 1
+            axes.hist(degrees, bins=max(_FEW, min(_BINS, spread)))
+            axes.set_xlabel(title)
+            axes.set_ylabel("cells")
+
+    return Picture(
+        f"Degrees of {connections.tag}",
+        f"{len(connections):,} connections; cells without any are counted at 0",
+        draw,
+    )
+
+
+def _distances(connections: ConnectivitySet, progress: bool | None) -> Picture:
+    found = distances(connections, bins=_BINS, progress=progress)
+
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
+        axes.stairs(found.counts, found.edges, fill=True)
+        axes.set_xlabel("distance between the positions of connected cells (um)")
+        axes.set_ylabel("connections")
+
+    caption = f"mean {found.mean:.4g} um, standard deviation {found.sd:.4g} um"
+    if found.without_position:
+        caption += f"; {found.without_position:,} connections have a cell without position"
+    return Picture(f"Reach of {connections.tag}", caption, draw)
+
+
+def _bytes(engine: StorageEngine) -> Picture:
+    taken = sizes(engine)
+    parts = {name: size for name, size in (taken.parts or {}).items() if size}
+    if taken.rest is not None:
+        parts["texts, tables and holes"] = taken.rest
+    caption = "" if taken.total is None else f"{taken.total:,} bytes in all"
+    if taken.parts is None:
+        caption += "; there are too many arrays to look at each"
+
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
+        axes.barh(list(parts), [size / 1e6 for size in parts.values()])
+        axes.set_xlabel("MB")
+
+    return Picture("Bytes by part", caption, draw)

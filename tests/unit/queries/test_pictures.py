@@ -1,0 +1,143 @@
+"""Pictures are drawn of every network, on a page that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bsb import Chunk, Storage
+
+from bsb_hdf5.errors import InputError, StoreIOError
+from bsb_hdf5.queries import pictures, plot
+from bsb_hdf5.testing.network_samples import CHUNK_SIZE, cell_type
+from tests.unit.queries.networks import TAGS, Sample, new_storage, random_network
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+# An image of one colour has one value.
+_COLOURS = 10
+
+
+@pytest.fixture(params=["columnar"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Pictures are drawn of what other questions answer, which are asked on every engine."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def sample(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    """A network."""
+    return random_network(new_storage(engine, tmp_path_factory.mktemp("sample")), 1)
+
+
+def images(page: str) -> list[bytes]:
+    found = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    return [base64.b64decode(each) for each in found]
+
+
+def colours(content: bytes) -> int:
+    from matplotlib.image import imread
+
+    pixels = imread(io.BytesIO(content), format="png")
+    return len(np.unique((pixels * 255).astype(np.uint8).reshape(-1, pixels.shape[-1]), axis=0))
+
+
+def test_a_page_shows_everything_and_needs_no_other_file(sample: Sample, tmp_path: Path) -> None:
+    plot(sample.storage, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    titles = re.findall("<h2>(.*?)</h2>", page)
+    filled = [tag for tag in TAGS if sample.connections[tag]]
+    assert ["Cells in space", "Cells and connections by chunk"] == titles[:2]
+    assert {f"Degrees of {tag}" for tag in filled} <= set(titles)
+    assert {f"Reach of {tag}" for tag in filled} <= set(titles)
+    assert "Bytes by part" == titles[-1]
+    shown = images(page)
+    assert len(titles) == len(shown)
+    assert all(colours(each) > _COLOURS for each in shown)
+    assert [] == re.findall(r'(?:src|href)="(?!data:)', page)
+    assert ["page.html"] == [each.name for each in tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(("name", "magic"), [("a.png", b"\x89PNG"), ("a.pdf", b"%PDF")])
+def test_pictures_and_documents(sample: Sample, tmp_path: Path, name: str, magic: bytes) -> None:
+    (tmp_path / name).write_text("before")
+    plot(sample.storage, tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(magic)
+
+
+def test_an_empty_network_is_drawn(tmp_path: Path) -> None:
+    plot(new_storage("columnar", tmp_path), tmp_path / "page.html")
+    assert images((tmp_path / "page.html").read_text())
+
+
+def filled(storage: Storage, cells: int) -> Storage:
+    granule = storage.require_placement_set(cell_type("granule"))
+    granule.append_data(Chunk((0, 0, 0), CHUNK_SIZE), np.random.default_rng(1).random((cells, 3)))
+    return storage
+
+
+def test_many_cells_are_sampled_and_the_page_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "_MOST_CELLS", 10)
+    storage = filled(new_storage("columnar", tmp_path), 200)
+    plot(storage, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "200 cells of 1 types; drawn are 10 of them, chosen at random" in page
+
+
+def test_names_are_no_markup(tmp_path: Path) -> None:
+    storage = new_storage("columnar", tmp_path)
+    named = cell_type("<script>")
+    cells = storage.require_placement_set(named)
+    cells.append_data(Chunk((0, 0, 0), CHUNK_SIZE), np.ones((2, 3)))
+    cs = storage._ConnectivitySet.require(storage._engine, named, named)
+    cs.connect(cells, cells, [0], [1])
+    plot(storage, tmp_path / "page.html")
+    assert "<script>" not in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_other_kinds_of_files_are_refused(sample: Sample, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"must end in \.html, \.png, \.pdf"):
+        plot(sample.storage, tmp_path / "network.hdf5")
+
+
+def test_a_missing_package_is_named(
+    sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr("bsb_hdf5.queries.pages.importlib.import_module", missing)
+    with pytest.raises(InputError, match=r"pip install 'bsb-hdf5\[plot\]'"):
+        plot(sample.storage, tmp_path / "page.html")
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_folder_that_does_not_exist_is_named(sample: Sample, tmp_path: Path) -> None:
+    with pytest.raises(StoreIOError, match="can't be written: No such file or directory"):
+        plot(sample.storage, tmp_path / "nowhere" / "page.html")
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+def test_a_browser_shows_the_page(tmp_path: Path) -> None:
+    plot(filled(new_storage("columnar", tmp_path), 50), tmp_path / "page.html")
+    shot = tmp_path / "shot.png"
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1000,1500"]
+    page = (tmp_path / "page.html").as_uri()
+    assert BROWSER is not None
+    subprocess.run(
+        [BROWSER, *options, f"--screenshot={shot}", page],
+        check=True,
+        capture_output=True,
+        timeout=100,
+    )
+    assert colours(shot.read_bytes()) > _COLOURS
