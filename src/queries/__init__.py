@@ -15,12 +15,14 @@ from .groups import GroupKey, group_text
 from .matrices import Matrix, matrix
 from .networks import connectivity_sets, placement_sets
 from .pictures import plot
+from .selection import Connections, afferent, efferent
 from .summaries import CellSummary, ConnectionSummary, NetworkSummary, summary
 from .tables import to_frame, to_sparse
 
 __all__ = [
     "CellSummary",
     "ConnectionSummary",
+    "Connections",
     "Density",
     "Distances",
     "GroupKey",
@@ -28,12 +30,14 @@ __all__ = [
     "Mean",
     "NetworkSummary",
     "Pairs",
+    "afferent",
     "connectivity_sets",
     "convergence",
     "counts",
     "density",
     "distances",
     "divergence",
+    "efferent",
     "group_text",
     "in_degree",
     "matrix",

@@ -1,0 +1,113 @@
+"""The connections of some cells."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..connectivity_set import ConnectivitySet
+from ..core.cell_ids import as_cell_ids
+from ..core.rows import Locations
+from ..placement_set import PlacementSet
+from .populations import Population
+from .streams import Stream, stream
+
+
+@attrs.frozen(eq=False)
+class Connections:
+    """
+    Some connections of a set.
+
+    :param pre: (n, 3) numbers of the presynaptic cells under the filters, branches and points.
+    :param post: (n, 3) likewise, of the postsynaptic ones.
+    """
+
+    pre: Locations
+    post: Locations
+
+    def __len__(self) -> int:
+        return len(self.pre)
+
+
+def afferent(
+    connections: ConnectivitySet,
+    cells: ArrayLike,
+    *,
+    pre: PlacementSet | None = None,
+    post: PlacementSet | None = None,
+    progress: bool | None = None,
+) -> Connections:
+    """
+    The connections to some cells.
+
+    It reads the connections of the chunks that these cells are in, and no others. bluepysnap calls
+    the numbers of these connections ``edges.afferent_edges``.
+
+    :param cells: (n,) numbers of postsynaptic cells, under the filters of ``post``; in any order,
+        and each counts once.
+    :param pre: restricts to the connections from these cells, under their filters.
+    :param post: the cells that ``cells`` numbers, under their filters; all without.
+    :param progress: whether to show a bar on stderr; without, only on a terminal.
+    :returns: by chunk of the postsynaptic, then of the presynaptic cell, then as they were stored.
+    :raises InputError: cells of another type or storage, or numbers that are no whole numbers.
+    :raises CellIdError: a cell that does not exist.
+    :raises CorruptNetworkError: a connection is on a cell that does not exist.
+    """
+    with stream(connections, pre, post, progress) as asked:
+        chosen = _only(asked.post, cells, "postsynaptic cell")
+        far, near = _read(attrs.evolve(asked, post=chosen), "inc")
+    return Connections(far, near)
+
+
+def efferent(
+    connections: ConnectivitySet,
+    cells: ArrayLike,
+    *,
+    pre: PlacementSet | None = None,
+    post: PlacementSet | None = None,
+    progress: bool | None = None,
+) -> Connections:
+    """
+    The connections from some cells.
+
+    bluepysnap calls the numbers of these connections ``edges.efferent_edges``.
+
+    :param cells: (n,) numbers of presynaptic cells, under the filters of ``pre``; in any order, and
+        each counts once.
+    :returns: by chunk of the presynaptic, then of the postsynaptic cell, then as they were stored.
+
+    Other parameters and errors as for :func:`afferent`.
+    """
+    with stream(connections, pre, post, progress) as asked:
+        chosen = _only(asked.pre, cells, "presynaptic cell")
+        far, near = _read(attrs.evolve(asked, pre=chosen), "out")
+    return Connections(near, far)
+
+
+def _only(population: Population, cells: ArrayLike, what: str) -> Population:
+    """Some of the cells of a population, which keep their numbers."""
+    chosen = np.zeros(population.size, dtype=bool)
+    chosen[as_cell_ids(cells, population.size, what)] = True
+    numbers = population.numbers
+    numbers = np.arange(population.size) if numbers is None else numbers
+    kept = (numbers >= 0) & chosen[numbers] if population.size else np.zeros(len(numbers), bool)
+    return attrs.evolve(population, numbers=np.where(kept, numbers, -1))
+
+
+def _read(asked: Stream, direction: str) -> tuple[Locations, Locations]:
+    """Global and local locations of the connections that the filters keep."""
+    nothing = np.zeros((0, 3), dtype=np.int64)
+    near, far = [nothing], [nothing]
+    for piece in asked.pieces(direction):
+        rows, part = piece.kept(), piece.part
+        for found, locations, numbers in zip(
+            (near, far),
+            (part.local_locations, part.global_locations),
+            piece.numbers(),
+            strict=True,
+        ):
+            kept = locations[rows]
+            kept[:, 0] = numbers
+            found.append(kept)
+    return np.concatenate(far), np.concatenate(near)
