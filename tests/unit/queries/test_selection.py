@@ -100,11 +100,12 @@ def test_cells_that_do_not_exist_are_refused(sample: Sample) -> None:
     cs = sample.connectivity("granule_to_golgi")
     for query, side in WAYS:
         size = len(sample.cells[TAGS["granule_to_golgi"][side]])
-        for wrong in ([size], [-1]):
+        for outside in ([size], [-1]):
             with pytest.raises(CellIdError):
-                query(cs, wrong)
-        for wrong in ([0.5], [[0]], ["a"]):
+                query(cs, outside)
+        wrong: list[Any] = [[0.5], [[0]], ["a"]]
+        for each in wrong:
             with pytest.raises(InputError):
-                query(cs, wrong)
+                query(cs, each)
         with pytest.raises(InputError):
             query(cs, [], post=sample.placement("granule"))
