@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .exchange.convert import convert
     from .exchange.diff import Difference, diff
     from .exchange.merge import merge
+    from .exchange.tables import export_csv
     from .file_store import FileStore
     from .maintenance.integrity import Finding, Report, repair, verify
     from .maintenance.repack import Repacked, repack
@@ -41,6 +42,7 @@ _MODULES = {
     "convert": "exchange.convert",
     "diff": "exchange.diff",
     "engine_of": "storages",
+    "export_csv": "exchange.tables",
     "merge": "exchange.merge",
     "open_storage": "storages",
     "repack": "maintenance.repack",
@@ -80,6 +82,7 @@ __all__ = [
     "convert",
     "diff",
     "engine_of",
+    "export_csv",
     "merge",
     "open_storage",
     "repack",

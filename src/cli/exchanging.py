@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import attrs
 
 from ..exchange.diff import diff as diff_networks
 from ..exchange.merge import merge as merge_networks
+from ..exchange.tables import export_csv
 from ..queries.summaries import summary
 from ..storages import engine_of
 from .formats import plural, size_text
@@ -54,4 +56,18 @@ def merge(given: Any) -> Answer:
         f" {plural(data['cells'], 'cell')}, {plural(data['connections'], 'connection')},"
         f" {size_text(data['bytes'])}"
     )
+    return Answer(data, [text])
+
+
+def export(given: Any) -> Answer:
+    """A network written as tables."""
+    export_csv(given.root, given.folder, overwrite=bool(given.overwrite))
+    files = [each for each in Path(given.folder).iterdir() if each.is_file()]
+    size = sum(each.stat().st_size for each in files)
+    text = (
+        f"exported '{given.root}' to '{given.folder}': {plural(len(files), 'file')},"
+        f" {size_text(size)}"
+    )
+    names = sorted(each.name for each in files)
+    data = {"root": given.root, "folder": given.folder, "files": names, "bytes": size}
     return Answer(data, [text])

@@ -197,4 +197,16 @@ COMMANDS = (
             ),
         ),
     ),
+    Command(
+        "export",
+        "Write a network as tables: a CSV file for each cell type and connectivity set.",
+        "export network.hdf5 tables",
+        ("exchanging", "export"),
+        (
+            _ROOT,
+            _root("folder", "to write"),
+            Argument(("--to",), {"choices": ("csv",), "default": "csv", "help": "format"}),
+            _flag("--overwrite", "replace what an earlier export wrote"),
+        ),
+    ),
 )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import scipy.sparse
 
 _AXES = ("x", "y", "z")
+CONNECTION_COLUMNS = ("pre", "pre_branch", "pre_point", "post", "post_branch", "post_point")
 
 
 def to_sparse(
@@ -147,8 +148,7 @@ def connection_columns(connections: Stream) -> dict[str, NDArray[np.int64]]:
     """Numbers of cells, branches and points of all connections, by presynaptic chunk."""
     nothing = np.zeros((0, 6), dtype=np.int64)
     rows = np.concatenate([nothing, *map(piece_rows, connections.pieces("out"))])
-    names = ("pre", "pre_branch", "pre_point", "post", "post_branch", "post_point")
-    return {name: rows[:, i] for i, name in enumerate(names)}
+    return {name: rows[:, i] for i, name in enumerate(CONNECTION_COLUMNS)}
 
 
 def piece_rows(piece: Piece) -> NDArray[np.int64]:

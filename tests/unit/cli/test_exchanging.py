@@ -67,3 +67,10 @@ def test_a_network_is_drawn(run: Run, root: Path, tmp_path: Path) -> None:
     document = run("plot", root, "-o", tmp_path / "page.html", "--json").document()
     assert (tmp_path / "page.html").stat().st_size == document["bytes"]
     assert 2 == run("plot", root, "-o", tmp_path / "page.txt").code
+
+
+def test_a_network_is_exported(run: Run, root: Path, tmp_path: Path) -> None:
+    document = run("export", root, tmp_path / "tables", "--json").document()
+    assert sorted(each.name for each in (tmp_path / "tables").iterdir()) == document["files"]
+    assert 2 == run("export", root, tmp_path / "tables").code
+    assert 0 == run("export", root, tmp_path / "tables", "--overwrite").code

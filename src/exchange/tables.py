@@ -1,0 +1,140 @@
+"""Networks written as tables, for programs that know nothing of BSB."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import bsb
+import numpy as np
+
+from ..chunk_arguments import as_chunks
+from ..connectivity_set import ConnectivitySet
+from ..core.chunk_id import Ids
+from ..core.connectivity import batches
+from ..engine import StorageEngine
+from ..errors import StoreExistsError, StoreIOError
+from ..placement_set import PlacementSet
+from ..queries.networks import connectivity_sets, placement_sets
+from ..queries.streams import stream_of
+from ..queries.tables import CONNECTION_COLUMNS, piece_rows, to_frame
+from ..storages import engine_of
+from ..transactions.interrupts import call_pending
+from ..transactions.session import Session
+
+# Cells of one set that are in memory at a time, unless there are more in one chunk.
+_MOST_CELLS = 1 << 17
+# What the file systems of all systems take in a name.
+_SAFE = " -_.()"
+_INDEX = "network.json"
+
+
+def export_csv(network: Any, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """
+    :guilabel:`collective` Write a network as tables: a CSV file for each cell type and each
+    connectivity set, and ``network.json``, which names them.
+
+    The rows are those of :func:`bsb_hdf5.queries.to_frame`; connections have the numbers of the
+    cells in their whole sets, which are the first column of the tables of cells. At most 131,072
+    cells or a million connections are in memory at a time, unless there are more in one chunk or
+    between two. Morphologies, files and the configuration are not written. The folder is there
+    once it is complete, or not at all.
+
+    :param network: ``bsb.Storage``, ``bsb.Scaffold``, or the root of one.
+    :param folder: to write.
+    :param overwrite: replace what is at the folder, if an earlier export made it.
+    :raises StoreExistsError: there is something at the folder, and ``overwrite`` is not given; or
+        what is there was not exported.
+    :raises StoreIOError: it can't be written.
+    """
+    engine = engine_of(network.storage if isinstance(network, bsb.Scaffold) else network)
+    target = Path(folder)
+    engine.ranks.on_main(lambda: _export(engine, target, overwrite))
+
+
+def _export(engine: StorageEngine, target: Path, overwrite: bool) -> None:
+    _check_target(target, overwrite)
+    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        beside.mkdir()
+        with engine.read_scope() as session:
+            _write(engine, session, beside)
+        if target.exists():
+            shutil.rmtree(target)
+        beside.rename(target)
+    except OSError as error:
+        if isinstance(error, StoreIOError):
+            raise
+        raise StoreIOError(f"'{target}' can't be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _check_target(target: Path, overwrite: bool) -> None:
+    if not target.exists() and not target.is_symlink():
+        return
+    if not overwrite:
+        raise StoreExistsError(f"'{target}' exists; pass overwrite=True to replace it")
+    # What nobody exported is not removed.
+    if target.is_symlink() or not (target / _INDEX).is_file():
+        raise StoreExistsError(f"'{target}' was not made by an export, and is not replaced")
+
+
+def _write(engine: StorageEngine, session: Session, folder: Path) -> None:
+    cells = {each.tag: _file("cells", each.tag) for each in placement_sets(engine)}
+    sets = connectivity_sets(engine)
+    for each in placement_sets(engine):
+        _write_cells(each, session, folder / cells[each.tag])
+    for connections in sets:
+        _write_connections(connections, session, folder / _file("connections", connections.tag))
+    size = session.network.chunk_size
+    index = {
+        "schema": 1,
+        "chunk_size": None if np.isnan(size).any() else size.tolist(),
+        "cells": cells,
+        "connections": {
+            each.tag: {
+                "file": _file("connections", each.tag),
+                "pre": each.pre_type_name,
+                "post": each.post_type_name,
+            }
+            for each in sets
+        },
+    }
+    (folder / _INDEX).write_text(json.dumps(index, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def _file(kind: str, name: str) -> str:
+    return f"{kind}.{quote(name, safe=_SAFE)}.csv"
+
+
+def _write_cells(cells: PlacementSet, session: Session, path: Path) -> None:
+    counts = session.network.placement(cells.tag).counts()
+    parts: list[Ids | None] = [*batches(counts, _MOST_CELLS)] or [None]
+    # One part may lack columns that another has.
+    names = dict.fromkeys(name for ids in parts for name in _table(cells, ids).columns)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for i, ids in enumerate(parts):
+            table = _table(cells, ids).reindex(columns=list(names))
+            table.to_csv(file, header=not i, lineterminator="\n")
+
+
+def _table(cells: PlacementSet, ids: Ids | None) -> Any:
+    call_pending()
+    if ids is not None:
+        cells.set_chunk_filter(as_chunks(ids, None))
+    return to_frame(cells)
+
+
+def _write_connections(connections: ConnectivitySet, session: Session, path: Path) -> None:
+    import pandas
+
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(",".join(CONNECTION_COLUMNS) + "\n")
+        for piece in stream_of([connections], None, None, session).pieces("out"):
+            rows = pandas.DataFrame(piece_rows(piece))
+            rows.to_csv(file, header=False, index=False, lineterminator="\n")
