@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .. import engine as _engine
-from ..adapters.memory.store import MemoryStore
 from ..adapters.mpi.communicator import ServiceCommunicator
 from ..adapters.mpi.lock import SerialLock
 from ..config import MemoryStorageNode as StorageNode
@@ -13,6 +14,9 @@ from ..errors import SingleProcessError
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
 from ..placement_set import PlacementSet
+
+if TYPE_CHECKING:
+    from ..adapters.memory.store import MemoryStore
 
 __all__ = [
     "ConnectivitySet",
@@ -40,7 +44,7 @@ class MemoryEngine(_engine.StorageEngine):
     _format = "memory"
 
     def _make_store(self, root: str) -> MemoryStore:
-        return MemoryStore(root)
+        return _store_class()(root)
 
     def _make_communicator(self, comm: _engine.Comm) -> ServiceCommunicator:
         return ServiceCommunicator(comm)
@@ -63,9 +67,16 @@ class MemoryEngine(_engine.StorageEngine):
     @classmethod
     def peek_exists(cls, root: Root) -> bool:
         """Whether there is a network of that root in this process."""
-        return MemoryStore(str(root)).exists()
+        return _store_class()(str(root)).exists()
 
     @staticmethod
     def recognizes(root: object, comm: _engine.Comm) -> bool:
         """Whether there is a network of that root in this process."""
-        return _engine.recognizes(root, MemoryStore)
+        return _engine.recognizes(root, _store_class())
+
+
+def _store_class() -> type[MemoryStore]:
+    # BSB imports every engine to find one: the adapter is loaded when a network is looked for.
+    from ..adapters.memory.store import MemoryStore
+
+    return MemoryStore

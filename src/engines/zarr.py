@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from .. import engine as _engine
 from ..adapters.files.trial import locks_exclude_ranks
 from ..adapters.mpi.communicator import ServiceCommunicator
 from ..adapters.mpi.lock import MpiLock, SerialLock, make_lock
-from ..adapters.zarr.store import ZarrStore
 from ..config import Root
 from ..config import ZarrStorageNode as StorageNode
 from ..connectivity_set import ConnectivitySet
@@ -17,6 +17,9 @@ from ..exceptions import warn_of_slow_lock
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
 from ..placement_set import PlacementSet
+
+if TYPE_CHECKING:
+    from ..adapters.zarr.store import ZarrStore
 
 __all__ = [
     "ConnectivitySet",
@@ -45,7 +48,7 @@ class ZarrEngine(_engine.StorageEngine):
     _format = "zarr"
 
     def _make_store(self, root: str) -> ZarrStore:
-        return ZarrStore(root, self._settings.limit, warn_of_slow_lock)
+        return _store_class()(root, self._settings.limit, warn_of_slow_lock)
 
     def _make_communicator(self, comm: _engine.Comm) -> ServiceCommunicator:
         return ServiceCommunicator(comm)
@@ -68,7 +71,7 @@ class ZarrEngine(_engine.StorageEngine):
     def peek_exists(cls, root: Root) -> bool:
         """Whether anything is at the root."""
         try:
-            return isinstance(root, str | os.PathLike) and ZarrStore(root).exists()
+            return isinstance(root, str | os.PathLike) and _store_class()(root).exists()
         except InputError:
             # No folder has such a name.
             return False
@@ -76,4 +79,11 @@ class ZarrEngine(_engine.StorageEngine):
     @staticmethod
     def recognizes(root: object, comm: _engine.Comm) -> bool:
         """Whether there is a network in a zarr store at the root."""
-        return _engine.recognizes(root, ZarrStore)
+        return _engine.recognizes(root, _store_class())
+
+
+def _store_class() -> type[ZarrStore]:
+    # BSB imports every engine to find one: the adapter is loaded when a network is looked for.
+    from ..adapters.zarr.store import ZarrStore
+
+    return ZarrStore

@@ -33,11 +33,14 @@ _RARE = {
 }
 _HEAVY = {"attrs", "bsb", "bsb_hdf5.core", "h5py", "mpi4py", "numpy", "scipy", "zarr"}
 _OTHER_ENGINES = {"h5py", "bsb_hdf5.adapters.hdf5"}
+# Loaded when a network of theirs is looked for.
+_LATE = {"bsb_hdf5.adapters.memory", "bsb_hdf5.adapters.zarr"}
 FORBIDDEN = {
     "bsb_hdf5": _HEAVY | _RARE,
-    "bsb_hdf5.engines.hdf5": _RARE | {"bsb_hdf5.adapters.memory", "bsb_hdf5.adapters.zarr"},
-    "bsb_hdf5.engines.memory": _RARE | _OTHER_ENGINES | {"bsb_hdf5.adapters.zarr"},
-    "bsb_hdf5.engines.zarr": _RARE | _OTHER_ENGINES | {"bsb_hdf5.adapters.memory"},
+    "bsb_hdf5.cli.commands": _RARE | _LATE | _OTHER_ENGINES | {"attrs", "bsb_hdf5.core", "scipy"},
+    "bsb_hdf5.engines.hdf5": _RARE | _LATE,
+    "bsb_hdf5.engines.memory": _RARE | _LATE | _OTHER_ENGINES,
+    "bsb_hdf5.engines.zarr": _RARE | _LATE | _OTHER_ENGINES,
     "bsb_hdf5.errors": _HEAVY | _RARE,
     "bsb_hdf5.testing": _HEAVY | _RARE - {"bsb_hdf5.testing"},
     "bsb_hdf5.testing.plugin": _HEAVY | _RARE - {"asyncio", "bsb_hdf5.testing", "pytest"},
