@@ -12,6 +12,7 @@ from ..engine import StorageEngine
 from ..errors import SessionAbortedError, StoreExistsError
 from ..exceptions import bsb_errors
 from ..ports.arrays import GroupWriter
+from ..ports.store import HasMode
 from ..storages import engine_of, make_engine, open_storage
 from ..transactions.interrupts import without_interrupts
 from ..transactions.sessions import within_memory
@@ -91,4 +92,6 @@ def _write_copy(
             copy_whole(original, Target(made, root), trust=trust, drop_unknown=drop_unknown)
             return made
 
-        target.sessions.create(fill)
+        # Nobody may read of the copy what they may not read of the network.
+        store = source.sessions.store
+        target.sessions.create(fill, store.mode() if isinstance(store, HasMode) else None)

@@ -120,6 +120,22 @@ class SharesPlace(Protocol):
         """Paths, within the place, of what lies there and is none of the store's."""
 
 
+@runtime_checkable
+class HasMode(Protocol):
+    """A store in a place that only some users of the system may read or write."""
+
+    def mode(self) -> int | None:
+        """Who may do so: bits of 0o666, as of a file; None if the system does not tell."""
+
+    def create(self, *, mode: int | None = None) -> WriteSession:
+        """
+        Begin a new store; see :meth:`Store.create`.
+
+        :param mode: who may read and write it, from the first byte on; None leaves that to the
+            system.
+        """
+
+
 class WriteSession(Protocol):
     """Changes that appear whole at the commit, or never."""
 

@@ -24,7 +24,7 @@ from ..errors import (
     StoreIOError,
 )
 from ..ports.arrays import GroupWriter
-from ..ports.store import Store
+from ..ports.store import HasMode, Store
 from ..telemetry import is_recording
 from .deadline import POLL_INTERVAL
 from .interrupts import begin_uninterrupted, call_pending, end_uninterrupted, uninterrupted
@@ -152,10 +152,14 @@ class Sessions:
             return transaction
         return RecordedTransaction(transaction, self._context.root, "a" if write else "r")
 
-    def create(self, prepare: Callable[[GroupWriter], NetworkWriter]) -> None:
+    def create(
+        self, prepare: Callable[[GroupWriter], NetworkWriter], mode: int | None = None
+    ) -> None:
         """
         Make the store, with what ``prepare`` puts into its root group.
 
+        :param mode: which users may read and write it, where the place of the store has that;
+            None leaves that to the system.
         :raises StoreExistsError: there is something.
         :raises SessionAbortedError: this thread has a session of the store open itself.
         """
@@ -164,7 +168,8 @@ class Sessions:
         recorded = opening_span(self._context.root, "w") if is_recording() else nullcontext()
         with self._locked(self.store.identity, exclusive=True), recorded:
             with self._context.translated():
-                raw = self.store.create()
+                store = self.store
+                raw = store.create(mode=mode) if isinstance(store, HasMode) else store.create()
             try:
                 prepare(raw.root).flush()
             except BaseException:

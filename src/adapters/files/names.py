@@ -7,6 +7,8 @@ import uuid
 
 from ...errors import InputError
 
+MODE_OF_FILE = 0o666
+"""Who may read and write a file."""
 # Bytes of a name that every filesystem takes.
 _MOST_BYTES = 255
 _UNIQUE = 8

@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 
-from ...errors import StoreExistsError, StoreIOError
+from ...errors import StoreExistsError
 from ...platform import (
     give_other_name,
     is_named,
@@ -15,6 +15,7 @@ from ...platform import (
     sync_folder,
     write_some,
 )
+from ..files.errors import system_error
 from ..files.names import hidden_path, is_hidden_name
 from .errors import translated
 
@@ -57,7 +58,7 @@ def give_name(path: str, target: str) -> None:
     Give a file another name.
 
     :raises StoreExistsError: somebody took that name meanwhile.
-    :raises StoreIOError: the system failed; the message says if the file has both names now.
+    :raises StoreError: the system failed; the message says if the file has both names now.
     """
     try:
         give_other_name(path, target)
@@ -66,7 +67,7 @@ def give_name(path: str, target: str) -> None:
     except OSError as error:
         if not _is_same(path, target):
             raise
-        raise StoreIOError(
+        raise type(system_error(error, target))(
             f"'{target}' is complete, but its former name '{path}' can't be removed:"
             f" {error.strerror}; remove that name",
             location=target,

@@ -31,7 +31,7 @@ from ...ports.store import Capabilities, Capability
 from ...transactions.deadline import OnSlow, ignore_slow
 from ..files.errors import system_error
 from ..files.locking import HeldDescriptor, close_file, lock_file
-from ..files.names import checked_path
+from ..files.names import MODE_OF_FILE, checked_path
 from .atomic.atomic_file import AtomicFile
 from .atomic.signature import is_hdf5
 from .context import Context
@@ -142,10 +142,14 @@ class Hdf5Store:
         finally:
             close_file(descriptor)
 
-    def create(self) -> Hdf5CreationSession:
+    def mode(self) -> int:
+        with translated(self._path):
+            return stat.S_IMODE(os.stat(self._path).st_mode) & MODE_OF_FILE
+
+    def create(self, *, mode: int | None = None) -> Hdf5CreationSession:
         if self.exists():
             raise StoreExistsError(f"'{self._path}' exists", location=self._path)
-        return Hdf5CreationSession(self._path, durable=self._settings.durable)
+        return Hdf5CreationSession(self._path, durable=self._settings.durable, mode=mode)
 
     def open_read(self, *, locking: bool = True) -> Hdf5ReadSession:
         return Hdf5ReadSession(self._file(h5f.ACC_RDONLY, locking=locking), self._keep)

@@ -16,7 +16,7 @@ from ...platform import open_descriptor
 from ...transactions.deadline import OnSlow, ignore_slow
 from ..files.errors import system_error
 from ..files.locking import lock_file
-from ..files.names import checked_path, hidden_path, target_of
+from ..files.names import MODE_OF_FILE, checked_path, hidden_path, target_of
 from .errors import absent, taken, translated
 from .folders import check_contained, is_free, no_follow, read_file, remove_array, sweep
 from .foreign import foreign_in, is_vacated, remove_own
@@ -44,6 +44,11 @@ class LocalLocation(Location):
     def exists(self) -> bool:
         # A link that leads to nothing is a place where a network can be made.
         return os.path.exists(self.root) and not is_vacated(self.root)
+
+    @property
+    def file_mode(self) -> int:
+        with translated(self.root):
+            return stat.S_IMODE(os.stat(self.root).st_mode) & MODE_OF_FILE
 
 
 class DirectoryLocation(LocalLocation):

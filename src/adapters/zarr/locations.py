@@ -90,6 +90,11 @@ class Location(ABC):
         """Which users may do what there, if the system tells."""
         return None
 
+    @property
+    def file_mode(self) -> int | None:
+        """Who may read and write there, as the mode of a file says it."""
+        return None
+
     def lock(self, *, exclusive: bool) -> LockHandle:
         """
         Keep other programs away, where that is possible.

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .arrays import Arrays
     from .session import ZarrCreationSession, ZarrReadSession, ZarrWriteSession
 
+_READ = 0o444
+
 
 class ZarrStore:
     """
@@ -107,11 +109,16 @@ class ZarrStore:
         except StorageError:
             return False
 
-    def create(self) -> ZarrCreationSession:
+    def mode(self) -> int | None:
+        return self._location.file_mode
+
+    def create(self, *, mode: int | None = None) -> ZarrCreationSession:
         require("zarr", "zarr")
         from .session import ZarrCreationSession
 
-        return ZarrCreationSession(self._location.build())
+        # Who may read a folder may look for files in it.
+        of_folder = None if mode is None else mode | (mode & _READ) >> 2
+        return ZarrCreationSession(self._location.build(of_folder))
 
     def open_read(self, *, locking: bool = True) -> ZarrReadSession:
         require("zarr", "zarr")
