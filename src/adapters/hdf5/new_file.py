@@ -22,7 +22,7 @@ from .context import Context, check_free
 from .errors import translated
 from .h5_types import H5Object
 from .open_file import access_properties
-from .paths import remove_temporary, temporary_path
+from .paths import copy_content, remove_temporary, temporary_path
 
 
 class NewFile:
@@ -33,12 +33,17 @@ class NewFile:
     :param mode: which users may do what with it, from its first byte; None leaves that to the
         system.
     :param owner: user and group that it is to belong to; None leaves that to the system.
+    :param user_block: bytes at its beginning that HDF5 leaves to others.
     :raises StoreAccessError: it can't be given to that owner.
     :raises StoreError: it can't be made.
     """
 
     def __init__(
-        self, path: str, mode: int | None = None, owner: tuple[int, int] | None = None
+        self,
+        path: str,
+        mode: int | None = None,
+        owner: tuple[int, int] | None = None,
+        user_block: int = 0,
     ) -> None:
         self._path = path
         self.temporary = temporary_path(path)
@@ -61,7 +66,7 @@ class NewFile:
                 if mode is not None:
                     # The system takes from the mode what it takes from new files.
                     os.chmod(self.temporary, mode)
-                self._id = _created(self._content)
+                self._id = _created(self._content, user_block)
         except BaseException:
             self.discard()
             raise
@@ -82,6 +87,15 @@ class NewFile:
     def id(self) -> H5Object:
         """Of the open HDF5 file."""
         return self._id
+
+    def fill_user_block(self, source: int, size: int) -> None:
+        """
+        Copy the user block of another file.
+
+        :param source: descriptor of that file.
+        """
+        with translated(self._path):
+            copy_content(source, self._descriptor, size)
 
     def complete(self) -> None:
         """
@@ -139,7 +153,8 @@ def _abandon_in_child() -> None:
 after_fork_in_child(_abandon_in_child)
 
 
-def _created(content: AtomicFile) -> H5Object:
+def _created(content: AtomicFile, user_block: int) -> H5Object:
     made = h5p.create(h5p.FILE_CREATE)
     made.set_obj_track_times(False)
+    made.set_userblock(user_block)
     return h5f.create(repr(content).encode(), fcpl=made, fapl=access_properties(content))

@@ -96,7 +96,7 @@ def copy_file(descriptor: int, path: str, *, durable: bool = False) -> None:
             mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
             made = open_descriptor(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
             try:
-                _copy_content(descriptor, made)
+                copy_content(descriptor, made)
                 # The system takes from the mode what it takes from new files.
                 os.chmod(temporary, mode)
                 os.fsync(made)
@@ -109,8 +109,17 @@ def copy_file(descriptor: int, path: str, *, durable: bool = False) -> None:
         remove_temporary(temporary)
 
 
-def _copy_content(source: int, target: int) -> None:
+def copy_content(source: int, target: int, size: int | None = None) -> None:
+    """
+    Copy what a file holds into another.
+
+    :param source: descriptor of the one; ``target`` of the other.
+    :param size: of what is copied; None for all.
+    """
     start = 0
-    while piece := read_some(source, _PIECE, start):
+    while size is None or start < size:
+        piece = read_some(source, _PIECE if size is None else min(_PIECE, size - start), start)
+        if not piece:
+            break
         # The system may write less than it is given.
         start += write_some(target, piece, start)

@@ -31,6 +31,7 @@ class Hdf5RewriteSession(Hdf5CreationSession):
                 path,
                 mode=stat.S_IMODE(held_by.st_mode) | stat.S_IRUSR | stat.S_IWUSR,
                 owner=(held_by.st_uid, held_by.st_gid),
+                user_block=held.user_block,
             )
         except BaseException:
             held.rollback()
@@ -43,6 +44,7 @@ class Hdf5RewriteSession(Hdf5CreationSession):
 
     def commit(self) -> None:
         try:
+            self._file.fill_user_block(self._held.descriptor, self._held.user_block)
             super().commit()
         finally:
             self._let_go()

@@ -107,6 +107,17 @@ class Hdf5WriteSession(Hdf5AdoptedSession):
         """Whether several paths name the file (hard links)."""
         return os.fstat(self._file.descriptor).st_nlink > 1
 
+    @property
+    def descriptor(self) -> int:
+        """Of the file."""
+        return self._file.descriptor
+
+    @property
+    def user_block(self) -> int:
+        """Bytes at the beginning of the file that HDF5 leaves to others."""
+        with self._context.translated():
+            return int(self._file.id.get_create_plist().get_userblock())
+
     def commit(self) -> None:
         self._context.ended = True
         if self.changes:
@@ -131,6 +142,7 @@ class Hdf5CreationSession(Hdf5AdoptedSession):
     :param durable: whether its name is to survive a power cut then.
     :param mode: which users may do what with it, from the start; None leaves that to the system.
     :param owner: user and group that it is to belong to; None leaves that to the system.
+    :param user_block: bytes at its beginning that HDF5 leaves to others.
     """
 
     def __init__(
@@ -140,11 +152,12 @@ class Hdf5CreationSession(Hdf5AdoptedSession):
         durable: bool = False,
         mode: int | None = None,
         owner: tuple[int, int] | None = None,
+        user_block: int = 0,
     ) -> None:
         # A link that leads to a file that is not there yet gets one.
         self._path = target_of(path)
         self._durable = durable
-        self._file = NewFile(self._path, mode, owner)
+        self._file = NewFile(self._path, mode, owner, user_block)
         super().__init__(self._file.id, self._file.context)
 
     def commit(self) -> None:

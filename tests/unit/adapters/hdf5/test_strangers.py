@@ -72,6 +72,27 @@ def test_a_file_with_a_user_block_is_recognized_read_and_written(path: Path, siz
         assert np.array_equal(np.arange(5000), file["new2"][()])
 
 
+@pytest.mark.parametrize("size", [512, 1 << 21])
+def test_a_file_that_is_rewritten_keeps_its_user_block(path: Path, size: int) -> None:
+    store = with_user_block(path, size)
+    with open(path, "r+b") as raw:
+        raw.seek(size - 9)
+        raw.write(b"end of it")
+    block = path.read_bytes()[:size]
+    session = store.rewrite()
+    session.root.create_array("rows", session.before.array("rows").read())
+    session.commit()
+    assert block == path.read_bytes()[:size]
+    assert [*range(3000)] == rows(store)
+    with h5py.File(path) as file:
+        assert size == file.userblock_size
+        assert ["rows"] == list(file)
+    with writing(Hdf5Store(str(path))) as root:
+        root.array("rows").append(np.arange(3))
+    assert block == path.read_bytes()[:size]
+    assert 3003 == len(rows(Hdf5Store(str(path))))
+
+
 @pytest.mark.parametrize("applied", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("writable", [False, True])
 def test_an_interrupted_commit_of_a_file_with_a_user_block_is_finished(
