@@ -23,7 +23,7 @@ from .core.json_types import Document
 from .core.layouts.detection import create_network, open_network
 from .core.layouts.protocols import NetworkReader, NetworkWriter
 from .core.provenance import WriterInfo
-from .errors import StorageError, StoreError, StoreExistsError
+from .errors import StorageError, StoreError, StoreExistsError, StoreIOError
 from .exceptions import as_bsb, callers_stacklevel, raise_as_bsb, warn_of_slow_lock
 from .placement_set import PlacementSet
 from .ports.arrays import GroupWriter
@@ -126,11 +126,18 @@ class StorageEngine(bsb.Engine):
 
     def new_bundle(self) -> Document:
         """The provenance of a network that is made now."""
-        bundle: Document = build_root_metadata(
-            engine_name=self._format,
-            engine_version=self._distribution()[1],
-            mpi_size=self.ranks.size,
-        )
+        try:
+            bundle: Document = build_root_metadata(
+                engine_name=self._format,
+                engine_version=self._distribution()[1],
+                mpi_size=self.ranks.size,
+            )
+        except OSError as error:
+            # Where too many files are open, the packages can't be looked up.
+            raise StoreIOError(
+                f"the versions of the installed packages can't be read: {error.strerror}",
+                errno=error.errno,
+            ) from error
         return bundle
 
     def _announce_upgrade(self) -> None:

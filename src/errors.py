@@ -116,6 +116,11 @@ class StoreIOError(StoreError, OSError):
     """The system failed to read or write."""
 
 
+def is_of_system(error: Exception) -> bool:
+    """Whether the system failed, so that what is stored may be whole."""
+    return isinstance(error, StoreIOError | StoreAccessError) and error.errno is not None
+
+
 class NotANetworkError(StoreError, OSError):
     """What lies at the root is not a network of a known layout."""
 

@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CorruptNetworkError, StoreError
+from ..errors import CorruptNetworkError, StoreError, is_of_system
 from .batches import plan_reads
 from .chunk_id import Ids
 from .connectivity import DIRECTIONS, Perspective
@@ -64,16 +64,19 @@ class MirroredCopy:
 
         :param ordered: whether the order of the rows of a block counts.
         :raises CorruptNetworkError: that can't be done; the error names the set.
+        :raises StoreIOError: the system could not read it; likewise.
         """
         try:
             parts = [_summarised(part, ordered) for part in perspectives(source, direction, most)]
         except StoreError as error:
-            raise CorruptNetworkError(
+            failed = is_of_system(error)
+            raise (type(error) if failed else CorruptNetworkError)(
                 f"the '{direction}' copy of the connections of '{source.tag}' can't be read:"
                 f" {error};"
                 " pass trust='inc' or trust='out' to take the other copy, if it is whole",
                 tag=source.tag,
                 direction=direction,
+                **({"errno": error.fields["errno"]} if failed else {}),
             ) from error
         nothing = np.zeros(0, dtype=np.int64)
         none = nothing.reshape(0, 2), nothing, nothing.astype(np.uint64)

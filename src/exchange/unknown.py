@@ -11,7 +11,7 @@ import numpy as np
 from ..core.layouts.nodes import ARRAY, DOCUMENT, GROUP, kind_of
 from ..core.layouts.protocols import NetworkReader, NetworkWriter
 from ..core.layouts.unknown import Unknown
-from ..errors import StorageError, UnknownContentError
+from ..errors import StorageError, UnknownContentError, is_of_system
 from ..ports.arrays import (
     ArrayReader,
     ArrayWriter,
@@ -117,6 +117,8 @@ def carry(source: Place, target: Target, unknown: Sequence[tuple[Unknown, Path]]
         try:
             _carry(each, _node(source.root, each.path), _node(target.root, path))
         except _UNFIT as error:
+            if is_of_system(error):
+                raise
             refused.append((each, str(error)))
         carried.add((path, each.name, each.is_attribute))
     left = {(each.path, each.name, each.is_attribute) for each in target.network.unknown()}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from types import TracebackType
 from typing import Protocol
 
-from ...errors import CorruptNetworkError, StorageError
+from ...errors import CorruptNetworkError, StorageError, StoreIOError
 from ..files.errors import system_error
+
+# What HDF5 says of memory, in each of its errors about it.
+_NO_MEMORY = "memory allocation failed"
 
 
 class FailureSource(Protocol):
@@ -44,6 +48,13 @@ class translated:  # noqa: N801  # a context manager that is used like a functio
             return
         if isinstance(error, OSError) and error.errno is not None:
             raise system_error(error, self._location) from error
+        if isinstance(error, OSError | RuntimeError) and _NO_MEMORY in str(error):
+            raise StoreIOError(
+                f"'{self._location}' holds, or says that it holds, more than there is memory for:"
+                f" {error}",
+                location=self._location,
+                errno=errno.ENOMEM,
+            ) from error
         if isinstance(error, OSError | RuntimeError | ValueError | LookupError | TypeError):
             raise CorruptNetworkError(
                 f"'{self._location}': HDF5 can't read or write this: {error}",

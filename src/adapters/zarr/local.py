@@ -168,12 +168,23 @@ class DirectoryLocation(LocalLocation):
             # It goes at once for others, however long the deletion takes.
             gone = hidden_path(path, "gone")
             os.rename(path, gone)
-            if os.path.islink(self.root):
-                os.unlink(self.root)
-            remove_own(gone, vacate=False)
+            self._unlink_if_link()
+            try:
+                remove_own(gone, vacate=False)
+            except OSError as error:
+                raise type(system_error(error, gone))(
+                    f"'{self.root}' is removed, but of what it held, '{gone}' can't be deleted:"
+                    f" {error.strerror}; delete it",
+                    location=self.root,
+                    errno=error.errno,
+                ) from error
             if os.path.exists(gone):
                 # Somebody put something there meanwhile.
                 os.rename(gone, path)
+
+    def _unlink_if_link(self) -> None:
+        if os.path.islink(self.root):
+            os.unlink(self.root)
 
 
 class NewDirectory(DirectoryLocation):
