@@ -32,7 +32,7 @@ ADDITIONAL = additional_column("").collection
 
 
 def is_of_cells(column: ColumnSpec) -> bool:
-    """Whether a column of a placement set is one of its own: with a row a cell."""
+    """Whether a column of a placement set has one row per cell."""
     if column.collection is None:
         return column.name in _OF_CELLS
     return column.collection == ADDITIONAL

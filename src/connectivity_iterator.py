@@ -99,7 +99,7 @@ class ConnectivityIterator(interfaces.ConnectivityIterator):
         """
         Only connections to a chunk, or to some; None for all.
 
-        :raises InputError: they are no chunks.
+        :raises InputError: they are not chunks.
         """
         return self._between("inc", chunks)
 
@@ -107,7 +107,7 @@ class ConnectivityIterator(interfaces.ConnectivityIterator):
         """
         Only connections from a chunk, or from some; None for all.
 
-        :raises InputError: they are no chunks.
+        :raises InputError: they are not chunks.
         """
         return self._between("out", chunks)
 

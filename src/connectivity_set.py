@@ -222,7 +222,7 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
             filter. Cells alone, (n,), stand for cells without morphology.
         :param dest_locs: likewise, of ``post_set``.
         :raises LocationOutOfBoundsError: a location on no cell; nothing is stored.
-        :raises InputError: locations that don't pair up, or are no whole numbers.
+        :raises InputError: locations that don't pair up, or are not whole numbers.
         """
         src = as_locations(src_locs, "source locations")
         dest = as_locations(dest_locs, "destination locations")
@@ -263,7 +263,7 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
         :param src_locs: (n, 3) ranks of cells in ``src_chunk``, branches and points; ranks
             alone, (n,), stand for cells without morphology.
         :param dst_locs: likewise, in ``dst_chunk``.
-        :raises InputError: locations that don't pair up, or are no whole numbers.
+        :raises InputError: locations that don't pair up, or are not whole numbers.
         """
         src = as_locations(src_locs, "source locations")
         dest = as_locations(dst_locs, "destination locations")

@@ -224,7 +224,7 @@ class StorageEngine(bsb.Engine):
         """
         :guilabel:`collective` Look at what lies at the root, before anything is built on it.
 
-        :raises NotANetworkError: it is no network.
+        :raises NotANetworkError: it is not a network.
         """
         self.ranks.on_main(self._check_network)
 

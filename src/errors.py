@@ -95,7 +95,7 @@ class StoreError(StorageError):
 
 
 class StoreNotFoundError(StoreError, FileNotFoundError):
-    """There is no storage at the root."""
+    """No storage exists at the root."""
 
     _errno = errno.ENOENT
 
@@ -250,7 +250,7 @@ class MissingError(StorageError, LookupError):
 
 
 class SetNotFoundError(MissingError):
-    """There is no placement or connectivity set of that name."""
+    """No placement or connectivity set has that name."""
 
 
 class DataNotFoundError(MissingError):
@@ -258,11 +258,11 @@ class DataNotFoundError(MissingError):
 
 
 class MorphologyNotFoundError(MissingError):
-    """There is no morphology of that name."""
+    """No morphology has that name."""
 
 
 class FileNotStoredError(MissingError, KeyError, FileNotFoundError):
-    """There is no file of that id."""
+    """No file has that id."""
 
 
 class ConfigurationNotStoredError(MissingError):

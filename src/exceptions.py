@@ -43,7 +43,7 @@ class _Detailed:
 
 @counterpart_of(errors.SetNotFoundError)
 class SetNotFoundError(_Detailed, errors.SetNotFoundError, bsb.DatasetNotFoundError):
-    """There is no placement or connectivity set of that name."""
+    """No placement or connectivity set has that name."""
 
 
 @counterpart_of(errors.DataNotFoundError)
@@ -63,7 +63,7 @@ class MorphologyNotFoundError(
     bsb.MissingMorphologyError,
     bsb.MorphologyRepositoryError,
 ):
-    """There is no morphology of that name; both BSB's error for reading and that for removing."""
+    """No morphology has that name; BSB's error for loading, and that for removing."""
 
 
 @counterpart_of(errors.MorphologyExistsError)

@@ -259,7 +259,7 @@ def _to_table(morphology: Morphology) -> MorphologyTable:
     """
     The flat table of a morphology.
 
-    :raises InputError: properties that are no numbers, or of another length.
+    :raises InputError: properties that are not numbers, or have another length.
     """
     if not isinstance(morphology, Morphology):
         raise DtypeError(

@@ -67,7 +67,7 @@ def ids_of_mask(mask: Rows, size: int) -> NDArray[np.int64]:
     """
     The ranks of the cells that a mask is true for.
 
-    :raises LabelError: it is no mask of so many cells.
+    :raises LabelError: it is not a boolean mask of that many cells.
     """
     if mask.dtype != bool or mask.shape != (size,):
         raise LabelError(

@@ -65,7 +65,7 @@ class LabelledCells:
 
         :param labels: list of texts.
         :param cells: (n,) numbers of cells under the filters of the set, or a mask of them.
-        :raises LabellingError: cells outside the set, or labels that are no texts.
+        :raises LabellingError: cells outside the set, or labels that are not strings.
         """
         self._change_labels(handle, labels, cells, remove=False)
 
@@ -84,7 +84,7 @@ class LabelledCells:
         Label the cells that a mask is true for.
 
         :param mask: (n,) booleans, one per cell under the filters of the set.
-        :raises LabellingError: the mask doesn't fit, or labels are no texts.
+        :raises LabellingError: the mask has another shape or dtype, or labels are not strings.
         """
         self._change_labels(handle, labels, mask, remove=False, by_mask=True)
 

@@ -167,7 +167,7 @@ def unlock_byte(descriptor: int, offset: int) -> None:
 
 
 def is_byte_locked(descriptor: int, offset: int) -> bool:
-    """Whether another descriptor locked the byte exclusively, as far as the system tells."""
+    """Whether another descriptor locked the byte exclusively, as far as the system reports it."""
     if fcntl is None or not _HAS_BYTE_LOCKS:
         return False
     try:
@@ -192,7 +192,7 @@ def _lock_request(offset: int, kind: str) -> bytes:
 
 
 def lock_holders(descriptor: int) -> list[int]:
-    """Ids of the processes that hold a lock on an open file, where the system tells."""
+    """Ids of the processes that hold a lock on an open file, where the system reports them."""
     try:
         status = os.fstat(descriptor)
         device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
@@ -226,7 +226,7 @@ def read_some(descriptor: int, size: int, start: int) -> bytes:
 
 
 def read_some_into(descriptor: int, view: memoryview, start: int) -> int:
-    """Read into a buffer from a position on; how many bytes, as ``os.preadv`` tells."""
+    """Read into a buffer from a position on; returns the number of bytes, as ``os.preadv`` does."""
     if hasattr(os, "preadv"):
         return os.preadv(descriptor, [view], start)
     data = read_some(descriptor, len(view), start)
@@ -235,7 +235,7 @@ def read_some_into(descriptor: int, view: memoryview, start: int) -> int:
 
 
 def write_some(descriptor: int, data: Buffer, start: int) -> int:
-    """Write bytes from a position on; how many were written, as ``os.pwrite`` tells."""
+    """Write bytes from a position on; returns the number of bytes, as ``os.pwrite`` does."""
     if hasattr(os, "pwrite"):
         return os.pwrite(descriptor, data, start)
     with _at(descriptor, start):
@@ -269,7 +269,7 @@ def set_modification_time(descriptor: int, nanoseconds: int) -> bool:
 
 
 def is_named(descriptor: int, path: str) -> bool:
-    """Whether a path still names an open file, as far as can be told."""
+    """Whether a path still names an open file, as far as that can be determined."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
     except OSError:

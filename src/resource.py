@@ -110,7 +110,7 @@ class Resource:
         )
 
     def __hash__(self) -> int:
-        # Which name comes first, only the layout of the network tells.
+        # The first name depends on the layout of the network.
         return hash(tuple(self._names()[1:]))
 
     @handles_handles("a")

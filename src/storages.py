@@ -23,7 +23,7 @@ def open_storage(root: Root) -> bsb.Storage:
 
     :param root: path or URL of the storage, or name of one in memory.
     :raises StoreNotFoundError: there is nothing at the root.
-    :raises NotANetworkError: there is no network of an engine of this package.
+    :raises NotANetworkError: what is there belongs to none of this package's engines.
     """
     ours = {name: each for name, each in get_engines().items() if issubclass(each, StorageEngine)}
     present = [name for name, each in ours.items() if _asked(name, each.peek_exists, root)]
@@ -56,7 +56,7 @@ def engine_of(storage: bsb.Storage | Root) -> StorageEngine:
 
     :param storage: ``bsb.Storage``, or the root of one.
     :raises StoreNotFoundError: there is nothing at the root.
-    :raises NotANetworkError: there is no network of an engine of this package.
+    :raises NotANetworkError: what is there belongs to none of this package's engines.
     :raises InputError: the storage is of an engine of another package.
     """
     opened = storage if isinstance(storage, bsb.Storage) else open_storage(storage)

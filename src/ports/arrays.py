@@ -242,7 +242,7 @@ class AnyReader(Protocol):
 
     def value(self, name: str, /) -> DocumentReader:
         """
-        A single value that is no text, for its attributes; :meth:`read_any` reads it.
+        A single value that is not a text, for its attributes; :meth:`read_any` reads it.
 
         :raises NodeNotFoundError: there is none of that name.
         """

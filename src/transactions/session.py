@@ -220,7 +220,7 @@ class Session:
 
         :raises SessionClosedError: it has ended.
         :raises ReadOnlyError: ``write``, and it only reads.
-        :raises SessionAbortedError: ``write``, and an error left it half-way.
+        :raises SessionAbortedError: ``write``, and an error interrupted a change within it.
         """
         self._open_view()
         if write:
@@ -229,7 +229,7 @@ class Session:
 
     def check_whole(self) -> None:
         """
-        Check that no error left the session half-way.
+        Check that no error interrupted a change within the session.
 
         :raises SessionAbortedError: one did.
         """
@@ -328,8 +328,9 @@ class Joined:
     """
     A part of a session that is open.
 
-    An error in a part that has changed something leaves the session half-way, so that it can't be
-    committed any more. What only reads changes nothing, even if it stores rows that waited.
+    An error in a part that has changed something leaves the session inconsistent, so that it
+    can't be committed any more. What only reads changes nothing, even if it stores rows that
+    waited.
     """
 
     __slots__ = ("_before", "_parts", "_session", "_write")

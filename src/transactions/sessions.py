@@ -73,7 +73,7 @@ class Sessions:
         :param write: whether the block may write.
         :param handle: a session, or an open file of the backend, to use instead.
         :raises ReadOnlyError: ``write``, in read-only mode or with a handle that reads.
-        :raises SessionAbortedError: an error left the changes of the scope half-way.
+        :raises SessionAbortedError: an error interrupted a change within the scope.
         """
         return uninterrupted(lambda: self._open(write=write, handle=handle))
 

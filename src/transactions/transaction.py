@@ -98,9 +98,9 @@ class TransactionContext:
         """
         Store what a session that writes gathered.
 
-        :returns: whether the network got an identity, which is told once all is stored: a
+        :returns: whether the network got an identity, which is announced once all is stored: a
             warning that is raised decides over no data.
-        :raises SessionAbortedError: an error left it half-way.
+        :raises SessionAbortedError: an error interrupted a change within it.
         """
         session.check_whole()
         if not session.changes:

@@ -1,7 +1,7 @@
 """
 What is kept of a store from one of its sessions to the next.
 
-A store tells its versions apart, so that what was read or computed from one of them need not
+A store distinguishes its versions, so that what was read or computed from one of them need not
 be read again while nobody else changed the store.
 """
 
@@ -29,7 +29,7 @@ class _Epoch:
         self.version = version
 
 
-# Of values that belong to no version that can be told from others.
+# Of values that belong to no version that can be distinguished from others.
 _NO_EPOCH = _Epoch(None)
 _NEVER_SEEN = object()
 _NOTHING: tuple[_Epoch, Any] = (_NO_EPOCH, None)
@@ -60,7 +60,7 @@ class VersionedCache:
         self._latest = self._blank()
 
     def _blank(self) -> VersionView:
-        """For a session whose version can't be told from others."""
+        """For a session whose version can't be distinguished from others."""
         return VersionView(self._entries, _NO_EPOCH, _NEVER_SEEN)
 
     def at(self, version: Version) -> VersionView:
