@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from .exchange.convert import convert
     from .exchange.diff import Difference, diff
     from .exchange.merge import merge
+    from .exchange.publish import publish
     from .exchange.tables import export_csv
     from .file_store import FileStore
     from .maintenance.integrity import Finding, Report, repair, verify
     from .maintenance.repack import Repacked, repack
     from .morphology_repository import MorphologyRepository
+    from .network_versions import expire, tag, versions
     from .placement_set import PlacementSet
     from .storages import engine_of, open_storage
 
@@ -45,9 +47,13 @@ _MODULES = {
     "export_csv": "exchange.tables",
     "merge": "exchange.merge",
     "open_storage": "storages",
+    "expire": "network_versions",
+    "publish": "exchange.publish",
     "repack": "maintenance.repack",
     "repair": "maintenance.integrity",
+    "tag": "network_versions",
     "verify": "maintenance.integrity",
+    "versions": "network_versions",
 }
 # Modules that could be reached as attributes of the package before, without an import.
 _SUBMODULES = {
@@ -82,12 +88,16 @@ __all__ = [
     "convert",
     "diff",
     "engine_of",
+    "expire",
     "export_csv",
     "merge",
     "open_storage",
+    "publish",
     "repack",
     "repair",
+    "tag",
     "verify",
+    "versions",
 ]
 
 

@@ -7,7 +7,7 @@ import math
 import os
 import uuid
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -73,11 +73,13 @@ class NetworkRoot(str):
     :param layout: see :attr:`StorageNode.layout`; None for the default.
     :param durability: see :attr:`StorageNode.durability`; None for the default.
     :param lock_limit: see :attr:`StorageNode.lock_limit`; None for the default.
+    :param version: of a network in an object store, by id, tag or time; None for the last one.
     """
 
     layout: str | None
     durability: str | None
     lock_limit: float | None
+    version: str | datetime | None
 
     def __new__(
         cls,
@@ -85,13 +87,16 @@ class NetworkRoot(str):
         layout: str | None = None,
         durability: str | None = None,
         lock_limit: float | None = None,
+        version: str | datetime | None = None,
     ) -> NetworkRoot:
         made = super().__new__(cls, root)
         made.layout, made.durability, made.lock_limit = layout, durability, lock_limit
+        made.version = version
         return made
 
     def __reduce__(self) -> tuple[type[NetworkRoot], tuple[Any, ...]]:
-        return type(self), (str(self), self.layout, self.durability, self.lock_limit)
+        settings = (self.layout, self.durability, self.lock_limit, self.version)
+        return type(self), (str(self), *settings)
 
     def __str__(self) -> str:
         # The text alone, not this object: formats know no other texts.

@@ -149,6 +149,10 @@ class SessionAbortedError(StoreError, RuntimeError):
     """A write session was used after an error had interrupted one of its changes."""
 
 
+class CommitConflictError(SessionAbortedError):
+    """Another program committed since a write session began, which is therefore not stored."""
+
+
 class NodeNotFoundError(StoreError, KeyError):
     """A group or array is missing."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 import bsb
@@ -120,6 +120,9 @@ def _with_session(
             except IndexError:
                 signature.bind(*args, **kwargs)
                 raise
+        if write and engine.sessions.is_optimistic:
+            args = tuple(map(_kept, args))
+            kwargs = {name: _kept(each) for name, each in kwargs.items()}
         try:
             return engine.sessions.run(operation, write=write, handle=handle)
         except LockTimeoutError as error:
@@ -137,6 +140,11 @@ def _with_verb(error: LockTimeoutError, verb: str, ranks: Communicator) -> LockT
     rank = f" on rank {ranks.rank} of {ranks.size}" if ranks.size > 1 else ""
     message = f"{error.message}; '{verb}' did nothing{rank}"
     return LockTimeoutError(message, **error.fields, verb=verb, rank=ranks.rank)
+
+
+def _kept(argument: Any) -> Any:
+    """An argument that can be read more than once."""
+    return list(argument) if isinstance(argument, Iterator) else argument
 
 
 def prepares(function: Callable[P, R]) -> Callable[P, R]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from datetime import datetime
 
 import bsb
 from bsb.storage import create_engine, get_engines
 
-from .config import Root
+from .config import NetworkRoot, Root
 from .engine import Comm, StorageEngine
-from .errors import InputError, NotANetworkError, StoreNotFoundError
+from .errors import InputError, NotANetworkError, StoreError, StoreNotFoundError
 from .exceptions import callers_stacklevel
+from .ports.store import Versioned
 
 
-def open_storage(root: Root) -> bsb.Storage:
+def open_storage(root: Root, *, version: str | datetime | None = None) -> bsb.Storage:
     """
     The storage at a root, whichever engine it is of, by what lies there.
 
@@ -22,6 +24,10 @@ def open_storage(root: Root) -> bsb.Storage:
     changes it.
 
     :param root: path or URL of the storage, or name of one in memory.
+    :param version: of a network in an object store, to read: its id, a tag, or a time at which it
+        was the last one; without, the last one, which can be changed.
+    :raises InputError: there is no such version.
+    :raises StoreError: a version of a network whose store keeps none.
     :raises StoreNotFoundError: there is nothing at the root.
     :raises NotANetworkError: what is there belongs to none of this package's engines.
     """
@@ -29,7 +35,11 @@ def open_storage(root: Root) -> bsb.Storage:
     present = [name for name, each in ours.items() if _asked(name, each.peek_exists, root)]
     for name in present:
         if _asked(name, ours[name].recognizes, root, None):
-            return bsb.Storage(name, root, missing_ok=False)
+            where = root if version is None else NetworkRoot(root, version=version)
+            opened = bsb.Storage(name, where, missing_ok=False)
+            if version is not None:
+                versioned(opened)
+            return opened
     if not present:
         raise StoreNotFoundError(f"there is no storage at '{root}'", location=str(root))
     raise NotANetworkError(
@@ -61,6 +71,22 @@ def engine_of(storage: bsb.Storage | Root) -> StorageEngine:
     """
     opened = storage if isinstance(storage, bsb.Storage) else open_storage(storage)
     return _checked(opened._engine, opened.format)
+
+
+def versioned(storage: bsb.Storage | Root) -> Versioned:
+    """
+    The store of a network that keeps versions.
+
+    :raises StoreError: it keeps none; errors as for :func:`engine_of`.
+    """
+    store = engine_of(storage).sessions.store
+    if not isinstance(store, Versioned) or not store.has_versions:
+        raise StoreError(
+            f"'{store.location}' keeps no versions; networks in object stores do:"
+            " engine 'zarr' with a URL such as s3://bucket/name",
+            location=store.location,
+        )
+    return store
 
 
 def make_engine(name: str, root: Root, comm: Comm) -> StorageEngine:

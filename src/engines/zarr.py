@@ -35,8 +35,8 @@ class ZarrEngine(_engine.StorageEngine):
     """
     A network in a zarr store.
 
-    Programs exclude each other in directories; remote networks have no locks, so only one
-    program at a time may write there. Zip archives are only read.
+    Programs exclude each other in directories. In object stores each commit is whole, or refused
+    where another program committed first. Zip archives and published networks are only read.
 
     :param root: path of a directory, path of a ``.zip`` to read, or URL (``s3://bucket/name``).
     :param comm: ``bsb.services.mpi.MPIService``.
@@ -47,8 +47,12 @@ class ZarrEngine(_engine.StorageEngine):
 
     _format = "zarr"
 
+    def __init__(self, root: Root, comm: _engine.Comm, lock_limit: float | None = None) -> None:
+        self._version = getattr(root, "version", None)
+        super().__init__(root, comm, lock_limit)
+
     def _make_store(self, root: str) -> ZarrStore:
-        return _store_class()(root, self._settings.limit, warn_of_slow_lock)
+        return _store_class()(root, self._settings.limit, warn_of_slow_lock, self._version)
 
     def _make_communicator(self, comm: _engine.Comm) -> ServiceCommunicator:
         return ServiceCommunicator(comm)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Hashable, Mapping
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 import attrs
 
 from .arrays import GroupReader, GroupWriter
+from .versions import Expired, Version
 
 
 class Capability(enum.StrEnum):
@@ -133,6 +135,50 @@ class HasMode(Protocol):
 
         :param mode: who may read and write it, from the first byte on; None leaves that to the
             system.
+        """
+
+
+@runtime_checkable
+class Optimistic(Protocol):
+    """A store whose writers may not exclude each other, so that a commit can come too late."""
+
+    @property
+    def is_optimistic(self) -> bool:
+        """Whether a commit raises CommitConflictError where another one came before it."""
+
+
+@runtime_checkable
+class Versioned(Protocol):
+    """A store that keeps what it was before each commit."""
+
+    @property
+    def has_versions(self) -> bool:
+        """Whether it does at its place."""
+
+    def versions(self) -> list[Version]:
+        """The versions, the last first."""
+
+    def tag(self, name: str, version: str | None) -> Version:
+        """
+        Give a version a name.
+
+        :param version: id or tag; None for the last one.
+        :raises InputError: there is no such version, or the name is taken.
+        """
+
+    def expire(self, before: datetime) -> Expired:
+        """Remove older versions, but the last and those that have a name."""
+
+
+@runtime_checkable
+class Publishing(Protocol):
+    """A store that can be copied to a URL, to be read there."""
+
+    def publish(self, url: str) -> None:
+        """
+        Copy the network to a URL, where it is only read from then on.
+
+        :raises StoreExistsError: there is something.
         """
 
 

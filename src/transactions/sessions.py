@@ -9,6 +9,8 @@ sees its result.
 from __future__ import annotations
 
 import errno
+import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
@@ -17,6 +19,7 @@ import attrs
 
 from ..core.layouts.protocols import NetworkWriter
 from ..errors import (
+    CommitConflictError,
     HandleError,
     ReadOnlyError,
     SessionAbortedError,
@@ -24,9 +27,9 @@ from ..errors import (
     StoreIOError,
 )
 from ..ports.arrays import GroupWriter
-from ..ports.store import HasMode, Store
+from ..ports.store import HasMode, Optimistic, Store
 from ..telemetry import is_recording
-from .deadline import POLL_INTERVAL
+from .deadline import POLL_INTERVAL, Deadline
 from .interrupts import begin_uninterrupted, call_pending, end_uninterrupted, uninterrupted
 from .recorded import RecordedTransaction, opening_span
 from .session import Joined, Session, activate, active_session, deactivate
@@ -50,6 +53,9 @@ class Sessions:
     def __init__(self, context: TransactionContext) -> None:
         self._context = context
         self._errors = context.errors
+        store = context.store
+        self.is_optimistic = isinstance(store, Optimistic) and store.is_optimistic
+        """Whether a call that is a session of its own may be made more than once."""
 
     @property
     def store(self) -> Store:
@@ -89,10 +95,31 @@ class Sessions:
         try:
             if self._context.settings.read_only and not write and handle is None:
                 return self._run_without_lock(operation)
-            with self._open(write=write, handle=handle) as session:
-                return self._run_in(session, operation)
+            try:
+                with self._open(write=write, handle=handle) as session:
+                    return self._run_in(session, operation)
+            except CommitConflictError as conflict:
+                # Raised where a session ends, not where one was joined, and it may be another's.
+                if conflict.fields.get("location") != self.store.location:
+                    raise
+                return self._run_again(operation, conflict)
         finally:
             end_uninterrupted()
+
+    def _run_again(self, operation: Callable[[Session], T], conflict: CommitConflictError) -> T:
+        """Plan an operation on what another program committed, until the limit of waiting."""
+        settings = self._context.settings
+        deadline = Deadline(self.store.location, settings.limit, settings.on_slow, list)
+        while not deadline.is_over:
+            # Two that wait for the same time would meet again.
+            time.sleep(random.uniform(0, POLL_INTERVAL))
+            deadline.poll()
+            try:
+                with self._open(write=True, handle=None) as session:
+                    return self._run_in(session, operation)
+            except CommitConflictError as again:
+                conflict = again
+        raise conflict
 
     def _run_in(self, session: Session, operation: Callable[[Session], T]) -> T:
         # perf: small sessions; ``with`` takes twice as long.

@@ -74,7 +74,9 @@ def check(environment: Environment, folder: Path, tests: list[str]) -> bool:
     options = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras, others = [each for each in WITH if "~" not in each], [e for e in WITH if "~" in e]
-    requirements = [f"{ROOT}[{','.join(extras)}]", *others, *ALSO]
+    # Setuptools writes beside what it builds.
+    source = shutil.copytree(ROOT, folder / "source", ignore=_unneeded)
+    requirements = [f"{source}[{','.join(extras)}]", *others, *ALSO]
     if environment.oldest:
         optional = project["optional-dependencies"]
         needed = [*project["dependencies"], *optional["zarr"], *optional["testing"]]
@@ -86,6 +88,11 @@ def check(environment: Environment, folder: Path, tests: list[str]) -> bool:
         return False
     command = [str(python), "-m", "pytest", "-q", "-m", QUICK, "-p", "no:cacheprovider", *tests]
     return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+
+
+def _unneeded(folder: str, names: list[str]) -> list[str]:
+    made = {"build", "__pycache__", "_build"}
+    return [name for name in names if name.startswith(".") or name in made]
 
 
 def main() -> None:

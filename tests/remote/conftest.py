@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from moto.server import ThreadedMotoServer
 
-from bsb_hdf5.adapters.zarr import remote
+from bsb_hdf5.adapters.zarr import published, repository
 
 from .proxy import Proxy
 
@@ -39,7 +39,9 @@ def proxy(server: tuple[str, int]) -> Iterator[Proxy]:
 def bucket(proxy: Proxy, server: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> str:
     """URL of an empty bucket, in the settings of the environment; retries follow at once."""
     at_once = {"init_backoff": timedelta(milliseconds=5), "max_backoff": timedelta(milliseconds=20)}
-    monkeypatch.setattr(remote, "_RETRIES", {**remote._RETRIES, "backoff": {**at_once, "base": 2}})
+    backoff = {**at_once, "base": 2}
+    monkeypatch.setattr(published, "_RETRIES", {**published._RETRIES, "backoff": backoff})
+    monkeypatch.setattr(repository, "_RETRIES", (3, 5, 20))
     name = f"bucket-{uuid.uuid4().hex}"
     url = f"http://{server[0]}:{server[1]}/{name}"
     urllib.request.urlopen(urllib.request.Request(url, method="PUT")).close()

@@ -21,7 +21,7 @@ from ...errors import CorruptNetworkError
 from ...ports.arrays import AnyArray, DType
 from .codecs import CHUNK_BYTES, CHUNKS_A_SHARD, bounded, compressors
 from .errors import MissingObjectError, translated
-from .locations import Location
+from .locations import Objects
 from .manifest import MANIFEST, Node, content_of, groups_above, mark_of_array, paths_of, walk
 
 _ATTEMPTS = 4
@@ -63,7 +63,7 @@ class Arrays:
     that a shard was replaced between the reads of its index and its chunks.
     """
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Objects) -> None:
         self.location = location
         self._kept: dict[str, Handle] = {}
 

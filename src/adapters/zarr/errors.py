@@ -24,6 +24,12 @@ from ..files.errors import system_error
 _UNREADABLE = (ValueError, TypeError, LookupError, RuntimeError, EOFError, zipfile.BadZipFile)
 
 
+# What icechunk's messages hold where there is no repository, and where the service refuses.
+_NO_BUCKET = "NoSuchBucket"
+_NO_REPOSITORY = "repository doesn't exist"
+_DENIED = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "Forbidden")
+
+
 class MissingObjectError(Exception):
     """An object of an array is missing from the store; the argument is its key."""
 
@@ -75,18 +81,40 @@ def _no_thread(location: str, error: Exception) -> StoreIOError:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    exceptions: Any = sys.modules.get("obstore.exceptions")
-    return (OSError, exceptions.BaseError) if exceptions else (OSError,)
+    obstore: Any = sys.modules.get("obstore.exceptions")
+    icechunk: Any = sys.modules.get("icechunk")
+    found: list[type[Exception]] = [OSError]
+    if obstore is not None:
+        found.append(obstore.BaseError)
+    if icechunk is not None:
+        found.append(icechunk.IcechunkError)
+    return tuple(found)
 
 
 def _failure(error: Exception, location: str) -> StoreError:
     if isinstance(error, OSError) and error.errno is not None:
         return system_error(error, location)
-    text = f"'{location}': {(str(error).splitlines() or [''])[0] or type(error).__name__}"
+    if _NO_REPOSITORY in str(error):
+        return absent(location)
+    if _NO_BUCKET in str(error):
+        return StoreNotFoundError(
+            f"the bucket of '{location}' does not exist; create it first", location=location
+        )
+    text = f"'{location}': {_cause(error)}"
     denied = type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError")
+    denied = denied or any(word in str(error) for word in _DENIED)
     if denied or isinstance(error, PermissionError):
         return StoreAccessError(f"may not be opened or written: {text}", location=location)
     return StoreIOError(text, location=location)
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong: obstore says it first, and icechunk last."""
+    lines = [line.strip(" |`->x\t") for line in str(error).splitlines()]
+    told = [line for line in lines if line]
+    if not told:
+        return type(error).__name__
+    return told[-1] if type(error).__name__ == "IcechunkError" else told[0]
 
 
 def require(package: str, extra: str) -> None:

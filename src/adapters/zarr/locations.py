@@ -1,4 +1,4 @@
-"""Where networks can be: what a kind of zarr store can do with a network as a whole."""
+"""Where networks can be, and what can be done with a network as a whole there."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Tag: TypeAlias = Any
 """Tells one content of the manifest from another."""
 
 
-class Location(ABC):
+class Objects(ABC):
     """
-    One root.
+    The objects of a network, as one session or all of them see them.
 
     :param root: the path or URL.
     """
@@ -31,11 +31,6 @@ class Location(ABC):
 
     def __init__(self, root: str) -> None:
         self.root = root
-
-    @property
-    def identity(self) -> str:
-        """Equal for roots that are the same place."""
-        return f"zarr:{self.root}"
 
     @cached_property
     def store(self) -> Any:
@@ -56,6 +51,77 @@ class Location(ABC):
         if store is not None:
             store.close()
 
+    def get(self, key: str) -> bytes | None:
+        """An object; None if there is none."""
+        from zarr.core.buffer import default_buffer_prototype
+
+        found = self.sync(self.store.get, self.base + key, default_buffer_prototype())
+        return None if found is None else bytes(found.to_bytes())
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store an object, whole or not at all."""
+        from zarr.core.buffer import default_buffer_prototype
+
+        self.sync(self.store.set, key, default_buffer_prototype().buffer.from_bytes(data))
+
+    def is_free(self, path: str) -> bool:
+        """Whether an array can be made at a path: nothing is there, or what a session made."""
+        metadata = self.get(f"{path}/{MANIFEST}")
+        return metadata is None or is_own_array(metadata, path)
+
+    def remove_array(self, path: str) -> None:
+        """Remove the array at a path, if a session made it."""
+        if is_own_array(self.get(f"{path}/{MANIFEST}") or b"", path):
+            self.sync(self.store.delete_dir, path)
+
+    def sync(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        """The result of an asynchronous method of the store."""
+        from zarr.core.sync import sync
+
+        with translated(self.root):
+            return sync(method(*arguments))
+
+
+class Target(Objects):
+    """Where a session writes: what it stores is seen once its manifest is put."""
+
+    undone_by_itself = False
+    """Whether what is stored without a manifest goes when the session ends."""
+
+    @abstractmethod
+    def check(self, known: Tag | None, /) -> None:
+        """
+        Check that nobody put a manifest since a session began.
+
+        :param known: tag of the manifest that it began with; None if there was none.
+        :raises SessionAbortedError: somebody did.
+        :raises StoreExistsError: somebody did, and there was none.
+        """
+
+    @abstractmethod
+    def replace(self, manifest: bytes, known: Tag | None, /) -> Tag:
+        """Put the manifest, the last of a commit; errors as for :meth:`check`."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Remove what was built, if it did not become a network."""
+
+
+class Location(Target):
+    """
+    One root.
+
+    :param root: the path or URL.
+    """
+
+    is_optimistic = False
+    """Whether writers do not exclude each other."""
+
+    @property
+    def identity(self) -> str:
+        """Equal for roots that are the same place."""
+        return f"zarr:{self.root}"
+
     @abstractmethod
     def exists(self) -> bool:
         """Whether anything is there."""
@@ -69,12 +135,20 @@ class Location(ABC):
         :raises NotANetworkError: there is something without a manifest.
         """
 
-    @abstractmethod
-    def replace(self, manifest: bytes, known: Tag | None, /) -> Tag:
-        """Put the manifest, the last of a commit; errors as for :meth:`check`."""
+    def at(self, tag: Tag) -> Objects:
+        """What sessions read that see the manifest of a tag."""
+        return self
+
+    def begin(self, tag: Tag) -> Target:
+        """
+        Where a session writes that begins with the manifest of a tag.
+
+        :raises SessionAbortedError: it was replaced meanwhile.
+        """
+        return self
 
     @abstractmethod
-    def build(self, mode: int | None = None, /) -> Location:
+    def build(self, mode: int | None = None, /) -> Target:
         """
         A place to build a network, which becomes this location when its manifest is put.
 
@@ -105,13 +179,6 @@ class Location(ABC):
         return LockHandle()
 
     def check(self, known: Tag | None) -> None:
-        """
-        Check that nobody put a manifest since a session began.
-
-        :param known: tag of the manifest that it began with; None if there was none.
-        :raises SessionAbortedError: somebody did.
-        :raises StoreExistsError: somebody did, and there was none.
-        """
         if self.fetch(known) is not None:
             raise overtaken(self.root)
 
@@ -119,51 +186,24 @@ class Location(ABC):
     def sweep(self, used: Collection[str], /) -> None:
         """Remove what killed sessions left behind; the arrays at these paths stay."""
 
-    def is_free(self, path: str) -> bool:
-        """Whether an array can be made at a path: nothing is there, or what a session made."""
-        metadata = self.get(f"{path}/{MANIFEST}")
-        return metadata is None or is_own_array(metadata, path)
-
-    def remove_array(self, path: str) -> None:
-        """Remove the array at a path, if a session made it."""
-        if is_own_array(self.get(f"{path}/{MANIFEST}") or b"", path):
-            self.sync(self.store.delete_dir, path)
-
     def rename(self, target: Location) -> bool:
         """Go to another place at once; False if that can't be done."""
         return False
 
     def discard(self) -> None:
-        """Remove what was built, if it did not become a network."""
         with suppress(StorageError):
             if self.get(MANIFEST) is None:
                 self.remove()
 
-    def get(self, key: str) -> bytes | None:
-        """An object; None if there is none."""
-        from zarr.core.buffer import default_buffer_prototype
-
-        found = self.sync(self.store.get, self.base + key, default_buffer_prototype())
-        return None if found is None else bytes(found.to_bytes())
-
-    def put(self, key: str, data: bytes) -> None:
-        """Store an object, whole or not at all."""
-        from zarr.core.buffer import default_buffer_prototype
-
-        self.sync(self.store.set, key, default_buffer_prototype().buffer.from_bytes(data))
+    def size(self) -> int:
+        """Bytes that the network takes."""
+        return int(self.sync(self.store.getsize_prefix, self.base))
 
     def remove(self) -> None:
         """Delete everything that is there."""
         # Without its manifest the network is gone, however long the rest takes.
         self.sync(self.store.delete, MANIFEST)
         self.sync(self.store.delete_dir, "")
-
-    def sync(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        """The result of an asynchronous method of the store."""
-        from zarr.core.sync import sync
-
-        with translated(self.root):
-            return sync(method(*arguments))
 
 
 def overtaken(location: str) -> SessionAbortedError:

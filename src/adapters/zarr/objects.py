@@ -30,13 +30,14 @@ def read_object(path: str, byte_range: ByteRequest | None) -> bytes | None:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             return None
-        start, stop = _bounds(byte_range, status.st_size)
+        start, stop = bounds_of(byte_range, status.st_size)
         return read_whole(descriptor, start, stop)
     finally:
         os.close(descriptor)
 
 
-def _bounds(byte_range: ByteRequest | None, size: int) -> tuple[int, int]:
+def bounds_of(byte_range: ByteRequest | None, size: int) -> tuple[int, int]:
+    """Where a part of an object of some bytes begins and ends."""
     if byte_range is None:
         return 0, size
     if isinstance(byte_range, RangeByteRequest):

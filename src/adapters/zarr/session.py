@@ -19,7 +19,7 @@ from ...errors import SessionAbortedError, StorageError, StoreExistsError
 from .arrays import Arrays, new_path
 from .event_loop import wait_until_idle
 from .held import LockHandle
-from .locations import Location, Tag
+from .locations import Tag, Target
 from .manifest import SMALL, Manifest, Node, make_manifest, new_group, pack, paths_of, walk
 from .nodes import View, ZarrGroup, ZarrGroupWriter
 
@@ -91,19 +91,21 @@ class ZarrWriteSession:
     """
     Changes in memory, or where no reader looks, until the commit.
 
+    :param target: where the session stores; ``arrays`` are those there.
     :param seen: the manifest that the session begins with, and its tag.
     :param committed: called with the new manifest and its tag, or None if the state is unknown.
     """
 
     def __init__(
         self,
+        target: Target,
         arrays: Arrays,
         seen: tuple[Manifest, Tag],
         held: LockHandle,
         committed: Callable[[tuple[Manifest, Tag] | None], None],
     ) -> None:
         self._manifest, self._tag = seen
-        self._location: Location = arrays.location
+        self._location = target
         self._held = held
         self._committed = committed
         self._draft = Draft(arrays, held, self._manifest)
@@ -152,7 +154,8 @@ class ZarrWriteSession:
 
     def _discard(self) -> None:
         """Remove what was stored, as far as the store still responds, and it is not a parent's."""
-        if not self._uncertain and not self._held.is_inherited:
+        leaves_remains = not self._location.undone_by_itself
+        if leaves_remains and not self._uncertain and not self._held.is_inherited:
             # What zarr still writes would come after the removal.
             wait_until_idle()
             with contextlib.suppress(StorageError):
@@ -175,9 +178,9 @@ class ZarrCreationSession(ZarrWriteSession):
     :param location: where it is built.
     """
 
-    def __init__(self, location: Location) -> None:
-        empty = Manifest("", new_group(), [])
-        super().__init__(Arrays(location), (empty, None), LockHandle(), lambda result: None)
+    def __init__(self, location: Target) -> None:
+        seen = Manifest("", new_group(), []), None
+        super().__init__(location, Arrays(location), seen, LockHandle(), lambda result: None)
 
     def _end(self) -> None:
         super()._end()

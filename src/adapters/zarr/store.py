@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
@@ -10,22 +12,38 @@ from urllib.request import url2pathname
 
 import attrs
 
-from ...errors import StorageError
+from ...errors import CommitConflictError, StorageError
 from ...platform import LOCKS_MISSING, before_renaming, can_lock
 from ...ports.store import Capabilities, Capability
+from ...ports.versions import Expired, Version
 from ...transactions.deadline import OnSlow, ignore_slow
 from .errors import require, taken
 from .held import LockHandle
 from .local import ArchiveLocation, DirectoryLocation
-from .locations import Location, Tag
+from .locations import Location, Tag, Target
 from .manifest import Manifest, make_manifest, read_manifest
 from .rewrite import SnapshotRewrite
 
 if TYPE_CHECKING:
     from .arrays import Arrays
+    from .repository import RepositoryLocation
     from .session import ZarrCreationSession, ZarrReadSession, ZarrWriteSession
 
 _READ = 0o444
+
+
+# How often a session begins again because another program committed as it began.
+_MOST_OVERTAKEN = 5
+
+
+def _remote(url: str, version: str | datetime | None) -> Location:
+    if url.startswith(("http://", "https://")):
+        from .published import PublishedLocation
+
+        return PublishedLocation(url)
+    from .repository import RepositoryLocation
+
+    return RepositoryLocation(url, version)
 
 
 class ZarrStore:
@@ -35,6 +53,7 @@ class ZarrStore:
     :param root: path of a directory or of a ``.zip``, or a URL.
     :param limit: seconds to wait for other programs.
     :param on_slow: called once, when it takes long.
+    :param version: of a network in an object store, by id, tag or time; without, the last one.
     :raises InputError: the root is a URL with credentials in it.
     """
 
@@ -46,12 +65,12 @@ class ZarrStore:
         repackable=True,
         threads=True,
         notes={
-            Capability.LOCKING: "Programs exclude each other in directories; remote networks have"
-            " no locks, so only one program at a time may write there.",
-            Capability.WRITABLE: "Directories and remote networks can be changed;"
-            " zip archives are read.",
-            Capability.SNAPSHOTS: "In directories, readers and writers wait for each other; whoever"
-            " reads a remote network while it is changed may get an error, and no mixture.",
+            Capability.LOCKING: "Programs exclude each other in directories; in object stores, of"
+            " two that commit at a time one is refused, and a call of its is made again.",
+            Capability.WRITABLE: "Directories and networks in object stores can be changed;"
+            " zip archives and published networks are read.",
+            Capability.SNAPSHOTS: "In directories, readers and writers wait for each other; in"
+            " object stores a reader sees one version, whatever is committed meanwhile.",
         },
     )
 
@@ -60,22 +79,23 @@ class ZarrStore:
         root: str | os.PathLike[str],
         limit: float = 600.0,
         on_slow: OnSlow = ignore_slow,
+        version: str | datetime | None = None,
     ) -> None:
         self._directory = partial(DirectoryLocation, limit=limit, on_slow=on_slow)
-        self._location = self._location_of(root)
+        self._location = self._location_of(root, version)
         # The state that was seen last, its tag, and its arrays as far as they were opened.
         self._seen: tuple[Manifest, Tag, Arrays] | None = None
         # The state that was found, or left, without remains of killed sessions.
         self._swept = ""
 
-    def _location_of(self, root: str | os.PathLike[str]) -> Location:
+    def _location_of(
+        self, root: str | os.PathLike[str], version: str | datetime | None = None
+    ) -> Location:
         text = os.fsdecode(root)
         if text.startswith("file://"):
             text = url2pathname(urlsplit(text).path)
         if "://" in text:
-            from .remote import RemoteLocation
-
-            return RemoteLocation(text)
+            return _remote(text, version)
         return ArchiveLocation(text) if text.endswith(".zip") else self._directory(text)
 
     @property
@@ -90,6 +110,30 @@ class ZarrStore:
             writable=not isinstance(self._location, ArchiveLocation),
             notes=notes,
         )
+
+    @property
+    def is_optimistic(self) -> bool:
+        return self._location.is_optimistic
+
+    @property
+    def has_versions(self) -> bool:
+        return self._location.is_optimistic
+
+    def versions(self) -> list[Version]:
+        return self._repository.versions()
+
+    def tag(self, name: str, version: str | None) -> Version:
+        return self._repository.tag(name, version)
+
+    def expire(self, before: datetime) -> Expired:
+        return self._repository.expire(before)
+
+    @property
+    def _repository(self) -> RepositoryLocation:
+        from .repository import RepositoryLocation
+
+        assert isinstance(self._location, RepositoryLocation)
+        return self._location
 
     @property
     def location(self) -> str:
@@ -133,11 +177,13 @@ class ZarrStore:
         from .session import ZarrWriteSession
 
         with self._location.lock(exclusive=True) as held:
-            manifest, tag, arrays = self._current()
+            (manifest, tag, arrays), target = self._begin()
             if held.safe and self._swept != manifest.generation:
                 self._location.sweep({*manifest.paths(), *manifest.stale})
                 self._swept = manifest.generation
-            return ZarrWriteSession(arrays, (manifest, tag), held.handed_over(), self._committed)
+            return ZarrWriteSession(
+                target, arrays, (manifest, tag), held.handed_over(), self._committed
+            )
 
     def rewrite(self, *, compress: bool = False) -> SnapshotRewrite:
         return SnapshotRewrite(self)
@@ -151,11 +197,25 @@ class ZarrStore:
 
     def size(self) -> int:
         require("zarr", "zarr")
-        return int(self._location.sync(self._location.store.getsize_prefix, self._location.base))
+        return self._location.size()
 
     def copy(self, target: str) -> None:
         with self._location.lock(exclusive=False):
-            self._copy_to(self._free(target))
+            self._copy_to(self._free(target).build(self._location.mode))
+
+    def publish(self, url: str) -> None:
+        """
+        Copy the network to a URL as a plain zarr group, which is only read from then on.
+
+        :raises StoreExistsError: there is something.
+        """
+        from .published import PublishedTarget
+
+        target = PublishedTarget(url)
+        if target.exists():
+            raise taken(url)
+        with self._location.lock(exclusive=False):
+            self._copy_to(target)
 
     def move(self, target: str) -> None:
         with self._location.lock(exclusive=True) as held:
@@ -164,7 +224,7 @@ class ZarrStore:
             before_renaming(held.close)
             if not self._location.rename(location):
                 # The copy is complete before the original goes.
-                self._copy_to(location)
+                self._copy_to(location.build(self._location.mode))
                 self._location.remove()
         self._seen = None
 
@@ -181,9 +241,8 @@ class ZarrStore:
             raise taken(location.root)
         return location
 
-    def _copy_to(self, location: Location) -> None:
+    def _copy_to(self, building: Target) -> None:
         manifest, _, arrays = self._current()
-        building = location.build(self._location.mode)
         try:
             for key in arrays.keys(manifest.tree):
                 building.put(key, arrays.object(key))
@@ -199,11 +258,32 @@ class ZarrStore:
         found = self._location.fetch(seen[1] if seen else None)
         if found is not None:
             manifest = read_manifest(found[0], self.location)
-            seen = self._seen = manifest, found[1], Arrays(self._location)
+            seen = self._seen = manifest, found[1], Arrays(self._location.at(found[1]))
         assert seen is not None
         return seen
 
+    def _begin(self) -> tuple[tuple[Manifest, Tag, Arrays], Target]:
+        """The committed state, and where a session writes that begins with it."""
+        from .arrays import Arrays
+
+        for _ in range(_MOST_OVERTAKEN):
+            with suppress(CommitConflictError):
+                manifest, tag, arrays = self._current()
+                target = self._location.begin(tag)
+                own = arrays if target is arrays.location else Arrays(target)
+                return (manifest, tag, own), target
+        manifest, tag, _ = self._current()
+        target = self._location.begin(tag)
+        return (manifest, tag, Arrays(target)), target
+
     def _committed(self, result: tuple[Manifest, Tag] | None) -> None:
+        from .arrays import Arrays
+
         seen = self._seen
-        self._seen = (*result, seen[2]) if result and seen else None
+        if result is None or seen is None:
+            self._seen = None
+        elif seen[2].location is self._location:
+            self._seen = *result, seen[2]
+        else:
+            self._seen = *result, Arrays(self._location.at(result[1]))
         self._swept = result[0].generation if result else ""

@@ -78,7 +78,7 @@ import bsb_hdf5.engines.zarr as engine
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import StoreError
 assert not engine.ZarrEngine.peek_exists("nothing.zarr")
-for root, extra in (("x.zarr", "zarr"), ("memory://x/y", "zarr-remote")):
+for root, extra in (("x.zarr", "zarr"), ("memory://x/y", "cloud")):
     try:
         ZarrStore(root).create()
     except StoreError as error:

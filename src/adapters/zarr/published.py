@@ -1,0 +1,163 @@
+"""
+Networks that were published as plain zarr groups, read by URL.
+
+Credentials and endpoints come from the settings of the service alone: its environment variables
+(``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``, ...), or the role of the machine. They are kept
+nowhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from ...errors import InputError, NotANetworkError, ReadOnlyError, StorageError
+from .errors import absent, require, taken, translated
+from .locations import Location, Tag
+from .manifest import MANIFEST
+
+_CLIENT = {"timeout": timedelta(seconds=30), "connect_timeout": timedelta(seconds=5)}
+_RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+_WEB = ("http://", "https://")
+
+
+class PublishedLocation(Location):
+    """
+    A zarr group below a URL, which is read and never written to.
+
+    :raises InputError: the URL comes with credentials.
+    """
+
+    def __init__(self, url: str) -> None:
+        check_url(url)
+        require("obstore", "cloud")
+        super().__init__(url.rstrip("/"))
+
+    def _open(self) -> Any:
+        from .web_store import WebStore
+
+        return WebStore(_connect(self.root), read_only=True)
+
+    def exists(self) -> bool:
+        """Whether there is a group, or anything else where objects can be listed."""
+        if self.get(MANIFEST) is not None:
+            return True
+        # Web servers list nothing.
+        return not self.root.startswith(_WEB) and not self.sync(self.store.is_empty, "")
+
+    def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
+        import obstore
+        from obstore.exceptions import NotModifiedError
+
+        tag = None if known is None else known.get("e_tag")
+        options: Any = {} if tag is None else {"if_none_match": tag}
+        with translated(self.root):
+            try:
+                found = obstore.get(self.store.store, MANIFEST, options=options)
+                data, tags = found.bytes().to_bytes(), _tag(found.meta)
+            except NotModifiedError:
+                return None
+            except FileNotFoundError as error:
+                raise self._missing() from error
+        # Some services ignore the condition, and some have no tags.
+        return None if tags and tags == known else (data, tags)
+
+    def _missing(self) -> Exception:
+        if not self.exists():
+            return absent(self.root)
+        return NotANetworkError(
+            f"'{self.root}' is not a zarr network: it has no {MANIFEST}", location=self.root
+        )
+
+    def replace(self, manifest: bytes, known: Tag | None) -> NoReturn:
+        raise published(self.root)
+
+    def begin(self, tag: Tag) -> NoReturn:
+        raise published(self.root)
+
+    def build(self, mode: int | None = None) -> NoReturn:
+        if self.exists():
+            raise taken(self.root)
+        raise published(self.root)
+
+    def remove(self) -> NoReturn:
+        raise published(self.root)
+
+    def discard(self) -> None:
+        """Do nothing: nothing was built."""
+
+    def sweep(self, used: Collection[str]) -> None:
+        """Do nothing: nothing was written."""
+
+
+class PublishedTarget(PublishedLocation):
+    """Objects below a URL that are a published network once there is a manifest."""
+
+    def _open(self) -> Any:
+        from zarr.storage import ObjectStore
+
+        return ObjectStore(_connect(self.root))
+
+    def check(self, known: Tag | None) -> None:
+        if self.get(MANIFEST) is not None:
+            raise taken(self.root)
+
+    def replace(self, manifest: bytes, known: Tag | None) -> Tag:
+        self.check(known)
+        self.put(MANIFEST, manifest)
+        return {}
+
+    def discard(self) -> None:
+        """Remove what was stored, as far as the service still responds."""
+        try:
+            if self.get(MANIFEST) is None:
+                self.sync(self.store.delete_dir, "")
+        except StorageError:
+            return
+
+
+def published(location: str) -> ReadOnlyError:
+    """The error where a published network is to be changed."""
+    return ReadOnlyError(
+        f"'{location}' is a published network, which is only read; copy it with"
+        f" bsb_hdf5.convert({location!r}, TARGET), and change the copy",
+        location=location,
+    )
+
+
+def _tag(meta: Mapping[str, Any]) -> Tag:
+    """What the service calls this content of an object."""
+    return {name: meta[name] for name in ("e_tag", "version") if meta.get(name) is not None}
+
+
+def check_url(url: str) -> None:
+    """
+    Check that a URL is one alone.
+
+    :raises InputError: it comes with credentials or options.
+    """
+    parts = urlsplit(url)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+        raise InputError(
+            f"the root '{shown}' contains credentials or options;"
+            " pass the URL alone, and the credentials in environment variables"
+        )
+
+
+def endpoint() -> str | None:
+    """The S3 service that the environment names, if it is not that of AWS."""
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
+
+
+def _connect(url: str) -> Any:
+    from obstore.store import from_url
+
+    # The settings may name a service without encryption, as on the own machine.
+    plain = url.startswith("http://") or (endpoint() or "").startswith("http://")
+    options: Any = {**_CLIENT, "allow_http": plain}
+    return from_url(url, client_options=options, retry_config=_RETRIES)

@@ -1,0 +1,453 @@
+"""
+Networks in object stores, as icechunk repositories.
+
+A session that writes is an icechunk session, and a commit one of icechunk's: it takes effect whole,
+or not at all where another program committed since the session began. A session that reads sees one
+commit, whatever follows it. ``memory://name`` is a repository of this process.
+
+Credentials and endpoints come from the settings of the service alone, as for published networks.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+from collections.abc import Collection
+from contextlib import suppress
+from datetime import datetime
+from functools import cache
+from importlib.metadata import version as distribution_version
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ...errors import (
+    CommitConflictError,
+    InputError,
+    ReadOnlyError,
+    StorageError,
+    StoreError,
+    StoreIOError,
+    StoreNotFoundError,
+)
+from ...platform import after_fork_in_child
+from ...ports.versions import Expired, Version
+from .errors import absent, require, taken, translated
+from .locations import Location, Objects, Tag, Target
+from .manifest import MANIFEST, read_manifest
+from .published import PublishedLocation, check_url, endpoint, published
+
+if TYPE_CHECKING:
+    from icechunk import Repository, RepositoryConfig, Session, Storage
+
+BRANCH = "main"
+_EMPTY_GROUP = b'{"zarr_format":3,"node_type":"group","attributes":{}}'
+# What icechunk keeps at a prefix; the branches first, without which there is no repository.
+_PARTS = ("refs", "config.yaml", "repo", "snapshots", "transactions", "manifests", "chunks")
+_MESSAGE, _WRITER = "a session", "writer"
+
+# How often a request is made again, and milliseconds before the first and the last time.
+_RETRIES = (4, 200, 5000)
+
+_MEMORY: dict[str, Storage] = {}
+_MEMORY_MUTEX = threading.Lock()
+
+
+class _Process:
+    """icechunk's threads do not exist in a forked child, which would wait for them for ever."""
+
+    started = forked = False
+
+
+def _note_fork() -> None:
+    _Process.forked = _Process.started
+
+
+after_fork_in_child(_note_fork)
+
+
+class Snapshot(Objects):
+    """The objects of a network as of one commit."""
+
+    def __init__(self, root: str, session: Session) -> None:
+        super().__init__(root)
+        self._session = session
+
+    def _open(self) -> Any:
+        return self._session.store
+
+
+class Branch(Target):
+    """The objects of a network as an icechunk session sees and changes them."""
+
+    undone_by_itself = True
+
+    def __init__(self, root: str, repository: Repository, session: Session) -> None:
+        super().__init__(root)
+        self._repository = repository
+        self._session = session
+
+    def _open(self) -> Any:
+        return self._session.store
+
+    def check(self, known: Tag | None) -> None:
+        """Do nothing: icechunk does, at the commit."""
+
+    def replace(self, manifest: bytes, known: Tag | None) -> Tag:
+        from icechunk import ConflictError
+
+        self.put(MANIFEST, manifest)
+        try:
+            with translated(self.root):
+                return self._session.commit(_MESSAGE, {_WRITER: _writer()})
+        except (ConflictError, StoreError) as error:
+            # The answer may have been lost, and a second try have met the first.
+            tip = self._tip_of(manifest)
+            if tip is not None:
+                return tip
+            if isinstance(error, ConflictError):
+                raise self._overtaken() from error
+            raise
+
+    def _tip_of(self, manifest: bytes) -> Tag | None:
+        """The last commit, if it is the one with this manifest."""
+        with suppress(StorageError), translated(self.root):
+            tip = self._repository.lookup_branch(BRANCH)
+            session = self._repository.readonly_session(snapshot_id=tip)
+            found = Snapshot(self.root, session).get(MANIFEST)
+            own = read_manifest(manifest, self.root).generation
+            if found is not None and read_manifest(found, self.root).generation == own:
+                return tip
+        return None
+
+    def _overtaken(self) -> StoreError:
+        return CommitConflictError(
+            f"another program changed '{self.root}' during this write session, which is not stored",
+            location=self.root,
+        )
+
+    def discard(self) -> None:
+        """Do nothing: what was not committed is seen by nobody."""
+
+
+class NewBranch(Branch):
+    """The first commit of a network."""
+
+    def _overtaken(self) -> StoreError:
+        return taken(self.root)
+
+
+class RepositoryLocation(Location):
+    """
+    A repository below a URL; or, to read, a network that was published there.
+
+    :param version: the commit that is seen, by its id, a tag or the time of it; without, the last.
+    :raises InputError: the URL comes with credentials, or is of a service that icechunk does not
+        know.
+    """
+
+    is_optimistic = True
+
+    def __init__(self, url: str, version: str | datetime | None = None) -> None:
+        check_url(url)
+        require("icechunk", "cloud")
+        super().__init__(url.rstrip("/"))
+        self._version = version
+        self._found: tuple[Storage, Repository] | None = None
+
+    @property
+    def identity(self) -> str:
+        version = "" if self._version is None else f"@{self._version}"
+        return f"zarr:{self.root}{version}"
+
+    def _open(self) -> Any:
+        raise NotImplementedError("a session opens the objects of a repository")
+
+    @property
+    def _published(self) -> PublishedLocation:
+        return PublishedLocation(self.root)
+
+    @property
+    def _is_in_memory(self) -> bool:
+        return self.root.startswith("memory://")
+
+    def let_go(self) -> None:
+        self._found = None
+
+    def repository(self) -> Repository | None:
+        """
+        The repository; None if there is none.
+
+        :raises StoreIOError: the service can't be reached, or the process was forked since.
+        """
+        if _Process.forked:
+            raise StoreIOError(
+                f"'{self.root}' can't be used in a process that was forked from one that used"
+                " networks in object stores; start processes with the method 'spawn'",
+                location=self.root,
+            )
+        if self._found is not None and not self._is_gone(self._found[0]):
+            return self._found[1]
+        from icechunk import Repository
+
+        _Process.started = True
+        storage = storage_of(self.root)
+        try:
+            with translated(self.root):
+                repository = Repository.open(storage, config=_configuration())
+        except StoreNotFoundError:
+            return None
+        except StoreIOError:
+            # icechunk does not say that it may not read; to ask for any object tells.
+            if not self._is_in_memory:
+                self._published.get(MANIFEST)
+            raise
+        self._found = storage, repository
+        return repository
+
+    def _is_gone(self, storage: Storage) -> bool:
+        return self._is_in_memory and _MEMORY.get(self.root) is not storage
+
+    def _tip(self, repository: Repository) -> Tag:
+        """The commit that is seen."""
+        if self._version is not None:
+            return find_version(repository, self._version, self.root)
+        with translated(self.root):
+            return repository.lookup_branch(BRANCH)
+
+    def _manifest(self, repository: Repository) -> bytes | None:
+        """The manifest that is seen; None before the first commit."""
+        return self._snapshot(repository, self._tip(repository)).get(MANIFEST)
+
+    def _snapshot(self, repository: Repository, tag: Tag) -> Snapshot:
+        with translated(self.root):
+            return Snapshot(self.root, repository.readonly_session(snapshot_id=tag))
+
+    def exists(self) -> bool:
+        repository = self.repository()
+        if repository is not None:
+            return self._manifest(repository) is not None
+        return not self._is_in_memory and self._published.exists()
+
+    def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
+        repository = self.repository()
+        if repository is None and not self._is_in_memory:
+            return self._published.fetch(known if isinstance(known, dict) else None)
+        if repository is None:
+            raise absent(self.root)
+        tip = self._tip(repository)
+        if tip == known:
+            return None
+        data = self._snapshot(repository, tip).get(MANIFEST)
+        if data is None:
+            raise absent(self.root)
+        return data, tip
+
+    def at(self, tag: Tag) -> Objects:
+        repository = self.repository()
+        if repository is None or isinstance(tag, dict):
+            return self._published
+        return self._snapshot(repository, tag)
+
+    def begin(self, tag: Tag) -> Target:
+        repository = self.repository()
+        if repository is None:
+            raise published(self.root)
+        if self._version is not None:
+            raise ReadOnlyError(
+                f"version '{self._version}' of '{self.root}' can only be read; open the network"
+                " without a version to change it",
+                location=self.root,
+            )
+        branch = Branch(self.root, repository, _session_on(repository, self.root))
+        if branch._session.snapshot_id != tag:
+            raise branch._overtaken()
+        return branch
+
+    def build(self, mode: int | None = None) -> Target:
+        from icechunk import Repository
+
+        repository = self.repository()
+        if repository is None:
+            if not self._is_in_memory and self._published.exists():
+                raise taken(self.root)
+            storage = storage_of(self.root, new=True)
+            with suppress(StoreError), translated(self.root):
+                # Another program may be faster; who commits first makes the network.
+                Repository.create(storage)
+            with translated(self.root):
+                repository = Repository.open(storage, config=_configuration())
+            self._found = storage, repository
+        if self._manifest(repository) is not None:
+            raise taken(self.root)
+        branch = NewBranch(self.root, repository, _session_on(repository, self.root))
+        branch.put(MANIFEST, _EMPTY_GROUP)
+        return branch
+
+    def replace(self, manifest: bytes, known: Tag | None) -> Tag:
+        raise NotImplementedError("a session puts the manifest of a repository")
+
+    def sweep(self, used: Collection[str]) -> None:
+        """Do nothing: what was not committed is seen by nobody; `expire` removes it."""
+
+    def versions(self) -> list[Version]:
+        """All commits that made or changed the network, the last first."""
+        return ancestry(self._required(), self.root)
+
+    def tag(self, name: str, version: str | None) -> Version:
+        """
+        Give a version a name.
+
+        :raises InputError: there is no such version, or the name is taken.
+        """
+        repository = self._required()
+        id_ = str(
+            self._tip(repository)
+            if version is None
+            else find_version(repository, version, self.root)
+        )
+        with translated(self.root):
+            if name in repository.list_tags():
+                raise InputError(f"'{self.root}' has a version '{name}' already", asked=name)
+            repository.create_tag(name, id_)
+        return next(each for each in self.versions() if each.id == id_)
+
+    def expire(self, before: datetime) -> Expired:
+        """Remove older versions, but the last and those that have a name."""
+        repository, held = self._required(), len(self.versions())
+        with translated(self.root):
+            repository.expire_snapshots(before)
+            freed = repository.garbage_collect(before)
+        return Expired(held - len(self.versions()), int(freed.bytes_deleted))
+
+    def _required(self) -> Repository:
+        repository = self.repository()
+        if repository is None:
+            raise absent(self.root)
+        return repository
+
+    def size(self) -> int:
+        repository = self.repository()
+        if repository is None:
+            return self._published.size()
+        with translated(self.root):
+            return int(repository.total_chunks_storage())
+
+    def remove(self) -> None:
+        if self.repository() is None:
+            raise published(self.root)
+        self._found = None
+        if self._is_in_memory:
+            with _MEMORY_MUTEX:
+                _MEMORY.pop(self.root, None)
+            return
+        objects = _RepositoryObjects(self.root)
+        for part in _PARTS:
+            objects.sync(objects.store.delete_dir, part)
+            objects.sync(objects.store.delete, part)
+
+
+class _RepositoryObjects(PublishedLocation):
+    """The objects that icechunk made, to remove them."""
+
+    def _open(self) -> Any:
+        store = super()._open()
+        return store.with_read_only(False)
+
+
+def storage_of(url: str, *, new: bool = False) -> Storage:
+    """
+    Where icechunk finds a repository.
+
+    :param new: make one in memory.
+    :raises InputError: the URL is of a service that icechunk does not know.
+    """
+    import icechunk
+
+    parts = urlsplit(url)
+    prefix = parts.path.strip("/")
+    if parts.scheme == "memory":
+        with _MEMORY_MUTEX:
+            made = _MEMORY.get(url) or icechunk.in_memory_storage()
+            return _MEMORY.setdefault(url, made) if new else made
+    if parts.scheme in ("s3", "s3a"):
+        service = endpoint()
+        return icechunk.s3_storage(
+            bucket=parts.netloc,
+            prefix=prefix or None,
+            region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
+            endpoint_url=service,
+            allow_http=(service or "").startswith("http://"),
+            force_path_style=service is not None,
+            from_env=True,
+        )
+    if parts.scheme in ("gs", "gcs"):
+        return icechunk.gcs_storage(bucket=parts.netloc, prefix=prefix or None, from_env=True)
+    if parts.scheme in ("az", "azure", "abfs"):
+        account = os.environ.get("AZURE_STORAGE_ACCOUNT_NAME", "")
+        return icechunk.azure_storage(
+            account=account, container=parts.netloc, prefix=prefix, from_env=True
+        )
+    raise InputError(
+        f"'{url}' is of no object store that networks can be written to; use s3://, gs:// or az://",
+        asked=url,
+    )
+
+
+def find_version(repository: Repository, version: str | datetime, location: str) -> Tag:
+    """
+    The commit that a version names.
+
+    :raises InputError: there is none.
+    """
+    if isinstance(version, datetime):
+        for each in ancestry(repository, location):
+            if each.written_at <= version:
+                return each.id
+    else:
+        known = ancestry(repository, location)
+        for each in known:
+            if version == each.id or version in each.tags:
+                return each.id
+    raise InputError(f"'{location}' has no version {str(version)!r}", asked=version)
+
+
+def ancestry(repository: Repository, location: str) -> list[Version]:
+    """All commits that made or changed the network, the last first."""
+    with translated(location):
+        tags: dict[str, list[str]] = {}
+        for name in sorted(repository.list_tags()):
+            tags.setdefault(repository.lookup_tag(name), []).append(name)
+        found = {each.id: each for each in repository.ancestry(branch=BRANCH)}
+        # Where versions before one that has a tag have expired, it has no successor.
+        for id_ in tags:
+            found.setdefault(id_, repository.lookup_snapshot(id_))
+    made = [
+        Version(
+            each.id,
+            each.written_at,
+            each.message,
+            str(each.metadata.get(_WRITER, "")),
+            tuple(tags.get(each.id, ())),
+        )
+        for each in found.values()
+        # A repository begins with a commit of its own, before there is a network.
+        if each.parent_id is not None
+    ]
+    return sorted(made, key=lambda version: version.written_at, reverse=True)
+
+
+@cache
+def _writer() -> str:
+    return f"bsb-hdf5 {distribution_version('bsb-hdf5')} on {platform.node()}"
+
+
+def _configuration() -> RepositoryConfig:
+    from icechunk import RepositoryConfig, StorageRetriesSettings, StorageSettings
+
+    return RepositoryConfig(storage=StorageSettings(retries=StorageRetriesSettings(*_RETRIES)))
+
+
+def _session_on(repository: Repository, location: str) -> Session:
+    with translated(location):
+        return repository.writable_session(BRANCH)

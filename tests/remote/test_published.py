@@ -1,0 +1,101 @@
+"""Networks that are published: plain zarr groups at a URL, to read."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from bsb import Chunk, Storage
+from obstore.store import from_url
+from zarr.storage import ObjectStore
+
+from bsb_hdf5 import convert, open_storage, publish
+from bsb_hdf5.errors import ReadOnlyError, StoreExistsError, StoreNotFoundError
+
+from .appending import CellType
+
+POSITIONS = np.arange(3000.0).reshape(-1, 3)
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """A web server that lists nothing and logs nothing."""
+
+    def list_directory(self, path: Any) -> None:
+        self.send_error(404)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing is logged."""
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[str]:
+    """URL of the folder ``web``."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    handler = functools.partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def network(engine: str, root: str) -> Storage:
+    storage = Storage(engine, root)
+    cells: Any = storage.require_placement_set(CellType())
+    cells.append_data(Chunk((0, 0, 0), (100, 100, 100)), positions=POSITIONS)
+    cells.label(["some"], [1, 2])
+    return storage
+
+
+def positions(storage: Storage) -> Any:
+    cells: Any = storage.get_placement_set(CellType())
+    return cells.load_positions()
+
+
+@pytest.mark.parametrize("engine", ["hdf5", "memory", "zarr"])
+def test_a_network_of_any_engine_is_published(engine: str, bucket: str, tmp_path: Path) -> None:
+    source = network(engine, str(tmp_path / "source"))
+    published = publish(source, f"{bucket}/shared")
+    assert np.array_equal(POSITIONS, positions(published))
+    assert np.array_equal(POSITIONS, positions(open_storage(f"{bucket}/shared")))
+    plain = ObjectStore(from_url(f"{bucket}/shared", client_options={"allow_http": True}))
+    group: Any = zarr.open_group(plain, mode="r")
+    found = [array[:] for _, array in group["placement_sets/granule"].arrays()]
+    assert any(np.array_equal(POSITIONS, rows) for rows in found)
+
+
+def test_a_published_network_is_not_changed(bucket: str, tmp_path: Path) -> None:
+    published = publish(network("zarr", f"{bucket}/own"), f"{bucket}/shared")
+    cells: Any = published.get_placement_set(CellType())
+    for change in (
+        lambda: cells.append_data(Chunk((1, 0, 0), (100, 100, 100)), positions=POSITIONS),
+        published.remove,
+        lambda: published.move(f"{bucket}/elsewhere"),
+    ):
+        with pytest.raises(ReadOnlyError, match="published network, which is only read"):
+            change()
+    with pytest.raises(StoreExistsError):
+        publish(published, f"{bucket}/own")
+    with pytest.raises(StoreExistsError):
+        publish(published, f"{bucket}/shared")
+    copy = convert(published, str(tmp_path / "copy.hdf5"), engine="hdf5")
+    assert np.array_equal(POSITIONS, positions(copy))
+
+
+def test_a_web_server_is_enough_to_read_from(web: str, tmp_path: Path) -> None:
+    network("zarr", str(tmp_path / "web" / "net.zarr"))
+    found = open_storage(f"{web}/net.zarr")
+    assert np.array_equal(POSITIONS, positions(found))
+    with pytest.raises(ReadOnlyError, match="only read"):
+        Storage("zarr", f"{web}/other.zarr")
+    with pytest.raises(StoreNotFoundError, match="no storage at"):
+        open_storage(f"{web}/other.zarr")
