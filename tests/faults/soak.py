@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import itertools
 import json
 import os
@@ -384,6 +385,9 @@ class Round:
         self.tally = Tally()
 
     def run(self, seconds: float) -> Tally:
+        if self._kind == "zarr":
+            # Each process would import it for itself, which takes longer than it lives.
+            importlib.import_module("zarr")
         in_child(lambda: begin(self._kind, self._folder))
         for _ in range(PROCESSES):
             self._start()

@@ -191,6 +191,32 @@ def test_processes_end_quietly_and_leave_networks_that_are_whole(
             check_whole(tmp_path / str(number), kind, end)
 
 
+LATE = """
+    import sys, threading
+    from bsb import Storage
+    from bsb_hdf5 import errors
+    from tests.face.samples import cell_type, chunk, positions
+    storage = Storage("zarr", sys.argv[1])
+    cells = storage.require_placement_set(cell_type("a"))
+    cells.append_data(chunk(0), positions(500))
+
+    def work():
+        threading.main_thread().join()
+        try:
+            cells.append_data(chunk(1), positions(2000))
+        except errors.StoreIOError as error:
+            print("main thread of a program has ended" in str(error))
+
+    threading.Thread(target=work).start()
+"""
+
+
+def test_a_thread_that_writes_with_zarr_after_the_main_thread_is_told_so(tmp_path: Path) -> None:
+    root = tmp_path / "network"
+    assert ["True"] == run_program(LATE, str(root))
+    check_whole(root, "zarr", "it was refused")
+
+
 def check_whole(root: Path, kind: str, end: str) -> None:
     hdf5 = kind in ("classic", "columnar")
     storage = new_storage(root, kind) if hdf5 else Storage("zarr", str(root))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import sys
+import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,12 @@ def translated(location: str) -> Iterator[None]:
     except _failures() as error:
         raise _failure(error, location) from error
     except _UNREADABLE as error:
+        if isinstance(error, RuntimeError) and not threading.main_thread().is_alive():
+            raise StoreIOError(
+                f"'{location}': zarr can't be used once the main thread of a program has ended"
+                f" ({error}); let it join the threads that read or write",
+                location=location,
+            ) from error
         if _is_for_want_of_threads(error):
             raise _no_thread(location, error) from error
         raise CorruptNetworkError(
