@@ -9,7 +9,7 @@ import pytest
 from bsb import MPI, Storage
 
 from tests.parallel.engine import ENGINE
-from tests.parallel.ranks import MAIN, RANKS, cells, meet
+from tests.parallel.ranks import MAIN, RANKS, cell_type, cells, meet
 
 
 def unwritable(shared_path: Path) -> Path:
@@ -58,12 +58,30 @@ def test_moving_to_an_unwritable_path_raises_on_every_rank_and_leaves_the_root(
     assert storage.exists()
 
 
-def test_clearing_a_storage_that_was_deleted_raises_on_every_rank(storage: Storage) -> None:
+def delete(storage: Storage) -> None:
+    """Delete what lies at the root, behind the back of the engine."""
     root = Path(storage.root)
     meet()
     if MAIN:
         shutil.rmtree(root) if root.is_dir() else root.unlink()
     meet()
+
+
+def test_removing_a_storage_that_was_deleted_raises_on_every_rank(storage: Storage) -> None:
+    delete(storage)
+    with pytest.raises(OSError, match=rf"network\.{ENGINE}"):
+        storage.remove()
+    assert_in_step()
+
+
+def test_requiring_cells_in_read_only_mode_raises_on_every_rank(storage: Storage) -> None:
+    with storage.read_only(), pytest.raises(OSError, match=r"(?i)read.?only"):
+        storage._engine.require_placement_set(cell_type())
+    assert_in_step()
+
+
+def test_clearing_a_storage_that_was_deleted_raises_on_every_rank(storage: Storage) -> None:
+    delete(storage)
     with pytest.raises(OSError, match=rf"network\.{ENGINE}"):
         storage.clear_placement()
     assert_in_step()
