@@ -96,4 +96,4 @@ def test_what_the_store_can_not_do_everywhere_is_declared() -> None:
     assert {"locking", "writable", "durable", "snapshots"} == set(
         ZarrStore("network").capabilities.limits
     )
-    assert "no locks" in ZarrStore("network").capabilities.limits[Capability.LOCKING]
+    assert "one is refused" in ZarrStore("network").capabilities.limits[Capability.LOCKING]
