@@ -139,6 +139,7 @@ class Hdf5GroupWriter(Hdf5Group):
     """A group that can be changed."""
 
     overwrites_in_place = True
+    unchecked_rows = True
 
     def __init__(
         self,

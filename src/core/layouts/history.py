@@ -49,7 +49,9 @@ def write_history(attributes: AttributeWriter, history: SetHistory) -> None:
             attributes.set(name, value)
 
 
-def advance_revision(attributes: AttributeWriter) -> None:
-    """Count a session that changed a set."""
-    revision = attributes.get(_REVISION)
-    attributes.set(_REVISION, 1 if revision is None else int(revision) + 1)
+def advance_revision(attributes: AttributeWriter) -> int:
+    """Count a session that changed a set; the revision from now on."""
+    held = attributes.get(_REVISION)
+    revision = 1 if held is None else int(held) + 1
+    attributes.set(_REVISION, revision)
+    return revision

@@ -41,6 +41,11 @@ def write_integers(attributes: AttributeWriter, values: Mapping[str, int]) -> No
         attributes.set(name, value)
 
 
+def lacks_checks(group: GroupWriter) -> bool:
+    """Whether a backend says that it does not notice rows that the medium changed."""
+    return bool(getattr(group, "unchecked_rows", False))
+
+
 def create_fixed_array(group: GroupWriter, name: str, rows: AnyArray) -> ArrayWriter:
     """
     Make an array of as many rows as it will ever have (:class:`.FixedArrayCreator`).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,9 @@ from ...core.chunk_id import Ids
 from ...core.column_specs import LABELS, MORPHOLOGY, POSITION, ROTATION, additional_column
 from ...core.connectivity import batches
 from ...core.layouts.columnar import blocks, segments
+from ...core.layouts.columnar.checksums import CHECKSUMS
 from ...core.layouts.columnar.connectivity import ColumnarConnectivity
-from ...core.layouts.columnar.connectivity_table import BLOCKS, count_blocks
+from ...core.layouts.columnar.connectivity_table import BLOCKS, CELLS, count_blocks
 from ...core.layouts.columnar.members import name_of
 from ...core.layouts.columnar.network import NAMED_BY, ColumnarNetwork
 from ...core.layouts.columnar.placement import ColumnarPlacement
@@ -32,6 +34,12 @@ _MORPHOLOGIES = "morphology_tables"
 _HEAD = 3
 _MOST_GENERATIONS = np.iinfo(np.int64).max
 _PORTION_OF_CELLS = 1 << 17
+# Pairs of chunks that are named, of connections that were stored together.
+_MOST_PAIRS = 3
+_ONE_COPY = (
+    "The columnar layout has no second copy to repair them from: restore them from a backup, or"
+    " clear these chunks"
+)
 
 
 class ColumnarCheck:
@@ -70,6 +78,8 @@ class ColumnarCheck:
                 self._connections(tag, sets.group(member))
         with self._found.reading("morphologies", "log"):
             self._log(self._root.group(_MORPHOLOGIES))
+        if self._stored:
+            self._check_morphologies()
 
     def _cells(self, name: str, group: GroupReader) -> None:
         check_history(group, "placement", name, self._found)
@@ -86,6 +96,17 @@ class ColumnarCheck:
         self._check_tally(group, f"'{name}'", "placement", table, sums)
         for ids in batches(counts, _PORTION_OF_CELLS):
             self._check_columns(cells, ids)
+        with self._found.reading("placement", f"'{name}', {CHECKSUMS}"):
+            self._check_rows_of_cells(cells, table, names)
+
+    def _check_rows_of_cells(
+        self, cells: ColumnarPlacement, table: NDArray[np.int64], names: PlacementNames
+    ) -> None:
+        for title, first, end in cells.damaged_rows(_PORTION_OF_CELLS):
+            filled = table[table[:, segments.MASK] >> names.columns[title] & 1 == 1]
+            entries = _entries_of(filled, (segments.FIRST, segments.COUNT), first, end)
+            chunks = ", ".join(map(str, np.unique(entries[:, segments.CHUNK]).tolist()))
+            self._note_damage("placement", f"'{cells.name}', chunk {chunks}, {title}", entries)
 
     def _check_columns(self, cells: PlacementReader, ids: Ids) -> None:
         where = f"'{cells.name}', chunks {ids[0]} to {ids[-1]}"
@@ -132,6 +153,28 @@ class ColumnarCheck:
             if min(near[:, 0].min(initial=0), far[:, 0].min(initial=0)) < 0:
                 raise CorruptNetworkError("the ranks of cells are below 0")
 
+        with self._found.reading("connectivity", f"'{tag}', {CHECKSUMS}"):
+            self._check_rows_of_connections(connections, table)
+
+    def _check_rows_of_connections(
+        self, connections: ColumnarConnectivity, table: NDArray[np.int64]
+    ) -> None:
+        for name, first, end in connections.damaged_rows(self._most):
+            column = blocks.FIRST if name == CELLS else blocks.POINTS
+            filled = table[table[:, column] >= 0]
+            entries = _entries_of(filled, (column, blocks.COUNT), first, end)
+            pairs = entries[:, [blocks.PRE, blocks.POST]][:_MOST_PAIRS].tolist()
+            named = ", ".join(f"{pre} to {post}" for pre, post in pairs)
+            more = f" and {len(entries) - len(pairs)} more" if len(entries) > len(pairs) else ""
+            where = f"'{connections.tag}', chunks {named}{more}, {name}"
+            self._note_damage("connectivity", where, entries)
+
+    def _note_damage(self, part: str, where: str, entries: NDArray[np.int64]) -> None:
+        # What no entry names is a hole.
+        if len(entries):
+            what = "the rows are not those that were stored: their checksum is another"
+            self._found.note(part, where, f"{what}. {_ONE_COPY}")
+
     def _log(self, group: GroupReader) -> None:
         log = np.asarray(group.array("log").read())
         text = log.tobytes()
@@ -142,6 +185,15 @@ class ColumnarCheck:
         says = [len(whole), zlib.crc32(whole)]
         if _as_list(tally)[1:] != says:
             self._note_tally(group, "log", "morphologies", tally, says)
+
+    def _check_morphologies(self) -> None:
+        morphologies = self._network.morphologies
+        for name in morphologies.names():
+            # One that can't be read is reported already.
+            with suppress(CorruptNetworkError):
+                for array in morphologies.damaged(name):
+                    what = f"its rows of '{array}' are not those that were stored: their checksum"
+                    self._found.note("morphologies", f"'{name}'", f"{what} is another")
 
     def _check_tally(
         self,
@@ -177,6 +229,19 @@ def _as_list(tally: object) -> list[int]:
     if not isinstance(tally, np.ndarray) or tally.ndim != 1 or tally.dtype.kind != "i":
         return []
     return [int(each) for each in tally.tolist()]
+
+
+def _entries_of(
+    table: NDArray[np.int64], columns: tuple[int, int], first: int, end: int
+) -> NDArray[np.int64]:
+    """
+    The entries of some rows.
+
+    :param columns: of the table, which have the first row and the number of rows.
+    """
+    starts, counts = table[:, columns[0]], table[:, columns[1]]
+    entries: NDArray[np.int64] = table[(starts < end) & (starts + counts > first) & (counts > 0)]
+    return entries
 
 
 def _check_disjoint(first: NDArray[np.int64], count: NDArray[np.int64]) -> None:

@@ -15,6 +15,7 @@ from ....ports.arrays import AnyArray, ArrayReader, ArrayWriter, DType, GroupWri
 from ...min_max import min_max
 from ...ranges import Bounds, coalesce, rows_of_ranges
 from ...rows import Lengths, Rows
+from .checksums import RowNotes
 
 # Rows wait to be stored together until they take this many bytes.
 _MOST_WAITING = 4 * 1024 * 1024
@@ -33,6 +34,7 @@ class LongArray:
     :param kinds: dtypes that its rows may be stored as, the narrowest first.
     :param collection: the group in ``group`` that it belongs to, if any.
     :param attributes: that it gets when it is made.
+    :param notes: is told what is written.
     """
 
     def __init__(
@@ -42,12 +44,14 @@ class LongArray:
         kinds: Sequence[DType],
         collection: str | None = None,
         attributes: Mapping[str, str] | None = None,
+        notes: RowNotes | None = None,
     ) -> None:
         self._group = group
         self._name = name
         self._collection = collection
         self._attributes = attributes or {}
         self._kinds = kinds
+        self._notes = notes
         self._waiting: list[Rows] = []
         self._waiting_bytes = 0
         self._array: ArrayWriter | None = self._find()
@@ -71,18 +75,31 @@ class LongArray:
         """Rows, those that wait included."""
         return self._length
 
-    def put(self, first: int, rows: Rows) -> None:
+    def put(self, first: int, rows: Rows, counts: Lengths | None = None) -> None:
         """
         Place rows at the end.
 
         What lies between the end and row ``first`` is filled with zeros, and what lies past
         it is dropped. The rows may not be changed any more.
+
+        :param counts: of the parts that the rows consist of, if there may be many.
         """
         if not len(rows) and self.width is not None:
             return
         rows = self._fitting(rows)
+        self._place(first, rows)
+        if self._notes is not None and counts is None:
+            self._notes.written(first, rows)
+        elif self._notes is not None and counts is not None:
+            self._notes.parts_written(first, counts, rows)
+
+    def _place(self, first: int, rows: Rows) -> None:
+        """As :meth:`put`, for rows that fit and that are noted by the caller."""
         if first != self._length:
             self._align(first, rows)
+        self._add(rows)
+
+    def _add(self, rows: Rows) -> None:
         self._waiting.append(rows)
         self._waiting_bytes += rows.nbytes
         self._length += len(rows)
@@ -163,6 +180,7 @@ class LongArray:
         rows = self._fitting(rows)
         if len(starts) == 1:
             self._overwrite(starts.item(), rows)
+            self._note_parts(starts, counts, rows)
             return
         stops = starts + counts
         if np.count_nonzero(starts[1:] < starts[:-1]):
@@ -170,16 +188,26 @@ class LongArray:
             offsets = counts.cumsum() - counts
             rows = rows[rows_of_ranges(offsets[order], (offsets + counts)[order])]
             starts, stops = starts[order], stops[order]
+            counts = stops - starts
         begins, ends = coalesce(starts, stops)
         done = 0
         for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
             self._overwrite(begin, rows[done : done + end - begin])
             done += end - begin
+        self._note_parts(starts, counts, rows)
+
+    def _note_parts(self, starts: Bounds, counts: Lengths, rows: Rows) -> None:
+        if self._notes is None:
+            return
+        done = 0
+        for first, count in zip(starts.tolist(), counts.tolist(), strict=True):
+            self._notes.written(first, rows[done : done + count])
+            done += count
 
     def _overwrite(self, begin: int, rows: Rows) -> None:
         if begin + len(rows) > self._length:
             # Drops what was there from the first of them on, all of which they replace.
-            self.put(begin, rows)
+            self._place(begin, rows)
         elif len(rows):
             self.write_out()
             assert self._array is not None
@@ -201,15 +229,20 @@ class LongArray:
         last = int(ends[-1]) if len(ends) else 0
         if last > held:
             self._align(last, np.zeros((0, *self._width), dtype=self._dtype))
+        if self._notes is not None:
+            for first, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+                self._notes.zeros_written(first, stop - first)
 
     def empty(self) -> None:
         """Remove all rows."""
+        self._note_dropped(0)
         self._waiting, self._waiting_bytes, self._length = [], 0, 0
         if self._array is not None:
             self._array.resize(0)
 
     def drop(self) -> None:
         """Remove the array; the next rows create it again."""
+        self._note_dropped(0)
         self._waiting, self._waiting_bytes = [], 0
         stored, self._array, self._length = self._array is not None, None, 0
         if stored:
@@ -246,9 +279,15 @@ class LongArray:
         if array is None:
             array = self._array = self._create(self._name, rows[:0], first + len(rows))
         if first != self._length:
+            if first < self._length:
+                self._note_dropped(first)
             array.resize(first)
             self._length = first
         return array
+
+    def _note_dropped(self, first: int) -> None:
+        if self._notes is not None:
+            self._notes.dropped(first)
 
     def _fitting(self, rows: Rows) -> Rows:
         """The rows in the dtype of the array, which is widened if they need it."""

@@ -22,6 +22,7 @@ from .arrays import LongArray
 from .blocks import NO_POINTS, POST, PRE, BlockIndex, BlockOrders, PackedBlocks, SortedBlocks
 from .connectivity_table import (
     CELLS,
+    COLUMN_NUMBERS,
     COLUMNS,
     FORM,
     POINTS_ARRAY,
@@ -107,9 +108,10 @@ class ColumnarConnectivity(ColumnarSet[ConnectivityNames, ConnectivitySums, Bloc
             return
         self._touch()
         found, sums = SortedBlocks.of(blocks), self._table.sums
-        self._arrays.get(CELLS).put(sums.rows, found.cells)
+        self._arrays.get(CELLS).put(sums.rows, found.cells, found.counts)
         if len(found.points):
-            self._arrays.get(POINTS_ARRAY).put(sums.point_rows, found.points)
+            pointed = found.counts[found.has_points]
+            self._arrays.get(POINTS_ARRAY).put(sums.point_rows, found.points, pointed)
         added = len(found.cells)
         after = ConnectivitySums(
             sums.rows + added, sums.point_rows + len(found.points), sums.connections + added
@@ -131,6 +133,12 @@ class ColumnarConnectivity(ColumnarSet[ConnectivityNames, ConnectivitySums, Bloc
 
     def _store_names(self) -> None:
         """Stored when the set was made; they never change."""
+
+    def _column_numbers(self) -> Mapping[str, int]:
+        return COLUMN_NUMBERS
+
+    def _array_of(self, column: str) -> LongArray:
+        return self._arrays.get(column)
 
     def _opened_arrays(self) -> Iterable[LongArray]:
         return self._arrays.opened.values()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ....errors import CorruptNetworkError
 from .arrays import LongArray
 from .blocks import CELL_KINDS, COUNT, FIRST, NO_POINTS, POINT_KINDS, POINTS, WIDTH, BlockOrders
+from .checksums import SetChecksums
 from .groups import SetGroup
 from .tables import Entries, Form, TableSource
 
@@ -18,6 +19,7 @@ BLOCKS = "blocks"
 CELLS = "cells"
 POINTS_ARRAY = "points"
 COLUMNS = {CELLS: 2, POINTS_ARRAY: 4}
+COLUMN_NUMBERS = {CELLS: 0, POINTS_ARRAY: 1}
 
 
 class ConnectivitySums(NamedTuple):
@@ -50,6 +52,7 @@ class ConnectivityArrays:
 
     def __init__(self, place: SetGroup) -> None:
         self._place = place
+        self.checksums = SetChecksums(place)
         self.opened: dict[str, LongArray] = {}
 
     def get(self, name: str) -> LongArray:
@@ -61,7 +64,8 @@ class ConnectivityArrays:
         found = self.opened.get(name)
         if found is None:
             kinds = CELL_KINDS if name == CELLS else POINT_KINDS
-            found = LongArray(self._place.group, name, kinds)
+            notes = self.checksums.of(name)
+            found = LongArray(self._place.group, name, kinds, notes=notes)
             if found.width not in (None, (COLUMNS[name],)):
                 raise CorruptNetworkError(
                     f"'{name}' of the connectivity set '{self._place.name}' has rows of shape"
@@ -75,7 +79,7 @@ class ConnectivityTable(TableSource[ConnectivityNames, ConnectivitySums, BlockOr
     """Where the blocks of a set are stored."""
 
     def __init__(self, place: SetGroup, arrays: ConnectivityArrays) -> None:
-        super().__init__(place, FORM)
+        super().__init__(place, FORM, arrays.checksums)
         self._arrays = arrays
 
     def read_names(self) -> ConnectivityNames:

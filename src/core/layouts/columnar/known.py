@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ....ports.arrays import GroupReader
 from ..nodes import ARRAY, DOCUMENT, GROUP, kind_of
 from ..unknown import Known, arrays, named
+from .checksums import CHECKSUMS, RECENT
 from .files import ID
 from .members import is_encoded, name_of
 from .placement_names import ADDITIONAL, PlacementNames
@@ -36,7 +37,7 @@ def _is_set(group: GroupReader, name: str, attribute: str, table: str) -> bool:
 def _cells(group: GroupReader) -> Known:
     # The names are only read.
     titles = PlacementNames.read(group).columns  # type: ignore[arg-type]
-    column = arrays("segments", "position", "rotation", "morphology", "labels")
+    column = arrays("segments", CHECKSUMS, "position", "rotation", "morphology", "labels")
 
     def additional(group: GroupReader, name: str) -> Known | None:
         if kind_of(group, name) != ARRAY:
@@ -50,11 +51,16 @@ def _cells(group: GroupReader) -> Known:
             return Known(member=additional)
         return column(group, name)
 
-    return Known(named("cell_type", "names", TALLY, *_HISTORY), member, lambda name: name in titles)
+    return Known(
+        named("cell_type", "names", TALLY, RECENT, *_HISTORY), member, lambda name: name in titles
+    )
 
 
 def _connections(group: GroupReader) -> Known:
-    return Known(named("pre", "post", "tag", TALLY, *_HISTORY), arrays("blocks", "cells", "points"))
+    return Known(
+        named("pre", "post", "tag", TALLY, RECENT, *_HISTORY),
+        arrays("blocks", "cells", "points", CHECKSUMS),
+    )
 
 
 def _sets(

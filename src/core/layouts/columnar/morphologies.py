@@ -26,6 +26,7 @@ from ...names import check_name
 from ...rows import Rows
 from ..documents import interpreting, parse_json
 from .arrays import LongArray
+from .checksums import CHECKSUMS
 from .groups import Holder
 from .tables import TALLY
 
@@ -47,6 +48,8 @@ class Saved:
     :param branches: likewise.
     :param values: likewise, in the array of properties.
     :param properties: their names.
+    :param checksums: CRC-32 of the rows in each array, as the widest of its dtypes; of those that
+        are known.
     """
 
     points: tuple[int, int]
@@ -54,6 +57,16 @@ class Saved:
     values: tuple[int, int]
     properties: tuple[str, ...]
     labels: LabelSets
+    checksums: Mapping[str, int]
+
+    def ranges(self) -> dict[str, tuple[int, int]]:
+        """Where the rows of each array are."""
+        return {
+            POINTS: self.points,
+            LABELS: self.points,
+            BRANCHES: self.branches,
+            PROPERTIES: self.values,
+        }
 
 
 @attrs.frozen(eq=False)
@@ -106,13 +119,10 @@ class Catalogue:
             _range(command.get(key), key) for key in (POINTS, BRANCHES, "values")
         )
         labels = LabelSets.from_lists(command.get(LABELS, {}))
-        self.saved[str(command["save"])] = Saved(points, branches, values, properties, labels)
-        for name, (_, end) in (
-            (POINTS, points),
-            (LABELS, points),
-            (BRANCHES, branches),
-            (PROPERTIES, values),
-        ):
+        checksums = {str(key): int(crc) for key, crc in command.get(CHECKSUMS, {}).items()}
+        saved = Saved(points, branches, values, properties, labels, checksums)
+        self.saved[str(command["save"])] = saved
+        for name, (_, end) in saved.ranges().items():
             self.ends[name] = max(self.ends[name], end)
 
 
@@ -186,8 +196,23 @@ class ColumnarMorphologies:
             "values": ranges[PROPERTIES],
             PROPERTIES: list(table.properties),
             LABELS: {str(code): held for code, held in table.labels.to_lists().items()},
+            CHECKSUMS: {key: _checksum(key, rows) for key, rows in columns.items()},
         }
         self._do(json.dumps(command))
+
+    def damaged(self, name: str) -> tuple[str, ...]:
+        """
+        The arrays in which the rows of a morphology are not those that were stored.
+
+        :raises CorruptNetworkError: the rows do not exist.
+        """
+        saved = self._catalogue.saved[name]
+        return tuple(
+            key
+            for key, where in saved.ranges().items()
+            if key in saved.checksums
+            and _checksum(key, self._rows(key, where)) != saved.checksums[key]
+        )
 
     def remove(self, name: str) -> None:
         if name not in self:
@@ -310,6 +335,12 @@ def _replayed(catalogue: Catalogue, text: bytes) -> Catalogue:
         length=catalogue.length + len(text),
         checksum=zlib.crc32(text, catalogue.checksum),
     )
+
+
+def _checksum(key: str, rows: Rows) -> int:
+    """The same on every machine, and whatever the rows are stored as."""
+    widest = _KINDS[key][-1].newbyteorder("<")
+    return zlib.crc32(np.ascontiguousarray(rows, dtype=widest).data)
 
 
 def _codes(name: str, values: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from ...names import check_name
 from ...statistics import NetworkTotals
 from ..root import STATE, RootedNetwork, count_totals, not_found
 from ..unknown import Unknown, unknown_below
+from .checksums import key_of
 from .connectivity import ColumnarConnectivity
 from .files import ID, ColumnarFiles
 from .known import ROOT, is_connectivity, is_placement
@@ -22,7 +23,7 @@ from .morphologies import ColumnarMorphologies
 from .placement import ColumnarPlacement
 
 FORMAT = "bsb-hdf5-columnar"
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 _PLACEMENT, _CONNECTIVITY = "placement_sets", "connectivity_sets"
 _MORPHOLOGIES, _FILES = "morphology_tables", "stored_files"
 # What bsb-hdf5 8.0.2 looks for: it stumbles over these, instead of seeing an empty network that
@@ -219,6 +220,7 @@ class ColumnarNetwork(RootedNetwork):
     def _forget(self, part: str, names: tuple[str, ...]) -> None:
         for name in names:
             self.cache.invalidate(("columnar", part, name))
+            self.cache.invalidate(key_of(part, name))
 
     def _replace(self, part: str) -> None:
         self._root.delete(part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -153,6 +153,12 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
     def _store_names(self) -> None:
         if self._names is not self._table.names:
             self._names.write(self._place.group)
+
+    def _column_numbers(self) -> Mapping[str, int]:
+        return self._names.columns
+
+    def _array_of(self, column: str) -> LongArray:
+        return self._arrays.get(column)
 
     def _opened_arrays(self) -> Iterable[LongArray]:
         return self._arrays.opened.values()

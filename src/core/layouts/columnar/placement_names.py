@@ -13,6 +13,7 @@ from ....ports.arrays import GroupWriter
 from ...labels import LabelSets
 from ...names import check_member, check_name
 from ..documents import interpreting, read_json, write_json
+from .checksums import CHECKSUMS
 from .segments import MOST_COLUMNS, SEGMENTS
 
 ADDITIONAL = "additional"
@@ -107,5 +108,5 @@ def _codes(names: list[str]) -> dict[str, int]:
 def _check_title(title: str) -> None:
     key = title.removeprefix(f"{ADDITIONAL}/")
     (check_member if key == title else check_name)(key, "column of a placement set")
-    if title in (SEGMENTS, ADDITIONAL):
+    if title in (SEGMENTS, ADDITIONAL, CHECKSUMS):
         raise InvalidNameError(f"'{title}' can't name a column of a placement set", asked=title)

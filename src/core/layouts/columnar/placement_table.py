@@ -12,6 +12,7 @@ from ...chunk_id import Ids
 from ...column_specs import LABELS, MORPHOLOGY, ColumnSpec
 from ...rows import Lengths
 from .arrays import LongArray
+from .checksums import SetChecksums
 from .groups import SetGroup
 from .members import is_plain, member_of, new_member
 from .placement_names import ADDITIONAL, PlacementNames
@@ -47,6 +48,7 @@ class PlacementArrays:
 
     def __init__(self, place: SetGroup) -> None:
         self._place = place
+        self.checksums = SetChecksums(place)
         self.opened: dict[str, LongArray] = {}
 
     def of(self, column: ColumnSpec) -> LongArray:
@@ -59,21 +61,23 @@ class PlacementArrays:
         if found is None:
             kinds = _CODES if title in (MORPHOLOGY.name, LABELS.name) else (dtype,)
             if title.startswith(PREFIX):
-                found = self._additional(title.removeprefix(PREFIX), kinds)
+                found = self._additional(title, kinds)
             else:
-                found = LongArray(self._place.group, title, kinds)
+                notes = self.checksums.of(title)
+                found = LongArray(self._place.group, title, kinds, notes=notes)
             self.opened[title] = found
         return found
 
-    def _additional(self, key: str, kinds: tuple[DType, ...]) -> LongArray:
-        group = self._place.group
+    def _additional(self, title: str, kinds: tuple[DType, ...]) -> LongArray:
+        group, key = self._place.group, title.removeprefix(PREFIX)
+        notes = self.checksums.of(title)
         if is_plain(key):
-            return LongArray(group, key, kinds, ADDITIONAL)
+            return LongArray(group, key, kinds, ADDITIONAL, notes=notes)
         member = member_of(key)
         if ADDITIONAL in group:
             member = new_member(group.group(ADDITIONAL), key, KEY)
         named = {} if member == key else {KEY: key}
-        return LongArray(group, member, kinds, ADDITIONAL, named)
+        return LongArray(group, member, kinds, ADDITIONAL, named, notes)
 
     def drop(self, title: str) -> None:
         """Remove an array, so that rows of another shape can be stored."""
@@ -85,7 +89,7 @@ class PlacementTable(TableSource[PlacementNames, PlacementSums, Segments]):
     """Where the segments of a set are stored."""
 
     def __init__(self, place: SetGroup, arrays: PlacementArrays) -> None:
-        super().__init__(place, FORM)
+        super().__init__(place, FORM, arrays.checksums)
         self._arrays = arrays
 
     def read_names(self) -> PlacementNames:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic
 
+import numpy as np
+
+from ...rows import Rows
 from ..history import SetHistory, advance_revision, read_history, write_history
 from .arrays import LongArray
+from .checksums import checked_rows, damaged
 from .tables import Index, Names, Sums, Table, TableSource
 
 
@@ -20,6 +24,7 @@ class ColumnarSet(ABC, Generic[Names, Sums, Index]):
 
     def __init__(self, source: TableSource[Names, Sums, Index]) -> None:
         self._place = source.place
+        self._checksums = source.checksums
         self._touched = False
         key = ("columnar", self._place.part, self._place.name)
         self._table = Table(source, key, self._place.network.cache)
@@ -29,7 +34,9 @@ class ColumnarSet(ABC, Generic[Names, Sums, Index]):
         return read_history(self._place.attributes)
 
     def set_history(self, history: SetHistory) -> None:
+        before = read_history(self._place.attributes).revision or 0
         write_history(self._place.attributes, history)
+        self._checksums.store({}, before, history.revision or 0)
 
     def flush(self) -> None:
         """Store the rows that wait, the names, and last the table; once a session."""
@@ -40,12 +47,40 @@ class ColumnarSet(ABC, Generic[Names, Sums, Index]):
         for array in self._opened_arrays():
             array.write_out()
         self._table.flush(self._names)
-        advance_revision(self._place.attributes)
+        revision = advance_revision(self._place.attributes)
+        self._checksums.store(self._column_numbers(), revision - 1, revision)
         self._touched = False
+
+    def damaged_rows(self, most: int) -> Iterator[tuple[str, int, int]]:
+        """
+        The rows that are not those that were stored, as their checksums say: column, first, end.
+
+        :param most: rows in memory at a time, unless more were stored at once.
+        :raises CorruptNetworkError: the checksums, or an array that they are of, are damaged.
+        """
+        revision = read_history(self._place.attributes).revision or 0
+        checked = checked_rows(self._place.group, revision)
+        for column, number in self._column_numbers().items():
+            for each in damaged(checked.get(number, ()), self._reader_of(column), most):
+                yield column, each.first, each.end
+
+    def _reader_of(self, column: str) -> Callable[[int, int], Rows]:
+        def read(first: int, end: int) -> Rows:
+            return self._array_of(column).read_ranges(np.array([first]), np.array([end]))
+
+        return read
+
+    @abstractmethod
+    def _array_of(self, column: str) -> LongArray:
+        """The array of a column."""
 
     @abstractmethod
     def _store_names(self) -> None:
         """Store what the set calls by codes, if that changed."""
+
+    @abstractmethod
+    def _column_numbers(self) -> Mapping[str, int]:
+        """The number of each column that has rows."""
 
     @abstractmethod
     def _opened_arrays(self) -> Iterable[LongArray]:

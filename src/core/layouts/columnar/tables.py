@@ -27,6 +27,7 @@ from ....ports.arrays import ArrayWriter, AttributeWriter, GroupWriter
 from ....ports.cache import CacheView
 from ...min_max import min_max
 from .arrays import merge
+from .checksums import SetChecksums, prepare_checksums
 from .groups import SetGroup
 
 Entries = NDArray[np.int64]
@@ -142,11 +143,13 @@ class TableSource(ABC, Generic[Names, Sums, Index]):
     Where the table of a set is stored, and what its entries mean.
 
     :param place: group of the set.
+    :param checksums: of the rows that its entries point to.
     """
 
-    def __init__(self, place: SetGroup, form: Form[Sums]) -> None:
+    def __init__(self, place: SetGroup, form: Form[Sums], checksums: SetChecksums) -> None:
         self.place = place
         self.form = form
+        self.checksums = checksums
         self._array: ArrayWriter | None = None
 
     @property
@@ -424,6 +427,7 @@ def prepare_tally(group: GroupWriter, form: Form[Sums]) -> None:
     """Prepare the attributes that every session on a set changes."""
     group.attributes.set("revision", 0)
     group.attributes.set(TALLY, np.zeros(form.tally_size, dtype=np.int64))
+    prepare_checksums(group)
 
 
 def _state_of(
