@@ -27,7 +27,8 @@ from bsb_hdf5.testing.contents import make, writing
 from tests.face.samples import SmallNetwork, connections
 
 FILES = Path(__file__).parent / "files"
-FORMATS = ("hdf5-classic", "hdf5-columnar", "zarr")
+WRITTEN = ("hdf5-classic", "hdf5-columnar-1.1", "zarr")
+FORMATS = (*WRITTEN, "hdf5-columnar")
 JOURNAL = FILES / "journal.bin"
 DTYPES = FILES / "zarr-dtypes.tar.gz"
 # As arrays of a group may have them; the last of them, zarr stores as bytes.
@@ -42,7 +43,7 @@ CONTENT = bytes(100)
 
 def new_network(name: str, folder: Path) -> Storage:
     """The network, made by this version."""
-    engine, _, layout = name.partition("-")
+    engine, layout, *_ = *name.split("-"), ""
     root = folder / f"network.{engine}"
     storage = Storage(engine, NetworkRoot(root, layout) if layout else str(root))
     SmallNetwork.build(storage)
