@@ -97,7 +97,8 @@ def test_every_row_has_its_checksum_whatever_happened(
         for number, step in enumerate(history):
             side.run(step, number)
             session = side.store.open_read()
-            check_that_all_is_checked(ColumnarNetwork(session.root))
+            root: Any = session.root
+            check_that_all_is_checked(ColumnarNetwork(root))
             session.close()
 
 
