@@ -13,8 +13,8 @@ from ..ports.arrays import ArrayReader, GroupReader, StoredSize
 from ..ports.store import Rewritable
 from .networks import session_on
 
-# To look at one takes some 20 us. A classic file has an array for each column of each chunk.
-_MOST_ARRAYS = 10_000
+# To look at one takes some 140 us. A classic file has an array for each column of each chunk.
+_MOST_ARRAYS = 2_000
 _DEEPEST = 64
 
 
