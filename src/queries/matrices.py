@@ -185,10 +185,30 @@ def _between_codes(asked: Stream, pre: Grouping, post: Grouping, value: str) -> 
     # perf: multiplied here once, not for each connection.
     rows = None if pre.codes is None else pre.codes * post.width
     for batch in asked.batches("out"):
+        if value == "count" and asked.is_whole:
+            for piece in batch:
+                for cut in piece.cuts():
+                    _tally(counts, *_codes(cut, rows, post.codes), len(cut.part.local_locations))
+            continue
         for sources, targets in _counted(batch, asked, value):
             _tally(counts, _index(rows, sources), _index(post.codes, targets), len(sources))
     table = counts.reshape(pre.width, post.width)
     return pre.members.astype(np.int64) @ table @ post.members.T.astype(np.int64)
+
+
+def _codes(
+    piece: Piece, rows: Numbers | None, columns: Numbers | None
+) -> tuple[Numbers | int, Numbers | int]:
+    """What the cells of all connections of a piece have in the tables."""
+    part = piece.part
+    if len(part.local_chunks) != 1 or rows is None or columns is None:
+        sources, targets = piece.numbers()
+        return _index(rows, sources), _index(columns, targets)
+    near, far = part.local_locations[:, 0], part.global_locations[:, 0]
+    return (
+        piece.near.look_up(rows, int(part.local_chunks[0]), near),
+        piece.far.look_up(columns, int(part.global_chunks[0]), far),
+    )
 
 
 def _counted(
@@ -213,10 +233,11 @@ def _index(codes: Numbers | None, cells: Numbers) -> Numbers | int:
 def _tally(
     counts: NDArray[np.int64], rows: Numbers | int, columns: Numbers | int, many: int
 ) -> None:
-    index = rows + columns
-    if isinstance(index, int):
-        counts[index] += many
-    elif len(index):
+    if isinstance(rows, int) and isinstance(columns, int):
+        counts[rows + columns] += many
+        return
+    index = np.asarray(rows + columns)
+    if len(index):
         # Of a large table, each piece of connections concerns a part.
         first = int(index.min()) if len(counts) > len(index) else 0
         found = np.bincount(index - first if first else index)

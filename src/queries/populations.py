@@ -79,6 +79,22 @@ class Population:
             raise self._no_cell(int(chunks[bad]), int(used[bad]), int(held[bad]))
         return flat if self.numbers is None else self.numbers[flat]
 
+    def look_up(self, table: Numbers, chunk: int, ranks: Numbers) -> Numbers:
+        """
+        What a table of all cells of the set has for some cells of a chunk.
+
+        perf: takes half the time of numbering the cells first.
+
+        :param ranks: (n,) ranks of cells within the chunk.
+        :raises CorruptNetworkError: a connection is on a cell that does not exist.
+        """
+        held = int(self.whole.among(np.array([chunk])).counts[0])
+        first = self.first_of(chunk, 0)
+        try:
+            return table[first : first + held].take(ranks)
+        except IndexError:
+            raise self._no_cell(chunk, int(ranks.max()), held) from None
+
     def first_of(self, chunk: int, used: int) -> int:
         """
         The number, in the whole set, of the first cell of a chunk.

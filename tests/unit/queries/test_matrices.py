@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bsb_hdf5.core.chunk_id import unpack
-from bsb_hdf5.errors import InputError
+from bsb_hdf5.errors import CorruptNetworkError, InputError
 from bsb_hdf5.queries import GroupKey, matrices, matrix
 from tests.unit.queries.networks import FILTERS, TAGS, TYPES, Filters, Sample
 
@@ -99,3 +99,13 @@ def test_what_does_not_fit_is_refused(sample: Sample, monkeypatch: pytest.Monkey
         matrix(sample.storage, "sum")
     with pytest.raises(InputError, match="or a network is needed, not 3"):
         matrix(3)
+
+
+@pytest.mark.parametrize("by", ["label", "chunk"])
+@pytest.mark.parametrize("value", ["count", "pairs"])
+def test_a_connection_on_no_cell_is_named(own_sample: Sample, value: str, by: str) -> None:
+    cs = own_sample.connectivity("gap")
+    chunk = own_sample.placement("golgi").get_all_chunks()[0]
+    cs.chunk_connect(chunk, chunk, [(0, -1, -1)], [(700, -1, -1)])
+    with pytest.raises(CorruptNetworkError, match="is on cell"):
+        matrix(cs, value, by=by)
