@@ -79,7 +79,7 @@ lint: env
 
 .PHONY: types
 types: env
-	@mypy --strict --package bsb_hdf5 --package tests
+	@mypy --strict --package bsb_hdf5 --package tests --package examples.backends
 
 .PHONY: contracts
 contracts: env

@@ -17,7 +17,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
 SPECIFICATION = Path(__file__).parents[1] / "tests" / "spec" / "api.json"
-EXPORTING = ("bsb_hdf5", "bsb_hdf5.queries", "bsb_hdf5.testing")
+EXPORTING = ("bsb_hdf5", "bsb_hdf5.kit", "bsb_hdf5.queries", "bsb_hdf5.testing")
 
 
 def public_names() -> Iterator[tuple[str, str]]:

@@ -11,13 +11,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..adapters.by_key.encoding import dump_value, load_value
     from ..adapters.by_key.store import KeyValueStore
     from ..adapters.by_key.transaction import Transaction
     from ..adapters.files.errors import system_error
+    from ..adapters.files.locking import HeldDescriptor
     from ..adapters.native.arrays import Array, ArrayWriter, Document, DocumentWriter
     from ..adapters.native.attributes import Attributes, AttributesWriter, stored_value
     from ..adapters.native.drafts import Draft, delete, give_name
-    from ..adapters.native.groups import Group, GroupWriter
+    from ..adapters.native.groups import Group, GroupWriter, Member
     from ..adapters.native.store import ArrayStore, free_path
     from ..core.ranges import check_ranges, coalesce, rows_of_ranges, take_ranges
     from ..errors import (
@@ -49,9 +51,11 @@ be changed.
 """
 
 _PLACES: dict[str, tuple[str, ...]] = {
+    "..adapters.by_key.encoding": ("dump_value", "load_value"),
     "..adapters.by_key.store": ("KeyValueStore",),
     "..adapters.by_key.transaction": ("Transaction",),
     "..adapters.files.errors": ("system_error",),
+    "..adapters.files.locking": ("HeldDescriptor",),
     "..adapters.native.arrays": (
         "Array",
         "ArrayWriter",
@@ -68,10 +72,7 @@ _PLACES: dict[str, tuple[str, ...]] = {
         "delete",
         "give_name",
     ),
-    "..adapters.native.groups": (
-        "Group",
-        "GroupWriter",
-    ),
+    "..adapters.native.groups": ("Group", "GroupWriter", "Member"),
     "..adapters.native.store": (
         "ArrayStore",
         "free_path",
@@ -132,9 +133,11 @@ __all__ = [
     "EngineModule",
     "Group",
     "GroupWriter",
+    "HeldDescriptor",
     "InputError",
     "KeyValueStore",
     "LockTimeoutError",
+    "Member",
     "NodeExistsError",
     "NodeNotFoundError",
     "NotANetworkError",
@@ -154,8 +157,10 @@ __all__ = [
     "coalesce",
     "define_engine",
     "delete",
+    "dump_value",
     "free_path",
     "give_name",
+    "load_value",
     "rows_of_ranges",
     "stored_value",
     "system_error",

@@ -11,5 +11,7 @@ from tests.unit.kit.registration import registered
 
 @pytest.fixture(scope="session", autouse=True)
 def engines() -> Iterator[None]:
-    with registered(sqlite="examples.backends.sqlite:engine"):
+    with registered(
+        sqlite="examples.backends.sqlite:engine", parquet="examples.backends.parquet:engine"
+    ):
         yield

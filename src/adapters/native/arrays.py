@@ -63,7 +63,8 @@ class Array(ABC):
         if hull <= _MOST_SURPLUS * total or hull * _row_bytes(self._no_rows()) <= _LEAST_HULL:
             return take_ranges(self._read(low, high), first - low, last - low)
         bounds = zip(first.tolist(), last.tolist(), strict=True)
-        return np.concatenate([self._read(*each) for each in bounds])
+        # numpy turns rows of a foreign byte order into those of its own.
+        return np.concatenate([self._read(*each) for each in bounds], dtype=self.dtype)
 
     def _no_rows(self) -> AnyArray:
         return np.empty((0, *self.shape[1:]), dtype=self.dtype)
@@ -129,7 +130,7 @@ class ArrayWriter(Array):
         """Replace rows, which lie within the array, at least one."""
         rest = self.read(start + len(rows))
         self._cut(start)
-        self._append(np.concatenate((rows, rest)) if len(rest) else rows)
+        self._append(np.concatenate((rows, rest), dtype=self.dtype) if len(rest) else rows)
 
     def _fitting(self, rows: AnyArray) -> AnyArray:
         """

@@ -9,9 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from ...errors import StoreError, StoreExistsError
+from ...platform import open_descriptor
 from ...ports.store import Capabilities, ReadSession, WriteSession
 from ...transactions.deadline import Deadline, OnSlow, ignore_slow
 from ..files.errors import system_error
+from ..files.locking import HeldDescriptor, lock_file
 from ..files.names import checked_path
 
 
@@ -82,6 +84,34 @@ class ArrayStore(ABC):
         :param holders: finds out what is waited for, for messages.
         """
         return Deadline(self.location, self.lock_limit, self._on_slow, holders)
+
+    def lock(self, path: str, *, exclusive: bool) -> HeldDescriptor:
+        """
+        Lock a file of the network, for backends whose library locks nothing.
+
+        :param path: of the file, which is made if it is absent.
+        :returns: the open file; closing it releases the lock.
+        :raises LockTimeoutError: others held the lock for longer than ``lock_limit``.
+        """
+        try:
+            descriptor = open_descriptor(path, os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            raise system_error(error, self.location) from error
+        held = HeldDescriptor(descriptor)
+        limit, on_slow = self.lock_limit, self._on_slow
+        try:
+            lock_file(
+                descriptor,
+                self.location,
+                exclusive=exclusive,
+                limit=limit,
+                on_slow=on_slow,
+                switch=None,
+            )
+        except BaseException:
+            held.close()
+            raise
+        return held
 
     def check_there(self) -> None:
         """
