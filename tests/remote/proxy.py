@@ -25,7 +25,8 @@ class Proxy:
         self._remaining: int | None = None
         self._thread: threading.Thread | None = None
         self._death: Death = "before"
-        self.requests = 0
+        # Those that write since it came to life, and all that it ever handed on.
+        self.requests = self.asked = 0
         self.dead = True
         self.start()
 
@@ -73,6 +74,9 @@ class Proxy:
     def _hand_on(self, source: socket.socket, sink: socket.socket, asking: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
+                if asking and data.startswith((b"GET ", b"HEAD ", b"PUT ", b"POST ", b"DELETE ")):
+                    with self._mutex:
+                        self.asked += 1
                 if asking and data.startswith((b"PUT ", b"POST ")) and self._is_last():
                     self._end(data, sink)
                     return

@@ -35,6 +35,7 @@ from bsb_hdf5.testing.contents import make, reading, snapshot, writing
 
 from .appending import SESSIONS, CellType, append_cells
 from .conftest import SECRET
+from .proxy import Proxy
 
 ROWS = np.arange(60_000.0).reshape(-1, 3)
 
@@ -336,3 +337,29 @@ def test_a_bucket_that_does_not_exist_is_told(bucket: str) -> None:
     for use in (store.open_read, store.create):
         with pytest.raises(StoreNotFoundError, match=r"the bucket of .* does not exist"):
             use()
+
+
+def test_requests_are_few(bucket: str, proxy: Proxy) -> None:
+    """Each request more is a wait for the service."""
+    storage = Storage("zarr", f"{bucket}/net")
+    cells: Any = storage.require_placement_set(CellType())
+    chunks = [Chunk((x, 0, 0), (100, 100, 100)) for x in range(50)]
+    with storage._engine.write_scope():
+        for chunk in chunks:
+            cells.append_data(chunk, positions=np.ones((100, 3)))
+    assert 12 >= requests_of(proxy, lambda: cells.append_data(chunks[0], positions=np.ones((9, 3))))
+    other = open_any(f"{bucket}/net")
+
+    def load_each() -> None:
+        with other._engine.read_scope():
+            for chunk in chunks:
+                other.get_placement_set(CellType(), chunks=[chunk]).load_positions()
+
+    assert 12 >= requests_of(proxy, load_each)
+    assert 15 >= requests_of(proxy, lambda: open_any(f"{bucket}/net"))
+
+
+def requests_of(proxy: Proxy, call: Any) -> int:
+    before = proxy.asked
+    call()
+    return proxy.asked - before

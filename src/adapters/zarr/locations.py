@@ -88,6 +88,11 @@ class Target(Objects):
     undone_by_itself = False
     """Whether what is stored without a manifest goes when the session ends."""
 
+    @property
+    def tag(self) -> Tag | None:
+        """The tag of the manifest that a session begins with, where it has a view of its own."""
+        return None
+
     @abstractmethod
     def check(self, known: Tag | None, /) -> None:
         """
@@ -139,12 +144,8 @@ class Location(Target):
         """What sessions read that see the manifest of a tag."""
         return self
 
-    def begin(self, tag: Tag) -> Target:
-        """
-        Where a session writes that begins with the manifest of a tag.
-
-        :raises SessionAbortedError: it was replaced meanwhile.
-        """
+    def begin(self) -> Target:
+        """Where a session writes."""
         return self
 
     @abstractmethod

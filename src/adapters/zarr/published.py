@@ -75,7 +75,7 @@ class PublishedLocation(Location):
     def replace(self, manifest: bytes, known: Tag | None) -> NoReturn:
         raise published(self.root)
 
-    def begin(self, tag: Tag) -> NoReturn:
+    def begin(self) -> NoReturn:
         raise published(self.root)
 
     def build(self, mode: int | None = None) -> NoReturn:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import platform
 import threading
+import time
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
@@ -67,14 +68,17 @@ after_fork_in_child(_note_fork)
 
 
 class Snapshot(Objects):
-    """The objects of a network as of one commit."""
+    """The objects of a network as of one commit, looked for when the first is read."""
 
-    def __init__(self, root: str, session: Session) -> None:
+    def __init__(self, root: str, repository: Repository, id_: str) -> None:
         super().__init__(root)
-        self._session = session
+        self._repository = repository
+        self._id = id_
 
     def _open(self) -> Any:
-        return self._session.store
+        from .kept_objects import KeptObjects
+
+        return KeptObjects(self._repository.readonly_session(snapshot_id=self._id).store)
 
 
 class Branch(Target):
@@ -89,6 +93,10 @@ class Branch(Target):
 
     def _open(self) -> Any:
         return self._session.store
+
+    @property
+    def tag(self) -> Tag:
+        return self._session.snapshot_id
 
     def check(self, known: Tag | None) -> None:
         """Do nothing: icechunk does, at the commit."""
@@ -113,8 +121,7 @@ class Branch(Target):
         """The last commit, if it is the one with this manifest."""
         with suppress(StorageError), translated(self.root):
             tip = self._repository.lookup_branch(BRANCH)
-            session = self._repository.readonly_session(snapshot_id=tip)
-            found = Snapshot(self.root, session).get(MANIFEST)
+            found = Snapshot(self.root, self._repository, tip).get(MANIFEST)
             own = read_manifest(manifest, self.root).generation
             if found is not None and read_manifest(found, self.root).generation == own:
                 return tip
@@ -137,6 +144,27 @@ class NewBranch(Branch):
         return taken(self.root)
 
 
+# To find, recognize and open a network takes several stores, one after the other.
+_RECENTLY = 5.0
+_OPENED: dict[tuple[str, str | None], tuple[float, Storage, Repository]] = {}
+
+
+def _note_opened(root: str, storage: Storage, repository: Repository) -> None:
+    now = time.monotonic()
+    with _MEMORY_MUTEX:
+        for key in [key for key, opened in _OPENED.items() if now - opened[0] > _RECENTLY]:
+            del _OPENED[key]
+        _OPENED[root, endpoint()] = now, storage, repository
+
+
+def _recently_opened(root: str) -> tuple[Storage, Repository] | None:
+    """A repository that was opened just now, which need not be looked for again."""
+    found = _OPENED.get((root, endpoint()))
+    if found is None or time.monotonic() - found[0] > _RECENTLY:
+        return None
+    return found[1:]
+
+
 class RepositoryLocation(Location):
     """
     A repository below a URL; or, to read, a network that was published there.
@@ -154,6 +182,8 @@ class RepositoryLocation(Location):
         super().__init__(url.rstrip("/"))
         self._version = version
         self._found: tuple[Storage, Repository] | None = None
+        # The commit of a version, which stays the same.
+        self._fixed: Tag | None = None
 
     @property
     def identity(self) -> str:
@@ -186,8 +216,14 @@ class RepositoryLocation(Location):
                 " networks in object stores; start processes with the method 'spawn'",
                 location=self.root,
             )
+        if self._found is None:
+            self._found = _recently_opened(self.root)
         if self._found is not None and not self._is_gone(self._found[0]):
             return self._found[1]
+        self._found = self._opened()
+        return None if self._found is None else self._found[1]
+
+    def _opened(self) -> tuple[Storage, Repository] | None:
         from icechunk import Repository
 
         _Process.started = True
@@ -202,26 +238,27 @@ class RepositoryLocation(Location):
             if not self._is_in_memory:
                 self._published.get(MANIFEST)
             raise
-        self._found = storage, repository
-        return repository
+        _note_opened(self.root, storage, repository)
+        return storage, repository
 
     def _is_gone(self, storage: Storage) -> bool:
         return self._is_in_memory and _MEMORY.get(self.root) is not storage
 
     def _tip(self, repository: Repository) -> Tag:
         """The commit that is seen."""
-        if self._version is not None:
-            return find_version(repository, self._version, self.root)
-        with translated(self.root):
-            return repository.lookup_branch(BRANCH)
+        if self._version is None:
+            with translated(self.root):
+                return repository.lookup_branch(BRANCH)
+        if self._fixed is None:
+            self._fixed = find_version(repository, self._version, self.root)
+        return self._fixed
 
     def _manifest(self, repository: Repository) -> bytes | None:
         """The manifest that is seen; None before the first commit."""
         return self._snapshot(repository, self._tip(repository)).get(MANIFEST)
 
     def _snapshot(self, repository: Repository, tag: Tag) -> Snapshot:
-        with translated(self.root):
-            return Snapshot(self.root, repository.readonly_session(snapshot_id=tag))
+        return Snapshot(self.root, repository, tag)
 
     def exists(self) -> bool:
         repository = self.repository()
@@ -249,7 +286,7 @@ class RepositoryLocation(Location):
             return self._published
         return self._snapshot(repository, tag)
 
-    def begin(self, tag: Tag) -> Target:
+    def begin(self) -> Target:
         repository = self.repository()
         if repository is None:
             raise published(self.root)
@@ -259,10 +296,7 @@ class RepositoryLocation(Location):
                 " without a version to change it",
                 location=self.root,
             )
-        branch = Branch(self.root, repository, _session_on(repository, self.root))
-        if branch._session.snapshot_id != tag:
-            raise branch._overtaken()
-        return branch
+        return Branch(self.root, repository, _session_on(repository, self.root))
 
     def build(self, mode: int | None = None) -> Target:
         from icechunk import Repository
@@ -337,6 +371,7 @@ class RepositoryLocation(Location):
         if self.repository() is None:
             raise published(self.root)
         self._found = None
+        _OPENED.pop((self.root, endpoint()), None)
         if self._is_in_memory:
             with _MEMORY_MUTEX:
                 _MEMORY.pop(self.root, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -12,7 +11,7 @@ from urllib.request import url2pathname
 
 import attrs
 
-from ...errors import CommitConflictError, StorageError
+from ...errors import StorageError
 from ...platform import LOCKS_MISSING, before_renaming, can_lock
 from ...ports.store import Capabilities, Capability
 from ...ports.versions import Expired, Version
@@ -21,7 +20,7 @@ from .errors import require, taken
 from .held import LockHandle
 from .local import ArchiveLocation, DirectoryLocation
 from .locations import Location, Tag, Target
-from .manifest import Manifest, make_manifest, read_manifest
+from .manifest import MANIFEST, Manifest, make_manifest, read_manifest
 from .rewrite import SnapshotRewrite
 
 if TYPE_CHECKING:
@@ -30,10 +29,6 @@ if TYPE_CHECKING:
     from .session import ZarrCreationSession, ZarrReadSession, ZarrWriteSession
 
 _READ = 0o444
-
-
-# How often a session begins again because another program committed as it began.
-_MOST_OVERTAKEN = 5
 
 
 def _remote(url: str, version: str | datetime | None) -> Location:
@@ -266,15 +261,14 @@ class ZarrStore:
         """The committed state, and where a session writes that begins with it."""
         from .arrays import Arrays
 
-        for _ in range(_MOST_OVERTAKEN):
-            with suppress(CommitConflictError):
-                manifest, tag, arrays = self._current()
-                target = self._location.begin(tag)
-                own = arrays if target is arrays.location else Arrays(target)
-                return (manifest, tag, own), target
-        manifest, tag, _ = self._current()
-        target = self._location.begin(tag)
-        return (manifest, tag, Arrays(target)), target
+        target = self._location.begin()
+        if target.tag is None:
+            return self._current(), target
+        seen = self._seen
+        if seen is None or seen[1] != target.tag:
+            manifest = read_manifest(target.get(MANIFEST) or b"", self.location)
+            seen = self._seen = manifest, target.tag, Arrays(self._location.at(target.tag))
+        return (seen[0], seen[1], Arrays(target)), target
 
     def _committed(self, result: tuple[Manifest, Tag] | None) -> None:
         from .arrays import Arrays
