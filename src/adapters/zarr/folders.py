@@ -133,13 +133,20 @@ def sweep(root: str, used: Collection[str]) -> None:
     """
     now = time.time()
     for path, entries in list(_walk(root)):
-        if path and path not in used and is_own_array(metadata_of(root, path), path):
+        if path and path not in used and _is_known_as_own(root, path):
             remove_array(root, path)
             continue
         for entry in entries:
             with contextlib.suppress(FileNotFoundError):
                 if now - entry.stat(follow_symlinks=False).st_mtime > _AGE:
                     os.unlink(entry.path)
+
+
+def _is_known_as_own(root: str, path: str) -> bool:
+    """Whether a session made the array at a path; not if that can't be read."""
+    with contextlib.suppress(OSError):
+        return is_own_array(metadata_of(root, path), path)
+    return False
 
 
 def _walk(root: str) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
@@ -172,9 +179,13 @@ def is_unfinished(name: str) -> bool:
 
 
 def metadata_of(root: str, path: str) -> bytes:
-    """What zarr notes of an array or group; empty if that is not what is there."""
+    """
+    What zarr notes of an array or group; empty if that is not what is there.
+
+    :raises OSError: the system could not read it: nobody knows whose it is.
+    """
     key = f"{path}/{MANIFEST}"
-    with contextlib.suppress(OSError, CorruptNetworkError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, CorruptNetworkError):
         if os.lstat(os.path.join(root, key)).st_size <= _MOST_OF_METADATA:
             return read_file(root, key)
     return b""

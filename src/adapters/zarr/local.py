@@ -171,6 +171,9 @@ class DirectoryLocation(LocalLocation):
             self._unlink_if_link()
             try:
                 remove_own(gone, vacate=False)
+                if os.path.exists(gone) and not foreign_in(gone):
+                    # Groups without arrays, of which some could not be removed at first.
+                    shutil.rmtree(gone)
             except OSError as error:
                 raise type(system_error(error, gone))(
                     f"'{self.root}' is removed, but of what it held, '{gone}' can't be deleted:"
