@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from .degrees import check_choice
 from .groups import GROUPED_BY, GroupKey, grouping_of
-from .networks import Cells, chosen_placement_sets, session_around
+from .networks import PlacementSets, chosen_placement_sets, session_around
 from .populations import Population
 
 
-def counts(cells: Cells, *, by: str = "type") -> dict[GroupKey, int]:
+def counts(cells: PlacementSets, *, by: str = "type") -> dict[GroupKey, int]:
     """
     How many cells there are.
 

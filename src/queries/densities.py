@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..placement_set import PlacementSet
-from .networks import Cells, chosen_placement_sets, session_around
+from .networks import PlacementSets, chosen_placement_sets, session_around
 from .populations import Population, load_positions
 
 
@@ -40,7 +40,7 @@ class Density:
         return self.per_um3 * 1e9
 
 
-def density(cells: Cells, partition: Any = None) -> dict[str, Density]:
+def density(cells: PlacementSets, partition: Any = None) -> dict[str, Density]:
     """
     How densely the cells of each type lie.
 

@@ -16,7 +16,7 @@ from ..transactions.session import Session
 from .degrees import check_choice
 from .groups import GROUPED_BY, Grouping, GroupKey, grouping_of
 from .networks import (
-    Connections,
+    ConnectivitySets,
     chosen_connectivity_sets,
     placement_set_of,
     session_around,
@@ -53,7 +53,7 @@ class Matrix:
 
 
 def matrix(
-    connections: Connections,
+    connections: ConnectivitySets,
     value: str = "count",
     *,
     by: str = "type",

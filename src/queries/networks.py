@@ -18,11 +18,11 @@ from ..placement_set import PlacementSet
 from ..storages import engine_of
 from ..transactions.session import Session
 
-Network: TypeAlias = "bsb.Scaffold | bsb.Storage | Root"
+Network: TypeAlias = bsb.Scaffold | bsb.Storage | Root
 """A network, its storage, or the root of that."""
-Cells: TypeAlias = "Network | PlacementSet | Iterable[PlacementSet]"
+PlacementSets: TypeAlias = Network | PlacementSet | Iterable[PlacementSet]
 """Some placement sets, or all of a network."""
-Connections: TypeAlias = "Network | ConnectivitySet | Iterable[ConnectivitySet]"
+ConnectivitySets: TypeAlias = Network | ConnectivitySet | Iterable[ConnectivitySet]
 """Some connectivity sets, or all of a network."""
 
 
@@ -66,7 +66,7 @@ def connectivity_sets(network: Network | StorageEngine) -> list[ConnectivitySet]
         return [ConnectivitySet(engine, tag) for tag in session.network.connectivity_tags()]
 
 
-def chosen_placement_sets(cells: Cells) -> list[PlacementSet]:
+def chosen_placement_sets(cells: PlacementSets) -> list[PlacementSet]:
     """
     Placement sets as they are given: one, some, or those of a network.
 
@@ -77,7 +77,7 @@ def chosen_placement_sets(cells: Cells) -> list[PlacementSet]:
     return _checked([cells] if isinstance(cells, PlacementSet) else cells, PlacementSet)
 
 
-def chosen_connectivity_sets(connections: Connections) -> list[ConnectivitySet]:
+def chosen_connectivity_sets(connections: ConnectivitySets) -> list[ConnectivitySet]:
     """
     Connectivity sets as they are given; errors as for :func:`chosen_placement_sets`.
     """
