@@ -61,12 +61,13 @@ class TransactionContext:
     settings: LockSettings
     root: str = attrs.field(default=attrs.Factory(lambda self: self.store.location, True))
     cache: VersionedCache = attrs.field(factory=VersionedCache)
+    # The exceptions of the library that the store is kept by (:class:`.NamesErrors`).
+    errors: tuple[type[Exception], ...] = attrs.field(init=False)
     # perf: small sessions; the lock that it found is not made again for the next.
     _latest: StoreLock | None = attrs.field(default=None, init=False)
 
-    @property
-    def errors(self) -> tuple[type[Exception], ...]:
-        """The exceptions of the library that the store is kept by (:class:`.NamesErrors`)."""
+    @errors.default
+    def _errors_of_store(self) -> tuple[type[Exception], ...]:
         return tuple(getattr(self.store, "errors", ()))
 
     @contextmanager
@@ -216,8 +217,11 @@ class WriteTransaction:
 
     def _begin(self) -> Session:
         context = self._context
-        with context.translated():
+        # perf: small sessions; ``with`` takes several times as long.
+        try:
             self._raw = raw = context.store.open_write()
+        except context.errors as error:
+            raise library_error(context.store.location, error) from error
         try:
             self._before = raw.version
             view = context.write_view(raw)
@@ -237,8 +241,10 @@ class WriteTransaction:
             self._undo()
             raise
         try:
-            with context.translated():
-                raw.commit()
+            raw.commit()
+        except context.errors as error:
+            context.cache.clear()
+            raise library_error(context.store.location, error) from error
         except BaseException:
             context.cache.clear()
             raise

@@ -133,6 +133,13 @@ class UndoableValues(MutableMapping[str, Stored]):
     def __getitem__(self, name: str) -> Stored:
         return self._held[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        # perf: an absent value raises and catches an error otherwise.
+        return self._held.get(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._held
+
     def __setitem__(self, name: str, value: Stored) -> None:
         self._undo_log.steps.append(_restore(self._held, name))
         self._held[name] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ class Array(ABC):
 
     A backend reads one range of rows.
     """
+
+    kind: ClassVar[str] = "array"
 
     @property
     @abstractmethod
@@ -138,10 +141,10 @@ class ArrayWriter(Array):
 
         :raises ShapeError: they are of another shape.
         """
-        rows, shape = np.asarray(rows), self.shape
-        if not rows.ndim or rows.shape[1:] != shape[1:]:
-            raise ShapeError(f"rows of shape {rows.shape} don't fit an array of {shape}")
-        return np.asarray(rows, dtype=self.dtype)
+        fitting, shape = np.asarray(rows, dtype=self.dtype), self.shape
+        if not fitting.ndim or fitting.shape[1:] != shape[1:]:
+            raise ShapeError(f"rows of shape {fitting.shape} don't fit an array of {shape}")
+        return fitting
 
 
 def _row_bytes(rows: AnyArray) -> int:
@@ -150,6 +153,8 @@ def _row_bytes(rows: AnyArray) -> int:
 
 class Document(ABC):
     """A byte string, to read."""
+
+    kind: ClassVar[str] = "document"
 
     @property
     @abstractmethod

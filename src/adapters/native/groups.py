@@ -21,6 +21,8 @@ class Group(ABC):
     A backend finds members by name, and lists their names.
     """
 
+    kind: ClassVar[str] = "group"
+
     @property
     @abstractmethod
     def attributes(self) -> Attributes: ...
@@ -40,21 +42,22 @@ class Group(ABC):
         return self._member(name) is not None
 
     def group(self, name: str, /) -> Group:
-        member: Group = self._of_kind(name, Group, "group")
+        member: Group = self._of_kind(name, "group")
         return member
 
     def array(self, name: str, /) -> Array:
-        member: Array = self._of_kind(name, Array, "array")
+        member: Array = self._of_kind(name, "array")
         return member
 
     def document(self, name: str, /) -> Document:
-        member: Document = self._of_kind(name, Document, "document")
+        member: Document = self._of_kind(name, "document")
         return member
 
-    def _of_kind(self, name: str, kind: type[Any], title: str) -> Any:
+    def _of_kind(self, name: str, kind: str) -> Any:
         member = self._member(name)
-        if not isinstance(member, kind):
-            raise NodeNotFoundError(f"there is no {title} '{name}'", asked=name)
+        # perf: to ask for an instance of an abstract class takes longer than to find the member.
+        if member is None or member.kind != kind:
+            raise NodeNotFoundError(f"there is no {kind} '{name}'", asked=name)
         return member
 
 
