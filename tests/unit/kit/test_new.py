@@ -100,3 +100,17 @@ def test_the_example_is_the_template() -> None:
     first, _, rest = render("sqlite")["bsb_sqlite/store.py"].partition("\n")
     assert example.partition("\n")[2] == rest
     assert first.startswith('"""Networks in SQLite')
+
+
+@pytest.mark.slow
+def test_a_new_package_is_typed(tmp_path: Path) -> None:
+    folder = write_package("typed", tmp_path)
+    settings = ["--strict", "--config-file", str(ROOT / "pyproject.toml"), "--no-incremental"]
+    finished = subprocess.run(
+        [sys.executable, "-m", "mypy", *settings, str(folder / "bsb_typed")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 0 == finished.returncode, finished.stdout

@@ -164,3 +164,11 @@ def test_pytest_finds_the_plugin_by_the_name_of_its_module() -> None:
 
 def test_the_engine_of_the_fixtures_is_known_to_bsb() -> None:
     assert "memory" in bsb.storage.get_engines()
+
+
+def test_an_engine_is_tested_beside_the_tests_of_a_project(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_of_the_project(): pass")
+    options = ("-p", "no:cacheprovider", "-k", "of_the_project or scope_leaves_no_trace", "-v")
+    result = pytester.runpytest_subprocess("--bsb-engine", "memory", ".", *options)
+    result.assert_outcomes(passed=2, deselected=result.parseoutcomes()["deselected"])
+    result.stdout.fnmatch_lines(["*TestNetworks::test_what_raises_in_a_scope_leaves_no_trace*"])
