@@ -105,7 +105,9 @@ def test_an_array_of_fewer_than_no_rows_is_refused(rows: Rows) -> None:
         rows.resize(-1)
 
 
-@pytest.mark.parametrize("value", [np.array([object()]), np.zeros(1, dtype="i4,f8")], ids=str)
+@pytest.mark.parametrize(
+    "value", [np.array([object()]), np.zeros(1, dtype="i4,f8")], ids=["objects", "records"]
+)
 def test_values_that_no_backend_stores_are_refused(value: Any) -> None:
     with pytest.raises(DtypeError, match="can't be stored"):
         stored_value(value)
