@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, NoReturn
 
-from bsb.cli.commands import BaseCommand
+from bsb.cli.commands import BaseCommand, BaseParser
 
 from .specifications import COMMANDS, Command
+
+if TYPE_CHECKING:
+    from bsb._contexts import CLIContext
+    from bsb.option import BsbOption
+
+    Subparsers = argparse._SubParsersAction[BaseParser]
 
 _PROGRAM = "bsb storage"
 USAGE_ERROR = 2
 
 
 class StorageCommand(BaseCommand, name="storage"):  # type: ignore[call-arg]
-    """Parent of the commands."""
+    """The parent of the commands."""
 
-    def add_to_parser(self, parent: Any, context: Any, locals: Any, level: int) -> Any:
-        """Let `bsb storage` alone say which commands there are."""
-        parser = super().add_to_parser(parent, context, locals, level)
+    def add_to_parser(
+        self, parent: Subparsers, context: CLIContext, locals: dict[str, BsbOption], level: int
+    ) -> BaseParser:
+        """Add `bsb storage`, whose help lists the commands."""
+        parser: BaseParser = super().add_to_parser(parent, context, locals, level)
         parser.description = "Look at stored networks, maintain and exchange them."
         lines = [f"  {each.name:<9} {each.summary}" for each in COMMANDS]
         parser.epilog = "\n".join(["commands:", *lines])
@@ -27,12 +35,12 @@ class StorageCommand(BaseCommand, name="storage"):  # type: ignore[call-arg]
         self._parser = parser
         return parser
 
-    def handler(self, context: Any) -> None:
-        """Without a command."""
+    def handler(self, context: CLIContext) -> None:
+        """Print the help if no command is given."""
         self._parser.print_help(sys.stderr)
         raise SystemExit(USAGE_ERROR)
 
-    def get_options(self) -> dict[str, Any]:
+    def get_options(self) -> dict[str, BsbOption]:
         """None of its own."""
         return {}
 
@@ -43,27 +51,24 @@ class StorageCommand(BaseCommand, name="storage"):  # type: ignore[call-arg]
 class _Subcommand(BaseCommand, abstract=True):  # type: ignore[call-arg]
     command: Command
 
-    def handler(self, context: Any) -> None:
+    def handler(self, context: CLIContext) -> None:
         from .running import run
 
         raise SystemExit(run(self.command, context.arguments))
 
-    def get_options(self) -> dict[str, Any]:
+    def get_options(self) -> dict[str, BsbOption]:
         return {}
 
     def add_parser_arguments(self, parser: argparse.ArgumentParser) -> None:
         self.command.add_to(parser, _PROGRAM)
-        # BSB prints errors of parsing without the usage, and exits with 1.
-        parser.error = _exit_with_usage(parser)  # type: ignore[method-assign]
 
+        def exit_with_usage(message: str) -> NoReturn:
+            parser.print_usage(sys.stderr)
+            print(f"{parser.prog}: {message}", file=sys.stderr)
+            raise SystemExit(USAGE_ERROR)
 
-def _exit_with_usage(parser: argparse.ArgumentParser) -> Any:
-    def error(message: str) -> None:
-        parser.print_usage(sys.stderr)
-        print(f"{parser.prog}: {message}", file=sys.stderr)
-        raise SystemExit(USAGE_ERROR)
-
-    return error
+        # BSB prints parsing errors without the usage, and exits with 1.
+        parser.error = exit_with_usage  # type: ignore[method-assign]
 
 
 for _command in COMMANDS:

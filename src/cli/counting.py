@@ -1,11 +1,12 @@
-"""The command that counts cells and connections."""
+"""The commands `stats` and `plot`."""
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
-from typing import Any
 
 import attrs
+import bsb
 
 from ..connectivity_set import ConnectivitySet
 from ..queries.cells import counts
@@ -20,75 +21,107 @@ from .formats import size_text, table
 from .running import Answer
 
 
-def stats(given: Any) -> Answer:
-    """Tables of cells, connections and the groups that they run between."""
+@attrs.frozen
+class _ConnectionCounts:
+    tag: str
+    pre: str
+    post: str
+    connections: int
+    convergence: Mean
+    divergence: Mean
+    synapses_per_pair: Mean
+
+    @classmethod
+    def of(cls, found: ConnectivitySet) -> _ConnectionCounts:
+        return cls(
+            found.tag,
+            found.pre_type_name,
+            found.post_type_name,
+            len(found),
+            convergence(found),
+            divergence(found),
+            synapses_per_pair(found),
+        )
+
+
+@attrs.frozen
+class _Counts:
+    """What `stats` reports, read within one session."""
+
+    cells: dict[GroupKey, int]
+    connections: list[_ConnectionCounts]
+    matrix: list[_Entry]
+
+
+@attrs.frozen
+class _Entry:
+    pre: str
+    post: str
+    connections: int
+
+
+def stats(given: argparse.Namespace) -> Answer:
+    """Count cells, connections and the connections between groups of cells."""
     storage = open_storage(given.root)
     engine = engine_of(storage)
-    data = engine.ranks.on_main(lambda: _gather(storage, given))
-    return Answer({"root": given.root, "by": given.by, **data}, _lines(data, given.by))
+    found = engine.ranks.on_main(lambda: _count(storage, given))
+    data = {
+        "root": given.root,
+        "by": given.by,
+        "cells": [_group(key) | {"cells": n} for key, n in found.cells.items()],
+        "connections": [attrs.asdict(each) for each in found.connections],
+        "matrix": [attrs.asdict(each) for each in found.matrix],
+    }
+    return Answer(data, _lines(found, given.by))
 
 
-def plot(given: Any) -> Answer:
-    """Pictures in a file."""
+def plot(given: argparse.Namespace) -> Answer:
+    """Draw a network into a file."""
     plot_network(given.root, given.output)
     size = Path(given.output).stat().st_size
     text = f"drew '{given.root}' to '{given.output}': {size_text(size)}"
     return Answer({"root": given.root, "output": given.output, "bytes": size}, [text])
 
 
-def _gather(storage: Any, given: Any) -> dict[str, Any]:
+def _count(storage: bsb.Storage, given: argparse.Namespace) -> _Counts:
     with storage.read_scope():
         sets = [ConnectivitySet(storage._engine, given.set)] if given.set else None
         sets = connectivity_sets(storage) if sets is None else sets
-        return {
-            "cells": [
-                _group(key) | {"cells": n} for key, n in counts(storage, by=given.by).items()
-            ],
-            "connections": [_connections(each) for each in sets],
-            "matrix": _entries(matrix(sets, by=given.by)),
-        }
+        return _Counts(
+            counts(storage, by=given.by),
+            [_ConnectionCounts.of(each) for each in sets],
+            _entries(matrix(sets, by=given.by)),
+        )
 
 
-def _connections(each: ConnectivitySet) -> dict[str, Any]:
-    return {
-        "tag": each.tag,
-        "pre": each.pre_type_name,
-        "post": each.post_type_name,
-        "connections": len(each),
-        "convergence": _mean(convergence(each)),
-        "divergence": _mean(divergence(each)),
-        "synapses_per_pair": _mean(synapses_per_pair(each)),
-    }
-
-
-def _mean(mean: Mean) -> dict[str, Any]:
-    return attrs.asdict(mean)
-
-
-def _group(key: GroupKey) -> dict[str, Any]:
+def _group(key: GroupKey) -> dict[str, object]:
     name, part = (key, None) if isinstance(key, str) else key
     return {"group": group_text(key), "type": name, "part": part}
 
 
-def _entries(found: Matrix) -> list[dict[str, Any]]:
-    """The entries that are not 0, and what they are of all pairs of cells."""
+def _entries(found: Matrix) -> list[_Entry]:
+    """The entries that are not 0."""
     return [
-        {"pre": group_text(pre), "post": group_text(post), "connections": int(found.values[i, j])}
+        _Entry(group_text(pre), group_text(post), int(found.values[i, j]))
         for i, pre in enumerate(found.pre)
         for j, post in enumerate(found.post)
         if found.values[i, j]
     ]
 
 
-def _lines(data: dict[str, Any], by: str) -> list[str]:
-    cells = [(each["group"], each["cells"]) for each in data["cells"]]
+def _lines(found: _Counts, by: str) -> list[str]:
+    cells = [(group_text(key), n) for key, n in found.cells.items()]
     head = ("connectivity set", "connections", "convergence", "divergence", "synapses per pair")
-    names = ("convergence", "divergence", "synapses_per_pair")
     sets = [
-        (each["tag"], each["connections"], *(_text(each[name]) for name in names))
-        for each in data["connections"]
+        (
+            each.tag,
+            each.connections,
+            _text(each.convergence),
+            _text(each.divergence),
+            _text(each.synapses_per_pair),
+        )
+        for each in found.connections
     ]
-    between = [(each["pre"], each["post"], each["connections"]) for each in data["matrix"]]
     return [
         *table((f"cells by {by}", "cells"), cells),
         "",
@@ -96,9 +129,9 @@ def _lines(data: dict[str, Any], by: str) -> list[str]:
         "",
         "mean ± sd: of convergence and divergence over all cells, of synapses over connected pairs",
         "",
-        *table(("from", "to", "connections"), between),
+        *table(("from", "to", "connections"), [attrs.astuple(each) for each in found.matrix]),
     ]
 
 
-def _text(mean: dict[str, Any]) -> str:
-    return f"{mean['mean']:.4g} ± {mean['sd']:.4g}" if mean["n"] else "-"
+def _text(mean: Mean) -> str:
+    return f"{mean.mean:.4g} ± {mean.sd:.4g}" if mean.n else "-"

@@ -1,13 +1,15 @@
-"""The command that says what is in a network."""
+"""The command `info`."""
 
 from __future__ import annotations
 
+import argparse
 import json
-from typing import Any
 
 import attrs
+import bsb
 
 from ..core.chunk_id import unpack
+from ..core.json_types import Document
 from ..engine import StorageEngine
 from ..queries.sizes import Sizes, sizes
 from ..queries.summaries import NetworkSummary, summary
@@ -15,57 +17,97 @@ from ..storages import engine_of, open_storage
 from .formats import plural, size_text, table
 from .running import Answer
 
-# Of a classic file, from which on it is said what the other layout would save.
+# The size of a classic file from which on the saving by the columnar layout is reported.
 _LARGE = 10_000_000
-# A classic file has three numbers of 8 bytes for either side of a connection, twice.
+# A classic file stores three 8-byte integers per end of a connection, in two mirrored copies.
 _CLASSIC_BYTES = 96
-# The columnar layout has three of 4 bytes at most, once, but where branches or points are many.
+# The columnar layout stores three integers of 4 bytes or fewer per end, once, unless branches or
+# points are many.
 _COLUMNAR_BYTES = 24
 
 
-def info(given: Any) -> Answer:
-    """What is in a network."""
+@attrs.frozen
+class _Description:
+    """What `info` reports, read within one session."""
+
+    engine: str
+    versions: dict[str, str | None]
+    provenance: Document
+    configuration: str | None
+    found: NetworkSummary
+    sizes: Sizes
+    chunks: tuple[_Chunk, ...]
+
+    @property
+    def saving(self) -> int | None:
+        """The bytes that the columnar layout would save at least, where they are many."""
+        total = self.sizes.total
+        if self.found.layout != "classic" or total is None or total < _LARGE:
+            return None
+        connections = sum(each.connections for each in self.found.connections)
+        return connections * (_CLASSIC_BYTES - _COLUMNAR_BYTES) or None
+
+
+@attrs.frozen
+class _Chunk:
+    id: int
+    coordinates: list[int]
+    cells: int
+    incoming: int
+    outgoing: int
+
+
+def info(given: argparse.Namespace) -> Answer:
+    """Describe a network."""
     storage = open_storage(given.root)
     engine = engine_of(storage)
-    data = engine.ranks.on_main(lambda: _gather(engine, storage, given))
-    data = {"root": given.root, **data}
-    return Answer(data, _lines(data, given))
+    described = engine.ranks.on_main(lambda: _describe(engine, storage, bool(given.chunks)))
+    data = {"root": given.root, **_data(described)}
+    if given.chunks:
+        data["chunks"] = [attrs.asdict(each) for each in described.chunks]
+    return Answer(data, _lines(described, given))
 
 
-def _gather(engine: StorageEngine, storage: Any, given: Any) -> dict[str, Any]:
+def _describe(engine: StorageEngine, storage: bsb.Storage, chunks: bool) -> _Description:
     with engine.read_scope():
-        found = summary(storage)
-        taken = sizes(engine)
-        data = {
-            "engine": engine._format,
-            "layout": found.layout,
-            "versions": engine.versions,
-            "provenance": engine.metadata,
-            "configuration": _configuration(storage),
-            "chunk_size": found.chunk_size,
-            "cell_types": [attrs.asdict(each) for each in found.cells],
-            "connectivity_sets": [attrs.asdict(each) for each in found.connections],
-            "morphologies": found.morphologies,
-            "files": found.files,
-            "bytes": {"total": taken.total, "parts": taken.parts, "rest": taken.rest},
-            "saving": _saving(found, taken),
-        }
-        if given.chunks:
-            data["chunks"] = [_chunk(*each) for each in engine.get_chunk_stats().items()]
-    return data
+        held = engine.get_chunk_stats() if chunks else {}
+        return _Description(
+            engine._format,
+            engine.versions,
+            engine.metadata,
+            _configuration(storage),
+            summary(storage),
+            sizes(engine),
+            tuple(_chunk(int(id_), each) for id_, each in held.items()),
+        )
 
 
-def _chunk(id_: str, held: dict[str, Any]) -> dict[str, Any]:
+def _data(described: _Description) -> dict[str, object]:
+    found, taken = described.found, described.sizes
     return {
-        "id": int(id_),
-        "coordinates": unpack([int(id_)])[0].tolist(),
-        "cells": held["placed"],
-        "incoming": held["connections"]["inc"],
-        "outgoing": held["connections"]["out"],
+        "engine": described.engine,
+        "layout": found.layout,
+        "versions": described.versions,
+        "provenance": described.provenance,
+        "configuration": described.configuration,
+        "chunk_size": found.chunk_size,
+        "cell_types": [attrs.asdict(each) for each in found.cells],
+        "connectivity_sets": [attrs.asdict(each) for each in found.connections],
+        "morphologies": found.morphologies,
+        "files": found.files,
+        "bytes": {"total": taken.total, "parts": taken.parts, "rest": taken.rest},
+        "saving": described.saving,
     }
 
 
-def _configuration(storage: Any) -> str | None:
+def _chunk(id_: int, held: Document) -> _Chunk:
+    connections = held["connections"]
+    return _Chunk(
+        id_, unpack([id_])[0].tolist(), held["placed"], connections["inc"], connections["out"]
+    )
+
+
+def _configuration(storage: bsb.Storage) -> str | None:
     """The name of the configuration."""
     for id_, meta in storage.files.all().items():
         if meta.get("active_config"):
@@ -76,64 +118,65 @@ def _configuration(storage: Any) -> str | None:
     return None
 
 
-def _saving(found: NetworkSummary, taken: Sizes) -> int | None:
-    """Bytes that the columnar layout would save at least, where that is worth a word."""
-    if found.layout != "classic" or taken.total is None or taken.total < _LARGE:
-        return None
-    connections = sum(each.connections for each in found.connections)
-    return connections * (_CLASSIC_BYTES - _COLUMNAR_BYTES) or None
-
-
-def _lines(data: dict[str, Any], given: Any) -> list[str]:
-    size = data["bytes"]
+def _lines(described: _Description, given: argparse.Namespace) -> list[str]:
+    found, saving = described.found, described.saving
     lines = [
-        f"{given.root}: {data['engine']}, {data['layout']} layout, {size_text(size['total'])}",
-        *_identity(data),
+        f"{given.root}: {described.engine}, {found.layout} layout,"
+        f" {size_text(described.sizes.total)}",
+        *_identity(described),
         "",
-        *_cells(data, bool(given.sets)),
+        *_cells(found, bool(given.sets)),
         "",
-        *_sets(data),
+        *_sets(found),
         "",
-        f"{plural(data['morphologies'], 'morphology', 'morphologies')},"
-        f" {plural(data['files'], 'file')}",
-        *_bytes(size),
+        f"{plural(found.morphologies, 'morphology', 'morphologies')},"
+        f" {plural(found.files, 'file')}",
+        *_bytes(described.sizes),
     ]
     if given.chunks:
         head = ("chunk", "id", "cells", "incoming", "outgoing")
         rows = [
-            (" ".join(map(str, each["coordinates"])), *(each[name] for name in head[1:]))
-            for each in data["chunks"]
+            (
+                " ".join(map(str, each.coordinates)),
+                each.id,
+                each.cells,
+                each.incoming,
+                each.outgoing,
+            )
+            for each in described.chunks
         ]
         lines += ["", *table(head, rows)]
-    if data["saving"]:
+    if saving:
         lines += [
             "",
-            f"The columnar layout would take at least {size_text(data['saving'])} less:"
+            f"The columnar layout would take at least {size_text(saving)} less:"
             f" bsb storage convert {given.root} NEW --layout columnar",
         ]
     return lines
 
 
-def _identity(data: dict[str, Any]) -> list[str]:
-    versions, provenance = data["versions"], data["provenance"]
+def _identity(described: _Description) -> list[str]:
+    versions, provenance = described.versions, described.provenance
     lines = []
-    if data["configuration"]:
-        lines.append(f"configuration: {data['configuration']}")
+    if described.configuration:
+        lines.append(f"configuration: {described.configuration}")
     if versions.get("version"):
         lines.append(f"last written with bsb-core {versions['bsb']}, engine {versions['version']}")
     if provenance.get("storage_id"):
         lines.append(f"storage {provenance['storage_id']}, state {provenance.get('state_id')}")
-    if data["chunk_size"]:
-        lines.append(f"chunks of {' x '.join(f'{side:g}' for side in data['chunk_size'])} um")
+    if described.found.chunk_size:
+        lines.append(
+            f"chunks of {' x '.join(f'{side:g}' for side in described.found.chunk_size)} um"
+        )
     return lines
 
 
-def _cells(data: dict[str, Any], fully: bool) -> list[str]:
-    rows = [(each["name"], each["cells"], each["chunks"]) for each in data["cell_types"]]
+def _cells(found: NetworkSummary, fully: bool) -> list[str]:
+    rows: list[tuple[object, ...]] = [(each.name, each.cells, each.chunks) for each in found.cells]
     head: tuple[str, ...] = ("cell type", "cells", "chunks")
     if fully:
         head = (*head, "labels", "additional data")
-        more = [(each["labels"], each["additional"]) for each in data["cell_types"]]
+        more = [(each.labels, each.additional) for each in found.cells]
         rows = [
             (*row, *(", ".join(each) or "-" for each in texts))
             for row, texts in zip(rows, more, strict=True)
@@ -141,18 +184,17 @@ def _cells(data: dict[str, Any], fully: bool) -> list[str]:
     return table(head, rows) if rows else ["no cell types"]
 
 
-def _sets(data: dict[str, Any]) -> list[str]:
+def _sets(found: NetworkSummary) -> list[str]:
     head = ("connectivity set", "from", "to", "connections", "mean in-degree", "mean out-degree")
-    names = ("tag", "pre", "post", "connections", "mean_in_degree", "mean_out_degree")
-    rows = [tuple(each[name] for name in names) for each in data["connectivity_sets"]]
+    rows = [attrs.astuple(each) for each in found.connections]
     return table(head, rows) if rows else ["no connectivity sets"]
 
 
-def _bytes(size: dict[str, Any]) -> list[str]:
-    if size["parts"] is None:
+def _bytes(size: Sizes) -> list[str]:
+    if size.parts is None:
         return ["bytes by part: not counted, as there are too many arrays"]
-    parts = sorted(size["parts"].items(), key=lambda part: -part[1])
+    parts = sorted(size.parts.items(), key=lambda part: -part[1])
     named = [f"{name} {size_text(taken)}" for name, taken in parts if taken]
-    if size["rest"] is not None:
-        named.append(f"texts, tables and holes {size_text(size['rest'])}")
+    if size.rest is not None:
+        named.append(f"texts, tables and holes {size_text(size.rest)}")
     return [f"bytes by part: {', '.join(named)}"] if named else []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
-from typing import Any
 
 import attrs
 
@@ -17,8 +17,8 @@ from .maintaining import size_of
 from .running import FINDING, Answer
 
 
-def diff(given: Any) -> Answer:
-    """What differs between two networks."""
+def diff(given: argparse.Namespace) -> Answer:
+    """List the differences between two networks."""
     found = diff_networks(
         given.first, given.second, ignore_order=bool(given.ignore_order), most=given.number
     )
@@ -30,8 +30,8 @@ def diff(given: Any) -> Answer:
     return Answer(data, [str(each) for each in found], FINDING if found else 0)
 
 
-def merge(given: Any) -> Answer:
-    """Networks made into one."""
+def merge(given: argparse.Namespace) -> Answer:
+    """Merge networks into one."""
     storage = merge_networks(
         given.sources,
         given.output,
@@ -42,25 +42,27 @@ def merge(given: Any) -> Answer:
         drop_unknown=bool(given.drop_unknown),
     )
     engine, found = engine_of(storage), summary(storage)
+    cells = sum(each.cells for each in found.cells)
+    connections = sum(each.connections for each in found.connections)
+    size = size_of(engine)
     data = {
         "sources": given.sources,
         "target": given.output,
         "engine": engine._format,
         "layout": found.layout,
-        "cells": sum(each.cells for each in found.cells),
-        "connections": sum(each.connections for each in found.connections),
-        "bytes": size_of(engine),
+        "cells": cells,
+        "connections": connections,
+        "bytes": size,
     }
     text = (
         f"merged {plural(len(given.sources), 'network')} into '{given.output}':"
-        f" {plural(data['cells'], 'cell')}, {plural(data['connections'], 'connection')},"
-        f" {size_text(data['bytes'])}"
+        f" {plural(cells, 'cell')}, {plural(connections, 'connection')}, {size_text(size)}"
     )
     return Answer(data, [text])
 
 
-def export(given: Any) -> Answer:
-    """A network written as tables."""
+def export(given: argparse.Namespace) -> Answer:
+    """Write a network as tables."""
     export_csv(given.root, given.folder, overwrite=bool(given.overwrite))
     files = [each for each in Path(given.folder).iterdir() if each.is_file()]
     size = sum(each.stat().st_size for each in files)

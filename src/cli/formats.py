@@ -1,4 +1,4 @@
-"""Numbers and tables for people."""
+"""Numbers and tables as text."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ _STEP = 1000
 
 
 def plural(count: int, singular: str, many: str | None = None) -> str:
-    """A number of things."""
+    """A count and its noun, in the singular or plural."""
     return f"{count:,} {singular if count == 1 else many or singular + 's'}"
 
 
 def size_text(size: int | None) -> str:
-    """Bytes in a unit that fits."""
+    """A size in bytes, in a readable unit."""
     if size is None:
         return "unknown size"
     value = float(size)
@@ -25,7 +25,7 @@ def size_text(size: int | None) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
-    """Lines of a table; numbers stand at the right."""
+    """The lines of a table, with numeric columns aligned to the right."""
     texts = [[_text(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(head, *texts, strict=True)]
     right = [

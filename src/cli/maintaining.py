@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import argparse
 
 from ..engine import StorageEngine
 from ..exchange.convert import convert as convert_network
@@ -16,18 +16,18 @@ from .formats import plural, size_text
 from .running import FINDING, Answer
 
 
-def verify(given: Any) -> Answer:
-    """What is wrong in a network."""
+def verify(given: argparse.Namespace) -> Answer:
+    """Report what is wrong in a network."""
     return _report(given.root, verify_network(given.root))
 
 
-def repair(given: Any) -> Answer:
-    """What was put right in a network, and what is still wrong."""
+def repair(given: argparse.Namespace) -> Answer:
+    """Repair a network, and report what was repaired and what is still wrong."""
     return _report(given.root, repair_network(given.root, trust=given.trust))
 
 
-def repack(given: Any) -> Answer:
-    """A network rewritten in its place."""
+def repack(given: argparse.Namespace) -> Answer:
+    """Rewrite a network in its place."""
     done = repack_network(
         given.root,
         compress=bool(given.compress),
@@ -38,8 +38,8 @@ def repack(given: Any) -> Answer:
     return Answer({"root": given.root, "before": done.before, "after": done.after}, [text])
 
 
-def convert(given: Any) -> Answer:
-    """A network copied into another engine or layout."""
+def convert(given: argparse.Namespace) -> Answer:
+    """Copy a network into another engine or layout."""
     before = engine_of(given.source)
     made = engine_of(
         convert_network(
@@ -54,20 +54,22 @@ def convert(given: Any) -> Answer:
     return _copied("converted", given, before, made)
 
 
-def copy(given: Any) -> Answer:
-    """A network copied as it is."""
+def copy(given: argparse.Namespace) -> Answer:
+    """Copy a network unchanged."""
     engine = engine_of(given.source)
     engine.copy(given.target)
     return _copied("copied", given, engine, engine_of(given.target))
 
 
 def size_of(engine: StorageEngine) -> int | None:
-    """Bytes that a network takes where it lies; None if that is unknown."""
+    """The size of a stored network in bytes; None if its store does not know it."""
     store = engine.sessions.store
     return store.size() if isinstance(store, Rewritable) else None
 
 
-def _copied(verb: str, given: Any, before: StorageEngine, made: StorageEngine) -> Answer:
+def _copied(
+    verb: str, given: argparse.Namespace, before: StorageEngine, made: StorageEngine
+) -> Answer:
     sizes = size_of(before), size_of(made)
     data = {
         "source": given.source,
@@ -100,11 +102,11 @@ def _report(root: str, report: Report) -> Answer:
 
 def _advice(report: Report) -> str:
     if any(each.repairable for each in report):
-        return "; bsb storage repair puts right those that can be repaired"
+        return "; run bsb storage repair to repair those that can be repaired"
     return ""
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding) -> dict[str, object]:
     return {
         "part": finding.part,
         "where": finding.where,

@@ -1,4 +1,4 @@
-"""A command carried out: its answer printed, or one sentence that says why there is none."""
+"""Running a command, and printing its answer or its error."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
@@ -17,27 +16,27 @@ from ..errors import StorageError
 from .specifications import COMMANDS, Command
 
 SCHEMA = 1
-"""Version of what ``--json`` prints: it grows with changes that readers have to know of."""
+"""Version of the output of ``--json``, raised by changes that break its readers."""
 FINE, FINDING, FAILED = 0, 1, 2
 
 
 @attrs.frozen
 class Answer:
     """
-    What a command found.
+    The result of a command.
 
-    :param data: for programs: what JSON can hold.
-    :param lines: for people.
-    :param code: to exit with.
+    :param data: the result for programs, as JSON values.
+    :param lines: the result for people.
+    :param code: the exit code.
     """
 
-    data: dict[str, Any]
+    data: Mapping[str, object]
     lines: Sequence[str] = ()
     code: int = FINE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Carry out a command line without BSB's; the code to exit with."""
+    """Run a command line outside of BSB's, and return its exit code."""
     program = "python -m bsb_hdf5"
     parser = argparse.ArgumentParser(
         program, description="Look at stored networks, maintain and exchange them."
@@ -53,14 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(command: Command, given: argparse.Namespace) -> int:
     """
-    Carry out a command on every MPI rank, and print its answer on the first.
+    Run a command on every MPI rank, and print its answer on the first.
 
-    :returns: the code to exit with: 0 fine, 1 a finding, 2 it could not be done.
+    :returns: the exit code: 0 for success, 1 for findings, 2 for a failure.
     """
+    given = command.complete(given)
     try:
-        answer = _handler(command)(_Arguments(given))
+        answer = _handler(command)(given)
     except Exception as error:
-        if getattr(given, "traceback", False):
+        if given.traceback:
             traceback.print_exc()
         return _fail(command, given, sentence(error), type(error).__name__)
     except KeyboardInterrupt:
@@ -68,23 +68,16 @@ def run(command: Command, given: argparse.Namespace) -> int:
     return _print(command, given, answer)
 
 
-class _Arguments:
-    """What was given: BSB leaves out of its namespace what was not."""
-
-    def __init__(self, given: argparse.Namespace) -> None:
-        self._given = given
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._given, name, None)
-
-
-def _handler(command: Command) -> Any:
+def _handler(command: Command) -> Callable[[argparse.Namespace], Answer]:
     module, function = command.handler
-    return getattr(importlib.import_module(f".{module}", __package__), function)
+    found: Callable[[argparse.Namespace], Answer] = getattr(
+        importlib.import_module(f".{module}", __package__), function
+    )
+    return found
 
 
 def sentence(error: BaseException) -> str:
-    """What an error says, in one line."""
+    """The message of an error on one line."""
     text = " ".join(str(error).split())
     if isinstance(error, OSError) and not isinstance(error, StorageError) and error.strerror:
         text = f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror
@@ -96,27 +89,27 @@ def sentence(error: BaseException) -> str:
 def _fail(command: Command, given: argparse.Namespace, text: str, kind: str) -> int:
     if _is_first_rank():
         print(f"bsb storage {command.name}: {text}", file=sys.stderr)
-        if getattr(given, "json", False):
+        if given.json:
             _write(_document(command, {"error": {"type": kind, "message": text}}))
     return FAILED
 
 
 def _print(command: Command, given: argparse.Namespace, answer: Answer) -> int:
     if _is_first_rank():
-        if getattr(given, "json", False):
+        if given.json:
             _write(_document(command, answer.data))
         elif answer.lines:
             _write("\n".join(answer.lines))
     return answer.code
 
 
-def _document(command: Command, data: dict[str, Any]) -> str:
+def _document(command: Command, data: Mapping[str, object]) -> str:
     document = {"schema": SCHEMA, "command": command.name, **data}
     # JSON has no NaN.
     return json.dumps(_without_nan(document), indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def _without_nan(value: Any) -> Any:
+def _without_nan(value: object) -> object:
     if isinstance(value, dict):
         return {key: _without_nan(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -130,7 +123,7 @@ def _write(text: str) -> None:
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        # Whoever reads has seen enough. Python would complain once more at its end.
+        # The reader closed the pipe. Python would report the error again as it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

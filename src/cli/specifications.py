@@ -7,17 +7,39 @@ BSB imports this module at each of its starts, so it imports nothing that takes 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
+
+
+class ArgumentOptions(TypedDict, total=False):
+    """The keyword arguments of ``add_argument`` that the commands use."""
+
+    action: str
+    choices: tuple[str, ...]
+    default: str
+    help: str
+    metavar: str
+    nargs: str
+    required: bool
+    type: Callable[[str], int]
+
+
+def _no_options() -> ArgumentOptions:
+    return {}
 
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument, as ``add_argument`` of ``argparse`` takes it."""
+    """The arguments of a call of argparse's ``add_argument``."""
 
     flags: tuple[str, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: ArgumentOptions = field(default_factory=_no_options)
+
+    @property
+    def name(self) -> str:
+        """The attribute of the namespace that holds its value."""
+        return self.flags[-1].lstrip("-").replace("-", "_")
 
 
 @dataclass(frozen=True)
@@ -36,11 +58,20 @@ class Command:
     handler: tuple[str, str]
     arguments: tuple[Argument, ...]
 
+    def complete(self, given: argparse.Namespace) -> argparse.Namespace:
+        """
+        The arguments with None for those that are missing.
+
+        BSB leaves arguments without a value out of its namespace.
+        """
+        absent = {each.name: None for each in (*self.arguments, *_COMMON)}
+        return argparse.Namespace(**{**absent, **vars(given)})
+
     def add_to(self, parser: argparse.ArgumentParser, program: str) -> None:
         """
-        Add the arguments to a parser, and what ``--help`` says.
+        Add the arguments and the help to a parser.
 
-        :param program: what the command is called with.
+        :param program: the words before the name of the command, such as ``bsb storage``.
         """
         parser.description = self.summary
         parser.epilog = f"example: {program} {self.example}"

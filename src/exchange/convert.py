@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import bsb
 
+from ..config import Root
 from ..core.layouts.detection import create_network
 from ..core.layouts.protocols import NetworkWriter
 from ..engine import StorageEngine
@@ -21,8 +20,8 @@ from .unknown import Place, Target, check_foreign, copy_whole
 
 @without_interrupts
 def convert(
-    source: Any,
-    target: Any,
+    source: bsb.Storage | Root,
+    target: Root,
     *,
     engine: str | None = None,
     layout: str | None = None,

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
-from typing import Any
 
 import attrs
+import bsb
 import numpy as np
 from numpy.typing import NDArray
 
+from ..config import Root
 from ..core import columns
 from ..core.batches import ReadTask, plan_reads
 from ..core.chunk_id import unpack
 from ..core.column_specs import LABELS, POSITION, ROTATION, ColumnSpec, additional_column
 from ..core.connectivity import batches
 from ..core.files import StoredContent
+from ..core.json_types import DocumentView
 from ..core.labels import LabelSets
 from ..core.layouts.protocols import (
     ConnectivityReader,
@@ -26,6 +28,7 @@ from ..core.layouts.protocols import (
 from ..core.morphology import MorphologyTable, dump_meta
 from ..core.statistics import ChunkCounts
 from ..engine import StorageEngine
+from ..ports.arrays import AnyArray
 from ..storages import engine_of
 from ..transactions.interrupts import call_pending
 
@@ -59,7 +62,11 @@ class Difference:
 
 
 def diff(
-    first: Any, second: Any, *, ignore_order: bool = False, most: int | None = None
+    first: bsb.Storage | Root,
+    second: bsb.Storage | Root,
+    *,
+    ignore_order: bool = False,
+    most: int | None = None,
 ) -> list[Difference]:
     """
     :guilabel:`collective` What differs between two networks: cells with all that is known of them,
@@ -79,8 +86,7 @@ def diff(
     :raises NotANetworkError: there is no network of an engine of this package.
     """
     engines = engine_of(first), engine_of(second)
-    found: list[Difference] = engines[0].ranks.on_main(lambda: _diff(*engines, ignore_order, most))
-    return found
+    return engines[0].ranks.on_main(lambda: _diff(*engines, ignore_order, most))
 
 
 def _diff(
@@ -160,8 +166,8 @@ def _cells(
 
 
 def _aligned(
-    spec: ColumnSpec, rows: NDArray[Any], lengths: NDArray[np.int64], counts: ChunkCounts
-) -> NDArray[Any]:
+    spec: ColumnSpec, rows: AnyArray, lengths: NDArray[np.int64], counts: ChunkCounts
+) -> AnyArray:
     aligned = columns.align(spec, rows, lengths, counts)
     return aligned.reshape(counts.total, -1)
 
@@ -195,8 +201,8 @@ def _labels(a: PlacementReader, b: PlacementReader, counts: ChunkCounts) -> _Num
 def _rows(
     name: str,
     title: str,
-    a: NDArray[Any],
-    b: NDArray[Any],
+    a: AnyArray,
+    b: AnyArray,
     counts: ChunkCounts,
     differing: NDArray[np.bool_] | None = None,
 ) -> Iterator[Difference]:
@@ -286,7 +292,7 @@ def _morphologies(a: NetworkReader, b: NetworkReader) -> Iterator[Difference]:
             yield Difference("morphologies", f"'{name}'", "metadata")
 
 
-def same_meta(a: Any, b: Any) -> bool:
+def same_meta(a: DocumentView | None, b: DocumentView | None) -> bool:
     """Whether the metadata of two morphologies are the same; arrays may be among them."""
     if a is None or b is None:
         return a is b
@@ -328,5 +334,5 @@ def same_file(a: StoredContent, b: StoredContent) -> bool:
     return a.data == b.data and a.encoding == b.encoding and metas[0] == metas[1]
 
 
-def _chunk(id_: Any) -> str:
+def _chunk(id_: int | np.int64) -> str:
     return f"chunk {unpack(np.array([id_]))[0].tolist()}"

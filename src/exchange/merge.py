@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import count
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 import bsb
 import numpy as np
 from bsb.storage.provenance import iso_now
+from numpy.typing import NDArray
 
+from ..config import Root
 from ..core import columns
 from ..core.chunk_id import Ids
 from ..core.column_specs import LABELS
@@ -47,8 +49,8 @@ T = TypeVar("T")
 
 
 def merge(
-    sources: Sequence[Any],
-    target: Any,
+    sources: Sequence[bsb.Storage | Root],
+    target: Root,
     *,
     engine: str | None = None,
     layout: str | None = None,
@@ -317,7 +319,9 @@ def _same_types(a: NetworkReader, first: str, b: NetworkReader, second: str) -> 
     return (sets[0].pre_type, sets[0].post_type) == (sets[1].pre_type, sets[1].post_type)
 
 
-def _common_size(networks: Sequence[NetworkReader], places: Sequence[str]) -> Any:
+def _common_size(
+    networks: Sequence[NetworkReader], places: Sequence[str]
+) -> NDArray[np.float64] | None:
     known = [
         (each.chunk_size, place)
         for each, place in zip(networks, places, strict=True)

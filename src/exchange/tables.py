@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import bsb
@@ -19,12 +19,15 @@ from ..core.connectivity import batches
 from ..engine import StorageEngine
 from ..errors import StoreExistsError, StoreIOError
 from ..placement_set import PlacementSet
-from ..queries.networks import connectivity_sets, placement_sets
+from ..queries.networks import Network, connectivity_sets, placement_sets
 from ..queries.streams import stream_of
 from ..queries.tables import CONNECTION_COLUMNS, piece_rows, to_frame
 from ..storages import engine_of
 from ..transactions.interrupts import call_pending
 from ..transactions.session import Session
+
+if TYPE_CHECKING:
+    import pandas
 
 # Cells of one set that are in memory at a time, unless there are more in one chunk.
 _MOST_CELLS = 1 << 17
@@ -33,7 +36,9 @@ _SAFE = " -_.()"
 _INDEX = "network.json"
 
 
-def export_csv(network: Any, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+def export_csv(
+    network: Network, folder: str | os.PathLike[str], *, overwrite: bool = False
+) -> None:
     """
     :guilabel:`collective` Write a network as tables: a CSV file for each cell type and each
     connectivity set, and ``network.json``, which names them.
@@ -123,7 +128,7 @@ def _write_cells(cells: PlacementSet, session: Session, path: Path) -> None:
             table.to_csv(file, header=not i, lineterminator="\n")
 
 
-def _table(cells: PlacementSet, ids: Ids | None) -> Any:
+def _table(cells: PlacementSet, ids: Ids | None) -> pandas.DataFrame:
     call_pending()
     if ids is not None:
         cells.set_chunk_filter(as_chunks(ids, None))

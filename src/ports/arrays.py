@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 DType: TypeAlias = np.dtype[Any]
 AnyArray: TypeAlias = NDArray[Any]
-AttributeValue: TypeAlias = str | int | float | Sequence[str] | AnyArray
+AttributeValue: TypeAlias = str | int | float | Sequence[str] | np.generic | AnyArray
 
 
 class AttributeReader(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .degrees import check_choice
 from .groups import GROUPED_BY, GroupKey, grouping_of
-from .networks import PlacementSets, chosen_placement_sets, session_around
+from .networks import PlacementSets, chosen_placement_sets, session_on
 from .populations import Population
 
 
@@ -24,7 +24,9 @@ def counts(cells: PlacementSets, *, by: str = "type") -> dict[GroupKey, int]:
     check_choice("by", by, GROUPED_BY)
     found: dict[GroupKey, int] = {}
     sets = chosen_placement_sets(cells)
-    with session_around(sets) as session:
+    if not sets:
+        return {}
+    with session_on(sets[0]._engine) as session:
         for each in sets:
             grouping = grouping_of(each, Population.of(each, session), by, session)
             found.update(zip(grouping.keys, grouping.cells().tolist(), strict=True))

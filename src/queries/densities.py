@@ -1,28 +1,29 @@
-"""How densely cells lie."""
+"""Densities of cells."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
+import bsb
 import numpy as np
 from bsb.topology.partition import Rhomboid, Voxels
+from bsb.voxels import VoxelSet
 from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..placement_set import PlacementSet
-from .networks import PlacementSets, chosen_placement_sets, session_around
+from ..transactions.session import Session
+from .networks import PlacementSets, chosen_placement_sets, session_on
 from .populations import Population, load_positions
 
 
 @attrs.frozen
 class Density:
     """
-    Cells of a type in a volume.
+    The cells of a type in a volume.
 
-    :param cells: how many.
-    :param volume: um^3.
-    :param within: which volume that is, in words.
+    :param cells: the number of cells.
+    :param volume: in um^3.
+    :param within: a description of the volume.
     """
 
     cells: int
@@ -40,28 +41,29 @@ class Density:
         return self.per_um3 * 1e9
 
 
-def density(cells: PlacementSets, partition: Any = None) -> dict[str, Density]:
+def density(cells: PlacementSets, partition: bsb.Partition | None = None) -> dict[str, Density]:
     """
-    How densely the cells of each type lie.
+    The density of the cells of each type.
 
     NetPyNE takes it as ``density`` of a population; bluepysnap has nothing of the kind.
 
-    :param cells: a placement set, several, or a network; the filters of the sets are obeyed.
-    :param partition: ``bsb.Partition`` of a network, a layer, a rhomboid or voxels: counted are the
-        cells that lie in it. Without, the volume is that of the chunks in which the filters keep
-        cells of the type.
-    :returns: by type.
-    :raises InputError: something else than cells; a partition of another kind, or of a network that
-        was not laid out; or chunks whose size nobody gave.
+    :param cells: a placement set, several, or a network; the filters of the sets apply.
+    :param partition: a layer, a rhomboid or voxels of a network: only cells within it are counted.
+        By default the volume is that of all chunks in which the filters keep cells of the type.
+    :returns: the density of each type.
+    :raises InputError: ``cells`` is of another type; the partition is of another kind, or its
+        network was not laid out; or the network does not know its chunk size.
     """
     sets = chosen_placement_sets(cells)
-    with session_around(sets) as session:
+    if not sets:
+        return {}
+    with session_on(sets[0]._engine) as session:
         if partition is None:
             return {each.tag: _in_chunks(each, session) for each in sets}
         return {each.tag: _in_partition(each, partition, session) for each in sets}
 
 
-def _in_chunks(cells: PlacementSet, session: Any) -> Density:
+def _in_chunks(cells: PlacementSet, session: Session) -> Density:
     population = Population.of(cells, session)
     filled = np.unique(population.chunk_of_each())
     side = session.network.chunk_size
@@ -71,12 +73,12 @@ def _in_chunks(cells: PlacementSet, session: Any) -> Density:
     return Density(population.size, volume, f"{len(filled)} chunks with cells of '{cells.tag}'")
 
 
-def _in_partition(cells: PlacementSet, partition: Any, session: Any) -> Density:
+def _in_partition(cells: PlacementSet, partition: bsb.Partition, session: Session) -> Density:
     inside = _inside(partition, load_positions(cells, session))
     return Density(int(inside.sum()), float(partition.volume()), f"partition '{partition.name}'")
 
 
-def _inside(partition: Any, positions: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _inside(partition: bsb.Partition, positions: NDArray[np.float64]) -> NDArray[np.bool_]:
     if isinstance(partition, Voxels):
         return _in_voxels(partition.voxelset, positions)
     if not isinstance(partition, Rhomboid):
@@ -93,7 +95,7 @@ def _inside(partition: Any, positions: NDArray[np.float64]) -> NDArray[np.bool_]
     return np.asarray((above & below).all(axis=1))
 
 
-def _in_voxels(voxels: Any, positions: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _in_voxels(voxels: VoxelSet, positions: NDArray[np.float64]) -> NDArray[np.bool_]:
     if not voxels.regular:
         raise InputError("cells can be counted in voxels of one size on a grid only")
     placed = ~np.isnan(positions).any(axis=1)
@@ -104,6 +106,6 @@ def _in_voxels(voxels: Any, positions: NDArray[np.float64]) -> NDArray[np.bool_]
     return inside
 
 
-def _packed(rows: NDArray[np.int64]) -> Any:
+def _packed(rows: NDArray[np.int64]) -> NDArray[np.void]:
     """Rows of three as single values."""
     return np.ascontiguousarray(rows).view([("", np.int64)] * 3).ravel()

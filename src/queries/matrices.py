@@ -19,7 +19,7 @@ from .networks import (
     ConnectivitySets,
     chosen_connectivity_sets,
     placement_set_of,
-    session_around,
+    session_on,
 )
 from .populations import Numbers, Population
 from .streams import Piece, Stream
@@ -81,12 +81,14 @@ def matrix(
     check_choice("value", value, VALUES)
     check_choice("by", by, GROUPED_BY)
     sets = chosen_connectivity_sets(connections)
-    with session_around(sets) as session:
-        question = _Question(session, by, {each.tag: each for each in cells})
-        question.group(sets)
-        counts = np.zeros(question.shape(), dtype=np.int64)
-        for some in _between_same_types(sets):
-            question.add(counts, some, value, progress)
+    question = _Question(by, {each.tag: each for each in cells})
+    counts = np.zeros((0, 0), dtype=np.int64)
+    if sets:
+        with session_on(sets[0]._engine) as session:
+            question.group(sets, session)
+            counts = np.zeros(question.shape(), dtype=np.int64)
+            for some in _between_same_types(sets):
+                question.add(counts, some, value, session, progress)
     return question.answer(counts, value)
 
 
@@ -98,7 +100,6 @@ class _Question:
     :param filtered: placement sets whose filters count, by type.
     """
 
-    session: Session
     by: str
     filtered: dict[str, PlacementSet]
     populations: dict[str, Population] = attrs.field(factory=dict)
@@ -106,7 +107,7 @@ class _Question:
     pre: tuple[str, ...] = ()
     post: tuple[str, ...] = ()
 
-    def group(self, sets: list[ConnectivitySet]) -> None:
+    def group(self, sets: list[ConnectivitySet], session: Session) -> None:
         """Find the groups of the cells that connections run between."""
         self.pre = tuple(sorted({each.pre_type_name for each in sets}))
         self.post = tuple(sorted({each.post_type_name for each in sets}))
@@ -114,11 +115,11 @@ class _Question:
             # One without cells is false.
             known = name in self.filtered
             cells = self.filtered[name] if known else placement_set_of(sets[0]._engine, name)
-            if cells._engine.sessions.store.identity != self.session.identity:
+            if cells._engine.sessions.store.identity != session.identity:
                 raise InputError(f"the cells '{name}' are of another storage")
-            population = Population.of(cells, self.session)
+            population = Population.of(cells, session)
             self.populations[name] = population
-            self.groupings[name] = grouping_of(cells, population, self.by, self.session)
+            self.groupings[name] = grouping_of(cells, population, self.by, session)
 
     def shape(self) -> tuple[int, int]:
         rows, columns = (self._end(names) for names in (self.pre, self.post))
@@ -132,11 +133,16 @@ class _Question:
         return rows, columns
 
     def add(
-        self, counts: NDArray[np.int64], sets: list[ConnectivitySet], value: str, bar: bool | None
+        self,
+        counts: NDArray[np.int64],
+        sets: list[ConnectivitySet],
+        value: str,
+        session: Session,
+        bar: bool | None,
     ) -> None:
         """Count the connections of sets between the same types."""
         pre, post = sets[0].pre_type_name, sets[0].post_type_name
-        sources = tuple(self.session.network.connectivity(each.tag) for each in sets)
+        sources = tuple(session.network.connectivity(each.tag) for each in sets)
         asked = Stream(sources, self.populations[pre], self.populations[post], bar)
         found = _between_codes(asked, self.groupings[pre], self.groupings[post], value)
         row, column = self._first(self.pre, pre), self._first(self.post, post)

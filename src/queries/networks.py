@@ -1,10 +1,10 @@
-"""The sets of a network, however the network is given."""
+"""The sets of a network, given as a scaffold, a storage or its root."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeAlias
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import TypeAlias, TypeVar
 
 import bsb
 
@@ -17,6 +17,8 @@ from ..handles import SessionEngine
 from ..placement_set import PlacementSet
 from ..storages import engine_of
 from ..transactions.session import Session
+
+_Set = TypeVar("_Set", PlacementSet, ConnectivitySet)
 
 Network: TypeAlias = bsb.Scaffold | bsb.Storage | Root
 """A network, its storage, or the root of that."""
@@ -87,13 +89,8 @@ def chosen_connectivity_sets(connections: ConnectivitySets) -> list[Connectivity
     return _checked(given, ConnectivitySet)
 
 
-def session_around(sets: Sequence[PlacementSet | ConnectivitySet]) -> AbstractContextManager[Any]:
-    """One session for all that is read of some sets, which are of one storage."""
-    return session_on(sets[0]._engine) if sets else nullcontext()
-
-
 def session_on(engine: SessionEngine) -> AbstractContextManager[Session]:
-    """A session that reads, or the one that is open in this context."""
+    """A new read session, or the session that is open in this context."""
     return as_bsb(engine.sessions.scope(write=False))
 
 
@@ -101,7 +98,7 @@ def _is_root(given: object) -> bool:
     return isinstance(given, str) or hasattr(given, "__fspath__")
 
 
-def _checked(given: Any, kind: Any) -> list[Any]:
+def _checked(given: object, kind: type[_Set]) -> list[_Set]:
     if not isinstance(given, Iterable) or isinstance(given, PlacementSet | ConnectivitySet):
         raise InputError(
             f"a {kind.__name__}, several of them, or a network is needed, not {given!r}",

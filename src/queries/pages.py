@@ -10,11 +10,15 @@ import os
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from types import ModuleType
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 import attrs
 
 from ..errors import InputError, StoreIOError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, FigureBase
 
 _WIDTH, _HEIGHT = 9.0, 3.6
 _DOTS = 110
@@ -38,7 +42,7 @@ class Picture:
 
     title: str
     caption: str
-    draw: Callable[[Any], None]
+    draw: Callable[[FigureBase], None]
 
 
 PageWriter: TypeAlias = Callable[[str, Sequence[Picture], BinaryIO], None]
@@ -61,9 +65,9 @@ def page_writer(target: Path) -> PageWriter:
     return found
 
 
-def load_matplotlib() -> Any:
+def load_matplotlib() -> ModuleType:
     """
-    The module of figures.
+    Import ``matplotlib.figure``.
 
     :raises InputError: matplotlib is not installed.
     """
@@ -123,8 +127,10 @@ def _heading(picture: Picture) -> str:
     return "\n".join([picture.title, *textwrap.wrap(picture.caption, _CHARACTERS)])
 
 
-def _figure(pictures: int = 1) -> Any:
-    return load_matplotlib().Figure(figsize=(_WIDTH, _HEIGHT * pictures), layout="constrained")
+def _figure(pictures: int = 1) -> Figure:
+    size = (_WIDTH, _HEIGHT * pictures)
+    figure: Figure = load_matplotlib().Figure(figsize=size, layout="constrained")
+    return figure
 
 
 def _write_png(title: str, pictures: Sequence[Picture], file: BinaryIO) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ from .pages import Picture, load_matplotlib, page_writer, write_beside
 from .populations import load_positions
 from .sizes import sizes
 from .summaries import NetworkSummary, summary
+
+if TYPE_CHECKING:
+    from matplotlib.figure import FigureBase
 
 # More points than this hide each other, and make a page slow to open.
 _MOST_CELLS = 20_000
@@ -91,7 +94,7 @@ def _in_space(engine: StorageEngine, found: NetworkSummary) -> Picture:
             for cells in placement_sets(engine)
         }
 
-    def draw(figure: Any) -> None:
+    def draw(figure: FigureBase) -> None:
         for axes, (i, j, names) in zip(
             figure.subplots(1, 2), ((0, 1, "xy"), (0, 2, "xz")), strict=True
         ):
@@ -129,7 +132,7 @@ def _by_chunk(engine: StorageEngine) -> Picture:
     }
     many = len(held) > _MOST_BARS
 
-    def draw(figure: Any) -> None:
+    def draw(figure: FigureBase) -> None:
         for axes, (title, values) in zip(figure.subplots(1, 3), columns.items(), strict=True):
             if many:
                 axes.hist(values, bins=_BINS)
@@ -149,7 +152,7 @@ def _who_with_whom(sets: list[ConnectivitySet], progress: bool | None) -> Pictur
         "probability": matrix(sets, "probability", progress=progress),
     }
 
-    def draw(figure: Any) -> None:
+    def draw(figure: FigureBase) -> None:
         for axes, (title, found) in zip(figure.subplots(1, 2), values.items(), strict=True):
             image = axes.imshow(found.values, aspect="auto")
             axes.set_xticks(range(len(found.post)), map(group_text, found.post), rotation=45)
@@ -172,7 +175,7 @@ def _degrees(connections: ConnectivitySet, progress: bool | None) -> Picture:
         f"out-degree of {connections.pre_type_name}": out_degree(connections, progress=progress),
     }
 
-    def draw(figure: Any) -> None:
+    def draw(figure: FigureBase) -> None:
         for axes, (title, degrees) in zip(figure.subplots(1, 2), values.items(), strict=True):
             spread = int(degrees.max(initial=0)) - int(degrees.min(initial=0)) + 1
             axes.hist(degrees, bins=max(_FEW, min(_BINS, spread)))
@@ -189,7 +192,7 @@ def _degrees(connections: ConnectivitySet, progress: bool | None) -> Picture:
 def _distances(connections: ConnectivitySet, progress: bool | None) -> Picture:
     found = distances(connections, bins=_BINS, progress=progress)
 
-    def draw(figure: Any) -> None:
+    def draw(figure: FigureBase) -> None:
         axes = figure.subplots()
         axes.stairs(found.counts, found.edges, fill=True)
         axes.set_xlabel("distance between the positions of connected cells (um)")
@@ -210,7 +213,7 @@ def _bytes(engine: StorageEngine) -> Picture:
     if taken.parts is None:
         caption += "; there are too many arrays to look at each"
 
-    def draw(figure: Any) -> None:
+    def draw(figure: FigureBase) -> None:
         axes = figure.subplots()
         axes.barh(list(parts), [size / 1e6 for size in parts.values()])
         axes.set_xlabel("MB")

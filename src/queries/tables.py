@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from ..core.chunk_id import unpack
 from ..core.column_specs import ROTATION, additional_column
 from ..errors import InputError
 from ..placement_set import PlacementSet
+from ..ports.arrays import AnyArray
 from ..transactions.session import Session
 from .connections import pairs
 from .groups import group_text
@@ -100,7 +101,7 @@ def to_frame(
     )
 
 
-def _cell_columns(cells: PlacementSet, session: Session) -> dict[str, Any]:
+def _cell_columns(cells: PlacementSet, session: Session) -> dict[str, AnyArray]:
     data, selected = cells._selected(session)
     population = Population.of(cells, session)
     chunk_ids = population.whole.ids[population.chunk_of_each()]
@@ -122,12 +123,12 @@ def _cell_columns(cells: PlacementSet, session: Session) -> dict[str, Any]:
     return table
 
 
-def _triple(title: str, rows: NDArray[Any]) -> dict[str, Any]:
+def _triple(title: str, rows: AnyArray) -> dict[str, AnyArray]:
     return {title.format(axis): rows[:, i] for i, axis in enumerate(_AXES)}
 
 
-def _additional(key: str, rows: NDArray[Any]) -> dict[str, Any]:
-    """A column of the key, or one for each number of a row."""
+def _additional(key: str, rows: AnyArray) -> dict[str, AnyArray]:
+    """One column for single values, or a column for each value of a row."""
     flat = rows.reshape(len(rows), -1)
     if rows.ndim == 1:
         return {key: rows}

@@ -6,14 +6,13 @@ import hashlib
 import json
 import struct
 from math import prod
-from typing import Any
 
 import attrs
 import numpy as np
 
 from ...errors import CorruptNetworkError
 from ...ports.arrays import DType
-from ..native.attributes import check_dtype
+from ..native.attributes import StoredValue, check_dtype
 
 HEADER = b"bsb-hdf5"
 """The key of what is known of the network as a whole."""
@@ -137,8 +136,8 @@ class Form:
         return made
 
 
-def dump_value(value: Any) -> bytes:
-    """An attribute, as ``stored_value`` makes it, as bytes."""
+def dump_value(value: StoredValue) -> bytes:
+    """The bytes that store the value of an attribute."""
     if isinstance(value, str):
         return b"t" + value.encode()
     if isinstance(value, list):
@@ -148,7 +147,7 @@ def dump_value(value: Any) -> bytes:
     return b"n" + form + b"\0" + array.tobytes()
 
 
-def load_value(data: bytes) -> Any:
+def load_value(data: bytes) -> StoredValue:
     """
     What :func:`dump_value` was given.
 
@@ -163,12 +162,13 @@ def load_value(data: bytes) -> Any:
         form, _, raw = content.partition(b"\0")
         dtype, shape = json.loads(form)
         # A bytearray, so that the array may be changed.
-        return np.frombuffer(bytearray(raw), _dtype(dtype)).reshape(shape)[()]
+        array: StoredValue = np.frombuffer(bytearray(raw), _dtype(dtype)).reshape(shape)[()]
+        return array
     except (ValueError, TypeError, RecursionError) as error:
         raise CorruptNetworkError(f"an attribute can't be read: {error}") from error
 
 
-def _dtype(text: Any) -> DType:
+def _dtype(text: object) -> DType:
     dtype = np.dtype(str(text))
     check_dtype(dtype)
     return dtype

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, MutableMapping
-from typing import Any
 
 import attrs
 import numpy as np
@@ -12,7 +11,7 @@ from ...core.names import can_name
 from ...errors import CorruptNetworkError, InvalidNameError
 from ...ports.arrays import AnyArray, DType
 from ..native.arrays import Array, ArrayWriter, Document, DocumentWriter
-from ..native.attributes import Attributes, AttributesWriter
+from ..native.attributes import Attributes, AttributesWriter, StoredValue
 from ..native.groups import Group, GroupWriter, Member
 from . import encoding
 from .encoding import Form
@@ -89,7 +88,7 @@ class KeyAttributesWriter(KeyAttributes, AttributesWriter):
     """Attributes that can be changed."""
 
 
-class AttributeValues(MutableMapping[str, Any]):
+class AttributeValues(MutableMapping[str, StoredValue]):
     """The attributes of a node: a key each."""
 
     def __init__(self, tree: Tree, node: int) -> None:
@@ -97,13 +96,13 @@ class AttributeValues(MutableMapping[str, Any]):
         self._transaction = tree.transaction
         self._node = node
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> StoredValue:
         found = self._transaction.get(self._key(name)) if can_encode(name) else None
         if found is None:
             raise KeyError(name)
         return encoding.load_value(encoding.split(found)[1])
 
-    def __setitem__(self, name: str, value: Any) -> None:
+    def __setitem__(self, name: str, value: StoredValue) -> None:
         check_encodable(name)
         self._transaction.put(self._key(name), encoding.named(name, encoding.dump_value(value)))
 

@@ -19,7 +19,7 @@ def read_any(id_: H5Object) -> Any:
     return h5py.Dataset(id_)[()]
 
 
-def check_any(data: Any, options: dict[str, Any]) -> None:
+def check_any(data: object, options: dict[str, Any]) -> None:
     """
     Check that h5py can make a dataset of some values.
 

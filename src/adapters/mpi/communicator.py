@@ -4,9 +4,25 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar, cast
 
 T = TypeVar("T")
+
+
+class Service(Protocol):
+    """The parts of ``bsb.services.mpi.MPIService`` that are used here."""
+
+    def get_rank(self) -> int: ...
+
+    def get_size(self) -> int: ...
+
+    def get_communicator(self) -> object: ...
+
+    def barrier(self) -> None: ...
+
+    def bcast(self, obj: T, root: int = 0) -> T: ...
+
+    def allgather(self, obj: T) -> list[T]: ...
 
 
 def _sendable(error: Exception) -> Exception:
@@ -21,10 +37,10 @@ class ServiceCommunicator:
     """
     Over BSB's MPI service, which is serial where there is no MPI.
 
-    :param service: ``bsb.services.mpi.MPIService``, or anything with its methods.
+    :param service: BSB's service, or anything with these methods.
     """
 
-    def __init__(self, service: Any) -> None:
+    def __init__(self, service: Service) -> None:
         self._service = service
 
     @property
@@ -38,29 +54,28 @@ class ServiceCommunicator:
     def on_main(self, action: Callable[[], T]) -> T:
         if self.size == 1:
             return action()
-        # What the others did before must be done when the main rank acts.
+        # The main rank acts once the others have finished what they did before.
         self._service.barrier()
-        outcome: tuple[Any, Exception | None] = (None, None)
+        outcome: tuple[T | None, Exception | None] = (None, None)
         if self.rank == 0:
             try:
                 outcome = action(), None
                 pickle.dumps(outcome)
-            except Exception as error:  # every rank must hear of it, or it hangs
+            except Exception as error:  # sent to every rank, as the others would hang
                 outcome = None, _sendable(error)
             except BaseException as error:
-                # What ends this rank is not for the others to raise.
+                # The other ranks must not raise the interrupt of this one.
                 reason = RuntimeError(f"the main rank was interrupted: {type(error).__name__}")
                 self._service.bcast((None, reason), root=0)
                 raise
         result, failure = self._service.bcast(outcome, root=0)
         if failure is not None:
             raise failure
-        value: T = result
-        return value
+        return cast(T, result)
 
     def all_true(self, test: Callable[[], bool]) -> bool:
         try:
             found = bool(test())
-        except Exception:  # every rank must hear of it, or it hangs
+        except Exception:  # sent to every rank, as the others would hang
             found = False
         return found if self.size == 1 else all(self._service.allgather(found))

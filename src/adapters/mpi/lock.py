@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bsb.services import MPILock
 
 from ...transactions.deadline import POLL_INTERVAL, Deadline, WaitPolicy, waits_for_itself
+
+if TYPE_CHECKING:
+    from .communicator import Service
 
 # It holds nothing, so that everybody may share it.
 _UNLOCKED = nullcontext()
@@ -20,9 +23,9 @@ _UNLOCKED = nullcontext()
 class Controller(Protocol):
     """What ``bsb.MPILock.sync`` returns."""
 
-    def read(self) -> AbstractContextManager[Any]: ...
+    def read(self) -> AbstractContextManager[object]: ...
 
-    def write(self) -> AbstractContextManager[Any]: ...
+    def write(self) -> AbstractContextManager[object]: ...
 
 
 class SerialLock:
@@ -59,7 +62,7 @@ class _Acquisition:
     """
 
     def __init__(
-        self, lock: AbstractContextManager[Any], run: Callable[[Callable[[], None]], None]
+        self, lock: AbstractContextManager[object], run: Callable[[Callable[[], None]], None]
     ) -> None:
         self._lock = lock
         # The lock looks in the context of whoever releases it for what it left there.
@@ -172,7 +175,7 @@ class MpiLock:
             self._thread = _LockThread()
         self._thread.submit(attempt)
 
-    def _acquire(self, lock: AbstractContextManager[Any]) -> _Acquisition:
+    def _acquire(self, lock: AbstractContextManager[object]) -> _Acquisition:
         policy = self._policy
         deadline = Deadline(
             policy.location(), policy.limit, policy.on_slow, lambda: ["another rank"]
@@ -199,7 +202,7 @@ class MpiLock:
 
 
 def make_lock(
-    service: Any, policy: WaitPolicy, file_locks_suffice: Callable[[], bool] = lambda: False
+    service: Service, policy: WaitPolicy, file_locks_suffice: Callable[[], bool] = lambda: False
 ) -> MpiLock | SerialLock:
     """
     :guilabel:`collective` What keeps the ranks of BSB's MPI service apart.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ...errors import DtypeError
-from ...ports.arrays import AttributeValue, DType
+from ...ports.arrays import AnyArray, AttributeValue, DType
+
+StoredValue: TypeAlias = str | list[str] | np.generic | AnyArray
+"""The value of an attribute as it is stored and read."""
 
 
 class Attributes(ABC):
@@ -20,7 +23,7 @@ class Attributes(ABC):
     """
 
     @abstractmethod
-    def _values(self) -> Mapping[str, Any]:
+    def _values(self) -> Mapping[str, StoredValue]:
         """All attributes by name; it may be read once or many times."""
 
     def names(self) -> tuple[str, ...]:
@@ -35,7 +38,7 @@ class AttributesWriter(Attributes):
     """Attributes that can be changed: what is put into the mapping is stored."""
 
     @abstractmethod
-    def _values(self) -> MutableMapping[str, Any]:
+    def _values(self) -> MutableMapping[str, StoredValue]:
         """All attributes by name."""
 
     def set(self, name: str, value: AttributeValue, /) -> None:
@@ -48,11 +51,10 @@ class AttributesWriter(Attributes):
             del values[name]
 
 
-def stored_value(value: AttributeValue) -> Any:
+def stored_value(value: AttributeValue) -> StoredValue:
     """
-    An attribute as it will be read, which shares no memory with what was given.
+    An attribute as it will be read; it shares no memory with the argument.
 
-    :returns: a ``str``, a list of them, a numpy scalar or an array.
     :raises DtypeError: it is an array of objects or records.
     """
     if isinstance(value, str):
@@ -61,7 +63,8 @@ def stored_value(value: AttributeValue) -> Any:
         return [str(item) for item in value]
     array = np.array(value)
     check_dtype(array.dtype)
-    return array[()]
+    stored: np.generic | AnyArray = array[()]
+    return stored
 
 
 def check_dtype(dtype: DType) -> None:

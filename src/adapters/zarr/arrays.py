@@ -209,7 +209,7 @@ def _as_given(rows: AnyArray, node: Node) -> AnyArray:
     return rows.astype(dtype, copy=False)
 
 
-def _repeated(read: Callable[[], Any]) -> AnyArray:
+def _repeated(read: Callable[[], object]) -> AnyArray:
     """Rows; without a lock, a shard may be replaced while it is read."""
     for _ in range(_ATTEMPTS - 1):
         try:

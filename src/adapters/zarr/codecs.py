@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import Any
 
-from zarr.abc.codec import Codec
+from zarr.abc.codec import BytesBytesCodec, Codec
 from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, ShardingCodec
+from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import Buffer
 
 CHUNK_BYTES = 128 << 10
@@ -28,7 +28,7 @@ _BLOSC = struct.Struct("<4BIII")
 class BoundedBlosc(BloscCodec):
     """Blosc, which unpacks no more than what it is asked for."""
 
-    async def _decode_single(self, chunk_bytes: Buffer, chunk_spec: Any) -> Buffer:
+    async def _decode_single(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> Buffer:
         head = bytes(chunk_bytes[: _BLOSC.size].to_bytes())
         asked = math.prod(chunk_spec.shape) * chunk_spec.dtype.to_native_dtype().itemsize
         if len(head) < _BLOSC.size or _BLOSC.unpack(head)[4] != asked:
@@ -36,8 +36,8 @@ class BoundedBlosc(BloscCodec):
         return await super()._decode_single(chunk_bytes, chunk_spec)
 
 
-def compressors() -> list[Any]:
-    """Of new arrays."""
+def compressors() -> list[BytesBytesCodec]:
+    """The compressors of new arrays."""
     return [BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()]
 
 

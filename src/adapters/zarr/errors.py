@@ -9,7 +9,6 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from ...errors import (
     CorruptNetworkError,
@@ -88,13 +87,9 @@ def _no_thread(location: str, error: Exception) -> StoreIOError:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    obstore: Any = sys.modules.get("obstore.exceptions")
-    icechunk: Any = sys.modules.get("icechunk")
+    loaded = (("obstore.exceptions", "BaseError"), ("icechunk", "IcechunkError"))
     found: list[type[Exception]] = [OSError]
-    if obstore is not None:
-        found.append(obstore.BaseError)
-    if icechunk is not None:
-        found.append(icechunk.IcechunkError)
+    found += [getattr(sys.modules[name], error) for name, error in loaded if name in sys.modules]
     return tuple(found)
 
 

@@ -9,7 +9,7 @@ import shutil
 import stat
 import zipfile
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...errors import NotANetworkError, ReadOnlyError
 from ...platform import open_descriptor
@@ -23,6 +23,9 @@ from .foreign import foreign_in, is_vacated, remove_own
 from .held import LockHandle
 from .locations import LOCK_FILE, Location, Tag
 from .manifest import MANIFEST, read_manifest
+
+if TYPE_CHECKING:
+    from zarr.abc.store import Store
 
 _OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 # A member of an archive of more bytes than these is compressed to no fewer than so many times less.
@@ -68,7 +71,7 @@ class DirectoryLocation(LocalLocation):
         self._limit = limit
         self._on_slow = on_slow
 
-    def _open(self) -> Any:
+    def _open(self) -> Store:
         from .folder_store import FolderStore
 
         return FolderStore(os.path.realpath(self.root))
@@ -245,7 +248,7 @@ class ArchiveLocation(LocalLocation):
 
     _tag: Tag = None
 
-    def _open(self) -> Any:
+    def _open(self) -> Store:
         from zarr.core.sync import sync
         from zarr.storage import ZipStore
 

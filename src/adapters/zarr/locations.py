@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 from ...errors import SessionAbortedError, StorageError
 from .errors import require, translated
 from .held import LockHandle
 from .manifest import MANIFEST, is_own_array
 
+if TYPE_CHECKING:
+    from zarr.abc.store import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
 LOCK_FILE = ".lock"
 
 Tag: TypeAlias = Any
-"""Tells one content of the manifest from another."""
+"""What a location compares to tell one content of the manifest from another."""
 
 
 class Objects(ABC):
@@ -33,7 +38,7 @@ class Objects(ABC):
         self.root = root
 
     @cached_property
-    def store(self) -> Any:
+    def store(self) -> Store:
         """The zarr store."""
         require("zarr", "zarr")
         from . import event_loop
@@ -43,7 +48,7 @@ class Objects(ABC):
             return self._open()
 
     @abstractmethod
-    def _open(self) -> Any: ...
+    def _open(self) -> Store: ...
 
     def let_go(self) -> None:
         """Close the zarr store, if it is open; it is opened again when it is needed."""
@@ -74,12 +79,14 @@ class Objects(ABC):
         if is_own_array(self.get(f"{path}/{MANIFEST}") or b"", path):
             self.sync(self.store.delete_dir, path)
 
-    def sync(self, method: Callable[..., Any], *arguments: Any) -> Any:
+    def sync(
+        self, method: Callable[P, Coroutine[object, object, T]], *args: P.args, **options: P.kwargs
+    ) -> T:
         """The result of an asynchronous method of the store."""
         from zarr.core.sync import sync
 
         with translated(self.root):
-            return sync(method(*arguments))
+            return sync(method(*args, **options))
 
 
 class Target(Objects):

@@ -13,14 +13,15 @@ import json
 import math
 import zlib
 from collections.abc import Collection, Iterator
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import attrs
 import numpy as np
 
+from ...core.json_types import Document
 from ...errors import CorruptNetworkError, NotANetworkError
 from ...ports.arrays import AnyArray, DType
-from ..native.attributes import check_dtype
+from ..native.attributes import StoredValue, check_dtype
 
 MANIFEST = "zarr.json"
 
@@ -36,13 +37,17 @@ SMALL = 4096
 _MOST_UNQUESTIONED = 1 << 16
 _MOST_PACKED = 16
 
-Node: TypeAlias = dict[str, Any]
+Node: TypeAlias = Document
 """
 A member of the tree, as JSON: ``kind``, ``attributes``, and if it is a group, ``members``.
 
 Arrays and documents (of bytes) have ``dtype`` and ``shape``, and their rows in ``content`` or
 at ``path``; while a session changes them, also a ``tail``.
 """
+
+
+Encoded: TypeAlias = str | list[str] | Document
+"""An attribute as JSON: texts as they are; numbers as ``dtype``, ``shape`` and packed ``data``."""
 
 
 @attrs.define(eq=False)
@@ -136,7 +141,7 @@ def read_manifest(data: bytes, location: str) -> Manifest:
         ) from error
 
 
-def _ours(data: bytes, location: str) -> dict[str, Any]:
+def _ours(data: bytes, location: str) -> Document:
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -199,7 +204,7 @@ def checked_path(path: str) -> str:
     return path
 
 
-def mark_of_array(path: str) -> dict[str, Any]:
+def mark_of_array(path: str) -> Document:
     """The attributes of a zarr array that tell that a session made it, and where."""
     return {_KEY: {"array": path}}
 
@@ -215,7 +220,7 @@ def is_plain_group(metadata: bytes) -> bool:
     return found.get("node_type") == "group" and not found.get("attributes")
 
 
-def _described(metadata: bytes) -> dict[str, Any]:
+def _described(metadata: bytes) -> Document:
     try:
         found = json.loads(metadata)
     except (ValueError, RecursionError):
@@ -235,16 +240,16 @@ def content_of(node: Node) -> AnyArray:
     return np.frombuffer(data, dtype).reshape(shape).copy()
 
 
-def encode(value: Any) -> Any:
-    """An attribute, as ``native.attributes.stored_value`` makes it, as JSON."""
+def encode(value: StoredValue) -> Encoded:
+    """The JSON value that stores an attribute."""
     if isinstance(value, str | list):
         return value
     array = np.asarray(value)
     return {"dtype": array.dtype.str, "shape": list(array.shape), "data": pack(array.tobytes())}
 
 
-def decode(stored: Any) -> Any:
-    """The value of an attribute: text, list of texts, numpy scalar or array."""
+def decode(stored: Encoded) -> StoredValue:
+    """The value of an attribute that is stored as JSON."""
     if isinstance(stored, str):
         return stored
     if isinstance(stored, list):
@@ -255,7 +260,8 @@ def decode(stored: Any) -> Any:
     if any(type(length) is not int or length < 0 for length in shape):
         raise ValueError(f"an attribute is of shape {shape}")
     data = unpack(stored["data"], _claimed(dtype, shape))
-    return np.frombuffer(data, dtype).reshape(shape).copy()[()]
+    array: StoredValue = np.frombuffer(data, dtype).reshape(shape).copy()[()]
+    return array
 
 
 def pack(data: bytes) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, MutableMapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +11,11 @@ from ...core.ranges import check_ranges, rows_of_ranges
 from ...errors import SessionClosedError
 from ...ports.arrays import AnyArray, DType
 from ..native.arrays import Array, ArrayWriter, Document, DocumentWriter
-from ..native.attributes import Attributes, AttributesWriter
+from ..native.attributes import Attributes, AttributesWriter, StoredValue
 from ..native.groups import Group, GroupWriter, Member
 from .arrays import Arrays
 from .held import LockHandle
-from .manifest import Node, decode, encode, new_group
+from .manifest import Encoded, Node, decode, encode, new_group
 
 Bounds = NDArray[np.int64]
 
@@ -68,18 +67,18 @@ class ZarrAttributesWriter(ZarrAttributes, AttributesWriter):
     """Attributes that can be changed."""
 
 
-class EncodedValues(MutableMapping[str, Any]):
+class EncodedValues(MutableMapping[str, StoredValue]):
     """Attributes, as the manifest holds them."""
 
-    def __init__(self, values: dict[str, Any], view: View) -> None:
+    def __init__(self, values: dict[str, Encoded], view: View) -> None:
         self._held = values
         self._view = view
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> StoredValue:
         self._view.check()
         return decode(self._held[name])
 
-    def __setitem__(self, name: str, value: Any) -> None:
+    def __setitem__(self, name: str, value: StoredValue) -> None:
         self._view.change()
         self._held[name] = encode(value)
 
@@ -262,7 +261,7 @@ class ZarrGroupWriter(ZarrMemberWriter, ZarrGroup, GroupWriter):
         self._node["members"][name] = node
 
 
-def _new_rows(kind: str, rows: AnyArray, values: dict[str, Any]) -> Node:
+def _new_rows(kind: str, rows: AnyArray, values: dict[str, Encoded]) -> Node:
     dtype, shape = rows.dtype.str, list(rows.shape)
     node = {"kind": kind, "attributes": values, "dtype": dtype, "shape": shape}
     return {**node, "base": 0, "tail": [rows]}

@@ -9,9 +9,9 @@ nowhere.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 from urllib.parse import urlsplit
 
 from ...errors import InputError, NotANetworkError, ReadOnlyError, StorageError
@@ -19,8 +19,15 @@ from .errors import absent, require, taken, translated
 from .locations import Location, Tag
 from .manifest import MANIFEST
 
-_CLIENT = {"timeout": timedelta(seconds=30), "connect_timeout": timedelta(seconds=5)}
-_RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+if TYPE_CHECKING:
+    from obstore import GetOptions, ObjectMeta
+    from obstore.store import ClientConfig, RetryConfig
+    from obstore.store import ObjectStore as Service
+    from zarr.abc.store import Store
+    from zarr.storage import ObjectStore
+
+_CLIENT: ClientConfig = {"timeout": timedelta(seconds=30), "connect_timeout": timedelta(seconds=5)}
+_RETRIES: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 _WEB = ("http://", "https://")
 
 
@@ -36,7 +43,7 @@ class PublishedLocation(Location):
         require("obstore", "cloud")
         super().__init__(url.rstrip("/"))
 
-    def _open(self) -> Any:
+    def _open(self) -> Store:
         from .web_store import WebStore
 
         return WebStore(_connect(self.root), read_only=True)
@@ -53,10 +60,11 @@ class PublishedLocation(Location):
         from obstore.exceptions import NotModifiedError
 
         tag = None if known is None else known.get("e_tag")
-        options: Any = {} if tag is None else {"if_none_match": tag}
+        options: GetOptions = {} if tag is None else {"if_none_match": tag}
         with translated(self.root):
             try:
-                found = obstore.get(self.store.store, MANIFEST, options=options)
+                service = cast("ObjectStore[Service]", self.store).store
+                found = obstore.get(service, MANIFEST, options=options)
                 data, tags = found.bytes().to_bytes(), _tag(found.meta)
             except NotModifiedError:
                 return None
@@ -96,7 +104,7 @@ class PublishedLocation(Location):
 class PublishedTarget(PublishedLocation):
     """Objects below a URL that are a published network once there is a manifest."""
 
-    def _open(self) -> Any:
+    def _open(self) -> Store:
         from zarr.storage import ObjectStore
 
         return ObjectStore(_connect(self.root))
@@ -128,9 +136,10 @@ def published(location: str) -> ReadOnlyError:
     )
 
 
-def _tag(meta: Mapping[str, Any]) -> Tag:
-    """What the service calls this content of an object."""
-    return {name: meta[name] for name in ("e_tag", "version") if meta.get(name) is not None}
+def _tag(meta: ObjectMeta) -> Tag:
+    """The identifiers that the service gave this content of an object."""
+    tags = {"e_tag": meta["e_tag"], "version": meta["version"]}
+    return {name: tag for name, tag in tags.items() if tag is not None}
 
 
 def check_url(url: str) -> None:
@@ -154,10 +163,9 @@ def endpoint() -> str | None:
     return next((os.environ[name] for name in names if os.environ.get(name)), None)
 
 
-def _connect(url: str) -> Any:
+def _connect(url: str) -> Service:
     from obstore.store import from_url
 
     # The settings may name a service without encryption, as on the own machine.
     plain = url.startswith("http://") or (endpoint() or "").startswith("http://")
-    options: Any = {**_CLIENT, "allow_http": plain}
-    return from_url(url, client_options=options, retry_config=_RETRIES)
+    return from_url(url, client_options={**_CLIENT, "allow_http": plain}, retry_config=_RETRIES)

@@ -19,7 +19,7 @@ from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version as distribution_version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ...errors import (
@@ -40,6 +40,7 @@ from .published import PublishedLocation, check_url, endpoint, published
 
 if TYPE_CHECKING:
     from icechunk import Repository, RepositoryConfig, Session, Storage
+    from zarr.abc.store import Store
 
 BRANCH = "main"
 _EMPTY_GROUP = b'{"zarr_format":3,"node_type":"group","attributes":{}}'
@@ -75,7 +76,7 @@ class Snapshot(Objects):
         self._repository = repository
         self._id = id_
 
-    def _open(self) -> Any:
+    def _open(self) -> Store:
         from .kept_objects import KeptObjects
 
         return KeptObjects(self._repository.readonly_session(snapshot_id=self._id).store)
@@ -91,7 +92,7 @@ class Branch(Target):
         self._repository = repository
         self._session = session
 
-    def _open(self) -> Any:
+    def _open(self) -> Store:
         return self._session.store
 
     @property
@@ -190,7 +191,7 @@ class RepositoryLocation(Location):
         version = "" if self._version is None else f"@{self._version}"
         return f"zarr:{self.root}{version}"
 
-    def _open(self) -> Any:
+    def _open(self) -> Store:
         raise NotImplementedError("a session opens the objects of a repository")
 
     @property
@@ -385,7 +386,7 @@ class RepositoryLocation(Location):
 class _RepositoryObjects(PublishedLocation):
     """The objects that icechunk made, to remove them."""
 
-    def _open(self) -> Any:
+    def _open(self) -> Store:
         store = super()._open()
         return store.with_read_only(False)
 

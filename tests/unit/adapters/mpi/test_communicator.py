@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from bsb.services.mpi import MPIService
+
 from bsb_hdf5.adapters.mpi.communicator import ServiceCommunicator
 
 
-class MainOfTwo:
+class MainOfTwo(MPIService):
     """The service of the main rank, as the other one sees it."""
 
     def __init__(self) -> None:
