@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from bsb.services.mpi import MPIService
 
 from bsb_hdf5.adapters.mpi.communicator import ServiceCommunicator
