@@ -9,7 +9,7 @@ columns of a placement set's own are those of its cells; all others are the user
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from bsb import Chunk
@@ -34,16 +34,15 @@ from .chunk_columns import (
     read_own,
     write_of_cells,
 )
-from .chunk_filter import ChunkFilter
-from .core.chunk_groups import ChunkGroups, ChunkGroupsWriter, check_collection
+from .chunk_storage import ChunkStorage
+from .core.chunk_groups import check_collection
 from .core.chunk_id import Ids
 from .core.column_specs import ColumnSpec
-from .core.layouts.protocols import PlacementReader, PlacementWriter
+from .core.layouts.protocols import PlacementReader
 from .core.names import check_name
 from .core.rows import Rows
-from .errors import DataNotFoundError, InputError, NodeNotFoundError
-from .handles import HANDLED, SessionEngine, handles_handles
-from .resource import NetworkPart
+from .errors import DataNotFoundError
+from .handles import HANDLED, handles_handles
 from .transactions.session import Session
 
 Loaded: TypeAlias = Any
@@ -52,7 +51,7 @@ Insert: TypeAlias = Callable[[Any], ArrayLike]
 Extract: TypeAlias = Callable[[Rows, Any], Loaded]
 
 
-class ChunkLoader(ChunkFilter):
+class ChunkLoader(ChunkStorage):
     """
     Mixin of a resource: the chunks it holds, and those it is restricted to.
 
@@ -61,7 +60,6 @@ class ChunkLoader(ChunkFilter):
     has each as ``_<name>_chunks``.
     """
 
-    _engine: SessionEngine
     _property_makers: ClassVar[tuple[Callable[[ChunkLoader], ChunkedProperty], ...]] = ()
     _collection_makers: ClassVar[tuple[Callable[[ChunkLoader], ChunkedCollection], ...]] = ()
 
@@ -75,13 +73,8 @@ class ChunkLoader(ChunkFilter):
         cls._property_makers = tuple(properties) or cls._property_makers
         cls._collection_makers = tuple(collections) or cls._collection_makers
 
-    if TYPE_CHECKING:
-
-        @property
-        def _path(self) -> str: ...
-
     def __init__(self) -> None:
-        ChunkFilter.__init__(self)
+        ChunkStorage.__init__(self)
         self._properties = [make(self) for make in self._property_makers]
         self._collections = [make(self) for make in self._collection_makers]
         for property_ in self._properties:
@@ -116,15 +109,6 @@ class ChunkLoader(ChunkFilter):
         self._check_chunk_groups()
         return "/".join([self._path, *(name for name in names if name is not None)])
 
-    @handles_handles("r")
-    def _check_chunk_groups(self, handle: Session = HANDLED) -> None:
-        if self._cells(handle) is not None and not handle.network.chunk_groups:
-            raise NodeNotFoundError(
-                f"'{self._path}' has no groups of chunks: in the {handle.network.layout} layout,"
-                " the rows of all chunks are in the same arrays",
-                asked=self._path,
-            )
-
     @handles_handles("a")
     def require_chunk(self, chunk: ChunkLike, handle: Session = HANDLED) -> None:
         """
@@ -144,40 +128,6 @@ class ChunkLoader(ChunkFilter):
             [each._column(None) for each in self._properties],
             [each._collection for each in self._collections],
         )
-
-    def _chunk_ids(self, session: Session) -> Ids:
-        """All chunks, ascending."""
-        return self._groups(session).chunks()
-
-    def _cells(self, session: Session) -> PlacementReader | None:
-        """The cells that the resource is, if it is a placement set."""
-        return None
-
-    def _cells_writer(self, session: Session) -> PlacementWriter | None:
-        """As :meth:`_cells`, to change them."""
-        return None
-
-    def _groups(self, session: Session) -> ChunkGroups:
-        """Data that belongs to no cell."""
-        return ChunkGroups(session.root, self._group_names())
-
-    def _groups_writer(self, session: Session) -> ChunkGroupsWriter:
-        """
-        As :meth:`_groups`, to change it.
-
-        :raises InputError: the resource lies where the layout keeps its own data.
-        """
-        names = self._group_names()
-        if names and session.network.owns(names[:1]) and not isinstance(self, NetworkPart):
-            raise InputError(
-                f"'{self._path}' can't hold chunks of its own: it belongs to the"
-                f" {session.network.layout} layout; use the placement set, or another path",
-                asked=self._path,
-            )
-        return ChunkGroupsWriter(session.writable_root, names)
-
-    def _group_names(self) -> list[str]:
-        return [name for name in self._path.split("/") if name not in ("", ".")]
 
 
 class ChunkedProperty:

@@ -11,42 +11,36 @@ Credentials and endpoints come from the settings of the service alone, as for pu
 from __future__ import annotations
 
 import os
-import platform
 import threading
 import time
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
-from functools import cache
-from importlib.metadata import version as distribution_version
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ...errors import (
-    CommitConflictError,
     InputError,
     ReadOnlyError,
-    StorageError,
     StoreError,
     StoreIOError,
     StoreNotFoundError,
 )
 from ...platform import after_fork_in_child
 from ...ports.versions import Expired, Version
+from .commits import BRANCH, Branch, NewBranch, Snapshot, ancestry, find_version, session_on
 from .errors import absent, require, taken, translated
 from .locations import Location, Objects, Tag, Target
-from .manifest import MANIFEST, read_manifest
+from .manifest import MANIFEST
 from .published import PublishedLocation, check_url, endpoint, published
 
 if TYPE_CHECKING:
-    from icechunk import Repository, RepositoryConfig, Session, Storage
+    from icechunk import Repository, RepositoryConfig, Storage
     from zarr.abc.store import Store
 
-BRANCH = "main"
 _EMPTY_GROUP = b'{"zarr_format":3,"node_type":"group","attributes":{}}'
 # What icechunk keeps at a prefix; the branches first, without which there is no repository.
 _PARTS = ("refs", "config.yaml", "repo", "snapshots", "transactions", "manifests", "chunks")
-_MESSAGE, _WRITER = "a session", "writer"
 
 # How often a request is made again, and milliseconds before the first and the last time.
 _RETRIES = (4, 200, 5000)
@@ -66,83 +60,6 @@ def _note_fork() -> None:
 
 
 after_fork_in_child(_note_fork)
-
-
-class Snapshot(Objects):
-    """The objects of a network as of one commit, looked for when the first is read."""
-
-    def __init__(self, root: str, repository: Repository, id_: str) -> None:
-        super().__init__(root)
-        self._repository = repository
-        self._id = id_
-
-    def _open(self) -> Store:
-        from .kept_objects import KeptObjects
-
-        return KeptObjects(self._repository.readonly_session(snapshot_id=self._id).store)
-
-
-class Branch(Target):
-    """The objects of a network as an icechunk session sees and changes them."""
-
-    undone_by_itself = True
-
-    def __init__(self, root: str, repository: Repository, session: Session) -> None:
-        super().__init__(root)
-        self._repository = repository
-        self._session = session
-
-    def _open(self) -> Store:
-        return self._session.store
-
-    @property
-    def tag(self) -> Tag:
-        return self._session.snapshot_id
-
-    def check(self, known: Tag | None) -> None:
-        """Do nothing: icechunk does, at the commit."""
-
-    def replace(self, manifest: bytes, known: Tag | None) -> Tag:
-        from icechunk import ConflictError
-
-        self.put(MANIFEST, manifest)
-        try:
-            with translated(self.root):
-                return self._session.commit(_MESSAGE, {_WRITER: _writer()})
-        except (ConflictError, StoreError) as error:
-            # The answer may have been lost, and a second try have met the first.
-            tip = self._tip_of(manifest)
-            if tip is not None:
-                return tip
-            if isinstance(error, ConflictError):
-                raise self._overtaken() from error
-            raise
-
-    def _tip_of(self, manifest: bytes) -> Tag | None:
-        """The last commit, if it is the one with this manifest."""
-        with suppress(StorageError), translated(self.root):
-            tip = self._repository.lookup_branch(BRANCH)
-            found = Snapshot(self.root, self._repository, tip).get(MANIFEST)
-            own = read_manifest(manifest, self.root).generation
-            if found is not None and read_manifest(found, self.root).generation == own:
-                return tip
-        return None
-
-    def _overtaken(self) -> StoreError:
-        return CommitConflictError(
-            f"another program changed '{self.root}' during this write session, which is not stored",
-            location=self.root,
-        )
-
-    def discard(self) -> None:
-        """Do nothing: what was not committed is seen by nobody."""
-
-
-class NewBranch(Branch):
-    """The first commit of a network."""
-
-    def _overtaken(self) -> StoreError:
-        return taken(self.root)
 
 
 # To find, recognize and open a network takes several stores, one after the other.
@@ -297,7 +214,7 @@ class RepositoryLocation(Location):
                 " without a version to change it",
                 location=self.root,
             )
-        return Branch(self.root, repository, _session_on(repository, self.root))
+        return Branch(self.root, repository, session_on(repository, self.root))
 
     def build(self, mode: int | None = None) -> Target:
         from icechunk import Repository
@@ -315,7 +232,7 @@ class RepositoryLocation(Location):
             self._found = storage, repository
         if self._manifest(repository) is not None:
             raise taken(self.root)
-        branch = NewBranch(self.root, repository, _session_on(repository, self.root))
+        branch = NewBranch(self.root, repository, session_on(repository, self.root))
         branch.put(MANIFEST, _EMPTY_GROUP)
         return branch
 
@@ -430,60 +347,7 @@ def storage_of(url: str, *, new: bool = False) -> Storage:
     )
 
 
-def find_version(repository: Repository, version: str | datetime, location: str) -> Tag:
-    """
-    The commit that a version names.
-
-    :raises InputError: there is none.
-    """
-    if isinstance(version, datetime):
-        for each in ancestry(repository, location):
-            if each.written_at <= version:
-                return each.id
-    else:
-        known = ancestry(repository, location)
-        for each in known:
-            if version == each.id or version in each.tags:
-                return each.id
-    raise InputError(f"'{location}' has no version {str(version)!r}", asked=version)
-
-
-def ancestry(repository: Repository, location: str) -> list[Version]:
-    """All commits that made or changed the network, the last first."""
-    with translated(location):
-        tags: dict[str, list[str]] = {}
-        for name in sorted(repository.list_tags()):
-            tags.setdefault(repository.lookup_tag(name), []).append(name)
-        found = {each.id: each for each in repository.ancestry(branch=BRANCH)}
-        # Where versions before one that has a tag have expired, it has no successor.
-        for id_ in tags:
-            found.setdefault(id_, repository.lookup_snapshot(id_))
-    made = [
-        Version(
-            each.id,
-            each.written_at,
-            each.message,
-            str(each.metadata.get(_WRITER, "")),
-            tuple(tags.get(each.id, ())),
-        )
-        for each in found.values()
-        # A repository begins with a commit of its own, before there is a network.
-        if each.parent_id is not None
-    ]
-    return sorted(made, key=lambda version: version.written_at, reverse=True)
-
-
-@cache
-def _writer() -> str:
-    return f"bsb-hdf5 {distribution_version('bsb-hdf5')} on {platform.node()}"
-
-
 def _configuration() -> RepositoryConfig:
     from icechunk import RepositoryConfig, StorageRetriesSettings, StorageSettings
 
     return RepositoryConfig(storage=StorageSettings(retries=StorageRetriesSettings(*_RETRIES)))
-
-
-def _session_on(repository: Repository, location: str) -> Session:
-    with translated(location):
-        return repository.writable_session(BRANCH)

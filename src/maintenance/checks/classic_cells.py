@@ -16,8 +16,8 @@ from ...core.column_specs import (
     additional_column,
 )
 from ...core.labels import LabelSets
+from ...core.layouts.classic.columns import COLUMNS, array_of
 from ...core.layouts.classic.paths import canonical, names_of
-from ...core.layouts.classic.placement import COLUMNS, array_of
 from ...core.layouts.documents import interpreting, read_json, write_json
 from ...errors import CorruptNetworkError
 from ...ports.arrays import GroupReader

@@ -14,13 +14,14 @@ from ...statistics import NetworkTotals
 from ..documents import interpreting, read_json, write_json
 from ..root import RootedNetwork, count_totals, not_found
 from ..unknown import Unknown, unknown_below
+from .columns import COLUMNS
 from .connectivity import CONNECTIVITY, ClassicConnectivity
 from .files import FILES, ClassicFiles
 from .known import ROOT, is_part
 from .local_blocks import blocks_key
 from .morphologies import MORPHOLOGIES, ClassicMorphologies
 from .paths import Kind, check_paths, find, locate, make_room, names_of, remove
-from .placement import COLUMNS, PLACEMENT, ClassicPlacement
+from .placement import PLACEMENT, ClassicPlacement
 
 _PARTS = ("placement", "connectivity", "files", "morphologies")
 _KINDS = {

@@ -9,8 +9,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ....errors import CorruptNetworkError, LengthError, NodeNotFoundError
-from ....ports.arrays import ArrayReader, ArrayWriter, GroupReader, GroupWriter
+from ....errors import CorruptNetworkError, LengthError
+from ....ports.arrays import GroupReader, GroupWriter
 from ...cell_labels import load_label_codes, replace_codes
 from ...chunk_id import Ids
 from ...column_specs import LABELS, MORPHOLOGY, POSITION, ColumnSpec, additional_column, join
@@ -21,7 +21,8 @@ from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
 from ..history import SetHistory, advance_revision, read_history, write_history
 from ..nodes import GROUP, kind_of
-from .paths import Kind, check_paths, locate, make_room
+from .columns import COLUMNS, append_aligned, check_width, find_array, write_rows
+from .paths import Kind, check_paths
 from .sets import Totals, chunk_ids, is_chunk_id
 
 G = TypeVar("G", bound=GroupReader)
@@ -53,16 +54,11 @@ def _is_chunk(group: GroupReader, name: str) -> bool:
     return not _is_marked(group.group(name))
 
 
-def _is_column(group: GroupReader, name: str) -> bool:
-    return kind_of(group, name) != GROUP
-
-
 PLACEMENT = Kind(
     "placement set",
     _is_set,
     given=lambda group, name: group.group(name).attributes.get("cell_type"),
 )
-COLUMNS = Kind("key of additional data", _is_column)
 
 
 @attrs.define(eq=False)
@@ -171,7 +167,7 @@ class ClassicPlacement:
         self._touch()
         group = self._chunk(chunk)
         for column, values in rows.columns():
-            self._append_aligned(column, group, before, values)
+            append_aligned(group, column, before, values)
         if rows.morphologies is not None:
             self._append_morphologies(chunk, group, rows.morphologies)
         self._add_keys(rows.additional)
@@ -181,14 +177,14 @@ class ClassicPlacement:
         self._check_column(column, chunk, rows)
         self._touch()
         group = self._chunk(chunk)
-        self._array(group, column, rows, append=True)
+        write_rows(group, column, rows, append=True)
         self._after_column(column, chunk, group)
 
     def overwrite_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
         self._check_column(column, chunk, rows)
         self._touch()
         group = self._chunk(chunk)
-        self._array(group, column, rows, append=False)
+        write_rows(group, column, rows, append=False)
         self._after_column(column, chunk, group)
 
     def relabel(self, counts: ChunkCounts, cells: Rows, change: LabelChange) -> None:
@@ -201,7 +197,7 @@ class ClassicPlacement:
         self._touch()
         parts = np.split(codes, np.cumsum(counts.counts)[:-1]) if len(counts.ids) else []
         for chunk, part in zip(counts.ids.tolist(), parts, strict=True):
-            self._array(self._chunk(chunk), LABELS, part, append=False)
+            write_rows(self._chunk(chunk), LABELS, part, append=False)
         table = {str(code): labels for code, labels in sets.to_lists().items()}
         write_json(self._group.attributes, "labelsets", table)
 
@@ -271,17 +267,11 @@ class ClassicPlacement:
         self._counts.setdefault(chunk, 0)
         return group
 
-    def _place(self, group: GroupWriter, column: ColumnSpec) -> tuple[GroupWriter, str]:
-        """The group of a column of a chunk, made if it is absent, and its name there."""
-        if column.collection is None:
-            return group, column.name
-        return make_room(group.require_group(column.collection), column.name, COLUMNS)
-
     def _read(self, column: ColumnSpec, chunk: int) -> Rows:
         name = str(chunk)
         if name not in self._group:
             return column.empty
-        array = _find_array(self._group.group(name), column)
+        array = find_array(self._group.group(name), column)
         return column.empty if array is None else self._checked(column, array.read(), chunk)
 
     def _checked(self, column: ColumnSpec, rows: Rows, chunk: int) -> Rows:
@@ -295,40 +285,11 @@ class ClassicPlacement:
             return rows.astype(column.dtype)
         return rows
 
-    def _append_aligned(
-        self, column: ColumnSpec, group: GroupWriter, before: int, rows: Rows
-    ) -> None:
-        """Append rows, after as many fill values as cells came before without."""
-        array = _find_array(group, column)
-        held = 0 if array is None else array.shape[0]
-        if held < before:
-            missing = np.full((before - held, *rows.shape[1:]), column.fill, dtype=column.dtype)
-            rows = np.concatenate((missing, rows))
-        self._array(group, column, rows, append=True)
-
-    def _array(
-        self, group: GroupWriter, column: ColumnSpec, rows: Rows, *, append: bool
-    ) -> ArrayWriter:
-        found = _find(group, column)
-        if found is None:
-            member, name = self._place(group, column)
-            return member.create_array(name, np.asarray(rows, dtype=column.dtype))
-        array = found[0].array(found[1])
-        _check_width(column, array.shape[1:], rows)
-        if append:
-            if len(rows):
-                array.append(rows)
-            return array
-        array.resize(len(rows))
-        if len(rows):
-            array.write(0, rows)
-        return array
-
     def _after_column(self, column: ColumnSpec, chunk: int, group: GroupWriter) -> None:
         """A chunk has at least as many cells as any column has rows."""
         if column.collection == _ADDITIONAL:
             self._add_keys([column.name])
-        array = _find_array(group, column)
+        array = find_array(group, column)
         rows = 0 if array is None else array.shape[0]
         self._count(chunk, max(0, rows - self._counts.get(chunk, 0)))
 
@@ -346,9 +307,9 @@ class ClassicPlacement:
     def _check_fit(self, chunk: int, before: int, given: PlacementRows, *, gaps: bool) -> None:
         """Before anything is appended, check that all of it can be."""
         group = self._group.group(str(chunk))
-        stored = [(column, rows, _find_array(group, column)) for column, rows in given.columns()]
+        stored = [(column, rows, find_array(group, column)) for column, rows in given.columns()]
         lengths = [(column, array) for column, _, array in stored]
-        for column, array in ((MORPHOLOGY, _find_array(group, MORPHOLOGY)), *lengths):
+        for column, array in ((MORPHOLOGY, find_array(group, MORPHOLOGY)), *lengths):
             if array is not None and array.shape[0] > before:
                 raise LengthError(
                     f"'{column.title}' of chunk {chunk} has {array.shape[0]} rows for {before}"
@@ -358,7 +319,7 @@ class ClassicPlacement:
             self._check_morphologies(chunk, group, before, given)
         for column, rows, array in stored:
             if array is not None:
-                _check_width(column, array.shape[1:], rows)
+                check_width(column, array.shape[1:], rows)
 
     def _check_paths(self, keys: Iterable[str]) -> None:
         """Keys with ``/`` are paths: no two may lead to the same array, or one through another."""
@@ -375,9 +336,9 @@ class ClassicPlacement:
         self._check_paths([column.name] if column.collection == _ADDITIONAL else ())
         self._check_key(column, rows)
         if str(chunk) in self._group:
-            array = _find_array(self._group.group(str(chunk)), column)
+            array = find_array(self._group.group(str(chunk)), column)
             if array is not None:
-                _check_width(column, array.shape[1:], rows)
+                check_width(column, array.shape[1:], rows)
 
     def _check_key(self, column: ColumnSpec, rows: Rows) -> None:
         """Rows of a key are as wide in every chunk; the first that has the key tells."""
@@ -385,12 +346,12 @@ class ClassicPlacement:
             return
         if column.name not in self._widths:
             chunks = (self._group.group(str(chunk)) for chunk in self.chunks().tolist())
-            arrays = (_find_array(chunk, column) for chunk in chunks)
+            arrays = (find_array(chunk, column) for chunk in chunks)
             first = next((array for array in arrays if array is not None), None)
             if first is None:
                 return
             self._widths[column.name] = first.shape[1:]
-        _check_width(column, self._widths[column.name], rows)
+        check_width(column, self._widths[column.name], rows)
 
     def _check_morphologies(
         self, chunk: int, group: GroupWriter, before: int, rows: PlacementRows
@@ -416,38 +377,4 @@ class ClassicPlacement:
         codes = {name: code for code, name in reversed(list(enumerate([*names, *new])))}
         translation = [codes[name] for name in rows.names]
         indices: NDArray[np.int64] = np.array(translation, dtype=np.int64)[rows.indices]
-        self._array(group, MORPHOLOGY, indices, append=True)
-
-
-def _find(group: G, column: ColumnSpec) -> tuple[G, str] | None:
-    """The group of a column of a chunk, and its name there; any of them may be missing."""
-    if column.collection is not None:
-        if column.collection not in group:
-            return None
-        group = group.group(column.collection)  # type: ignore[assignment]  # of the same kind
-    return locate(group, column.name)
-
-
-def _find_array(group: GroupReader, column: ColumnSpec) -> ArrayReader | None:
-    """The array of a column of a chunk, if there is one."""
-    found = _find(group, column)
-    return None if found is None else found[0].array(found[1])
-
-
-def array_of(group: GroupReader, column: ColumnSpec) -> ArrayReader:
-    """
-    The array of a column of a chunk.
-
-    :raises NodeNotFoundError: there is none.
-    """
-    found = _find_array(group, column)
-    if found is None:
-        raise NodeNotFoundError(f"there is no array '{column.title}'", asked=column.title)
-    return found
-
-
-def _check_width(column: ColumnSpec, width: tuple[int, ...], rows: Rows) -> None:
-    if rows.shape[1:] != width:
-        raise LengthError(
-            f"rows of '{column.title}' are of shape {rows.shape[1:]}; those stored are of {width}"
-        )
+        write_rows(group, MORPHOLOGY, indices, append=True)

@@ -10,9 +10,10 @@ import pytest
 from bsb_hdf5.core.connectivity import Blocks
 from bsb_hdf5.core.files import StoredContent
 from bsb_hdf5.core.labels import LabelSets
+from bsb_hdf5.core.layouts.classic.columns import COLUMNS
 from bsb_hdf5.core.layouts.classic.network import ClassicNetwork
 from bsb_hdf5.core.layouts.classic.paths import canonical, check_paths, names_of
-from bsb_hdf5.core.layouts.classic.placement import COLUMNS, PLACEMENT
+from bsb_hdf5.core.layouts.classic.placement import PLACEMENT
 from bsb_hdf5.core.morphology import MorphologyTable
 from bsb_hdf5.core.placement_rows import PlacementRows
 from bsb_hdf5.errors import (

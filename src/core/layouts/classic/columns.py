@@ -1,0 +1,91 @@
+"""The arrays of the columns of a chunk in the classic layout."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+
+from ....errors import LengthError, NodeNotFoundError
+from ....ports.arrays import ArrayReader, ArrayWriter, GroupReader, GroupWriter
+from ...column_specs import ColumnSpec
+from ...rows import Rows
+from ..nodes import GROUP, kind_of
+from .paths import Kind, locate, make_room
+
+G = TypeVar("G", bound=GroupReader)
+
+
+def _is_column(group: GroupReader, name: str) -> bool:
+    return kind_of(group, name) != GROUP
+
+
+COLUMNS = Kind("key of additional data", _is_column)
+
+
+def _find(group: G, column: ColumnSpec) -> tuple[G, str] | None:
+    """The group of a column of a chunk, and its name there; any of them may be missing."""
+    if column.collection is not None:
+        if column.collection not in group:
+            return None
+        group = group.group(column.collection)  # type: ignore[assignment]  # of the same kind
+    return locate(group, column.name)
+
+
+def find_array(group: GroupReader, column: ColumnSpec) -> ArrayReader | None:
+    """The array of a column of a chunk, if there is one."""
+    found = _find(group, column)
+    return None if found is None else found[0].array(found[1])
+
+
+def array_of(group: GroupReader, column: ColumnSpec) -> ArrayReader:
+    """
+    The array of a column of a chunk.
+
+    :raises NodeNotFoundError: there is none.
+    """
+    found = find_array(group, column)
+    if found is None:
+        raise NodeNotFoundError(f"there is no array '{column.title}'", asked=column.title)
+    return found
+
+
+def check_width(column: ColumnSpec, width: tuple[int, ...], rows: Rows) -> None:
+    if rows.shape[1:] != width:
+        raise LengthError(
+            f"rows of '{column.title}' are of shape {rows.shape[1:]}; those stored are of {width}"
+        )
+
+
+def append_aligned(group: GroupWriter, column: ColumnSpec, before: int, rows: Rows) -> None:
+    """Append rows, after as many fill values as cells came before without."""
+    array = find_array(group, column)
+    held = 0 if array is None else array.shape[0]
+    if held < before:
+        missing = np.full((before - held, *rows.shape[1:]), column.fill, dtype=column.dtype)
+        rows = np.concatenate((missing, rows))
+    write_rows(group, column, rows, append=True)
+
+
+def write_rows(group: GroupWriter, column: ColumnSpec, rows: Rows, *, append: bool) -> ArrayWriter:
+    found = _find(group, column)
+    if found is None:
+        member, name = _place(group, column)
+        return member.create_array(name, np.asarray(rows, dtype=column.dtype))
+    array = found[0].array(found[1])
+    check_width(column, array.shape[1:], rows)
+    if append:
+        if len(rows):
+            array.append(rows)
+        return array
+    array.resize(len(rows))
+    if len(rows):
+        array.write(0, rows)
+    return array
+
+
+def _place(group: GroupWriter, column: ColumnSpec) -> tuple[GroupWriter, str]:
+    """The group of a column of a chunk, made if it is absent, and its name there."""
+    if column.collection is None:
+        return group, column.name
+    return make_room(group.require_group(column.collection), column.name, COLUMNS)
