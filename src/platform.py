@@ -82,6 +82,19 @@ def after_fork_in_child(callback: Callable[[], object]) -> None:
         register(after_in_child=callback)
 
 
+class Forks:
+    """Counts the forks between the first process and this one."""
+
+    count = 0
+
+
+def _count_fork() -> None:
+    Forks.count += 1
+
+
+after_fork_in_child(_count_fork)
+
+
 def open_descriptor(path: str, flags: int, mode: int = 0o666) -> int:
     """A descriptor of a file, which programs that are started do not inherit."""
     return os.open(path, flags | _EVERY_OPEN, mode)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, TypeAlias
 
-from ..platform import after_fork_in_child
+from ..platform import Forks
 from ..ports.cache import Key
 
 Version: TypeAlias = Hashable | None
@@ -35,19 +35,6 @@ _NEVER_SEEN = object()
 _NOTHING: tuple[_Epoch, Any] = (_NO_EPOCH, None)
 
 
-class _Process:
-    """Counts the forks between the first process and this one."""
-
-    forks = 0
-
-
-def _count_fork() -> None:
-    _Process.forks += 1
-
-
-after_fork_in_child(_count_fork)
-
-
 class VersionedCache:
     """Values by key, each with the epoch of the store that it belongs to."""
 
@@ -55,7 +42,7 @@ class VersionedCache:
         self._begin()
 
     def _begin(self) -> None:
-        self._forks = _Process.forks
+        self._forks = Forks.count
         self._entries: dict[Key, tuple[_Epoch, Any]] = {}
         self._latest = self._blank()
 
@@ -65,7 +52,7 @@ class VersionedCache:
 
     def at(self, version: Version) -> VersionView:
         """What a session that sees this version sees of the cache."""
-        if self._forks != _Process.forks:
+        if self._forks != Forks.count:
             # The parent of a forked child may yet roll back what one of its sessions put.
             self._begin()
         latest = self._latest

@@ -3,21 +3,8 @@
 from __future__ import annotations
 
 from ...errors import SessionClosedError, StorageError, StoreIOError
-from ...platform import after_fork_in_child
+from ...platform import Forks
 from .transaction import Transaction
-
-
-class _Process:
-    """Counts the forks between the first process and this one."""
-
-    forks = 0
-
-
-def _count_fork() -> None:
-    _Process.forks += 1
-
-
-after_fork_in_child(_count_fork)
 
 
 class Guarded:
@@ -35,7 +22,7 @@ class Guarded:
         self._raw = raw
         self.location = location
         self._errors: tuple[type[Exception], ...] = (*errors, OSError)
-        self._forks = _Process.forks
+        self._forks = Forks.count
         self.changes = 0
         self.is_closed = False
 
@@ -47,7 +34,7 @@ class Guarded:
         """
         if self.is_closed:
             raise SessionClosedError(f"the session on '{self.location}' has ended")
-        if self._forks != _Process.forks:
+        if self._forks != Forks.count:
             raise SessionClosedError(
                 f"the session on '{self.location}' belongs to the process that began it; open the"
                 " network again in the forked process"
@@ -104,7 +91,7 @@ class Guarded:
         if self.is_closed:
             return
         self.is_closed = True
-        if self._forks != _Process.forks:
+        if self._forks != Forks.count:
             # What the parent has open is the parent's to close.
             return
         try:

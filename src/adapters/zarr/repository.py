@@ -49,14 +49,14 @@ _MEMORY: dict[str, Storage] = {}
 _MEMORY_MUTEX = threading.Lock()
 
 
-class _Process:
+class _Threads:
     """icechunk's threads do not exist in a forked child, which would wait for them for ever."""
 
     started = forked = False
 
 
 def _note_fork() -> None:
-    _Process.forked = _Process.started
+    _Threads.forked = _Threads.started
 
 
 after_fork_in_child(_note_fork)
@@ -128,7 +128,7 @@ class RepositoryLocation(Location):
 
         :raises StoreIOError: the service can't be reached, or the process was forked since.
         """
-        if _Process.forked:
+        if _Threads.forked:
             raise StoreIOError(
                 f"'{self.root}' can't be used in a process that was forked from one that used"
                 " networks in object stores; start processes with the method 'spawn'",
@@ -144,7 +144,7 @@ class RepositoryLocation(Location):
     def _opened(self) -> tuple[Storage, Repository] | None:
         from icechunk import Repository
 
-        _Process.started = True
+        _Threads.started = True
         storage = storage_of(self.root)
         try:
             with translated(self.root):

@@ -49,7 +49,7 @@ class ZarrReadSession:
         self._held.close()
 
 
-class Draft(View):
+class DraftView(View):
     """
     What the members of a write session share.
 
@@ -108,7 +108,7 @@ class ZarrWriteSession:
         self._location = target
         self._held = held
         self._committed = committed
-        self._draft = Draft(arrays, held, self._manifest)
+        self._draft = DraftView(arrays, held, self._manifest)
         # Whether the manifest that names what was made may have been put.
         self._uncertain = False
 
