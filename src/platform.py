@@ -82,6 +82,16 @@ def after_fork_in_child(callback: Callable[[], object]) -> None:
         register(after_in_child=callback)
 
 
+def can_fork() -> bool:
+    """Whether processes can be forked."""
+    return hasattr(os, "fork")
+
+
+def fork() -> int:
+    """As ``os.fork``, where :func:`can_fork`."""
+    return os.fork()
+
+
 class Forks:
     """Counts the forks between the first process and this one."""
 

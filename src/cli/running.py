@@ -128,6 +128,6 @@ def _write(text: str) -> None:
 
 
 def _is_first_rank() -> bool:
-    from bsb.services import MPI
+    from ..engines.ranks import is_main_rank
 
-    return not MPI.get_rank()
+    return is_main_rank()

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from ..platform import can_fork, fork
+
 
 class OtherProcess:
     """
@@ -22,7 +24,7 @@ class OtherProcess:
     """
 
     def __init__(self, action: Callable[[], Any]) -> None:
-        if not hasattr(os, "fork"):
+        if not can_fork():
             pytest.skip("The system forks no processes.")
         self._action = action
 
@@ -32,7 +34,7 @@ class OtherProcess:
         with warnings.catch_warnings():
             # Of threads that the libraries of backends keep, which the child does not use.
             warnings.simplefilter("ignore", DeprecationWarning)
-            self._pid: int | None = os.fork()
+            self._pid: int | None = fork()
         if self._pid == 0:
             os.close(self._go)
             os.close(self._outcome)

@@ -33,6 +33,13 @@ def _sendable(error: Exception) -> Exception:
     return error
 
 
+def world() -> ServiceCommunicator:
+    """All ranks of the program."""
+    from bsb.services import MPI
+
+    return ServiceCommunicator(MPI)
+
+
 class ServiceCommunicator:
     """
     Over BSB's MPI service, which is serial where there is no MPI.
