@@ -25,7 +25,10 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 # Every reference resolves, except those to what other projects document and to the inside of this.
 nitpicky = True
 nitpick_ignore_regex = [
-    (r"py:.*", r"(abc|attr|attrs|bsb|collections|contextlib|enum|hypothesis|json|logging)\..*"),
+    (
+        r"py:.*",
+        r"(abc|attr|attrs|bsb|collections|contextlib|datetime|enum|hypothesis|json|logging)\..*",
+    ),
     (r"py:.*", r"(np|numpy|os|pandas|pathlib|pytest|scipy|types|typing|unittest)\..*"),
     (r"py:.*", r"bsb_hdf5\.(adapters|core|transactions)\..*"),
     (r"py:.*", r"bsb_hdf5\.testing\.(contract|rules)_.*"),

@@ -77,7 +77,7 @@ def versioned(storage: bsb.Storage | Root) -> Versioned:
     """
     The store of a network that keeps versions.
 
-    :raises StoreError: it keeps none; errors as for :func:`engine_of`.
+    :raises StoreError: it keeps none; errors as for ``engine_of``.
     """
     store = engine_of(storage).sessions.store
     if not isinstance(store, Versioned) or not store.has_versions:
