@@ -42,8 +42,8 @@ def check_apart(column: ColumnSpec) -> None:
     """Check that a column of a placement set, which is not of its cells, lies apart from those."""
     if column.title.split("/")[0] in (*_OF_CELLS, ADDITIONAL):
         raise InvalidNameError(
-            f"'{column.title}' can't hold data of one's own: a placement set has a column of that"
-            " name",
+            f"'{column.title}' can't hold other data: it is a column of every placement set;"
+            " choose another name",
             asked=column.title,
         )
 
@@ -62,7 +62,7 @@ def _as_dtype(given: ArrayLike, column: ColumnSpec) -> Rows:
         return np.asarray(given, dtype=column.dtype)
     except (TypeError, ValueError) as error:
         raise DtypeError(
-            f"'{column.title}' can't hold this as '{column.dtype}': {error}", asked=given
+            f"rows of '{column.title}' can't be stored as '{column.dtype}': {error}", asked=given
         ) from error
 
 

@@ -142,7 +142,7 @@ class StorageEngine(bsb.Engine):
 
     def _announce_upgrade(self) -> None:
         warnings.warn(
-            f"'{self._root}' had no provenance; it was given an identity of its own",
+            f"'{self._root}' had no provenance; it was given a new identity",
             bsb.BsbProvenanceUpgradeWarning,
             stacklevel=callers_stacklevel(),
         )

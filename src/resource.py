@@ -171,8 +171,8 @@ class Resource:
         self._check_free(handle)
         if handle.network.is_part(names):
             raise InputError(
-                f"'{self._path}' can't be removed by its path: it is a part of a set or morphology;"
-                " remove the whole, or use the methods of what it belongs to",
+                f"'{self._path}' can't be removed by its path: it is part of a set or morphology;"
+                " remove the whole set or morphology, or use its methods",
                 asked=self._path,
             )
         if names[-1] not in self._above(handle):

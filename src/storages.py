@@ -102,7 +102,7 @@ def make_engine(name: str, root: Root, comm: Comm) -> StorageEngine:
 def _checked(engine: bsb.Engine, name: str) -> StorageEngine:
     if not isinstance(engine, StorageEngine):
         raise InputError(
-            f"the engine '{name}' is a {type(engine).__name__}, which is none of bsb-hdf5",
+            f"the engine '{name}' ({type(engine).__name__}) does not belong to bsb-hdf5",
             asked=name,
         )
     return engine

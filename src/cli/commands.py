@@ -28,7 +28,7 @@ class StorageCommand(BaseCommand, name="storage"):  # type: ignore[call-arg]
     ) -> BaseParser:
         """Add `bsb storage`, whose help lists the commands."""
         parser: BaseParser = super().add_to_parser(parent, context, locals, level)
-        parser.description = "Look at stored networks, maintain and exchange them."
+        parser.description = "Inspect, maintain and exchange stored networks."
         lines = [f"  {each.name:<9} {each.summary}" for each in COMMANDS]
         parser.epilog = "\n".join(["commands:", *lines])
         parser.formatter_class = argparse.RawDescriptionHelpFormatter

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line outside of BSB's, and return its exit code."""
     program = "python -m bsb_hdf5"
     parser = argparse.ArgumentParser(
-        program, description="Look at stored networks, maintain and exchange them."
+        program, description="Inspect, maintain and exchange stored networks."
     )
     commands = parser.add_subparsers(metavar="command", required=True)
     for command in COMMANDS:

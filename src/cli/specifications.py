@@ -1,7 +1,7 @@
 """
 The commands: their names, arguments and examples.
 
-BSB imports this module at each of its starts, so it imports nothing that takes long.
+BSB imports this module at every start, so it imports nothing that is slow to import.
 """
 
 from __future__ import annotations
@@ -96,26 +96,26 @@ def _positive(text: str) -> int:
 
 _COMMON = (
     _flag("--json", "print the answer as JSON, with the version of its schema"),
-    _flag("--traceback", "show where in the program an error came from"),
+    _flag("--traceback", "print the traceback of an error"),
 )
 _ROOT = _root("root", "path or URL of the network")
 _SOURCE = _root("source", "path or URL of the network")
-_TARGET = _root("target", "path or URL of the copy, where nothing may be yet")
+_TARGET = _root("target", "path or URL of the copy, which must not exist yet")
 _TRUST = Argument(
     ("--trust",),
     {
         "choices": ("inc", "out"),
-        "help": "where the two mirrored copies of connections differ, keep this one",
+        "help": "the copy to keep where the two mirrored copies of connections differ",
     },
 )
-_ENGINE = Argument(("--engine",), {"help": "hdf5 or zarr; the engine of the source without"})
-_LAYOUT = Argument(("--layout",), {"help": "classic or columnar; what the engine makes without"})
-_UNKNOWN = _flag("--drop-unknown", "leave out what the layout of the source does not know")
+_ENGINE = Argument(("--engine",), {"help": "hdf5 or zarr; by default that of the source"})
+_LAYOUT = Argument(("--layout",), {"help": "classic or columnar; by default that of the engine"})
+_UNKNOWN = _flag("--drop-unknown", "leave out content that the layout of the source does not know")
 
 COMMANDS = (
     Command(
         "info",
-        "Say what is in a network: cells, connections, morphologies, files, and bytes by part.",
+        "Describe a network: cells, connections, morphologies, files, and bytes by part.",
         "info network.hdf5",
         ("describing", "info"),
         (
@@ -126,14 +126,14 @@ COMMANDS = (
     ),
     Command(
         "verify",
-        "Find out what is wrong in a network; exits with 1 if anything is.",
+        "Check a network for errors; exits with 1 if there are any.",
         "verify network.hdf5",
         ("maintaining", "verify"),
         (_ROOT,),
     ),
     Command(
         "repair",
-        "Put right what can be, of what verify finds; exits with 1 if anything is still wrong.",
+        "Repair the errors that verify finds, where possible; exits with 1 if any are left.",
         "repair network.hdf5 --trust out",
         ("maintaining", "repair"),
         (_ROOT, _TRUST),
@@ -145,7 +145,7 @@ COMMANDS = (
         ("maintaining", "repack"),
         (
             _ROOT,
-            _flag("--compress", "store integers in fewer bytes, for networks that are done"),
+            _flag("--compress", "store integers in fewer bytes, for finished networks"),
             _TRUST,
             _UNKNOWN,
         ),
@@ -159,38 +159,38 @@ COMMANDS = (
     ),
     Command(
         "copy",
-        "Copy a network as it is, whole or not at all.",
+        "Copy a network unchanged, completely or not at all.",
         "copy network.hdf5 backup.hdf5",
         ("maintaining", "copy"),
         (_SOURCE, _TARGET),
     ),
     Command(
         "diff",
-        "Say what differs between two networks, value for value; exits with 1 if anything does.",
+        "List the differences between two networks; exits with 1 if there are any.",
         "diff network.hdf5 columnar.hdf5",
         ("exchanging", "diff"),
         (
             _root("first", "path or URL of a network"),
             _root("second", "path or URL of another, of any engine and layout"),
-            _flag("--ignore-order", "connections between two chunks may be in another order"),
+            _flag("--ignore-order", "ignore the order of connections between two chunks"),
             Argument(
                 ("-n", "--number"),
-                {"type": _positive, "metavar": "N", "help": "stop after so many differences"},
+                {"type": _positive, "metavar": "N", "help": "stop after N differences"},
             ),
         ),
     ),
     Command(
         "merge",
-        "Make one network of several, whose chunks are of one size.",
+        "Merge networks with the same chunk size into one.",
         "merge north.hdf5 south.hdf5 -o whole.hdf5",
         ("exchanging", "merge"),
         (
             Argument(("sources",), {"nargs": "+", "help": "paths or URLs of the networks"}),
             Argument(
                 ("-o", "--output"),
-                {"required": True, "metavar": "TARGET", "help": "where the new network is to lie"},
+                {"required": True, "metavar": "TARGET", "help": "path or URL of the new network"},
             ),
-            _flag("--rename", "give different things of one name new names, instead of refusing"),
+            _flag("--rename", "rename different things of the same name instead of refusing"),
             _LAYOUT,
             _ENGINE,
             _TRUST,
@@ -237,7 +237,7 @@ COMMANDS = (
             _ROOT,
             _root("folder", "to write"),
             Argument(("--to",), {"choices": ("csv",), "default": "csv", "help": "format"}),
-            _flag("--overwrite", "replace what an earlier export wrote"),
+            _flag("--overwrite", "replace the files of an earlier export"),
         ),
     ),
 )

@@ -265,5 +265,5 @@ def _keys_of(collection: str) -> str:
 
 def _taken(name: str, column: ColumnSpec) -> NodeExistsError:
     return NodeExistsError(
-        f"'{name}' is in the way of '{column.title}': it is there, and something else", asked=name
+        f"'{column.title}' can't be stored: '{name}' exists and is something else", asked=name
     )

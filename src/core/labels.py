@@ -156,8 +156,8 @@ class LabelSets:
         last = max(self.table)
         if last + len(new) > _MOST:
             raise CorruptNetworkError(
-                f"label code {last} leaves none for {len(new)} more label sets; valid are codes up"
-                f" to {_MOST}",
+                f"there are not enough label codes above {last} for {len(new)} more label sets;"
+                f" the highest code is {_MOST}",
                 found=last,
                 valid=_MOST,
             )

@@ -73,7 +73,7 @@ class MirroredCopy:
             raise (type(error) if failed else CorruptNetworkError)(
                 f"the '{direction}' copy of the connections of '{source.tag}' can't be read:"
                 f" {error};"
-                " pass trust='inc' or trust='out' to take the other copy, if it is whole",
+                " pass trust='inc' or trust='out' to use the other copy, if it is complete",
                 tag=source.tag,
                 direction=direction,
                 **({"errno": error.fields["errno"]} if failed else {}),
@@ -139,7 +139,7 @@ def _described(where: list[tuple[int, int, int, int]]) -> str:
         for pre, post, incoming, outgoing in where[:_MOST_NAMED]
     ]
     more = len(where) - len(places)
-    return ", ".join(places) + (f", and so in {more} more places" if more else "")
+    return ", ".join(places) + (f", and in {more} other places" if more else "")
 
 
 def _summarised(part: Perspective, ordered: bool) -> tuple[Ids, Lengths, NDArray[np.uint64]]:

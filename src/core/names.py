@@ -55,7 +55,7 @@ def check_member(name: object, what: str) -> str:
 def _check(name: object, what: str, *, members: bool) -> str:
     text = check_text(name, what)
     if text in _PLACES:
-        problem = "is empty" if not text else "stands for a place"
+        problem = "is empty" if not text else "is reserved"
     elif "\0" in text:
         problem = "holds a NUL"
     elif members and "/" in text:
@@ -67,7 +67,7 @@ def _check(name: object, what: str, *, members: bool) -> str:
     without = "'/' and NUL" if members else "NUL"
     raise InvalidNameError(
         f"{name!r} can't name a {what}: it {problem};"
-        f" a name must be a text without {without}, other than '.' and '..'",
+        f" a name must be a non-empty text without {without}, and not '.' or '..'",
         asked=name,
     )
 

@@ -290,8 +290,8 @@ class _Naming:
                     names[name] = _free(name, {*every, *taken})
                 else:
                     raise kind(
-                        f"'{self._places[first[0]]}' and '{self._places[i]}' have different things"
-                        f" under one name, the {what} '{name}'; pass rename=True to keep both",
+                        f"the {what} '{name}' differs between '{self._places[first[0]]}' and"
+                        f" '{self._places[i]}'; pass rename=True to keep both",
                         asked=name,
                     )
                 taken.setdefault(names[name], (i, name))
@@ -331,7 +331,8 @@ def _common_size(
         if not np.allclose(size, known[0][0], equal_nan=True):
             raise ChunkSizeError(
                 f"the chunks of '{known[0][1]}' are of size {known[0][0].tolist()} um, those of"
-                f" '{place}' of {size.tolist()} um; networks of one chunk size can be merged",
+                f" '{place}' of {size.tolist()} um; only networks of the same chunk size can be"
+                " merged",
                 found=size.tolist(),
                 valid=known[0][0].tolist(),
             )

@@ -86,7 +86,7 @@ def _check_target(target: Path, overwrite: bool) -> None:
         raise StoreExistsError(f"'{target}' exists; pass overwrite=True to replace it")
     # What nobody exported is not removed.
     if target.is_symlink() or not (target / _INDEX).is_file():
-        raise StoreExistsError(f"'{target}' was not made by an export, and is not replaced")
+        raise StoreExistsError(f"'{target}' was not written by an export, and is not replaced")
 
 
 def _write(engine: StorageEngine, session: Session, folder: Path) -> None:

@@ -125,7 +125,7 @@ def carry(source: Place, target: Target, unknown: Sequence[tuple[Unknown, Path]]
     for each, path in unknown:
         # The copy would take it for something that it knows.
         if (path, each.name, each.is_attribute) not in left:
-            reason = f"the {target.network.layout} layout has something of its own there"
+            reason = f"the {target.network.layout} layout uses this place itself"
             refused.append((each, reason))
     if refused:
         raise _refusal(list({str(each): (each, reason) for each, reason in refused[::-1]}.values()))
@@ -190,12 +190,12 @@ def _carry(unknown: Unknown, source: Node, target: Node) -> None:
     if unknown.is_attribute:
         attributes: AttributeWriter = target.attributes  # type: ignore[assignment]  # of a copy
         if unknown.name in attributes.names():
-            raise UnknownContentError("the copy has an attribute of its own of that name")
+            raise UnknownContentError("the copy already has an attribute of that name")
         _copy_attribute(source.attributes, attributes, unknown.name)
         return
     assert isinstance(source, GroupReader)
     if not isinstance(target, GroupWriter) or unknown.name in target:
-        raise UnknownContentError("the copy has something of its own of that name")
+        raise UnknownContentError("the copy already has a member of that name")
     _copy_member(source, target, unknown.name, 0)
 
 
@@ -203,7 +203,7 @@ def _copy_member(source: GroupReader, target: GroupWriter, name: str, depth: int
     if isinstance(target, NodeCopier) and target.copy_member(source, name):
         return
     if depth > _DEEPEST:
-        raise UnknownContentError(f"it holds more than {_DEEPEST} groups within each other")
+        raise UnknownContentError(f"its groups are nested more than {_DEEPEST} deep")
     member = _member(source, name)
     made = _copy_content(source, target, name)
     for each in member.attributes.names():

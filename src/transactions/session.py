@@ -119,8 +119,8 @@ class Session:
         root = self.writable_root if self.writable else self.root
         if not isinstance(root, AnyReader):
             raise HandleError(
-                f"'{self.identity}' lies in no HDF5 file, so that its handle has no h5py objects;"
-                " use the storage's own methods, or 'hdf5' as its engine"
+                f"'{self.identity}' is not stored in an HDF5 file, so its handle has no h5py"
+                " objects; use the storage's own methods, or the engine 'hdf5'"
             )
         return root.native()
 

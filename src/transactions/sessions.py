@@ -344,7 +344,7 @@ def _activated(session: Session) -> Iterator[None]:
 
 def _too_large(location: str, error: MemoryError) -> StoreIOError:
     return StoreIOError(
-        f"'{location}' holds, or says that it holds, more than there is memory for: {error}",
+        f"'{location}' holds, or claims to hold, more than fits in memory: {error}",
         location=location,
         errno=errno.ENOMEM,
     )

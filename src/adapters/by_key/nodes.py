@@ -61,7 +61,7 @@ class Tree:
         # A node is made after its group, so that no node is within itself.
         if kind not in (GROUP, _ARRAY, _DOCUMENT) or child <= encoding.group_of(key):
             raise CorruptNetworkError(
-                f"the entry of '{name}' in '{self.transaction.location}' leads nowhere"
+                f"the entry of '{name}' in '{self.transaction.location}' refers to no node"
             )
         return kind, child, name
 

@@ -50,8 +50,7 @@ class translated:  # noqa: N801  # a context manager that is used like a functio
             raise system_error(error, self._location) from error
         if isinstance(error, OSError | RuntimeError) and _NO_MEMORY in str(error):
             raise StoreIOError(
-                f"'{self._location}' holds, or says that it holds, more than there is memory for:"
-                f" {error}",
+                f"'{self._location}' holds, or claims to hold, more than fits in memory: {error}",
                 location=self._location,
                 errno=errno.ENOMEM,
             ) from error

@@ -159,8 +159,8 @@ class Arrays:
         length = node.get("base", node["shape"][0])
         if handle.dtype != dtype or handle.shape[1:] != width or handle.shape[0] < length:
             raise CorruptNetworkError(
-                f"'{node['path']}' in '{self.location.root}' is of {handle.shape} {handle.dtype},"
-                f" which is not {node['shape']} {node['dtype']}, as the manifest says",
+                f"'{node['path']}' in '{self.location.root}' has shape {handle.shape} and dtype"
+                f" {handle.dtype}; the manifest says {node['shape']} and {node['dtype']}",
                 location=self.location.root,
             )
         return handle
@@ -175,8 +175,8 @@ class Arrays:
             except FileNotFoundError as error:
                 raise MissingObjectError(f"{path}/{MANIFEST}") from error
             if opened.shards is None or opened.shards[1:] != opened.shape[1:]:
-                raise ValueError(f"'{path}' is cut into {opened.shards}")
-            # Nor does zarr heed the configuration when it opens an array.
+                raise ValueError(f"'{path}' has shards of shape {opened.shards}")
+            # zarr ignores the configuration when it opens an array, too.
             handle = self._kept[path] = _seen_through(store, opened)
         return handle
 

@@ -151,11 +151,11 @@ def _ours(data: bytes, location: str) -> Document:
     attributes = document.get("attributes") if isinstance(document, dict) else None
     ours = attributes.get(_KEY) if isinstance(attributes, dict) else None
     if not isinstance(ours, dict) or ours.get("format") != _FORMAT:
-        raise NotANetworkError(f"'{location}' is a zarr store, but no network", location=location)
+        raise NotANetworkError(f"'{location}' is a zarr store, not a network", location=location)
     if ours.get("version") != _VERSION:
         raise NotANetworkError(
-            f"'{location}' is of version {ours.get('version')!r} of the zarr format;"
-            f" this program knows version {_VERSION}",
+            f"'{location}' has version {ours.get('version')!r} of the zarr format;"
+            f" this version of bsb-hdf5 reads version {_VERSION}",
             location=location,
             found=ours.get("version"),
             valid=_VERSION,
@@ -172,20 +172,20 @@ def _check(node: Node) -> None:
     elif node["kind"] in ("array", "document"):
         _check_rows(node)
     else:
-        raise ValueError(f"a node is a {node['kind']!r}")
+        raise ValueError(f"a node has the kind {node['kind']!r}")
 
 
 def _check_rows(node: Node) -> None:
     dtype, shape = np.dtype(node["dtype"]), node["shape"]
     check_dtype(dtype)
     if not shape or any(type(length) is not int or length < 0 for length in shape):
-        raise ValueError(f"an array is of shape {shape}")
+        raise ValueError(f"an array has the shape {shape}")
     if node["kind"] == "document" and (dtype.str != "|u1" or len(shape) > 1):
-        raise ValueError(f"a document consists of {dtype} {shape}")
+        raise ValueError(f"a document has dtype {dtype} and shape {shape}")
     if "path" in node:
         checked_path(node["path"])
     elif _claimed(dtype, shape) > SMALL:
-        raise ValueError(f"a manifest does not hold rows of {dtype} {shape}")
+        raise ValueError(f"rows of {dtype} {shape} are too large for a manifest")
     else:
         unpack(node["content"], _claimed(dtype, shape))
 
@@ -198,9 +198,9 @@ def checked_path(path: str) -> str:
     """
     names = path.split("/")
     if any(not name or name[0] in "._ " or name == MANIFEST for name in names):
-        raise ValueError(f"an array lies in {path!r}")
+        raise ValueError(f"an array has the path {path!r}")
     if set(path) & set("\\:\0"):
-        raise ValueError(f"an array lies in {path!r}")
+        raise ValueError(f"an array has the path {path!r}")
     return path
 
 
@@ -258,7 +258,7 @@ def decode(stored: Encoded) -> StoredValue:
     check_dtype(dtype)
     shape = stored["shape"]
     if any(type(length) is not int or length < 0 for length in shape):
-        raise ValueError(f"an attribute is of shape {shape}")
+        raise ValueError(f"an attribute has the shape {shape}")
     data = unpack(stored["data"], _claimed(dtype, shape))
     array: StoredValue = np.frombuffer(data, dtype).reshape(shape).copy()[()]
     return array
@@ -281,12 +281,12 @@ def unpack(text: str, size: int) -> bytes:
     """
     packed = base64.b64decode(text, validate=True)
     if size > _most_from(len(packed)):
-        raise ValueError(f"{len(packed)} bytes claim to hold {size}")
+        raise ValueError(f"{len(packed)} bytes claim to decompress to {size}")
     unpacking = zlib.decompressobj()
     # A size of 0 would be no limit.
     data = unpacking.decompress(packed, size + 1)
     if len(data) != size or not unpacking.eof:
-        raise ValueError(f"a value is not of {size} bytes")
+        raise ValueError(f"a value does not have {size} bytes")
     return data
 
 

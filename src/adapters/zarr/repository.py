@@ -342,7 +342,7 @@ def storage_of(url: str, *, new: bool = False) -> Storage:
             account=account, container=parts.netloc, prefix=prefix, from_env=True
         )
     raise InputError(
-        f"'{url}' is of no object store that networks can be written to; use s3://, gs:// or az://",
+        f"networks can't be written to '{url}'; pass a URL that begins with s3://, gs:// or az://",
         asked=url,
     )
 

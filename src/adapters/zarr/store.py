@@ -60,8 +60,8 @@ class ZarrStore:
         repackable=True,
         threads=True,
         notes={
-            Capability.LOCKING: "Programs exclude each other in directories; in object stores, of"
-            " two that commit at a time one is refused, and a call of its is made again.",
+            Capability.LOCKING: "Programs exclude each other in directories; in object stores, if"
+            " two commit at the same time, one is refused, and its call is repeated.",
             Capability.WRITABLE: "Directories and networks in object stores can be changed;"
             " zip archives and published networks are read.",
             Capability.SNAPSHOTS: "In directories, readers and writers wait for each other; in"

@@ -49,8 +49,8 @@ def open_network(root: GroupReader, location: str, cache: CacheView | None = Non
         return ClassicNetwork(writer, cache)
     if not isinstance(found, str) or found != FORMAT:
         raise NotANetworkError(
-            f"'{location}' is in the layout {found!r}; known are '{FORMAT}',"
-            " and the classic one, which does not say so",
+            f"'{location}' has the layout {found!r}; this engine reads the layout '{FORMAT}' and"
+            " the classic one, which has no name",
             location=location,
             found=str(found),
             valid=FORMAT,

@@ -46,7 +46,7 @@ def interpreting(name: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise CorruptNetworkError(f"'{name}' holds something else: {error}") from error
+        raise CorruptNetworkError(f"'{name}' has unexpected content: {error}") from error
 
 
 def write_json(attributes: AttributeWriter, name: str, document: Mapping[str, object]) -> None:

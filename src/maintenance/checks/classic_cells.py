@@ -104,7 +104,7 @@ class Cells:
                 writable(self.group).attributes.set(_KEYS, sorted({*known, *missing}))
 
             for key in missing:
-                what = f"does not name '{key}', of which there is data"
+                what = f"does not list '{key}', which has data"
                 mend = ((self.name, _KEYS), add)
                 self.found.note(PLACEMENT, f"'{self.name}', {_KEYS}", what, mend)
 
@@ -121,7 +121,7 @@ class Cells:
         for chunk in sorted(set(said) | set(counts)):
             stored, count = said.get(chunk, 0), counts.get(chunk, 0)
             if stored != count:
-                what = f"{stored} cells are counted; there are rows of {count}"
+                what = f"{stored} cells are counted; the columns have rows for {count}"
                 self.found.note(PLACEMENT, f"'{self.name}', chunk {chunk}", what, mend)
         check_length(attributes, sum(counts.values()), (PLACEMENT, self.name), self.found, mend)
         return counts
@@ -156,7 +156,7 @@ def _check_used(used: set[int], names: list[str]) -> None:
     wrong = [code for code in sorted(used) if not 0 <= code < len(names)]
     if wrong:
         raise CorruptNetworkError(
-            f"cells have the morphologies {wrong[:10]} of a list of {len(names)}"
+            f"cells use the morphology indices {wrong[:10]}; there are {len(names)} morphologies"
         )
 
 

@@ -172,7 +172,7 @@ class ColumnarCheck:
     def _note_damage(self, part: str, where: str, entries: NDArray[np.int64]) -> None:
         # What no entry names is a hole.
         if len(entries):
-            what = "the rows are not those that were stored: their checksum is another"
+            what = "the rows do not match their stored checksum"
             self._found.note(part, where, f"{what}. {_ONE_COPY}")
 
     def _log(self, group: GroupReader) -> None:
@@ -192,8 +192,8 @@ class ColumnarCheck:
             # One that can't be read is reported already.
             with suppress(CorruptNetworkError):
                 for array in morphologies.damaged(name):
-                    what = f"its rows of '{array}' are not those that were stored: their checksum"
-                    self._found.note("morphologies", f"'{name}'", f"{what} is another")
+                    what = f"its rows of '{array}' do not match their stored checksum"
+                    self._found.note("morphologies", f"'{name}'", what)
 
     def _check_tally(
         self,
@@ -221,7 +221,7 @@ class ColumnarCheck:
             value = np.array([generation, *says], dtype=np.int64)
             writable(group).attributes.set(TALLY, value)
 
-        what = f"is {_as_list(tally)[1:] or tally!r}; of what is there it is {says}"
+        what = f"is {_as_list(tally)[1:] or tally!r}; the stored rows give {says}"
         self._found.note(part, f"{where}, {TALLY}", what, ((part, where, TALLY), write))
 
 
@@ -253,4 +253,4 @@ def _check_disjoint(first: NDArray[np.int64], count: NDArray[np.int64]) -> None:
     same = first[order][1:] < ends[:-1]
     if same.any():
         row = int(first[order][1:][same][0])
-        raise CorruptNetworkError(f"two entries of the table name row {row}")
+        raise CorruptNetworkError(f"two entries of the table include row {row}")

@@ -1,20 +1,21 @@
-"""Checks of what every layout has: provenance, morphologies, files; and of values in pieces."""
+"""Checks that all layouts share: provenance, morphologies, files, and arrays of values."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...core.files import checksum
+from ...core.json_types import DocumentView
 from ...core.labels import LabelSets
 from ...core.layouts.documents import read_json
 from ...core.layouts.nodes import OTHER, kind_of
 from ...core.layouts.protocols import MorphologyReader, NetworkReader, NetworkWriter
 from ...errors import CorruptNetworkError
-from ...ports.arrays import ArrayReader, AttributeReader, GroupReader, GroupWriter
+from ...ports.arrays import AnyArray, ArrayReader, AttributeReader, GroupReader, GroupWriter
 from ..findings import Findings, KeyedMend, plain
 
 _PROVENANCE, _STATE = "bsb_provenance", "state_id"
@@ -22,11 +23,11 @@ _PIECE_BYTES = 8 * 1024 * 1024
 _CHUNKS = 1 << 48
 _MOST_NAMED = 10
 
-NewBundle = Callable[[], Mapping[str, Any]]
+NewBundle = Callable[[], DocumentView]
 
 
-def pieces(array: ArrayReader) -> Iterator[NDArray[Any]]:
-    """All rows of an array, some at a time."""
+def pieces(array: ArrayReader) -> Iterator[AnyArray]:
+    """All rows of an array, in pieces of limited size."""
     shape = array.shape
     row = max(1, int(np.prod(shape[1:], dtype=np.float64)) * array.dtype.itemsize)
     step = max(1, _PIECE_BYTES // row)
@@ -36,29 +37,31 @@ def pieces(array: ArrayReader) -> Iterator[NDArray[Any]]:
 
 def chunk_of(name: str) -> int:
     """
-    The chunk that a group is named after.
+    The id of the chunk that a group is named after.
 
-    :raises CorruptNetworkError: none is.
+    :raises CorruptNetworkError: the name is not the id of a chunk.
     """
     if not (name.isascii() and name.isdigit()) or str(int(name[:20])) != name:
-        raise CorruptNetworkError(f"'{name}' is no id of a chunk")
+        raise CorruptNetworkError(f"'{name}' is not the id of a chunk")
     return check_chunk(int(name))
 
 
 def check_chunk(chunk: int) -> int:
-    """The id of a chunk; CorruptNetworkError if there is none of that id."""
+    """Return the id of a chunk; CorruptNetworkError if no chunk can have it."""
     if not 0 <= chunk < _CHUNKS:
-        raise CorruptNetworkError(f"{chunk} is no id of a chunk; valid are 0 to {_CHUNKS - 1}")
+        raise CorruptNetworkError(
+            f"{chunk} is not the id of a chunk; ids go from 0 to {_CHUNKS - 1}"
+        )
     return chunk
 
 
-def check_codes(codes: NDArray[Any], sets: LabelSets) -> None:
+def check_codes(codes: NDArray[np.int64], sets: LabelSets) -> None:
     """Check that label codes have a label set; CorruptNetworkError otherwise."""
     unknown = [code for code in np.unique(codes).tolist() if code not in sets.table]
     if unknown:
         raise CorruptNetworkError(
             f"there is no label set for the label codes {unknown[:_MOST_NAMED]};"
-            f" known are {sorted(sets.table)[:_MOST_NAMED]}"
+            f" the known codes are {sorted(sets.table)[:_MOST_NAMED]}"
         )
 
 
@@ -82,9 +85,9 @@ def check_length(
     mend: KeyedMend,
 ) -> None:
     """
-    Note a stored length that differs from the number of rows.
+    Report a stored length that differs from the number of rows.
 
-    :param place: the part, and the set in it.
+    :param place: the part, and the set within it.
     """
     part, name = place
     length = attributes.get("len")
@@ -94,9 +97,9 @@ def check_length(
 
 def note_strangers(found: Findings, where: str, used: set[str], stored: set[str] | None) -> None:
     """
-    Note morphologies that cells refer to, and that are not stored.
+    Report morphologies that cells refer to, but that are not stored.
 
-    :param stored: those that are; None if that can't be told.
+    :param stored: the stored morphologies; None if they are unknown.
     """
     if stored is None:
         return
@@ -106,9 +109,9 @@ def note_strangers(found: Findings, where: str, used: set[str], stored: set[str]
 
 def note_members(found: Findings, root: GroupReader, part: str, *kinds: str) -> None:
     """
-    Note what lies among the sets or files of a part and can't be one.
+    Report members of a part that can't be one of its sets or files.
 
-    :param kinds: of nodes that can.
+    :param kinds: the kinds of nodes that sets or files are.
     """
     if part not in root:
         return
@@ -121,7 +124,7 @@ def note_members(found: Findings, root: GroupReader, part: str, *kinds: str) -> 
 
 
 def verify_root(root: GroupReader, network: NetworkReader, found: Findings, new: NewBundle) -> None:
-    """What the root says of the whole network."""
+    """Check the attributes of the root."""
     with found.reading("network", "chunk size"):
         network.chunk_size  # noqa: B018  # fails
     with found.reading("network", "versions"):
@@ -135,13 +138,13 @@ def _verify_provenance(
 ) -> None:
     attributes = root.attributes
 
-    def give(bundle: Mapping[str, Any]) -> None:
-        writer: Any = attributes
+    def replace(bundle: DocumentView) -> None:
+        writer = writable(root).attributes
         for name in (_PROVENANCE, _STATE):
             writer.delete(name)
         cast(NetworkWriter, network).set_provenance({**bundle, _STATE: 0})
 
-    renew = "identity", lambda: give(new())
+    renew = "identity", lambda: replace(new())
     try:
         bundle = read_json(attributes, _PROVENANCE)
     except CorruptNetworkError as error:
@@ -152,19 +155,19 @@ def _verify_provenance(
         return
     identity = bundle.get("storage_id")
     if not isinstance(identity, str) or not identity:
-        found.note("provenance", "storage_id", f"is {identity!r}; valid is a text", renew)
+        found.note("provenance", "storage_id", f"is {identity!r}; it must be a text", renew)
         return
     state = attributes.get(_STATE) if network.layout == "columnar" else bundle.get(_STATE)
     if not isinstance(state, int | np.integer) or isinstance(state, bool) or state < 0:
-        what = f"is {plain(state)}; valid is a number of sessions"
-        found.note("provenance", _STATE, what, ("state", lambda: give(bundle)))
+        what = f"is {plain(state)}; it must be the number of sessions"
+        found.note("provenance", _STATE, what, ("state", lambda: replace(bundle)))
 
 
 def verify_morphologies(network: NetworkReader, found: Findings) -> set[str] | None:
     """
-    Every morphology and the metadata.
+    Check every morphology and the metadata.
 
-    :returns: names of those that are stored; None if that can't be told.
+    :returns: the names of the stored morphologies; None if they are unknown.
     """
     stored: set[str] | None = None
     with found.reading("morphologies", "all"):
@@ -182,12 +185,12 @@ def _verify_morphology(reader: MorphologyReader, name: str) -> None:
     table = reader.load(name)
     codes = table.data[:, 4]
     if not np.array_equal(codes, np.rint(codes)):
-        raise CorruptNetworkError("its label codes are no whole numbers")
+        raise CorruptNetworkError("its label codes are not whole numbers")
     check_codes(codes.astype(np.int64), table.labels)
 
 
 def verify_files(network: NetworkReader, found: Findings) -> None:
-    """Every file, and its checksum."""
+    """Check every file and its checksum."""
     with found.reading("files", "all"):
         for id_ in network.files.ids():
             with found.reading("files", f"'{id_}'"):
@@ -201,13 +204,13 @@ def verify_files(network: NetworkReader, found: Findings) -> None:
 
 def note_totals(
     found: Findings,
-    stored: Mapping[int, Any],
-    actual: Mapping[int, Any],
+    stored: Mapping[int, Sequence[int] | None],
+    actual: Mapping[int, Sequence[int] | None],
     mend: KeyedMend,
     where: str,
 ) -> None:
     """
-    Note the chunks of which something else is said than there is.
+    Report chunks whose stored counts differ from the actual ones.
 
     :param where: the part, and the set in it.
     """
@@ -216,15 +219,15 @@ def note_totals(
         says, is_ = stored.get(chunk), actual.get(chunk)
         if says != is_ and any(says or ()) | any(is_ or ()):
             there = f"{place} chunk {chunk}".strip()
-            found.note(part, there, f"{_told(says)} are counted; there are {_told(is_)}", mend)
+            found.note(part, there, f"{_text(says)} are counted; there are {_text(is_)}", mend)
 
 
-def _told(counts: Any) -> str:
+def _text(counts: Sequence[int] | None) -> str:
     return "none" if counts is None else " and ".join(map(str, counts))
 
 
 def check_history(group: GroupReader, part: str, name: str, found: Findings) -> None:
-    """Note a revision that is no number, which no session could advance."""
+    """Report a revision that is not a number, which no session could advance."""
     revision = group.attributes.get("revision")
     if revision is None or (isinstance(revision, int | np.integer) and revision >= 0):
         return
@@ -232,12 +235,11 @@ def check_history(group: GroupReader, part: str, name: str, found: Findings) -> 
     def forget() -> None:
         writable(group).attributes.set("revision", 0)
 
-    what = f"is {plain(revision)}; valid is a number of sessions"
+    what = f"is {plain(revision)}; it must be the number of sessions"
     found.note(part, f"'{name}', revision", what, ((part, name, "revision"), forget))
 
 
 def writable(group: GroupReader) -> GroupWriter:
-    """The same group; it is of a session that writes."""
-    writer: Any = group
-    assert isinstance(writer, GroupWriter)
-    return writer
+    """The same group, which belongs to a write session."""
+    assert isinstance(group, GroupWriter)
+    return group

@@ -170,5 +170,5 @@ def test_label_sets_that_no_code_is_left_for_are_refused() -> None:
     table, codes = table.add(np.zeros(2, dtype=np.int64), ["b"])
     assert [2**63 - 1] * 2 == codes.tolist()
     assert codes is table.add(codes, ["b"])[1]
-    with pytest.raises(CorruptNetworkError, match="leaves none for 1 more"):
+    with pytest.raises(CorruptNetworkError, match="for 1 more label sets"):
         table.add(codes, ["c"])

@@ -126,7 +126,7 @@ def test_other_morphologies_of_one_name_are_refused_or_renamed(
 ) -> None:
     for storage, shape in zip(pair, ("one branch", "two branches"), strict=True):
         with_morphologies(storage, shape)
-    with pytest.raises(MorphologyExistsError, match="the morphology 'm'; pass rename=True"):
+    with pytest.raises(MorphologyExistsError, match="the morphology 'm' differs between"):
         merge(pair, tmp_path / "merged.hdf5")
     assert not (tmp_path / "merged.hdf5").exists()
     merged = merge(pair, tmp_path / "merged.hdf5", rename=True)
@@ -189,7 +189,7 @@ def test_chunks_of_other_sizes_are_refused(pair: list[Storage], tmp_path: Path) 
     for storage, size in zip(pair, (10, 20), strict=True):
         cells = storage.require_placement_set(cell_type("granule"))
         cells.append_data(Chunk((0, 0, 0), (size, size, size)), np.ones((1, 3)))
-    with pytest.raises(ChunkSizeError, match="networks of one chunk size can be merged"):
+    with pytest.raises(ChunkSizeError, match="only networks of the same chunk size"):
         merge(pair, tmp_path / "merged.hdf5")
 
 

@@ -65,7 +65,7 @@ def test_what_is_at_the_folder_stays_unless_it_was_exported(sample: Sample, tmp_
     (tmp_path / "mine").mkdir()
     (tmp_path / "link").symlink_to(target)
     for name in ("mine", "link"):
-        with pytest.raises(StoreExistsError, match="was not made by an export"):
+        with pytest.raises(StoreExistsError, match="was not written by an export"):
             export_csv(sample.storage, tmp_path / name, overwrite=True)
     assert (target / "network.json").is_file()
 

@@ -79,7 +79,7 @@ class OverlayFile:
             if view[:4] == SIGNATURE and is_endless(view):
                 # Something that HDF5 takes for no heap.
                 view[:4] = bytes(4)
-                raise CorruptNetworkError("a heap of texts in the HDF5 file has no end")
+                raise CorruptNetworkError("a heap of texts in the HDF5 file is not terminated")
         except BaseException as error:
             self._note(error)
         finally:

@@ -227,9 +227,7 @@ class ClassicConnectivity:
     def _text(self, name: str) -> str:
         value = self._group.attributes.get(name)
         if not isinstance(value, str):
-            raise CorruptNetworkError(
-                f"the connectivity set '{self.tag}' does not say its '{name}' type"
-            )
+            raise CorruptNetworkError(f"the connectivity set '{self.tag}' has no '{name}' type")
         return value
 
     def _read_local(self, direction: str, local: int) -> tuple[GroupWriter, LocalBlocks] | None:

@@ -62,8 +62,8 @@ def check_path(name: str, title: str) -> str:
     """
     if "/" in name and (not steps(name) or ".." in steps(name)):
         raise InvalidNameError(
-            f"{name!r} can't name a {title}: names with '/' are stored as paths here, which need a"
-            " step other than '.' and none that is '..'",
+            f"{name!r} can't name a {title}: the classic layout stores names with '/' as paths,"
+            " which can't contain '..', nor consist of '.' alone",
             asked=name,
         )
     return name
@@ -92,8 +92,8 @@ def check_paths(names: Iterable[str], kind: Kind) -> None:
 
 def _in_the_way(name: str, kind: Kind, other: str) -> InvalidNameError:
     return InvalidNameError(
-        f"'{name}' can't name a {kind.title}: names with '/' are stored as paths here, and"
-        f" '{other}' is in the way",
+        f"'{name}' can't name a {kind.title}: the classic layout stores names with '/' as paths,"
+        f" and this path conflicts with that of '{other}'",
         asked=name,
         found=other,
     )
@@ -168,8 +168,8 @@ def _walk(
         count[0] += 1
         if count[0] > _MOST_STEPS or prefix.count("/") > _DEEPEST:
             raise CorruptNetworkError(
-                f"there are more than {_MOST_STEPS} groups, or {_DEEPEST} within each other, where"
-                f" each {kind.title} is looked for, such as '{prefix}{name}'"
+                f"the search for each {kind.title} met more than {_MOST_STEPS} groups, or more than"
+                f" {_DEEPEST} nested ones, such as '{prefix}{name}'"
             )
         own = (kind.own or frozenset()) if is_item else frozenset()
         yield from _walk(group.group(name), kind, f"{prefix}{name}/", own, count)

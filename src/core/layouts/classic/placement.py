@@ -363,8 +363,8 @@ class ClassicPlacement:
             return
         raise LengthError(
             f"chunk {chunk} of '{self.name}' has {held} morphologies for {before} cells,"
-            f" and {given} are given for {rows.count} more; valid is one for every cell of"
-            " a chunk, or none"
+            f" and {given} are given for {rows.count} more; a chunk needs one for every cell,"
+            " or none"
         )
 
     def _append_morphologies(self, chunk: int, group: GroupWriter, rows: MorphologyRows) -> None:

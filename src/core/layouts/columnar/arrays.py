@@ -136,7 +136,7 @@ class LongArray:
     def _read_stored(self, starts: Bounds, stops: Bounds) -> Rows:
         array = self._array
         if array is None:
-            raise CorruptNetworkError(f"a table names rows of '{self._name}', which does not exist")
+            raise CorruptNetworkError(f"a table refers to '{self._name}', which does not exist")
         try:
             return array.read_ranges(starts, stops)
         except ShapeError as error:
@@ -168,7 +168,7 @@ class LongArray:
 
     def _missing_rows(self) -> CorruptNetworkError:
         return CorruptNetworkError(
-            f"'{self._name}' has {self._length} rows, but a table names rows past them"
+            f"'{self._name}' has {self._length} rows, but a table refers to rows beyond them"
         )
 
     def scatter(self, starts: Bounds, counts: Lengths, rows: Rows) -> None:

@@ -46,8 +46,8 @@ class ColumnarFiles(StoredFiles):
         member = new_member(group, check_name(id_, "file"), ID)
         if member in group and not is_document(group, member):
             raise InvalidNameError(
-                f"'{id_}' can't name a file: something else, which no file is, has this name in"
-                f" '/{self._name}'; choose another id",
+                f"'{id_}' can't be the id of a file: '/{self._name}' has a member of this name that"
+                " is not a file; choose another id",
                 asked=id_,
             )
         return group, member

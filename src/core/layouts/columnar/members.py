@@ -100,7 +100,7 @@ def new_member(group: GroupReader, name: str, attribute: str) -> str:
     member = member_of(name)
     if member != name and member in group:
         raise InvalidNameError(
-            f"'{name}' can't be stored: it would be called '{member}', which names something else",
+            f"'{name}' can't be stored: the member '{member}' that it needs exists already",
             asked=name,
         )
     return member

@@ -101,7 +101,7 @@ def _extended(codes: Mapping[str, int], names: list[str]) -> dict[str, int]:
 def _codes(names: list[str]) -> dict[str, int]:
     codes = {name: code for code, name in enumerate(names)}
     if len(codes) < len(names):
-        raise CorruptNetworkError(f"names that must differ are {names}")
+        raise CorruptNetworkError(f"the names {names} must be unique")
     return codes
 
 

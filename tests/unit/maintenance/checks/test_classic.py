@@ -44,7 +44,7 @@ CLASSIC = [
         edit("chunks", lambda held: held.update({"4": 2}), *A),
         "placement",
         "'a', chunk 4",
-        "2 cells are counted; there are rows of 3",
+        "2 cells are counted; the columns have rows for 3",
         True,
     ),
     classic(
@@ -105,7 +105,7 @@ CLASSIC = [
         write(0, [2], *A, "4", "morphology"),
         "placement",
         "'a', chunk 4, morphology",
-        r"\[2\] of a list of 2",
+        r"indices \[2\]; there are 2",
         False,
     ),
     classic(
@@ -121,7 +121,7 @@ CLASSIC = [
         lambda root: at(root, *A).require_group("08"),
         "placement",
         "'a', chunk 08",
-        "'08' is no id",
+        "'08' is not the id",
         False,
     ),
     classic(
@@ -152,7 +152,9 @@ CLASSIC = [
         True,
     ),
     classic("totals that are no JSON", put("chunks", "x"), "totals", "chunks", "JSON", True),
-    classic("totals of another form", put("chunks", '{"4": 3}'), "totals", "chunks", "else", True),
+    classic(
+        "totals of another form", put("chunks", '{"4": 3}'), "totals", "chunks", "unexpected", True
+    ),
     classic(
         "wrong counts of connections",
         edit("chunks", lambda held: held["4"].update(inc=5), *C),

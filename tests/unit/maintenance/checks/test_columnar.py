@@ -44,7 +44,7 @@ COLUMNAR = [
         write(2, [[8, 0, 3, 15]], "placement_sets", "a", "segments"),
         "placement",
         "'a'",
-        "name row 0",
+        "include row 0",
         False,
     ),
     columnar(
@@ -52,7 +52,7 @@ COLUMNAR = [
         write(2, [[-8, 4, 2, 15]], "placement_sets", "a", "segments"),
         "placement",
         "'a'",
-        "-8 is no id",
+        "-8 is not the id",
         False,
     ),
     columnar(
@@ -81,7 +81,7 @@ COLUMNAR = [
             retally(index, "placement_sets", "a"),
             "placement",
             "'a', tally",
-            "of what is there",
+            "the stored rows give",
             True,
         )
         for index in range(1, 6)
@@ -92,7 +92,7 @@ COLUMNAR = [
             retally(index, "connectivity_sets", "c"),
             "connectivity",
             "'c', tally",
-            "of what is there",
+            "the stored rows give",
             True,
         )
         for index in range(1, 6)
@@ -110,7 +110,7 @@ COLUMNAR = [
         retally(2, "morphology_tables"),
         "morphologies",
         "log, tally",
-        "of what is there",
+        "the stored rows give",
         True,
     ),
     columnar(
@@ -138,7 +138,7 @@ COLUMNAR = [
         write(1, [[4, 4, 1, 2, -1]], "connectivity_sets", "c", "blocks"),
         "connectivity",
         "'c'",
-        "name row 1",
+        "include row 1",
         False,
     ),
     columnar(
@@ -146,7 +146,7 @@ COLUMNAR = [
         write(1, [[4, 1 << 50, 2, 2, -1]], "connectivity_sets", "c", "blocks"),
         "connectivity",
         "'c'",
-        "no id of a chunk",
+        "not the id of a chunk",
         False,
     ),
     columnar(

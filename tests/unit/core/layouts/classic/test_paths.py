@@ -104,7 +104,7 @@ def test_a_cell_type_is_not_stored_within_another(name: str) -> None:
     network = new_network()
     network.create_placement("a", created_at="now")
     network.create_placement("x/y", created_at="now")
-    with pytest.raises(InvalidNameError, match="is in the way"):
+    with pytest.raises(InvalidNameError, match="this path conflicts with"):
         network.create_placement(name, created_at="now")
     assert ("a", "x/y") == network.placement_names()
     with pytest.raises(SetNotFoundError, match="'a', 'x/y'"):
@@ -122,7 +122,7 @@ def test_connections_can_have_a_tag_within_that_of_others() -> None:
         network.connectivity(tag).append(Blocks(ids, ids, locations, locations))
     network = reopened(network)
     assert ("a", "a/b", "c", "c/d") == network.connectivity_tags()
-    with pytest.raises(InvalidNameError, match="is in the way"):
+    with pytest.raises(InvalidNameError, match="this path conflicts with"):
         network.create_connectivity("a/inc", "x", "y", created_at="now")
     network.remove_connectivity("a")
     assert ("a/b", "c", "c/d") == network.connectivity_tags()
@@ -144,7 +144,7 @@ def test_morphologies_lie_at_paths() -> None:
     assert 2 == len(network.morphologies.load("lib/m").data)
     with pytest.raises(MorphologyNotFoundError):
         network.morphologies.load("lib")
-    with pytest.raises(InvalidNameError, match="is in the way"):
+    with pytest.raises(InvalidNameError, match="this path conflicts with"):
         network.morphologies.save("lib/m/data", table())
 
 
@@ -159,9 +159,9 @@ def test_files_lie_at_paths_and_keep_their_id() -> None:
     assert all(each in network.files for each in (url, "http:/host/file.csv", "/folder/note"))
     assert b"a" == network.files.load(url).data
     assert "folder" not in network.files
-    with pytest.raises(InvalidNameError, match="is in the way"):
+    with pytest.raises(InvalidNameError, match="this path conflicts with"):
         network.files.store("folder", text("c"))
-    with pytest.raises(InvalidNameError, match="is in the way"):
+    with pytest.raises(InvalidNameError, match="this path conflicts with"):
         network.files.store("folder/note/more", text("c"))
     network.files.remove(url)
     network.files.remove("folder/note")
@@ -184,14 +184,14 @@ def test_additional_data_lies_at_paths() -> None:
     assert ("csv/x", "csv/y") == names_of(group, COLUMNS)
     assert () == verify_network(root_of(network), "here").findings[1:]
     for key in ("csv", "csv/x/z", "csv//x"):
-        with pytest.raises(InvalidNameError, match="is in the way"):
+        with pytest.raises(InvalidNameError, match="this path conflicts with"):
             placed.append(3, cells(1, **{key: np.zeros(1)}))
     assert 3 == placed.counts().total
 
 
 @pytest.mark.parametrize("names", [("a/b", "a"), ("a/b", "a//b"), ("a/b/c", "x", "a/b")])
 def test_keys_in_each_others_way_are_refused_at_once(names: tuple[str, ...]) -> None:
-    with pytest.raises(InvalidNameError, match="is in the way"):
+    with pytest.raises(InvalidNameError, match="this path conflicts with"):
         check_paths(names, COLUMNS)
 
 
@@ -200,5 +200,5 @@ def test_groups_without_end_are_not_walked_for_ever() -> None:
     sets = root_of(network).group("placement")
     loop = sets.require_group("loop")
     loop._members.nodes["loop"] = loop._members
-    with pytest.raises(CorruptNetworkError, match="within each other"):
+    with pytest.raises(CorruptNetworkError, match="nested ones"):
         names_of(sets, PLACEMENT)

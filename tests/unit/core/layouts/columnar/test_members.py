@@ -154,7 +154,7 @@ def test_a_name_whose_member_is_taken_is_refused_before_anything_changes() -> No
     network = new_network()
     files = network._root.require_group("stored_files")
     files.write_document("%a%2Fb", "text")
-    with pytest.raises(InvalidNameError, match="names something else"):
+    with pytest.raises(InvalidNameError, match="exists already"):
         network.files.store("a/b", StoredContent.of("other", None, None, 6))
     assert "a/b" not in network.files
     assert b"text" == network.files.load("%a%2Fb").data

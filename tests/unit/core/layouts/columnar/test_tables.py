@@ -201,7 +201,7 @@ def test_rows_that_a_remembered_table_tells_of_in_vain_are_corrupt(missing: bool
     placed = ColumnarNetwork(root, memory).placement("cell")
     with pytest.raises(CorruptNetworkError, match="labels"):
         label(placed, 2, "y")
-    with pytest.raises(CorruptNetworkError, match=r"rows of 'k', which|'k' has 1 rows"):
+    with pytest.raises(CorruptNetworkError, match=r"refers to 'k', which|'k' has 1 rows"):
         placed.read_column(additional_column("k"), np.array([0]))
 
 
