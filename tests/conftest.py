@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 TESTS = Path(__file__).parent
-MARK_OF_FOLDER = {"parallel": "mpi", "compat": "compat"}
+MARK_OF_FOLDER = {"parallel": "mpi", "compat": "compat", "simulators": "compat"}
 # Tests that share what takes long to make: side by side with others, but in one process.
 TOGETHER = (
     "tests/compat/",
@@ -17,6 +17,7 @@ TOGETHER = (
     "tests/face/test_hostile.py",
     "tests/face/test_limits.py",
     "tests/remote/",
+    "tests/simulators/",
 )
 
 # The same examples in every run: a failure in CI can be repeated anywhere.

@@ -1,10 +1,10 @@
 """
-The environment of bsb-hdf5 8.0.2: made once from the package index, then found again.
+The environment of bsb-hdf5 8.0.2, and others upon it: made once from the package index, then found.
 
 Both engines have the same import name, so 8.0.2 lives in a virtual environment of its own and is
 only ever run as another process. Environments are kept in the folder that
 ``BSB_HDF5_UPSTREAM_VENV`` names (``.upstream-venv`` in the repository if it names none), one for
-each content of ``upstream-requirements.txt``.
+each content of a list of requirements, such as ``upstream-requirements.txt``.
 """
 
 import fcntl
@@ -37,28 +37,39 @@ def upstream_is_required() -> bool:
 
 def upstream_python() -> Path:
     """
-    The interpreter of the environment, which is made if it is not there.
+    The interpreter of the environment of 8.0.2, which is made if it is not there.
 
     :raises UpstreamUnavailableError: with the reason and the end of what the tool said.
     """
+    return environment_python(REQUIREMENTS)
+
+
+def environment_python(requirements: Path, upon: Path | None = None) -> Path:
+    """
+    The interpreter of an environment, which is made if it is not there.
+
+    :param requirements: complete list of its packages.
+    :param upon: interpreter of another environment, whose packages it has besides.
+    :raises UpstreamUnavailableError: with the reason and the end of what the tool said.
+    """
     folder = Path(os.environ.get(FOLDER_VARIABLE) or REPOSITORY / ".upstream-venv").absolute()
-    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
-    environment = folder / digest
+    content = requirements.read_bytes() + (b"" if upon is None else str(upon).encode())
+    environment = folder / hashlib.sha256(content).hexdigest()[:16]
     if not environment.exists():
         try:
-            _make(environment)
+            _make(environment, requirements, upon)
         except OSError as error:
             reason = f"cannot make {environment}: {error}"
             raise UpstreamUnavailableError(reason) from error
     return environment / "bin" / "python"
 
 
-def _make(environment: Path) -> None:
+def _make(environment: Path, requirements: Path, upon: Path | None) -> None:
     """Make the environment beside its place and move it there whole; processes take turns."""
     environment.parent.mkdir(parents=True, exist_ok=True)
     with _alone(environment):
         if not environment.exists():
-            _make_alone(environment)
+            _make_alone(environment, requirements, upon)
 
 
 @contextmanager
@@ -69,13 +80,20 @@ def _alone(environment: Path) -> Iterator[None]:
         yield
 
 
-def _make_alone(environment: Path) -> None:
+def _make_alone(environment: Path, requirements: Path, upon: Path | None) -> None:
     with _scratch_folder(environment) as scratch:
-        _run([_base_python(), "-m", "venv", str(scratch)])
-        pip = [str(scratch / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
+        _run([_base_python() if upon is None else str(upon), "-m", "venv", str(scratch)])
+        python = scratch / "bin" / "python"
+        if upon is not None:
+            (_site_packages(python) / "upon.pth").write_text(f"{_site_packages(upon)}\n")
+        pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
         # The list is complete, and compiling all of it would take longer than using it.
-        _run([*pip, "install", "--no-deps", "--no-compile", "-r", str(REQUIREMENTS)])
+        _run([*pip, "install", "--no-deps", "--no-compile", "-r", str(requirements)])
         scratch.rename(environment)
+
+
+def _site_packages(python: Path) -> Path:
+    return Path(_run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]))
 
 
 @contextmanager
@@ -93,7 +111,8 @@ def _base_python() -> str:
     return shutil.which("python3.11") or sys.executable
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str]) -> str:
+    """What a command prints."""
     try:
         result = subprocess.run(
             command,
@@ -111,3 +130,4 @@ def _run(command: list[str]) -> None:
         raise UpstreamUnavailableError(
             f"{' '.join(command)} ended with status {result.returncode}:\n{said}"
         )
+    return result.stdout.strip()
