@@ -27,6 +27,7 @@ class OtherProcess:
         if not can_fork():
             pytest.skip("The system forks no processes.")
         self._action = action
+        self._has_begun = False
 
     def __enter__(self) -> OtherProcess:
         listen, self._go = os.pipe()
@@ -58,8 +59,10 @@ class OtherProcess:
             os._exit(status)
 
     def begin(self) -> None:
-        """Let it act."""
-        os.write(self._go, b"!")
+        """Let it act, unless it has begun."""
+        if not self._has_begun:
+            self._has_begun = True
+            os.write(self._go, b"!")
 
     def result(self) -> Any:
         """What the action returned; it begins now, if it has not."""
