@@ -1,8 +1,7 @@
 """
-Which connections to read at once, so that a whole set never has to fit into memory.
+Planning of batched reads, so that a whole connectivity set never has to fit into memory.
 
-Whoever reads in batches carries out one task after the other, each in a session of its own or
-all in one, and does no arithmetic.
+A caller carries out the planned tasks one after the other, in one session or in one session each.
 """
 
 from __future__ import annotations

@@ -109,10 +109,10 @@ class ChunkGroups:
 
     def check_fit(self, chunk: int, column: ColumnSpec, rows: Rows) -> None:
         """
-        Check that rows can be added to those that a chunk has.
+        Check that rows can be appended to a column of a chunk.
 
-        :raises ShapeError: they are of another width.
-        :raises InvalidNameError: their column would lie where another of its collection does.
+        :raises ShapeError: their width differs from that of the stored rows.
+        :raises InvalidNameError: the path of the column conflicts with another of its collection.
         """
         if column.collection is not None:
             keys = self.keys(column.collection)

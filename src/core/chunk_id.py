@@ -101,9 +101,9 @@ def agree_on_size(
     stored: NDArray[np.float64], given: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
     """
-    The size to store, or None if the stored one stays.
+    The chunk size to store, or None if the stored one stays.
 
-    The first size that anybody gives is the network's; a chunk without size fits any.
+    The first size becomes that of the network; a chunk without a size fits any network.
 
     :raises ChunkSizeError: two sizes differ.
     """

@@ -23,9 +23,9 @@ def within(
     rows: Rows, lengths: NDArray[np.int64], counts: ChunkCounts
 ) -> tuple[Rows, NDArray[np.int64]]:
     """
-    The rows of cells that are counted, and how many there are of each chunk.
+    The rows of counted cells, and the number of rows of each chunk.
 
-    An append that failed half-way in bsb-hdf5 8.0.2 leaves rows that belong to no cell.
+    Rows beyond the counted cells, which a failed append of bsb-hdf5 8.0.2 leaves, are dropped.
     """
     if not np.any(lengths > counts.counts):
         return rows, lengths
@@ -47,7 +47,7 @@ def align(column: ColumnSpec, rows: Rows, lengths: NDArray[np.int64], counts: Ch
 
 
 def _filled(column: ColumnSpec, like: Rows, counts: ChunkCounts) -> Rows:
-    """A row of the fill value per cell; ``numpy.full`` takes twice as long for those of a chunk."""
+    """A row of the fill value per cell; ``numpy.full`` is half as fast for a chunk's cells."""
     rows = np.empty((counts.total, *like.shape[1:]), dtype=like.dtype)
     rows.fill(column.fill)
     return rows

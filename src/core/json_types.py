@@ -6,6 +6,6 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 Document: TypeAlias = dict[str, Any]
-"""A JSON object that was read. Its values may be anything: whoever uses one checks it."""
+"""A JSON object. Its values may be anything, so code that uses one has to check it."""
 DocumentView: TypeAlias = Mapping[str, Any]
-"""A JSON object that is not changed."""
+"""A read-only JSON object."""

@@ -19,7 +19,7 @@ from .min_max import min_max
 
 Codes = NDArray[np.int64]
 LabelSet = frozenset[str]
-# Gives other codes for codes, and what explains them; the codes themselves if none changes.
+# Returns the new codes and the label sets that explain them; the same array if no code changes.
 LabelChange = Callable[[Codes], "tuple[LabelSets, Codes]"]
 _MOST = int(np.iinfo(np.int64).max)
 
@@ -31,7 +31,7 @@ def check_labels(labels: object) -> list[str]:
     :raises LabelError: a single text.
     :raises LabelTypeError: anything else but an iterable of texts.
     """
-    # To ask whether a list is iterable takes as long as all the rest.
+    # perf: checking whether a list is iterable takes as long as all the rest.
     if isinstance(labels, (str, bytes)) or not isinstance(labels, (list, Iterable)):
         kind = LabelError if isinstance(labels, (str, bytes)) else LabelTypeError
         raise kind(f"labels must be a list of texts, not {labels!r}", asked=labels)

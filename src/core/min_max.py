@@ -1,16 +1,16 @@
-"""The least and the most of many integers."""
+"""The minimum and maximum of integers."""
 
 from __future__ import annotations
 
 from ..ports.arrays import AnyArray
 
-# Numbers from which on it takes less time to reduce to the least than to find it.
+# perf: the size from which on `min` is faster than `argmin`.
 _MANY = 4096
 
 
 def min_max(values: AnyArray) -> tuple[int, int]:
     """
-    The least and the most.
+    The minimum and the maximum.
 
     :param values: integers of any shape, at least one.
     """

@@ -29,9 +29,9 @@ class WriterInfo:
 
 def stamp(network: NetworkWriter, writer: WriterInfo) -> bool:
     """
-    Note in a network that it was changed once more, and by whom.
+    Record in the provenance of a network that it changed, and which program changed it.
 
-    :returns: whether it had no identity before, and was given one.
+    :returns: whether the network had no identity before and got one.
     """
     upgraded = not network.advance_state()
     if upgraded:

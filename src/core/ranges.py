@@ -1,4 +1,4 @@
-"""Ranges of rows: many pieces of an array, read as few."""
+"""Ranges of rows: many pieces of an array, merged into few reads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..errors import ShapeError
 from ..ports.arrays import AnyArray
 
 Bounds = NDArray[np.int64]
-# Rows of a range from which on it takes less time to copy it than to index its rows.
+# perf: the average length from which on copying ranges is faster than indexing their rows.
 _LONG = 16
 
 
@@ -20,7 +20,7 @@ def check_ranges(starts: Bounds, stops: Bounds, length: int) -> None:
     :param length: rows of the array.
     :raises ShapeError: one of them does not.
     """
-    # Numbers of numpy take several times as long to compare.
+    # perf: comparing numpy's numbers takes several times as long.
     if len(starts) == 1 and 0 <= starts.item() <= stops.item() <= length:
         return
     wrong = (starts < 0) | (stops < starts) | (stops > length)

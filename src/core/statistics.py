@@ -65,7 +65,7 @@ class ChunkCounts:
     def are(self, counts: Counts) -> bool:
         """Whether each chunk has as many as these say."""
         if len(counts) == len(self.counts) == 1:
-            # As below takes ten times as long, and most calls are about one chunk.
+            # perf: most calls are about one chunk, for which the code below is ten times slower.
             return bool(counts.item() == self.counts.item())
         return not np.count_nonzero(counts != self.counts)
 

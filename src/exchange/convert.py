@@ -35,20 +35,20 @@ def convert(
     ``storage_id``, the ``state_id`` and the rest of the provenance, the versions that wrote
     last, and the revision and time of creation of each set.
 
-    In memory are at most 131,072 cells or 524,288 connections at a time (some 150 MB), unless
-    there are more in one chunk or between two; and one morphology, or one file. What the engine
-    of the copy gathers before it stores it comes on top.
+    At most 131,072 cells or 524,288 connections are in memory at a time (some 150 MB), unless one
+    chunk or pair of chunks has more, and one morphology or file. Data that the engine of the copy
+    buffers comes on top.
 
     :param source: ``bsb.Storage``, or its root.
     :param target: root of the copy.
-    :param engine: name of the engine of the copy: ``hdf5``, ``memory`` or ``zarr``; that of the
-        source without.
-    :param layout: of the copy: ``classic`` or ``columnar``; what the engine makes without.
+    :param engine: name of the engine of the copy: ``hdf5``, ``memory`` or ``zarr``; by default
+        that of the source.
+    :param layout: layout of the copy: ``classic`` or ``columnar``; by default that of the engine.
     :param trust: ``inc`` or ``out``: which of the two mirrored copies of connections to keep where
         they differ, as a killed bsb-hdf5 8.0.2 leaves them.
-    :param drop_unknown: leave out what the layout of the source does not know, such as a user's own
-        groups, arrays and attributes, and files in the folder of a zarr network that are not of
-        it. They are copied otherwise, or keep the copy from being made.
+    :param drop_unknown: leave out content that the layout of the source does not know, such as a
+        user's own groups, arrays and attributes, and files in the folder of a zarr network that
+        do not belong to it. By default they are copied; if they can't be, the call raises.
     :returns: the copy.
     :raises StoreExistsError: there is something at the root of the copy.
     :raises StoreNotFoundError: there is nothing at the root of the source.
@@ -91,6 +91,6 @@ def _write_copy(
             copy_whole(original, Target(made, root), trust=trust, drop_unknown=drop_unknown)
             return made
 
-        # Nobody may read of the copy what they may not read of the network.
+        # The copy must not be readable by users who can't read the source.
         store = source.sessions.store
         target.sessions.create(fill, store.mode() if isinstance(store, HasMode) else None)

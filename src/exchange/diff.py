@@ -1,4 +1,4 @@
-"""What differs between two networks, value for value, whatever their engines and layouts."""
+"""Differences between two networks, value for value, of any engines and layouts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _MOST_CELLS = 1 << 17
 _MOST_CONNECTIONS = 1 << 19
 # Column of the label codes of a morphology.
 _CODE = 4
-# When a file was stored says nothing of what it holds.
+# The time at which a file was stored is not part of its content.
 _OF_THE_STORAGE = {"mtime"}
 
 
@@ -46,11 +46,11 @@ _Numbers = tuple[NDArray[np.int64], NDArray[np.int64]]
 @attrs.frozen
 class Difference:
     """
-    Something that is not the same in two networks.
+    A difference between two networks.
 
     :param part: ``placement``, ``connectivity``, ``morphologies``, ``files`` or ``network``.
-    :param where: in it: set, chunk, name.
-    :param what: is not the same, of the first and of the second network.
+    :param where: the place within the part: set, chunk, name.
+    :param what: what differs, first in the first network, then in the second.
     """
 
     part: str
@@ -69,17 +69,16 @@ def diff(
     most: int | None = None,
 ) -> list[Difference]:
     """
-    :guilabel:`collective` What differs between two networks: cells with all that is known of them,
+    :guilabel:`collective` List the differences between two networks: cells with all their data,
     labels, connections, morphologies, files, and the size of chunks.
 
-    Not compared are where a network comes from and when it was stored: its identity, provenance,
-    versions, and the revisions and times of sets and files. At most 131,072 cells or 524,288
-    connections of each network are in memory at a time, unless there are more in one chunk or
-    between two.
+    The origin of a network is not compared: its identity, provenance, versions, and the revisions
+    and times of sets and files. At most 131,072 cells or 524,288 connections of each network are
+    in memory at a time, unless one chunk or pair of chunks has more.
 
     :param first: ``bsb.Storage``, or its root. ``second`` likewise; engine and layout don't matter.
-    :param ignore_order: the connections between two chunks may be in another order.
-    :param most: stop after so many differences; find all without.
+    :param ignore_order: ignore the order of the connections between two chunks.
+    :param most: stop after this many differences; by default, find all.
     :returns: a difference for each chunk, column, block, morphology or file; none if the
         networks are equal.
     :raises StoreNotFoundError: there is nothing at one of the roots.
@@ -117,7 +116,7 @@ def _differences(a: NetworkReader, b: NetworkReader, ignore_order: bool) -> Iter
 def _only(
     part: str, kind: str, first: Iterable[str], second: Iterable[str]
 ) -> Iterator[Difference]:
-    """The names that one network alone has."""
+    """The names that only one of the networks has."""
     held = set(first), set(second)
     for name in sorted(held[0] ^ held[1]):
         where = "first" if name in held[0] else "second"
@@ -206,7 +205,7 @@ def _rows(
     counts: ChunkCounts,
     differing: NDArray[np.bool_] | None = None,
 ) -> Iterator[Difference]:
-    """A difference for each chunk with cells whose rows are not the same."""
+    """A difference for each chunk with cells whose rows differ."""
     same = a == b
     if a.dtype.kind == "f":
         same |= np.isnan(a) & np.isnan(b)

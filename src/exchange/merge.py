@@ -59,32 +59,32 @@ def merge(
     drop_unknown: bool = False,
 ) -> bsb.Storage:
     """
-    :guilabel:`collective` Make one network of several, which stay as they are.
+    :guilabel:`collective` Merge several networks into a new one; the sources stay unchanged.
 
     In each chunk, the cells of a type are those of the first network, then those of the second, and
-    so on; the connections follow their cells, and sets of one tag between the same types become
-    one. The new network has an identity of its own, and the configuration of the first network
-    that has one; those of others are kept as files. In memory is as much as for :func:`convert`.
+    so on; connections are renumbered with their cells, and sets with the same tag and types become
+    one. The new network has a new identity, and the configuration of the first network that has
+    one; those of the others are kept as files. It needs as much memory as :func:`convert`.
 
-    :param sources: two or more ``bsb.Storage``, or their roots, of chunks of one size.
+    :param sources: two or more ``bsb.Storage``, or their roots, with the same chunk size.
     :param target: root of the new network.
-    :param engine: name of its engine: ``hdf5``, ``memory`` or ``zarr``; that of the first source
-        without.
-    :param layout: ``classic`` or ``columnar``; what the engine makes without.
-    :param rename: where networks have different morphologies, files or sets under one name, give
-        those of the later network the name with ``_2``, ``_3``, ... at its end.
+    :param engine: name of its engine: ``hdf5``, ``memory`` or ``zarr``; by default that of the
+        first source.
+    :param layout: ``classic`` or ``columnar``; by default that of the engine.
+    :param rename: where networks have different morphologies, files or sets of the same name,
+        append ``_2``, ``_3``, ... to the name of those of the later network.
     :param trust: as for :func:`convert`.
-    :param drop_unknown: leave out what the layouts of the sources do not know.
+    :param drop_unknown: leave out content that the layouts of the sources do not know.
     :returns: the new network.
     :raises InputError: fewer than two sources, or an engine or layout that does not exist.
     :raises StoreExistsError: there is something at the target.
-    :raises ChunkSizeError: the chunks of the networks are of different sizes.
-    :raises MorphologyExistsError: different morphologies have one name, without ``rename``.
-    :raises FileStoredError: likewise, of files.
-    :raises SetTypeError: likewise, of sets, which run between other types.
+    :raises ChunkSizeError: the networks have different chunk sizes.
+    :raises MorphologyExistsError: different morphologies have the same name, without ``rename``.
+    :raises FileStoredError: different files have the same id, without ``rename``.
+    :raises SetTypeError: sets with the same tag connect different types, without ``rename``.
     :raises LengthError: cells of a chunk have morphologies in one network, and none in another.
     :raises CorruptNetworkError: as for :func:`convert`.
-    :raises UnknownContentError: a network holds what its layout does not know.
+    :raises UnknownContentError: a network holds content that its layout does not know.
     """
     if isinstance(sources, str | bytes) or len(sources) < 2:  # noqa: PLR2004
         raise InputError(f"two or more networks can be merged, not {sources!r}", asked=sources)
@@ -255,7 +255,7 @@ class _Plan:
 
 
 class _Naming:
-    """Names in the new network, the same for what is the same."""
+    """Names in the new network; things that are equal share one."""
 
     def __init__(
         self, networks: Sequence[NetworkReader], places: Sequence[str], rename: bool
@@ -277,7 +277,7 @@ class _Naming:
         :raises ClashError: of the kind that is given: different things have one name.
         """
         every = {name for network in self._networks for name in list_names(network)}
-        # By its new name, the network that it is of, and its name there.
+        # The source network and the name in it, by the name in the new network.
         taken: dict[str, tuple[int, str]] = {}
         found: Names = []
         for i, network in enumerate(self._networks):

@@ -16,18 +16,18 @@ from .convert import convert
 
 def publish(source: bsb.Storage | Root, url: str) -> bsb.Storage:
     """
-    :guilabel:`collective` Copy a network to a URL as a plain zarr group, which is only read there.
+    :guilabel:`collective` Publish a network at a URL, as a read-only plain zarr group.
 
-    Whoever may read the URL opens it with ``bsb_hdf5.open_storage(url)``, and every program that
-    knows zarr reads its arrays. It stays as it is: to change it, change a copy and publish that.
+    It can be opened with ``bsb_hdf5.open_storage(url)``, and any program that supports zarr can
+    read its arrays. A published network can't be changed: change and publish a copy instead.
 
     :param source: ``bsb.Storage``, or its root.
-    :param url: where there is nothing yet, such as ``s3://bucket/network.zarr``. Credentials and
-        endpoint come from the environment.
+    :param url: an unused URL, such as ``s3://bucket/network.zarr``. Credentials and endpoint come
+        from the environment.
     :returns: the published network.
     :raises StoreExistsError: there is something at the URL.
     :raises StoreError: obstore is not installed: ``pip install 'bsb-hdf5[cloud]'``.
-    :raises StoreAccessError: the service does not let you write there.
+    :raises StoreAccessError: the service denies write access.
     """
     storage = source if isinstance(source, bsb.Storage) else open_storage(source)
     engine = engine_of(storage)

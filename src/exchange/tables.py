@@ -1,4 +1,4 @@
-"""Networks written as tables, for programs that know nothing of BSB."""
+"""Export of networks as tables, for programs that don't know BSB."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _check_target(target: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise StoreExistsError(f"'{target}' exists; pass overwrite=True to replace it")
-    # What nobody exported is not removed.
+    # Only what an export wrote is removed.
     if target.is_symlink() or not (target / _INDEX).is_file():
         raise StoreExistsError(f"'{target}' was not written by an export, and is not replaced")
 

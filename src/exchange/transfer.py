@@ -153,7 +153,8 @@ class _Column:
             chunk = int(np.argmax(more))
             raise CorruptNetworkError(
                 f"chunk {counts.ids[chunk]} has {lengths[chunk]} rows of '{spec.title}'"
-                f" for {counts.counts[chunk]} cells, as after a failed append; run bsb_hdf5.repair"
+                f" for {counts.counts[chunk]} cells, as after a failed append; bsb_hdf5.repair"
+                " counts them"
             )
         return cls(spec, _exact(spec, rows), lengths, np.cumsum(lengths) - lengths)
 

@@ -13,10 +13,10 @@ import numpy as np
 from ..errors import StorageError
 from ..transactions.interrupts import call_pending
 
-# So many findings of a part are listed; of the others only their number is told.
+# The most findings of a part that are listed; others are only counted.
 _MOST_LISTED = 100
 _MOST_CHARACTERS = 500
-# What numpy and Python raise over values that nobody expected.
+# What numpy and Python raise for unexpected values.
 _UNREADABLE = (
     StorageError,
     ValueError,
@@ -126,7 +126,7 @@ class Findings:
     def reading(self, part: str, where: str, **options: Any) -> Iterator[Reading]:
         """Add a finding if what is within fails; ``options`` as of :meth:`note`."""
         outcome = Reading()
-        # To verify takes as long as the network is large.
+        # Verification takes as long as the network is large.
         call_pending()
         try:
             yield outcome

@@ -17,15 +17,15 @@ __all__ = ["Finding", "Report", "repair", "verify"]
 @without_interrupts
 def verify(storage: object) -> Report:
     """
-    :guilabel:`collective` Find out what is wrong in a network.
+    :guilabel:`collective` Check a network for errors.
 
-    Checked are counts against data, tables and indices against the arrays they point into, both
-    mirrored copies of connections, label codes, references to morphologies, the
-    morphologies, the checksums of files, and the provenance. What can't be read is a finding,
-    and the rest is checked all the same. Everything is read, in pieces; nothing is changed.
+    The checks compare counts with data, tables and indices with the arrays that they refer to, and
+    the mirrored copies of connections with each other; they cover label codes, references to
+    morphologies, morphologies, checksums of files, and the provenance. Content that can't be read
+    is a finding, and does not stop the other checks. All data is read, in pieces; nothing changes.
 
     :param storage: ``bsb.Storage``, or its root.
-    :returns: what is wrong; empty if nothing is.
+    :returns: the findings; empty if the network has no errors.
     :raises StoreNotFoundError: there is nothing at the root.
     :raises NotANetworkError: there is no network of an engine of this package.
     :raises SessionAbortedError: this thread is writing to the storage itself.
@@ -38,15 +38,15 @@ def verify(storage: object) -> Report:
 @without_interrupts
 def repair(storage: object, *, trust: str | None = None) -> Report:
     """
-    :guilabel:`collective` Put right what can be, of what :func:`verify` finds.
+    :guilabel:`collective` Repair the errors that :func:`verify` finds, where possible.
 
-    All repairs are stored at once, or none is. Counts and tallies are counted again, what belongs
-    to nothing is dropped, and a network without an identity gets one. Data is never changed, but
-    for mirrored copies of connections that differ, and then only with ``trust``.
+    All repairs are stored together, or none of them. Counts and tallies are computed again,
+    entries that belong to nothing are dropped, and a network without an identity gets one. Data
+    stays unchanged, except for mirrored copies of connections that differ, and only with ``trust``.
 
     :param storage: ``bsb.Storage``, or its root.
-    :param trust: ``inc`` or ``out``: the mirrored copy that the other one is made of.
-    :returns: what was put right, and what is still wrong.
+    :param trust: ``inc`` or ``out``: the mirrored copy that replaces the other one.
+    :returns: the repaired findings, and those that are left.
     :raises InputError: ``trust`` is neither.
     :raises ReadOnlyError: the storage is in read-only mode, or can't be changed.
     :raises SessionAbortedError: this thread has a session of the storage open itself.

@@ -17,10 +17,10 @@ from ..transactions.interrupts import without_interrupts
 @attrs.frozen
 class Repacked:
     """
-    What a repack came to.
+    The result of a repack.
 
-    :param before: bytes that the storage took; None where it is unknown.
-    :param after: bytes that it takes now; likewise.
+    :param before: the size of the storage before, in bytes; None if unknown.
+    :param after: the size of the storage now, in bytes; None if unknown.
     """
 
     before: int | None
@@ -38,15 +38,15 @@ def repack(
     """
     :guilabel:`collective` Rewrite a storage in its place: sorted by chunk, without holes.
 
-    The network stays the same, as for :func:`convert`. Nobody else can use the storage
-    meanwhile, unless it is remote. An HDF5 file is written beside the old one and takes its name
-    when it is complete; a zarr network gets new arrays, and then those before are removed. So it
-    takes the room of both, and a crash leaves the one or the other.
+    The network stays the same, as for :func:`convert`. The storage is locked meanwhile, unless it
+    is remote. A new HDF5 file is written beside the old one and replaces it when it is complete; a
+    zarr network gets new arrays before the old ones are removed. So a repack needs space for both,
+    and a crash leaves either the old or the new network.
 
     :param storage: ``bsb.Storage``, or its root.
-    :param compress: in an HDF5 file, store connections, labels and other integers in fewer bytes,
-        for networks that are done: to read them, and to add to them, takes longer from then on.
-        Networks of zarr are always compressed, those in memory never.
+    :param compress: in an HDF5 file, store connections, labels and other integers in fewer bytes.
+        This suits finished networks, as reading and appending become slower. Zarr networks are
+        always compressed, networks in memory never.
     :param trust: as for :func:`convert`.
     :param drop_unknown: as for :func:`convert`.
     :returns: bytes before and after.

@@ -65,7 +65,7 @@ class ArrayReader(Protocol):
 
 @runtime_checkable
 class StoredSize(Protocol):
-    """An array that knows what it takes where it lies."""
+    """An array that knows its stored size."""
 
     @property
     def stored_bytes(self) -> int:
@@ -143,9 +143,9 @@ class GroupWriter(GroupReader, Protocol):
     @property
     def overwrites_in_place(self) -> bool:
         """
-        Whether it takes no longer to overwrite rows of an array than to add some.
+        Whether overwriting rows of an array is as fast as appending some.
 
-        Where it takes longer, as the array is rewritten, a caller that has the choice adds rows.
+        Where it is slower, as the array is rewritten, a caller with a choice appends rows.
         """
 
     @property
@@ -202,7 +202,7 @@ class FixedArrayCreator(Protocol):
 
     def create_fixed_array(self, name: str, rows: AnyArray, /) -> ArrayWriter:
         """
-        Make an array of these rows, to which none is added and from which none is taken.
+        Create an array of these rows, whose length stays fixed.
 
         :raises NodeExistsError: the name is taken.
         """
@@ -216,8 +216,8 @@ class NodeCopier(Protocol):
         """
         Copy a member of another group, whatever it is, with all below it and its attributes.
 
-        :returns: False, with nothing done, if the group is of another backend.
-        :raises CorruptNetworkError: values of it are in another file.
+        :returns: False, with nothing done, if the group belongs to another backend.
+        :raises CorruptNetworkError: some of its values are in another file.
         """
 
 
@@ -244,7 +244,7 @@ class AnyReader(Protocol):
         """
         A single value that is not a text, for its attributes; :meth:`read_any` reads it.
 
-        :raises NodeNotFoundError: there is none of that name.
+        :raises NodeNotFoundError: no such value has this name.
         """
 
     def read_any(self, name: str, /) -> Any:
@@ -264,7 +264,7 @@ class AnyWriter(AnyReader, Protocol):
         Check that :meth:`create_any` can store values.
 
         :raises DtypeError: the backend can't store the values.
-        :raises InputError: there is no such option, or it doesn't go with the values.
+        :raises InputError: an option does not exist, or does not fit the values.
         """
 
     def create_any(self, name: str, data: object, /, **options: object) -> None:

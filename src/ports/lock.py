@@ -13,4 +13,4 @@ class Lock(Protocol):
         """Hold off writers; may be held by many."""
 
     def exclusive(self) -> AbstractContextManager[None]:
-        """Hold off everybody else."""
+        """Exclude all other holders."""

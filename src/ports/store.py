@@ -97,9 +97,9 @@ class ReadSession(Protocol):
     @property
     def version(self) -> Hashable | None:
         """
-        Tells what the session sees from all else that the store held or will hold.
+        An identifier of the state that the session sees, unique among all states of the store.
 
-        None if it is unknown.
+        None if unknown.
         """
 
     def close(self) -> None:
@@ -160,10 +160,10 @@ class Versioned(Protocol):
 
     def tag(self, name: str, version: str | None) -> Version:
         """
-        Give a version a name.
+        Tag a version.
 
         :param version: id or tag; None for the last one.
-        :raises InputError: there is no such version, or the name is taken.
+        :raises InputError: the version does not exist, or the tag does already.
         """
 
     def expire(self, before: datetime) -> Expired:
@@ -222,7 +222,7 @@ class Store(Protocol):
         """Whether anything is there."""
 
     def recognizes(self) -> bool:
-        """Whether what is there is of this backend; never raises for what it finds."""
+        """Whether this backend stored what is there; never raises for unexpected content."""
 
     def create(self) -> WriteSession:
         """
@@ -276,13 +276,13 @@ class AdoptsHandles(Protocol):
 
     def adopt(self, handle: object, /) -> tuple[WriteSession, bool] | None:
         """
-        A session over something of the backend's own that a caller opened.
+        A session over a native handle of the backend that the caller opened.
 
-        Its commit leaves the handle open, and what it changed is the caller's to keep.
+        Its commit leaves the handle open; saving the changes is up to the caller.
 
-        :returns: the session, and whether the handle may be written to; None if it is no
-            handle of the backend's.
-        :raises HandleError: it is one of another store.
+        :returns: the session, and whether the handle is writable; None if it is not a handle of
+            this backend.
+        :raises HandleError: the handle belongs to another store.
         """
 
 
@@ -302,12 +302,12 @@ class Rewritable(Protocol):
         """
         Begin to rewrite the store, and exclude all others until the end.
 
-        :param compress: store growable arrays of integers in fewer bytes, which takes longer to
-            write and to read. Stores that always do, or never can, take no notice.
+        :param compress: store growable arrays of integers in fewer bytes, which makes writing and
+            reading slower. Stores that always or never compress ignore it.
 
-        Whoever opens the store later, also after a crash, finds all of the old or all of the
-        new content. Errors as for :meth:`Store.open_write`.
+        Later sessions, also after a crash, find either all of the old or all of the new content.
+        Errors as for :meth:`Store.open_write`.
         """
 
     def size(self) -> int | None:
-        """Bytes that the store takes where it lies; None if it is unknown."""
+        """The size of the store in bytes; None if unknown."""

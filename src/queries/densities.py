@@ -45,7 +45,7 @@ def density(cells: PlacementSets, partition: bsb.Partition | None = None) -> dic
     """
     The density of the cells of each type.
 
-    NetPyNE takes it as ``density`` of a population; bluepysnap has nothing of the kind.
+    In NetPyNE it is an input, ``density`` of a population; bluepysnap has no equivalent.
 
     :param cells: a placement set, several, or a network; the filters of the sets apply.
     :param partition: a layer, a rhomboid or voxels of a network: only cells within it are counted.

@@ -1,4 +1,4 @@
-"""Who connects with whom."""
+"""Matrices of the connections between groups of cells."""
 
 from __future__ import annotations
 
@@ -95,9 +95,9 @@ def matrix(
 @attrs.define(eq=False)
 class _Question:
     """
-    The groups of the types on either side.
+    The groups of the presynaptic and postsynaptic types.
 
-    :param filtered: placement sets whose filters count, by type.
+    :param filtered: the placement sets whose filters apply, by type.
     """
 
     by: str

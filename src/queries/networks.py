@@ -32,7 +32,7 @@ def engine_of_network(network: Network | StorageEngine) -> StorageEngine:
     """
     The engine that a network is stored with.
 
-    :raises InputError: it is of an engine of another package.
+    :raises InputError: its engine belongs to another package.
     :raises StoreNotFoundError: there is nothing at the root.
     :raises NotANetworkError: there is no network of an engine of this package.
     """
@@ -70,9 +70,9 @@ def connectivity_sets(network: Network | StorageEngine) -> list[ConnectivitySet]
 
 def chosen_placement_sets(cells: PlacementSets) -> list[PlacementSet]:
     """
-    Placement sets as they are given: one, some, or those of a network.
+    The given placement sets: one, several, or all of a network.
 
-    :raises InputError: something else is among them, or they are of several storages.
+    :raises InputError: one is not a placement set, or they belong to several storages.
     """
     if isinstance(cells, bsb.Scaffold | bsb.Storage) or _is_root(cells):
         return placement_sets(cells)

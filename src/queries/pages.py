@@ -1,4 +1,4 @@
-"""Pictures written to a page, a picture or a document."""
+"""Writing pictures to an HTML page, a PNG image or a PDF document."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ PageWriter: TypeAlias = Callable[[str, Sequence[Picture], BinaryIO], None]
 
 def page_writer(target: Path) -> PageWriter:
     """
-    What writes pictures to a file of some kind.
+    The function that writes pictures to a file, by the suffix of its name.
 
-    :raises InputError: the name of the file says no kind that is known.
+    :raises InputError: the suffix is unknown.
     """
     known = {".html": _write_html, ".png": _write_png, ".pdf": _write_pdf}
     found = known.get(target.suffix.lower())
@@ -82,9 +82,9 @@ def load_matplotlib() -> ModuleType:
 
 def write_beside(target: Path, write: Callable[[BinaryIO], None]) -> None:
     """
-    Write a file under another name, and give it its own once it is complete.
+    Write a file under a temporary name, and rename it once it is complete.
 
-    :raises StoreIOError: that can't be done.
+    :raises StoreIOError: the file can't be written.
     """
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:

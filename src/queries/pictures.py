@@ -45,10 +45,10 @@ _FEW = 2
 def plot(network: Network, path: str | os.PathLike[str], *, progress: bool | None = None) -> None:
     """
     :guilabel:`collective` Draw a network: its cells in space, cells and connections by chunk,
-    degrees, distances, who connects with whom, and bytes by part.
+    degrees, distances, connections between types, and bytes by part.
 
-    Of many cells, 20,000 are drawn, chosen at random, and the page says so; everything else counts
-    all of them. A file that exists is replaced, once the new one is complete.
+    At most 20,000 cells are drawn, chosen at random, and the caption says so; everything else
+    counts all cells. An existing file is replaced once the new one is complete.
 
     :param network: ``bsb.Scaffold``, ``bsb.Storage`` or the root of one.
     :param path: of a page (``.html``), which needs no other file to open; of a picture (``.png``);
@@ -109,7 +109,7 @@ def _in_space(engine: StorageEngine, found: NetworkSummary) -> Picture:
     shown = sum(map(len, drawn.values()))
     caption = f"{total:,} cells of {len(found.cells)} types"
     if share < 1:
-        caption += f"; drawn are {shown:,} of them, chosen at random"
+        caption += f"; {shown:,} of them are drawn, chosen at random"
     return Picture("Cells in space", caption, draw)
 
 
@@ -162,7 +162,7 @@ def _who_with_whom(sets: list[ConnectivitySet], progress: bool | None) -> Pictur
 
     over = values["probability"].over
     return Picture(
-        "Who connects with whom",
+        "Connections between types",
         "rows: presynaptic types; columns: postsynaptic types; probability: connected pairs of all"
         f" {over}",
         draw,

@@ -81,9 +81,9 @@ class Population:
 
     def look_up(self, table: Numbers, chunk: int, ranks: Numbers) -> Numbers:
         """
-        What a table of all cells of the set has for some cells of a chunk.
+        The entries of some cells of a chunk in a table of all cells of the set.
 
-        perf: takes half the time of numbering the cells first.
+        perf: twice as fast as numbering the cells first.
 
         :param ranks: (n,) ranks of cells within the chunk.
         :raises CorruptNetworkError: a connection is on a cell that does not exist.

@@ -1,4 +1,4 @@
-"""A bar on stderr for what takes long."""
+"""A progress bar on stderr."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from ..ports.arrays import ArrayReader, GroupReader, StoredSize
 from ..ports.store import Rewritable
 from .networks import session_on
 
-# To look at one takes some 140 us. A classic file has an array for each column of each chunk.
+# The size of one array takes some 140 us. A classic file has an array per column and chunk.
 _MOST_ARRAYS = 2_000
 _DEEPEST = 64
 
@@ -21,11 +21,11 @@ _DEEPEST = 64
 @attrs.frozen
 class Sizes:
     """
-    Bytes of a network.
+    The size of a network in bytes.
 
-    :param total: that it takes where it lies; None if that is unknown.
-    :param parts: of the arrays in each group at the root, by its name; None if there are too many
-        arrays to look at each.
+    :param total: the size of its file or folder; None if unknown.
+    :param parts: the size of the arrays in each group at the root, by the name of the group; None
+        if there are too many arrays to look at each.
     """
 
     total: int | None
@@ -40,7 +40,7 @@ class Sizes:
 
 
 def sizes(engine: StorageEngine) -> Sizes:
-    """How many bytes a network takes, and its parts; no array is read."""
+    """The size of a network and of its parts in bytes; no array is read."""
     store = engine.sessions.store
     total = store.size() if isinstance(store, Rewritable) else None
     with session_on(engine) as session:

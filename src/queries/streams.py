@@ -43,9 +43,9 @@ class Piece:
 
     def cuts(self) -> Iterator[Piece]:
         """
-        The same connections in smaller pieces, several of which may be of one block.
+        The same connections in smaller pieces, several of which may belong to one block.
 
-        perf: what is counted connection by connection takes two thirds of the time so.
+        perf: counting connection by connection takes two thirds of the time this way.
         """
         rows, part = len(self.part.local_locations), self.part
         for low in range(0, rows, _CUT):
@@ -141,9 +141,9 @@ class Stream:
 
     def batches(self, direction: str) -> Iterator[Iterator[Piece]]:
         """
-        All connections by local chunk, as many at a time as fit into memory.
+        All connections by local chunk, in batches that fit into memory.
 
-        No pair of cells is in two batches; of a batch of one set, none is in two pieces.
+        No pair of cells is in two batches, nor in two pieces of one set's batch.
         """
         near, far = self.near_far(direction)
         sizes = ChunkCounts.united([source.local_sizes(direction) for source in self.sources])
@@ -180,7 +180,7 @@ def stream(
     The connections of a set between two populations, within one session.
 
     :param pre: presynaptic cells under their filters; all without. ``post`` likewise.
-    :raises InputError: the cells are of another type, or of another storage.
+    :raises InputError: the cells have another type, or belong to another storage.
     """
     with session_on(connections._engine) as session:
         yield stream_of([connections], pre, post, session, progress)
@@ -217,7 +217,7 @@ def population_of(
     """
     The cells of a side of a connectivity set.
 
-    :raises InputError: the cells that are given are of another type, or of another storage.
+    :raises InputError: the cells have another type, or belong to another storage.
     """
     if cells is None:
         return Population.of(placement_set_of(connections._engine, name), session)

@@ -1,4 +1,4 @@
-"""What is in a network, from its tables alone."""
+"""Summaries of networks, from their tables alone."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class CellSummary:
     """
     The cells of a type.
 
-    :param labels: that cells of the type were ever given.
-    :param additional: keys of additional data.
+    :param labels: all labels that cells of the type ever had.
+    :param additional: the keys of additional data.
     """
 
     name: str
@@ -32,8 +32,10 @@ class ConnectionSummary:
     """
     The connections of a set.
 
-    :param mean_in_degree: connections by all cells of the postsynaptic type; None without any.
-    :param mean_out_degree: connections by all cells of the presynaptic type; None without any.
+    :param mean_in_degree: connections divided by all cells of the postsynaptic type; None if it
+        has none.
+    :param mean_out_degree: connections divided by all cells of the presynaptic type; None if it
+        has none.
     """
 
     tag: str
@@ -47,10 +49,10 @@ class ConnectionSummary:
 @attrs.frozen
 class NetworkSummary:
     """
-    What is in a network.
+    The contents of a network.
 
-    :param chunk_size: um; None if nobody gave it.
-    :param morphologies: how many; ``files`` likewise.
+    :param chunk_size: in um; None if unknown.
+    :param morphologies: the number of morphologies; ``files`` likewise.
     """
 
     layout: str
@@ -63,7 +65,7 @@ class NetworkSummary:
 
 def summary(network: Network | StorageEngine) -> NetworkSummary:
     """
-    What is in a network. No positions, labels of cells or connections are read.
+    Summarize a network, without reading positions, labels of cells or connections.
 
     bluepysnap users ask ``circuit.nodes`` and ``circuit.edges`` for the size of each population;
     NetPyNE prints the numbers of cells and connections when it creates a network.

@@ -17,7 +17,7 @@ from ..native.attributes import StoredValue, check_dtype
 HEADER = b"bsb-hdf5"
 """The key of what is known of the network as a whole."""
 _MEMBER, _ATTRIBUTE, _ARRAY, _PAGE = b"m", b"a", b"h", b"p"
-# Bytes of a name that a key can hold; what is longer is told apart by a digest.
+# The longest name in bytes that a key contains; longer names are replaced by a digest.
 _LONGEST_NAME = 200
 _PAGE_BYTES = 1 << 16
 
@@ -122,9 +122,9 @@ class Form:
     @classmethod
     def load(cls, data: bytes) -> Form:
         """
-        What :meth:`dump` was of.
+        The inverse of :meth:`dump`.
 
-        :raises CorruptNetworkError: it is of nothing that could be stored.
+        :raises CorruptNetworkError: the bytes do not describe an array.
         """
         try:
             dtype, width, length = json.loads(data)
@@ -149,9 +149,9 @@ def dump_value(value: StoredValue) -> bytes:
 
 def load_value(data: bytes) -> StoredValue:
     """
-    What :func:`dump_value` was given.
+    The inverse of :func:`dump_value`.
 
-    :raises CorruptNetworkError: it is of nothing that could be stored.
+    :raises CorruptNetworkError: the bytes do not hold an attribute.
     """
     kind, content = data[:1], data[1:]
     try:

@@ -20,11 +20,11 @@ _VERSION = 1
 @attrs.frozen
 class Header:
     """
-    What is known of a network as a whole.
+    The header of a network.
 
-    :param root: id of its root group.
-    :param next_id: of the node that is made next.
-    :param state: tells what is stored from all that was or will be.
+    :param root: the id of its root group.
+    :param next_id: the id of the next new node.
+    :param state: unique to this state of the network.
     """
 
     root: int = 0
@@ -37,9 +37,9 @@ class Header:
     @classmethod
     def load(cls, data: bytes | None, location: str) -> Header:
         """
-        What :meth:`dump` was of.
+        The inverse of :meth:`dump`.
 
-        :raises NotANetworkError: it is of something else, or of a later version.
+        :raises NotANetworkError: the bytes are no header, or one of a later version.
         """
         try:
             found = json.loads(data or b"")
@@ -126,7 +126,7 @@ class KeyCreationSession(KeyWriteSession):
     """
     A new network.
 
-    :param place: gives it its name at the commit.
+    :param place: where it is published at the commit.
     """
 
     def __init__(self, transaction: Guarded, place: Place) -> None:

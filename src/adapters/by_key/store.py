@@ -152,7 +152,7 @@ class KeyValueStore(ArrayStore):
 
 
 def _file_of(path: str) -> tuple[int, int] | None:
-    """What tells the file or folder that a path names from others."""
+    """An identifier of the file or folder at a path."""
     try:
         status = os.stat(path)
     except OSError:

@@ -1,10 +1,10 @@
 """
 The lock that programs take on a file, shared to read and exclusive to write.
 
-The system releases the lock of a process that dies. On POSIX it is the lock that HDF5 programs
-take (``flock``), and for their files ``HDF5_USE_FILE_LOCKING`` is honoured as the HDF5 library
-documents it: ``FALSE`` or ``0`` takes no locks, ``BEST_EFFORT`` goes on where a filesystem has
-none. The latter is what happens here by default.
+The system releases the locks of a process that dies. On POSIX systems this is the lock that HDF5
+programs use (``flock``), and for HDF5 files ``HDF5_USE_FILE_LOCKING`` works as documented by the
+HDF5 library: ``FALSE`` or ``0`` disables locks, and ``BEST_EFFORT``, the default here, continues
+without locks on filesystems that have none.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ HDF5_SWITCH = "HDF5_USE_FILE_LOCKING"
 _WARN_AFTER = 1.0
 # Seconds between two attempts: while the lock is likely to be free soon, and later.
 _FIRST_INTERVAL, _SHORT_INTERVAL, _LONGEST_INTERVAL = 0.0002, 0.001, 0.02
-# perf: of those who write. To open what another program changed takes several times as long as to
-# append to it; so a program that writes all the time makes some appends between two attempts.
+# perf: for writers. Opening a network that another program changed takes several times as long as
+# appending to it, so a program that writes all the time makes some appends between two attempts.
 _WRITER_INTERVAL = 0.005
-# So that nobody waits for longer than by a third too long.
+# Limits the delay after a release to a third of the time waited.
 _GROWTH = 1.5
 _SHORT_WAIT = 2.0
 # Seconds that a reader stays in line behind a writer.
@@ -50,11 +50,11 @@ def lock_file(
     Wait for the lock on an open file; closing the file releases it.
 
     :param limit: seconds to wait.
-    :param on_slow: called once, when it takes long.
-    :param switch: the environment variable that turns locks off, if there is one.
-    :returns: whether the file is locked, so that others respect it.
-    :raises LockTimeoutError: others held the lock for longer, or this process holds it, and has
-        no other thread that could release it.
+    :param on_slow: called once if the wait is long.
+    :param switch: the environment variable that disables locks, if there is one.
+    :returns: whether the file is locked; False where locks are disabled or not supported.
+    :raises LockTimeoutError: other programs held the lock for longer, or this process holds it and
+        has no other thread that could release it.
     """
     if is_switched_off(switch):
         return False
@@ -143,7 +143,7 @@ def _try_lock(descriptor: int, location: str, *, exclusive: bool) -> LockAttempt
 
 
 def _holders(descriptor: int) -> list[str]:
-    """What holds the lock on a file, for messages, where the system tells."""
+    """The holders of the lock on a file, for messages; empty if the system does not know them."""
     own = os.getpid()
     return [
         f"process {pid}{' (this one)' if pid == own else ''}" for pid in lock_holders(descriptor)
@@ -152,7 +152,7 @@ def _holders(descriptor: int) -> list[str]:
 
 def _check_other_holders(descriptor: int, location: str) -> None:
     """
-    Check that somebody else may release the lock on a file.
+    Check that another thread or process can release the lock on a file.
 
     :raises LockTimeoutError: only this thread could.
     """

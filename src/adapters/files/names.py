@@ -1,4 +1,4 @@
-"""Names of files: those that users give, and those that files have until they are complete."""
+"""Names of files: paths from users, and temporary names of incomplete files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...errors import InputError
 
 MODE_OF_FILE = 0o666
 """Who may read and write a file."""
-# Bytes of a name that every filesystem takes.
+# The longest name in bytes that every filesystem accepts.
 _MOST_BYTES = 255
 _UNIQUE = 8
 

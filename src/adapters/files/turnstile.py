@@ -1,11 +1,11 @@
 """
-The line of waiters for the lock on a file.
+The queue of waiters for the lock on a file.
 
-The lock itself (``flock``) knows no order: whoever looks when it is free gets it, so that readers
-whose turns overlap keep a writer out for ever. Whoever finds the lock taken stands in line: it
-holds one byte far past the end of the file, exclusively to write and shared to read, until it has
-the lock. Readers that come later wait for a writer in line, and so a writer's turn comes after
-the reads that were open when it asked. Programs that know nothing of this take the lock alone.
+The lock itself (``flock``) has no order: any waiter that tries while it is free gets it, so
+overlapping readers can starve a writer. A program that finds the lock held therefore queues: it
+locks one byte far past the end of the file, exclusively to write and shared to read, until it has
+the lock. Later readers wait for a queued writer, which gets the lock after the reads that were open
+when it asked. Programs that don't know this protocol use the lock alone.
 """
 
 from __future__ import annotations

@@ -30,16 +30,16 @@ _MOST_PIECES = 64
 _MOST_SURPLUS = 4
 _LEAST_HULL = 1024 * 1024
 
-# Rows that take more than this many bytes, and this many times what the file takes, hold next
-# to nothing: no filter of HDF5's own packs values so tightly.
+# Rows of more than this many bytes, and more than this many times the size of the file, are
+# implausible: no filter of HDF5 compresses real values so tightly.
 _MOST_UNQUESTIONED = 1 << 30
 _MOST_PACKED = 4096
 
-# HDF5 unpacks whole pieces. They take no more than this many bytes, or times what the file takes.
+# HDF5 decompresses whole chunks. They may have this many bytes, or times the size of the file.
 _MOST_OF_PIECE = 1 << 25
 _MOST_UNPACKED = 8
 
-# Of zlib: more saves next to nothing.
+# The level of zlib; higher levels save almost nothing.
 _EFFORT = 1
 
 

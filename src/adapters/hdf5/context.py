@@ -60,7 +60,7 @@ class OpenObjects:
 
     def __init__(self) -> None:
         self._live: WeakValueDictionary[str, OpenObject] = WeakValueDictionary()
-        # Those that stay open whether or not anybody uses them.
+        # Objects that stay open even while unused.
         self._kept: dict[str, OpenObject] = {}
 
     def find(self, path: str) -> OpenObject | None:

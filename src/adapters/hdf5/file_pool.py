@@ -69,16 +69,16 @@ class FilePool:
         return file
 
     def take(self, store: object) -> OpenFile | None:
-        """Take the file kept for a store out of the pool; None if there is none."""
+        """Remove the file of a store from the pool, and return it; None if it is absent."""
         while self._postponed:
             self._discard(self._postponed.pop())
         with self._lock:
             return self._kept.pop(id(store), None)
 
     def keep(self, store: object, file: OpenFile) -> None:
-        """Keep a file that was put down; the one kept longest may be closed for it."""
+        """Keep a file that is not in use; the one kept longest may be closed for it."""
         if self._is_over:
-            # Nobody would close it any more before the parts of Python that it needs are gone.
+            # Later it could not be closed any more: the parts of Python that it needs are gone.
             file.discard()
             return
         if self._kept:
@@ -104,14 +104,14 @@ class FilePool:
             self._drop(key)
 
     def _drop_gone_now_and_then(self) -> None:
-        # perf: small sessions; to look at the names of the other files takes as long as they do.
+        # perf: small sessions; checking the names of the other files takes as long as they do.
         now = time.monotonic()
         if now - self._looked > LOOK_INTERVAL:
             self._looked = now
             self.drop_gone()
 
     def drop_gone(self) -> None:
-        """Close what was removed, or replaced by another file; it takes up space until then."""
+        """Close files that were removed or replaced; they use disk space until then."""
         with self._lock:
             keys = [
                 key

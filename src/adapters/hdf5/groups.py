@@ -20,7 +20,7 @@ from .copying import copy_object
 from .documents import Hdf5Document, Hdf5DocumentWriter, is_text, string_type, write_string
 from .h5_types import H5Object
 
-# Up to this many attributes are stored with the group itself, which takes less space.
+# Up to this many attributes are stored in the header of the group, which needs less space.
 _COMPACT_ATTRIBUTES = 1024
 
 
@@ -296,7 +296,7 @@ class Hdf5GroupWriter(Hdf5Group):
         moved = Hdf5AttributesWriter(OpenObject("group", made), self._context)
         for each in held.names():
             moved.set(each, held.get(each))
-        # Whoever uses the group uses the new one from now on.
+        # Users of this object continue with the new group.
         self._member.attributes.clear()
         self._member.id = made
         parent._id.unlink(name.encode())

@@ -50,7 +50,7 @@ class NewFile:
         self._id: H5Object = None
         self._is_inherited = False
         check_free(path)
-        # Until the file has its owner, nobody else may open it.
+        # Other users can't open the file before it has its owner.
         first = 0o666 if mode is None else mode if owner is None else mode & stat.S_IRWXU
         with translated(path):
             self._descriptor = open_descriptor(
@@ -64,7 +64,7 @@ class NewFile:
                 if owner is not None:
                     self._give_to(owner)
                 if mode is not None:
-                    # The system takes from the mode what it takes from new files.
+                    # The umask reduced the mode when the file was created.
                     os.chmod(self.temporary, mode)
                 self._id = _created(self._content, user_block)
         except BaseException:

@@ -1,6 +1,4 @@
-"""
-An HDF5 file that is open, and the stamp that tells what was written to it.
-"""
+"""An open HDF5 file, and the stamp that identifies its state."""
 
 from __future__ import annotations
 
@@ -75,7 +73,7 @@ class OpenFile:
         # Without a lock, another program may be adding it now.
         if self.writable and self.locked:
             with self.context().translated():
-                # HDF5 tells where the end is.
+                # HDF5 knows where the end is.
                 h5f.flush(self.id)
                 self.content.cut_surplus()
 
@@ -96,7 +94,7 @@ class OpenFile:
         return self._seen == _stamp(self.descriptor)
 
     def is_as_it_was(self, path: str) -> bool:
-        """Whether a path names the file, and nobody can have changed it since it was used last."""
+        """Whether a path still refers to the file, unchanged since its last use."""
         if self.stamp is None:
             return False
         try:
@@ -180,7 +178,7 @@ class OpenFile:
         self.writable = self.locked = False
 
     def leave(self) -> None:
-        """Close the file as the process ends, whoever uses it, and change nothing of it."""
+        """Close the file at the end of the process, even while in use, without changing it."""
         # The lock stays until the end: a thread may be applying a journal.
         self._shut()
 
@@ -197,10 +195,10 @@ class OpenFile:
 
 def keep_hdf5(limit: float) -> bool:
     """
-    Keep other threads from calling HDF5, for good.
+    Keep other threads from calling HDF5 from now on.
 
-    :param limit: seconds to wait for the call that is under way.
-    :returns: whether none is any more.
+    :param limit: seconds to wait for a call in progress.
+    :returns: whether no call is in progress any more.
     """
     end = time.monotonic() + limit
     while not phil.acquire(False):
@@ -232,11 +230,11 @@ def _distinct_stamp(stamp: Stamp) -> Stamp | None:
 
 def _give_new_stamp(descriptor: int) -> Stamp | None:
     """
-    Give a file that was changed a time of its own.
+    Set a unique modification time on a changed file.
 
-    The system's own times are coarse: two changes in a row can have the same.
+    The system's own times are coarse: two changes in a row can get the same.
 
-    :returns: None where the system or the filesystem does not do that.
+    :returns: None if the system or the filesystem does not support this.
     """
     status = os.fstat(descriptor)
     now = max(time.time_ns(), status.st_mtime_ns + 1)
@@ -268,7 +266,7 @@ def _open(file: AtomicFile, location: str, flags: int) -> H5Object:
     """The id of an open HDF5 file."""
     check_free(location)
     if not file.seek(0, os.SEEK_END):
-        # HDF5 takes an empty file for one that is being created.
+        # HDF5 treats an empty file as one that is being created.
         raise NotANetworkError(f"'{location}' is an empty file", location=location)
     try:
         opened = h5f.open(repr(file).encode(), flags, fapl=access_properties(file))

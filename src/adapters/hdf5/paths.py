@@ -55,10 +55,10 @@ def sync_name(path: str) -> None:
 
 def give_name(path: str, target: str) -> None:
     """
-    Give a file another name.
+    Rename a file.
 
-    :raises StoreExistsError: somebody took that name meanwhile.
-    :raises StoreError: the system failed; the message says if the file has both names now.
+    :raises StoreExistsError: the new name exists.
+    :raises StoreError: the system failed; the message says whether the file has both names now.
     """
     try:
         give_other_name(path, target)
@@ -84,20 +84,20 @@ def _is_same(path: str, target: str) -> bool:
 
 def copy_file(descriptor: int, path: str, *, durable: bool = False) -> None:
     """
-    Copy an open file. The copy gets its name when all of it is on the disk.
+    Copy an open file. The copy gets its name once all of it is on the disk.
 
-    :param durable: whether its name is to survive a power cut, too.
-    :raises StoreExistsError: somebody took the name of the copy meanwhile.
+    :param durable: whether its name has to survive a power cut, too.
+    :raises StoreExistsError: the name of the copy exists.
     """
     temporary = temporary_path(path)
     try:
         with translated(path):
-            # Nobody may read of the copy what they may not read of the file.
+            # The copy must not be readable by users who can't read the file.
             mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
             made = open_descriptor(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
             try:
                 copy_content(descriptor, made)
-                # The system takes from the mode what it takes from new files.
+                # The umask reduced the mode when the file was created.
                 os.chmod(temporary, mode)
                 os.fsync(made)
             finally:

@@ -1,8 +1,8 @@
 """
-Where the rows of a dataset lie in the file.
+The positions of the rows of a dataset in the file.
 
-HDF5 reads whole pieces, through its cache and a call back to the file for each, which takes many
-times longer than to read some rows from a place that is known.
+HDF5 reads whole chunks, through its cache and with a callback to the file for each, which takes
+many times as long as reading rows at a known position.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Hdf5RewriteSession(Hdf5CreationSession):
         self._held = held
         self._is_let_go = False
         try:
-            # Nobody may read of the new file what they may not read of the old one.
+            # The new file must not be readable by users who can't read the old one.
             held_by = os.stat(path)
             super().__init__(
                 path,

@@ -125,7 +125,7 @@ class Hdf5WriteSession(Hdf5AdoptedSession):
         if not self._file.put_down():
             return
         if self._context.shared:
-            # Whoever has objects of it can't use them any more.
+            # Objects of the session can't be used any more.
             self._file.discard()
         else:
             self._keeper(self._file)
@@ -168,7 +168,7 @@ class Hdf5CreationSession(Hdf5AdoptedSession):
             self._file.discard()
 
     def _publish(self) -> None:
-        """Give the complete file its name."""
+        """Rename the complete file to its final name."""
         with translated(self._path):
             give_name(self._file.temporary, self._path)
             if self._durable:

@@ -54,12 +54,12 @@ _SCHEME = "hdf5:"
 @attrs.define
 class Hdf5Settings:
     """
-    How files are opened.
+    Options for opening files.
 
     :param lock_limit: seconds to wait for other programs.
-    :param on_slow: called once, when a lock takes long.
-    :param durable: whether what was stored is to survive a power cut, and not only the end
-        of the process.
+    :param on_slow: called once if the wait for a lock is long.
+    :param durable: whether stored data has to survive a power cut, and not only the end of the
+        process.
     """
 
     lock_limit: float = 600.0
@@ -104,7 +104,7 @@ class Hdf5Store:
 
     @property
     def identity(self) -> str:
-        # To follow all links of a path takes longer than many a session.
+        # perf: resolving all links of a path takes longer than many sessions.
         try:
             status = os.stat(self._path)
         except (OSError, ValueError):
@@ -219,7 +219,7 @@ class Hdf5Store:
                 try:
                     os.unlink(os.path.realpath(self._path))
                 except OSError:
-                    # Of two networks, nobody could tell which is the one.
+                    # Of two networks, it would be unclear which is the current one.
                     remove_temporary(path)
                     raise
                 if os.path.islink(self._path):
@@ -312,7 +312,7 @@ class Hdf5Store:
     def _held_alone(self) -> HeldDescriptor:
         """A descriptor with the only lock on a file that is about to be moved or removed."""
         try:
-            # Network filesystems give such a lock only on what is open to be written.
+            # Network filesystems grant such a lock only on files open for writing.
             descriptor, _ = self._open(os.O_RDWR, exclusive=True)
         except (StoreAccessError, StoreIOError):
             # A file that may not be written, or not be finished on a full disk, may still go.

@@ -27,7 +27,7 @@ _VERSIONS = itertools.count()
 
 @attrs.define(eq=False)
 class NamedNetwork:
-    """A root group; no two states of a network in this process are of the same version."""
+    """A root group; no two states of a network in this process have the same version."""
 
     members: GroupNode
     version: int = attrs.field(factory=_VERSIONS.__next__)
@@ -55,7 +55,7 @@ class MemoryReadSession:
 
 
 class InheritedSteps(list[Step]):
-    """The undo log of a session that was open when its process was forked: it takes no steps."""
+    """The undo log of a session that was open when its process was forked: it refuses steps."""
 
     def append(self, step: Step, /) -> NoReturn:
         raise SessionClosedError(
@@ -101,7 +101,7 @@ class MemoryWriteSession:
         _OPEN.discard(self)
 
     def abandon(self) -> None:
-        """Undo the changes in a forked child, where nobody will commit them."""
+        """Undo the changes in a forked child, where they will never be committed."""
         self._undo_log.revert()
         self._undo_log.steps = InheritedSteps()
         self._is_inherited = True
@@ -134,7 +134,7 @@ class MemoryCreationSession(MemoryWriteSession):
 
 
 class MemoryRewriteSession(MemoryWriteSession):
-    """New members for a network, which takes them at the commit."""
+    """New members of a network, which adopts them at the commit."""
 
     def __init__(self, network: NamedNetwork) -> None:
         super().__init__(NamedNetwork(GroupNode()))

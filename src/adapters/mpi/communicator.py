@@ -42,7 +42,7 @@ def world() -> ServiceCommunicator:
 
 class ServiceCommunicator:
     """
-    Over BSB's MPI service, which is serial where there is no MPI.
+    A communicator over BSB's MPI service, which is serial without MPI.
 
     :param service: BSB's service, or anything with these methods.
     """

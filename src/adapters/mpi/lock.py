@@ -16,7 +16,7 @@ from ...transactions.deadline import POLL_INTERVAL, Deadline, WaitPolicy, waits_
 if TYPE_CHECKING:
     from .communicator import Service
 
-# It holds nothing, so that everybody may share it.
+# Stateless, so all callers can share it.
 _UNLOCKED = nullcontext()
 
 
@@ -39,7 +39,7 @@ class SerialLock:
 
 
 class _LockThread:
-    """A thread that takes the locks of one controller, one after the other: MPI waits for ever."""
+    """A thread that acquires the locks of one controller in turn, as MPI waits without a limit."""
 
     def __init__(self) -> None:
         self._tasks: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -55,17 +55,17 @@ class _LockThread:
 
 class _Acquisition:
     """
-    A lock that is taken, now or later.
+    A lock that is acquired, now or later.
 
-    :param lock: of the controller.
-    :param run: runs the attempt: at once, or in a thread of its own.
+    :param lock: the lock of the controller.
+    :param run: runs the attempt, directly or in another thread.
     """
 
     def __init__(
         self, lock: AbstractContextManager[object], run: Callable[[Callable[[], None]], None]
     ) -> None:
         self._lock = lock
-        # The lock looks in the context of whoever releases it for what it left there.
+        # The lock keeps state in the context, and has to be released in the same one.
         self._context = copy_context()
         self._mutex = threading.Lock()
         self._over = threading.Event()
@@ -88,7 +88,7 @@ class _Acquisition:
         return self._over.wait(seconds)
 
     def abandon(self) -> None:
-        """Release the lock, at once or when it comes."""
+        """Release the lock, now or as soon as it is acquired."""
         with self._mutex:
             if not self._over.is_set():
                 self._unwanted = True
@@ -102,7 +102,7 @@ class _Acquisition:
             raise self._error
 
     def release(self) -> None:
-        # An error of the block is not for the lock to judge: it would warn of each.
+        # The lock must not see errors of the block: it would warn about each.
         self._context.run(self._lock.__exit__, None, None, None)
 
 
@@ -110,11 +110,11 @@ class MpiLock:
     """
     A readers-writer lock over MPI windows.
 
-    A controller registers a rank once, so the threads of a rank that read share that: the
-    first in takes the lock, and the last out gives it back.
+    A controller registers a rank once, so the reading threads of a rank share one lock: the first
+    reader acquires it, and the last one releases it.
 
-    :param apart: whether several threads may use MPI; else nothing ends the waiting but the lock.
-    :raises LockTimeoutError: when it is taken; other ranks held it for longer than the limit.
+    :param apart: whether several threads may use MPI; otherwise waiting has no time limit.
+    :raises LockTimeoutError: on acquisition; other ranks held the lock for longer than the limit.
     """
 
     def __init__(self, controller: Controller, policy: WaitPolicy, *, apart: bool = True) -> None:
@@ -126,7 +126,7 @@ class MpiLock:
         self._readers = 0
         self._held: _Acquisition | None = None
         self._thread: _LockThread | None = None
-        # One that nobody waits for any more. A rank can ask for the lock once at a time.
+        # An attempt whose caller gave up. A rank can request the lock only once at a time.
         self._abandoned: _Acquisition | None = None
 
     @contextmanager
@@ -205,16 +205,16 @@ def make_lock(
     service: Service, policy: WaitPolicy, file_locks_suffice: Callable[[], bool] = lambda: False
 ) -> MpiLock | SerialLock:
     """
-    :guilabel:`collective` What keeps the ranks of BSB's MPI service apart.
+    :guilabel:`collective` The lock that excludes the ranks of BSB's MPI service.
 
-    BSB's own lock takes four messages each time, all of which rank 0 has to answer, also when it
-    is busy elsewhere, or gone. So it is used only where nothing better keeps ranks apart.
+    BSB's own lock needs four messages per use, all of which rank 0 has to answer, even if it is
+    busy or gone. So it is used only if the locks of files do not exclude ranks.
 
     :param file_locks_suffice: collective; whether the locks of the network's files do.
     """
     if service.get_size() == 1 or file_locks_suffice():
         return SerialLock()
-    # Where there is no MPI, there is one rank.
+    # Without MPI there is only one rank, so MPI is installed here.
     from mpi4py import MPI
 
     apart = MPI.Query_thread() == MPI.THREAD_MULTIPLE

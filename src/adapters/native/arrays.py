@@ -137,9 +137,9 @@ class ArrayWriter(Array):
 
     def _fitting(self, rows: AnyArray) -> AnyArray:
         """
-        Rows in the dtype of the array.
+        Rows converted to the dtype of the array.
 
-        :raises ShapeError: they are of another shape.
+        :raises ShapeError: their shape does not fit the array.
         """
         fitting, shape = np.asarray(rows, dtype=self.dtype), self.shape
         if not fitting.ndim or fitting.shape[1:] != shape[1:]:

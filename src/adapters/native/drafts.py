@@ -30,9 +30,9 @@ class Draft:
 
     def publish(self) -> None:
         """
-        Give the network its name.
+        Publish the network under its final name.
 
-        :raises StoreExistsError: something came there meanwhile; the draft is gone.
+        :raises StoreExistsError: the name exists meanwhile; the draft is deleted.
         """
         try:
             give_name(self.path, self.target)
@@ -40,7 +40,7 @@ class Draft:
             self.discard()
 
     def discard(self) -> None:
-        """Delete what there is of the draft; calling it again does nothing."""
+        """Delete the draft, if it exists."""
         delete(self.path, self._companions)
 
 
@@ -66,7 +66,7 @@ def give_name(path: str, target: str) -> None:
 def delete(path: str, companions: Sequence[str] = ()) -> None:
     """Delete a file or folder, and the files that go with it, as far as they exist."""
     if os.path.isdir(path) and not os.path.islink(path):
-        # It goes at once for others, however long the deletion takes.
+        # Others see it disappear at once, however long the deletion takes.
         gone = hidden_path(path, "gone")
         os.rename(path, gone)
         shutil.rmtree(gone)

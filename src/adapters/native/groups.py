@@ -33,7 +33,7 @@ class Group(ABC):
 
     @abstractmethod
     def _member(self, name: str, /) -> Member | None:
-        """The member of a name; None if there is none."""
+        """The member with a name; None if it does not exist."""
 
     def names(self) -> tuple[str, ...]:
         return tuple(sorted(self._names()))
@@ -55,7 +55,7 @@ class Group(ABC):
 
     def _of_kind(self, name: str, kind: str) -> Any:
         member = self._member(name)
-        # perf: to ask for an instance of an abstract class takes longer than to find the member.
+        # perf: isinstance with an abstract class takes longer than finding the member.
         if member is None or member.kind != kind:
             raise NodeNotFoundError(f"there is no {kind} '{name}'", asked=name)
         return member

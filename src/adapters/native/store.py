@@ -27,7 +27,7 @@ class ArrayStore(ABC):
 
     :param root: the path.
     :param lock_limit: seconds to wait for other programs.
-    :param on_slow: called once, when that takes long.
+    :param on_slow: called once if the wait is long.
     """
 
     capabilities: ClassVar[Capabilities] = Capabilities()
@@ -125,10 +125,10 @@ class ArrayStore(ABC):
 
 def free_path(target: str) -> str:
     """
-    The absolute path of a place for a network.
+    The absolute path of a new network.
 
-    :raises StoreExistsError: something is there.
-    :raises StoreNotFoundError: there is no such folder.
+    :raises StoreExistsError: the path exists.
+    :raises StoreNotFoundError: its folder does not exist.
     """
     path = os.path.abspath(checked_path(target))
     if os.path.lexists(path):

@@ -48,7 +48,7 @@ class WholeObjects(WrapperStore[Store]):
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         found = await super().get(key, prototype, byte_range)
-        # zarr takes what is missing for zeros.
+        # zarr treats missing shards as zeros.
         if (found is None or not len(found)) and not key.endswith(MANIFEST):
             raise MissingObjectError(key)
         return found
@@ -56,11 +56,11 @@ class WholeObjects(WrapperStore[Store]):
 
 class Arrays:
     """
-    The zarr arrays of a place; those that were opened are kept.
+    The zarr arrays of a location; opened ones are kept.
 
-    A shard is replaced as a whole, and its rows below the committed length stay the same, so
-    that any reader finds them. The checksum of each chunk tells readers without a lock
-    that a shard was replaced between the reads of its index and its chunks.
+    A shard is replaced as a whole, and its rows below the committed length stay the same, so that
+    every reader finds them. The checksum of each chunk shows readers without a lock that a shard
+    was replaced between the reads of its index and its chunks.
     """
 
     def __init__(self, location: Objects) -> None:
@@ -221,12 +221,12 @@ def _repeated(read: Callable[[], object]) -> AnyArray:
 
 def new_path(names: Sequence[str], taken: Collection[str], is_free: Callable[[str], bool]) -> str:
     """
-    A path for an array: that of its names, as far as it is free and every place can have it.
+    A path for an array: the path of its names, if it is free and valid in every kind of store.
 
-    :param names: that lead to the array.
-    :param taken: paths of other arrays; nothing can lie at, above or below one, whether or not
-        the place tells upper and lower case apart.
-    :param is_free: whether the place has nothing else at a path.
+    :param names: the names of the groups above the array, and of the array.
+    :param taken: the paths of other arrays; nothing can lie at, above or below one, whether or
+        not the store distinguishes upper and lower case.
+    :param is_free: whether the store has nothing else at a path.
     """
     wanted, unique = "/".join(map(_portable, names)), uuid.uuid4().hex
     folded = {f"{path.casefold()}/" for path in taken}

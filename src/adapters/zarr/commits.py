@@ -65,7 +65,7 @@ class Branch(Target):
             with translated(self.root):
                 return self._session.commit(_MESSAGE, {_WRITER: _writer()})
         except (ConflictError, StoreError) as error:
-            # The answer may have been lost, and a second try have met the first.
+            # The response may have been lost, so that a retry conflicts with the first attempt.
             tip = self._tip_of(manifest)
             if tip is not None:
                 return tip
@@ -90,7 +90,7 @@ class Branch(Target):
         )
 
     def discard(self) -> None:
-        """Do nothing: what was not committed is seen by nobody."""
+        """Do nothing: uncommitted changes are invisible."""
 
 
 class NewBranch(Branch):
@@ -107,9 +107,9 @@ def session_on(repository: Repository, location: str) -> Session:
 
 def find_version(repository: Repository, version: str | datetime, location: str) -> Tag:
     """
-    The commit that a version names.
+    The commit of a version.
 
-    :raises InputError: there is none.
+    :raises InputError: the version does not exist.
     """
     if isinstance(version, datetime):
         for each in ancestry(repository, location):

@@ -24,7 +24,7 @@ from ..files.errors import system_error
 _UNREADABLE = (ValueError, TypeError, LookupError, RuntimeError, EOFError, zipfile.BadZipFile)
 
 
-# What icechunk's messages hold where there is no repository, and where the service refuses.
+# Parts of icechunk's messages about missing repositories and missing buckets.
 _NO_BUCKET = "NoSuchBucket"
 _NO_REPOSITORY = "repository doesn't exist"
 _DENIED = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "Forbidden")

@@ -1,8 +1,8 @@
 """
-The event loop of zarr, which runs in a thread of its own.
+The event loop of zarr, which runs in its own thread.
 
-Where the system starts no more threads, zarr notes a loop that nobody runs, and waits for it for
-ever. Where a part of what zarr does at once fails, the rest goes on when the error is here already.
+If the system can't start a thread, zarr keeps a loop that never runs, and waits for it forever. If
+one of several concurrent operations fails, the others are still running when the error is raised.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def start() -> None:
 
 
 def forget_if_dead() -> None:
-    """Let zarr start another loop, if nobody runs its own."""
+    """Let zarr start another loop if its own is not running."""
     loop, thread = sync.loop[0], sync.iothread[0]
     if loop is not None and (thread is None or not thread.is_alive()):
         sync.loop[0] = sync.iothread[0] = None

@@ -1,9 +1,9 @@
 """
-What lies in the folder of a network.
+The contents of the folder of a network.
 
-The folder may come from anybody, and may hold more than the network. No link within it is followed,
-no path leaves it, and only what a session of this package made is removed: arrays that say so, at
-the place that they were made for, and files that were never completed.
+The folder may come from any source, and may contain more than the network. Links within it are not
+followed, no path leaves it, and only files that this package wrote are removed: arrays that are
+marked so, at the path that they were created for, and files that were never completed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .manifest import MANIFEST, is_own_array, is_plain_group
 _PARTIAL = re.compile(r"(zarr|\d+)\.[0-9a-f]{32}\.partial")
 _SHARD = re.compile(r"\d+(\.[0-9a-f]{32}\.partial)?")
 SHARDS = "c"
-# Seconds after which nobody completes a file any more.
+# Seconds after which an incomplete file is considered abandoned.
 _AGE = 3600.0
 # Bytes of the metadata of an array at most.
 _MOST_OF_METADATA = 1 << 16
@@ -180,9 +180,9 @@ def is_unfinished(name: str) -> bool:
 
 def metadata_of(root: str, path: str) -> bytes:
     """
-    What zarr notes of an array or group; empty if that is not what is there.
+    The zarr metadata of an array or group; empty if there is none.
 
-    :raises OSError: the system could not read it: nobody knows whose it is.
+    :raises OSError: the system could not read it, so that its owner is unknown.
     """
     key = f"{path}/{MANIFEST}"
     with contextlib.suppress(FileNotFoundError, NotADirectoryError, CorruptNetworkError):

@@ -1,7 +1,7 @@
 """
-What lies in the folder of a network that no session of this package made, and its removal without.
+Foreign files in the folder of a network, and the removal of a network without them.
 
-Groups as zarr makes them above arrays, and empty folders, hold nothing: they are nobody's.
+Groups that zarr creates above arrays, and empty folders, have no content, and are not foreign.
 """
 
 from __future__ import annotations

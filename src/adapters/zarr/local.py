@@ -58,12 +58,11 @@ class DirectoryLocation(LocalLocation):
     """
     A directory.
 
-    zarr replaces a file by renaming a complete one, so that programs that are killed leave
-    whole files. Nothing is flushed to the disk: the system may lose the last writes when the
-    machine stops.
+    zarr replaces a file by renaming a complete one, so a killed program leaves only complete files.
+    Nothing is flushed to the disk: the system may lose the last writes if the machine stops.
 
     :param limit: seconds to wait for other programs.
-    :param on_slow: called once, when it takes long.
+    :param on_slow: called once if the wait is long.
     """
 
     def __init__(self, path: str, limit: float, on_slow: OnSlow) -> None:
@@ -106,7 +105,7 @@ class DirectoryLocation(LocalLocation):
                 if held.descriptor is None:
                     return held
                 held.safe = self._wait(held.descriptor, exclusive=exclusive)
-                # Somebody may have moved or removed the directory meanwhile.
+                # Another program may have moved or removed the directory meanwhile.
                 with contextlib.suppress(OSError):
                     if os.path.samestat(os.fstat(held.descriptor), os.lstat(path)):
                         return held.handed_over()
@@ -168,7 +167,7 @@ class DirectoryLocation(LocalLocation):
             if foreign_in(path):
                 remove_own(path, vacate=True)
                 return
-            # It goes at once for others, however long the deletion takes.
+            # Others see it disappear at once, however long the deletion takes.
             gone = hidden_path(path, "gone")
             os.rename(path, gone)
             self._unlink_if_link()
@@ -185,7 +184,7 @@ class DirectoryLocation(LocalLocation):
                     errno=error.errno,
                 ) from error
             if os.path.exists(gone):
-                # Somebody put something there meanwhile.
+                # Another program created something there meanwhile.
                 os.rename(gone, path)
 
     def _unlink_if_link(self) -> None:
@@ -211,7 +210,7 @@ class NewDirectory(DirectoryLocation):
     def replace(self, manifest: bytes, known: Tag | None) -> Tag:
         tag = super().replace(manifest, known)
         if self._mode is not None:
-            # The system took from the mode what it takes from new folders.
+            # The umask reduced the mode when the folder was created.
             with translated(self._target):
                 os.chmod(self.root, self._mode)
         if is_vacated(self._target):
@@ -297,9 +296,9 @@ class ArchiveLocation(LocalLocation):
 
 def _check_sizes(members: list[zipfile.ZipInfo]) -> None:
     """
-    Check that reading a member of an archive takes no more memory than the archive explains.
+    Check that the members of an archive do not decompress to implausible sizes.
 
-    :raises ValueError: it would.
+    :raises ValueError: one does.
     """
     for member in members:
         if member.file_size > max(_MOST_UNQUESTIONED, _MOST_PACKED * member.compress_size):

@@ -1,4 +1,4 @@
-"""Where networks can be, and what can be done with a network as a whole there."""
+"""Locations of networks, and operations on whole networks."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Objects(ABC):
             store.close()
 
     def get(self, key: str) -> bytes | None:
-        """An object; None if there is none."""
+        """The content of an object; None if it does not exist."""
         from zarr.core.buffer import default_buffer_prototype
 
         found = self.sync(self.store.get, self.base + key, default_buffer_prototype())
@@ -90,10 +90,10 @@ class Objects(ABC):
 
 
 class Target(Objects):
-    """Where a session writes: what it stores is seen once its manifest is put."""
+    """Where a session writes: its objects become visible with its manifest."""
 
     undone_by_itself = False
-    """Whether what is stored without a manifest goes when the session ends."""
+    """Whether objects without a manifest disappear at the end of the session."""
 
     @property
     def tag(self) -> Tag | None:
@@ -103,11 +103,11 @@ class Target(Objects):
     @abstractmethod
     def check(self, known: Tag | None, /) -> None:
         """
-        Check that nobody put a manifest since a session began.
+        Check that no other program stored a manifest since a session began.
 
-        :param known: tag of the manifest that it began with; None if there was none.
-        :raises SessionAbortedError: somebody did.
-        :raises StoreExistsError: somebody did, and there was none.
+        :param known: the tag of the manifest at the start; None if there was none.
+        :raises SessionAbortedError: another program replaced the manifest.
+        :raises StoreExistsError: another program stored the first manifest.
         """
 
     @abstractmethod
@@ -116,7 +116,7 @@ class Target(Objects):
 
     @abstractmethod
     def discard(self) -> None:
-        """Remove what was built, if it did not become a network."""
+        """Remove a new network that was not completed."""
 
 
 class Location(Target):
@@ -164,12 +164,12 @@ class Location(Target):
         """
 
     def foreign(self) -> list[str]:
-        """Paths of what lies at this place, and what no session made, if the place tells."""
+        """The paths of foreign files at this location, where they can be listed."""
         return []
 
     @property
     def mode(self) -> int | None:
-        """Which users may do what there, if the system tells."""
+        """The permissions of the location, where the system has them."""
         return None
 
     @property
@@ -204,12 +204,12 @@ class Location(Target):
                 self.remove()
 
     def size(self) -> int:
-        """Bytes that the network takes."""
+        """The size of the network in bytes."""
         return int(self.sync(self.store.getsize_prefix, self.base))
 
     def remove(self) -> None:
         """Delete everything that is there."""
-        # Without its manifest the network is gone, however long the rest takes.
+        # Without its manifest the network is gone, however long removing the rest takes.
         self.sync(self.store.delete, MANIFEST)
         self.sync(self.store.delete_dir, "")
 

@@ -32,8 +32,8 @@ _VERSION = 1
 SMALL = 4096
 """Bytes of an array that the manifest holds."""
 
-# A value of more bytes than these is stored in no fewer than so many times less: otherwise
-# a manifest of a few bytes would fill the memory of its readers.
+# Values above this size are accepted only up to this compression ratio: otherwise a manifest of a
+# few bytes could fill the memory of its readers.
 _MOST_UNQUESTIONED = 1 << 16
 _MOST_PACKED = 16
 
@@ -57,9 +57,9 @@ class Manifest:
 
     :param generation: unique to this state.
     :param tree: the root group.
-    :param stale: paths of arrays of the state before that are not of this one any more;
-        whoever still reads that state needs them, so the next commit removes them.
-    :param data: all this as stored.
+    :param stale: paths of arrays of the previous state that this one no longer has; its readers
+        may still need them, so the next commit removes them.
+    :param data: the stored bytes of all this.
     """
 
     generation: str
@@ -68,7 +68,7 @@ class Manifest:
     data: bytes = b""
 
     def paths(self) -> set[str]:
-        """Where the long arrays are."""
+        """The paths of the long arrays."""
         return paths_of(self.tree)
 
     def draft(self) -> Node:
@@ -100,7 +100,7 @@ def groups_above(paths: Collection[str]) -> set[str]:
 
 
 def make_manifest(generation: str, tree: Node, stale: list[str]) -> Manifest:
-    """A manifest, and what is to be stored of it."""
+    """A manifest with its bytes to store."""
     ours = {
         "format": _FORMAT,
         "version": _VERSION,
@@ -115,9 +115,9 @@ def make_manifest(generation: str, tree: Node, stale: list[str]) -> Manifest:
 
 def read_manifest(data: bytes, location: str) -> Manifest:
     """
-    A manifest.
+    Parse a manifest.
 
-    :raises NotANetworkError: it is of another zarr store, or of a version not known here.
+    :raises NotANetworkError: it belongs to another zarr store, or has an unknown version.
     :raises CorruptNetworkError: it is damaged, or contradicts itself.
     """
     ours = _ours(data, location)
@@ -205,7 +205,7 @@ def checked_path(path: str) -> str:
 
 
 def mark_of_array(path: str) -> Document:
-    """The attributes of a zarr array that tell that a session made it, and where."""
+    """The attributes that mark a zarr array as created by a session, at this path."""
     return {_KEY: {"array": path}}
 
 
@@ -274,10 +274,10 @@ def pack(data: bytes) -> str:
 
 def unpack(text: str, size: int) -> bytes:
     """
-    What :func:`pack` was given.
+    The inverse of :func:`pack`.
 
-    :param size: its number of bytes.
-    :raises ValueError: it is of another size, or of one that :func:`pack` does not pack so tightly.
+    :param size: the expected number of bytes.
+    :raises ValueError: the size differs, or is implausible for the packed text.
     """
     packed = base64.b64decode(text, validate=True)
     if size > _most_from(len(packed)):

@@ -21,7 +21,7 @@ PARTIAL = "partial"
 
 
 def read_object(path: str, byte_range: ByteRequest | None) -> bytes | None:
-    """The content of a file, or a part of it; None if there is no file."""
+    """The content of a file, or a part of it; None if the file does not exist."""
     try:
         descriptor = open_descriptor(path, os.O_RDONLY | no_follow())
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):

@@ -1,9 +1,9 @@
 """
 Networks in object stores, as icechunk repositories.
 
-A session that writes is an icechunk session, and a commit one of icechunk's: it takes effect whole,
-or not at all where another program committed since the session began. A session that reads sees one
-commit, whatever follows it. ``memory://name`` is a repository of this process.
+A write session is an icechunk session, and a commit is one of icechunk's: it takes effect
+completely, or not at all if another program committed since the session began. A read session sees
+one commit, whatever follows. ``memory://name`` is a repository of this process.
 
 Credentials and endpoints come from the settings of the service alone, as for published networks.
 """
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
 _EMPTY_GROUP = b'{"zarr_format":3,"node_type":"group","attributes":{}}'
-# What icechunk keeps at a prefix; the branches first, without which there is no repository.
+# The objects of an icechunk repository; the branches first, without which there is no repository.
 _PARTS = ("refs", "config.yaml", "repo", "snapshots", "transactions", "manifests", "chunks")
 
 # How often a request is made again, and milliseconds before the first and the last time.
@@ -62,7 +62,7 @@ def _note_fork() -> None:
 after_fork_in_child(_note_fork)
 
 
-# To find, recognize and open a network takes several stores, one after the other.
+# Finding, recognizing and opening a network uses several stores, one after the other.
 _RECENTLY = 5.0
 _OPENED: dict[tuple[str, str | None], tuple[float, Storage, Repository]] = {}
 
@@ -87,9 +87,8 @@ class RepositoryLocation(Location):
     """
     A repository below a URL; or, to read, a network that was published there.
 
-    :param version: the commit that is seen, by its id, a tag or the time of it; without, the last.
-    :raises InputError: the URL comes with credentials, or is of a service that icechunk does not
-        know.
+    :param version: the commit to read, by its id, tag or time; by default the last one.
+    :raises InputError: the URL contains credentials, or icechunk does not support its service.
     """
 
     is_optimistic = True
@@ -152,7 +151,7 @@ class RepositoryLocation(Location):
         except StoreNotFoundError:
             return None
         except StoreIOError:
-            # icechunk does not say that it may not read; to ask for any object tells.
+            # icechunk does not report denied access; a request for an object does.
             if not self._is_in_memory:
                 self._published.get(MANIFEST)
             raise
@@ -240,7 +239,7 @@ class RepositoryLocation(Location):
         raise NotImplementedError("a session puts the manifest of a repository")
 
     def sweep(self, used: Collection[str]) -> None:
-        """Do nothing: what was not committed is seen by nobody; `expire` removes it."""
+        """Do nothing: uncommitted changes are invisible; `expire` removes them."""
 
     def versions(self) -> list[Version]:
         """All commits that made or changed the network, the last first."""
@@ -248,9 +247,9 @@ class RepositoryLocation(Location):
 
     def tag(self, name: str, version: str | None) -> Version:
         """
-        Give a version a name.
+        Tag a version.
 
-        :raises InputError: there is no such version, or the name is taken.
+        :raises InputError: the version does not exist, or the tag does already.
         """
         repository = self._required()
         id_ = str(
@@ -310,10 +309,10 @@ class _RepositoryObjects(PublishedLocation):
 
 def storage_of(url: str, *, new: bool = False) -> Storage:
     """
-    Where icechunk finds a repository.
+    The icechunk storage of a repository.
 
-    :param new: make one in memory.
-    :raises InputError: the URL is of a service that icechunk does not know.
+    :param new: create one in memory.
+    :raises InputError: icechunk does not support the service of the URL.
     """
     import icechunk
 

@@ -47,9 +47,10 @@ class ZarrStore:
 
     :param root: path of a directory or of a ``.zip``, or a URL.
     :param limit: seconds to wait for other programs.
-    :param on_slow: called once, when it takes long.
-    :param version: of a network in an object store, by id, tag or time; without, the last one.
-    :raises InputError: the root is a URL with credentials in it.
+    :param on_slow: called once if the wait is long.
+    :param version: the version of a network in an object store to read, by id, tag or time; by
+        default the last one.
+    :raises InputError: the root is a URL that contains credentials.
     """
 
     _CAPABILITIES: ClassVar[Capabilities] = Capabilities(

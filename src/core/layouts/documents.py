@@ -57,10 +57,10 @@ def write_json(attributes: AttributeWriter, name: str, document: Mapping[str, ob
 
 def pad(text: str, held: int) -> str:
     """
-    JSON text filled up with blanks.
+    JSON text padded with blanks.
 
-    A text that replaces one of the same length takes no new space in the file, so the
-    length grows in steps: to the length it had before if it fits, else by a quarter.
+    A text that replaces one of the same length needs no new space in the file. So a text that
+    fits is padded to the previous length; otherwise the length grows by a quarter.
     """
     if len(text) <= held:
         return text.ljust(held)

@@ -11,8 +11,8 @@ from ..files import StoredContent, checksum
 from .documents import read_json, write_json
 from .nodes import DOCUMENT, kind_of
 
-# bsb-hdf5 8.0.2 stores an empty file as this one byte; its checksum tells it from a file of
-# that byte.
+# bsb-hdf5 8.0.2 stores an empty file as this single byte; the checksum distinguishes it from a
+# file that consists of this byte.
 _PLACEHOLDER = b"\0"
 _EMPTY_SHA256 = checksum(b"")
 
@@ -71,7 +71,7 @@ class StoredFiles(ABC):
         """
         Remove a file.
 
-        :raises FileNotStoredError: there is none of that id.
+        :raises FileNotStoredError: no file has this id.
         """
 
     def _document(self, id_: str) -> DocumentReader:

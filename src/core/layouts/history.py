@@ -37,7 +37,7 @@ def read_history(attributes: AttributeReader) -> SetHistory:
 
 
 def write_history(attributes: AttributeWriter, history: SetHistory) -> None:
-    """Store the history of a set; what is None is absent."""
+    """Store the history of a set, without the parts that are None."""
     values: dict[str, int | str | None] = {
         _REVISION: history.revision,
         _CREATED: history.created_at,

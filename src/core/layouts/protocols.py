@@ -47,9 +47,9 @@ class PlacementReader(Protocol):
 
     def read_column(self, column: ColumnSpec, chunks: Ids, /) -> tuple[Rows, Lengths]:
         """
-        The rows of some chunks, one after the other, and how many there are of each.
+        The rows of some chunks, one after the other, and the number of rows of each.
 
-        A chunk that lacks the column has no rows.
+        A chunk without the column has no rows.
         """
 
     def read_morphologies(self, chunks: Ids, /) -> MorphologyRows:
@@ -188,7 +188,7 @@ class MorphologyReader(Protocol):
         """
         The table of a morphology.
 
-        :raises MorphologyNotFoundError: there is none of that name.
+        :raises MorphologyNotFoundError: no morphology has this name.
         """
 
     def meta(self) -> Document:
@@ -232,7 +232,7 @@ class FileReader(Protocol):
         """
         A file.
 
-        :raises FileNotStoredError: there is none of that id.
+        :raises FileNotStoredError: no file has this id.
         """
 
     def describe(self, id_: str, /) -> StoredContent:
@@ -282,7 +282,7 @@ class NetworkReader(Protocol):
 
     @property
     def chunk_size(self) -> NDArray[np.float64]:
-        """(3,) um; NaN if nobody gave it."""
+        """(3,) in um; NaN if unknown."""
 
     @property
     def versions(self) -> tuple[str | None, str | None]:
@@ -301,7 +301,7 @@ class NetworkReader(Protocol):
         """
         A placement set.
 
-        :raises SetNotFoundError: there is none of that name.
+        :raises SetNotFoundError: no placement set has this name.
         """
 
     def connectivity_tags(self) -> tuple[str, ...]: ...
@@ -330,7 +330,7 @@ class NetworkWriter(NetworkReader, Protocol):
         Count one more state in the provenance document.
 
         :returns: False, with nothing done, if the network has no identity.
-        :raises CorruptNetworkError: the state that is stored is no number.
+        :raises CorruptNetworkError: the stored state is not a number.
         """
 
     def placement(self, name: str, /) -> PlacementWriter: ...

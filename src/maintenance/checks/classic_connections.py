@@ -195,7 +195,7 @@ def _read_blocks(group: GroupReader) -> LocalBlocks:
 
 
 class _Uncounted:
-    """A network of which nobody wants to know the totals: they are counted later."""
+    """A stand-in for the network that ignores totals, as they are counted later."""
 
     def __init__(self) -> None:
         self.totals = NetworkTotals()

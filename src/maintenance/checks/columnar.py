@@ -84,7 +84,7 @@ class ColumnarCheck:
     def _cells(self, name: str, group: GroupReader) -> None:
         check_history(group, "placement", name, self._found)
         cells: ColumnarPlacement = self._network.placement(name)
-        # Fails if an entry is of rows or columns that do not exist.
+        # Raises if an entry refers to rows or columns that do not exist.
         counts = cells.counts()
         table = np.asarray(group.array(segments.SEGMENTS).read(), dtype=np.int64)
         for chunk in counts.ids[[0, -1]].tolist() if len(counts.ids) else ():
@@ -137,7 +137,7 @@ class ColumnarCheck:
     def _connections(self, tag: str, group: GroupReader) -> None:
         check_history(group, "connectivity", tag, self._found)
         connections: ColumnarConnectivity = self._network.connectivity(tag)
-        # Fails if an entry is of rows that do not exist.
+        # Raises if an entry refers to rows that do not exist.
         connections.local_sizes("out")
         table = np.asarray(group.array(BLOCKS).read(), dtype=np.int64)
         for chunk in np.unique(table[:, : blocks.FIRST])[[0, -1]].tolist() if len(table) else ():
@@ -245,7 +245,7 @@ def _entries_of(
 
 
 def _check_disjoint(first: NDArray[np.int64], count: NDArray[np.int64]) -> None:
-    """Check that no two entries are of the same row."""
+    """Check that no two entries include the same row."""
     filled = count > 0
     first, count = first[filled], count[filled]
     order = np.argsort(first, kind="stable")

@@ -24,11 +24,11 @@ _MOST_TURNS = 5
 
 def verify_network(root: GroupReader, location: str, *, most: int = _MOST_CONNECTIONS) -> Report:
     """
-    What is wrong in a network.
+    Check a network.
 
-    :param location: of the store, for messages.
-    :param most: connections in memory at a time, unless there are more in one block.
-    :raises NotANetworkError: there is none of a known layout.
+    :param location: the location of the store, for messages.
+    :param most: connections in memory at a time, unless one block has more.
+    :raises NotANetworkError: the store holds no network of a known layout.
     """
     network = open_network(root, location)
     return Report(_check(root, location, network, dict, None, most).listed())

@@ -91,7 +91,7 @@ def test_many_cells_are_sampled_and_the_page_says_so(
     storage = filled(new_storage("columnar", tmp_path), 200)
     plot(storage, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "200 cells of 1 types; drawn are 10 of them, chosen at random" in page
+    assert "200 cells of 1 types; 10 of them are drawn, chosen at random" in page
 
 
 def test_names_are_no_markup(tmp_path: Path) -> None:

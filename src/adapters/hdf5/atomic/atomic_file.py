@@ -48,9 +48,9 @@ class AtomicFile(OverlayFile):
     @classmethod
     def create(cls, descriptor: int) -> AtomicFile:
         """
-        Begin with an empty file, whose name nobody knows: all is written to it at once.
+        Begin with an empty file under a private name, to which everything is written directly.
 
-        :meth:`complete` takes the place of a commit.
+        :meth:`complete` replaces the commit.
         """
         return cls(Extent(descriptor, 0, 0))
 
@@ -82,12 +82,12 @@ class AtomicFile(OverlayFile):
 
     def commit(self) -> None:
         """
-        Let the changes take effect, and the file get its new size.
+        Apply the changes, and set the new size of the file.
 
-        :raises BaseException: the error that was noted before, or that came up now; the
-            file is what it was. Where the system refuses even to write that back, the journal
-            stays, and whoever opens the file next finishes the commit. An interrupt that
-            comes when all is done changes nothing of that.
+        :raises BaseException: an error recorded earlier, or one of the commit; the file is
+            unchanged. If the system fails even to restore it, the journal stays, and the next
+            program that opens the file finishes the commit. An interrupt after the last step
+            does not undo the commit.
         """
         self.raise_error()
         self._commit.run(self.written())

@@ -20,10 +20,10 @@ class Commit:
     """
     Commits of one open file: a journal is complete before the first byte is overwritten.
 
-    ``is_half_way`` is true while only the journal tells what the file is: also after an error,
-    if the system did not let what was overwritten be written back.
+    ``is_half_way`` is true while only the journal has the content of the file: also after an error
+    whose changes could not be reverted.
 
-    :param extent: of the file; what was added past its base size is there already.
+    :param extent: the extent of the file; data past its base size has been written already.
     :param durable: make sure that all of a commit, or nothing, survives a power cut.
     """
 

@@ -1,10 +1,11 @@
 """
-The journal of a commit: what it will overwrite, complete before the first byte is.
+The journal of a commit: the data that it will write, complete before the first byte is
+overwritten.
 
-It stands past the end of the file that it is about, so that the two can't be parted. A
-process that is killed while it overwrites leaves it there, and whoever opens the network next
-finishes the commit from it. A journal that is incomplete was not begun to be applied: the
-network is what it was, and HDF5 cuts off what lies past its end.
+The journal lies past the end of its own file, so that the two can't be separated. A process that is
+killed while it overwrites leaves the journal there, and the next program that opens the network
+finishes the commit from it. An incomplete journal was never applied: the network is unchanged, and
+HDF5 cuts off the bytes past its end.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ _ENTRY = np.dtype(("<i8", 2))
 _TRAILER = struct.Struct("<QQQQI16sI")
 _CHECKSUM = struct.Struct("<I")
 _TAIL = _TRAILER.size + _CHECKSUM.size
-# Bytes of an entry at most. What a file seems to hold it need not store: zeros cost nothing. So
-# nobody reads more than so many bytes for each of the entries, which can't be zeros.
+# The most bytes of an entry. Sparse files can seem large at no cost, so at most this many bytes are
+# read for each entry; entries themselves can't be zeros.
 _MOST_OF_ENTRY = 1024
 # Entries that are read, and bytes that are written, in one go.
 _MOST_ENTRIES = 1 << 16
@@ -163,7 +164,7 @@ def has_journal(descriptor: int) -> bool:
 
 
 def read_journal(descriptor: int) -> StoredJournal | None:
-    """The journal that a file ends in; None if there is none, or one that is damaged."""
+    """The journal at the end of a file; None if it is missing or damaged."""
     trailer = _read_trailer(descriptor)
     if trailer is None:
         return None
@@ -199,7 +200,7 @@ def _read_trailer(descriptor: int) -> tuple[int, int, int, int, int] | None:
     base_size, size, place, count, checksum, magic, version = _TRAILER.unpack_from(tail)
     fits = (
         (magic, version) == (_MAGIC, _VERSION)
-        # Somebody may keep a whole file, with a journal, in a network.
+        # A network may contain a whole file with a journal, as a stored file.
         and place == max(base_size, size)
         and 0 < count <= (length - place) // _ENTRY.itemsize
     )

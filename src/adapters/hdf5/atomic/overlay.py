@@ -1,10 +1,10 @@
 """
 A file whose changes take effect at a commit, for HDF5 to write to.
 
-What is written below the size that the file had at the start waits in memory: in the order it
-came, or in pages once it is read or becomes much. What is written above that size goes to the
-file at once, where nobody looks before the commit. So bulk data is written once, and until the
-commit forgetting what waits and cutting the file undoes all.
+Writes below the initial size of the file wait in memory: in order of arrival, or in pages once they
+are read or become many. Writes above that size go to the file directly, where no program looks
+before the commit. So bulk data is written once, and dropping the waiting writes and truncating the
+file undoes everything.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .journal import StoredJournal
 from .pieces import read_into, write_at
 
 PAGE = 4096
-# What was written waits in the order it came until it takes this many bytes.
+# The most bytes of writes that wait in order of arrival.
 _MOST_WAITING = 1024 * 1024
 # Pages that follow each other and are dealt with at once.
 _MOST_PAGES = 1024
@@ -33,12 +33,11 @@ class OverlayFile:
     """
     A seekable binary file over a file descriptor, for h5py's ``fileobj`` driver.
 
-    HDF5 calls its methods from C code that no exception may leave. They note the first one
-    in ``error`` instead; whoever called HDF5 has to look there. From then on nothing is
-    written to the file any more, and HDF5, which has to come to an end, reads what it wrote
-    from memory.
+    HDF5 calls its methods from C code, which exceptions must not leave. They record the first one
+    in ``error`` instead, which the caller of HDF5 has to check. After an error nothing is written
+    to the file; HDF5, which has to finish, reads what it wrote from memory.
 
-    :param extent: of the open file.
+    :param extent: the extent of the open file.
     """
 
     # The thread that HDF5 is calling back in, if any: it lets one at a time.
@@ -77,7 +76,7 @@ class OverlayFile:
             view = memoryview(buffer).cast("B")
             self._read(view, self._position)
             if view[:4] == SIGNATURE and is_endless(view):
-                # Something that HDF5 takes for no heap.
+                # HDF5 does not accept this as a heap.
                 view[:4] = bytes(4)
                 raise CorruptNetworkError("a heap of texts in the HDF5 file is not terminated")
         except BaseException as error:
@@ -113,7 +112,7 @@ class OverlayFile:
         finally:
             OverlayFile._inside = None
         if self.error is not None:
-            # HDF5 has to do without what there is no memory for.
+            # Kept only so that HDF5 can read it back; the session has failed already.
             with contextlib.suppress(MemoryError):
                 self._patches.append((start, bytes(data)))
         size = len(data)
@@ -179,9 +178,9 @@ class OverlayFile:
 
     def refuse_writes(self, error: BaseException | None = None) -> None:
         """
-        Write nothing to the file from now on, while HDF5 closes it.
+        Ignore all writes from now on, while HDF5 closes the file.
 
-        :param error: raised for whoever writes nevertheless.
+        :param error: raised by later writes.
         """
         self._note(error or RuntimeError("the session has ended"))
 

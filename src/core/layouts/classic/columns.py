@@ -24,7 +24,7 @@ COLUMNS = Kind("key of additional data", _is_column)
 
 
 def _find(group: G, column: ColumnSpec) -> tuple[G, str] | None:
-    """The group of a column of a chunk, and its name there; any of them may be missing."""
+    """The group of a column of a chunk, and its name there; None if either is missing."""
     if column.collection is not None:
         if column.collection not in group:
             return None
@@ -33,7 +33,7 @@ def _find(group: G, column: ColumnSpec) -> tuple[G, str] | None:
 
 
 def find_array(group: GroupReader, column: ColumnSpec) -> ArrayReader | None:
-    """The array of a column of a chunk, if there is one."""
+    """The array of a column of a chunk; None if it does not exist."""
     found = _find(group, column)
     return None if found is None else found[0].array(found[1])
 
@@ -42,7 +42,7 @@ def array_of(group: GroupReader, column: ColumnSpec) -> ArrayReader:
     """
     The array of a column of a chunk.
 
-    :raises NodeNotFoundError: there is none.
+    :raises NodeNotFoundError: it does not exist.
     """
     found = find_array(group, column)
     if found is None:
@@ -58,7 +58,7 @@ def check_width(column: ColumnSpec, width: tuple[int, ...], rows: Rows) -> None:
 
 
 def append_aligned(group: GroupWriter, column: ColumnSpec, before: int, rows: Rows) -> None:
-    """Append rows, after as many fill values as cells came before without."""
+    """Append rows, preceded by fill values for earlier cells without rows."""
     array = find_array(group, column)
     held = 0 if array is None else array.shape[0]
     if held < before:
@@ -68,6 +68,7 @@ def append_aligned(group: GroupWriter, column: ColumnSpec, before: int, rows: Ro
 
 
 def write_rows(group: GroupWriter, column: ColumnSpec, rows: Rows, *, append: bool) -> ArrayWriter:
+    """Append rows to a column of a chunk, or replace its rows; return its array."""
     found = _find(group, column)
     if found is None:
         member, name = _place(group, column)
@@ -85,7 +86,7 @@ def write_rows(group: GroupWriter, column: ColumnSpec, rows: Rows, *, append: bo
 
 
 def _place(group: GroupWriter, column: ColumnSpec) -> tuple[GroupWriter, str]:
-    """The group of a column of a chunk, made if it is absent, and its name there."""
+    """The group of a column of a chunk, created if it is missing, and the name there."""
     if column.collection is None:
         return group, column.name
     return make_room(group.require_group(column.collection), column.name, COLUMNS)

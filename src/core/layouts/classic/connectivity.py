@@ -1,9 +1,9 @@
 """
-A connectivity set in the classic layout: each connection twice, by either side.
+A connectivity set in the classic layout: two mirrored copies of each connection.
 
-A local chunk has a group, in which the blocks to its global chunks follow each other in
-two arrays. The attribute ``chunk_list`` names the global chunks in that order; where a
-block begins, an attribute named by its chunk tells.
+Each local chunk has a group with two arrays, in which the blocks to its global chunks follow each
+other. The attribute ``chunk_list`` lists the global chunks in this order; an attribute named after
+each global chunk holds the first row of its block.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ _CELL_ATTRIBUTES = named(
 
 
 def _additional(keys: frozenset[str], prefix: str) -> Known:
-    """Data of keys that the set names; others are read by nobody."""
+    """The additional data of the keys that a set lists; the layout does not know any other."""
 
     def member(group: GroupReader, name: str) -> Known | None:
         path = prefix + name

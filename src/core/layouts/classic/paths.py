@@ -27,13 +27,13 @@ _DEEPEST = 64
 @attrs.frozen
 class Kind:
     """
-    What the items of a part are.
+    The kind of items that a part consists of.
 
-    :param title: what an item is called in messages.
-    :param is_item: whether a member of a group is one.
-    :param own: members of an item that belong to it, so that others may be items by themselves;
-        None if all of them do.
-    :param given: the attribute of an item that says its name, which may be longer than its path.
+    :param title: the noun for an item in messages.
+    :param is_item: whether a member of a group is an item.
+    :param own: the members that belong to an item, while others may be items themselves; None if
+        all members belong to it.
+    :param given: the attribute with the name of an item, which may differ from its path.
     """
 
     title: str
@@ -100,7 +100,7 @@ def _in_the_way(name: str, kind: Kind, other: str) -> InvalidNameError:
 
 
 def locate(group: G, name: str) -> tuple[G, str] | None:
-    """The group that something lies in, and what it is called there; None if it isn't there."""
+    """The parent group of a path, and the name of its member; None if it does not exist."""
     if "/" not in name:
         return (group, name) if name in group else None
     names = steps(name)
@@ -208,7 +208,7 @@ def _check_way(group: GroupReader, names: list[str], kind: Kind) -> None:
 
 def remove(part: GroupWriter, name: str, kind: Kind) -> None:
     """
-    Remove an item, and the groups on the way to it that hold nothing else.
+    Remove an item, and the groups above it that are empty afterwards.
 
     :raises NodeNotFoundError: there is no such item.
     """

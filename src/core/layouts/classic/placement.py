@@ -64,10 +64,10 @@ PLACEMENT = Kind(
 @attrs.define(eq=False)
 class StoredCounts:
     """
-    What is remembered of a set.
+    The cached cell counts of a set.
 
-    :param counts: cells per chunk, of the chunks that were counted.
-    :param of_all: of all chunks, also those that were not; None if it is not known.
+    :param counts: cells per chunk, of the chunks that are counted in the file.
+    :param of_all: cells of all chunks, counted or not; None if unknown.
     """
 
     counts: dict[int, int]
@@ -250,7 +250,7 @@ class ClassicPlacement:
         self._network.totals.add(chunk, placed=added)
 
     def _touch(self) -> None:
-        """Note that something is about to change; what is not counted yet is counted first."""
+        """Prepare a change of the set: load the counts first, and mark them for storing."""
         self._load().of_all = None
         self._touched = True
         self._network.touch()
@@ -341,7 +341,7 @@ class ClassicPlacement:
                 check_width(column, array.shape[1:], rows)
 
     def _check_key(self, column: ColumnSpec, rows: Rows) -> None:
-        """Rows of a key are as wide in every chunk; the first that has the key tells."""
+        """Check rows of a key against the width that its rows have in all chunks."""
         if column.width is not None or column.name not in self.additional_keys():
             return
         if column.name not in self._widths:

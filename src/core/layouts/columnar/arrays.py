@@ -21,20 +21,20 @@ from .checksums import RowNotes
 _MOST_WAITING = 4 * 1024 * 1024
 # Rows of zeros that are written at once.
 _MOST_BLANK = 1024 * 1024
-# An array that takes at most this many bytes is rewritten in one piece, others in many.
+# Arrays of at most this many bytes are rewritten in one piece, larger ones in several.
 _MOST_AT_ONCE = 64 * 1024 * 1024
 
 
 class LongArray:
     """
-    An array of a group, for the duration of a session; made when rows come to it.
+    An array of a group for the duration of a session, created when it gets its first rows.
 
-    :param group: where it is.
-    :param name: of the array.
-    :param kinds: dtypes that its rows may be stored as, the narrowest first.
-    :param collection: the group in ``group`` that it belongs to, if any.
-    :param attributes: that it gets when it is made.
-    :param notes: is told what is written.
+    :param group: the group of the array.
+    :param name: the name of the array.
+    :param kinds: the dtypes that its rows may be stored as, the narrowest first.
+    :param collection: the subgroup of ``group`` that the array belongs to, if any.
+    :param attributes: the attributes of a new array.
+    :param notes: records the checksums of written rows.
     """
 
     def __init__(

@@ -1,15 +1,15 @@
 """
-Checksums of the rows of a set, as they were stored: an array of records beside its table.
+Checksums of the stored rows of a set: an array of records beside its table.
 
-A record is the number of a column, a first row, how many rows, and their check: the CRC-32 of their
-bytes, with the bytes of a value above it. Records are only added. A later one of a column replaces
-those before it of the same rows.
+A record consists of the number of a column, a first row, a number of rows, and their check: the
+CRC-32 of their bytes, and above it the bytes of a value. Records are only appended; a later record
+of a column replaces earlier ones of the same rows.
 
-The last records are in an attribute, which takes less time to change, until they are too many. It
-also has their number, and the revision of the set before the first of them and now. Then they are
-added to the array, and after them a stamp with both revisions. A revision that is not that of the
-stamp before, or of the set, tells that a writer that keeps no checksums changed rows: what was
-noted before then is void.
+The latest records wait in an attribute, which is faster to change, until there are too many. The
+attribute also holds their number, the revision of the set before the first of them, and the current
+revision. Then the records are appended to the array, followed by a stamp with both revisions. If a
+revision differs from that of the previous stamp or of the set, a writer without checksums has
+changed rows, and all records before are void.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class SetChecksums:
         self._kept: bool | None = None
 
     def of(self, column: str) -> RowNotes | None:
-        """What notes the rows of a column; None if there is no need."""
+        """What records the checksums of a column; None if none are kept."""
         if self._kept is None:
             self._kept = lacks_checks(self._place.group)
         if not self._kept:

@@ -38,7 +38,7 @@ def is_plain(name: str) -> bool:
 
 
 def member_of(name: str) -> str:
-    """What the member of a name is called."""
+    """The name of the member that stores an item."""
     if is_plain(name):
         return name
     encoded = _MARK + name.replace(_MARK, "%25").replace("/", "%2F")
@@ -79,7 +79,7 @@ def names_of(
 
 
 def find_member(group: GroupReader, name: str, attribute: str) -> str | None:
-    """What the member of a name is called; None if there is none."""
+    """The name of the member that stores an item; None if it does not exist."""
     if is_plain(name):
         return name if name in group else None
     for member in (member_of(name), name):
@@ -90,9 +90,9 @@ def find_member(group: GroupReader, name: str, attribute: str) -> str | None:
 
 def new_member(group: GroupReader, name: str, attribute: str) -> str:
     """
-    What the member of a name is called, or will be.
+    The name of the member that stores, or will store, an item.
 
-    :raises InvalidNameError: something else is called so.
+    :raises InvalidNameError: another member already has this name.
     """
     found = find_member(group, name, attribute)
     if found is not None:

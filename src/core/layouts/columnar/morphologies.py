@@ -315,7 +315,7 @@ class ColumnarMorphologies:
             if outdated.length <= length and zlib.crc32(text, outdated.checksum) == checksum:
                 return _replayed(outdated, text)
         text = log.read().tobytes()
-        # Whoever wrote may have been interrupted: a line without an end is none.
+        # A writer may have been interrupted: an unterminated line does not count.
         return _replayed(Catalogue(generation), text[: text.rfind(b"\n") + 1])
 
     def _tally(self) -> tuple[int, int, int]:

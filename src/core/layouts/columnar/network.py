@@ -33,7 +33,7 @@ _RESERVED_ATTRIBUTE = "chunks"
 # The attribute that says the name of a member that can't bear it.
 NAMED_BY = {"placement": "cell_type", "connectivity": "tag", "files": ID}
 _IS_SET = {"placement": is_placement, "connectivity": is_connectivity}
-# Their arrays and tables are of no use without each other.
+# Their arrays and tables are useless without each other.
 _ENTANGLED = frozenset((_PLACEMENT, _CONNECTIVITY, _MORPHOLOGIES, *_RESERVED))
 _NOTICE = f"This is a network in the layout {FORMAT}, which needs bsb-hdf5 8.1 or later."
 
@@ -42,7 +42,7 @@ def check_version(root: GroupReader, location: str) -> None:
     """
     Check that this version of the layout can be read.
 
-    :raises NotANetworkError: it is of another major version.
+    :raises NotANetworkError: its major version differs.
     """
     found = root.attributes.get("format_version")
     major = FORMAT_VERSION.split(".", maxsplit=1)[0]

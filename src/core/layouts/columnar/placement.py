@@ -293,7 +293,7 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
         rows: Rows,
         only: bool,
     ) -> None:
-        """Give a column values for a range of the cells of each of some chunks."""
+        """Set the values of a column for a range of cells in each of several chunks."""
         segments, bit = self._segments, self._names.columns[column.title]
         parts = split(segments, bit, chunks, ranges, only=only)
         if len(parts.counts):
@@ -342,11 +342,11 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
 
     def _mark_labels(self, segments: Segments, entries: NDArray[np.int64], *, spread: bool) -> None:
         """
-        Give label codes to all cells of some segments; the caller writes them.
+        Reserve rows for the label codes of all cells of some segments; the caller writes them.
 
-        :param spread: give zeros to all other cells that are without, where that takes no time:
-            a writer that goes from chunk to chunk then changes the table once. Entities take no
-            rows, and stay without.
+        :param spread: also fill all other cells that lack codes with zeros, where that is cheap,
+            so that a writer that labels chunk by chunk changes the table only once. Entities have
+            no rows, and get no codes.
         """
         bit = self._names.columns[LABELS.name]
         if spread and self._place.group.overwrites_in_place:

@@ -26,7 +26,7 @@ CHUNK, FIRST, COUNT, MASK = range(4)
 WIDTH = 4
 # Bits of an int64 without its sign.
 MOST_COLUMNS = 63
-# An integer takes longer to become an array than the rest of an operation on few masks.
+# perf: converting an integer to an array takes longer than the operation on a few masks.
 _BITS = np.int64(1) << np.arange(MOST_COLUMNS)
 _NOTHING = np.zeros(1, dtype=np.int64)
 _NONE = np.zeros(0, dtype=np.int64)
@@ -193,7 +193,7 @@ class Segments:
         """
         Indices of the segments of some chunks that have cells.
 
-        :param counts: cells of these chunks; None is returned if they have more or fewer.
+        :param counts: the expected cells of these chunks; None is returned if they differ.
         """
         entries, sizes = self.of(counts.ids)
         lengths = self.count[entries]
@@ -257,11 +257,11 @@ def split(
     only: bool,
 ) -> Split:
     """
-    Give a column values for a range of the cells of each of some chunks.
+    Set the values of a column for a range of cells in each of several chunks.
 
     :param chunks: ids, ascending.
-    :param ranges: rank of the first cell of each chunk, and of the one after the last.
-    :param only: whether the other cells of the chunks lose theirs.
+    :param ranges: for each chunk, the rank of the first cell and the rank past the last.
+    :param only: whether the other cells of the chunks lose their values.
     """
     table = segments.table
     entries, sizes = segments.of(chunks)

@@ -53,10 +53,10 @@ class ColumnarSet(ABC, Generic[Names, Sums, Index]):
 
     def damaged_rows(self, most: int) -> Iterator[tuple[str, int, int]]:
         """
-        The rows that are not those that were stored, as their checksums say: column, first, end.
+        The rows that do not match their checksums: column, first row, row past the last.
 
         :param most: rows in memory at a time, unless more were stored at once.
-        :raises CorruptNetworkError: the checksums, or an array that they are of, are damaged.
+        :raises CorruptNetworkError: the checksums or one of their arrays are damaged.
         """
         revision = read_history(self._place.attributes).revision or 0
         checked = checked_rows(self._place.group, revision)

@@ -4,9 +4,9 @@ The table of a set: which rows of its arrays belong to which chunk.
 A table usually only grows. Its state is cached from session to session, so that a session
 reads the new end at most. A change of any other kind increments the ``generation``. An
 attribute beside the table, the tally, holds the generation, the number of entries, their
-checksum and sums over them; sessions that only append read nothing else. A tally that gives
-another number of entries than there are is ignored. The checksum distinguishes tables that
-went different ways from one generation on, as those of copies do.
+checksum and sums over them; sessions that only append read nothing else. A tally whose number
+of entries is wrong is ignored. The checksum distinguishes tables that diverged after a common
+generation, as those of copies do.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class TableSnapshot(Generic[Index]):
 
     :param entries: number of entries.
     :param checksum: CRC-32 of their bytes.
-    :param index: of the entries but for those added later; shared by sessions, which do not
-        change it.
+    :param index: the index of all entries except those added later; shared by sessions, which do
+        not change it.
     :param added: entries added later, in order.
     """
 
@@ -223,10 +223,10 @@ def load_state(
     """
     The state of a stored table.
 
-    The tally counts only if it is of as many entries as there are: a writer may have been
-    interrupted before it stored the tally.
+    The tally counts only if its number of entries is right: a writer may have been interrupted
+    before it stored the tally.
 
-    :param outdated: state of an earlier version, whose entries need not be read again.
+    :param outdated: the state of an earlier version, whose entries need not be read again.
     """
     snapshot = None if outdated is None else outdated.snapshot
     names = source.read_names()
