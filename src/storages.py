@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 import bsb
 from bsb.storage import create_engine, get_engines
@@ -32,9 +33,13 @@ def open_storage(root: Root, *, version: str | datetime | None = None) -> bsb.St
     :raises NotANetworkError: what is there belongs to none of this package's engines.
     """
     ours = {name: each for name, each in get_engines().items() if issubclass(each, StorageEngine)}
-    present = [name for name, each in ours.items() if _asked(name, each.peek_exists, root)]
+    present = [
+        name
+        for name, each in ours.items()
+        if ask_engine(name, root, partial(each.peek_exists, root))
+    ]
     for name in present:
-        if _asked(name, ours[name].recognizes, root, None):
+        if ask_engine(name, root, partial(ours[name].recognizes, root, None)):
             where = root if version is None else NetworkRoot(root, version=version)
             opened = bsb.Storage(name, where, missing_ok=False)
             if version is not None:
@@ -47,13 +52,17 @@ def open_storage(root: Root, *, version: str | datetime | None = None) -> bsb.St
     )
 
 
-def _asked(name: str, question: Callable[..., bool], *about: object) -> bool:
-    """The answer of an engine; one that fails to answer is passed over, and harms no other."""
+def ask_engine(name: str, root: object, question: Callable[[], bool]) -> bool:
+    """
+    The answer of an engine to a question about a root.
+
+    An engine that raises is skipped with a warning, so that it does not break the others.
+    """
     try:
-        return question(*about)
+        return question()
     except Exception as error:  # whatever an engine of another package raises
         warnings.warn(
-            f"the engine '{name}' failed to look at '{about[0]}', and was passed over:"
+            f"the engine '{name}' failed to look at '{root}', and was skipped:"
             f" {type(error).__name__}: {error}",
             stacklevel=callers_stacklevel(),
         )

@@ -7,7 +7,6 @@ import importlib.metadata
 import os
 import sys
 import uuid
-import warnings
 from collections.abc import Callable
 from datetime import date
 from functools import cache
@@ -25,11 +24,12 @@ from ..config import Root, RootAttribute, as_lock_limit, plain_root
 from ..connectivity_set import ConnectivitySet
 from ..core.layouts.detection import LAYOUTS
 from ..errors import InputError, SingleProcessError
-from ..exceptions import callers_stacklevel, warn_of_slow_lock
+from ..exceptions import warn_of_slow_lock
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
 from ..placement_set import PlacementSet
 from ..ports.store import Capability, Store
+from ..storages import ask_engine
 
 MakeStore: TypeAlias = Callable[..., Store]
 
@@ -124,28 +124,25 @@ class DefinedEngine(_engine.StorageEngine):
     @classmethod
     def peek_exists(cls, root: Root) -> bool:
         """Whether anything is at the root; False where the backend can't tell."""
-        return _quietly(cls, lambda: cls._open_store(plain_root(root)).exists())
+        return _ask(cls, root, lambda: cls._open_store(plain_root(root)).exists())
 
     @classmethod
     def recognizes(cls, root: object, comm: _engine.Comm) -> bool:
         """Whether there is a network of this backend at the root; False where it can't tell."""
-        return _quietly(cls, lambda: _engine.recognizes(root, cls._open_store))
+        return _ask(cls, root, lambda: _engine.recognizes(root, cls._open_store))
 
 
-def _quietly(engine: type[_engine.StorageEngine], ask: Callable[[], bool]) -> bool:
-    """An answer of a backend, which is False if it fails: other engines are asked next."""
-    try:
-        return ask()
-    except InputError:
-        # No place of this backend has such a root.
-        return False
-    except Exception as error:  # whatever the library of a backend raises
-        warnings.warn(
-            f"the engine '{engine._format}' failed to look at a root, and was passed over:"
-            f" {type(error).__name__}: {error}",
-            stacklevel=callers_stacklevel(),
-        )
-        return False
+def _ask(engine: type[_engine.StorageEngine], root: object, question: Callable[[], bool]) -> bool:
+    """The answer of a backend; False if the root is not one of the backend, or it fails."""
+
+    def answer() -> bool:
+        try:
+            return question()
+        except InputError:
+            # A root of another backend.
+            return False
+
+    return ask_engine(engine._format, root, answer)
 
 
 def _lazy(store: MakeStore | str) -> tuple[MakeStore, str]:

@@ -105,7 +105,7 @@ def test_an_engine_that_fails_is_passed_over(install: Install, tmp_path: Path, e
     install(**{engine: f"{PLACE}:{engine}"})
     root = str(tmp_path / "network.hdf5")
     bsb.Storage("hdf5", root)
-    with pytest.warns(UserWarning, match=f"'{engine}' failed to look at a root, and was passed"):
+    with pytest.warns(UserWarning, match=f"'{engine}' failed to look at '.*', and was skipped"):
         assert "hdf5" == bsb_hdf5.open_storage(root).format
     with pytest.warns(UserWarning, match=f"'{engine}' failed"):
         assert () == bsb_hdf5.verify(root).findings
