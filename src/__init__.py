@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .exchange.diff import Difference, diff
     from .exchange.merge import merge
     from .exchange.publish import publish
+    from .exchange.sonata.exporting import export_sonata
+    from .exchange.sonata.importing import import_sonata
     from .exchange.tables import export_csv
     from .file_store import FileStore
     from .maintenance.integrity import Finding, Report, repair, verify
@@ -45,6 +47,8 @@ _MODULES = {
     "diff": "exchange.diff",
     "engine_of": "storages",
     "export_csv": "exchange.tables",
+    "export_sonata": "exchange.sonata.exporting",
+    "import_sonata": "exchange.sonata.importing",
     "merge": "exchange.merge",
     "open_storage": "storages",
     "expire": "network_versions",
@@ -90,6 +94,8 @@ __all__ = [
     "engine_of",
     "expire",
     "export_csv",
+    "export_sonata",
+    "import_sonata",
     "merge",
     "open_storage",
     "publish",

@@ -1,4 +1,4 @@
-"""The commands that compare and merge networks."""
+"""The commands that compare and merge networks, and exchange them with other programs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import argparse
 from pathlib import Path
 
 import attrs
+import bsb
 
+from ..core.json_types import Document
 from ..exchange.diff import diff as diff_networks
 from ..exchange.merge import merge as merge_networks
+from ..exchange.sonata.exporting import export_sonata
+from ..exchange.sonata.importing import import_sonata
 from ..exchange.tables import export_csv
 from ..queries.summaries import summary
 from ..storages import engine_of
@@ -41,35 +45,54 @@ def merge(given: argparse.Namespace) -> Answer:
         trust=given.trust,
         drop_unknown=bool(given.drop_unknown),
     )
+    data, text = _made(storage)
+    many = plural(len(given.sources), "network")
+    line = f"merged {many} into '{given.output}': {text}"
+    return Answer({"sources": given.sources, "target": given.output, **data}, [line])
+
+
+def export(given: argparse.Namespace) -> Answer:
+    """Write a network for other programs."""
+    write = export_sonata if given.to == "sonata" else export_csv
+    write(given.root, given.folder, overwrite=bool(given.overwrite))
+    folder = Path(given.folder)
+    files = [each for each in folder.rglob("*") if each.is_file()]
+    size = sum(each.stat().st_size for each in files)
+    text = (
+        f"exported '{given.root}' to '{given.folder}': {plural(len(files), 'file')},"
+        f" {size_text(size)}"
+    )
+    names = sorted(each.relative_to(folder).as_posix() for each in files)
+    data = {"root": given.root, "folder": given.folder, "files": names, "bytes": size}
+    return Answer(data, [text])
+
+
+def import_(given: argparse.Namespace) -> Answer:
+    """Make a network of a circuit."""
+    storage = import_sonata(
+        given.folder,
+        given.root,
+        engine=given.engine,
+        layout=given.layout,
+        chunk_size=given.chunk_size,
+    )
+    data, text = _made(storage)
+    line = f"imported '{given.folder}' into '{given.root}': {text}"
+    return Answer({"folder": given.folder, "root": given.root, **data}, [line])
+
+
+def _made(storage: bsb.Storage) -> tuple[Document, str]:
+    """What a network that was made holds, as data and as text."""
     engine, found = engine_of(storage), summary(storage)
     cells = sum(each.cells for each in found.cells)
     connections = sum(each.connections for each in found.connections)
     size = size_of(engine)
     data = {
-        "sources": given.sources,
-        "target": given.output,
         "engine": engine._format,
         "layout": found.layout,
         "cells": cells,
         "connections": connections,
         "bytes": size,
     }
-    text = (
-        f"merged {plural(len(given.sources), 'network')} into '{given.output}':"
-        f" {plural(cells, 'cell')}, {plural(connections, 'connection')}, {size_text(size)}"
-    )
-    return Answer(data, [text])
-
-
-def export(given: argparse.Namespace) -> Answer:
-    """Write a network as tables."""
-    export_csv(given.root, given.folder, overwrite=bool(given.overwrite))
-    files = [each for each in Path(given.folder).iterdir() if each.is_file()]
-    size = sum(each.stat().st_size for each in files)
-    text = (
-        f"exported '{given.root}' to '{given.folder}': {plural(len(files), 'file')},"
-        f" {size_text(size)}"
-    )
-    names = sorted(each.name for each in files)
-    data = {"root": given.root, "folder": given.folder, "files": names, "bytes": size}
-    return Answer(data, [text])
+    text = f"{plural(cells, 'cell')}, {plural(connections, 'connection')}, {size_text(size)}"
+    return data, text

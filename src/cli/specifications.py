@@ -22,7 +22,7 @@ class ArgumentOptions(TypedDict, total=False):
     metavar: str
     nargs: str
     required: bool
-    type: Callable[[str], int]
+    type: Callable[[str], float]
 
 
 def _no_options() -> ArgumentOptions:
@@ -230,14 +230,38 @@ COMMANDS = (
     ),
     Command(
         "export",
-        "Write a network as tables: a CSV file for each cell type and connectivity set.",
-        "export network.hdf5 tables",
+        "Write a network for other programs: as tables (CSV), or as a SONATA circuit.",
+        "export network.hdf5 circuit --to sonata",
         ("exchanging", "export"),
         (
             _ROOT,
             _root("folder", "to write"),
-            Argument(("--to",), {"choices": ("csv",), "default": "csv", "help": "format"}),
+            Argument(("--to",), {"choices": ("csv", "sonata"), "default": "csv", "help": "format"}),
             _flag("--overwrite", "replace the files of an earlier export"),
+        ),
+    ),
+    Command(
+        "import",
+        "Make a network of a SONATA circuit.",
+        "import circuit network.hdf5 --from sonata",
+        ("exchanging", "import_"),
+        (
+            _root("folder", "of the circuit, or its circuit_config.json"),
+            _root("root", "path or URL of the new network, where nothing may be yet"),
+            Argument(
+                ("--from",),
+                {"choices": ("sonata",), "default": "sonata", "help": "format"},
+            ),
+            Argument(("--engine",), {"help": "hdf5 or zarr; hdf5 without"}),
+            _LAYOUT,
+            Argument(
+                ("--chunk-size",),
+                {
+                    "type": float,
+                    "metavar": "UM",
+                    "help": "of chunks, where the circuit is of another program; 100 without",
+                },
+            ),
         ),
     ),
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -17,7 +16,6 @@ from ..connectivity_set import ConnectivitySet
 from ..core.chunk_id import Ids
 from ..core.connectivity import batches
 from ..engine import StorageEngine
-from ..errors import StoreExistsError, StoreIOError
 from ..placement_set import PlacementSet
 from ..queries.networks import Network, connectivity_sets, placement_sets
 from ..queries.streams import stream_of
@@ -25,6 +23,7 @@ from ..queries.tables import CONNECTION_COLUMNS, piece_rows, to_frame
 from ..storages import engine_of
 from ..transactions.interrupts import call_pending
 from ..transactions.session import Session
+from .folders import write_folder
 
 if TYPE_CHECKING:
     import pandas
@@ -62,31 +61,11 @@ def export_csv(
 
 
 def _export(engine: StorageEngine, target: Path, overwrite: bool) -> None:
-    _check_target(target, overwrite)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        beside.mkdir()
+    def write(folder: Path) -> None:
         with engine.read_scope() as session:
-            _write(engine, session, beside)
-        if target.exists():
-            shutil.rmtree(target)
-        beside.rename(target)
-    except OSError as error:
-        if isinstance(error, StoreIOError):
-            raise
-        raise StoreIOError(f"'{target}' can't be written: {error.strerror}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+            _write(engine, session, folder)
 
-
-def _check_target(target: Path, overwrite: bool) -> None:
-    if not target.exists() and not target.is_symlink():
-        return
-    if not overwrite:
-        raise StoreExistsError(f"'{target}' exists; pass overwrite=True to replace it")
-    # Only what an export wrote is removed.
-    if target.is_symlink() or not (target / _INDEX).is_file():
-        raise StoreExistsError(f"'{target}' was not written by an export, and is not replaced")
+    write_folder(target, write, lambda each: (each / _INDEX).is_file(), overwrite=overwrite)
 
 
 def _write(engine: StorageEngine, session: Session, folder: Path) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import Protocol
 
 import attrs
 import numpy as np
 
+from ..core.chunk_id import Ids
 from ..core.column_specs import LABELS, POSITION, ROTATION, ColumnSpec, additional_column
 from ..core.connectivity import Blocks, Perspective, batches, check_direction
 from ..core.labels import LabelSets
@@ -23,7 +25,6 @@ from ..core.layouts.protocols import (
     MorphologyWriter,
     NetworkReader,
     NetworkWriter,
-    PlacementReader,
     PlacementWriter,
 )
 from ..core.mirrored import check_mirrored, perspectives
@@ -48,6 +49,20 @@ class Portion:
 
     cells: int = 1 << 17
     connections: int = 1 << 19
+
+
+class CellReader(Protocol):
+    """Cells of one type that can be copied: see :class:`PlacementReader` of the layouts."""
+
+    def counts(self) -> ChunkCounts: ...
+
+    def label_sets(self) -> LabelSets: ...
+
+    def additional_keys(self) -> tuple[str, ...]: ...
+
+    def read_column(self, column: ColumnSpec, chunks: Ids, /) -> tuple[Rows, Lengths]: ...
+
+    def read_morphologies(self, chunks: Ids, /) -> MorphologyRows: ...
 
 
 def transfer(
@@ -83,7 +98,7 @@ def transfer(
     names = source.placement_names()
     for name in names:
         target.create_placement(name, created_at="")
-        _copy_cells(source.placement(name), target.placement(name), portion.cells)
+        copy_cells(source.placement(name), target.placement(name), portion.cells)
     for tag in tags:
         held = source.connectivity(tag)
         target.create_connectivity(tag, held.pre_type, held.post_type, created_at="")
@@ -181,7 +196,12 @@ def _exact(spec: ColumnSpec, rows: Rows) -> Rows:
     return converted
 
 
-def _copy_cells(source: PlacementReader, target: PlacementWriter, most: int) -> None:
+def copy_cells(source: CellReader, target: PlacementWriter, most: int) -> None:
+    """
+    Copy the cells of a type into an empty set.
+
+    :param most: cells at a time, unless there are more in one chunk.
+    """
     target.require_keys(source.additional_keys())
     sets = source.label_sets()
     labelled = False
@@ -211,7 +231,7 @@ def append_parts(target: PlacementWriter, chunk: int, parts: Iterable[PlacementR
 
 
 def cells_of(
-    source: PlacementReader, most: int
+    source: CellReader, most: int
 ) -> Iterator[tuple[ChunkCounts, Iterator[tuple[int, Iterator[PlacementRows]]]]]:
     """
     The cells of a set without their labels, some chunks at a time.
@@ -265,7 +285,7 @@ def _parts(
 
 
 def _copy_labels(
-    source: PlacementReader, target: PlacementWriter, counts: ChunkCounts, sets: LabelSets
+    source: CellReader, target: PlacementWriter, counts: ChunkCounts, sets: LabelSets
 ) -> bool:
     """Copy the label codes of some chunks; whether there are any."""
     rows, lengths = source.read_column(LABELS, counts.ids)

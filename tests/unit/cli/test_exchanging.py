@@ -69,6 +69,23 @@ def test_a_network_is_drawn(run: Run, root: Path, tmp_path: Path) -> None:
     assert 2 == run("plot", root, "-o", tmp_path / "page.txt").code
 
 
+def test_a_network_is_exported_to_sonata_and_imported(run: Run, root: Path, tmp_path: Path) -> None:
+    circuit, made = tmp_path / "circuit", tmp_path / "made.hdf5"
+    document = run("export", root, circuit, "--to", "sonata", "--json").document()
+    assert {"circuit_config.json", "nodes.h5", "edges.h5", "node_sets.json"} == set(
+        document["files"]
+    )
+    assert 2 == run("export", root, circuit, "--to", "sonata").code
+    assert 0 == run("export", root, circuit, "--to", "sonata", "--overwrite").code
+    document = run("import", circuit, made, "--from", "sonata", "--json").document()
+    assert sum(counts(str(root)).values()) == document["cells"]
+    assert 0 == run("diff", root, made).code
+    outcome = run("import", circuit, made)
+    assert (2, "") == (outcome.code, outcome.out)
+    assert "exists" in outcome.err
+    assert 2 == run("import", tmp_path / "nothing", tmp_path / "other.hdf5").code
+
+
 def test_a_network_is_exported(run: Run, root: Path, tmp_path: Path) -> None:
     document = run("export", root, tmp_path / "tables", "--json").document()
     assert sorted(each.name for each in (tmp_path / "tables").iterdir()) == document["files"]

@@ -1,0 +1,1 @@
+"""Networks as circuits of SONATA, the format of HDF5 files that simulators exchange."""

@@ -1,0 +1,190 @@
+"""Arrays of SONATA files: written where there is something to put in, and read with distrust."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.rows import Rows
+from ...errors import CorruptNetworkError
+
+Group: TypeAlias = Any
+"""A group of h5py, which has no types."""
+Array: TypeAlias = Any
+"""A dataset of h5py."""
+
+MAGIC = np.uint32(0x0A7A)
+VERSION = np.array([0, 1], dtype=np.uint32)
+LIBRARY = "@library"
+_TEXT = h5py.string_dtype("utf-8")
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Group]:
+    """A file of SONATA to fill."""
+    with h5py.File(path, "w") as file:
+        file.attrs["magic"] = MAGIC
+        file.attrs["version"] = VERSION
+        yield file
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[Group]:
+    """
+    A file of SONATA to read.
+
+    :raises CorruptNetworkError: it is no file of HDF5.
+    """
+    if not h5py.is_hdf5(path):
+        raise CorruptNetworkError(f"'{path}' is not an HDF5 file")
+    with h5py.File(path, "r") as file:
+        yield file
+
+
+class Columns:
+    """
+    Arrays of one length in a group.
+
+    :param group: which they are, or are to be, in.
+    :param size: rows of each.
+    """
+
+    def __init__(self, group: Group, size: int) -> None:
+        self._group = group
+        self.size = size
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._group
+
+    def make(self, name: str, dtype: Any, fill: float) -> None:
+        """Make an array whose rows are all the same; it takes no room before others come."""
+        self._group.create_dataset(name, (self.size,), dtype, fillvalue=fill)
+
+    def write(self, name: str, first: int, values: Rows, fill: float) -> None:
+        """
+        Write rows of an array, which is made if it is not there.
+
+        :param first: their place.
+        :param fill: of the rows that are never written.
+        """
+        if name not in self._group:
+            self.make(name, values.dtype, fill)
+        self._group[name][first : first + len(values)] = values
+
+    def enumerate(self, name: str, texts: Sequence[str]) -> None:
+        """Say which text each number of an array stands for."""
+        library = self._group.require_group(LIBRARY)
+        library.create_dataset(name, data=np.array(texts, dtype=object), dtype=_TEXT)
+
+    def read(self, name: str, rows: slice = slice(None)) -> Rows:
+        """
+        Numbers of an array.
+
+        :raises CorruptNetworkError: it is none, or of another length.
+        """
+        found = array_in(self._group, name)
+        if found.shape != (self.size,) or found.dtype.kind not in "iuf":
+            raise CorruptNetworkError(
+                f"'{_place(found)}' must hold {self.size} numbers, not {found.shape} of dtype"
+                f" '{found.dtype}'"
+            )
+        values: Rows = found[rows]
+        return values
+
+    def numeric(self) -> list[str]:
+        """Names of the arrays that hold a number for each row."""
+        every = [name for name in self._group if _is_array(self._group, name)]
+        held = [name for name in every if self._group[name].shape == (self.size,)]
+        library = self._group.get(LIBRARY, ())
+        return [n for n in held if self._group[n].dtype.kind in "iuf" and n not in library]
+
+    def library(self, name: str) -> list[str]:
+        """The texts that the numbers of an array stand for; none if they are numbers."""
+        if LIBRARY not in self._group or name not in group_in(self._group, LIBRARY):
+            return []
+        texts: list[str] = _texts(array_in(self._group[LIBRARY], name)).tolist()
+        return texts
+
+    def read_texts(self, name: str) -> tuple[list[str], NDArray[np.int64]]:
+        """
+        The texts of an array, each once, and the number of one for each row.
+
+        :raises CorruptNetworkError: it holds something else.
+        """
+        texts = self.library(name)
+        if texts:
+            codes = self.read(name).astype(np.int64)
+            if len(codes) and not 0 <= codes.min() <= codes.max() < len(texts):
+                raise CorruptNetworkError(
+                    f"'{_place(self._group)}/{name}' numbers texts from {codes.min()} to"
+                    f" {codes.max()}; there are {len(texts)}"
+                )
+            return texts, codes
+        unique, codes = np.unique(_texts(array_in(self._group, name)), return_inverse=True)
+        if codes.shape != (self.size,):
+            raise CorruptNetworkError(f"'{_place(self._group)}/{name}' needs {self.size} texts")
+        return unique.tolist(), codes.astype(np.int64)
+
+
+def array_in(group: Group, name: str) -> Array:
+    """
+    An array that lies in the file itself.
+
+    :raises CorruptNetworkError: there is none.
+    """
+    if not _is_array(group, name):
+        raise CorruptNetworkError(f"'{_place(group)}' has no array '{name}' of its own")
+    return group[name]
+
+
+def group_in(group: Group, name: str) -> Group:
+    """
+    A group that lies in the file itself.
+
+    :raises CorruptNetworkError: there is none.
+    """
+    if not _is_own(group, name) or not isinstance(group[name], h5py.Group):
+        raise CorruptNetworkError(f"'{_place(group)}' has no group '{name}' of its own")
+    return group[name]
+
+
+def text_attribute(array: Array, name: str) -> str:
+    """
+    A text that an array has as attribute.
+
+    :raises CorruptNetworkError: there is none.
+    """
+    value = array.attrs.get(name)
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if not isinstance(value, str):
+        raise CorruptNetworkError(f"'{_place(array)}' has no text '{name}' as attribute")
+    return value
+
+
+def _is_own(group: Group, name: str) -> bool:
+    """Whether a member is no link to elsewhere: a network may come from anybody."""
+    return isinstance(group.get(name, getlink=True), h5py.HardLink)
+
+
+def _is_array(group: Group, name: str) -> bool:
+    if not _is_own(group, name):
+        return False
+    found = group[name]
+    return isinstance(found, h5py.Dataset) and not found.external and not found.is_virtual
+
+
+def _texts(array: Array) -> NDArray[np.object_]:
+    if h5py.check_string_dtype(array.dtype) is None or array.ndim != 1:
+        raise CorruptNetworkError(f"'{_place(array)}' holds no texts")
+    return np.array(array.asstr(errors="replace")[:], dtype=object)
+
+
+def _place(item: Any) -> str:
+    return f"{item.file.filename}:{item.name}"

@@ -1,0 +1,157 @@
+"""Networks written as circuits of SONATA."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from ...core.json_types import Document
+from ...core.layouts.protocols import NetworkReader
+from ...engine import StorageEngine
+from ...errors import CorruptNetworkError
+from ...queries.networks import Network, engine_of_network
+from ...transactions.interrupts import call_pending
+from ..folders import write_folder
+from ..transfer import Portion
+from .columns import new_file
+from .edges import write_edges
+from .names import safe_name
+from .nodes import Nodes, node_sets, write_nodes
+from .sections import Sections
+from .swc import to_swc
+
+CONFIG, OWN = "circuit_config.json", "bsb"
+SCHEMA = 1
+_NODES, _EDGES, _SETS = "nodes.h5", "edges.h5", "node_sets.json"
+MORPHOLOGIES, _MODELS = "morphologies", "biophysical_neuron_models"
+# Morphologies whose sections are in memory.
+_MOST_SECTIONS = 256
+
+
+def export_sonata(
+    network: Network, folder: str | os.PathLike[str], *, overwrite: bool = False
+) -> None:
+    """
+    :guilabel:`collective` Write a network as a circuit of SONATA: ``circuit_config.json``, which
+    names the other files, ``nodes.h5``, ``edges.h5``, ``node_sets.json``, and an SWC file for each
+    morphology.
+
+    A cell type becomes a node population, in which cells have the numbers that they have in their
+    placement set; a connectivity set becomes an edge population, with both indices; each label
+    becomes a node set. Of connections that are stored twice, the outgoing copy is written. Files,
+    configuration and provenance are not. The folder is there once it is complete, or not at all.
+
+    At most 131,072 cells or 524,288 connections are in memory at a time, unless there are more in
+    one chunk or between two; besides 4 bytes for each cell, and 24 for each cell of one type.
+
+    :param network: ``bsb.Storage``, ``bsb.Scaffold``, or the root of one.
+    :param folder: to write.
+    :param overwrite: replace what is at the folder, if an earlier export made it.
+    :raises StoreExistsError: there is something at the folder, and ``overwrite`` is not given; or
+        what is there was not exported.
+    :raises StoreIOError: it can't be written.
+    :raises CorruptNetworkError: a connection is on a cell that does not exist.
+    """
+    engine = engine_of_network(network)
+    engine.ranks.on_main(lambda: _export(engine, Path(folder), overwrite))
+
+
+def _export(engine: StorageEngine, target: Path, overwrite: bool) -> None:
+    def write(folder: Path) -> None:
+        with engine.read_scope() as session:
+            _write(session.network, folder)
+
+    write_folder(target, write, _is_export, overwrite=overwrite)
+
+
+def _is_export(folder: Path) -> bool:
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and OWN in config
+
+
+def _write(network: NetworkReader, folder: Path) -> None:
+    (folder / MORPHOLOGIES).mkdir()
+    meta = network.morphologies.meta()
+    for name in network.morphologies.names():
+        call_pending()
+        text = to_swc(network.morphologies.load(name), meta.get(name) or {})
+        (folder / MORPHOLOGIES / f"{safe_name(name)}.swc").write_text(text, encoding="utf-8")
+    with new_file(folder / _NODES) as file:
+        file.create_group("nodes")
+        nodes = {
+            name: write_nodes(file, network.placement(name), Portion().cells)
+            for name in network.placement_names()
+        }
+    edges = _write_edges(network, folder, nodes)
+    if any(each.codes is not None for each in nodes.values()):
+        # Readers look for the folder of the models, of which a network has none.
+        (folder / _MODELS).mkdir()
+    _write_json(folder / _SETS, node_sets(list(nodes.values())))
+    _write_json(folder / CONFIG, _config(network, list(nodes.values()), edges))
+
+
+def _write_edges(network: NetworkReader, folder: Path, nodes: dict[str, Nodes]) -> Document:
+    """The connectivity sets by the names of their populations."""
+
+    @lru_cache(maxsize=_MOST_SECTIONS)
+    def find_sections(name: str) -> Sections | None:
+        held = network.morphologies
+        return Sections.of(held.load(name)) if name in held else None
+
+    written: Document = {}
+    with new_file(folder / _EDGES) as file:
+        file.create_group("edges")
+        for tag in network.connectivity_tags():
+            source = network.connectivity(tag)
+            missing = [each for each in (source.pre_type, source.post_type) if each not in nodes]
+            if missing:
+                raise CorruptNetworkError(
+                    f"the connectivity set '{tag}' is between cells of type '{missing[0]}', of"
+                    " which the network has no placement set; SONATA needs their nodes"
+                )
+            sides = nodes[source.pre_type], nodes[source.post_type]
+            name = write_edges(file, source, *sides, find_sections, Portion().connections)
+            written[name] = {"name": tag}
+    return written
+
+
+def _config(network: NetworkReader, nodes: list[Nodes], edges: Document) -> Document:
+    base = "$BASE_DIR"
+    size = network.chunk_size
+    populations: Document = {}
+    for each in nodes:
+        populations[each.name] = {"type": each.kind}
+        if each.codes is not None:
+            populations[each.name]["biophysical_neuron_models_dir"] = f"{base}/{_MODELS}"
+    networks: Document = {"nodes": [], "edges": []}
+    if nodes:
+        networks["nodes"].append({"nodes_file": f"{base}/{_NODES}", "populations": populations})
+    if edges:
+        types = {name: {"type": "chemical"} for name in edges}
+        networks["edges"].append({"edges_file": f"{base}/{_EDGES}", "populations": types})
+    return {
+        "version": 2.4,
+        # A network says nothing of the physiology of its cells and synapses.
+        "metadata": {"status": "partial"},
+        "manifest": {base: "."},
+        "node_sets_file": f"{base}/{_SETS}",
+        "components": {"morphologies_dir": f"{base}/{MORPHOLOGIES}"},
+        "networks": networks,
+        OWN: {
+            "schema": SCHEMA,
+            "chunk_size": None if np.isnan(size).any() else size.tolist(),
+            "nodes": {each.name: each.document for each in nodes},
+            "edges": edges,
+        },
+    }
+
+
+def _write_json(path: Path, document: Document) -> None:
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False), encoding="utf-8")

@@ -1,0 +1,210 @@
+"""Circuits of SONATA made into networks."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from functools import lru_cache
+from pathlib import Path
+
+import bsb
+import numpy as np
+from bsb.storage.provenance import iso_now
+from numpy.typing import ArrayLike, NDArray
+
+from ...config import Root
+from ...core.chunk_id import normalize_size
+from ...core.json_types import Document
+from ...core.layouts.detection import create_network
+from ...core.layouts.protocols import NetworkWriter
+from ...engine import StorageEngine
+from ...errors import (
+    ChunkSizeError,
+    CorruptNetworkError,
+    InputError,
+    StorageError,
+    StoreExistsError,
+    StoreIOError,
+)
+from ...exceptions import bsb_errors
+from ...ports.arrays import GroupWriter
+from ...storages import make_engine
+from ...transactions.interrupts import call_pending
+from ..transfer import Portion, copy_cells
+from .circuit import Circuit, read_circuit
+from .columns import Group, group_in, open_file
+from .edge_reader import EdgeReader
+from .names import original_name
+from .node_reader import NodeReader
+from .sections import Sections
+from .swc import from_swc
+
+# Of BSB, where nothing else is asked for (um).
+_CHUNK_SIZE = 100.0
+_MOST_SECTIONS = 256
+
+
+def import_sonata(
+    folder: str | os.PathLike[str],
+    root: Root,
+    *,
+    engine: str | None = None,
+    layout: str | None = None,
+    chunk_size: ArrayLike | None = None,
+) -> bsb.Storage:
+    """
+    :guilabel:`collective` Make a network of a circuit of SONATA: the opposite of
+    :func:`export_sonata`.
+
+    Node populations become cell types, edge populations connectivity sets. A circuit that
+    :func:`export_sonata` wrote becomes the network that it was. If another program wrote it, nodes
+    are sorted into chunks, and get positions, rotations (``orientation_*``), morphologies (SWC
+    files), and other numbers as additional data; edges get the points that are nearest to their
+    sections and segments.
+
+    In memory are at most 131,072 cells or 524,288 connections at a time, 24 bytes for each cell,
+    and, where nodes do not lie by chunk, a column of a population.
+
+    :param folder: of the circuit, or its ``circuit_config.json``.
+    :param root: of the new network.
+    :param engine: name of its engine: ``hdf5``, ``memory`` or ``zarr``; ``hdf5`` without.
+    :param layout: ``classic`` or ``columnar``; what the engine makes without.
+    :param chunk_size: one number or three, in um, for a circuit of another program; 100 without.
+    :returns: the network. It is there once it is complete, or not at all.
+    :raises StoreNotFoundError: there is no circuit at the folder.
+    :raises NotANetworkError: there is something else.
+    :raises CorruptNetworkError: the circuit contradicts itself, or names files out of its folder.
+    :raises StoreExistsError: there is something at the root.
+    :raises InputError: an engine, a layout or a size of chunks that does not exist.
+    """
+    made = make_engine(engine or "hdf5", root, bsb.MPI)
+    size = _size(chunk_size)
+    made.ranks.on_main(lambda: _import(Path(folder), made, layout, size))
+    return bsb.Storage(made._format, root, missing_ok=False)
+
+
+def _size(given: ArrayLike | None) -> NDArray[np.float64] | None:
+    if given is None:
+        return None
+    try:
+        size = normalize_size(given)
+    except (TypeError, ValueError) as error:
+        raise ChunkSizeError(f"a chunk size must be one number or three, not {given!r}") from error
+    if not (np.isfinite(size) & (size > 0)).all():
+        raise ChunkSizeError(f"a chunk size must be above 0 um, not {given!r}", asked=given)
+    return size
+
+
+def _import(
+    folder: Path, target: StorageEngine, layout: str | None, size: NDArray[np.float64] | None
+) -> None:
+    if target.exists():
+        location = target.sessions.store.location
+        raise StoreExistsError(f"'{location}' exists", location=location)
+    circuit = read_circuit(folder)
+    if circuit.own is not None and size is not None:
+        raise InputError(
+            "the circuit was exported with its chunks; leave out chunk_size", asked=size.tolist()
+        )
+
+    def fill(root: GroupWriter) -> NetworkWriter:
+        network = create_network(root, layout or target.new_layout())
+        target.stamp(network)
+        _fill(network, circuit, size)
+        return network
+
+    with bsb_errors():
+        try:
+            target.sessions.create(fill)
+        except (OSError, RuntimeError) as error:
+            if isinstance(error, StorageError):
+                raise
+            raise StoreIOError(f"'{folder}' can't be imported: {error}") from error
+
+
+def _fill(network: NetworkWriter, circuit: Circuit, size: NDArray[np.float64] | None) -> None:
+    own = circuit.own
+    stored = np.full(3, _CHUNK_SIZE) if size is None else size
+    if own is not None:
+        stored = normalize_size(own.get("chunk_size"))
+    if not np.isnan(stored).any():
+        network.set_chunk_size(stored)
+    with ExitStack() as stack:
+        files: dict[Path, Group] = {}
+
+        def population(path: Path, part: str, name: str) -> Group:
+            if path not in files:
+                files[path] = stack.enter_context(open_file(path))
+            return group_in(group_in(files[path], part), name)
+
+        readers = {
+            name: NodeReader(population(path, "nodes", name), _own(own, "nodes", name), stored)
+            for name, (path, _) in circuit.nodes.items()
+        }
+        _copy_morphologies(network, circuit, readers)
+        for name, reader in readers.items():
+            type_ = _original(own, "nodes", name)
+            network.create_placement(type_, created_at=iso_now())
+            made = network.placement(type_)
+            made.require_keys(reader.additional_keys())
+            copy_cells(reader, made, Portion().cells)
+        groups = {name: population(path, "edges", name) for name, path in circuit.edges.items()}
+        _copy_edges(network, own, groups, readers)
+
+
+def _own(own: Document | None, part: str, name: str) -> Document | None:
+    """What an export added to a population; nothing for one that was added since."""
+    held: Document | None = None if own is None else own.get(part, {}).get(name)
+    return held
+
+
+def _original(own: Document | None, part: str, name: str) -> str:
+    held = _own(own, part, name)
+    return name if held is None else str(held["name"])
+
+
+def _copy_morphologies(
+    network: NetworkWriter, circuit: Circuit, readers: dict[str, NodeReader]
+) -> None:
+    """Store the morphologies of a circuit: those of an export, or those that nodes have."""
+    meta = {}
+    for folder in {where for _, where in circuit.nodes.values() if where is not None}:
+        for path in sorted(folder.glob("*.swc")) if folder.is_dir() else ():
+            call_pending()
+            name = path.stem if circuit.own is None else original_name(path.stem)
+            if name in network.morphologies or path.is_symlink():
+                continue
+            table, own_meta = from_swc(path.read_text(encoding="utf-8", errors="replace"), name)
+            network.morphologies.save(name, table)
+            least, most = table.bounds or (np.nan, np.nan)
+            meta[name] = own_meta or {"name": name, "ldc": least, "mdc": most}
+    if meta:
+        network.morphologies.replace_meta(meta)
+
+
+def _copy_edges(
+    network: NetworkWriter,
+    own: Document | None,
+    groups: dict[str, Group],
+    readers: dict[str, NodeReader],
+) -> None:
+    @lru_cache(maxsize=_MOST_SECTIONS)
+    def find_sections(name: str) -> Sections | None:
+        held = network.morphologies
+        return Sections.of(held.load(name)) if name in held else None
+
+    for name, group in groups.items():
+        reader = EdgeReader(group, name, find_sections)
+        ends = reader.ends()
+        for each in ends:
+            if each not in readers:
+                raise CorruptNetworkError(
+                    f"the edges '{name}' are on nodes of '{each}', which is no population of the"
+                    f" circuit; these are {sorted(readers)}"
+                )
+        tag = _original(own, "edges", name)
+        types = [_original(own, "nodes", each) for each in ends]
+        network.create_connectivity(tag, *types, created_at=iso_now())
+        made = network.connectivity(tag)
+        for blocks in reader.blocks(readers[ends[0]], readers[ends[1]], Portion().connections):
+            made.append(blocks)

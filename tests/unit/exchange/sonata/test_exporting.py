@@ -1,0 +1,172 @@
+"""Libraries that read SONATA see the network in its circuit."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import libsonata
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from bsb_hdf5 import export_sonata
+from bsb_hdf5.errors import CorruptNetworkError, StoreExistsError, StoreIOError
+from bsb_hdf5.exchange.sonata.names import safe_name
+from bsb_hdf5.queries import connectivity_sets, placement_sets
+from tests.unit.exchange.sonata.circuits import NAMES, full_network
+from tests.unit.queries.networks import ENGINES, Sample
+
+
+@pytest.fixture(params=ENGINES)
+def sample(request: pytest.FixtureRequest, tmp_path: Path) -> Sample:
+    return full_network(request.param, tmp_path)
+
+
+def circuit_of(sample: Sample, folder: Path) -> Any:
+    export_sonata(sample.storage, folder)
+    return libsonata.CircuitConfig.from_file(str(folder / "circuit_config.json"))
+
+
+def values(population: Any, name: str) -> Any:
+    return population.get_attribute(name, population.select_all())
+
+
+def test_nodes_are_the_cells(sample: Sample, tmp_path: Path) -> None:
+    circuit = circuit_of(sample, tmp_path / "circuit")
+    cells = {safe_name(each.tag): each for each in placement_sets(sample.storage)}
+    assert set(cells) == circuit.node_populations
+    for name, placed in cells.items():
+        nodes = circuit.node_population(name)
+        assert len(placed) == nodes.size
+        if name in ("entities", "none"):
+            continue
+        found = np.stack([values(nodes, axis) for axis in "xyz"], axis=1)
+        assert np.array_equal(placed.load_positions(), found)
+
+
+def test_rotations_turn_morphologies_as_those_of_the_network_do(
+    sample: Sample, tmp_path: Path
+) -> None:
+    nodes = circuit_of(sample, tmp_path / "circuit").node_population("with%2Fmorphology")
+    quaternions = [values(nodes, f"orientation_{axis}") for axis in "xyzw"]
+    turned = Rotation.from_quat(np.stack(quaternions, axis=1))
+    placed = next(e for e in placement_sets(sample.storage) if e.tag == "with/morphology")
+    expected = [each.apply([1.0, 2.0, 3.0]) for each in placed.load_rotations().iter()]
+    assert np.allclose(np.array(expected).reshape(-1, 3), turned.apply([1.0, 2.0, 3.0]))
+
+
+def test_each_cell_names_the_file_of_its_morphology(sample: Sample, tmp_path: Path) -> None:
+    folder = tmp_path / "circuit"
+    nodes = circuit_of(sample, folder).node_population("with%2Fmorphology")
+    placed = next(e for e in placement_sets(sample.storage) if e.tag == "with/morphology")
+    held = placed.load_morphologies()
+    expected = [held.names[i] for i in held.get_indices()]
+    assert list(map(safe_name, expected)) == list(values(nodes, "morphology"))
+    files = {each.stem for each in (folder / "morphologies").iterdir()}
+    assert set(map(safe_name, NAMES.values())) == files
+
+
+def test_edges_of_every_node_are_its_connections(sample: Sample, tmp_path: Path) -> None:
+    circuit = circuit_of(sample, tmp_path / "circuit")
+    sets = {safe_name(each.tag): each for each in connectivity_sets(sample.storage)}
+    assert set(sets) == circuit.edge_populations
+    for name, connections in sets.items():
+        edges = circuit.edge_population(name)
+        pre, post = connections.load_connections().as_globals().all()
+        # libsonata refuses to select all edges of none.
+        nothing = np.zeros(0, dtype=np.int64)
+        ends = nothing, nothing
+        if edges.size:
+            every = edges.select_all()
+            ends = edges.source_nodes(every), edges.target_nodes(every)
+        assert sorted(zip(pre[:, 0], post[:, 0], strict=True)) == sorted(zip(*ends, strict=True))
+        for population, ask, mine in (
+            (edges.source, edges.efferent_edges, ends[0]),
+            (edges.target, edges.afferent_edges, ends[1]),
+        ):
+            for node in range(circuit.node_population(population).size):
+                expected = np.flatnonzero(mine == node).tolist()
+                assert expected == sorted(ask([node]).flatten().tolist())
+
+
+def test_node_sets_are_the_labels(sample: Sample, tmp_path: Path) -> None:
+    circuit = circuit_of(sample, tmp_path / "circuit")
+    sets = libsonata.NodeSets.from_file(str(tmp_path / "circuit" / "node_sets.json"))
+    for name, cells in sample.cells.items():
+        nodes = circuit.node_population(name)
+        assert range(len(cells)) == range(len(sets.materialize(name, nodes).flatten()))
+        for label in {label for cell in cells for label in cell.labels}:
+            expected = [i for i, cell in enumerate(cells) if label in cell.labels]
+            assert expected == sets.materialize(f"{name}/{label}", nodes).flatten().tolist()
+            assert expected == sets.materialize(label, nodes).flatten().tolist()
+
+
+def test_bluepysnap_misses_nothing_but_physiology(sample: Sample, tmp_path: Path) -> None:
+    from bluepysnap.circuit_validation import validate
+
+    circuit_of(sample, tmp_path / "circuit")
+    config = str(tmp_path / "circuit" / "circuit_config.json")
+    found = validate(config, skip_slow=False, print_errors=False)
+    lines = [line for each in found if each.level == each.FATAL for line in _lines(each.message)]
+    assert lines
+    assert [] == [line for line in lines if "is a required property" not in line]
+    held = ("'x'", "orientation", "section_id", "segment_id", "section_pos", "model_type", "mtype")
+    placed = [line for line in lines if "entities" not in line and "none" not in line]
+    assert [] == [line for line in placed if any(each in line for each in held)]
+
+
+def _lines(message: str) -> list[str]:
+    return [line.strip() for line in message.splitlines()[1:]]
+
+
+@pytest.mark.parametrize(("piece", "runs"), [(1, 1), (3, 4), (1 << 20, 1 << 22)])
+def test_indices_do_not_depend_on_what_is_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, runs: int
+) -> None:
+    module = importlib.import_module("bsb_hdf5.exchange.sonata.indices")
+    monkeypatch.setattr(module, "_PIECE", piece)
+    monkeypatch.setattr(module, "_MOST_RUNS", runs)
+    sample = full_network("columnar", tmp_path)
+    test_edges_of_every_node_are_its_connections(sample, tmp_path)
+
+
+def test_what_is_at_the_folder_stays_unless_it_was_exported(tmp_path: Path) -> None:
+    sample = full_network("classic", tmp_path)
+    target = tmp_path / "circuit"
+    export_sonata(sample.storage, target)
+    with pytest.raises(StoreExistsError, match="pass overwrite=True"):
+        export_sonata(sample.storage, target)
+    (target / "old").write_text("of an earlier export")
+    export_sonata(sample.storage, target, overwrite=True)
+    assert not (target / "old").exists()
+    config = json.loads((target / "circuit_config.json").read_text())
+    del config["bsb"]
+    (target / "circuit_config.json").write_text(json.dumps(config))
+    with pytest.raises(StoreExistsError, match="was not written by an export"):
+        export_sonata(sample.storage, target, overwrite=True)
+
+
+def test_nothing_is_left_of_an_export_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    sample = full_network("classic", tmp_path)
+    export_sonata(sample.storage, tmp_path / "circuit")
+    module = importlib.import_module("bsb_hdf5.exchange.sonata.exporting")
+    monkeypatch.setattr(module, "write_edges", fail)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(StoreIOError, match="can't be written: No space left on device"):
+        export_sonata(sample.storage, tmp_path / "circuit", overwrite=True)
+    assert before == sorted(tmp_path.rglob("*"))
+
+
+def test_connections_on_cells_that_are_gone_are_refused(tmp_path: Path) -> None:
+    sample = full_network("classic", tmp_path)
+    sample.placement("golgi").clear()
+    with pytest.raises(CorruptNetworkError, match="that do not exist"):
+        export_sonata(sample.storage, tmp_path / "circuit")
