@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import attrs
+import numpy as np
 
+from ...core.chunk_id import normalize_size, pack
 from ...core.json_types import Document
+from ...core.names import check_name
 from ...errors import CorruptNetworkError, NotANetworkError, StoreNotFoundError
 from .exporting import CONFIG, OWN, SCHEMA
 
@@ -60,32 +65,29 @@ class _Reader:
 
     def circuit(self) -> Circuit:
         own = self._config.get(OWN)
-        if own is not None and own["schema"] != SCHEMA:
-            raise NotANetworkError(
-                f"the circuit was exported with schema {own['schema']}, and this release reads"
-                f" {SCHEMA}; import it with the release that exported it"
-            )
+        if own is not None:
+            _check_own(own)
         networks = self._config["networks"]
         shared = self._config.get("components", {})
         nodes: dict[str, tuple[Path, Path | None]] = {}
         for each in networks.get("nodes", []):
             file = self._path(each["nodes_file"])
-            for name, options in self._populations(each, file, "nodes").items():
+            for name, options in self._populations(each, file, nodes).items():
                 where = options.get("morphologies_dir", shared.get("morphologies_dir"))
                 nodes[name] = file, None if where is None else self._path(where)
-        edges = {
-            name: file
-            for each in networks.get("edges", [])
-            for file in [self._path(each["edges_file"])]
-            for name in self._populations(each, file, "edges")
-        }
+        edges: dict[str, Path] = {}
+        for each in networks.get("edges", []):
+            file = self._path(each["edges_file"])
+            edges.update(dict.fromkeys(self._populations(each, file, edges), file))
         return Circuit(own, nodes, edges)
 
-    def _populations(self, given: Document, file: Path, part: str) -> Document:
+    def _populations(self, given: Document, file: Path, known: Collection[str]) -> Document:
+        """The populations of a file, none of which another file has, too."""
         named: Document = given["populations"]
-        if not named:
+        twice = sorted({*named} & {*known})
+        if twice:
             raise CorruptNetworkError(
-                f"the configuration names no populations of '{file}' ({part})"
+                f"the circuit has two populations '{twice[0]}', as of '{file}'"
             )
         return named
 
@@ -103,3 +105,28 @@ class _Reader:
                 f"the circuit names '{text}', which lies outside of '{self._folder}'; copy it there"
             )
         return path
+
+
+def _check_own(own: Document) -> None:
+    """
+    Check what an export added to a configuration.
+
+    :raises NotANetworkError: a later release wrote it.
+    :raises ValueError: it was changed since; likewise TypeError, LookupError, AttributeError.
+    """
+    if own["schema"] != SCHEMA:
+        raise NotANetworkError(
+            f"the circuit was exported with schema {own['schema']}, and this release reads"
+            f" {SCHEMA}; import it with the release that exported it"
+        )
+    if own["chunk_size"] is not None:
+        normalize_size(own["chunk_size"])
+    for part in ("nodes", "edges"):
+        names = [check_name(each["name"], "set") for each in own[part].values()]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two populations have the name of one set: {sorted(names)}")
+    for each in own["nodes"].values():
+        pack(np.array(each["empty_chunks"], dtype=np.int64).reshape(-1, 3))
+        for key, held in each["additional"].items():
+            if held is not None and len(held["columns"]) != math.prod(map(int, held["shape"])):
+                raise ValueError(f"'{key}' has columns {held['columns']} of shape {held['shape']}")

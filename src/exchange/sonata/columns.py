@@ -170,6 +170,9 @@ def text_attribute(array: Array, name: str) -> str:
 
 def _is_own(group: Group, name: str) -> bool:
     """Whether a member is no link to elsewhere: a network may come from anybody."""
+    # A name with a slash is a path, and any part of it may be a link.
+    if name in ("", ".") or "/" in name:
+        return False
     return isinstance(group.get(name, getlink=True), h5py.HardLink)
 
 

@@ -116,10 +116,11 @@ def _import(
     with bsb_errors():
         try:
             target.sessions.create(fill)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, MemoryError) as error:
             if isinstance(error, StorageError):
                 raise
-            raise StoreIOError(f"'{folder}' can't be imported: {error}") from error
+            said = "there is not enough memory" if isinstance(error, MemoryError) else error
+            raise StoreIOError(f"'{folder}' can't be imported: {said}") from error
 
 
 def _fill(network: NetworkWriter, circuit: Circuit, size: NDArray[np.float64] | None) -> None:

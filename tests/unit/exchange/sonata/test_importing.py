@@ -20,6 +20,7 @@ from bsb_hdf5.errors import (
     InputError,
     NotANetworkError,
     StoreExistsError,
+    StoreIOError,
     StoreNotFoundError,
 )
 from bsb_hdf5.exchange.transfer import Portion
@@ -167,6 +168,66 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "other" / "n.h5").rename(tmp_path / "n.h5")
     (tmp_path / "other" / "n.h5").symlink_to(tmp_path / "n.h5")
     assert_refused(tmp_path / "other", tmp_path / "made", CorruptNetworkError, "outside of")
+
+
+def test_names_of_populations_are_no_paths(tmp_path: Path) -> None:
+    config = foreign_circuit(tmp_path / "circuit")
+    foreign_circuit(tmp_path / "other")
+    with h5py.File(tmp_path / "circuit" / "n.h5", "r+") as file:
+        file["nodes/away"] = h5py.ExternalLink(tmp_path / "other" / "n.h5", "/nodes")
+    config["networks"]["nodes"][0]["populations"] = {"away/cells": {}}
+    save(tmp_path / "circuit", config)
+    assert_refused(tmp_path / "circuit", tmp_path / "made", CorruptNetworkError, "of its own")
+
+
+def test_two_populations_of_one_name_are_refused(tmp_path: Path) -> None:
+    config = foreign_circuit(tmp_path / "circuit")
+    for part in ("nodes", "edges"):
+        config["networks"][part] *= 2
+        save(tmp_path / "circuit", config)
+        assert_refused(tmp_path / "circuit", tmp_path / "made", CorruptNetworkError, "two popul")
+        config["networks"][part].pop()
+
+
+def test_more_nodes_than_memory_are_refused(tmp_path: Path) -> None:
+    foreign_circuit(tmp_path / "circuit")
+    with h5py.File(tmp_path / "circuit" / "n.h5", "r+") as file:
+        cells = file["nodes/cells"]
+        for name in ("node_type_id", "0/x", "0/y", "0/z"):
+            del cells[name]
+            cells.create_dataset(name, (1 << 50,), np.float32, chunks=(1 << 10,))
+    assert_refused(tmp_path / "circuit", tmp_path / "made", StoreIOError, "not enough memory")
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"chunk_size": "x"},
+    {"chunk_size": [1, 2]},
+    {"nodes": []},
+    {"nodes": {"granule": {}}},
+    {"nodes": {"granule": {"name": 1, "empty_chunks": [], "additional": {}}}},
+    {"nodes": {"granule": {"name": "a", "empty_chunks": [1], "additional": {}}}},
+    {
+        "nodes": {
+            "granule": {
+                "name": "a",
+                "empty_chunks": [],
+                "additional": {"k": {"columns": ["x"], "shape": [2]}},
+            }
+        }
+    },
+    {"edges": {"gap": {"name": "a"}, "granule_to_golgi": {"name": "a"}}},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_export_that_was_changed_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    export_sonata(full_network("classic", tmp_path).storage, tmp_path / "circuit")
+    config = json.loads((tmp_path / "circuit" / "circuit_config.json").read_text())
+    config["bsb"].update(change)
+    save(tmp_path / "circuit", config)
+    assert_refused(
+        tmp_path / "circuit", tmp_path / "made", NotANetworkError, "not a configuration of a SONATA"
+    )
 
 
 def test_edges_on_nodes_that_do_not_exist_are_refused(tmp_path: Path) -> None:
