@@ -19,11 +19,11 @@ from .errors import DtypeError, InputError
 
 DURABILITIES = ("process", "power")
 LOCK_LIMIT = 600.0
-"""Seconds to wait for a lock, where nobody says otherwise."""
+"""The default limit on waiting for a lock, in seconds."""
 
 
 Root: TypeAlias = str | os.PathLike[str]
-"""Where a storage lies: a path, a URL or a name, as its engine takes it."""
+"""The location of a storage: a path, a URL or a name, depending on the engine."""
 
 
 def plain_root(root: object) -> str:

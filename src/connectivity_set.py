@@ -243,7 +243,7 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
     def _connect(self, ends: Ends, plan: ConnectionPlan | None, handle: Session = HANDLED) -> None:
         if not len(ends.src):
             return
-        # Somebody may have placed cells since.
+        # Cells may have been placed since.
         if plan is None or not plan.holds_for(*ends.cells(handle)):
             plan = ends.plan(handle)
         self._writer(handle).append(plan.blocks)

@@ -89,7 +89,7 @@ class MorphologyInUseError(_Detailed, errors.MorphologyInUseError, bsb.Morpholog
 class MorphologyNameError(
     _Detailed, errors.NameTypeError, bsb.MissingMorphologyError, bsb.MorphologyRepositoryError
 ):
-    """The name of a morphology is not a text: there is no such morphology."""
+    """The name of a morphology is not a str, so the morphology does not exist."""
 
 
 @counterpart_of(errors.ConfigurationNotStoredError)

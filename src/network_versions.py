@@ -43,7 +43,7 @@ def expire(root: bsb.Storage | Root, older_than: datetime | timedelta) -> Expire
     """
     Remove versions that are too old, but the last and those that have a name.
 
-    What killed sessions left behind is removed with them, so nobody may be writing meanwhile.
+    Leftovers of killed sessions are removed, too, so no program may write meanwhile.
 
     :param older_than: a time with a time zone, or how long ago.
     :raises InputError: a time without a time zone.

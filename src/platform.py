@@ -342,7 +342,7 @@ def give_other_name(path: str, target: str) -> None:
 def _drop_first_name(path: str, target: str) -> None:
     """Remove the first of two names of a file, or the other one, where that fails."""
     try:
-        # Whoever opened the file meanwhile may have done it.
+        # Another program that opened the file may have done it already.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
     except BaseException:

@@ -48,7 +48,7 @@ OnSlow: TypeAlias = Callable[[SlowWait], object]
 
 
 def ignore_slow(wait: SlowWait) -> None:
-    """Where nobody wants to know."""
+    """A wait without a notification."""
 
 
 @attrs.frozen
@@ -57,7 +57,7 @@ class WaitPolicy:
     How the ranks of a program wait for each other.
 
     :param limit: seconds.
-    :param on_slow: called once, when it takes long.
+    :param on_slow: called once if the wait is long.
     :param location: of the network, for messages.
     """
 

@@ -35,9 +35,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 # enumerations: that takes longer than all else that a session does in memory.
 _signals: Any = sys.modules.get("_signal", signal)
 _get_handler, _set_handler = _signals.getsignal, _signals.signal
-# Signals by which programs are stopped, timed or told something; those of profilers are not held
+# Signals that stop, time or notify programs; those of profilers are not held
 # up, as they look at what is running.
-# perf: small sessions; to look at the handlers of all takes three times as long.
+# perf: small sessions; checking all handlers takes three times as long.
 _NAMES = ("INT", "TERM", "ALRM", "HUP", "QUIT", "USR1", "USR2", "XCPU", "BREAK")
 _SIGNALS = tuple(
     int(getattr(signal, f"SIG{name}")) for name in _NAMES if hasattr(signal, f"SIG{name}")
@@ -239,7 +239,7 @@ def leave_scopes() -> None:
     """Leave the scopes of the main thread that are open as the process ends, and undo them."""
     for scope, thread in list(_OPEN.items())[::-1]:
         if thread == _STATE.thread:
-            # Nobody is left to whom an error could be reported.
+            # There is no caller left to report an error to.
             with contextlib.suppress(BaseException):
                 scope.__exit__(SystemExit, SystemExit(), None)
         scope.is_over = True

@@ -47,7 +47,7 @@ class ReadWriteLock:
         Hold off writers, until :meth:`release`.
 
         :param limit: seconds to wait.
-        :param on_slow: called once, when it takes long.
+        :param on_slow: called once if the wait is long.
         :returns: the thread, for :meth:`release`.
         :raises LockTimeoutError: it took longer than the limit, or this thread is the one that
             excludes it.
@@ -67,7 +67,7 @@ class ReadWriteLock:
 
     def acquire_exclusive(self, limit: float, on_slow: OnSlow) -> threading.Thread:
         """
-        Hold off everybody else, until :meth:`release`.
+        Exclude all others, until :meth:`release`.
 
         Parameters and errors as for :meth:`acquire_shared`.
         """
@@ -85,7 +85,7 @@ class ReadWriteLock:
 
     def release(self, thread: threading.Thread) -> None:
         """
-        Let the others go on; whoever holds the lock calls this once.
+        Let the others continue; the holder of the lock calls this once.
 
         :param thread: that acquired it.
         """
@@ -145,7 +145,7 @@ class ReadWriteLock:
             raise waits_for_itself(self._location, scope, _ADVICE)
 
 
-# Of all stores that anybody uses in this process.
+# The locks of all stores in use in this process.
 _LOCKS: dict[str, weakref.ref[ReadWriteLock]] = {}
 # An object that is collected as garbage meanwhile may ask for a lock in this thread.
 _LOCKS_MUTEX = threading.RLock()
@@ -153,7 +153,7 @@ _LOCKS_MUTEX = threading.RLock()
 
 def lock_for(identity: str, location: str) -> ReadWriteLock:
     """
-    The lock of a store, the same for everybody who opens it in this process, while anybody does.
+    The lock of a store, shared by all its users in this process for as long as there are any.
 
     :param identity: of the store.
     :param location: of the store, for messages.
@@ -176,7 +176,7 @@ def _new_lock(identity: str, location: str) -> ReadWriteLock:
 
 
 def _forget(identity: str, reference: weakref.ref[ReadWriteLock]) -> None:
-    """Nobody uses a store any more, unless somebody began to meanwhile."""
+    """Forget the lock of a store that is no longer used, unless it is in use again."""
     with _LOCKS_MUTEX:
         if _LOCKS.get(identity) is reference:
             del _LOCKS[identity]

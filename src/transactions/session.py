@@ -209,8 +209,8 @@ class Session:
 
     @property
     def is_current(self) -> bool:
-        """Whether all that a session that reads has read is of one state of the store."""
-        # perf: small sessions; to check for a protocol takes longer than many of them.
+        """Whether everything that a read session has read belongs to one state of the store."""
+        # perf: small sessions; a protocol check takes longer than many of them.
         check = getattr(self._open_view()[0], "is_current", None)
         return check is None or bool(check())
 

@@ -18,7 +18,7 @@ class LockSettings:
 
     :param read_only: take no locks on the store, and refuse to write.
     :param limit: seconds to wait for other threads.
-    :param on_slow: called once, when that takes long.
+    :param on_slow: called once if the wait is long.
     """
 
     read_only: bool = False
@@ -50,12 +50,12 @@ class StoreLock:
         """
         Wait for the lock.
 
-        :param exclusive: hold off everybody else, and not only writers.
+        :param exclusive: exclude all others, and not only writers.
         :param ranks: hold off other ranks too.
         :raises LockTimeoutError: other threads, or ranks, took longer than the limit.
         """
         settings = self._settings
-        # Kept also when it is released: it is looked up again while somebody keeps it.
+        # Kept after its release, too: lookups find it for as long as it is referenced.
         self._found = threads = lock_for(self._identity, self._location)
         acquire = threads.acquire_exclusive if exclusive else threads.acquire_shared
         self._thread = acquire(settings.limit, settings.on_slow)

@@ -44,7 +44,7 @@ class OpenNetwork(Protocol):
 @attrs.define(eq=False)
 class TransactionContext:
     """
-    What it takes to open sessions of a store.
+    The parameters for opening sessions of a store.
 
     :param store: where the network lies.
     :param ranks: excludes the other ranks.

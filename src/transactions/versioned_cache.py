@@ -2,7 +2,7 @@
 What is kept of a store from one of its sessions to the next.
 
 A store distinguishes its versions, so that what was read or computed from one of them need not
-be read again while nobody else changed the store.
+be read again while no other program changes the store.
 """
 
 from __future__ import annotations
