@@ -13,6 +13,7 @@ from bsb_hdf5.adapters.zarr import arrays as zarr_arrays
 from bsb_hdf5.adapters.zarr import session as zarr_session
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.ports.store import Store
+from bsb_hdf5.testing import contract_sizes
 from bsb_hdf5.testing.store_contract import NewStore, StoreContract
 
 
@@ -55,10 +56,14 @@ class TestZarrStoreOfObjects(StoreContract):
     """Networks in directories, where even the smallest array has a file."""
 
     @pytest.fixture
-    def new_store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NewStore:
+    def new_store(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    ) -> NewStore:
         monkeypatch.setattr(zarr_session, "SMALL", 0)
         monkeypatch.setattr(zarr_session, "_MOST_GATHERED", 200)
-        monkeypatch.setattr(zarr_arrays, "CHUNK_BYTES", 64)
+        # Each piece is a file: what is large would be some hundred thousand of them.
+        of_sizes = request.function.__module__ == contract_sizes.__name__
+        monkeypatch.setattr(zarr_arrays, "CHUNK_BYTES", 1 << 16 if of_sizes else 512)
 
         def new_store(name: str) -> Store:
             return ZarrStore(str(tmp_path / f"{name}.zarr"))

@@ -206,7 +206,7 @@ class RepositoryLocation(Location):
     def begin(self) -> Target:
         repository = self.repository()
         if repository is None:
-            raise published(self.root)
+            raise published(self.root) if self.exists() else absent(self.root)
         if self._version is not None:
             raise ReadOnlyError(
                 f"version '{self._version}' of '{self.root}' can only be read; open the network"
@@ -282,7 +282,11 @@ class RepositoryLocation(Location):
         if repository is None:
             return self._published.size()
         with translated(self.root):
-            return int(repository.total_chunks_storage())
+            stored = repository.chunk_storage_stats()
+        # The rows of small arrays, and all that is no array, are in the manifest.
+        return int(stored.native_bytes + stored.inlined_bytes) + len(
+            self._manifest(repository) or b""
+        )
 
     def remove(self) -> None:
         if self.repository() is None:
