@@ -278,15 +278,12 @@ class RepositoryLocation(Location):
         return repository
 
     def size(self) -> int:
+        """Bytes of the version that is seen; those before it take space too, until they expire."""
         repository = self.repository()
         if repository is None:
             return self._published.size()
-        with translated(self.root):
-            stored = repository.chunk_storage_stats()
-        # The rows of small arrays, and all that is no array, are in the manifest.
-        return int(stored.native_bytes + stored.inlined_bytes) + len(
-            self._manifest(repository) or b""
-        )
+        seen = self._snapshot(repository, self._tip(repository))
+        return int(seen.sync(seen.store.getsize_prefix, ""))
 
     def remove(self) -> None:
         if self.repository() is None:
