@@ -270,6 +270,7 @@ class MemoryGroupWriter(MemoryGroup, GroupWriter):
     """A group that can be changed."""
 
     overwrites_in_place = True
+    _holds_any_dtype = True
 
     def __init__(self, members: GroupNode, undo_log: UndoLog) -> None:
         super().__init__(members)

@@ -69,6 +69,8 @@ class GroupWriter(Group):
     """
 
     overwrites_in_place: ClassVar[bool] = False
+    # Whether arrays may hold records and Python objects, which only some users store.
+    _holds_any_dtype: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -111,7 +113,8 @@ class GroupWriter(Group):
 
     def create_array(self, name: str, rows: AnyArray, /, *, expected: int = 0) -> ArrayWriter:
         rows = np.asarray(rows)
-        check_dtype(rows.dtype)
+        if not self._holds_any_dtype:
+            check_dtype(rows.dtype)
         if not rows.ndim:
             raise ShapeError(f"'{name}' is given as a single value; an array has rows")
         if name in self:
