@@ -50,7 +50,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) with $(PYTHON) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@# What pip does is told line by line: it takes some minutes.
-	@set -o pipefail; { $(PIP) install --upgrade --constraint constraints.txt pip setuptools \
+	@set -o pipefail; { $(PIP) install --upgrade --constraint constraints.txt pip setuptools setuptools-scm \
 	&& $(PIP) install --constraint constraints.txt --no-build-isolation \
 		--editable '.[zarr,parallel,dev]'; \
 	} 2>&1 | tee $(VENV)/install.log \
