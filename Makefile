@@ -25,6 +25,7 @@ unexport PYTHONPATH PYTHONHOME
 help:
 	@echo "make demo       compile the example network in both layouts and print what its files hold"
 	@echo "make test       everything that CI runs: lint, types, contracts, docs and all tests"
+	@echo "make long       the tests that take long for what they hold beside the others"
 	@echo "make env        make the environment in $(VENV)"
 	@echo "make format     format the code and apply the safe fixes of the linter"
 	@echo "make lint       check the format and lint"
@@ -66,7 +67,12 @@ demo: env
 
 .PHONY: test
 test: lint types contracts docs
-	@pytest $(SIDE_BY_SIDE) -m "not mpi and not simulators"; status=$$?; pytest -m mpi && exit $$status
+	@pytest $(SIDE_BY_SIDE) -m "not mpi and not long"; status=$$?; \
+	pytest -m "mpi and not long" && exit $$status
+
+.PHONY: long
+long: env
+	@pytest -m "long and not simulators"
 
 .PHONY: format
 format: env

@@ -16,6 +16,7 @@ Every error this package raises on purpose.
     |   +-- SessionClosedError          (RuntimeError)
     |   +-- SingleProcessError          (RuntimeError)
     |   +-- SessionAbortedError         (RuntimeError)
+    |   |   +-- CommitConflictError
     |   +-- NodeNotFoundError           (KeyError)
     |   +-- NodeExistsError             (ValueError)
     |   +-- UnknownContentError         (ValueError)

@@ -20,6 +20,18 @@ TOGETHER = (
     "tests/simulators/",
 )
 
+# What takes long for what it holds beside the rest: left to ``make long``.
+LONG = (
+    "tests/backends/test_parquet.py",
+    "tests/faults/test_end_of_process.py::test_processes_end_quietly_and_leave_networks_that_are_whole[memory",
+    "tests/faults/test_end_of_process.py::test_processes_end_quietly_and_leave_networks_that_are_whole[columnar-r",
+    "tests/faults/test_soak.py::test_what_killed_stopped_and_moved_programs_do_can_be_put_in_order[classic",
+    "tests/faults/test_soak.py::test_what_killed_stopped_and_moved_programs_do_can_be_put_in_order[zarr",
+    "tests/simulators/",
+    "tests/unit/kit/test_new.py",
+    "tests/unit/testing/test_machine_mutants.py",
+)
+
 # The same examples in every run: a failure in CI can be repeated anywhere.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
@@ -45,3 +57,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(TESTS).parts[0]
         if mark := MARK_OF_FOLDER.get(folder):
             item.add_marker(mark)
+        if item.nodeid.startswith(LONG) or _is_killed_again(item.nodeid):
+            item.add_marker("long")
+
+
+def _is_killed_again(nodeid: str) -> bool:
+    """Whether ranks are killed as in another test, at another instant."""
+    return "test_killed.py" in nodeid and not nodeid.endswith("-0]")

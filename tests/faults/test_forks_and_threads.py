@@ -16,15 +16,15 @@ import pytest
 from bsb import Storage
 
 from bsb_hdf5 import PlacementSet, errors
-from bsb_hdf5.core.layouts.classic.placement import ClassicPlacement
+from bsb_hdf5.core.layouts.classic import placement as classic_placement
 from bsb_hdf5.core.layouts.columnar.arrays import LongArray
 from tests.face.layouts import new_storage
 from tests.face.samples import cell_type, chunk, positions
 from tests.faults.programs import run_program
 
 # What writes a column of a chunk, of several that an append writes.
-WRITES_COLUMNS: dict[str, tuple[type, str]] = {
-    "classic": (ClassicPlacement, "_append_aligned"),
+WRITES_COLUMNS: dict[str, tuple[Any, str]] = {
+    "classic": (classic_placement, "append_aligned"),
     "columnar": (LongArray, "put"),
 }
 
