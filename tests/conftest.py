@@ -23,6 +23,8 @@ TOGETHER = (
 # What takes long for what it holds beside the rest: left to ``make long``.
 LONG = (
     "tests/backends/test_parquet.py",
+    "tests/contract/test_mutants.py",
+    "tests/face/test_hostile.py",
     "tests/faults/test_end_of_process.py::test_processes_end_quietly_and_leave_networks_that_are_whole[memory",
     "tests/faults/test_end_of_process.py::test_processes_end_quietly_and_leave_networks_that_are_whole[columnar-r",
     "tests/faults/test_soak.py::test_what_killed_stopped_and_moved_programs_do_can_be_put_in_order[classic",
@@ -57,10 +59,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(TESTS).parts[0]
         if mark := MARK_OF_FOLDER.get(folder):
             item.add_marker(mark)
-        if item.nodeid.startswith(LONG) or _is_killed_again(item.nodeid):
+        if item.nodeid.startswith(LONG) or _is_another(item.nodeid):
             item.add_marker("long")
 
 
-def _is_killed_again(nodeid: str) -> bool:
-    """Whether ranks are killed as in another test, at another instant."""
-    return "test_killed.py" in nodeid and not nodeid.endswith("-0]")
+def _is_another(nodeid: str) -> bool:
+    """Whether it is another test again, on another engine or at another instant."""
+    if "test_killed.py" in nodeid:
+        return not nodeid.endswith("-0]")
+    if "test_interrupted_operations.py::test_a_signal_in_any" in nodeid:
+        return not nodeid.endswith("[classic]")
+    return nodeid.startswith("tests/unit/queries/") and "zarr" in nodeid
