@@ -67,6 +67,10 @@ def _is_another(nodeid: str) -> bool:
     """Whether it is another test again, on another engine or at another instant."""
     if "test_killed.py" in nodeid:
         return not nodeid.endswith("-0]")
+    if "test_leaving.py" in nodeid:
+        return nodeid.endswith("-3]")
+    if "test_crashes.py::test_wherever_a_process_dies" in nodeid:
+        return nodeid.endswith("[classic-power]")
     if "test_interrupted_operations.py::test_a_signal_in_any" in nodeid:
         return not nodeid.endswith("[classic]")
     return nodeid.startswith("tests/unit/queries/") and "zarr" in nodeid
