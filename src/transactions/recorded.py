@@ -31,8 +31,13 @@ class RecordedTransaction:
         before, start = waits_begun(), time.monotonic()
         session = self._transaction.__enter__()
         waited = time.monotonic() - start if waits_begun() > before else 0.0
-        self._span = opening_span(self._root, self._mode, waited)
-        self._span.__enter__()
+        try:
+            self._span = opening_span(self._root, self._mode, waited)
+            self._span.__enter__()
+        except BaseException as error:
+            # Nobody else would end the transaction, which holds the lock.
+            self._transaction.__exit__(type(error), error, error.__traceback__)
+            raise
         return session
 
     def __exit__(

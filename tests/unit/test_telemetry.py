@@ -17,6 +17,7 @@ from bsb_otel.tracer import _trace_comm, _tracer_registry
 from bsb_hdf5.config import NetworkRoot
 from bsb_hdf5.resource import Resource
 from bsb_hdf5.telemetry import TRACER, is_recording, span
+from bsb_hdf5.transactions import recorded
 from tests.face.samples import cell_type
 
 Span = dict[str, Any]
@@ -150,3 +151,24 @@ def test_an_append_is_recorded_with_its_rows(storage: Storage, rows: Any, added:
     mine = Resource(storage._engine, "/mine")
     recorded = named(spans_of(lambda: mine.append(rows)), "hdf5.append")
     assert added == recorded["attributes"]["hdf5.rows_added"]
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_a_span_that_can_not_begin_leaves_no_session_open(
+    write: bool, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells: Any = storage.require_placement_set(cell_type("a"))
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with OTelFixture(), monkeypatch.context() as patch:
+        patch.setattr(recorded, "opening_span", fail)
+        with pytest.raises(ZeroDivisionError):
+            cells.append_data(CHUNK, np.zeros((1, 3))) if write else len(cells)
+    # A session that stayed open would be joined by the calls that follow, and never be stored.
+    assert not storage._engine.sessions.in_scope
+    storage._engine._settings.limit = 1.0
+    assert len(cells) == 0
+    cells.append_data(CHUNK, np.zeros((2, 3)))
+    assert len(cells) == 2
