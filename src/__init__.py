@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .exchange.publish import publish
     from .exchange.sonata.exporting import export_sonata
     from .exchange.sonata.importing import import_sonata
-    from .exchange.tables import export_csv
+    from .exchange.tables import export_csv, export_parquet
     from .file_store import FileStore
     from .maintenance.integrity import Finding, Report, repair, verify
     from .maintenance.repack import Repacked, repack
@@ -47,6 +47,7 @@ _MODULES = {
     "diff": "exchange.diff",
     "engine_of": "storages",
     "export_csv": "exchange.tables",
+    "export_parquet": "exchange.tables",
     "export_sonata": "exchange.sonata.exporting",
     "import_sonata": "exchange.sonata.importing",
     "merge": "exchange.merge",
@@ -94,6 +95,7 @@ __all__ = [
     "engine_of",
     "expire",
     "export_csv",
+    "export_parquet",
     "export_sonata",
     "import_sonata",
     "merge",

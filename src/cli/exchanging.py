@@ -13,12 +13,14 @@ from ..exchange.diff import diff as diff_networks
 from ..exchange.merge import merge as merge_networks
 from ..exchange.sonata.exporting import export_sonata
 from ..exchange.sonata.importing import import_sonata
-from ..exchange.tables import export_csv
+from ..exchange.tables import export_csv, export_parquet
 from ..queries.summaries import summary
 from ..storages import engine_of
 from .formats import plural, size_text
 from .maintaining import size_of
 from .running import FINDING, Answer
+
+_EXPORTS = {"csv": export_csv, "parquet": export_parquet, "sonata": export_sonata}
 
 
 def diff(given: argparse.Namespace) -> Answer:
@@ -53,8 +55,7 @@ def merge(given: argparse.Namespace) -> Answer:
 
 def export(given: argparse.Namespace) -> Answer:
     """Write a network for other programs."""
-    write = export_sonata if given.to == "sonata" else export_csv
-    write(given.root, given.folder, overwrite=bool(given.overwrite))
+    _EXPORTS[given.to](given.root, given.folder, overwrite=bool(given.overwrite))
     folder = Path(given.folder)
     files = [each for each in folder.rglob("*") if each.is_file()]
     size = sum(each.stat().st_size for each in files)

@@ -230,14 +230,17 @@ COMMANDS = (
     ),
     Command(
         "export",
-        "Write a network for other programs: as tables (CSV), or as a SONATA circuit.",
+        "Write a network for other programs: as tables (CSV, Parquet), or as a SONATA circuit.",
         "export network.hdf5 circuit --to sonata",
         ("exchanging", "export"),
         (
             _ROOT,
             _root("folder", "to write"),
-            Argument(("--to",), {"choices": ("csv", "sonata"), "default": "csv", "help": "format"}),
-            _flag("--overwrite", "replace the files of an earlier export"),
+            Argument(
+                ("--to",),
+                {"choices": ("csv", "parquet", "sonata"), "default": "csv", "help": "format"},
+            ),
+            _flag("--overwrite", "replace the folder of an earlier export"),
         ),
     ),
     Command(

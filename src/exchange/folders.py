@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
+from ..core.json_types import Document
 from ..errors import StorageError, StoreExistsError, StoreIOError
 
 
 def write_folder(
     target: Path,
     write: Callable[[Path], None],
-    is_export: Callable[[Path], bool],
+    exported: Callable[[Path], Collection[str] | None],
     *,
     overwrite: bool,
 ) -> None:
@@ -21,13 +23,15 @@ def write_folder(
     Make a folder.
 
     :param write: fills the folder that it is given.
-    :param is_export: whether a folder was written by such an export, and may be replaced.
-    :param overwrite: replace what is at the target.
+    :param exported: the files, by their paths within it, that such an export wrote into a folder;
+        None if none did.
+    :param overwrite: replace what is at the target, if nothing else is there.
     :raises StoreExistsError: there is something at the target, and ``overwrite`` is not given; or
-        what is there was not exported.
+        it holds what no export wrote.
     :raises StoreIOError: the folder can't be written.
     """
-    _check_target(target, is_export, overwrite)
+    target = Path(os.path.abspath(target))
+    _check_target(target, exported, overwrite)
     beside, before = (target.with_name(f".{target.name}.{os.getpid()}.{end}") for end in _ENDS)
     try:
         beside.mkdir()
@@ -50,11 +54,34 @@ def write_folder(
 _ENDS = ("part", "before")
 
 
-def _check_target(target: Path, is_export: Callable[[Path], bool], overwrite: bool) -> None:
+def read_index(path: Path) -> Document | None:
+    """The object that a file of JSON holds; None if it holds none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _check_target(
+    target: Path, exported: Callable[[Path], Collection[str] | None], overwrite: bool
+) -> None:
     if not target.exists() and not target.is_symlink():
         return
     if not overwrite:
-        raise StoreExistsError(f"'{target}' exists; pass overwrite=True to replace it")
+        raise StoreExistsError(
+            f"'{target}' exists; pass overwrite=True (--overwrite) to replace an earlier export"
+        )
     # Only what an export wrote is removed.
-    if target.is_symlink() or not is_export(target):
-        raise StoreExistsError(f"'{target}' was not written by an export, and is not replaced")
+    made = None if target.is_symlink() else exported(target)
+    if made is None:
+        raise StoreExistsError(
+            f"'{target}' was not written by an export, and is not replaced; choose another folder"
+        )
+    for path in sorted(target.rglob("*")):
+        name = path.relative_to(target).as_posix()
+        if path.is_symlink() or (not path.is_dir() and name not in made):
+            raise StoreExistsError(
+                f"'{target}' holds '{name}', which the export did not write; move it away to"
+                " replace the folder"
+            )

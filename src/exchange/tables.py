@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import bsb
+import attrs
 import numpy as np
 
 from ..chunk_arguments import as_chunks
 from ..connectivity_set import ConnectivitySet
 from ..core.chunk_id import Ids
 from ..core.connectivity import batches
+from ..core.json_types import Document
 from ..engine import StorageEngine
 from ..placement_set import PlacementSet
-from ..queries.networks import Network, connectivity_sets, placement_sets
+from ..queries.networks import Network, connectivity_sets, engine_of_network, placement_sets
 from ..queries.streams import stream_of
-from ..queries.tables import CONNECTION_COLUMNS, piece_rows, to_frame
-from ..storages import engine_of
+from ..queries.tables import cell_table, piece_rows
 from ..transactions.interrupts import call_pending
 from ..transactions.session import Session
-from .folders import write_folder
+from .csv_tables import CsvFormat
+from .folders import read_index, write_folder
+from .parquet_tables import ParquetFormat
+from .table_format import Connections, TableFormat
 
 if TYPE_CHECKING:
     import pandas
@@ -33,6 +37,7 @@ _MOST_CELLS = 1 << 17
 # What the file systems of all systems take in a name.
 _SAFE = " -_.()"
 _INDEX = "network.json"
+_SCHEMA = 1
 
 
 def export_csv(
@@ -52,73 +57,109 @@ def export_csv(
     :param folder: to write.
     :param overwrite: replace what is at the folder, if an earlier export made it.
     :raises StoreExistsError: there is something at the folder, and ``overwrite`` is not given; or
-        what is there was not exported.
+        it holds what no export wrote.
     :raises StoreIOError: it can't be written.
     """
-    engine = engine_of(network.storage if isinstance(network, bsb.Scaffold) else network)
-    target = Path(folder)
-    engine.ranks.on_main(lambda: _export(engine, target, overwrite))
+    _export(network, Path(folder), CsvFormat(), overwrite)
 
 
-def _export(engine: StorageEngine, target: Path, overwrite: bool) -> None:
+def export_parquet(
+    network: Network, folder: str | os.PathLike[str], *, overwrite: bool = False
+) -> None:
+    """
+    :guilabel:`collective` Write a network as tables: a Parquet file for each cell type and each
+    connectivity set, and ``network.json``, which names them.
+
+    Rows and columns are those of :func:`export_csv`, with these types: ``cell`` is the first
+    column, ``labels`` are lists of strings, and what a cell lacks is null. Each file has the name
+    of its set, the chunk size (um), and pre- and postsynaptic types as JSON in its metadata, under
+    ``bsb``. Memory and folder are as for :func:`export_csv`.
+
+    Parameters and errors as for :func:`export_csv`, and
+
+    :raises InputError: pyarrow is not installed (extra ``parquet``).
+    """
+    _export(network, Path(folder), ParquetFormat(), overwrite)
+
+
+def _export(network: Network, target: Path, form: TableFormat, overwrite: bool) -> None:
+    form.check()
+    engine = engine_of_network(network)
+
     def write(folder: Path) -> None:
         with engine.read_scope() as session:
-            _write(engine, session, folder)
+            _Writer(engine, session, folder, form).write()
 
-    write_folder(target, write, lambda each: (each / _INDEX).is_file(), overwrite=overwrite)
-
-
-def _write(engine: StorageEngine, session: Session, folder: Path) -> None:
-    cells = {each.tag: _file("cells", each.tag) for each in placement_sets(engine)}
-    sets = connectivity_sets(engine)
-    for each in placement_sets(engine):
-        _write_cells(each, session, folder / cells[each.tag])
-    for connections in sets:
-        _write_connections(connections, session, folder / _file("connections", connections.tag))
-    size = session.network.chunk_size
-    index = {
-        "schema": 1,
-        "chunk_size": None if np.isnan(size).any() else size.tolist(),
-        "cells": cells,
-        "connections": {
-            each.tag: {
-                "file": _file("connections", each.tag),
-                "pre": each.pre_type_name,
-                "post": each.post_type_name,
-            }
-            for each in sets
-        },
-    }
-    (folder / _INDEX).write_text(json.dumps(index, indent=2, ensure_ascii=False), encoding="utf-8")
+    engine.ranks.on_main(lambda: write_folder(target, write, _exported, overwrite=overwrite))
 
 
-def _file(kind: str, name: str) -> str:
-    return f"{kind}.{quote(name, safe=_SAFE)}.csv"
+def _exported(folder: Path) -> set[str] | None:
+    """The files of tables that were exported, in whichever format."""
+    index = read_index(folder / _INDEX) or {}
+    cells, connections = index.get("cells"), index.get("connections")
+    if "schema" not in index or not isinstance(cells, dict) or not isinstance(connections, dict):
+        return None
+    named = [each.get("file") for each in connections.values() if isinstance(each, dict)]
+    return {_INDEX, *map(str, cells.values()), *map(str, named)}
 
 
-def _write_cells(cells: PlacementSet, session: Session, path: Path) -> None:
-    counts = session.network.placement(cells.tag).counts()
-    parts: list[Ids | None] = [*batches(counts, _MOST_CELLS)] or [None]
-    # One part may lack columns that another has.
-    names = dict.fromkeys(name for ids in parts for name in _table(cells, ids).columns)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        for i, ids in enumerate(parts):
-            table = _table(cells, ids).reindex(columns=list(names))
-            table.to_csv(file, header=not i, lineterminator="\n")
+class _Writer:
+    def __init__(
+        self, engine: StorageEngine, session: Session, folder: Path, form: TableFormat
+    ) -> None:
+        self._engine = engine
+        self._session = session
+        self._folder = folder
+        self._form = form
+        size = session.network.chunk_size
+        self._chunk_size = None if np.isnan(size).any() else size.tolist()
+
+    def write(self) -> None:
+        """Write all tables, and their index."""
+        index: Document = {
+            "schema": _SCHEMA,
+            "format": self._form.name,
+            "chunk_size": self._chunk_size,
+            "cells": {each.tag: self._write_cells(each) for each in placement_sets(self._engine)},
+            "connections": {
+                each.tag: self._write_connections(each) for each in connectivity_sets(self._engine)
+            },
+        }
+        text = json.dumps(index, indent=2, ensure_ascii=False)
+        (self._folder / _INDEX).write_text(text, encoding="utf-8")
+
+    def _write_cells(self, cells: PlacementSet) -> str:
+        name = self._file("cells", cells.tag)
+        counts = self._session.network.placement(cells.tag).counts()
+        parts = _CellTables(cells, [*batches(counts, _MOST_CELLS)], self._form)
+        facts = {"name": cells.tag, "chunk_size": self._chunk_size}
+        self._form.write_cells(self._folder / name, parts, facts)
+        return name
+
+    def _write_connections(self, connections: ConnectivitySet) -> Document:
+        name = self._file("connections", connections.tag)
+        types = {"pre": connections.pre_type_name, "post": connections.post_type_name}
+        pieces = stream_of([connections], None, None, self._session).pieces("out")
+        rows: Iterator[Connections] = map(piece_rows, pieces)
+        facts = {"name": connections.tag, "chunk_size": self._chunk_size, **types}
+        self._form.write_connections(self._folder / name, rows, facts)
+        return {"file": name, **types}
+
+    def _file(self, kind: str, name: str) -> str:
+        return f"{kind}.{quote(name, safe=_SAFE)}.{self._form.name}"
 
 
-def _table(cells: PlacementSet, ids: Ids | None) -> pandas.DataFrame:
-    call_pending()
-    if ids is not None:
-        cells.set_chunk_filter(as_chunks(ids, None))
-    return to_frame(cells)
+@attrs.frozen(eq=False)
+class _CellTables:
+    """The cells of a set as tables of some chunks each; without chunks, as an empty table."""
 
+    cells: PlacementSet
+    chunks: list[Ids | None]
+    form: TableFormat
 
-def _write_connections(connections: ConnectivitySet, session: Session, path: Path) -> None:
-    import pandas
-
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(",".join(CONNECTION_COLUMNS) + "\n")
-        for piece in stream_of([connections], None, None, session).pieces("out"):
-            rows = pandas.DataFrame(piece_rows(piece))
-            rows.to_csv(file, header=False, index=False, lineterminator="\n")
+    def __iter__(self) -> Iterator[pandas.DataFrame]:
+        for ids in self.chunks or (None,):
+            call_pending()
+            if ids is not None:
+                self.cells.set_chunk_filter(as_chunks(ids, None))
+            yield cell_table(self.cells, self.form.label_value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     import scipy.sparse
 
 _AXES = ("x", "y", "z")
+# Columns that a table of cells may have, whether this one has them or not.
+_RESERVED = {
+    *(f"{prefix}{axis}" for prefix in ("", "chunk_", "rotation_") for axis in _AXES),
+    *("cell", "morphology", "labels"),
+}
 CONNECTION_COLUMNS = ("pre", "pre_branch", "pre_point", "post", "post_branch", "post_point")
 
 
@@ -72,7 +78,8 @@ def to_frame(
     A row is a cell that the filters keep, with its number in the whole set as index: ``chunk_x``,
     ``chunk_y`` and ``chunk_z`` of its chunk; ``x``, ``y`` and ``z`` (um); ``rotation_x`` to
     ``rotation_z`` (degrees) and ``morphology``, where any cell has one; ``labels``, sorted, with
-    commas between them; and additional data by key.
+    commas between them; and additional data by key, with ``_`` after a key that is the name of
+    another column.
 
     Or a row is a connection: ``pre`` and ``post``, the numbers of its cells under the filters, and
     ``pre_branch``, ``pre_point``, ``post_branch`` and ``post_point``, -1 on cells without
@@ -90,9 +97,7 @@ def to_frame(
         rows, labels = (list(map(group_text, keys)) for keys in (asked.pre, asked.post))
         return pandas.DataFrame(asked.values, index=rows, columns=labels)
     if isinstance(asked, PlacementSet):
-        with session_on(asked._engine) as session:
-            table = _cell_columns(asked, session)
-            return pandas.DataFrame(table, index=pandas.Index(asked.load_ids(), name="cell"))
+        return cell_table(asked, joined)
     if isinstance(asked, ConnectivitySet):
         with stream(asked, pre, post, progress) as connections:
             return pandas.DataFrame(connection_columns(connections))
@@ -101,7 +106,29 @@ def to_frame(
     )
 
 
-def _cell_columns(cells: PlacementSet, session: Session) -> dict[str, AnyArray]:
+def joined(labels: frozenset[str]) -> str:
+    """A label set as one text."""
+    return ",".join(sorted(labels))
+
+
+def cell_table(
+    cells: PlacementSet, label_value: Callable[[frozenset[str]], object]
+) -> pandas.DataFrame:
+    """
+    The table of the cells of a set, as of :func:`to_frame`.
+
+    :param label_value: what stands for a label set in the column ``labels``.
+    """
+    import pandas
+
+    with session_on(cells._engine) as session:
+        table = _cell_columns(cells, session, label_value)
+        return pandas.DataFrame(table, index=pandas.Index(cells.load_ids(), name="cell"))
+
+
+def _cell_columns(
+    cells: PlacementSet, session: Session, label_value: Callable[[frozenset[str]], object]
+) -> dict[str, AnyArray]:
     data, selected = cells._selected(session)
     population = Population.of(cells, session)
     chunk_ids = population.whole.ids[population.chunk_of_each()]
@@ -115,11 +142,11 @@ def _cell_columns(cells: PlacementSet, session: Session) -> dict[str, AnyArray]:
         names = np.full(len(with_one), None, dtype=object)
         names[with_one] = np.array(morphologies.names, dtype=object)[morphologies.indices]
         table["morphology"] = names
-    table["labels"] = _labels(cells, population, session)
+    table["labels"] = _labels(cells, population, session, label_value)
     for key in data.additional_keys():
         rows = columns.load_column(data, additional_column(key), selected)
         if len(rows):
-            table |= _additional(key, rows)
+            table |= _additional(key, rows, {*_RESERVED, *table})
     return table
 
 
@@ -127,22 +154,30 @@ def _triple(title: str, rows: AnyArray) -> dict[str, AnyArray]:
     return {title.format(axis): rows[:, i] for i, axis in enumerate(_AXES)}
 
 
-def _additional(key: str, rows: AnyArray) -> dict[str, AnyArray]:
+def _additional(key: str, rows: AnyArray, taken: Container[str]) -> dict[str, AnyArray]:
     """One column for single values, or a column for each value of a row."""
     flat = rows.reshape(len(rows), -1)
-    if rows.ndim == 1:
-        return {key: rows}
-    return {f"{key}_{i}": flat[:, i] for i in range(flat.shape[1])}
+    while True:
+        names = [key] if rows.ndim == 1 else [f"{key}_{i}" for i in range(flat.shape[1])]
+        if not any(name in taken for name in names):
+            return dict(zip(names, flat.T, strict=True))
+        key += "_"
 
 
-def _labels(cells: PlacementSet, population: Population, session: Session) -> NDArray[np.object_]:
+def _labels(
+    cells: PlacementSet,
+    population: Population,
+    session: Session,
+    label_value: Callable[[frozenset[str]], object],
+) -> NDArray[np.object_]:
     data = session.network.placement(cells.tag)
     codes = load_label_codes(data, population.whole)
     if population.numbers is not None:
         codes = codes[population.numbers >= 0]
     found, index = np.unique(codes, return_inverse=True)
-    texts = np.array([",".join(sorted(held)) for held in data.label_sets().of(found)], dtype=object)
-    return np.asarray(texts[index])
+    values = map(label_value, data.label_sets().of(found))
+    # Values may be lists, of which another function would make an array of two dimensions.
+    return np.fromiter(values, dtype=object, count=len(found))[index]
 
 
 def connection_columns(connections: Stream) -> dict[str, NDArray[np.int64]]:

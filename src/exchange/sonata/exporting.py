@@ -15,7 +15,7 @@ from ...engine import StorageEngine
 from ...errors import CorruptNetworkError
 from ...queries.networks import Network, engine_of_network
 from ...transactions.interrupts import call_pending
-from ..folders import write_folder
+from ..folders import read_index, write_folder
 from ..transfer import Portion
 from .columns import new_file
 from .edges import write_edges
@@ -52,7 +52,7 @@ def export_sonata(
     :param folder: to write.
     :param overwrite: replace what is at the folder, if an earlier export made it.
     :raises StoreExistsError: there is something at the folder, and ``overwrite`` is not given; or
-        what is there was not exported.
+        it holds what no export wrote.
     :raises StoreIOError: it can't be written.
     :raises CorruptNetworkError: a connection is on a cell that does not exist.
     """
@@ -65,15 +65,21 @@ def _export(engine: StorageEngine, target: Path, overwrite: bool) -> None:
         with engine.read_scope() as session:
             _write(session.network, folder)
 
-    write_folder(target, write, _is_export, overwrite=overwrite)
+    write_folder(target, write, _exported, overwrite=overwrite)
 
 
-def _is_export(folder: Path) -> bool:
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(config, dict) and OWN in config
+def _exported(folder: Path) -> set[str] | None:
+    """The files of a circuit that was exported."""
+    own = (read_index(folder / CONFIG) or {}).get(OWN)
+    if not isinstance(own, dict):
+        return None
+    held = own.get("morphologies")
+    names = [_swc(str(each)) for each in held] if isinstance(held, list) else []
+    return {CONFIG, _NODES, _EDGES, _SETS, *(f"{MORPHOLOGIES}/{name}" for name in names)}
+
+
+def _swc(name: str) -> str:
+    return f"{safe_name(name)}.swc"
 
 
 def _write(network: NetworkReader, folder: Path) -> None:
@@ -82,7 +88,7 @@ def _write(network: NetworkReader, folder: Path) -> None:
     for name in network.morphologies.names():
         call_pending()
         text = to_swc(network.morphologies.load(name), meta.get(name) or {})
-        (folder / MORPHOLOGIES / f"{safe_name(name)}.swc").write_text(text, encoding="utf-8")
+        (folder / MORPHOLOGIES / _swc(name)).write_text(text, encoding="utf-8")
     with new_file(folder / _NODES) as file:
         file.create_group("nodes")
         nodes = {
@@ -149,6 +155,7 @@ def _config(network: NetworkReader, nodes: list[Nodes], edges: Document) -> Docu
             "chunk_size": None if np.isnan(size).any() else size.tolist(),
             "nodes": {each.name: each.document for each in nodes},
             "edges": edges,
+            "morphologies": network.morphologies.names(),
         },
     }
 

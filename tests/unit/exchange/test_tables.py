@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas
+import pyarrow.parquet
 import pytest
 from bsb import Chunk
 
-from bsb_hdf5 import export_csv
-from bsb_hdf5.errors import StoreExistsError, StoreIOError
+from bsb_hdf5 import export_csv, export_parquet
+from bsb_hdf5.errors import InputError, StoreExistsError, StoreIOError
+from bsb_hdf5.exchange.csv_tables import CsvFormat
 from bsb_hdf5.queries import to_frame
 from bsb_hdf5.testing.network_samples import CHUNK_SIZE, cell_type
 from tests.unit.queries.networks import ENGINES, TAGS, TYPES, Sample, new_storage, random_network
@@ -59,9 +62,9 @@ def test_what_is_at_the_folder_stays_unless_it_was_exported(sample: Sample, tmp_
     export_csv(sample.storage, target)
     with pytest.raises(StoreExistsError, match="pass overwrite=True"):
         export_csv(sample.storage, target)
-    (target / "old").write_text("of an earlier export")
+    before = (target / "network.json").stat().st_ino
     export_csv(sample.storage, target, overwrite=True)
-    assert not (target / "old").exists()
+    assert before != (target / "network.json").stat().st_ino
     (tmp_path / "mine").mkdir()
     (tmp_path / "link").symlink_to(target)
     for name in ("mine", "link"):
@@ -70,14 +73,87 @@ def test_what_is_at_the_folder_stays_unless_it_was_exported(sample: Sample, tmp_
     assert (target / "network.json").is_file()
 
 
+def test_what_an_export_did_not_write_is_never_deleted(sample: Sample, tmp_path: Path) -> None:
+    target = tmp_path / "tables"
+    export_csv(sample.storage, target)
+    for stranger in ("notes.txt", "more/cells.a.csv"):
+        (target / stranger).parent.mkdir(exist_ok=True)
+        (target / stranger).write_text("mine")
+        with pytest.raises(StoreExistsError, match=f"holds '{stranger}', which the export did not"):
+            export_parquet(sample.storage, target, overwrite=True)
+        assert "mine" == (target / stranger).read_text()
+        (target / stranger).unlink()
+    mine = tmp_path / "project"
+    mine.mkdir()
+    # The usual name of a configuration of BSB.
+    (mine / "network.json").write_text('{"name": "mine", "network": {}}')
+    with pytest.raises(StoreExistsError, match="was not written by an export"):
+        export_csv(sample.storage, mine, overwrite=True)
+    assert (mine / "network.json").is_file()
+
+
+def test_parquet_holds_the_tables_with_their_types(
+    sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, most in (("tables", "_MOST_CELLS"), ("parquet_tables", "_MOST_ROWS")):
+        monkeypatch.setattr(importlib.import_module(f"bsb_hdf5.exchange.{module}"), most, 1)
+    export_parquet(sample.storage, tmp_path / "tables")
+    index = json.loads((tmp_path / "tables" / "network.json").read_text())
+    assert "parquet" == index["format"]
+    for name, file in index["cells"].items():
+        expected = to_frame(sample.placement(name))
+        read = pandas.read_parquet(tmp_path / "tables" / file)
+        assert "cell" == read.columns[0]
+        read = read.set_index("cell")
+        read["labels"] = [",".join(each) for each in read["labels"]]
+        columns = sorted(expected.columns)
+        assert columns == sorted(read.columns)
+        pandas.testing.assert_frame_equal(expected[columns], read[columns], check_dtype=False)
+    for tag, types in TAGS.items():
+        named = index["connections"][tag]
+        assert types == (named["pre"], named["post"])
+        read = pandas.read_parquet(tmp_path / "tables" / named["file"])
+        pandas.testing.assert_frame_equal(to_frame(sample.connectivity(tag)), read)
+
+
+def test_each_parquet_file_says_what_it_holds(sample: Sample, tmp_path: Path) -> None:
+    export_parquet(sample.storage, tmp_path / "tables")
+    (tag, (pre, post)), *_ = TAGS.items()
+    index = json.loads((tmp_path / "tables" / "network.json").read_text())
+    metadata = pyarrow.parquet.read_schema(
+        tmp_path / "tables" / index["connections"][tag]["file"]
+    ).metadata
+    expected = {"name": tag, "chunk_size": list(CHUNK_SIZE), "pre": pre, "post": post}
+    assert expected == json.loads(metadata[b"bsb"])
+
+
+def test_without_pyarrow_the_way_to_install_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(InputError, match=r"pip install 'bsb-hdf5\[parquet\]'"):
+        export_parquet(new_storage(ENGINES[0], tmp_path), tmp_path / "tables")
+
+
+def test_additional_data_replaces_no_other_column(tmp_path: Path) -> None:
+    storage = new_storage(ENGINES[0], tmp_path)
+    cells = storage.require_placement_set(cell_type("odd"))
+    chunk = Chunk((0, 0, 0), CHUNK_SIZE)
+    cells.append_data(chunk, np.full((1, 3), 7.0))
+    for key in ("x", "labels", "chunk"):
+        cells.append_additional(key, chunk, np.array([[1.0, 2.0, 3.0]] if key == "chunk" else [5]))
+    table = to_frame(cells)
+    assert [7.0, 5, "", 5] == [table[name][0] for name in ("x", "x_", "labels", "labels_")]
+    assert [1.0, 2.0, 3.0] == [table[f"chunk_{i}"][0] for i in range(3)]
+
+
 def test_nothing_is_left_of_an_export_that_fails(
     sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    module = importlib.import_module("bsb_hdf5.exchange.tables")
-    monkeypatch.setattr(module, "_write_connections", fail)
+    monkeypatch.setattr(CsvFormat, "write_connections", fail)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(StoreIOError, match="can't be written: No space left on device"):
         export_csv(sample.storage, tmp_path / "tables")

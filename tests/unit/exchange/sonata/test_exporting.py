@@ -139,9 +139,14 @@ def test_what_is_at_the_folder_stays_unless_it_was_exported(tmp_path: Path) -> N
     export_sonata(sample.storage, target)
     with pytest.raises(StoreExistsError, match="pass overwrite=True"):
         export_sonata(sample.storage, target)
-    (target / "old").write_text("of an earlier export")
+    models = target / "biophysical_neuron_models" / "granule.hoc"
+    models.write_text("of another author")
+    with pytest.raises(StoreExistsError, match=r"granule\.hoc', which the export did not write"):
+        export_sonata(sample.storage, target, overwrite=True)
+    models.unlink()
+    before = (target / "nodes.h5").stat().st_ino
     export_sonata(sample.storage, target, overwrite=True)
-    assert not (target / "old").exists()
+    assert before != (target / "nodes.h5").stat().st_ino
     config = json.loads((target / "circuit_config.json").read_text())
     del config["bsb"]
     (target / "circuit_config.json").write_text(json.dumps(config))

@@ -1,0 +1,44 @@
+"""Tables written as CSV files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..queries.tables import CONNECTION_COLUMNS, joined
+from .table_format import Connections, Facts
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class CsvFormat:
+    """Text, which every program reads. Facts about the tables have no place in it."""
+
+    name = "csv"
+
+    def check(self) -> None:
+        """Nothing is needed to write it."""
+
+    def label_value(self, labels: frozenset[str], /) -> object:
+        """The labels with commas between them."""
+        return joined(labels)
+
+    def write_cells(self, path: Path, parts: Iterable[pandas.DataFrame], facts: Facts, /) -> None:
+        """Write a table of cells."""
+        # One part may lack columns that another has.
+        names = dict.fromkeys(name for part in parts for name in part.columns)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            for i, part in enumerate(parts):
+                table = part.reindex(columns=list(names))
+                table.to_csv(file, header=not i, lineterminator="\n")
+
+    def write_connections(self, path: Path, parts: Iterable[Connections], facts: Facts, /) -> None:
+        """Write a table of connections."""
+        import pandas
+
+        with path.open("w", encoding="utf-8", newline="") as file:
+            file.write(",".join(CONNECTION_COLUMNS) + "\n")
+            for rows in parts:
+                pandas.DataFrame(rows).to_csv(file, header=False, index=False, lineterminator="\n")
