@@ -115,10 +115,13 @@ test-versions: env
 COUNT ?= 50
 SEED ?= 1
 ONLY ?=
+LIMIT ?= 60
+TESTS ?=
 
 .PHONY: mutants
 mutants: env
-	@python -m tests.mutation --count $(COUNT) --seed $(SEED) --only '$(ONLY)'
+	@python -m tests.mutation --count $(COUNT) --seed $(SEED) --only '$(ONLY)' --limit $(LIMIT) \
+		$(if $(TESTS),--tests $(TESTS))
 
 MPI ?= openmpi
 

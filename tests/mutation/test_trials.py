@@ -1,0 +1,61 @@
+"""Which tests are tried first, and what is made of processes that end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.mutation.mutations import Mutation
+from tests.mutation.trials import Reach, forked, in_order, in_rounds
+
+
+def test_a_test_runs_with_some_of_its_parameters_before_the_others() -> None:
+    tests = [f"a.py::test_a[{each}]" for each in range(8)] + ["a.py::test_b"]
+    first, second = in_rounds(tests)
+    assert [f"a.py::test_a[{each}]" for each in (0, 2, 4, 6)] + ["a.py::test_b"] == first
+    assert [f"a.py::test_a[{each}]" for each in (1, 3, 5, 7)] == second
+
+
+def test_near_quick_and_different_tests_run_first_within_the_limit() -> None:
+    mutation = Mutation(Path("src/core/labels.py"), 1, 0, 1, "2")
+    near, same, quick, slow, slower = (
+        Reach(test, seconds, passes=True, mutations=[0])
+        for test, seconds in (
+            ("tests/unit/core/test_labels.py::test_a[1]", 2.0),
+            ("tests/unit/core/test_labels.py::test_a[2]", 2.0),
+            ("tests/face/test_a.py::test_a", 0.1),
+            ("tests/face/test_a.py::test_b", 5.0),
+            ("tests/face/test_a.py::test_c", 50.0),
+        )
+    )
+    found = in_order([slower, near, same, slow, quick], mutation, 10.0)
+    assert [quick, near, slow, same] == found
+
+
+def test_a_process_says_what_it_does_until_it_ends() -> None:
+    def say(tell: Callable[[str], None]) -> None:
+        tell("one")
+        tell("two")
+
+    assert ["one", "two"] == list(forked(say, 60))
+
+
+def test_a_process_that_is_silent_is_killed() -> None:
+    began = time.monotonic()
+
+    def hang(tell: object) -> None:
+        time.sleep(50)
+
+    assert [] == list(forked(hang, 0.05))
+    assert 20 > time.monotonic() - began
+
+
+def test_a_process_that_crashes_has_said_where() -> None:
+    def crash(tell: Callable[[str], None]) -> None:
+        tell("here")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert ["here"] == list(forked(crash, 60))
