@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from bsb.cli.commands import BaseCommand, BaseParser
 
+from . import uncaught
 from .specifications import COMMANDS, Command
 
 if TYPE_CHECKING:
@@ -80,3 +81,5 @@ for _command in COMMANDS:
         name=_command.name,
         parent=StorageCommand,
     )
+
+uncaught.install()

@@ -1,0 +1,169 @@
+"""After a compile that was stopped, a sentence says what is stored, and its advice works."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import bsb
+import pytest
+from bsb.cli import handle_command
+
+from bsb_hdf5.cli import failures, uncaught
+from bsb_hdf5.errors import StoreIOError
+from bsb_hdf5.queries import summary
+from tests.unit.cli.strategies import FAILING
+
+STRATEGIES = "tests.unit.cli.strategies"
+NETWORK = {
+    "name": "small",
+    "storage": {"engine": "hdf5", "root": "net"},
+    "network": {"x": 200, "y": 100, "z": 100, "chunk_size": 100},
+    "partitions": {"layer": {"type": "layer", "thickness": 100}},
+    "cell_types": {"a": {"spatial": {"radius": 1, "count": 4}}},
+    "placement": {
+        "cells": {
+            "strategy": f"{STRATEGIES}.Cells",
+            "positions": [[10, 10, 10], [20, 10, 10], [110, 10, 10], [120, 10, 10]],
+            "cell_types": ["a"],
+            "partitions": ["layer"],
+        }
+    },
+    "connectivity": {
+        "pairs": {
+            "strategy": f"{STRATEGIES}.Pairs",
+            "presynaptic": {"cell_types": ["a"]},
+            "postsynaptic": {"cell_types": ["a"]},
+        }
+    },
+    "after_placement": {"first": {"strategy": f"{STRATEGIES}.AfterCells"}},
+    "after_connectivity": {"last": {"strategy": f"{STRATEGIES}.AfterConnections"}},
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The working directory, with a configuration."""
+    monkeypatch.chdir(tmp_path)
+    configure("hdf5")
+    yield tmp_path
+    FAILING.clear()
+
+
+def configure(engine: str) -> None:
+    network = {**NETWORK, "storage": {"engine": engine, "root": "net"}}
+    Path("network.json").write_text(json.dumps(network))
+
+
+def compile_(*options: str) -> None:
+    handle_command(["compile", "network.json", *options])
+
+
+def stop_in(step: str, *options: str) -> str:
+    """Compile until a step fails, and say what is left."""
+    FAILING.add(step)
+    with pytest.raises((Exception, KeyboardInterrupt)) as caught:
+        compile_(*options)
+    FAILING.clear()
+    text = failures.explain(caught.value)
+    assert text is not None
+    assert "\n" not in text
+    return text
+
+
+def follow(text: str) -> None:
+    """Do what a sentence advises."""
+    found = re.search(r"'bsb compile network\.json (.*?)'", text)
+    assert found is not None, text
+    compile_(*found[1].split())
+
+
+def counts() -> tuple[int, int]:
+    found = summary("net")
+    return sum(each.cells for each in found.cells), sum(
+        each.connections for each in found.connections
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "cells", "connections", "options"),
+    [
+        ("placement", 2, 0, "--clear"),
+        ("after placement", 4, 0, "--append --skip-placement"),
+        ("connectivity", 4, 0, "--redo --skip-placement --skip-after-placement"),
+        (
+            "after connectivity",
+            4,
+            4,
+            "--append --skip-placement --skip-after-placement --skip-connectivity",
+        ),
+    ],
+)
+def test_a_compile_that_fails_can_be_completed_as_the_sentence_says(
+    step: str, cells: int, connections: int, options: str
+) -> None:
+    text = stop_in(step)
+    assert text.startswith(
+        "bsb compile: 'net' can't be written: No space left on device; 'net' is intact and holds"
+        f" {cells} cells and {connections} connections; free space on the disk, then run"
+        f" 'bsb compile network.json {options}'"
+    )
+    follow(text)
+    assert (4, 4) == counts()
+
+
+@pytest.mark.parametrize("engine", ["hdf5", "zarr"])
+def test_so_can_one_that_is_interrupted(engine: str) -> None:
+    configure(engine)
+    text = stop_in("connectivity by Ctrl-C")
+    assert text.startswith("bsb compile: interrupted; 'net' is intact and holds 4 cells and ")
+    follow(text)
+    assert (4, 4) == counts()
+
+
+def test_what_was_there_before_an_append_is_not_to_be_cleared() -> None:
+    compile_()
+    text = stop_in("connectivity", "--append", "--only", "pairs")
+    assert "--redo --only pairs' to redo the strategies of this run" in text
+    follow(text)
+    assert (4, 4) == counts()
+
+
+def test_an_error_before_the_first_step_says_that_nothing_is_stored(folder: Path) -> None:
+    (folder / "net").write_text("no network")
+    with pytest.raises(bsb.BootError) as caught:
+        compile_()
+    text = failures.explain(caught.value)
+    assert text is not None
+    assert "nothing of this run is stored; run it again" in text
+
+
+def test_errors_that_have_nothing_to_do_with_a_storage_are_left_alone() -> None:
+    assert failures.explain(ValueError("of a strategy")) is None
+    assert failures.explain(KeyboardInterrupt()) is None
+    compile_()
+    with pytest.raises(FileExistsError) as caught:
+        compile_()
+    assert failures.explain(caught.value) is None
+
+
+def test_the_sentence_comes_after_the_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def before(*_: object) -> None:
+        print("Traceback", file=sys.stderr)
+
+    monkeypatch.setattr(sys, "excepthook", before)
+    uncaught.install()
+    installed = sys.excepthook
+    uncaught.install()
+    assert installed is sys.excepthook
+    for error, lines in (
+        (StoreIOError("'net' can't be read"), ["Traceback", "bsb: 'net' can't be read"]),
+        (ValueError("of a strategy"), ["Traceback"]),
+    ):
+        sys.excepthook(type(error), error, None)
+        assert lines == capsys.readouterr().err.splitlines()
