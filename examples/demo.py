@@ -1,4 +1,4 @@
-"""Compile the example network in both layouts, and print what its HDF5 files hold and take.
+"""Compile the example network in both layouts, print what its files hold and take, and draw it.
 
 python examples/demo.py [--out DIRECTORY]
 """
@@ -23,6 +23,7 @@ DEFAULT_OUTPUT = EXAMPLE.parents[1] / "build" / "demo"
 CONFIGURATION = "network.json"
 LOG = "compile.log"
 LOG_TAIL = 10
+PICTURE = "network.png"
 # Marks a directory as written by this script, so that the next run may empty it.
 LAYOUTS = ("classic", "columnar")
 LAYOUT_VARIABLE = "BSB_HDF5_LAYOUT"
@@ -214,6 +215,14 @@ def report(file: Path) -> list[str]:
     ]
 
 
+def draw(file: Path) -> None:
+    """Draw the network into a picture beside its file, as the printed command does."""
+    from bsb_hdf5.queries import plot
+
+    print(f"\nbsb storage plot {file.name} -o {PICTURE}  # in {file.parent} ...", flush=True)
+    plot(file, file.parent / PICTURE)
+
+
 def advice(file: Path) -> str:
     """Lines to try on the network, which run as they stand."""
     return f"""\
@@ -242,7 +251,9 @@ def run(out: Path) -> None:
         raise DemoError(f"these sets are empty: {', '.join(empty)}")
     print(f"\n{table(('layout', 'bsb compile', 'file'), sizes)}")
     print("\nMost of that time goes into morphologies. Networks of connections gain most: see")
-    print("docs/performance.md.\n\nTry it:\n")
+    print("docs/performance.md.")
+    draw(file)
+    print("\nTry it:\n")
     print(advice(file))
 
 

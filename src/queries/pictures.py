@@ -38,8 +38,6 @@ _MOST_BARS = 40
 # Connectivity sets beyond this many have no picture of their own.
 _MOST_SETS = 12
 _BINS = 40
-# What a degree of one number is drawn as.
-_FEW = 2
 
 
 def plot(network: Network, path: str | os.PathLike[str], *, progress: bool | None = None) -> None:
@@ -102,9 +100,10 @@ def _in_space(engine: StorageEngine, found: NetworkSummary) -> Picture:
                 axes.plot(rows[:, i], rows[:, j], ".", markersize=2, label=name)
             axes.set_xlabel(f"{names[0]} (um)")
             axes.set_ylabel(f"{names[1]} (um)")
-            axes.set_aspect("equal", adjustable="datalim")
+            axes.set_aspect("equal")
         if drawn:
-            axes.legend(markerscale=5, fontsize="small")
+            named = axes.get_legend_handles_labels()
+            figure.legend(*named, loc="outside right upper", markerscale=5, fontsize="small")
 
     shown = sum(map(len, drawn.values()))
     caption = f"{total:,} cells of {len(found.cells)} types"
@@ -177,8 +176,8 @@ def _degrees(connections: ConnectivitySet, progress: bool | None) -> Picture:
 
     def draw(figure: FigureBase) -> None:
         for axes, (title, degrees) in zip(figure.subplots(1, 2), values.items(), strict=True):
-            spread = int(degrees.max(initial=0)) - int(degrees.min(initial=0)) + 1
-            axes.hist(degrees, bins=max(_FEW, min(_BINS, spread)))
+            axes.hist(degrees, bins=degree_edges(degrees))
+            axes.xaxis.get_major_locator().set_params(integer=True)
             axes.set_xlabel(title)
             axes.set_ylabel("cells")
 
@@ -187,6 +186,13 @@ def _degrees(connections: ConnectivitySet, progress: bool | None) -> Picture:
         f"{len(connections):,} connections; cells without any are counted at 0",
         draw,
     )
+
+
+def degree_edges(degrees: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Edges of bins that each hold the same number of whole degrees, so that none looks rare."""
+    low, high = (int(degrees.min()), int(degrees.max())) if len(degrees) else (0, 0)
+    width = -(-(high - low + 1) // _BINS)
+    return np.arange(low, high + width + 1, width, dtype=np.float64) - 0.5
 
 
 def _distances(connections: ConnectivitySet, progress: bool | None) -> Picture:

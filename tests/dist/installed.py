@@ -18,7 +18,10 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-WHOLE = ("CHANGELOG.md", "LICENSE", "Makefile", "docs/conf.py", "examples/demo.py", "src/py.typed")
+WHOLE = (
+    *("CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile"),
+    *("docs/conf.py", "docs/_static/network.png", "examples/demo.py", "src/py.typed"),
+)
 TESTS = ("tests/engines", "tests/spec/test_distribution.py", "tests/docs/test_readme.py")
 EXTRAS = "zarr,parallel,dev"
 

@@ -26,7 +26,10 @@ ROOT = Path(__file__).parents[2]
 PYTHONS = tuple(f"python3.{minor}" for minor in range(11, 16))
 TESTS = ("tests/engines", "tests/face", "tests/contract", "tests/unit")
 # What the tests that run here need beside the package; MPI and the docs are left out.
-WITH = ("zarr", "testing", "bsb-json~=8.0", "bsb-test~=8.0", "bsb-yaml~=8.0", "opentelemetry-sdk~=1.0")
+WITH = (
+    *("cloud", "plot", "testing", "zarr"),
+    *("bsb-json~=8.0", "bsb-test~=8.0", "bsb-yaml~=8.0", "opentelemetry-sdk~=1.0"),
+)
 ALSO = ("pytest-timeout", "pytest-xdist>=3.6", "portalocker>=3.1", "pandas")
 QUICK = "not mpi and not compat and not slow"
 
@@ -79,7 +82,7 @@ def check(environment: Environment, folder: Path, tests: list[str]) -> bool:
     requirements = [f"{source}[{','.join(extras)}]", *others, *ALSO]
     if environment.oldest:
         optional = project["optional-dependencies"]
-        needed = [*project["dependencies"], *optional["zarr"], *optional["testing"]]
+        needed = [*project["dependencies"], *(each for name in extras for each in optional[name])]
         limits = folder / "oldest.txt"
         limits.write_text("\n".join(oldest(needed)) + "\n", encoding="utf-8")
         options += ["--constraint", str(limits)]

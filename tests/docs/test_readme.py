@@ -12,6 +12,8 @@ from tests.docs.pages import ROOT, fences, perform
 README = ROOT / "README.md"
 SITE = "https://bsb-hdf5.readthedocs.io/en/latest/"
 REPOSITORY = "https://github.com/dbbs-lab/bsb-hdf5/blob/main/"
+RAW = "https://raw.githubusercontent.com/dbbs-lab/bsb-hdf5/main/"
+MOST_BYTES = 150_000
 
 
 def links() -> list[str]:
@@ -48,8 +50,21 @@ def test_its_links_lead_to_pages_and_files_that_exist() -> None:
     files = [link.removeprefix(REPOSITORY) for link in links() if link.startswith(REPOSITORY)]
     assert pages
     assert files
-    sources = [ROOT / "docs" / page.replace(".html", ".md") for page in pages]
+    sources = [ROOT / "docs" / (page or "index.html").replace(".html", ".md") for page in pages]
     assert [] == [path for path in (*sources, *map(ROOT.joinpath, files)) if not path.is_file()]
+
+
+def test_its_picture_is_there_and_small() -> None:
+    pictures = [ROOT / link.removeprefix(RAW) for link in links() if link.startswith(RAW)]
+    assert 1 == len(pictures)
+    assert all(0 < each.stat().st_size < MOST_BYTES for each in pictures)
+
+
+def test_the_citation_names_this_version_and_the_article_of_the_readme() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {version('bsb-hdf5')}\n" in citation
+    (article,) = re.findall(r"^  doi: (\S+)$", citation, re.MULTILINE)
+    assert f"https://doi.org/{article}" in links()
 
 
 def test_its_numbers_stand_on_the_page_that_measured_them() -> None:

@@ -73,6 +73,20 @@ def test_pictures_and_documents(sample: Sample, tmp_path: Path, name: str, magic
     assert (tmp_path / name).read_bytes().startswith(magic)
 
 
+@pytest.mark.parametrize("most", [0, 6, 39, 40, 41, 1000])
+def test_bins_hold_the_same_number_of_degrees(most: int) -> None:
+    degrees = np.arange(3, 4 + most)
+    edges = pictures.degree_edges(degrees)
+    held = np.histogram(degrees, edges)[0]
+    assert len(degrees) == held.sum()
+    assert {held[0]} == set(held[:-1]) | {held[0]}
+    assert 40 >= len(held)
+
+
+def test_degrees_of_no_cell_have_a_bin() -> None:
+    assert [-0.5, 0.5] == pictures.degree_edges(np.empty(0, np.int64)).tolist()
+
+
 def test_an_empty_network_is_drawn(tmp_path: Path) -> None:
     plot(new_storage("columnar", tmp_path), tmp_path / "page.html")
     assert images((tmp_path / "page.html").read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,14 +35,15 @@ class NoThreads:
     def __init__(self, patch: pytest.MonkeyPatch, first: int = 0) -> None:
         self.starts = 0
         self._first = first
-        self._start = threading._start_new_thread  # type: ignore[attr-defined]
-        patch.setattr(threading, "_start_new_thread", self)
+        name = "_start_joinable_thread" if sys.version_info >= (3, 13) else "_start_new_thread"
+        self._start = getattr(threading, name)
+        patch.setattr(threading, name, self)
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
         self.starts += 1
         if self.starts > self._first:
             raise RuntimeError("can't start new thread")
-        return self._start(*arguments)
+        return self._start(*arguments, **named)
 
 
 @pytest.mark.usefixtures("no_loop")
