@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -407,9 +407,11 @@ def _use(storage: Storage) -> None:
     assert before + 2 == len(cells) == len(cells.load_positions())
 
 
-def trial(networks: Networks, chance: random.Random, *, timed: bool) -> tuple[str, list[str]]:
+def trial(
+    networks: Networks, chance: random.Random, kinds: Sequence[str], *, timed: bool
+) -> tuple[str, list[str]]:
     """One signal, in one operation, at one instant: which, and what is wrong."""
-    kind, verb = chance.choice(KINDS), chance.choice(list(VERBS))
+    kind, verb = chance.choice(kinds), chance.choice(list(VERBS))
     lines, seconds = networks.length(kind, verb)
     if timed:
         at: Any = AfterTime(chance.uniform(1e-5, 1.2 * seconds))
@@ -424,13 +426,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", maxsplit=1)[0])
     parser.add_argument("--count", type=int, default=1000, help="signals")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kinds", nargs="*", default=KINDS, choices=KINDS, help="of storages")
     options = parser.parse_args()
     chance, tally = random.Random(options.seed), Counter[str]()
     failed = 0
     with tempfile.TemporaryDirectory() as folder, handlers():
         networks = Networks(Path(folder))
         for number in range(options.count):
-            title, wrong = trial(networks, chance, timed=number % 4 == 3)
+            title, wrong = trial(networks, chance, options.kinds, timed=number % 4 == 3)
             tally[title] += 1
             failed += bool(wrong)
             for each in wrong:

@@ -21,7 +21,7 @@ from .atomic.atomic_file import AtomicFile
 from .context import Context, check_free
 from .errors import translated
 from .h5_types import H5Object
-from .open_file import access_properties
+from .open_file import access_properties, close_hdf5
 from .paths import copy_content, remove_temporary, temporary_path
 
 
@@ -109,7 +109,7 @@ class NewFile:
                 h5f.flush(self._id)
             with translated(self._path, self._content):
                 self.context.objects.clear()
-                self._id.close()
+                close_hdf5(self._id)
             self._content.complete()
             self._close()
 
@@ -122,7 +122,7 @@ class NewFile:
             self.context.objects.clear()
             with contextlib.suppress(OSError, RuntimeError, ValueError):
                 if self._id is not None:
-                    self._id.close()
+                    close_hdf5(self._id)
         finally:
             with contextlib.suppress(OSError):
                 self._close()

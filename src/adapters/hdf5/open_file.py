@@ -8,7 +8,7 @@ import time
 from collections import deque
 from typing import TypeAlias
 
-from h5py import h5f, h5fd, h5p
+from h5py import h5f, h5fd, h5i, h5p
 from h5py._objects import phil
 
 from ...errors import NotANetworkError, ReadOnlyError, SessionClosedError
@@ -187,10 +187,23 @@ class OpenFile:
         self.content.refuse_writes()
         self._objects.clear()
         with contextlib.suppress(OSError, RuntimeError, ValueError):
-            self.id.close()
+            close_hdf5(self.id)
 
     def _let_go(self) -> None:
         close_file(self.descriptor, locked=self.locked)
+
+
+def close_hdf5(file: H5Object) -> None:
+    """
+    Close a file in HDF5, whatever else refers to it.
+
+    Handles that were given to callers, and variables in the traceback of an error, may share its
+    id. HDF5 would keep the file open for them, and crash when it closes the file after Python.
+    """
+    with phil:
+        for _ in range(h5i.get_ref(file) - 1 if file.valid else 0):
+            h5i.dec_ref(file)
+        file.close()
 
 
 def keep_hdf5(limit: float) -> bool:
@@ -270,11 +283,14 @@ def _open(file: AtomicFile, location: str, flags: int) -> H5Object:
         raise NotANetworkError(f"'{location}' is an empty file", location=location)
     try:
         opened = h5f.open(repr(file).encode(), flags, fapl=access_properties(file))
-        file.raise_error()
-        return opened
     except (OSError, RuntimeError, ValueError) as error:
         if file.error is not None:
             raise as_ours(file.error, location) from error
         raise NotANetworkError(
             f"'{location}' is not an HDF5 file, or is damaged: {error}", location=location
         ) from error
+    if file.error is not None:
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            close_hdf5(opened)
+        raise as_ours(file.error, location)
+    return opened

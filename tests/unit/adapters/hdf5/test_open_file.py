@@ -1,0 +1,75 @@
+"""An HDF5 file that is closed, although something still refers to it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from h5py import h5f, h5i
+
+from bsb_hdf5.adapters.hdf5.atomic.atomic_file import AtomicFile
+from bsb_hdf5.adapters.hdf5.new_file import NewFile
+from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
+from bsb_hdf5.errors import StoreIOError
+from bsb_hdf5.testing.contents import make, writing
+
+
+def open_files() -> int:
+    """How many files HDF5 has open in this process."""
+    return int(h5f.get_obj_count(h5f.OBJ_ALL, h5f.OBJ_FILE))
+
+
+@pytest.fixture
+def store(path: Path) -> Hdf5Store:
+    store = Hdf5Store(str(path), Hdf5Settings(lock_limit=0.1))
+    make(store)
+    with writing(store) as root:
+        root.create_array("rows", np.arange(100))
+    store.let_go()
+    return store
+
+
+def test_a_session_that_is_rolled_back_closes_its_file(store: Hdf5Store) -> None:
+    before, session = open_files(), store.open_write()
+    root: Any = session.root
+    file = h5i.get_file_id(root._id)
+    session.rollback()
+    assert before == open_files()
+    assert not file.valid
+
+
+def test_a_new_file_that_is_discarded_is_closed(path: Path) -> None:
+    before, made = open_files(), NewFile(str(path))
+    file = h5i.get_file_id(made.id)
+    made.discard()
+    assert before == open_files()
+    assert not file.valid
+
+
+def test_a_new_file_that_is_complete_is_closed(path: Path) -> None:
+    before, made = open_files(), NewFile(str(path))
+    file = h5i.get_file_id(made.id)
+    made.complete()
+    assert before == open_files()
+    assert not file.valid
+    os.unlink(made.temporary)
+
+
+def test_a_file_that_can_not_be_read_as_it_is_opened_is_closed(
+    store: Hdf5Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, error = open_files(), OSError(5, "Input/output error")
+
+    def read_and_fail(self: AtomicFile, view: memoryview, start: int) -> None:
+        read(self, view, start)
+        self._note(error)
+
+    read = AtomicFile._read
+    monkeypatch.setattr(AtomicFile, "_read", read_and_fail)
+    with pytest.raises(StoreIOError) as raised:
+        store.open_write()
+    assert before == open_files()
+    assert 5 == raised.value.fields["errno"]
