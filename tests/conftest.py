@@ -23,6 +23,7 @@ TOGETHER = (
 # What takes long for what it holds beside the rest: left to ``make long``.
 LONG = (
     "tests/backends/test_parquet.py",
+    "tests/contract/test_fault_mutants.py",
     "tests/contract/test_mutants.py",
     "tests/face/test_hostile.py",
     "tests/faults/test_end_of_process.py::test_processes_end_quietly_and_leave_networks_that_are_whole[memory",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,11 +13,15 @@ from ..errors import CorruptNetworkError, NodeNotFoundError
 from ..ports.arrays import AttributeReader, GroupReader, GroupWriter
 from ..ports.store import Capability, Store
 
+# Values of an array that are compared as bytes, which takes less time.
+_MANY = 1000
+
 
 def value_of(value: object) -> Any:
     """A value such that equal means: of equal type, dtype, shape and content."""
     if isinstance(value, np.ndarray | np.generic):
-        return type(value).__name__, str(value.dtype), value.shape, value.tolist()
+        content = value.tolist() if value.size < _MANY else value.tobytes()
+        return type(value).__name__, str(value.dtype), value.shape, content
     return type(value).__name__, value
 
 
@@ -45,16 +49,36 @@ def _member(group: GroupReader, name: str) -> Any:
         return {"attributes": attributes_of(document.attributes), "bytes": document.read()}
 
 
-def make(store: Store) -> Store:
+def require_claim(store: Store, *claims: Capability) -> None:
+    """Skip a test of what a store does not claim, with the sentence that says so."""
+    for claim in claims:
+        if claim not in store.capabilities:
+            pytest.skip(store.capabilities.limits[claim])
+
+
+def make(store: Store, fill: Callable[[GroupWriter], object] | None = None) -> Store:
     """
-    The store, which is there now and empty.
+    The store, which is there now.
 
     A test of a store that claims not to be writable ends here.
+
+    :param fill: writes what it holds; without, it is empty.
     """
-    if Capability.WRITABLE not in store.capabilities:
-        pytest.skip(store.capabilities.limits[Capability.WRITABLE])
-    store.create().commit()
+    require_claim(store, Capability.WRITABLE)
+    session = store.create()
+    if fill is not None:
+        fill(session.root)
+    session.commit()
     return store
+
+
+def outcome_of(action: Callable[[], Any]) -> Exception | None:
+    """What an action raises."""
+    try:
+        action()
+    except Exception as error:
+        return error
+    return None
 
 
 @contextmanager

@@ -24,6 +24,19 @@ from .contract_samples import (
     prepare,
 )
 
+NUMBERS = (5, -(2**62), 0.1, True)
+LARGE = 1000
+
+
+def sequence_of_pairs(titles: list[str]) -> list[str]:
+    """A sequence in which each title is followed by each, also by itself."""
+    found = []
+    for number, first in enumerate(titles):
+        found.append(first)
+        for second in titles[number + 1 :]:
+            found += [first, second]
+    return [*found, titles[0]] if titles else []
+
 
 def holder_of(root: Any, holder: str) -> Any:
     """The attributes of the root, or of a member by its kind."""
@@ -34,24 +47,25 @@ class AttributeContract:
     """What attributes promise."""
 
     @pytest.mark.parametrize("holder", ["root", *KINDS])
-    @pytest.mark.parametrize("title", VALUES)
-    def test_attributes_come_back(self, new_store: NewStore, holder: str, title: str) -> None:
-        value = VALUES[title]
-        store = make(new_store("a"))
+    def test_attributes_come_back(self, new_store: NewStore, holder: str) -> None:
+        store = make(new_store("a"), prepare)
         with writing(store) as root:
-            prepare(root)
-            holder_of(root, holder).set("é name", value)
+            for title, value in VALUES.items():
+                holder_of(root, holder).set(f"é {title}", value)
         with reading(store) as read:
-            found = holder_of(read, holder).get("é name")
-            assert repr(value_of(value)) == repr(value_of(found))
+            for title, value in VALUES.items():
+                found = holder_of(read, holder).get(f"é {title}")
+                assert repr(value_of(value)) == repr(value_of(found)), title
 
-    @pytest.mark.parametrize("value", [5, -(2**62), 0.1, True])
-    def test_numbers_come_back_as_numpy_scalars(self, new_store: NewStore, value: Any) -> None:
+    def test_numbers_come_back_as_numpy_scalars(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
         with writing(store) as root:
-            root.attributes.set("x", value)
+            for value in NUMBERS:
+                root.attributes.set(str(value), value)
         with reading(store) as read:
-            assert value_of(np.asarray(value)[()]) == value_of(read.attributes.get("x"))
+            for value in NUMBERS:
+                expected = value_of(np.asarray(value)[()])
+                assert expected == value_of(read.attributes.get(str(value)))
 
     def test_texts_may_be_given_as_a_tuple(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
@@ -71,12 +85,13 @@ class AttributeContract:
     def test_an_attribute_is_replaced_by_a_value_of_any_kind(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
         with writing(store) as root:
-            for first in VALUES.values():
-                for second in VALUES.values():
-                    root.attributes.set("x", first)
-                    root.attributes.set("x", second)
-                    found = root.attributes.get("x")
-                    assert repr(value_of(second)) == repr(value_of(found))
+            for title in sequence_of_pairs(list(VALUES)):
+                root.attributes.set("x", VALUES[title])
+                # What is large was compared by the tests above.
+                found = root.attributes.get("x")
+                assert np.shape(VALUES[title]) == np.shape(found), title
+                if np.size(found) < LARGE:
+                    assert repr(value_of(VALUES[title])) == repr(value_of(found)), title
             assert root.attributes.names() == ("x",)
 
     def test_an_attribute_that_is_read_is_a_copy(self, new_store: NewStore) -> None:

@@ -16,20 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ..errors import StoreError, StoreExistsError, StoreIOError
+from ..errors import StoreError, StoreExistsError
 from ..ports.store import Capability, Store
-from .contents import contents_of, make, reading, snapshot, writing
+from .contents import contents_of, make, outcome_of, reading, require_claim, snapshot, writing
 from .contract_samples import ROWS, NewStore, prepare
 from .processes import OtherProcess
 
-_TURNS = 15
-
-
-def require_claim(store: Store, *claims: Capability) -> None:
-    """Skip a test of what a store does not claim, with the sentence that says so."""
-    for claim in claims:
-        if claim not in store.capabilities:
-            pytest.skip(store.capabilities.limits[claim])
+_TURNS = 8
 
 
 def in_thread(action: Callable[[], Any]) -> Any:
@@ -92,19 +85,6 @@ class ClaimContract:
         found = in_thread(lambda: contents_of(reader.root))
         in_thread(reader.close)
         assert made == found
-
-    def test_threads_read_side_by_side(self, new_store: NewStore) -> None:
-        store = make(new_store("a"))
-        with writing(store) as root:
-            prepare(root)
-        expected = snapshot(store)
-        found: list[Any] = []
-        threads = [threading.Thread(target=lambda: found.append(snapshot(store))) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert [expected] * 4 == found
 
     def test_another_process_finds_what_was_stored(self, new_store: NewStore) -> None:
         require_claim(new_store("a"), Capability.PERSISTENT)
@@ -186,10 +166,11 @@ class ClaimContract:
             file.write(content)
         assert not store.recognizes()
         for verb in (store.open_read, store.open_write):
-            with pytest.raises(StoreError):
-                verb().close()  # type: ignore[union-attr]
-        with pytest.raises(StoreExistsError):
-            store.create()
+            error = outcome_of(verb)
+            assert isinstance(error, StoreError), repr(error)
+        error = outcome_of(store.create)
+        can_write = Capability.WRITABLE in store.capabilities
+        assert isinstance(error, StoreExistsError if can_write else StoreError), repr(error)
         with open(store.location, "rb") as file:
             assert content == file.read()
 
@@ -198,6 +179,6 @@ class ClaimContract:
         require_claim(store, Capability.PERSISTENT)
         if "://" in store.location:
             pytest.skip("The network does not lie in a folder.")
-        with pytest.raises((StoreIOError, StoreError)):
-            store.create()
+        error = outcome_of(store.create)
+        assert isinstance(error, StoreError), repr(error)
         assert not store.exists()

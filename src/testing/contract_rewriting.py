@@ -10,7 +10,7 @@ import pytest
 from ..core.layouts.optional_verbs import create_fixed_array
 from ..errors import StoreNotFoundError
 from ..ports.store import Capability, Rewritable, RewriteSession, Store
-from .contents import contents_of, make, reading, snapshot, value_of, writing
+from .contents import contents_of, make, reading, require_claim, snapshot, value_of, writing
 from .contract_samples import ROWS, NewStore, prepare, told, version_of
 
 EMPTY: dict[str, Any] = {"attributes": {}, "members": {}}
@@ -22,6 +22,7 @@ class RewritingContract:
 
     def test_it_can_be_written_anew_or_says_that_it_can_not(self, new_store: NewStore) -> None:
         store = new_store("a")
+        require_claim(store, Capability.WRITABLE)
         assert isinstance(store, Rewritable) is (Capability.REPACKABLE in store.capabilities)
 
     def test_a_rewrite_begins_empty_beside_what_there_was(self, new_store: NewStore) -> None:
@@ -133,10 +134,7 @@ class RewritingContract:
 
 
 def _prepared(new_store: NewStore) -> Store:
-    store = make(new_store("a"))
-    with writing(store) as root:
-        prepare(root)
-    return store
+    return make(new_store("a"), prepare)
 
 
 def _rewrite(store: Store, *, compress: bool = False) -> RewriteSession:

@@ -7,6 +7,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..core.column_specs import LABELS, MORPHOLOGY, POSITION, ROTATION
+from ..core.layouts.columnar.blocks import CELL_KINDS, POINT_KINDS
+from ..core.layouts.columnar.morphologies import ROW_KINDS
+from ..core.layouts.columnar.placement_table import CODE_KINDS
 from ..core.layouts.optional_verbs import write_integers
 from ..ports.arrays import AttributeWriter, GroupWriter
 from ..ports.store import Store
@@ -31,15 +35,21 @@ VALUES: dict[str, Any] = {
     "floats": np.array([np.nan, np.inf, -0.0, 1e-300]),
 }
 
-# All that the layouts store: integers are stored in the fewest bytes that hold them.
-DTYPES = [
-    *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)),
-    *("f4", "f8", "?", ">f8", ">i4"),
-]
+# What the layouts store: integers in the fewest bytes that hold them.
+_OF_LAYOUTS = (
+    *(kind for kinds in ROW_KINDS.values() for kind in kinds),
+    *(*CELL_KINDS, *POINT_KINDS, *CODE_KINDS),
+    *(column.dtype for column in (POSITION, ROTATION, MORPHOLOGY, LABELS)),
+    np.dtype(np.uint8),
+)
+# What users store beside it.
+_OF_USERS = map(np.dtype, ("i1", "u8", "f4", "?", ">f8", ">i4"))
+DTYPES = list(dict.fromkeys(each.str for each in (*_OF_LAYOUTS, *_OF_USERS)))
 
 KINDS = ["group", "array", "document"]
 
 # First rows, and rows after the last, of an array of 10 rows.
+SLICES = [(0, 10), (3, 7), (0, 1), (9, 10), (4, 4), (7, 3), (8, 50), (20, 30)]
 RANGES: dict[str, list[tuple[int, int]]] = {
     "none": [],
     "one": [(3, 7)],
@@ -77,6 +87,26 @@ def prepare(root: GroupWriter) -> None:
         attributes.set("text", "before")
         attributes.set("number", 1)
         attributes.set("numbers", np.arange(3))
+
+
+def fill_sample(root: GroupWriter) -> None:
+    """
+    Write a small network of everything that a store has to read: what ``filled_store`` holds.
+
+    :param root: of an empty store.
+    """
+    prepare(root)
+    for title, value in VALUES.items():
+        root.group("group").attributes.set(title, value)
+    arrays = root.require_group("arrays")
+    for dtype in DTYPES:
+        arrays.create_array(dtype, np.array([[1, 0], [0, 1], [1, 1]], dtype=dtype))
+    arrays.create_array("long", np.arange(30_000.0).reshape(-1, 3))
+    arrays.create_array("without rows", np.zeros((0, 3)))
+    documents = root.require_group("documents")
+    contents: list[bytes | str] = [b"", EVERY_BYTE, "Purkyně · 小脳", b"x" * 100_000]
+    for number, content in enumerate(contents):
+        documents.write_document(str(number), content)
 
 
 CHANGES: dict[str, Change] = {

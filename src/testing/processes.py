@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
+import signal
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -87,3 +89,68 @@ class OtherProcess:
             os.close(descriptor)
         if self._pid is not None:
             os.waitpid(self._pid, 0)
+
+
+class Rendezvous:
+    """A point that another process comes to, where it waits; made before the process is."""
+
+    def __init__(self) -> None:
+        self._listen, self._tell = os.pipe()
+        self._wait, self._go = os.pipe()
+
+    def reached(self) -> None:
+        """In the other process: tell that it is here, and wait."""
+        os.write(self._tell, b"!")
+        os.read(self._wait, 1)
+
+    def await_other(self) -> None:
+        """Return once the other process is here."""
+        os.close(self._tell)
+        assert os.read(self._listen, 1), "the other process ended before it came"
+
+    def let_go(self) -> None:
+        """Let the other process go on."""
+        os.write(self._go, b"!")
+
+    def close(self) -> None:
+        for descriptor in (self._listen, self._wait, self._go):
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    """Let writes fail that would make a file larger, in this process: as if the disk were full."""
+    resource = pytest.importorskip("resource", reason="The system limits no files.")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def die_at_a_write(size: int) -> None:
+    """Let this process be killed by the first write that would make a file larger."""
+    resource = pytest.importorskip("resource", reason="The system limits no files.")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
+def die_after(seconds: float) -> None:
+    """Let this process be killed after a time, wherever it is then."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6))
+
+
+def largest_file(path: str) -> int:
+    """Bytes of the largest file at a path, below it, or beside it with a name that begins alike."""
+    folder, name = os.path.split(path)
+    files = [
+        os.path.join(where, file)
+        for each in (os.listdir(folder) if os.path.isdir(folder) else ())
+        if each.startswith(name)
+        for where, _, below in [(folder, [], [each]), *os.walk(os.path.join(folder, each))]
+        for file in below
+    ]
+    return max((os.path.getsize(each) for each in files if os.path.isfile(each)), default=0)

@@ -1,8 +1,9 @@
 """
 What every store promises: one suite, subclassed once an adapter.
 
-A subclass overrides the fixture ``new_store`` and nothing else. Defining one that replaces a
-test, or takes it away, fails.
+A subclass overrides fixtures: ``new_store``; ``new_impatient_store`` where its stores wait long for
+locks; ``filled_store`` where they can't be written to. Defining one that replaces a test, or takes
+it away, fails.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from .contract_arrays import ArrayContract
 from .contract_attributes import AttributeContract
 from .contract_claims import ClaimContract
 from .contract_documents import DocumentContract
+from .contract_faults import FaultContract
 from .contract_groups import GroupContract
 from .contract_names import NameContract
 from .contract_place import PlaceContract
+from .contract_reading import ReadingContract
 from .contract_rewriting import RewritingContract
 from .contract_samples import NewStore
 from .contract_sessions import SessionContract
@@ -33,10 +36,12 @@ class StoreContract(
     NameContract,
     SizeContract,
     ClaimContract,
+    FaultContract,
     SessionContract,
     VersionContract,
     PlaceContract,
     RewritingContract,
+    ReadingContract,
 ):
     """
     The promises of ``ports/arrays.py`` and ``ports/store.py``.
@@ -53,7 +58,8 @@ class StoreContract(
         if replaced:
             raise TypeError(
                 f"'{cls.__name__}' replaces {', '.join(replaced)} of the contract; a store keeps"
-                " all of it. Valid are the fixture 'new_store', and tests of other names"
+                " all of it. Valid are the fixtures 'new_store', 'new_impatient_store' and"
+                " 'filled_store', and tests of other names"
             )
 
     @pytest.fixture

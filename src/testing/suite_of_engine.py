@@ -77,6 +77,10 @@ def _contract_of(engine: str, make_root: MakeRoot) -> type[Any]:
         def new_store(self, tmp_path: Path) -> NewStore:
             return lambda name: store_of(engine, make_root(str(tmp_path / name)))
 
+        @pytest.fixture
+        def new_impatient_store(self, tmp_path: Path) -> NewStore:
+            return lambda name: store_of(engine, make_root(str(tmp_path / name)), lock_limit=0.3)
+
     return TestContract
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
-import itertools
 import threading
 import unicodedata
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -16,8 +14,8 @@ import pytest
 
 from bsb_hdf5.adapters.memory import arrays, store
 from bsb_hdf5.errors import StorageError
-from bsb_hdf5.ports.store import Store
-from bsb_hdf5.testing.store_contract import StoreContract
+from bsb_hdf5.testing.store_contract import NewStore, StoreContract
+from tests.contract.cases import contract_cases, failures_of
 from tests.mutants import NOTICED, check_is_called_alike
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -361,37 +359,14 @@ MUTANTS: dict[str, tuple[type, str, Any]] = {
 }
 
 
-def contract_cases() -> Iterator[tuple[str, Callable[..., None], dict[str, Any]]]:
-    """Each test of the contract with each of its parameters."""
-    for name, test in inspect.getmembers(StoreContract, inspect.isfunction):
-        if not name.startswith("test"):
-            continue
-        marks = [m for m in getattr(test, "pytestmark", []) if m.name == "parametrize"]
-        for values in itertools.product(*(list(mark.args[1]) for mark in marks)):
-            arguments: dict[str, Any] = {}
-            for mark, value in zip(marks, values, strict=True):
-                titles = mark.args[0]
-                pairs = [(titles, value)] if isinstance(titles, str) else zip(titles, value)  # noqa: B905
-                arguments.update(pairs)
-            yield f"{name}{list(arguments.values())}"[:200], test, arguments
-
-
 def failures() -> dict[str, BaseException]:
     """The tests of the contract that the memory store fails as it is now, and how."""
-    failed: dict[str, BaseException] = {}
-    for title, test, arguments in contract_cases():
+
+    def new_place() -> NewStore:
         prefix = uuid.uuid4().hex
+        return lambda name: Memory(f"{prefix}/{name}")
 
-        def new_store(name: str, prefix: str = prefix) -> Store:
-            return Memory(f"{prefix}/{name}")
-
-        try:
-            test(StoreContract(), new_store=new_store, **arguments)
-        except pytest.skip.Exception:
-            continue
-        except (Exception, pytest.fail.Exception) as error:
-            failed[title] = error
-    return failed
+    return failures_of(new_place)
 
 
 def test_every_test_of_the_contract_is_run() -> None:

@@ -5,16 +5,29 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
+import attrs
 import pytest
 
-from bsb_hdf5.adapters.hdf5.store import Hdf5Store
+from bsb_hdf5.adapters.by_key.nodes import KeyArray
+from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from bsb_hdf5.adapters.memory.store import MemoryStore
 from bsb_hdf5.adapters.zarr import arrays as zarr_arrays
 from bsb_hdf5.adapters.zarr import session as zarr_session
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.ports.store import Store
 from bsb_hdf5.testing import contract_sizes
+from bsb_hdf5.testing.contents import make
+from bsb_hdf5.testing.contract_arrays import ArrayContract
+from bsb_hdf5.testing.contract_documents import DocumentContract
+from bsb_hdf5.testing.contract_names import NameContract
+from bsb_hdf5.testing.contract_place import PlaceContract
+from bsb_hdf5.testing.contract_reading import ReadingContract
+from bsb_hdf5.testing.contract_rewriting import RewritingContract
+from bsb_hdf5.testing.contract_samples import fill_sample
+from bsb_hdf5.testing.contract_sessions import SessionContract
+from bsb_hdf5.testing.contract_sizes import SizeContract
 from bsb_hdf5.testing.store_contract import NewStore, StoreContract
+from tests.contract.pickled_store import PickledStore
 
 
 class TestMemoryStore(StoreContract):
@@ -40,6 +53,11 @@ class TestHdf5Store(StoreContract):
 
         return new_store
 
+    @pytest.fixture
+    def new_impatient_store(self, tmp_path: Path) -> NewStore:
+        settings = Hdf5Settings(lock_limit=0.3)
+        return lambda name: Hdf5Store(str(tmp_path / f"{name}.hdf5"), settings)
+
 
 class TestZarrStore(StoreContract):
     """Networks in directories."""
@@ -51,9 +69,21 @@ class TestZarrStore(StoreContract):
 
         return new_store
 
+    @pytest.fixture
+    def new_impatient_store(self, tmp_path: Path) -> NewStore:
+        return lambda name: ZarrStore(str(tmp_path / f"{name}.zarr"), 0.3)
 
-class TestZarrStoreOfObjects(StoreContract):
-    """Networks in directories, where even the smallest array has a file."""
+
+class TestZarrStoreOfObjects(
+    ArrayContract,
+    DocumentContract,
+    NameContract,
+    SizeContract,
+    SessionContract,
+    PlaceContract,
+    RewritingContract,
+):
+    """Networks in directories, where even the smallest array has a file: what concerns arrays."""
 
     @pytest.fixture
     def new_store(
@@ -69,6 +99,25 @@ class TestZarrStoreOfObjects(StoreContract):
             return ZarrStore(str(tmp_path / f"{name}.zarr"))
 
         return new_store
+
+
+class ReadOnlyStore(PickledStore):
+    """A store of a backend that can't write what it reads."""
+
+    capabilities = attrs.evolve(PickledStore.capabilities, writable=False, repackable=False)
+
+
+class TestReadOnlyStore(StoreContract):
+    """Networks that were made by other means."""
+
+    @pytest.fixture
+    def new_store(self, tmp_path: Path) -> NewStore:
+        return lambda name: ReadOnlyStore(str(tmp_path / name))
+
+    @pytest.fixture
+    def filled_store(self, tmp_path: Path) -> Store:
+        make(PickledStore(str(tmp_path / "filled")), fill_sample)
+        return ReadOnlyStore(str(tmp_path / "filled"))
 
 
 class TestRemoteZarrStore(StoreContract):
@@ -87,6 +136,30 @@ class TestRemoteZarrStore(StoreContract):
 def test_there_is_a_suite_for_each_store() -> None:
     suites = {suite.__name__ for suite in StoreContract.__subclasses__()}
     assert {"TestMemoryStore", "TestHdf5Store", "TestZarrStore", "TestRemoteZarrStore"} <= suites
+
+
+def test_a_store_that_only_reads_and_loses_rows_does_not_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(PickledStore(str(tmp_path / "filled")), fill_sample)
+    store = ReadOnlyStore(str(tmp_path / "filled"))
+    suite = ReadingContract()
+    suite.test_all_that_was_filled_in_is_read(store)
+    read = KeyArray._read
+    monkeypatch.setattr(KeyArray, "_read", lambda self, a, b: read(self, a, b)[:5000])
+    with pytest.raises(AssertionError):
+        suite.test_all_that_was_filled_in_is_read(store)
+
+
+def test_a_store_that_only_reads_and_writes_does_not_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(PickledStore(str(tmp_path / "filled")), fill_sample)
+    monkeypatch.setattr(ReadOnlyStore, "_check_writable", lambda self: None)
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        ReadingContract().test_a_store_that_only_reads_refuses_to_write_and_stays_as_it_is(
+            ReadOnlyStore(str(tmp_path / "filled"))
+        )
 
 
 def test_a_suite_that_replaces_a_test_is_refused() -> None:

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ...errors import StorageError, StoreIOError
+from ...errors import ReadOnlyError, StorageError, StoreIOError
 from ...platform import before_renaming
 from ...ports.store import Capability
 from ..files.errors import system_error
@@ -47,6 +47,7 @@ class KeyValueStore(ArrayStore):
         """
 
     def create(self) -> KeyCreationSession:
+        self._check_writable()
         draft = Draft(self.location, self.companions)
         try:
             return KeyCreationSession(self._begin(draft.path, write=True, new=True), draft)
@@ -58,15 +59,18 @@ class KeyValueStore(ArrayStore):
         return KeyReadSession(*self._opened(write=False))
 
     def open_write(self) -> KeyWriteSession:
+        self._check_writable()
         return KeyWriteSession(*self._opened(write=True))
 
     def rewrite(self, *, compress: bool = False) -> KeyRewriteSession:
+        self._check_writable()
         return KeyRewriteSession(*self._opened(write=True))
 
     def size(self) -> int | None:
         return None
 
     def copy(self, target: str) -> None:
+        self._check_writable()
         source, _ = self._opened(write=False)
         try:
             draft = Draft(target, self.companions)
@@ -88,6 +92,7 @@ class KeyValueStore(ArrayStore):
             copy.close()
 
     def move(self, target: str) -> None:
+        self._check_writable()
         held = self._held()
         try:
             path = free_path(target)
@@ -105,6 +110,7 @@ class KeyValueStore(ArrayStore):
             held.close()
 
     def remove(self) -> None:
+        self._check_writable()
         held = self._held()
         try:
             before_renaming(held.close)
@@ -114,7 +120,19 @@ class KeyValueStore(ArrayStore):
 
     def _held(self) -> Guarded:
         """A transaction that keeps others away from what is about to be moved or removed."""
-        return self._opened(write=Capability.WRITABLE in self.capabilities)[0]
+        return self._opened(write=True)[0]
+
+    def _check_writable(self) -> None:
+        """
+        Check that the backend can change networks.
+
+        :raises ReadOnlyError: it does not claim so.
+        """
+        if Capability.WRITABLE not in self.capabilities:
+            raise ReadOnlyError(
+                f"'{self.location}': {self.capabilities.limits[Capability.WRITABLE]}",
+                location=self.location,
+            )
 
     def _delete(self) -> None:
         """Delete what is at the path, and what goes with it."""

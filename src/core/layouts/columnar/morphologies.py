@@ -35,7 +35,7 @@ POINTS, LABELS, PROPERTIES, BRANCHES = "points", "labels", "properties", "branch
 _KEY = ("columnar", "morphologies")
 _FLOAT = (np.dtype(np.float64),)
 _INTEGER = (np.dtype(np.int32), np.dtype(np.int64))
-_KINDS = {POINTS: _FLOAT, LABELS: _INTEGER, PROPERTIES: _FLOAT, BRANCHES: _INTEGER}
+ROW_KINDS = {POINTS: _FLOAT, LABELS: _INTEGER, PROPERTIES: _FLOAT, BRANCHES: _INTEGER}
 _WIDTHS: dict[str, tuple[int, ...]] = {POINTS: (4,), LABELS: (), PROPERTIES: (), BRANCHES: (2,)}
 
 
@@ -83,7 +83,7 @@ class Catalogue:
     checksum: int = 0
     saved: dict[str, Saved] = attrs.field(factory=dict)
     meta: dict[str, str] = attrs.field(factory=dict)
-    ends: dict[str, int] = attrs.field(factory=lambda: dict.fromkeys(_KINDS, 0))
+    ends: dict[str, int] = attrs.field(factory=lambda: dict.fromkeys(ROW_KINDS, 0))
 
     def copy(self) -> Catalogue:
         """One that may be changed."""
@@ -287,7 +287,7 @@ class ColumnarMorphologies:
 
     def _array(self, name: str) -> LongArray:
         if name not in self._arrays:
-            array = LongArray(self._group, name, _KINDS[name])
+            array = LongArray(self._group, name, ROW_KINDS[name])
             if array.width not in (None, _WIDTHS[name]):
                 raise CorruptNetworkError(
                     f"'{name}' of the morphologies has rows of shape {array.width}"
@@ -339,7 +339,7 @@ def _replayed(catalogue: Catalogue, text: bytes) -> Catalogue:
 
 def _checksum(key: str, rows: Rows) -> int:
     """The same on every machine, and whatever the rows are stored as."""
-    widest = _KINDS[key][-1].newbyteorder("<")
+    widest = ROW_KINDS[key][-1].newbyteorder("<")
     return zlib.crc32(np.ascontiguousarray(rows, dtype=widest).data)
 
 

@@ -22,7 +22,7 @@ from .tables import Entries, Form, TableSource
 PREFIX = f"{ADDITIONAL}/"
 # The attribute that says the key of an array that can't bear it as its name.
 KEY = "key"
-_CODES = (np.dtype(np.int32), np.dtype(np.int64))
+CODE_KINDS = (np.dtype(np.int32), np.dtype(np.int64))
 _FLOATS = np.dtype(np.float64)
 
 
@@ -59,7 +59,7 @@ class PlacementArrays:
         """The array of the column of a title; one that does not exist yet gets a dtype."""
         found = self.opened.get(title)
         if found is None:
-            kinds = _CODES if title in (MORPHOLOGY.name, LABELS.name) else (dtype,)
+            kinds = CODE_KINDS if title in (MORPHOLOGY.name, LABELS.name) else (dtype,)
             if title.startswith(PREFIX):
                 found = self._additional(title, kinds)
             else:
