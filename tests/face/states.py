@@ -33,10 +33,6 @@ def revision_of(network: SmallNetwork, part: str, name: str) -> int:
         return int(file[place(network.layout, part, name)].attrs["revision"])
 
 
-def revisions_of_b_and_a_to_b(network: SmallNetwork) -> tuple[int, int]:
-    return revision_of(network, "placement", "b"), revision_of(network, "connectivity", "a_to_b")
-
-
 def change_everything(network: SmallNetwork) -> None:
     """At least one change of every kind."""
     storage = network.storage

@@ -1,7 +1,9 @@
-"""Read-only mode."""
+"""Read-only mode, and filesystems without locks."""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 from collections.abc import Callable
 from typing import Any
 
@@ -12,23 +14,40 @@ from tests.face.samples import (
     SmallNetwork,
     chunk,
     connections,
-    locked_elsewhere,
     positions,
     untouched,
 )
 from tests.face.states import SINGLE_WRITES, InterruptedScopeError, state_of
 
 
-def test_read_only_mode_works_while_another_process_holds_an_exclusive_lock(
-    small: SmallNetwork,
+def test_read_only_mode_takes_no_locks(
+    small: SmallNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with locked_elsewhere(small.path), small.storage.read_only():
+    def refuse(*_: object) -> None:
+        raise AssertionError("a lock was taken")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with small.storage.read_only():
         assert [5, 7, 3] == [len(each) for each in (small.a, small.b, small.ab)]
         with small.storage.read_scope():
             assert 3 == len(connections(small.ab))
+            assert ["stub"] == list(small.storage.morphologies.get_all_meta())
         assert small.storage.morphologies.has("stub")
         assert state_of(small) > 0
+        assert {"0", str(chunk(1).id), str(chunk(2).id)} == set(small.storage.get_chunk_stats())
         assert 5 == len(small.storage.require_placement_set(small.a.cell_type))
+
+
+def test_a_filesystem_without_locks_is_used_without(
+    small: SmallNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert 7 == len(small.b)
+    small.b.append_data(chunk(0), positions(1))
+    assert 8 == len(small.b)
 
 
 @pytest.mark.parametrize(
@@ -68,14 +87,5 @@ def test_read_only_mode_ends_with_its_block_even_if_that_raises(small: SmallNetw
         with pytest.raises(e.ReadOnlyError):
             small.b.append_data(chunk(0), positions(1))
         raise InterruptedScopeError
-    small.b.append_data(chunk(0), positions(1))
-    assert 8 == len(small.b)
-
-
-def test_read_only_mode_lasts_until_readwrite(small: SmallNetwork) -> None:
-    small.storage._engine.read_only()
-    with pytest.raises(e.ReadOnlyError):
-        small.b.append_data(chunk(0), positions(1))
-    small.storage._engine.readwrite()
     small.b.append_data(chunk(0), positions(1))
     assert 8 == len(small.b)

@@ -21,7 +21,6 @@ from tests.face.states import (
     InterruptedScopeError,
     change_everything,
     revision_of,
-    revisions_of_b_and_a_to_b,
     state_of,
 )
 
@@ -105,15 +104,6 @@ def test_the_revision_of_a_set_moves_once_with_a_scope_that_changes_it(
         small.b.clear([chunk(2)])
     expected = [before[0], before[1] + 1, before[2] + 1]
     assert expected == [revision_of(small, *each) for each in sets]
-
-
-def test_the_revision_of_a_set_moves_once_with_each_call(small: SmallNetwork) -> None:
-    before = revisions_of_b_and_a_to_b(small)
-    small.b.append_data(chunk(0), positions(1))
-    small.b.append_data(chunk(9), positions(1))
-    small.ab.connect(small.a, small.b, on_soma(0, 4), on_soma(0, 0))
-    after = revisions_of_b_and_a_to_b(small)
-    assert (before[0] + 2, before[1] + 1) == after
 
 
 def test_labels_move_the_revision_of_a_set(small: SmallNetwork) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
 from bsb import Configuration, Scaffold, Storage
 from bsb.services.pool import FunctionJob
@@ -18,7 +17,6 @@ from bsb_hdf5 import (
 )
 from tests.face.samples import (
     SmallNetwork,
-    cell_type,
     chunk,
     connections,
     morphology,
@@ -47,26 +45,6 @@ def _in_threads(count: int, work: Callable[[int], None], copied: bool = False) -
         ]
     for future in futures:
         future.result()
-
-
-def test_four_threads_that_append_through_one_engine_lose_nothing(storage: Storage) -> None:
-    cells = storage.require_placement_set(cell_type("a"))
-    before = storage._engine.state_id
-
-    def append(thread: int) -> None:
-        for i in range(30):
-            rows = np.full((2, 3), 100.0 * thread + i)
-            cells.append_data(chunk(i % 5), rows, additional={"thread": np.full(2, thread)})
-
-    _in_threads(4, append)
-    assert 240 == len(cells)
-    expected = sorted(100.0 * thread + i for thread in range(4) for i in range(30) for _ in "xy")
-    assert expected == sorted(cells.load_positions()[:, 0].tolist())
-    assert (
-        cells.load_additional("thread").tolist() == (cells.load_positions()[:, 0] // 100).tolist()
-    )
-    assert 240 == sum(each["placed"] for each in storage.get_chunk_stats().values())
-    assert before + 120 == storage._engine.state_id
 
 
 def test_threads_that_append_connect_label_and_read_lose_nothing(small: SmallNetwork) -> None:

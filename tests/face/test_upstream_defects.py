@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import importlib.metadata
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +13,7 @@ import pytest
 from bsb import Chunk, Storage
 from bsb.storage import open_storage
 
-from bsb_hdf5 import HDF5Engine, HDF5SlowLockingWarning
+from bsb_hdf5 import HDF5Engine
 from bsb_hdf5 import errors as e
 from bsb_hdf5.connectivity_set import LocationOutOfBoundsError
 from tests.face.layouts import about_classic
@@ -375,71 +371,6 @@ def test_opening_an_old_file_does_not_write_to_it(small: SmallNetwork) -> None:
     assert {} == opened._engine.metadata
     assert 5 == len(opened.get_placement_set(small.a.cell_type))
     assert before == (digest(small.path), small.path.stat().st_mtime_ns)
-
-
-def test_read_only_mode_takes_no_locks(
-    small: SmallNetwork, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise AssertionError("a lock was taken")
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
-    with small.storage.read_only():
-        assert 5 == len(small.a)
-        assert 3 == len(small.ab)
-        with small.storage.read_scope():
-            assert ["stub"] == list(small.storage.morphologies.get_all_meta())
-        assert small.storage._engine.state_id is not None
-        assert {"0", str(chunk(1).id), str(chunk(2).id)} == set(small.storage.get_chunk_stats())
-
-
-def test_waiting_for_a_lock_costs_no_processor_time(small: SmallNetwork) -> None:
-    with locked_elsewhere(small.path, seconds=1.5):
-        start, used = time.monotonic(), time.process_time()
-        with pytest.warns(HDF5SlowLockingWarning, match="seconds so far"):
-            assert 5 == len(small.a)
-        waited, used = time.monotonic() - start, time.process_time() - used
-    assert waited > 1.0
-    assert used < 0.3 * waited
-
-
-@pytest.mark.parametrize("code", [errno.EAGAIN, errno.EACCES])
-def test_a_lock_that_somebody_holds_is_waited_for_whatever_its_error_number(
-    small: SmallNetwork, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
-    monkeypatch.setattr(fcntl, "flock", _failing(fcntl.flock, code, times=3))
-    assert 5 == len(small.a)
-
-
-@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, 524, errno.EROFS])
-def test_a_filesystem_without_locks_is_used_without(
-    small: SmallNetwork, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
-    monkeypatch.setattr(fcntl, "flock", _failing(fcntl.flock, code, times=10**9))
-    assert 5 == len(small.a)
-    small.a.append_data(
-        chunk(1), positions(1), morphologies=morphology_set(small.storage, ["stub"], [0])
-    )
-    assert 6 == len(small.a)
-
-
-def _failing(real: Callable[..., None], code: int, times: int) -> Callable[..., None]:
-    left = [times]
-
-    def flock(*arguments: Any) -> None:
-        if left[0]:
-            left[0] -= 1
-            raise OSError(code, "as the system says")
-        real(*arguments)
-
-    return flock
-
-
-def test_a_file_that_stays_locked_is_reported_as_locked(small: SmallNetwork) -> None:
-    small.storage._engine.sessions.store._settings.lock_limit = 0.2
-    with locked_elsewhere(small.path), pytest.raises(e.LockTimeoutError, match="is locked"):
-        len(small.a)
-    assert 5 == len(small.a)
 
 
 def test_a_locked_file_is_recognized(small: SmallNetwork) -> None:

@@ -12,11 +12,14 @@ from tests.mutation.mutations import Mutation
 from tests.mutation.trials import Reach, forked, in_order, in_rounds
 
 
-def test_a_test_runs_with_some_of_its_parameters_before_the_others() -> None:
-    tests = [f"a.py::test_a[{each}]" for each in range(8)] + ["a.py::test_b"]
-    first, second = in_rounds(tests)
-    assert [f"a.py::test_a[{each}]" for each in (0, 2, 4, 6)] + ["a.py::test_b"] == first
-    assert [f"a.py::test_a[{each}]" for each in (1, 3, 5, 7)] == second
+def test_tests_of_units_run_with_some_of_their_parameters_before_others() -> None:
+    unit, face = "tests/unit/test_a.py::test_a", "tests/face/test_a.py::test_b"
+    first, second, third = in_rounds(
+        [*(f"{unit}[{each}]" for each in range(8)), face, f"{face}_too[1]"]
+    )
+    assert [f"{unit}[0]", f"{unit}[4]"] == first
+    assert [face, f"{face}_too[1]"] == second
+    assert [f"{unit}[{each}]" for each in (1, 2, 3, 5, 6, 7)] == third
 
 
 def test_near_quick_and_different_tests_run_first_within_the_limit() -> None:

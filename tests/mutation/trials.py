@@ -34,8 +34,9 @@ import pytest
 from tests.mutation import patches
 from tests.mutation.mutations import Mutation
 
-# How many of the parameters of a test it runs with at first.
-PARAMETERS = 4
+# The first tests that are tried, and with how many of their parameters.
+UNITS = "tests/unit/"
+PARAMETERS = 2
 MEMORY = 6 << 30
 _MOMENTS = itertools.count(int(time.time()))
 
@@ -106,7 +107,7 @@ class Trials:
                 if outcome.noticed_by:
                     pending.remove(number)
                 self._tell(self._mutations[number], outcome)
-            tried = set(tests)
+            tried.update(tests)
         return True
 
     def _remembered_reaches(self) -> Iterator[Reach]:
@@ -214,16 +215,19 @@ class Trials:
         return self._package / path.relative_to(self._package.resolve())
 
 
-def in_rounds(tests: list[str]) -> tuple[list[str], list[str]]:
-    """Two rounds of tests: each with some of its parameters, and then with the others."""
+def in_rounds(tests: list[str]) -> tuple[list[str], list[str], list[str]]:
+    """Tests of units with some of their parameters, then the other tests, then all parameters."""
     by_function: dict[str, list[str]] = defaultdict(list)
     for test in tests:
         by_function[test.partition("[")[0]].append(test)
-    first = set()
+    some = set()
     for those in by_function.values():
         step = max(len(those) / PARAMETERS, 1)
-        first |= {those[int(step * each)] for each in range(min(PARAMETERS, len(those)))}
-    return [each for each in tests if each in first], [each for each in tests if each not in first]
+        some |= {those[int(step * each)] for each in range(min(PARAMETERS, len(those)))}
+    rounds: tuple[list[str], list[str], list[str]] = [], [], []
+    for test in tests:
+        rounds[2 if test not in some else not test.startswith(UNITS)].append(test)
+    return rounds
 
 
 def in_order(reaching: list[Reach], mutation: Mutation, limit: float) -> list[Reach]:

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bsb_hdf5.adapters.files import locking
 from bsb_hdf5.adapters.zarr.local import LocalLocation
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
@@ -25,7 +24,6 @@ from bsb_hdf5.errors import (
     StoreNotFoundError,
 )
 from bsb_hdf5.testing.contents import make, reading, snapshot, writing
-from bsb_hdf5.transactions.deadline import SlowWait
 from tests.unit.adapters.zarr.stores import ROWS, change, check_changed, filled
 
 
@@ -68,16 +66,6 @@ def test_a_session_holds_its_lock_until_it_ends(path: Path) -> None:
         other.open_write()
     reader.close()
     other.open_write().rollback()
-
-
-def test_a_long_wait_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    filled(path)
-    waits: list[SlowWait] = []
-    monkeypatch.setattr(locking, "_WARN_AFTER", 0.01)
-    store = ZarrStore(path, limit=0.2, on_slow=waits.append)
-    with held(path, fcntl.LOCK_EX), pytest.raises(LockTimeoutError):
-        store.open_read()
-    assert [(str(path), 0.2)] == [(wait.location, wait.limit) for wait in waits]
 
 
 def test_a_store_without_its_lock_file_is_read_and_written(path: Path) -> None:
