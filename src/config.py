@@ -156,13 +156,14 @@ class StorageNode(_CheckedAtBoot, _StorageNode):
     layout = config.attr(type=_one_of(LAYOUTS))
     """
     How a file that is made is laid out: ``classic``, which bsb-hdf5 8.0.2 reads and writes too,
-    or ``columnar``. Without, the environment variable ``BSB_HDF5_LAYOUT`` decides; else it is
-    ``classic``.
+    or ``columnar``. Without, BSB's option ``hdf5_layout`` decides (environment variable
+    ``BSB_HDF5_LAYOUT``); else it is ``classic``.
     """
     durability = config.attr(type=_one_of(DURABILITIES))
     """
     What survives: with ``process``, the default, all that was stored before a process died,
     whole; with ``power`` before a power cut too, which takes time at the end of each session.
+    Without, BSB's option ``hdf5_durability`` decides.
     """
     lock_limit = config.attr(type=as_lock_limit)
     """

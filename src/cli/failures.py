@@ -13,7 +13,7 @@ import bsb
 from bsb.cli.commands import BaseCommand
 
 from ..engine import StorageEngine
-from ..errors import LockTimeoutError, StorageError
+from ..errors import InputError, LockTimeoutError, StorageError
 from ..queries.summaries import summary
 from .formats import plural
 from .running import sentence
@@ -138,6 +138,8 @@ def _then(cause: BaseException, advice: str) -> str:
     remedy = _REMEDIES.get(number) if number is not None else None
     if isinstance(cause, LockTimeoutError):
         remedy = "wait for the other program to end"
+    elif isinstance(cause, InputError):
+        remedy = "correct that"
     return f"; {remedy}, then {advice}" if remedy else f"; {advice}"
 
 

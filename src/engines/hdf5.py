@@ -23,6 +23,7 @@ from ..exceptions import (
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
 from ..placement_set import PlacementSet
+from ..storage_options import DurabilityOption, LayoutOption, value_of
 
 __all__ = [
     "ConnectivitySet",
@@ -35,10 +36,6 @@ __all__ = [
 ]
 
 
-# Names the layout of files that are made, where nothing else does.
-LAYOUT_VARIABLE = "BSB_HDF5_LAYOUT"
-
-
 class HDF5Engine(_engine.StorageEngine):
     """
     A network in an HDF5 file.
@@ -46,10 +43,9 @@ class HDF5Engine(_engine.StorageEngine):
     :param root: path of the file.
     :param comm: ``bsb.services.mpi.MPIService``.
     :param layout: ``classic`` or ``columnar``, if the file is made; without, that of the root
-        (:class:`~bsb_hdf5.config.NetworkRoot`), of the environment variable
-        ``BSB_HDF5_LAYOUT``, or ``classic``.
+        (:class:`~bsb_hdf5.config.NetworkRoot`), of BSB's option ``hdf5_layout``, or ``classic``.
     :param durability: ``process`` or ``power``: what a session that ended survives; without,
-        that of the root, or ``process``.
+        that of the root, of BSB's option ``hdf5_durability``, or ``process``.
     :param lock_limit: seconds to wait for other threads, ranks or programs; without, those of the
         root, or 600.
     :raises InputError: another durability, or another limit than a number above 0.
@@ -67,7 +63,8 @@ class HDF5Engine(_engine.StorageEngine):
         lock_limit: float | None = None,
     ) -> None:
         self._wanted_layout = layout or getattr(root, "layout", None)
-        self._durability = durability or getattr(root, "durability", None) or DURABILITIES[0]
+        given = durability or getattr(root, "durability", None)
+        self._durability = given or value_of(DurabilityOption) or DURABILITIES[0]
         if self._durability not in DURABILITIES:
             raise InputError(
                 f"durability must be one of {DURABILITIES}, not {self._durability!r}",
@@ -78,7 +75,7 @@ class HDF5Engine(_engine.StorageEngine):
 
     def new_layout(self) -> str:
         """The layout of a network that is made."""
-        return self._wanted_layout or os.environ.get(LAYOUT_VARIABLE) or self._layout
+        return self._wanted_layout or value_of(LayoutOption) or self._layout
 
     def _check_network(self) -> None:
         super()._check_network()

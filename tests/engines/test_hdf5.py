@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 from bsb_test import RandomStorageFixture
 
-from bsb_hdf5.engines.hdf5 import LAYOUT_VARIABLE
 from tests.engines.suite import suite_of_bsb
 
 
@@ -16,7 +15,7 @@ from tests.engines.suite import suite_of_bsb
 def by_default() -> Iterator[None]:
     """Let nobody say which layout the files of BSB's suite are to have."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(LAYOUT_VARIABLE, raising=False)
+        patch.delenv("BSB_HDF5_LAYOUT", raising=False)
         yield
 
 

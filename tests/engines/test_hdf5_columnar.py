@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 from bsb_test import RandomStorageFixture
 
-from bsb_hdf5.engines.hdf5 import LAYOUT_VARIABLE
 from tests.engines.suite import suite_of_bsb
 
 
@@ -16,7 +15,7 @@ from tests.engines.suite import suite_of_bsb
 def columnar() -> Iterator[None]:
     """Let the files that BSB's suite makes be columnar: it doesn't say how they are to be."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(LAYOUT_VARIABLE, "columnar")
+        patch.setenv("BSB_HDF5_LAYOUT", "columnar")
         yield
 
 

@@ -11,7 +11,6 @@ import pytest
 from bsb import LabellingError, Storage
 from numpy.testing import assert_array_equal
 
-from bsb_hdf5.engines.hdf5 import LAYOUT_VARIABLE
 from tests.parallel.engine import ENGINE
 from tests.parallel.ranks import (
     MAIN,
@@ -38,7 +37,7 @@ def test_the_storages_are_of_the_engine_and_layout_of_this_run(
     storage: Storage,
 ) -> None:
     assert ENGINE == storage.format
-    assert os.environ.get(LAYOUT_VARIABLE, "columnar") == storage._engine.layout
+    assert os.environ.get("BSB_HDF5_LAYOUT", "columnar") == storage._engine.layout
 
 
 def write_in_scope(storage: Storage, placed: Any, turn: int) -> None:

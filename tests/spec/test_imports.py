@@ -42,6 +42,7 @@ FORBIDDEN = {
     "bsb_hdf5.engines.memory": _RARE | _LATE | _OTHER_ENGINES,
     "bsb_hdf5.engines.zarr": _RARE | _LATE | _OTHER_ENGINES,
     "bsb_hdf5.errors": _HEAVY | _RARE,
+    "bsb_hdf5.storage_options": _RARE | _LATE | _OTHER_ENGINES | {"attrs", "bsb_hdf5.core", "h5py"},
     "bsb_hdf5.testing": _HEAVY | _RARE - {"bsb_hdf5.testing"},
     "bsb_hdf5.testing.plugin": _HEAVY | _RARE - {"asyncio", "bsb_hdf5.testing", "pytest"},
 }

@@ -1,0 +1,52 @@
+"""
+Defaults of the ``hdf5`` engine, as options of BSB: entry points of the group ``bsb.options``.
+
+BSB imports this module at every start, so it imports nothing that is slow to import.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from bsb import options
+from bsb.option import BsbOption
+
+
+class LayoutOption(  # type: ignore[call-arg]
+    BsbOption,  # type: ignore[misc]
+    name="hdf5_layout",
+    cli=("hdf5-layout",),
+    project=("hdf5.layout",),
+    env=("BSB_HDF5_LAYOUT",),
+    script=("hdf5_layout",),
+    description="layout of new HDF5 files: classic or columnar",
+):
+    """How a file that is made is laid out, where its configuration does not say it."""
+
+
+class DurabilityOption(  # type: ignore[call-arg]
+    BsbOption,  # type: ignore[misc]
+    name="hdf5_durability",
+    cli=("hdf5-durability",),
+    project=("hdf5.durability",),
+    env=("BSB_HDF5_DURABILITY",),
+    script=("hdf5_durability",),
+    description="what changes to HDF5 files survive: process (its end) or power (a power cut)",
+):
+    """What stored changes survive, where no configuration says it."""
+
+
+Option: TypeAlias = type[LayoutOption] | type[DurabilityOption]
+
+
+def value_of(option: Option) -> str | None:
+    """
+    The value of an option: from ``bsb.options``, the command line, the project or the environment.
+
+    :returns: None if it is set nowhere.
+    """
+    # Where the package is used without its entry points, BSB does not know the option.
+    if option.name not in options.get_option_descriptors():
+        option.register()
+    value = options.get_option(option.name)
+    return None if value is None else str(value)
