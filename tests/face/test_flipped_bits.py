@@ -146,7 +146,7 @@ def test_a_network_without_checksums_is_valid_and_gets_them(
     with h5py.File(path, "r+") as file:
         for part in ("placement_sets", "connectivity_sets"):
             for group in file[part].values():
-                del group.attrs["recent_checksums"]
+                group.attrs["tally"] = group.attrs["tally"][:6]
                 if "checksums" in group:
                     del group["checksums"]
     assert () == verify(str(path)).findings

@@ -8,7 +8,7 @@ import attrs
 
 from ...errors import SessionAbortedError, SessionClosedError
 from ...ports.arrays import DType
-from .atomic.atomic_file import AtomicFile
+from .atomic.callback import CALLBACK
 from .errors import translated
 from .h5_types import H5Object
 from .places import Content, RowPlaces
@@ -128,7 +128,8 @@ class Context:
         """
         if self.ended:
             raise SessionClosedError("the session that this belongs to has ended")
-        if AtomicFile.is_called_back():
+        # perf: every call of HDF5's; nearly always there is none.
+        if CALLBACK.thread is not None and CALLBACK.is_here():
             raise _is_called_back(self.location)
         return self._translated
 
@@ -139,7 +140,7 @@ def check_free(location: str) -> None:
 
     :raises SessionAbortedError: HDF5 is reading or writing in this thread.
     """
-    if AtomicFile.is_called_back():
+    if CALLBACK.is_here():
         raise _is_called_back(location)
 
 

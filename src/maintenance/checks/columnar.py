@@ -12,15 +12,16 @@ from ...core.chunk_id import Ids
 from ...core.column_specs import LABELS, MORPHOLOGY, POSITION, ROTATION, additional_column
 from ...core.connectivity import batches
 from ...core.layouts.columnar import blocks, segments
-from ...core.layouts.columnar.checksums import CHECKSUMS
+from ...core.layouts.columnar.checksums import CHECKSUMS, RecentRecords
 from ...core.layouts.columnar.connectivity import ColumnarConnectivity
 from ...core.layouts.columnar.connectivity_table import BLOCKS, CELLS, count_blocks
+from ...core.layouts.columnar.groups import TALLY
 from ...core.layouts.columnar.members import name_of
 from ...core.layouts.columnar.network import NAMED_BY, ColumnarNetwork
 from ...core.layouts.columnar.placement import ColumnarPlacement
 from ...core.layouts.columnar.placement_names import PlacementNames
 from ...core.layouts.columnar.placement_table import count_segments
-from ...core.layouts.columnar.tables import TALLY
+from ...core.layouts.columnar.tally import StoredTally, tally_of
 from ...core.layouts.protocols import PlacementReader
 from ...core.mirrored import perspectives
 from ...errors import CorruptNetworkError
@@ -208,20 +209,28 @@ class ColumnarCheck:
             # Writers that keep none remove it.
             return
         says = [len(table), zlib.crc32(np.ascontiguousarray(table).tobytes()), *sums]
-        if _as_list(tally)[1:] != says:
-            self._note_tally(group, where, part, tally, says)
+        found = StoredTally.of(tally, len(sums))
+        if found is None or [found.entries, found.checksum, *found.sums] != says:
+            recent = None if found is None else found.recent
+            self._note_tally(group, where, part, tally, says, recent)
 
     def _note_tally(
-        self, group: GroupReader, where: str, part: str, tally: object, says: list[int]
+        self,
+        group: GroupReader,
+        where: str,
+        part: str,
+        tally: object,
+        says: list[int],
+        recent: RecentRecords | None = None,
     ) -> None:
         def write() -> None:
             before = _as_list(tally)
             held = before[0] if before else 0
             generation = held + 1 if 0 <= held < _MOST_GENERATIONS else 0
-            value = np.array([generation, *says], dtype=np.int64)
-            writable(group).attributes.set(TALLY, value)
+            writable(group).attributes.set(TALLY, tally_of([generation, *says], recent))
 
-        what = f"is {_as_list(tally)[1:] or tally!r}; the stored rows give {says}"
+        held = _as_list(tally)[1 : 1 + len(says)]
+        what = f"is {held or tally!r}; the stored rows give {says}"
         self._found.note(part, f"{where}, {TALLY}", what, ((part, where, TALLY), write))
 
 

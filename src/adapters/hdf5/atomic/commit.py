@@ -81,14 +81,16 @@ class Commit:
         """
         # What is cut off need not be replaced before.
         end = min(self._extent.base_size, self._extent.size)
+        descriptor = self._extent.descriptor
         found: list[Replacement] = []
         for start, data in written:
-            if start < end:
-                kept = data if start + len(data) <= end else data[: end - start]
-                held = read_at(self._extent.descriptor, len(kept), start).ljust(len(kept), b"\0")
-                part = changed_part(held, kept)
-                if part.stop:
-                    found.append((start + part.start, held[part], kept[part]))
+            if start >= end:
+                continue
+            kept = data if start + len(data) <= end else data[: end - start]
+            held = read_at(descriptor, len(kept), start).ljust(len(kept), b"\0")
+            part = changed_part(held, kept)
+            if part.stop:
+                found.append((start + part.start, held[part], kept[part]))
         return found
 
     def _announce(self, journal: Journal) -> None:

@@ -13,10 +13,10 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from threading import get_ident
-from typing import ClassVar
 
 from ....errors import CorruptNetworkError
 from ....platform import read_some_into
+from .callback import CALLBACK
 from .extent import Extent
 from .heaps import SIGNATURE, is_endless
 from .journal import StoredJournal
@@ -39,9 +39,6 @@ class OverlayFile:
 
     :param extent: the extent of the open file.
     """
-
-    # The thread that HDF5 is calling back in, if any: it lets one at a time.
-    _inside: ClassVar[int | None] = None
 
     def __init__(self, extent: Extent) -> None:
         self._extent = extent
@@ -71,7 +68,7 @@ class OverlayFile:
 
     def readinto(self, buffer: bytearray | memoryview) -> int:
         """Fill the buffer; past the end of the file there are zeros."""
-        OverlayFile._inside = get_ident()
+        CALLBACK.thread = get_ident()
         try:
             view = memoryview(buffer).cast("B")
             self._read(view, self._position)
@@ -82,7 +79,7 @@ class OverlayFile:
         except BaseException as error:
             self._note(error)
         finally:
-            OverlayFile._inside = None
+            CALLBACK.thread = None
         size = len(buffer)
         self._position += size
         return size
@@ -103,20 +100,21 @@ class OverlayFile:
                 self._read(part, begin)
 
     def write(self, data: bytes | memoryview) -> int:
-        start = self._position
-        OverlayFile._inside = get_ident()
+        start, size = self._position, len(data)
+        end = start + size
+        CALLBACK.thread = get_ident()
         try:
-            self._write(memoryview(data).cast("B"), start)
+            if self.error is None:
+                self._write(memoryview(data).cast("B"), start)
         except BaseException as error:
             self._note(error)
         finally:
-            OverlayFile._inside = None
+            CALLBACK.thread = None
         if self.error is not None:
             # Kept only so that HDF5 can read it back; the session has failed already.
             with contextlib.suppress(MemoryError):
                 self._patches.append((start, bytes(data)))
-        size = len(data)
-        self._position = end = start + size
+        self._position = end
         self._extent.size = max(self._extent.size, end)
         return size
 
@@ -132,7 +130,7 @@ class OverlayFile:
     @staticmethod
     def is_called_back() -> bool:
         """Whether HDF5 is calling a method of a file in this thread, and can't be used."""
-        return OverlayFile._inside is not None and OverlayFile._inside == get_ident()
+        return CALLBACK.is_here()
 
     def flush(self) -> None:
         """Do nothing: changes wait in memory until the commit."""
@@ -211,8 +209,6 @@ class OverlayFile:
                 view[low - start : high - start] = data[low - offset : high - offset]
 
     def _write(self, view: memoryview, start: int) -> None:
-        if self.error is not None:
-            return
         below = self._extent.base_size - start
         if below >= len(view):
             self._take(view, start)
@@ -224,14 +220,13 @@ class OverlayFile:
 
     def _take(self, view: memoryview, start: int) -> None:
         """Hold a change of original content in memory until the commit."""
-        if self._kept_size == self._extent.base_size and len(view) <= _MOST_WAITING:
-            if self._waiting_bytes > _MOST_WAITING:
-                self._settle()
-            self._waiting.append((start, bytes(view)))
-            self._waiting_bytes += len(view)
-        else:
+        waiting = self._waiting_bytes + len(view)
+        if waiting > _MOST_WAITING or self._kept_size != self._extent.base_size:
             self._settle()
             self._write_pages(view, start)
+            return
+        self._waiting.append((start, bytes(view)))
+        self._waiting_bytes = waiting
 
     def _settle(self) -> None:
         """Put what waits into pages, where it can be looked up."""

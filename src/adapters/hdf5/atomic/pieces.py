@@ -10,7 +10,7 @@ from ....platform import Buffer, read_some, read_some_into, write_some
 Piece: TypeAlias = tuple[int, Buffer]
 
 # perf: below this size, writing bytes is faster than comparing them.
-_FEW_BYTES = 1024
+_FEW_BYTES = 2048
 
 
 def changed_part(held: bytes, data: bytes) -> slice:

@@ -15,7 +15,7 @@ from ....ports.arrays import AnyArray, ArrayReader, ArrayWriter, DType, GroupWri
 from ...min_max import min_max
 from ...ranges import Bounds, coalesce, rows_of_ranges
 from ...rows import Lengths, Rows
-from .checksums import RowNotes
+from .checksums import SetChecksums
 
 # Rows wait to be stored together until they take this many bytes.
 _MOST_WAITING = 4 * 1024 * 1024
@@ -34,7 +34,8 @@ class LongArray:
     :param kinds: the dtypes that its rows may be stored as, the narrowest first.
     :param collection: the subgroup of ``group`` that the array belongs to, if any.
     :param attributes: the attributes of a new array.
-    :param notes: records the checksums of written rows.
+    :param checksums: of the set, which gets those of written rows.
+    :param column: what the checksums call the array, if not by its name.
     """
 
     def __init__(
@@ -44,14 +45,16 @@ class LongArray:
         kinds: Sequence[DType],
         collection: str | None = None,
         attributes: Mapping[str, str] | None = None,
-        notes: RowNotes | None = None,
+        checksums: SetChecksums | None = None,
+        column: str | None = None,
     ) -> None:
         self._group = group
         self._name = name
         self._collection = collection
         self._attributes = attributes or {}
         self._kinds = kinds
-        self._notes = notes
+        self._checksums = checksums
+        self._column = name if column is None else column
         self._waiting: list[Rows] = []
         self._waiting_bytes = 0
         self._array: ArrayWriter | None = self._find()
@@ -88,10 +91,12 @@ class LongArray:
             return
         rows = self._fitting(rows)
         self._place(first, rows)
-        if self._notes is not None and counts is None:
-            self._notes.written(first, rows)
-        elif self._notes is not None and counts is not None:
-            self._notes.parts_written(first, counts, rows)
+        if self._checksums is None:
+            return
+        if counts is None:
+            self._checksums.written(self._column, first, rows)
+        else:
+            self._checksums.blocks_written(self._column, first, counts, rows)
 
     def _place(self, first: int, rows: Rows) -> None:
         """As :meth:`put`, for rows that fit and that are noted by the caller."""
@@ -197,12 +202,8 @@ class LongArray:
         self._note_parts(starts, counts, rows)
 
     def _note_parts(self, starts: Bounds, counts: Lengths, rows: Rows) -> None:
-        if self._notes is None:
-            return
-        done = 0
-        for first, count in zip(starts.tolist(), counts.tolist(), strict=True):
-            self._notes.written(first, rows[done : done + count])
-            done += count
+        if self._checksums is not None:
+            self._checksums.parts_written(self._column, starts, counts, rows)
 
     def _overwrite(self, begin: int, rows: Rows) -> None:
         if begin + len(rows) > self._length:
@@ -229,9 +230,9 @@ class LongArray:
         last = int(ends[-1]) if len(ends) else 0
         if last > held:
             self._align(last, np.zeros((0, *self._width), dtype=self._dtype))
-        if self._notes is not None:
+        if self._checksums is not None:
             for first, stop in zip(starts.tolist(), stops.tolist(), strict=True):
-                self._notes.zeros_written(first, stop - first)
+                self._checksums.zeros_written(self._column, first, stop - first)
 
     def empty(self) -> None:
         """Remove all rows."""
@@ -286,8 +287,8 @@ class LongArray:
         return array
 
     def _note_dropped(self, first: int) -> None:
-        if self._notes is not None:
-            self._notes.dropped(first)
+        if self._checksums is not None:
+            self._checksums.dropped(self._column, first)
 
     def _fitting(self, rows: Rows) -> Rows:
         """The rows in the dtype of the array, which is widened if they need it."""

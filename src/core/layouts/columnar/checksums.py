@@ -1,35 +1,35 @@
 """
-Checksums of the stored rows of a set: an array of records beside its table.
+Checksums of the stored rows of a set: the latest in its tally, the others in an array.
 
 A record consists of the number of a column, a first row, a number of rows, and their check: the
-CRC-32 of their bytes, and above it the bytes of a value. Records are only appended; a later record
-of a column replaces earlier ones of the same rows.
+lowest bits of XXH3 of their bytes, and above them the bytes of a value. Records are only
+appended; a later record of a column replaces earlier ones of the same rows.
 
-The latest records wait in an attribute, which is faster to change, until there are too many. The
-attribute also holds their number, the revision of the set before the first of them, and the current
-revision. Then the records are appended to the array, followed by a stamp with both revisions. If a
-revision differs from that of the previous stamp or of the set, a writer without checksums has
-changed rows, and all records before are void.
+The latest records wait in the tally, which nearly every session changes anyway, until there are too
+many. The tally also holds their number, the revision of the set before the first of them, and the
+current revision. Then the records are appended to the array, followed by a stamp with both
+revisions. If a revision differs from that of the previous stamp or of the set, a writer without
+checksums has changed rows, and all records before are void.
 """
 
 from __future__ import annotations
 
-import zlib
+import sys
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
+from xxhash import xxh3_64_intdigest
 
 from ....errors import CorruptNetworkError, NodeNotFoundError
-from ....ports.arrays import AnyArray, AttributeReader, GroupReader, GroupWriter
+from ....ports.arrays import AnyArray, GroupReader, GroupWriter
 from ...rows import Lengths, Rows
 from ..optional_verbs import lacks_checks
-from .groups import SetGroup
+from .groups import TALLY, SetGroup
 
 CHECKSUMS = "checksums"
-RECENT = "recent_checksums"
 WIDTH = 4
 COLUMN, FIRST, COUNT, CHECK = range(WIDTH)
 # The column of a stamp.
@@ -40,158 +40,175 @@ _VOID = -1
 _ZEROS = -1
 # Blocks are checked together until they have this many rows.
 _LEAST_TOGETHER = 2048
-_CRC_BITS = 32
-# Numbers before the records of the attribute, and how many records it has at most.
+# Bits of XXH3 in a check.
+_HASH_BITS = 56
+_HASH_MASK = (1 << _HASH_BITS) - 1
+_IS_LITTLE_ENDIAN = sys.byteorder == "little"
+# Numbers before the records of a tally, and how many records it has at most.
 _HEAD = 3
-_MOST = 8
-
-Note = Callable[[int, int, int], None]
-
-
-class RowNotes:
-    """
-    What a session notes of the rows of one column.
-
-    :param note: is given the first row, the number of rows, and their check.
-    """
-
-    __slots__ = ("_note",)
-
-    def __init__(self, note: Note) -> None:
-        self._note = note
-
-    def written(self, first: int, rows: Rows) -> None:
-        """Rows were written, from one on."""
-        if len(rows):
-            self._note(first, len(rows), check_of(rows))
-
-    def parts_written(self, first: int, counts: Lengths, rows: Rows) -> None:
-        """As :meth:`written`, for rows of which many small parts follow each other."""
-        if len(rows) <= _LEAST_TOGETHER:
-            self.written(first, rows)
-            return
-        ends = counts.cumsum()
-        begin = 0
-        while begin < len(rows):
-            wanted = int(ends.searchsorted(begin + _LEAST_TOGETHER))
-            end = int(ends[min(wanted, len(ends) - 1)])
-            self.written(first + begin, rows[begin:end])
-            begin = end
-
-    def zeros_written(self, first: int, count: int) -> None:
-        """Rows are zeros, from one on."""
-        if count:
-            self._note(first, count, _ZEROS)
-
-    def dropped(self, first: int) -> None:
-        """There are no rows any more from one on."""
-        self._note(first, _VOID, 0)
+_MOST = 32
+_COUNT, _BEFORE, _AFTER = range(_HEAD)
 
 
 def check_of(rows: Rows) -> int:
-    """The check of rows."""
-    # The same on every machine.
-    plain = np.ascontiguousarray(rows, dtype=rows.dtype.newbyteorder("<"))
-    return zlib.crc32(plain.data) | rows.dtype.itemsize << _CRC_BITS
+    """The check of rows, which is the same on every machine."""
+    # perf: converting what is as it should be takes longer than the hash of some hundred rows.
+    if not (_IS_LITTLE_ENDIAN and rows.dtype.isnative and rows.flags.c_contiguous):
+        rows = np.ascontiguousarray(rows, dtype=rows.dtype.newbyteorder("<"))
+    return xxh3_64_intdigest(rows.data) & _HASH_MASK | rows.dtype.itemsize << _HASH_BITS
 
 
-def key_of(part: str, name: str) -> Hashable:
-    """The key in the cache of the last records of a set."""
-    return "columnar checksums", part, name
-
-
-@attrs.frozen
-class _Recent:
+@attrs.frozen(eq=False)
+class RecentRecords:
     """
-    The last records of a set.
+    The latest records of a set.
 
-    :param before: revision of the set before them.
-    :param after: with them.
-    :param numbers: of the records, one after the other.
+    :param numbers: as the tally holds them after its sums: how many records, the revision of the
+        set before them and with them, the records, and zeros in place of those that may follow.
     """
 
-    before: int
-    after: int
-    numbers: Sequence[int]
+    numbers: NDArray[np.int64]
 
     @classmethod
-    def read(cls, attributes: AttributeReader) -> _Recent | None:
-        value = attributes.get(RECENT)
-        if not isinstance(value, np.ndarray) or value.shape != (_HEAD + _MOST * WIDTH,):
+    def none(cls, revision: int) -> RecentRecords:
+        """No record, of a set of this revision."""
+        numbers = np.zeros(_size(), dtype=np.int64)
+        numbers[_BEFORE:_HEAD] = revision
+        return cls(numbers)
+
+    @classmethod
+    def of(cls, tally: object) -> RecentRecords | None:
+        """Those of a tally; None if it has none."""
+        size = _size()
+        if not isinstance(tally, np.ndarray) or tally.dtype != np.int64:
             return None
-        count, before, after, *numbers = value.tolist()
-        return cls(before, after, numbers[: max(0, count) * WIDTH])
+        if tally.ndim != 1 or len(tally) <= size or not 0 <= tally[-size] <= _MOST:
+            return None
+        return cls(tally[-size:])
 
     @property
-    def is_full(self) -> bool:
-        return len(self.numbers) > _MOST * WIDTH
+    def count(self) -> int:
+        """How many records there are."""
+        return self.numbers.item(_COUNT)
 
     @property
-    def value(self) -> NDArray[np.int64]:
-        """What the attribute holds."""
-        value = np.zeros(_HEAD + _MOST * WIDTH, dtype=np.int64)
-        value[0] = len(self.numbers) // WIDTH
-        value[1], value[2] = self.before, self.after
-        value[_HEAD : _HEAD + len(self.numbers)] = self.numbers
-        return value
+    def before(self) -> int:
+        """Revision of the set before them."""
+        return self.numbers.item(_BEFORE)
+
+    @property
+    def after(self) -> int:
+        """Revision of the set with them."""
+        return self.numbers.item(_AFTER)
+
+    @property
+    def records(self) -> NDArray[np.int64]:
+        """(n, 4)."""
+        return self.numbers[_HEAD : _HEAD + self.count * WIDTH].reshape(-1, WIDTH)
+
+    def with_more(self, records: Sequence[tuple[int, ...]], revision: int) -> RecentRecords:
+        """These and others, for which there is room, of a set of this revision."""
+        numbers = self.numbers.copy()
+        if records:
+            end = _HEAD + self.count * WIDTH
+            flat = [number for record in records for number in record]
+            numbers[end : end + len(flat)] = flat
+            numbers[_COUNT] += len(records)
+        numbers[_AFTER] = revision
+        return RecentRecords(numbers)
 
 
-def prepare_checksums(group: GroupWriter) -> None:
-    """Prepare the attribute that every session on a set changes."""
-    if lacks_checks(group):
-        group.attributes.set(RECENT, _Recent(0, 0, []).value)
+def _size() -> int:
+    return _HEAD + _MOST * WIDTH
 
 
 class SetChecksums:
     """
-    The checksums of a set, to be stored at the end of a session.
+    The checksums of the rows that a session writes to a set.
 
     Backends that check what they read keep none.
     """
 
     def __init__(self, place: SetGroup) -> None:
         self._place = place
-        self._key = key_of(place.part, place.name)
+        # Column, first row, number of rows and check.
         self._new: list[tuple[str, int, int, int]] = []
         self._kept: bool | None = None
 
-    def of(self, column: str) -> RowNotes | None:
-        """What records the checksums of a column; None if none are kept."""
+    @property
+    def are_kept(self) -> bool:
+        """Whether the backend needs them."""
         if self._kept is None:
             self._kept = lacks_checks(self._place.group)
-        if not self._kept:
-            return None
-        new = self._new
-        return RowNotes(lambda first, count, check: new.append((column, first, count, check)))
+        return self._kept
 
-    def store(self, columns: Mapping[str, int], before: int, after: int) -> None:
+    def written(self, column: str, first: int, rows: Rows) -> None:
+        """Rows of a column were written, from one on."""
+        if len(rows) and self.are_kept:
+            self._new.append((column, first, len(rows), check_of(rows)))
+
+    def blocks_written(self, column: str, first: int, counts: Lengths, rows: Rows) -> None:
+        """As :meth:`written`, for rows of which many small parts follow each other."""
+        if len(rows) <= _LEAST_TOGETHER:
+            self.written(column, first, rows)
+            return
+        ends = counts.cumsum()
+        begin = 0
+        while begin < len(rows):
+            wanted = int(ends.searchsorted(begin + _LEAST_TOGETHER))
+            end = int(ends[min(wanted, len(ends) - 1)])
+            self.written(column, first + begin, rows[begin:end])
+            begin = end
+
+    def parts_written(self, column: str, firsts: Lengths, counts: Lengths, rows: Rows) -> None:
+        """Rows of a column were written in parts, each of which may be replaced by itself."""
+        if not self.are_kept:
+            return
+        done = 0
+        for first, count in zip(firsts.tolist(), counts.tolist(), strict=True):
+            end = done + count
+            if count:
+                self._new.append((column, first, count, check_of(rows[done:end])))
+            done = end
+
+    def zeros_written(self, column: str, first: int, count: int) -> None:
+        """Rows of a column are zeros, from one on."""
+        if count and self.are_kept:
+            self._new.append((column, first, count, _ZEROS))
+
+    def dropped(self, column: str, first: int) -> None:
+        """There are no rows of a column any more from one on."""
+        if self.are_kept:
+            self._new.append((column, first, _VOID, 0))
+
+    def advance(
+        self, recent: RecentRecords | None, columns: Mapping[str, int], before: int, after: int
+    ) -> RecentRecords | None:
         """
-        Store what was noted, at the end of a session.
+        Add what was written to the latest records, at the end of a session.
 
+        If these become too many, all are appended to the array.
+
+        :param recent: the latest records when the session began; None if there were none.
         :param columns: number of each column.
         :param before: revision of the set when the session began.
         :param after: its revision now.
+        :returns: the latest records, to be stored in the tally; None if none are kept.
         """
-        if self._kept is None:
-            self._kept = lacks_checks(self._place.group)
-        if not self._kept:
-            return
-        new = [number for column, *rest in self._new for number in (columns[column], *rest)]
+        if not self.are_kept:
+            return None
+        new = [(columns[column], *rest) for column, *rest in self._new]
         self._new.clear()
-        attributes, cache = self._place.attributes, self._place.network.cache
-        recent: _Recent | None = cache.get(self._key) or _Recent.read(attributes)
-        if recent is None or recent.after != before:
-            recent = _Recent(before, before, [])
-        recent = _Recent(recent.before, after, [*recent.numbers, *new])
-        if recent.is_full:
-            self._append(recent)
-            recent = _Recent(after, after, [])
-        attributes.set(RECENT, recent.value)
-        cache.put(self._key, recent)
+        if recent is None or recent.after != before or len(recent.numbers) != _size():
+            recent = RecentRecords.none(before)
+        if recent.count + len(new) <= _MOST:
+            return recent.with_more(new, after)
+        self._append(recent, new, after)
+        return RecentRecords.none(after)
 
-    def _append(self, recent: _Recent) -> None:
-        stamp = [_STAMP, recent.before, recent.after, 0]
-        rows = np.array([*recent.numbers, *stamp], dtype=np.int64).reshape(-1, WIDTH)
+    def _append(self, recent: RecentRecords, new: Sequence[tuple[int, ...]], revision: int) -> None:
+        stamp = [(_STAMP, recent.before, revision, 0)]
+        rows = np.concatenate((recent.records, np.array([*new, *stamp], dtype=np.int64)))
         group = self._place.group
         try:
             array = group.array(CHECKSUMS)
@@ -199,6 +216,11 @@ class SetChecksums:
             group.create_array(CHECKSUMS, rows)
         else:
             array.append(rows)
+
+
+def recent_of_new_set(group: GroupWriter) -> RecentRecords | None:
+    """The latest records of a set that has no rows yet; None if none are kept."""
+    return RecentRecords.none(0) if lacks_checks(group) else None
 
 
 @attrs.frozen
@@ -227,7 +249,7 @@ class CheckedRows:
         """
         if self.check == _ZEROS:
             return not np.count_nonzero(rows)
-        size = self.check >> _CRC_BITS
+        size = self.check >> _HASH_BITS
         if rows.dtype.itemsize == size:
             return check_of(rows) == self.check
         try:
@@ -246,11 +268,10 @@ def checked_rows(group: GroupReader, revision: int) -> dict[int, list[CheckedRow
     :param revision: of the set.
     :raises CorruptNetworkError: the array of checksums is damaged.
     """
-    recent = _Recent.read(group.attributes)
+    recent = RecentRecords.of(group.attributes.get(TALLY))
     if recent is None or recent.after != revision:
         return {}
-    last = np.array(recent.numbers, dtype=np.int64).reshape(-1, WIDTH)
-    return _without_replaced(np.concatenate((_appended(group, recent.before), last)))
+    return _without_replaced(np.concatenate((_appended(group, recent.before), recent.records)))
 
 
 def _appended(group: GroupReader, revision: int) -> NDArray[np.int64]:

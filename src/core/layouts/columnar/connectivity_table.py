@@ -64,8 +64,7 @@ class ConnectivityArrays:
         found = self.opened.get(name)
         if found is None:
             kinds = CELL_KINDS if name == CELLS else POINT_KINDS
-            notes = self.checksums.of(name)
-            found = LongArray(self._place.group, name, kinds, notes=notes)
+            found = LongArray(self._place.group, name, kinds, checksums=self.checksums)
             if found.width not in (None, (COLUMNS[name],)):
                 raise CorruptNetworkError(
                     f"'{name}' of the connectivity set '{self._place.name}' has rows of shape"

@@ -7,6 +7,9 @@ from typing import Protocol
 from ....ports.arrays import AttributeWriter, GroupWriter
 from ....ports.cache import CacheView
 
+TALLY = "tally"
+"""The attribute that sums up the table of a set."""
+
 
 class Holder(Protocol):
     """The network that a set belongs to."""

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from ....ports.arrays import GroupReader
 from ..nodes import ARRAY, DOCUMENT, GROUP, kind_of
 from ..unknown import Known, arrays, named
-from .checksums import CHECKSUMS, RECENT
+from .checksums import CHECKSUMS
 from .files import ID
+from .groups import TALLY
 from .members import is_encoded, name_of
 from .placement_names import ADDITIONAL, PlacementNames
 from .placement_table import KEY
-from .tables import TALLY
 
 _HISTORY = ("revision", "created_at")
 
@@ -51,14 +51,12 @@ def _cells(group: GroupReader) -> Known:
             return Known(member=additional)
         return column(group, name)
 
-    return Known(
-        named("cell_type", "names", TALLY, RECENT, *_HISTORY), member, lambda name: name in titles
-    )
+    return Known(named("cell_type", "names", TALLY, *_HISTORY), member, lambda name: name in titles)
 
 
 def _connections(group: GroupReader) -> Known:
     return Known(
-        named("pre", "post", "tag", TALLY, RECENT, *_HISTORY),
+        named("pre", "post", "tag", TALLY, *_HISTORY),
         arrays("blocks", "cells", "points", CHECKSUMS),
     )
 

@@ -27,8 +27,7 @@ from ...rows import Rows
 from ..documents import interpreting, parse_json
 from .arrays import LongArray
 from .checksums import CHECKSUMS
-from .groups import Holder
-from .tables import TALLY
+from .groups import TALLY, Holder
 
 LOG = "log"
 POINTS, LABELS, PROPERTIES, BRANCHES = "points", "labels", "properties", "branches"

@@ -14,7 +14,6 @@ from ...names import check_name
 from ...statistics import NetworkTotals
 from ..root import STATE, RootedNetwork, count_totals, not_found
 from ..unknown import Unknown, unknown_below
-from .checksums import key_of
 from .connectivity import ColumnarConnectivity
 from .files import ID, ColumnarFiles
 from .known import ROOT, is_connectivity, is_placement
@@ -220,7 +219,6 @@ class ColumnarNetwork(RootedNetwork):
     def _forget(self, part: str, names: tuple[str, ...]) -> None:
         for name in names:
             self.cache.invalidate(("columnar", part, name))
-            self.cache.invalidate(key_of(part, name))
 
     def _replace(self, part: str) -> None:
         self._root.delete(part)

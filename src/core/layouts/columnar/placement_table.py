@@ -63,21 +63,19 @@ class PlacementArrays:
             if title.startswith(PREFIX):
                 found = self._additional(title, kinds)
             else:
-                notes = self.checksums.of(title)
-                found = LongArray(self._place.group, title, kinds, notes=notes)
+                found = LongArray(self._place.group, title, kinds, checksums=self.checksums)
             self.opened[title] = found
         return found
 
     def _additional(self, title: str, kinds: tuple[DType, ...]) -> LongArray:
         group, key = self._place.group, title.removeprefix(PREFIX)
-        notes = self.checksums.of(title)
-        if is_plain(key):
-            return LongArray(group, key, kinds, ADDITIONAL, notes=notes)
-        member = member_of(key)
-        if ADDITIONAL in group:
-            member = new_member(group.group(ADDITIONAL), key, KEY)
-        named = {} if member == key else {KEY: key}
-        return LongArray(group, member, kinds, ADDITIONAL, named, notes)
+        member, named = key, {}
+        if not is_plain(key):
+            member = member_of(key)
+            if ADDITIONAL in group:
+                member = new_member(group.group(ADDITIONAL), key, KEY)
+            named = {} if member == key else {KEY: key}
+        return LongArray(group, member, kinds, ADDITIONAL, named, self.checksums, title)
 
     def drop(self, title: str) -> None:
         """Remove an array, so that rows of another shape can be stored."""

@@ -34,9 +34,10 @@ class ColumnarSet(ABC, Generic[Names, Sums, Index]):
         return read_history(self._place.attributes)
 
     def set_history(self, history: SetHistory) -> None:
+        self.flush()
         before = read_history(self._place.attributes).revision or 0
         write_history(self._place.attributes, history)
-        self._checksums.store({}, before, history.revision or 0)
+        self._flush_table(before, history.revision or 0)
 
     def flush(self) -> None:
         """Store the rows that wait, the names, and last the table; once a session."""
@@ -46,10 +47,18 @@ class ColumnarSet(ABC, Generic[Names, Sums, Index]):
         self._store_names()
         for array in self._opened_arrays():
             array.write_out()
-        self._table.flush(self._names)
         revision = advance_revision(self._place.attributes)
-        self._checksums.store(self._column_numbers(), revision - 1, revision)
+        self._flush_table(revision - 1, revision)
         self._touched = False
+
+    def _flush_table(self, before: int, after: int) -> None:
+        """
+        Store the table, and the checksums of rows.
+
+        :param before: revision of the set when the session began, and ``after``, from now on.
+        """
+        recent, numbers = self._table.recent, self._column_numbers()
+        self._table.flush(self._names, self._checksums.advance(recent, numbers, before, after))
 
     def damaged_rows(self, most: int) -> Iterator[tuple[str, int, int]]:
         """

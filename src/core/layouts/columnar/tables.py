@@ -4,9 +4,9 @@ The table of a set: which rows of its arrays belong to which chunk.
 A table usually only grows. Its state is cached from session to session, so that a session
 reads the new end at most. A change of any other kind increments the ``generation``. An
 attribute beside the table, the tally, holds the generation, the number of entries, their
-checksum and sums over them; sessions that only append read nothing else. A tally whose number
-of entries is wrong is ignored. The checksum distinguishes tables that diverged after a common
-generation, as those of copies do.
+checksum and sums over them, and the latest checksums of rows; sessions that only append read
+nothing else. A tally whose number of entries is wrong is ignored. The checksum distinguishes
+tables that diverged after a common generation, as those of copies do.
 """
 
 from __future__ import annotations
@@ -27,13 +27,12 @@ from ....ports.arrays import ArrayWriter, AttributeWriter, GroupWriter
 from ....ports.cache import CacheView
 from ...min_max import min_max
 from .arrays import merge
-from .checksums import SetChecksums, prepare_checksums
-from .groups import SetGroup
+from .checksums import RecentRecords, SetChecksums, recent_of_new_set
+from .groups import TALLY, SetGroup
+from .tally import HEAD, StoredTally, tally_of
 
 Entries = NDArray[np.int64]
 
-TALLY = "tally"
-_HEAD = 3
 # So many entries are put in order among others, which are not sorted for them.
 FEW_ENTRIES = 64
 # Of a table whose tally is missing or wrong.
@@ -69,11 +68,6 @@ class Form(Generic[Sums]):
     sum_names: tuple[str, ...]
     make_sums: Callable[[Iterable[int]], Sums]
 
-    @property
-    def tally_size(self) -> int:
-        """Integers in the tally."""
-        return _HEAD + len(self.sum_names)
-
 
 @attrs.frozen(eq=False, slots=False)
 class TableSnapshot(Generic[Index]):
@@ -105,6 +99,7 @@ class TableState(Generic[Names, Sums, Index]):
     :param sums: over the entries.
     :param names: what the set calls by codes in its rows.
     :param snapshot: entries that were read; possibly older than the rest of the state.
+    :param recent: the latest checksums of rows, if any are kept.
     """
 
     generation: int
@@ -113,6 +108,7 @@ class TableState(Generic[Names, Sums, Index]):
     sums: Sums
     names: Names
     snapshot: TableSnapshot[Index] | None
+    recent: RecentRecords | None = None
 
     @cached_property
     def is_complete(self) -> bool:
@@ -134,8 +130,7 @@ class TableState(Generic[Names, Sums, Index]):
     @property
     def tally(self) -> NDArray[np.int64]:
         """What the attribute beside the table holds."""
-        head = (self.generation, self.entries, self.checksum)
-        return np.array((*head, *self.sums), dtype=np.int64)
+        return tally_of((self.generation, self.entries, self.checksum, *self.sums), self.recent)
 
 
 class TableSource(ABC, Generic[Names, Sums, Index]):
@@ -230,15 +225,17 @@ def load_state(
     """
     snapshot = None if outdated is None else outdated.snapshot
     names = source.read_names()
-    tally = source.attributes.get(TALLY)
+    form = source.form
+    tally = StoredTally.of(source.attributes.get(TALLY), len(form.sum_names))
     entries = source.array.shape[0]
-    if not _is_tally(tally, source.form.tally_size) or int(tally[1]) != entries:
+    if tally is None or tally.entries != entries:
         index = source.index(source.read(0, entries, names))
         return _state_of(index, names, _UNKNOWN, source.count(index, names))
-    generation, _, checksum, *sums = tally.tolist()
+    generation, checksum = tally.generation, tally.checksum
     if not entries:
         snapshot = TableSnapshot(generation, 0, checksum, source.index(source.read(0, 0, names)))
-    return TableState(generation, entries, checksum, source.form.make_sums(sums), names, snapshot)
+    sums = form.make_sums(tally.sums)
+    return TableState(generation, entries, checksum, sums, names, snapshot, tally.recent)
 
 
 def complete_state(
@@ -256,7 +253,7 @@ def complete_state(
     # Counts again: another program may have changed the table without its tally.
     sums = source.count(index, names)
     agrees = (state.checksum, state.sums) == (zlib.crc32(index.table.data), sums)
-    return _state_of(index, names, state.generation if agrees else _UNKNOWN, sums)
+    return _state_of(index, names, state.generation if agrees else _UNKNOWN, sums, state.recent)
 
 
 class Table(Generic[Names, Sums, Index]):
@@ -289,6 +286,11 @@ class Table(Generic[Names, Sums, Index]):
     def names(self) -> Names:
         """What the set called by codes when the session began."""
         return self._stored.names
+
+    @property
+    def recent(self) -> RecentRecords | None:
+        """The latest checksums of rows when the session began."""
+        return self._stored.recent
 
     @property
     def changed(self) -> bool:
@@ -336,18 +338,19 @@ class Table(Generic[Names, Sums, Index]):
         self.replace(index, self.sums)
         self._amended = (first, last) if known else None
 
-    def flush(self, names: Names) -> None:
+    def flush(self, names: Names, recent: RecentRecords | None) -> None:
         """
         Store what changed.
 
         :param names: what the set calls by codes now, to be cached.
+        :param recent: the latest checksums of rows, if any are kept.
         """
-        if not self.changed and self._is_stored(names):
+        if not self.changed and recent is self._stored.recent and self._is_stored(names):
             return
         if self._replaced is None and self._stored.generation != _UNKNOWN:
-            state = self._store_new(names)
+            state = self._store_new(names, recent)
         else:
-            state = self._store_all(names)
+            state = self._store_all(names, recent)
         self._source.attributes.set(TALLY, state.tally)
         self._new, self._replaced, self._amended = [], None, None
         self._stored = state
@@ -359,7 +362,9 @@ class Table(Generic[Names, Sums, Index]):
         agrees = state.generation != _UNKNOWN and self.sums == state.sums
         return agrees and names is state.names
 
-    def _store_all(self, names: Names) -> TableState[Names, Sums, Index]:
+    def _store_all(
+        self, names: Names, recent: RecentRecords | None
+    ) -> TableState[Names, Sums, Index]:
         index, array = self.index, self._source.array
         rows = index.table
         if self._amended is not None:
@@ -370,12 +375,14 @@ class Table(Generic[Names, Sums, Index]):
             if len(rows):
                 array.write(0, rows)
         # One more than that of an unknown generation is the first.
-        return _state_of(index, names, self._stored.generation + 1, self.sums)
+        return _state_of(index, names, self._stored.generation + 1, self.sums, recent)
 
-    def _store_new(self, names: Names) -> TableState[Names, Sums, Index]:
+    def _store_new(
+        self, names: Names, recent: RecentRecords | None
+    ) -> TableState[Names, Sums, Index]:
         before = self._stored
         if not self._new:
-            return attrs.evolve(before, names=names, sums=self.sums)
+            return attrs.evolve(before, names=names, sums=self.sums, recent=recent)
         new = self._new[0] if len(self._new) == 1 else np.concatenate(self._new)
         self._source.array.append(new)
         checksum = zlib.crc32(new.data, before.checksum)
@@ -386,7 +393,8 @@ class Table(Generic[Names, Sums, Index]):
         elif held is not None and before.is_complete:
             added = merge(held.added, new)
             held = TableSnapshot(before.generation, entries, checksum, held.index, added)
-        return TableState(before.generation, entries, checksum, self.sums, names, held)
+        generation = before.generation
+        return TableState(generation, entries, checksum, self.sums, names, held, recent)
 
     def _stored_index(self) -> Index:
         """Of the entries that were there when the session began."""
@@ -425,18 +433,18 @@ def create_table(group: GroupWriter, form: Form[Sums]) -> None:
 
 def prepare_tally(group: GroupWriter, form: Form[Sums]) -> None:
     """Prepare the attributes that every session on a set changes."""
+    numbers = (0,) * (HEAD + len(form.sum_names))
     group.attributes.set("revision", 0)
-    group.attributes.set(TALLY, np.zeros(form.tally_size, dtype=np.int64))
-    prepare_checksums(group)
+    group.attributes.set(TALLY, tally_of(numbers, recent_of_new_set(group)))
 
 
 def _state_of(
-    index: Index, names: Names, generation: int, sums: Sums
+    index: Index,
+    names: Names,
+    generation: int,
+    sums: Sums,
+    recent: RecentRecords | None = None,
 ) -> TableState[Names, Sums, Index]:
     entries, checksum = len(index.table), zlib.crc32(index.table.data)
     snapshot = TableSnapshot(generation, entries, checksum, index)
-    return TableState(generation, entries, checksum, sums, names, snapshot)
-
-
-def _is_tally(value: object, size: int) -> bool:
-    return isinstance(value, np.ndarray) and value.shape == (size,) and value.dtype.kind == "i"
+    return TableState(generation, entries, checksum, sums, names, snapshot, recent)
