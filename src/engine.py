@@ -232,6 +232,11 @@ class StorageEngine(bsb.Engine):
         if self.exists():
             self._read(lambda network: None)
 
+    @staticmethod
+    def was_interrupted(root: object) -> bool:
+        """Whether a program was killed as it stored changes, and they wait to be completed."""
+        return False
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} '{self._root}'>"
 

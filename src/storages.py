@@ -52,6 +52,18 @@ def open_storage(root: Root, *, version: str | datetime | None = None) -> bsb.St
     )
 
 
+def was_interrupted(root: Root) -> bool:
+    """
+    Whether a program was killed as it stored changes at a root, and they wait to be completed.
+
+    They are shown as stored, and the next session that may write completes them.
+    """
+    ours = {name: each for name, each in get_engines().items() if issubclass(each, StorageEngine)}
+    return any(
+        ask_engine(name, root, partial(each.was_interrupted, root)) for name, each in ours.items()
+    )
+
+
 def ask_engine(name: str, root: object, question: Callable[[], bool]) -> bool:
     """
     The answer of an engine to a question about a root.

@@ -13,7 +13,7 @@ from ..core.json_types import Document
 from ..engine import StorageEngine
 from ..queries.sizes import Sizes, sizes
 from ..queries.summaries import NetworkSummary, summary
-from ..storages import engine_of, open_storage
+from ..storages import engine_of, open_storage, was_interrupted
 from .formats import plural, size_text, table
 from .running import Answer
 
@@ -37,6 +37,7 @@ class _Description:
     found: NetworkSummary
     sizes: Sizes
     chunks: tuple[_Chunk, ...]
+    was_interrupted: bool
 
     @property
     def saving(self) -> int | None:
@@ -59,16 +60,22 @@ class _Chunk:
 
 def info(given: argparse.Namespace) -> Answer:
     """Describe a network."""
+    # Opening completes what a program that was killed left.
+    interrupted = was_interrupted(given.root)
     storage = open_storage(given.root)
     engine = engine_of(storage)
-    described = engine.ranks.on_main(lambda: _describe(engine, storage, bool(given.chunks)))
+    described = engine.ranks.on_main(
+        lambda: _describe(engine, storage, bool(given.chunks), interrupted)
+    )
     data = {"root": given.root, **_data(described)}
     if given.chunks:
         data["chunks"] = [attrs.asdict(each) for each in described.chunks]
     return Answer(data, _lines(described, given))
 
 
-def _describe(engine: StorageEngine, storage: bsb.Storage, chunks: bool) -> _Description:
+def _describe(
+    engine: StorageEngine, storage: bsb.Storage, chunks: bool, interrupted: bool
+) -> _Description:
     with engine.read_scope():
         held = engine.get_chunk_stats() if chunks else {}
         return _Description(
@@ -79,6 +86,7 @@ def _describe(engine: StorageEngine, storage: bsb.Storage, chunks: bool) -> _Des
             summary(storage),
             sizes(engine),
             tuple(_chunk(int(id_), each) for id_, each in held.items()),
+            interrupted,
         )
 
 
@@ -96,6 +104,8 @@ def _data(described: _Description) -> dict[str, object]:
         "morphologies": found.morphologies,
         "files": found.files,
         "bytes": {"total": taken.total, "parts": taken.parts, "rest": taken.rest},
+        "holes": {"cells": taken.holes[0], "connections": taken.holes[1]},
+        "unfinished_commit": described.was_interrupted,
         "saving": described.saving,
     }
 
@@ -132,6 +142,8 @@ def _lines(described: _Description, given: argparse.Namespace) -> list[str]:
         f"{plural(found.morphologies, 'morphology', 'morphologies')},"
         f" {plural(found.files, 'file')}",
         *_bytes(described.sizes),
+        *_holes(described.sizes, given.root),
+        *_unfinished(given.root, described.was_interrupted),
     ]
     if given.chunks:
         head = ("chunk", "id", "cells", "incoming", "outgoing")
@@ -188,6 +200,25 @@ def _sets(found: NetworkSummary) -> list[str]:
     head = ("connectivity set", "from", "to", "connections", "mean in-degree", "mean out-degree")
     rows = [attrs.astuple(each) for each in found.connections]
     return table(head, rows) if rows else ["no connectivity sets"]
+
+
+def _holes(size: Sizes, root: str) -> list[str]:
+    cells, connections = size.holes
+    if not cells and not connections:
+        return []
+    return [
+        f"holes: rows of {plural(cells, 'cell')} and {plural(connections, 'connection')} that were"
+        f" cleared or replaced; bsb storage repack {root} removes them"
+    ]
+
+
+def _unfinished(root: str, before: bool) -> list[str]:
+    if not before:
+        return []
+    found = "a program was killed as it stored changes"
+    if was_interrupted(root):
+        return [f"unfinished commit: {found}; they are shown, and the next writer completes them"]
+    return [f"unfinished commit: {found}, which were complete, and are now stored"]
 
 
 def _bytes(size: Sizes) -> list[str]:

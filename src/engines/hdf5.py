@@ -11,7 +11,7 @@ from ..adapters.files.trial import locks_exclude_ranks
 from ..adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from ..adapters.mpi.communicator import ServiceCommunicator
 from ..adapters.mpi.lock import MpiLock, SerialLock, make_lock
-from ..config import DURABILITIES, Root, StorageNode
+from ..config import DURABILITIES, Root, StorageNode, plain_root
 from ..connectivity_set import ConnectivitySet
 from ..errors import InputError
 from ..exceptions import (
@@ -106,6 +106,11 @@ class HDF5Engine(_engine.StorageEngine):
         return make_lock(
             comm, self.wait_policy, lambda: locks_exclude_ranks(folder, self.ranks, HDF5_SWITCH)
         )
+
+    @staticmethod
+    def was_interrupted(root: object) -> bool:
+        """Whether the file ends in the journal of a program that was killed as it committed."""
+        return Hdf5Store(plain_root(root)).was_interrupted()
 
     @staticmethod
     def recognizes(root: object, comm: _engine.Comm) -> bool:

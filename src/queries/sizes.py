@@ -8,6 +8,7 @@ from math import prod
 import attrs
 
 from ..core.layouts.nodes import ARRAY, DOCUMENT, GROUP, kind_of
+from ..core.layouts.protocols import NetworkReader
 from ..engine import StorageEngine
 from ..ports.arrays import ArrayReader, GroupReader, StoredSize
 from ..ports.store import Rewritable
@@ -26,10 +27,13 @@ class Sizes:
     :param total: the size of its file or folder; None if unknown.
     :param parts: the size of the arrays in each group at the root, by the name of the group; None
         if there are too many arrays to look at each.
+    :param holes: rows that cells which were cleared or replaced left in the arrays of the columnar
+        layout, and those that connections left.
     """
 
     total: int | None
     parts: dict[str, int] | None
+    holes: tuple[int, int] = (0, 0)
 
     @property
     def rest(self) -> int | None:
@@ -44,7 +48,13 @@ def sizes(engine: StorageEngine) -> Sizes:
     store = engine.sessions.store
     total = store.size() if isinstance(store, Rewritable) else None
     with session_on(engine) as session:
-        return Sizes(total, _parts(session.root))
+        return Sizes(total, _parts(session.root), _holes(session.network))
+
+
+def _holes(network: NetworkReader) -> tuple[int, int]:
+    cells = sum(network.placement(name).holes for name in network.placement_names())
+    connections = sum(network.connectivity(tag).holes for tag in network.connectivity_tags())
+    return cells, connections
 
 
 def _parts(root: GroupReader) -> dict[str, int] | None:

@@ -276,6 +276,23 @@ class Hdf5Store:
             file.discard()
             raise
 
+    def was_interrupted(self) -> bool:
+        """Whether the file ends in the journal of a commit that no program is completing."""
+        try:
+            descriptor = self._descriptor(os.O_RDONLY)
+        except StoreError:
+            return False
+        locked = False
+        try:
+            locked = self._lock(descriptor, exclusive=False, limit=0.0)
+            with translated(self._path):
+                return locked and is_hdf5(descriptor) and AtomicFile.was_interrupted(descriptor)
+        except StoreError:
+            # A program that commits now has a journal there, too.
+            return False
+        finally:
+            close_file(descriptor, locked=locked)
+
     def _open(
         self, flags: int, *, exclusive: bool = False, locking: bool = True
     ) -> tuple[int, bool]:

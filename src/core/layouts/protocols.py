@@ -39,6 +39,10 @@ class PlacementReader(Protocol):
     def counts(self) -> ChunkCounts:
         """How many cells each chunk has."""
 
+    @property
+    def holes(self) -> int:
+        """Stored rows that belong to no cell any more; 0 where the layout keeps none."""
+
     def label_sets(self) -> LabelSets:
         """What the label codes of the set stand for."""
 
@@ -126,6 +130,10 @@ class ConnectivityReader(Protocol):
     @property
     def count(self) -> int:
         """How many connections."""
+
+    @property
+    def holes(self) -> int:
+        """Stored rows that belong to no connection any more; 0 where the layout keeps none."""
 
     def history(self) -> SetHistory: ...
 

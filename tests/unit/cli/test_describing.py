@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from bsb import Chunk
 
 from bsb_hdf5 import engine_of
 from bsb_hdf5.cli import describing
+from tests.unit.adapters.hdf5.atomic.commits import is_interrupted, killed_in_commit
 from tests.unit.cli.conftest import Run
 from tests.unit.queries.networks import TAGS, TYPES, Sample
 
@@ -61,3 +64,34 @@ def test_many_arrays_are_not_looked_at(
     monkeypatch.setattr("bsb_hdf5.queries.sizes._MOST_ARRAYS", 1)
     assert "not counted" in run("info", root).out
     assert run("info", root, "--json").document()["bytes"]["parts"] is None
+
+
+def test_holes_are_counted_until_a_repack(
+    run: Run, network: Sample, root: Path, layout: str
+) -> None:
+    assert "holes: " not in run("info", root).out
+    name, tag = next(iter(TYPES)), next(iter(TAGS))
+    cells, connections = network.placement(name), network.connectivity(tag)
+    chunk = cells.get_all_chunks()[0]
+    before = len(cells), len(connections)
+    cells.clear([chunk])
+    connections.clear()
+    found = run("info", root, "--json").document()["holes"]
+    if layout == "classic":
+        assert {"cells": 0, "connections": 0} == found
+        return
+    assert before[0] - len(cells) == found["cells"] > 0
+    assert f"bsb storage repack {root} removes them" in run("info", root).out
+    run("repack", root)
+    assert {"cells": 0, "connections": 0} == run("info", root, "--json").document()["holes"]
+
+
+def test_the_commit_of_a_killed_program_is_named(run: Run, network: Sample, root: Path) -> None:
+    assert not run("info", root, "--json").document()["unfinished_commit"]
+    cells = network.placement(next(iter(TYPES)))
+    with killed_in_commit():
+        cells.append_data(Chunk((9, 9, 9), cells.get_all_chunks()[0].dimensions), np.ones((5, 3)))
+    assert is_interrupted(root)
+    assert "which were complete, and are now stored" in run("info", root).out
+    assert not is_interrupted(root)
+    assert "unfinished" not in run("info", root).out

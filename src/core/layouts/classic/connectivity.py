@@ -110,6 +110,11 @@ class ClassicConnectivity:
     def count(self) -> int:
         return sum(incoming for incoming, _ in self._totals.values())
 
+    @property
+    def holes(self) -> int:
+        # Each block has arrays of its own, which are removed with it.
+        return 0
+
     def history(self) -> SetHistory:
         return read_history(self._group.attributes)
 

@@ -98,6 +98,11 @@ class ClassicPlacement:
     def chunks(self) -> Ids:
         return chunk_ids(self._group.names())
 
+    @property
+    def holes(self) -> int:
+        # Each chunk has arrays of its own, which are removed with it.
+        return 0
+
     def counts(self) -> ChunkCounts:
         stored = self._load()
         if stored.of_all is not None:

@@ -69,6 +69,11 @@ class ColumnarConnectivity(ColumnarSet[ConnectivityNames, ConnectivitySums, Bloc
     def count(self) -> int:
         return self._table.sums.connections
 
+    @property
+    def holes(self) -> int:
+        sums = self._table.sums
+        return sums.rows - sums.connections
+
     def chunk_totals(self) -> Mapping[int, tuple[int, int]]:
         totals: dict[int, list[int]] = {}
         for i, direction in enumerate(DIRECTIONS):

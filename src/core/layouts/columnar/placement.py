@@ -59,6 +59,11 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
     def counts(self) -> ChunkCounts:
         return self._segments.counts
 
+    @property
+    def holes(self) -> int:
+        sums = self._table.sums
+        return sums.rows - sums.cells
+
     def label_sets(self) -> LabelSets:
         return self._names.labels
 

@@ -29,6 +29,14 @@ def interrupt(store: Hdf5Store, applied: float = 0.5) -> None:
     session.root.array("rows").write(0, -np.arange(3000))
     session.root.array("rows").append(np.ones(5))
     content = session._file.content
+    with killed_in_commit(applied):
+        session.commit()
+    assert content.error is not None
+
+
+@contextmanager
+def killed_in_commit(applied: float = 0.5) -> Iterator[None]:
+    """The process of a block ends within its first commit."""
     replace = Commit._replace
 
     def replace_some(self: Commit, replacements: list[Any]) -> None:
@@ -40,8 +48,7 @@ def interrupt(store: Hdf5Store, applied: float = 0.5) -> None:
         patch.setattr(Commit, "_write_back", lambda *_: None)
         patch.setattr(AtomicFile, "rollback", lambda *_: None)
         patch.setattr(Journal, "withdraw", lambda *_: None)
-        session.commit()
-    assert content.error is not None
+        yield
 
 
 @contextmanager
