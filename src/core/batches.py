@@ -33,9 +33,13 @@ class ReadTask:
     locals_: Ids
     globals_: Ids | None = None
 
-    def read(self, source: ConnectivityReader) -> Iterator[Perspective]:
-        """Read the connections, in pieces of whole blocks."""
-        return source.read_locals(self.direction, self.locals_, self.globals_)
+    def read(
+        self, source: ConnectivityReader, *, cells_only: bool = False
+    ) -> Iterator[Perspective]:
+        """Read the connections, in pieces of whole blocks; perhaps without branches and points."""
+        return source.read_locals(
+            self.direction, self.locals_, self.globals_, cells_only=cells_only
+        )
 
     def with_all_pairs(self, parts: Iterator[Perspective]) -> Iterator[Perspective]:
         """

@@ -139,7 +139,7 @@ class _Writer:
     def _write_connections(self, connections: ConnectivitySet) -> Document:
         name = self._file("connections", connections.tag)
         types = {"pre": connections.pre_type_name, "post": connections.post_type_name}
-        pieces = stream_of([connections], None, None, self._session).pieces("out")
+        pieces = stream_of([connections], None, None, self._session, with_points=True).pieces("out")
         rows: Iterator[Connections] = map(piece_rows, pieces)
         facts = {"name": connections.tag, "chunk_size": self._chunk_size, **types}
         self._form.write_connections(self._folder / name, rows, facts)

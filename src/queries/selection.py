@@ -54,7 +54,7 @@ def afferent(
     :raises CellIdError: a cell that does not exist.
     :raises CorruptNetworkError: a connection is on a cell that does not exist.
     """
-    with stream(connections, pre, post, progress) as asked:
+    with stream(connections, pre, post, progress, with_points=True) as asked:
         chosen = _only(asked.post, cells, "postsynaptic cell")
         far, near = _read(attrs.evolve(asked, post=chosen), "inc")
     return Connections(far, near)
@@ -79,7 +79,7 @@ def efferent(
 
     Other parameters and errors as for :func:`afferent`.
     """
-    with stream(connections, pre, post, progress) as asked:
+    with stream(connections, pre, post, progress, with_points=True) as asked:
         chosen = _only(asked.pre, cells, "presynaptic cell")
         far, near = _read(attrs.evolve(asked, pre=chosen), "out")
     return Connections(near, far)

@@ -118,12 +118,15 @@ class Stream:
     The connections between two populations, of one connectivity set or of several.
 
     :param progress: whether to show a bar; None where stderr is a terminal.
+    :param with_points: whether branches and points are asked for; without, locations may be
+        (n, 1).
     """
 
     sources: tuple[ConnectivityReader, ...]
     pre: Population
     post: Population
     progress: bool | None = None
+    with_points: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -160,7 +163,7 @@ class Stream:
 
     def _read(self, task: ReadTask, near: Population, far: Population) -> Iterator[Piece]:
         for source in self.sources:
-            for part in task.read(source):
+            for part in task.read(source, cells_only=not self.with_points):
                 yield Piece(part, near, far)
 
     def _size(self, task: ReadTask, sizes: ChunkCounts) -> int:
@@ -175,15 +178,18 @@ def stream(
     pre: PlacementSet | None,
     post: PlacementSet | None,
     progress: bool | None = None,
+    *,
+    with_points: bool = False,
 ) -> Iterator[Stream]:
     """
     The connections of a set between two populations, within one session.
 
     :param pre: presynaptic cells under their filters; all without. ``post`` likewise.
+    :param with_points: whether branches and points are asked for.
     :raises InputError: the cells have another type, or belong to another storage.
     """
     with session_on(connections._engine) as session:
-        yield stream_of([connections], pre, post, session, progress)
+        yield stream_of([connections], pre, post, session, progress, with_points=with_points)
 
 
 def stream_of(
@@ -192,6 +198,8 @@ def stream_of(
     post: PlacementSet | None,
     session: Session,
     progress: bool | None = None,
+    *,
+    with_points: bool = False,
 ) -> Stream:
     """
     The connections of sets between the same two types of cells.
@@ -204,6 +212,7 @@ def stream_of(
         population_of(first, "presynaptic", first.pre_type_name, pre, session),
         population_of(first, "postsynaptic", first.post_type_name, post, session),
         progress,
+        with_points,
     )
 
 

@@ -99,7 +99,7 @@ def to_frame(
     if isinstance(asked, PlacementSet):
         return cell_table(asked, joined)
     if isinstance(asked, ConnectivitySet):
-        with stream(asked, pre, post, progress) as connections:
+        with stream(asked, pre, post, progress, with_points=True) as connections:
             return pandas.DataFrame(connection_columns(connections))
     raise InputError(
         f"a PlacementSet, ConnectivitySet or Matrix is needed, not {asked!r}", asked=asked

@@ -150,13 +150,20 @@ class ConnectivityReader(Protocol):
         """Connections in a direction per local chunk that has any."""
 
     def read_locals(
-        self, direction: str, locals_: Ids, globals_: Ids | None = None, /
+        self,
+        direction: str,
+        locals_: Ids,
+        globals_: Ids | None = None,
+        /,
+        *,
+        cells_only: bool = False,
     ) -> Iterator[Perspective]:
         """
         The connections of some local chunks, by local, then by global chunk.
 
         :param locals_: ids, ascending.
         :param globals_: likewise; None for all.
+        :param cells_only: whether locations may be (n, 1), the cells without branch and point.
         :returns: pieces of whole blocks. All is read by the call, and each piece unpacked when
             it is asked for; the caller may change it.
         """

@@ -83,9 +83,9 @@ def test_only_chunks_with_such_cells_are_read(
         data = type(cs._data(session))
     plain = data.read_locals
 
-    def read(self: Any, direction: str, locals_: Any, *rest: Any) -> Any:
+    def read(self: Any, direction: str, locals_: Any, *rest: Any, **named: Any) -> Any:
         asked.extend(locals_.tolist())
-        return plain(self, direction, locals_, *rest)
+        return plain(self, direction, locals_, *rest, **named)
 
     monkeypatch.setattr(data, "read_locals", read)
     for number, cell in enumerate(cells):

@@ -143,7 +143,12 @@ class ClassicConnectivity:
         return ChunkCounts.of({local: counted.get(local, 0) for local in locals_})
 
     def read_locals(
-        self, direction: str, locals_: Ids, globals_: Ids | None = None
+        self,
+        direction: str,
+        locals_: Ids,
+        globals_: Ids | None = None,
+        *,
+        cells_only: bool = False,  # Locations are stored whole.
     ) -> Iterator[Perspective]:
         locals_read = [
             self._read_perspective(direction, local, globals_) for local in locals_.tolist()

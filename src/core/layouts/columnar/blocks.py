@@ -177,42 +177,61 @@ def _ordered(table: Entries, direction: str) -> Entries:
 
 
 @attrs.frozen(eq=False, slots=False)
+class BlockPoints:
+    """
+    Branches and points of blocks, one after the other.
+
+    :param rows: (m, 4) pre branch, pre point, post branch, post point of those blocks that have
+        any.
+    :param detailed: (k,) whether a block has.
+    """
+
+    rows: Rows
+    detailed: NDArray[np.bool_]
+
+
+@attrs.frozen(eq=False, slots=False)
 class PackedBlocks:
     """
     Blocks as they are stored, one after the other.
 
     :param counts: (k,) connections of each.
     :param cells: (n, 2) ranks of the presynaptic and the postsynaptic cells.
-    :param points: (m, 4) pre branch, pre point, post branch, post point of those blocks that
-        have any.
-    :param detailed: (k,) whether a block has.
+    :param points: None where only cells are asked for.
     """
 
     counts: Lengths
     cells: Rows
-    points: Rows
-    detailed: NDArray[np.bool_]
+    points: BlockPoints | None = None
 
     def locations(self, direction: str) -> tuple[Locations, Locations]:
-        """(n, 3) local and (n, 3) global locations."""
+        """(n, 3) local and (n, 3) global locations; (n, 1) and (n, 1) without points."""
+        pre, post = self._cells_only() if self.points is None else self._filled(self.points)
+        return (post, pre) if direction == "inc" else (pre, post)
+
+    def _cells_only(self) -> tuple[Locations, Locations]:
+        pre, post = (self.cells[:, i : i + 1].astype(np.int64) for i in range(2))
+        return pre, post
+
+    def _filled(self, points: BlockPoints) -> tuple[Locations, Locations]:
         count = len(self.cells)
         pre, post = (np.empty((count, 3), dtype=np.int64) for _ in range(2))
-        whole = len(self.points) == count
+        whole = len(points.rows) == count
         # perf: a few rows at a time, column by column, while they are in the caches; all rows at
         # once take twice as long, and two columns at once six times.
         for first in range(0, count, _FILLED):
             rows = slice(first, first + _FILLED)
             for i, side in enumerate((pre[rows], post[rows])):
                 if whole:
-                    side[:, 1] = self.points[rows, 2 * i]
-                    side[:, 2] = self.points[rows, 2 * i + 1]
+                    side[:, 1] = points.rows[rows, 2 * i]
+                    side[:, 2] = points.rows[rows, 2 * i + 1]
                 else:
                     side.fill(-1)
                 side[:, 0] = self.cells[rows, i]
-        if len(self.points) and not whole:
-            some = self.detailed.repeat(self.counts)
-            pre[some, 1:], post[some, 1:] = self.points[:, :2], self.points[:, 2:]
-        return (post, pre) if direction == "inc" else (pre, post)
+        if len(points.rows) and not whole:
+            some = points.detailed.repeat(self.counts)
+            pre[some, 1:], post[some, 1:] = points.rows[:, :2], points.rows[:, 2:]
+        return pre, post
 
     def perspectives(self, direction: str, local: Ids, far: Ids) -> Iterator[Perspective]:
         """
@@ -224,22 +243,29 @@ class PackedBlocks:
         new[1:] = (local[1:] != local[:-1]) | (far[1:] != far[:-1])
         firsts = np.append(new.nonzero()[0], len(new))
         ends = np.append(0, self.counts.cumsum())
-        pointed = np.append(0, np.where(self.detailed, self.counts, 0).cumsum())
+        pointed = self._ends_of_points()
         starts = ends[firsts]
         pairs = ChunkCounts(np.arange(len(firsts) - 1), np.diff(starts))
         for some in batches(pairs, _UNPACKED):
             bounds = firsts[some[0] : some[-1] + 2]
             begin, end = int(bounds[0]), int(bounds[-1])
-            part = PackedBlocks(
-                self.counts[begin:end],
-                self.cells[ends[begin] : ends[end]],
-                self.points[pointed[begin] : pointed[end]],
-                self.detailed[begin:end],
-            )
+            points = self.points
+            if points is not None:
+                points = BlockPoints(
+                    points.rows[pointed[begin] : pointed[end]], points.detailed[begin:end]
+                )
+            cells = self.cells[ends[begin] : ends[end]]
+            part = PackedBlocks(self.counts[begin:end], cells, points)
             rows = starts[some[0] : some[-1] + 2] - starts[some[0]]
             near, other = part.locations(direction)
             at = bounds[:-1]
             yield Perspective(direction, local[at], far[at], rows, near, other)
+
+    def _ends_of_points(self) -> NDArray[np.int64]:
+        """Before and after each block, where there are points."""
+        if self.points is None:
+            return np.zeros(0, dtype=np.int64)
+        return np.append(0, np.where(self.points.detailed, self.counts, 0).cumsum())
 
 
 @attrs.frozen(eq=False, slots=False)

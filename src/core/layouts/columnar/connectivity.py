@@ -19,7 +19,16 @@ from ...ranges import Bounds
 from ...rows import Lengths, Locations, Rows
 from ...statistics import ChunkCounts
 from .arrays import LongArray
-from .blocks import NO_POINTS, POST, PRE, BlockIndex, BlockOrders, PackedBlocks, SortedBlocks
+from .blocks import (
+    NO_POINTS,
+    POST,
+    PRE,
+    BlockIndex,
+    BlockOrders,
+    BlockPoints,
+    PackedBlocks,
+    SortedBlocks,
+)
 from .connectivity_table import (
     CELLS,
     COLUMN_NUMBERS,
@@ -101,11 +110,16 @@ class ColumnarConnectivity(ColumnarSet[ConnectivityNames, ConnectivitySums, Bloc
         return near, far, lengths
 
     def read_locals(
-        self, direction: str, locals_: Ids, globals_: Ids | None = None
+        self,
+        direction: str,
+        locals_: Ids,
+        globals_: Ids | None = None,
+        *,
+        cells_only: bool = False,
     ) -> Iterator[Perspective]:
         index = self._index(direction)
         entries = index.find_all(locals_, globals_)
-        packed = self._read(index, entries)
+        packed = self._read(index, entries, cells_only)
         return packed.perspectives(direction, index.near[entries], index.far[entries])
 
     def append(self, blocks: Blocks) -> None:
@@ -151,16 +165,18 @@ class ColumnarConnectivity(ColumnarSet[ConnectivityNames, ConnectivitySums, Bloc
     def _index(self, direction: str) -> BlockIndex:
         return self._table.index.of(direction)
 
-    def _read(self, index: BlockIndex, entries: NDArray[np.int64]) -> PackedBlocks:
+    def _read(
+        self, index: BlockIndex, entries: NDArray[np.int64], cells_only: bool = False
+    ) -> PackedBlocks:
         """Some blocks, one after the other."""
-        counts, points = index.count[entries], index.points[entries]
+        counts = index.count[entries]
+        cells = self._read_rows(CELLS, index.first[entries], counts)
+        if cells_only:
+            return PackedBlocks(counts, cells)
+        points = index.points[entries]
         detailed = points != NO_POINTS
-        return PackedBlocks(
-            counts,
-            self._read_rows(CELLS, index.first[entries], counts),
-            self._read_rows(POINTS_ARRAY, points[detailed], counts[detailed]),
-            detailed,
-        )
+        read = self._read_rows(POINTS_ARRAY, points[detailed], counts[detailed])
+        return PackedBlocks(counts, cells, BlockPoints(read, detailed))
 
     def _read_rows(self, name: str, starts: Bounds, counts: Lengths) -> Rows:
         if not len(starts):

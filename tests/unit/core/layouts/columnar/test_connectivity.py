@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from bsb_hdf5.core.column_specs import POSITION, additional_column
 from bsb_hdf5.core.connectivity import Blocks
+from bsb_hdf5.core.layouts.columnar.connectivity import ColumnarConnectivity
 from tests.unit.core.layouts.columnar.networks import (
     block,
     cells,
@@ -167,3 +170,32 @@ def test_connections_come_in_pieces_of_whole_blocks(monkeypatch: pytest.MonkeyPa
         near, far, _ = data.read_blocks("out", int(part.local_chunks[0]), part.global_chunks)
         assert near.tolist() == part.local_locations.tolist()
         assert far.tolist() == part.global_locations.tolist()
+
+
+def test_cells_are_read_without_branches_and_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bsb_hdf5.core.layouts.columnar.blocks._UNPACKED", 4)
+    network = new_network()
+    for pre, post, size in [(0, 1, 3), (1, 1, 9), (0, 0, 1), (0, 1, 2), (2, 2, 1)]:
+        point = (size, 5) if size in (3, 1) else (-1, -1)
+        network.connectivity("loop").append(links(pre, post, list(range(size)), point))
+    data = reopened(network).connectivity("loop")
+    chunks = np.array([0, 1, 2])
+    named: list[str] = []
+    plain = ColumnarConnectivity._read_rows
+
+    def read(self: Any, name: str, *ranges: Any) -> Any:
+        named.append(name)
+        return plain(self, name, *ranges)
+
+    monkeypatch.setattr(ColumnarConnectivity, "_read_rows", read)
+    for direction in ("inc", "out"):
+        whole = list(data.read_locals(direction, chunks))
+        named.clear()
+        cells = list(data.read_locals(direction, chunks, cells_only=True))
+        assert ["cells"] == named
+        for part, only in zip(whole, cells, strict=True):
+            assert part.starts.tolist() == only.starts.tolist()
+            assert part.local_chunks.tolist() == only.local_chunks.tolist()
+            assert part.global_chunks.tolist() == only.global_chunks.tolist()
+            assert part.local_locations[:, :1].tolist() == only.local_locations.tolist()
+            assert part.global_locations[:, :1].tolist() == only.global_locations.tolist()
