@@ -11,7 +11,7 @@ import pytest
 from bsb_hdf5.adapters.by_key.nodes import KeyArray
 from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from bsb_hdf5.adapters.memory.store import MemoryStore
-from bsb_hdf5.adapters.zarr import arrays as zarr_arrays
+from bsb_hdf5.adapters.zarr import metadata as zarr_metadata
 from bsb_hdf5.adapters.zarr import session as zarr_session
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.ports.store import Store
@@ -74,7 +74,7 @@ class TestZarrStore(StoreContract):
         return lambda name: ZarrStore(str(tmp_path / f"{name}.zarr"), 0.3)
 
 
-class TestZarrStoreOfObjects(
+class TestZarrStoreOfSmallShards(
     ArrayContract,
     DocumentContract,
     NameContract,
@@ -83,17 +83,17 @@ class TestZarrStoreOfObjects(
     PlaceContract,
     RewritingContract,
 ):
-    """Networks in directories, where even the smallest array has a file: what concerns arrays."""
+    """Networks in directories, where even the smallest array has several files."""
 
     @pytest.fixture
     def new_store(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
     ) -> NewStore:
-        monkeypatch.setattr(zarr_session, "SMALL", 0)
         monkeypatch.setattr(zarr_session, "_MOST_GATHERED", 200)
-        # Each piece is a file: what is large would be some hundred thousand of them.
+        # Each shard is a file: what is large would be some hundred thousand of them.
         of_sizes = request.function.__module__ == contract_sizes.__name__
-        monkeypatch.setattr(zarr_arrays, "CHUNK_BYTES", 1 << 16 if of_sizes else 512)
+        monkeypatch.setattr(zarr_metadata, "CHUNK_BYTES", 1 << 16 if of_sizes else 32)
+        monkeypatch.setattr(zarr_metadata, "CHUNKS_A_SHARD", 2)
 
         def new_store(name: str) -> Store:
             return ZarrStore(str(tmp_path / f"{name}.zarr"))

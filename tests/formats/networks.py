@@ -27,14 +27,14 @@ from bsb_hdf5.testing.contents import make, writing
 from tests.face.samples import SmallNetwork, connections
 
 FILES = Path(__file__).parent / "files"
-WRITTEN = ("hdf5-classic", "hdf5-columnar-1.1", "zarr")
-FORMATS = (*WRITTEN, "hdf5-columnar")
+WRITTEN = ("hdf5-classic", "hdf5-columnar-1.1", "zarr-2")
+FORMATS = (*WRITTEN, "hdf5-columnar", "zarr")
 JOURNAL = FILES / "journal.bin"
-DTYPES = FILES / "zarr-dtypes.tar.gz"
+DTYPES = tuple(FILES / f"{name}.tar.gz" for name in ("zarr-dtypes", "zarr-2-dtypes"))
 # As arrays of a group may have them; the last of them, zarr stores as bytes.
 ALL_DTYPES = ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8", ">f8", ">i4", "c16")
 AS_BYTES = ("S5", "U3", "M8[s]", "f2")
-# In the manifest, and in an array of its own.
+# In the manifest and in an array of its own, as the first version of the zarr format has them.
 FEW, MANY = 3, 700
 # Small, and up to the end of the file.
 PIECES: list[tuple[int, bytes]] = [(3, b"abc"), (40, bytes(range(50)))]
@@ -45,7 +45,7 @@ def new_network(name: str, folder: Path) -> Storage:
     """The network, made by this version."""
     engine, layout, *_ = *name.split("-"), ""
     root = folder / f"network.{engine}"
-    storage = Storage(engine, NetworkRoot(root, layout) if layout else str(root))
+    storage = Storage(engine, NetworkRoot(root, layout) if engine == "hdf5" else str(root))
     SmallNetwork.build(storage)
     return storage
 
@@ -156,10 +156,10 @@ def main() -> None:
             target.write_bytes(packed(Path(storage.root)))
     if not JOURNAL.exists():
         JOURNAL.write_bytes(journal_bytes())
-    if not DTYPES.exists():
+    if not DTYPES[-1].exists():
         with tempfile.TemporaryDirectory() as folder:
             write_dtypes(Path(folder, "network.zarr"))
-            DTYPES.write_bytes(packed(Path(folder, "network.zarr")))
+            DTYPES[-1].write_bytes(packed(Path(folder, "network.zarr")))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,11 @@ import os
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import zarr
 
 from bsb_hdf5 import verify
 from bsb_hdf5.adapters.hdf5.atomic.atomic_file import AtomicFile
@@ -70,21 +73,43 @@ def test_a_network_is_written_as_the_committed_one_was(name: str, tmp_path: Path
     assert values_of(old) == values_of(new)
 
 
-@pytest.mark.parametrize("dtype", (*ALL_DTYPES, *AS_BYTES))
-def test_committed_arrays_of_each_dtype_are_read_and_extended(dtype: str, tmp_path: Path) -> None:
-    with tarfile.open(DTYPES) as archive:
-        archive.extractall(tmp_path, filter="data")
+@pytest.mark.parametrize("archive", DTYPES, ids=lambda path: path.name)
+def test_committed_arrays_of_each_dtype_are_read_and_extended(
+    archive: Path, tmp_path: Path
+) -> None:
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path, filter="data")
     store = ZarrStore(tmp_path / "network.zarr")
-    for count in (FEW, MANY):
-        rows, name = rows_of(dtype, count), f"{dtype} {count}"
-        with reading(store) as root:
-            found = root.array(name).read(0, count)
-        assert rows.dtype == found.dtype
-        assert rows.tolist() == found.tolist()
-        with writing(store) as root:
-            root.array(name).append(rows)
-        with reading(ZarrStore(tmp_path / "network.zarr")) as root:
-            assert [*rows.tolist(), *rows.tolist()] == root.array(name).read(0, 2 * count).tolist()
+    rows = {
+        f"{dtype} {count}": rows_of(dtype, count)
+        for dtype in (*ALL_DTYPES, *AS_BYTES)
+        for count in (FEW, MANY)
+    }
+    with reading(store) as root:
+        _check_rows({name: root.array(name).read(0, len(rows[name])) for name in rows}, rows)
+    with writing(store) as root:
+        for name, added in rows.items():
+            root.array(name).append(added)
+    twice = {name: np.concatenate((each, each), dtype=each.dtype) for name, each in rows.items()}
+    with reading(ZarrStore(tmp_path / "network.zarr")) as root:
+        _check_rows({name: root.array(name).read() for name in rows}, twice)
+
+
+def _check_rows(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    for name, rows in expected.items():
+        assert rows.dtype == found[name].dtype, name
+        assert rows.tolist() == found[name].tolist(), name
+
+
+@pytest.mark.parametrize("name", ["zarr", "zarr-2"])
+def test_zarr_reads_a_committed_network_that_was_extended(name: str, tmp_path: Path) -> None:
+    network = SmallNetwork.of(committed_network(name, tmp_path))
+    network.b.append_data(chunk(4), positions(3))
+    group: Any = zarr.open_group(network.storage.root, mode="r")
+    for rows in (group["placement_sets/b/position"], group["placement_sets/b"]["position"]):
+        assert len(network.b) == len(rows[:])
+    assert "bsb-hdf5-columnar" == group.attrs["format"]
+    assert b"a text" == bytes(group["stored_files/note"][:])
 
 
 def test_a_committed_journal_is_read_and_applied() -> None:

@@ -1,138 +1,160 @@
-"""Long arrays: rows in zarr arrays, of which a shard is a file or object."""
+"""The rows of the arrays of a location, in shards, each of which is a file or object."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import re
-import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
-from zarr.abc.store import ByteRequest, Store
-from zarr.core.buffer import Buffer, BufferPrototype
-from zarr.core.metadata import ArrayV3Metadata
-from zarr.storage import StorePath, WrapperStore
 
 from ...errors import CorruptNetworkError
-from ...ports.arrays import AnyArray, DType
-from .codecs import CHUNK_BYTES, CHUNKS_A_SHARD, bounded, compressors
+from ...ports.arrays import AnyArray
+from . import first_version
 from .errors import MissingObjectError, translated
 from .locations import Objects
-from .manifest import MANIFEST, Node, content_of, groups_above, mark_of_array, paths_of, walk
+from .manifest import Node, walk
+from .metadata import Grid, read_grid, stored_form
+from .paths import MANIFEST
+from .shards import Shard, Whole, make_shard
 
-_ATTEMPTS = 4
-_LONGEST_NAME = 100
-# Every row that was written has its chunk, so that a missing one is not read as zeros.
-_CONFIG: Any = {"write_empty_chunks": True}
-
-
-Handle: TypeAlias = zarr.Array[Any]
-
-
-class NewObjects(WrapperStore[Store]):
-    """The objects of a store, as zarr makes new ones; the manifest is left alone."""
-
-    async def set_if_not_exists(self, key: str, value: Buffer) -> None:
-        if key != MANIFEST and not await self.exists(key):
-            await self.set(key, value)
-
-
-class WholeObjects(WrapperStore[Store]):
-    """The objects of a store, where zarr is to find all parts of an array."""
-
-    async def get(
-        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
-    ) -> Buffer | None:
-        found = await super().get(key, prototype, byte_range)
-        # zarr treats missing shards as zeros.
-        if (found is None or not len(found)) and not key.endswith(MANIFEST):
-            raise MissingObjectError(key)
-        return found
+# Shards that are read or put at a time, where each takes a request.
+_TOGETHER = 8
 
 
 class Arrays:
     """
-    The zarr arrays of a location; opened ones are kept.
+    The rows of arrays.
 
     A shard is replaced as a whole, and its rows below the committed length stay the same, so that
-    every reader finds them. The checksum of each chunk shows readers without a lock that a shard
-    was replaced between the reads of its index and its chunks.
+    every reader finds them.
     """
 
     def __init__(self, location: Objects) -> None:
         self.location = location
-        self._kept: dict[str, Handle] = {}
 
     def read(self, node: Node, start: int, stop: int) -> AnyArray:
         """Rows of an array or document that are stored, as a copy."""
+        if "content" in node:
+            return first_version.content_of(node)[start:stop]
         if stop <= start:
             return np.zeros((0, *node["shape"][1:]), np.dtype(node["dtype"]))
-        if "path" not in node:
-            return content_of(node)[start:stop]
         with translated(self.location.root):
-            handle = self._opened(node)
-            return _as_given(_repeated(lambda: handle[start:stop]), node)
+            return _as_given(self._rows(self.grid(node), node["path"], start, stop), node)
 
     def read_rows(self, node: Node, rows: NDArray[np.int64]) -> AnyArray:
         """Rows of an array that are stored, in any order."""
-        if "path" not in node or not len(rows):
+        if "content" in node or not len(rows):
             return self.read(node, 0, node["shape"][0] if len(rows) else 0)[rows]
         with translated(self.location.root):
-            handle = self._opened(node)
-            return _as_given(_repeated(lambda: handle.oindex[rows]), node)
+            return _as_given(self._picked(self.grid(node), node["path"], rows), node)
 
-    def create(self, node: Node) -> None:
-        """Make the zarr array of a node, at its path, where no other is in use."""
-        dtype, width = _stored_form(node)
-        chunk = max(1, CHUNK_BYTES // (dtype.itemsize * math.prod(width)))
+    def grid(self, node: Node) -> Grid:
+        """How the rows of an array are stored."""
+        if "grid" not in node:
+            node["grid"] = self._grid_of_first_version(node)
+        grid: Grid = node["grid"]
+        return grid
+
+    def _grid_of_first_version(self, node: Node) -> Grid:
         with translated(self.location.root):
-            zarr.create_array(
-                NewObjects(self.location.store),
-                name=node["path"],
-                shape=(0, *width),
-                dtype=dtype,
-                chunks=(chunk, *width),
-                shards=(chunk * CHUNKS_A_SHARD, *width),
-                compressors=compressors(),
-                attributes=mark_of_array(node["path"]),
-                overwrite=True,
-                config=_CONFIG,
+            grid, rows = read_grid(json.loads(self.object(f"{node['path']}/{MANIFEST}")))
+        expected = stored_form(np.dtype(node["dtype"]), tuple(node["shape"][1:]))
+        if (grid.dtype, grid.width) != expected or rows < node["shape"][0]:
+            raise CorruptNetworkError(
+                f"'{node['path']}' in '{self.location.root}' has {rows} rows of {grid.dtype}"
+                f" {grid.width}; the manifest says {node['shape']} and {node['dtype']}",
+                location=self.location.root,
             )
+        return grid
+
+    def _rows(self, grid: Grid, path: str, start: int, stop: int) -> AnyArray:
+        out = np.empty((stop - start, *grid.width), grid.dtype)
+        if not grid.row_bytes:
+            return out
+        shards = range(start // grid.shard, -(-stop // grid.shard))
+        for shard, found in self._shards(grid, path, shards):
+            first = shard * grid.shard
+            low, high = max(start, first), min(stop, first + grid.shard)
+            found.read(low - first, high - first, out[low - start : high - start])
+        return out
+
+    def _picked(self, grid: Grid, path: str, rows: NDArray[np.int64]) -> AnyArray:
+        out = np.empty((len(rows), *grid.width), grid.dtype)
+        if not grid.row_bytes:
+            return out
+        order = np.argsort(rows, kind="stable")
+        ordered = rows[order]
+        pieces, starts = np.unique(ordered // grid.chunk, return_index=True)
+        runs = zip(pieces.tolist(), starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=True)
+        by_shard = groupby(runs, lambda run: run[0] // grid.pieces)
+        shards = np.unique(pieces // grid.pieces).tolist()
+        for (shard, found), (_, group) in zip(
+            self._shards(grid, path, shards), by_shard, strict=True
+        ):
+            for piece, low, high in group:
+                first, last = piece * grid.chunk, int(ordered[high - 1]) + 1
+                part = np.empty((last - first, *grid.width), grid.dtype)
+                found.read(first - shard * grid.shard, last - shard * grid.shard, part)
+                out[order[low:high]] = part[ordered[low:high] - first]
+        return out
+
+    def _shards(self, grid: Grid, path: str, shards: Sequence[int]) -> Iterator[tuple[int, Shard]]:
+        for i, shard in enumerate(shards):
+            if not i % _TOGETHER:
+                self.location.prefetch([grid.key(path, j) for j in shards[i : i + _TOGETHER]])
+            key = grid.key(path, shard)
+            with self.location.parts(key) as parts:
+                if parts is None:
+                    raise MissingObjectError(key)
+                yield shard, Shard(parts, grid, key)
 
     def extend(self, node: Node, start: int, rows: AnyArray) -> None:
-        """Store rows from one on, and drop those after them."""
-        stored, width = _stored_form(node)
-        rows = np.ascontiguousarray(rows)
-        if rows.ndim < len(width) + 1:
-            rows = rows.view(np.uint8).reshape(len(rows), *width)
-        path, stop = node["path"], start + len(rows)
+        """Store rows from one on; what is past their end is no part of the array."""
+        grid = self.grid(node)
+        if not grid.row_bytes:
+            return
+        stored = np.ascontiguousarray(rows).reshape(len(rows), *node["shape"][1:])
+        if stored_form(stored.dtype, ())[1]:
+            stored = stored.view(np.uint8).reshape(len(rows), *grid.width)
+        stored = stored.astype(grid.dtype, copy=False)
         with translated(self.location.root):
-            handle = self._open(path)
-            handle.resize((stop, *width))
-            # The rest of a shard that is there, then shards that are not.
-            shard = _shard_rows(handle)
-            middle = min(stop, -(-start // shard) * shard)
-            if middle > start:
-                handle[start:middle] = rows[: middle - start].astype(stored)
-            if stop > middle:
-                new = _seen_through(NewObjects(self.location.store), handle)
-                new[middle:stop] = rows[middle - start :].astype(stored)
+            made: list[tuple[str, bytes]] = []
+            for shard in range(start // grid.shard, -(-(start + len(rows)) // grid.shard)):
+                first = shard * grid.shard
+                part = stored[max(0, first - start) : first + grid.shard - start]
+                made.append(self._shard(node["path"], shard, max(0, start - first), part, grid))
+                if len(made) == _TOGETHER:
+                    self.location.put_many(made)
+                    made = []
+            self.location.put_many(made)
+
+    def _shard(
+        self, path: str, shard: int, held: int, rows: AnyArray, grid: Grid
+    ) -> tuple[str, bytes]:
+        """
+        The key and content of a shard.
+
+        :param held: rows of it that stay, before the new ones.
+        """
+        key, before = grid.key(path, shard), []
+        if held:
+            old = Shard(Whole(self.object(key)), grid, key)
+            whole = held // grid.chunk
+            before = [old.packed(piece) for piece in range(whole)]
+            rest = np.empty((held - whole * grid.chunk, *grid.width), grid.dtype)
+            old.read(whole * grid.chunk, held, rest)
+            rows = np.concatenate((rest, rows)) if len(rest) else rows
+        return key, make_shard(before, rows, grid)
 
     def keys(self, tree: Node) -> Iterator[str]:
-        """The keys of all objects that the arrays of a network consist of."""
-        yield from groups_above(paths_of(tree))
-        with translated(self.location.root):
-            for _, node in walk(tree):
-                if "path" in node:
-                    handle = self._opened(node)
-                    shards = range(-(-node["shape"][0] // _shard_rows(handle)))
-                    rest = (0,) * (handle.ndim - 1)
-                    keys = (handle.metadata.encode_chunk_key((i, *rest)) for i in shards)
-                    yield from (f"{node['path']}/{key}" for key in (MANIFEST, *keys))
+        """The keys of all shards that the arrays of a network consist of."""
+        for _, node in walk(tree):
+            if node["kind"] != "group" and "path" in node:
+                grid = self.grid(node)
+                shards = -(-node["shape"][0] // grid.shard) if grid.row_bytes else 0
+                yield from (grid.key(node["path"], shard) for shard in range(shards))
 
     def object(self, key: str) -> bytes:
         """
@@ -146,103 +168,17 @@ class Arrays:
                 raise MissingObjectError(key)
             return found
 
-    def remove(self, paths: Iterable[str]) -> None:
-        """Delete zarr arrays, as far as they exist, and sessions made them."""
+    def remove(self, arrays: Iterable[str], groups: Iterable[str]) -> None:
+        """Delete arrays and groups, as far as they exist, and sessions made them."""
         with translated(self.location.root):
-            for path in paths:
-                self._kept.pop(path, None)
+            for path in arrays:
                 self.location.remove_array(path)
-
-    def _opened(self, node: Node) -> Handle:
-        dtype, width = _stored_form(node)
-        handle = self._open(node["path"])
-        length = node.get("base", node["shape"][0])
-        if handle.dtype != dtype or handle.shape[1:] != width or handle.shape[0] < length:
-            raise CorruptNetworkError(
-                f"'{node['path']}' in '{self.location.root}' has shape {handle.shape} and dtype"
-                f" {handle.dtype}; the manifest says {node['shape']} and {node['dtype']}",
-                location=self.location.root,
-            )
-        return handle
-
-    def _open(self, path: str) -> Handle:
-        handle = self._kept.get(path)
-        if handle is None:
-            store = WholeObjects(self.location.store)
-            name, mode = self.location.base + path, "r" if self.location.store.read_only else "r+"
-            try:
-                opened = zarr.open_array(store, path=name, mode=mode, zarr_format=3, config=_CONFIG)
-            except FileNotFoundError as error:
-                raise MissingObjectError(f"{path}/{MANIFEST}") from error
-            if opened.shards is None or opened.shards[1:] != opened.shape[1:]:
-                raise ValueError(f"'{path}' has shards of shape {opened.shards}")
-            # zarr ignores the configuration when it opens an array, too.
-            handle = self._kept[path] = _seen_through(store, opened)
-        return handle
-
-
-def _shard_rows(handle: Handle) -> int:
-    return handle.shards[0] if handle.shards else 1
-
-
-def _seen_through(store: WrapperStore[Store], handle: Handle) -> Handle:
-    location, metadata = StorePath(store, handle.path), handle.metadata
-    assert isinstance(metadata, ArrayV3Metadata)
-    shard = handle.shards or handle.chunks
-    codecs = bounded(metadata.codecs, shard, handle.dtype.itemsize)
-    metadata = dataclasses.replace(metadata, codecs=codecs)
-    return zarr.Array(zarr.AsyncArray(metadata, location, config=_CONFIG))
-
-
-def _stored_form(node: Node) -> tuple[DType, tuple[int, ...]]:
-    """The dtype and width that zarr stores; bytes with another dimension for other dtypes."""
-    dtype, width = np.dtype(node["dtype"]), tuple(node["shape"][1:])
-    if dtype.kind in "biufc" and dtype.itemsize <= (16 if dtype.kind == "c" else 8):
-        return dtype.newbyteorder("="), width
-    return np.dtype(np.uint8), (*width, dtype.itemsize)
+            for path in sorted(groups, key=len, reverse=True):
+                self.location.remove_group(path)
 
 
 def _as_given(rows: AnyArray, node: Node) -> AnyArray:
     dtype, width = np.dtype(node["dtype"]), node["shape"][1:]
-    if rows.ndim > len(width) + 1:
+    if stored_form(dtype, ())[1]:
         return np.ascontiguousarray(rows).view(dtype).reshape(len(rows), *width)
     return rows.astype(dtype, copy=False)
-
-
-def _repeated(read: Callable[[], object]) -> AnyArray:
-    """Rows; without a lock, a shard may be replaced while it is read."""
-    for _ in range(_ATTEMPTS - 1):
-        try:
-            return np.asarray(read())
-        except (ValueError, RuntimeError):
-            continue
-    return np.asarray(read())
-
-
-def new_path(names: Sequence[str], taken: Collection[str], is_free: Callable[[str], bool]) -> str:
-    """
-    A path for an array: the path of its names, if it is free and valid in every kind of store.
-
-    :param names: the names of the groups above the array, and of the array.
-    :param taken: the paths of other arrays; nothing can lie at, above or below one, whether or
-        not the store distinguishes upper and lower case.
-    :param is_free: whether the store has nothing else at a path.
-    """
-    wanted, unique = "/".join(map(_portable, names)), uuid.uuid4().hex
-    folded = {f"{path.casefold()}/" for path in taken}
-    for path in (wanted, f"{wanted}.{unique[:8]}"):
-        key = f"{path.casefold()}/"
-        if any(key.startswith(each) or each.startswith(key) for each in folded):
-            continue
-        if is_free(path):
-            return path
-    return f"~{unique}"
-
-
-def _portable(name: str) -> str:
-    """The name in characters that every filesystem and object store accepts."""
-    odd = re.compile(r"^[._ ]|[. ]$|[^A-Za-z0-9_. -]")
-    plain = odd.sub(lambda m: "".join(f"~{byte:02x}" for byte in m[0].encode("utf-8")), name)
-    if not plain or plain == MANIFEST or len(plain) > _LONGEST_NAME:
-        return f"{plain[:_LONGEST_NAME]}~{uuid.uuid4().hex}"
-    return plain

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from ...errors import CommitConflictError, InputError, StorageError, StoreError
 from ...ports.versions import Version
 from .errors import taken, translated
-from .locations import Objects, Tag, Target
-from .manifest import MANIFEST, read_manifest
+from .kept import KeptObjects
+from .locations import Tag, Target
+from .manifest import read_manifest
+from .paths import MANIFEST
 
 if TYPE_CHECKING:
     from icechunk import Repository, Session
@@ -23,7 +25,7 @@ BRANCH = "main"
 _MESSAGE, _WRITER = "a session", "writer"
 
 
-class Snapshot(Objects):
+class Snapshot(KeptObjects):
     """The objects of a network as of one commit, looked for when the first is read."""
 
     def __init__(self, root: str, repository: Repository, id_: str) -> None:
@@ -32,9 +34,7 @@ class Snapshot(Objects):
         self._id = id_
 
     def _open(self) -> Store:
-        from .kept_objects import KeptObjects
-
-        return KeptObjects(self._repository.readonly_session(snapshot_id=self._id).store)
+        return self._repository.readonly_session(snapshot_id=self._id).store
 
 
 class Branch(Target):

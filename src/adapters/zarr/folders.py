@@ -17,7 +17,8 @@ from collections.abc import Collection, Iterator
 
 from ...errors import CorruptNetworkError
 from ...platform import open_descriptor, read_some
-from .manifest import MANIFEST, is_own_array, is_plain_group
+from .metadata import is_own_array, is_own_group, is_plain_group
+from .paths import MANIFEST
 
 # Files that zarr has not completed, and names of shards.
 _PARTIAL = re.compile(r"(zarr|\d+)\.[0-9a-f]{32}\.partial")
@@ -93,6 +94,26 @@ def is_free(root: str, path: str) -> bool:
     return not os.path.lexists(os.path.join(root, path))
 
 
+def is_free_for_group(root: str, path: str) -> bool:
+    """Whether a group can be made at a path: a folder may be there, if it is not another's."""
+    check_contained(root, path)
+    if not os.path.isdir(os.path.join(root, path)):
+        return not os.path.lexists(os.path.join(root, path))
+    if not os.path.lexists(os.path.join(root, path, MANIFEST)):
+        return True
+    metadata = metadata_of(root, path)
+    return is_plain_group(metadata) or is_own_group(metadata, path)
+
+
+def size_of(root: str) -> int:
+    """Bytes of the files in a folder."""
+    return sum(
+        os.lstat(os.path.join(folder, name)).st_size
+        for folder, _, names in os.walk(root)
+        for name in names
+    )
+
+
 def remove_array(root: str, path: str) -> None:
     """Remove an array, if a session made it there, and the groups above that are empty then."""
     check_contained(root, f"{path}/{SHARDS}")
@@ -113,6 +134,14 @@ def remove_array(root: str, path: str) -> None:
     _remove_groups(root, path)
 
 
+def remove_group(root: str, path: str) -> None:
+    """Remove the metadata of a group, if a session made it there, and its folder if it is empty."""
+    check_contained(root, f"{path}/{MANIFEST}")
+    if is_own_group(metadata_of(root, path), path):
+        os.unlink(os.path.join(root, path, MANIFEST))
+        _remove_if_empty(os.path.join(root, path))
+
+
 def _remove_groups(root: str, path: str) -> None:
     """Remove the groups above an array that hold nothing."""
     names = path.split("/")[:-1]
@@ -129,12 +158,13 @@ def sweep(root: str, used: Collection[str]) -> None:
     """
     Remove what killed sessions left behind.
 
-    :param used: paths of arrays that stay.
+    :param used: paths of arrays and groups that stay.
     """
     now = time.time()
     for path, entries in list(_walk(root)):
         if path and path not in used and _is_known_as_own(root, path):
             remove_array(root, path)
+            remove_group(root, path)
             continue
         for entry in entries:
             with contextlib.suppress(FileNotFoundError):
@@ -143,9 +173,10 @@ def sweep(root: str, used: Collection[str]) -> None:
 
 
 def _is_known_as_own(root: str, path: str) -> bool:
-    """Whether a session made the array at a path; not if that can't be read."""
+    """Whether a session made the array or group at a path; not if that can't be read."""
     with contextlib.suppress(OSError):
-        return is_own_array(metadata_of(root, path), path)
+        metadata = metadata_of(root, path)
+        return is_own_array(metadata, path) or is_own_group(metadata, path)
     return False
 
 

@@ -13,9 +13,18 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...errors import CorruptNetworkError
-from .folders import SHARDS, is_shard, is_unfinished, metadata_of, read_file, remove_array
+from .folders import (
+    SHARDS,
+    is_shard,
+    is_unfinished,
+    metadata_of,
+    read_file,
+    remove_array,
+    remove_group,
+)
 from .locations import LOCK_FILE
-from .manifest import MANIFEST, is_own_array, is_plain_group
+from .metadata import is_own_array, is_own_group, is_plain_group
+from .paths import MANIFEST
 
 _SHARD_FOLDER = re.compile(r"\d+")
 # Folders within each other that are looked into; sessions of this package make fewer.
@@ -28,11 +37,12 @@ class _Content(NamedTuple):
     """
     What a folder holds.
 
-    :param arrays: paths of those that sessions made.
+    :param arrays: paths of those that sessions made; ``groups``: of groups.
     :param foreign: paths of what they did not make; of a folder that is all foreign, its own.
     """
 
     arrays: list[str]
+    groups: list[str]
     foreign: list[str]
 
 
@@ -45,7 +55,7 @@ def is_vacated(root: str) -> bool:
     """Whether a network was removed from a folder that held more than the network."""
     with contextlib.suppress(OSError, CorruptNetworkError):
         if not os.path.lexists(os.path.join(root, MANIFEST)):
-            return read_file(root, LOCK_FILE) == _VACATED and not _content(root, "", 0).arrays
+            return read_file(root, LOCK_FILE) == _VACATED and not any(_content(root, "", 0)[:2])
     return False
 
 
@@ -60,8 +70,11 @@ def remove_own(root: str, *, vacate: bool) -> None:
             file.write(_VACATED)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(os.path.join(root, MANIFEST))
-    for path in _content(root, "", 0).arrays:
+    content = _content(root, "", 0)
+    for path in content.arrays:
         remove_array(root, path)
+    for path in reversed(content.groups):
+        remove_group(root, path)
     for folder, names in list(_folders(root)):
         for name in names:
             if is_unfinished(name) or (folder == root and name == LOCK_FILE and not vacate):
@@ -87,10 +100,12 @@ def _remove_empty(root: str, folder: str) -> None:
 
 def _content(root: str, path: str, depth: int) -> _Content:
     if depth > _DEEPEST:
-        return _Content([], [path])
+        return _Content([], [], [path])
     metadata = metadata_of(root, path) if path else b""
     is_array = bool(path) and is_own_array(metadata, path)
-    found = _Content([path] if is_array else [], [])
+    is_group = bool(path) and is_own_group(metadata, path)
+    is_known = is_array or is_group or is_plain_group(metadata)
+    found = _Content([path] if is_array else [], [path] if is_group else [], [])
     with os.scandir(os.path.join(root, path)) as entries:
         for entry in entries:
             key = f"{path}/{entry.name}" if path else entry.name
@@ -98,7 +113,7 @@ def _content(root: str, path: str, depth: int) -> _Content:
                 is_own = entry.is_file(follow_symlinks=False) and (
                     is_unfinished(entry.name)
                     or (not path and entry.name in (MANIFEST, LOCK_FILE))
-                    or (entry.name == MANIFEST and (is_array or is_plain_group(metadata)))
+                    or (entry.name == MANIFEST and is_known)
                 )
                 if not is_own:
                     found.foreign.append(key)
@@ -110,7 +125,9 @@ def _content(root: str, path: str, depth: int) -> _Content:
             else:
                 below = _content(root, key, depth + 1)
                 found.arrays.extend(below.arrays)
-                found.foreign.extend(below.foreign if below.arrays else below.foreign and [key])
+                found.groups.extend(below.groups)
+                has_own = below.arrays or below.groups
+                found.foreign.extend(below.foreign if has_own else below.foreign and [key])
     return found
 
 

@@ -8,8 +8,8 @@ import os
 import shutil
 import stat
 import zipfile
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator, Sequence
+from typing import NoReturn
 
 from ...errors import NotANetworkError, ReadOnlyError
 from ...platform import open_descriptor
@@ -18,14 +18,24 @@ from ..files.errors import system_error
 from ..files.locking import lock_file
 from ..files.names import MODE_OF_FILE, checked_path, hidden_path, target_of
 from .errors import absent, taken, translated
-from .folders import check_contained, is_free, no_follow, read_file, remove_array, sweep
+from .folders import (
+    check_contained,
+    is_free,
+    is_free_for_group,
+    no_follow,
+    read_file,
+    remove_array,
+    remove_group,
+    size_of,
+    sweep,
+)
 from .foreign import foreign_in, is_vacated, remove_own
 from .held import LockHandle
 from .locations import LOCK_FILE, Location, Tag
-from .manifest import MANIFEST, read_manifest
-
-if TYPE_CHECKING:
-    from zarr.abc.store import Store
+from .manifest import read_manifest
+from .objects import opened, write_object
+from .paths import MANIFEST
+from .shards import Parts
 
 _OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 # A member of an archive of more bytes than these is compressed to no fewer than so many times less.
@@ -39,6 +49,9 @@ class LocalLocation(Location):
 
     def __init__(self, path: str) -> None:
         super().__init__(os.path.abspath(checked_path(path)))
+
+    def _open(self) -> NoReturn:
+        raise NotImplementedError("files are read and written without a store of zarr's")
 
     @property
     def identity(self) -> str:
@@ -58,7 +71,7 @@ class DirectoryLocation(LocalLocation):
     """
     A directory.
 
-    zarr replaces a file by renaming a complete one, so a killed program leaves only complete files.
+    A file is replaced by renaming a complete one, so a killed program leaves only complete files.
     Nothing is flushed to the disk: the system may lose the last writes if the machine stops.
 
     :param limit: seconds to wait for other programs.
@@ -70,10 +83,26 @@ class DirectoryLocation(LocalLocation):
         self._limit = limit
         self._on_slow = on_slow
 
-    def _open(self) -> Store:
-        from .folder_store import FolderStore
+    def get(self, key: str) -> bytes | None:
+        with self.parts(key) as parts:
+            return None if parts is None else parts.read(0, parts.size)
 
-        return FolderStore(os.path.realpath(self.root))
+    @contextlib.contextmanager
+    def parts(self, key: str) -> Iterator[Parts | None]:
+        with translated(self.root):
+            check_contained(self.root, key)
+            with opened(os.path.join(self.root, key)) as file:
+                yield file
+
+    def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        with translated(self.root):
+            for key, data in objects:
+                check_contained(self.root, key)
+                write_object(os.path.join(self.root, key), data)
+
+    def size(self) -> int:
+        with translated(self.root):
+            return size_of(self.root)
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
         try:
@@ -140,9 +169,17 @@ class DirectoryLocation(LocalLocation):
         with translated(self.root):
             return is_free(self.root, path)
 
+    def is_free_for_group(self, path: str) -> bool:
+        with translated(self.root):
+            return is_free_for_group(self.root, path)
+
     def remove_array(self, path: str) -> None:
         with translated(self.root):
             remove_array(self.root, path)
+
+    def remove_group(self, path: str) -> None:
+        with translated(self.root):
+            remove_group(self.root, path)
 
     @property
     def mode(self) -> int | None:
@@ -246,24 +283,40 @@ class ArchiveLocation(LocalLocation):
     """A zip archive, with the network at its top or in a folder of it."""
 
     _tag: Tag = None
+    _archive: zipfile.ZipFile | None = None
 
-    def _open(self) -> Store:
-        from zarr.core.sync import sync
-        from zarr.storage import ZipStore
-
-        try:
-            with zipfile.ZipFile(self.root) as archive:
+    def _opened(self) -> zipfile.ZipFile:
+        if self._archive is None:
+            try:
+                archive = zipfile.ZipFile(self.root)
                 members = archive.infolist()
-            _check_sizes(members)
-            names = [member.filename for member in members]
-            found = [name for name in names if name.split("/")[-1] == MANIFEST]
-            first = min(found, key=lambda name: (name.count("/"), name))
-        except (zipfile.BadZipFile, IsADirectoryError, ValueError) as error:
-            raise NotANetworkError(
-                f"'{self.root}' is not a zip archive of a zarr network", location=self.root
-            ) from error
-        self.base = first.removesuffix(MANIFEST)
-        return sync(ZipStore.open(self.root, mode="r"))
+                _check_sizes(members)
+                names = [member.filename for member in members]
+                found = [name for name in names if name.split("/")[-1] == MANIFEST]
+                first = min(found, key=lambda name: (name.count("/"), name))
+            except (zipfile.BadZipFile, IsADirectoryError, ValueError) as error:
+                raise NotANetworkError(
+                    f"'{self.root}' is not a zip archive of a zarr network", location=self.root
+                ) from error
+            self.base = first.removesuffix(MANIFEST)
+            self._archive = archive
+        return self._archive
+
+    def let_go(self) -> None:
+        archive, self._archive = self._archive, None
+        if archive is not None:
+            archive.close()
+
+    def get(self, key: str) -> bytes | None:
+        with translated(self.root), contextlib.suppress(KeyError):
+            archive = self._opened()
+            return archive.read(self.base + key)
+        return None
+
+    def size(self) -> int:
+        with translated(self.root):
+            members = self._opened().infolist()
+            return sum(each.file_size for each in members if each.filename.startswith(self.base))
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
         with translated(self.root):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Coroutine
-from contextlib import suppress
-from functools import cached_property
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 from ...errors import SessionAbortedError, StorageError
 from .errors import require, translated
 from .held import LockHandle
-from .manifest import MANIFEST, is_own_array
+from .metadata import is_own_array, is_own_group, is_plain_group
+from .paths import MANIFEST
+from .shards import Parts, Whole
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
@@ -63,21 +66,46 @@ class Objects(ABC):
         found = self.sync(self.store.get, self.base + key, default_buffer_prototype())
         return None if found is None else bytes(found.to_bytes())
 
+    @contextmanager
+    def parts(self, key: str) -> Iterator[Parts | None]:
+        """An object, to read parts of it; None if it does not exist."""
+        found = self.get(key)
+        yield None if found is None else Whole(found)
+
+    def prefetch(self, keys: Sequence[str]) -> None:  # noqa: B027
+        """Get ready to read objects, all at once where each takes a request."""
+
     def put(self, key: str, data: bytes) -> None:
         """Store an object, whole or not at all."""
+        self.put_many([(key, data)])
+
+    def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        """Store objects, each whole or not at all; where one fails, others may be there."""
         from zarr.core.buffer import default_buffer_prototype
 
-        self.sync(self.store.set, key, default_buffer_prototype().buffer.from_bytes(data))
+        from_bytes = default_buffer_prototype().buffer.from_bytes
+        puts = [partial(self.store.set, key, from_bytes(data)) for key, data in objects]
+        self.sync(together, puts)
 
     def is_free(self, path: str) -> bool:
         """Whether an array can be made at a path: nothing is there, or what a session made."""
         metadata = self.get(f"{path}/{MANIFEST}")
         return metadata is None or is_own_array(metadata, path)
 
+    def is_free_for_group(self, path: str) -> bool:
+        """Whether a group can be made at a path: it holds no metadata but that of a group."""
+        metadata = self.get(f"{path}/{MANIFEST}")
+        return metadata is None or is_plain_group(metadata) or is_own_group(metadata, path)
+
     def remove_array(self, path: str) -> None:
         """Remove the array at a path, if a session made it."""
         if is_own_array(self.get(f"{path}/{MANIFEST}") or b"", path):
             self.sync(self.store.delete_dir, path)
+
+    def remove_group(self, path: str) -> None:
+        """Remove the metadata of the group at a path, if a session made it."""
+        if is_own_group(self.get(f"{path}/{MANIFEST}") or b"", path):
+            self.sync(self.store.delete, f"{path}/{MANIFEST}")
 
     def sync(
         self, method: Callable[P, Coroutine[object, object, T]], *args: P.args, **options: P.kwargs
@@ -220,3 +248,12 @@ def overtaken(location: str) -> SessionAbortedError:
         f"another program changed '{location}' during this write session, which is not stored",
         location=location,
     )
+
+
+async def together(requests: Sequence[Callable[[], Coroutine[object, object, T]]]) -> list[T]:
+    """The results of some requests, made at once; if one fails, when all have ended."""
+    results = await asyncio.gather(*(each() for each in requests), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in results if not isinstance(result, BaseException)]

@@ -1,53 +1,49 @@
 """
 The manifest: the one object that says what a network holds.
 
-It is the metadata of zarr's root group. The tree of groups, arrays and documents is an
-attribute of that group, with all attributes, and the rows of small arrays. Of a long array it
-has the path of the zarr array that holds its rows, and how many of them are committed.
+It is the metadata of zarr's root group, with the consolidated metadata of all groups and arrays
+below it: their attributes, and how many rows of each array are committed. The ``zarr.json`` of a
+group or array says the same again, for programs that do not look into the root; it is written
+after the commit, so it may be that of an earlier state where a session was killed in between.
 """
 
 from __future__ import annotations
 
-import base64
 import json
-import math
 import zlib
-from collections.abc import Collection, Iterator
-from typing import TypeAlias
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import attrs
-import numpy as np
 
 from ...core.json_types import Document
 from ...errors import CorruptNetworkError, NotANetworkError
-from ...ports.arrays import AnyArray, DType
-from ..native.attributes import StoredValue, check_dtype
+from . import first_version
+from .metadata import (
+    Grid,
+    array_document,
+    check_shape,
+    given_form,
+    group_document,
+    read_grid,
+)
+from .paths import checked_path
+from .values import MARK, attributes_of, decode, values_of
 
-MANIFEST = "zarr.json"
-
-_KEY = "bsb_hdf5"
 _FORMAT = "network"
-_VERSION = 1
-
-SMALL = 4096
-"""Bytes of an array that the manifest holds."""
-
-# Values above this size are accepted only up to this compression ratio: otherwise a manifest of a
-# few bytes could fill the memory of its readers.
-_MOST_UNQUESTIONED = 1 << 16
-_MOST_PACKED = 16
+# What a manifest begins with, if no other program wrote it again; then comes its checksum.
+_BEFORE_CHECK = b'{"zarr_format":3,"node_type":"group","attributes":{"bsb_hdf5":{"crc32":"'
+_AFTER_CHECK = len(_BEFORE_CHECK) + 8
+_VERSION = 2
 
 Node: TypeAlias = Document
 """
-A member of the tree, as JSON: ``kind``, ``attributes``, and if it is a group, ``members``.
+A member of the tree: ``kind``, ``attributes``, where it lies (``path``), and if it is a group,
+``members``.
 
-Arrays and documents (of bytes) have ``dtype`` and ``shape``, and their rows in ``content`` or
-at ``path``; while a session changes them, also a ``tail``.
+Arrays and documents (of bytes) have ``dtype``, ``shape`` and ``grid``; while a session changes
+them, also a ``tail``. ``text`` is the metadata as it is stored, unless the node is ``changed``.
 """
-
-
-Encoded: TypeAlias = str | list[str] | Document
-"""An attribute as JSON: texts as they are; numbers as ``dtype``, ``shape`` and packed ``data``."""
 
 
 @attrs.define(eq=False)
@@ -57,28 +53,44 @@ class Manifest:
 
     :param generation: unique to this state.
     :param tree: the root group.
-    :param stale: paths of arrays of the previous state that this one no longer has; its readers
-        may still need them, so the next commit removes them.
+    :param stale: paths of arrays that the previous state had and this one no longer has; its
+        readers may still need them, so the next commit removes them.
+    :param stale_groups: paths of groups of which that is true.
+    :param changed: paths of what this state changed: if the session was killed, their own
+        ``zarr.json`` is that of the state before.
     :param data: the stored bytes of all this.
+    :param version: of the format.
     """
 
     generation: str
     tree: Node
-    stale: list[str]
+    stale: list[str] = attrs.field(factory=list)
+    stale_groups: list[str] = attrs.field(factory=list)
+    changed: list[str] = attrs.field(factory=list)
     data: bytes = b""
+    version: int = _VERSION
 
     def paths(self) -> set[str]:
-        """The paths of the long arrays."""
+        """The paths of the groups and arrays."""
         return paths_of(self.tree)
 
     def draft(self) -> Node:
         """A copy of the tree, to be changed."""
-        return dict(_ours(self.data, "")["tree"]) if self.data else new_group()
+        return _copy(self.tree)
 
 
 def new_group() -> Node:
     """A group without members."""
-    return {"kind": "group", "attributes": {}, "members": {}}
+    return {"kind": "group", "attributes": {}, "members": {}, "changed": True}
+
+
+def _copy(node: Node) -> Node:
+    copied = {**node, "attributes": dict(node["attributes"])}
+    if "members" in node:
+        copied["members"] = {name: _copy(member) for name, member in node["members"].items()}
+    else:
+        copied["shape"] = list(node["shape"])
+    return copied
 
 
 def walk(node: Node, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Node]]:
@@ -89,28 +101,70 @@ def walk(node: Node, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, .
 
 
 def paths_of(tree: Node) -> set[str]:
-    """Where the long arrays of a tree are."""
+    """Where the groups and arrays of a tree are."""
     return {str(node["path"]) for _, node in walk(tree) if "path" in node}
 
 
-def groups_above(paths: Collection[str]) -> set[str]:
-    """The keys of what other programs find of the groups above arrays."""
-    above = {path[:i] for path in paths for i, letter in enumerate(path) if letter == "/"}
-    return {f"{group}/{MANIFEST}" for group in above}
+def arrays_of(tree: Node) -> set[str]:
+    """Where the arrays of a tree are."""
+    nodes = (node for _, node in walk(tree) if "path" in node)
+    return {str(node["path"]) for node in nodes if node["kind"] != "group"}
 
 
-def make_manifest(generation: str, tree: Node, stale: list[str]) -> Manifest:
-    """A manifest with its bytes to store."""
-    ours = {
+def text_of(name: str, node: Node) -> str:
+    """The metadata of a group or array, as JSON."""
+    if node.pop("changed", False) or "text" not in node:
+        node["text"] = json.dumps(_document(name, node), separators=(",", ":"))
+    return str(node["text"])
+
+
+def _document(name: str, node: Node) -> Document:
+    path, kind = node["path"], node["kind"]
+    mark: Document = {"group" if kind == "group" else "array": path}
+    if path.rsplit("/", 1)[-1] != name:
+        mark["name"] = name
+    if kind == "group":
+        return group_document(attributes_of(node["attributes"], mark))
+    grid: Grid = node["grid"]
+    if kind == "document":
+        mark["kind"] = kind
+    if grid.dtype.str != node["dtype"]:
+        mark["dtype"] = node["dtype"]
+    if grid.counted:
+        mark["counted"] = True
+    attributes = attributes_of(node["attributes"], mark)
+    return array_document(grid, node["shape"][0], name, attributes)
+
+
+def make_manifest(manifest: Manifest) -> Manifest:
+    """The same manifest with its bytes to store."""
+    tree = manifest.tree
+    mark = {
+        "crc32": "00000000",
         "format": _FORMAT,
         "version": _VERSION,
-        "generation": generation,
-        "stale": stale,
-        "tree": tree,
+        "generation": manifest.generation,
+        "stale": manifest.stale,
+        "stale_groups": manifest.stale_groups,
+        "changed": manifest.changed,
     }
-    document = {"zarr_format": 3, "node_type": "group", "attributes": {_KEY: ours}}
-    data = json.dumps(document, separators=(",", ":")).encode("ascii")
-    return Manifest(generation, tree, stale, data)
+    root = group_document(attributes_of(tree["attributes"], mark))
+    # perf: what did not change keeps its text.
+    nodes = ",".join(
+        f"{json.dumps(node['path'])}:{text_of(names[-1], node)}"
+        for names, node in walk(tree)
+        if names
+    )
+    consolidated = '{"kind":"inline","must_understand":false,"metadata":{' + nodes + "}}"
+    text = json.dumps(root, separators=(",", ":"))
+    data = f'{text[:-1]},"consolidated_metadata":{consolidated}}}'.encode("ascii")
+    checked = _BEFORE_CHECK + _check_of(data) + data[_AFTER_CHECK:]
+    return attrs.evolve(manifest, data=checked, version=_VERSION)
+
+
+def _check_of(data: bytes) -> bytes:
+    """The checksum of a manifest, whatever is in its place."""
+    return b"%08x" % zlib.crc32(data[_AFTER_CHECK:])
 
 
 def read_manifest(data: bytes, location: str) -> Manifest:
@@ -120,13 +174,16 @@ def read_manifest(data: bytes, location: str) -> Manifest:
     :raises NotANetworkError: it belongs to another zarr store, or has an unknown version.
     :raises CorruptNetworkError: it is damaged, or contradicts itself.
     """
-    ours = _ours(data, location)
+    document, mark = _marked(data, location)
     try:
-        stale = [checked_path(path) for path in ours["stale"]]
-        if ours["tree"]["kind"] != "group":
-            raise ValueError("the root is not a group")
-        _check(ours["tree"])
-        return Manifest(str(ours["generation"]), ours["tree"], stale, data)
+        stale = [checked_path(path) for path in mark["stale"]]
+        if mark["version"] == first_version.VERSION:
+            tree = first_version.read_tree(mark["tree"])
+            return Manifest(
+                str(mark["generation"]), tree, stale, data=data, version=first_version.VERSION
+            )
+        groups, changed = ([checked_path(p) for p in mark[k]] for k in ("stale_groups", "changed"))
+        return Manifest(str(mark["generation"]), _tree(document), stale, groups, changed, data)
     except (
         LookupError,
         TypeError,
@@ -141,155 +198,87 @@ def read_manifest(data: bytes, location: str) -> Manifest:
         ) from error
 
 
-def _ours(data: bytes, location: str) -> Document:
+def _marked(data: bytes, location: str) -> tuple[Document, Document]:
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise CorruptNetworkError(
             f"the manifest of '{location}' is not a JSON document: {error}", location=location
         ) from error
-    attributes = document.get("attributes") if isinstance(document, dict) else None
-    ours = attributes.get(_KEY) if isinstance(attributes, dict) else None
-    if not isinstance(ours, dict) or ours.get("format") != _FORMAT:
-        raise NotANetworkError(f"'{location}' is a zarr store, not a network", location=location)
-    if ours.get("version") != _VERSION:
-        raise NotANetworkError(
-            f"'{location}' has version {ours.get('version')!r} of the zarr format;"
-            f" this version of bsb-hdf5 reads version {_VERSION}",
-            location=location,
-            found=ours.get("version"),
-            valid=_VERSION,
+    if data.startswith(_BEFORE_CHECK) and not data.startswith(_check_of(data), len(_BEFORE_CHECK)):
+        raise CorruptNetworkError(
+            f"the manifest of '{location}' does not have its checksum", location=location
         )
-    return ours
+    attributes = document.get("attributes") if isinstance(document, dict) else None
+    mark = attributes.get(MARK) if isinstance(attributes, dict) else None
+    if not isinstance(mark, dict) or mark.get("format") != _FORMAT:
+        raise NotANetworkError(f"'{location}' is a zarr store, not a network", location=location)
+    valid = (first_version.VERSION, _VERSION)
+    if mark.get("version") not in valid:
+        raise NotANetworkError(
+            f"'{location}' has version {mark.get('version')!r} of the zarr format;"
+            f" this version of bsb-hdf5 reads the versions {valid[0]} and {valid[1]}",
+            location=location,
+            found=mark.get("version"),
+            valid=valid,
+        )
+    return document, mark
 
 
-def _check(node: Node) -> None:
-    for value in node["attributes"].values():
-        decode(value)
+def _tree(document: Document) -> Node:
+    tree = new_group()
+    del tree["changed"]
+    tree["attributes"] = _checked_values(document["attributes"])
+    groups: dict[str, Node] = {"": tree}
+    nodes: dict[str, Document] = document["consolidated_metadata"]["metadata"]
+    # A group comes before what it holds.
+    for path in sorted(nodes):
+        above, _, last = checked_path(path).rpartition("/")
+        found = nodes[path]
+        node = _node(path, found)
+        if node["kind"] == "group":
+            groups[path] = node
+        name = found["attributes"][MARK].get("name", last)
+        members = groups[above]["members"]
+        if type(name) is not str or name in members:
+            raise ValueError(f"two members are called {name!r}")
+        members[name] = node
+    return tree
+
+
+def _node(path: str, document: Document) -> Node:
+    mark, values = document["attributes"][MARK], _checked_values(document["attributes"])
+    node: dict[str, Any] = {"kind": document["node_type"], "path": path, "attributes": values}
     if node["kind"] == "group":
-        for member in node["members"].values():
-            _check(member)
-    elif node["kind"] in ("array", "document"):
-        _check_rows(node)
-    else:
+        if mark["group"] != path:
+            raise ValueError(f"the group {path!r} says that it is {mark['group']!r}")
+        return {**node, "members": {}}
+    if node["kind"] != "array" or mark["array"] != path:
+        raise ValueError(f"the node {path!r} is not the array that it says")
+    grid, rows = read_grid(document)
+    dtype, width = given_form(grid, mark.get("dtype"))
+    shape = [rows, *width]
+    node.update(dtype=dtype.str, shape=shape, grid=grid, kind=mark.get("kind", "array"))
+    check_kind(node)
+    return node
+
+
+def check_kind(node: Node) -> None:
+    """
+    Check that an array is one, or holds the bytes of a document.
+
+    :raises ValueError: it is neither.
+    """
+    check_shape(node["shape"])
+    if node["kind"] == "document":
+        if node["dtype"] != "|u1" or len(node["shape"]) > 1:
+            raise ValueError(f"a document has dtype {node['dtype']} and shape {node['shape']}")
+    elif node["kind"] != "array":
         raise ValueError(f"a node has the kind {node['kind']!r}")
 
 
-def _check_rows(node: Node) -> None:
-    dtype, shape = np.dtype(node["dtype"]), node["shape"]
-    check_dtype(dtype)
-    if not shape or any(type(length) is not int or length < 0 for length in shape):
-        raise ValueError(f"an array has the shape {shape}")
-    if node["kind"] == "document" and (dtype.str != "|u1" or len(shape) > 1):
-        raise ValueError(f"a document has dtype {dtype} and shape {shape}")
-    if "path" in node:
-        checked_path(node["path"])
-    elif _claimed(dtype, shape) > SMALL:
-        raise ValueError(f"rows of {dtype} {shape} are too large for a manifest")
-    else:
-        unpack(node["content"], _claimed(dtype, shape))
-
-
-def checked_path(path: str) -> str:
-    """
-    The path of an array below the root group.
-
-    :raises ValueError: it leads elsewhere, or to something that no session makes.
-    """
-    names = path.split("/")
-    if any(not name or name[0] in "._ " or name == MANIFEST for name in names):
-        raise ValueError(f"an array has the path {path!r}")
-    if set(path) & set("\\:\0"):
-        raise ValueError(f"an array has the path {path!r}")
-    return path
-
-
-def mark_of_array(path: str) -> Document:
-    """The attributes that mark a zarr array as created by a session, at this path."""
-    return {_KEY: {"array": path}}
-
-
-def is_own_array(metadata: bytes, path: str) -> bool:
-    """Whether a session made the zarr array of this metadata, at this path."""
-    return _described(metadata).get("attributes") == mark_of_array(path)
-
-
-def is_plain_group(metadata: bytes) -> bool:
-    """Whether it is the metadata of a group as zarr makes those above an array."""
-    found = _described(metadata)
-    return found.get("node_type") == "group" and not found.get("attributes")
-
-
-def _described(metadata: bytes) -> Document:
-    try:
-        found = json.loads(metadata)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _claimed(dtype: DType, shape: list[int]) -> int:
-    """Bytes that rows of that dtype and shape take."""
-    return dtype.itemsize * math.prod(shape)
-
-
-def content_of(node: Node) -> AnyArray:
-    """The rows of an array that the manifest holds."""
-    dtype, shape = np.dtype(node["dtype"]), node["shape"]
-    data = unpack(node["content"], _claimed(dtype, shape))
-    return np.frombuffer(data, dtype).reshape(shape).copy()
-
-
-def encode(value: StoredValue) -> Encoded:
-    """The JSON value that stores an attribute."""
-    if isinstance(value, str | list):
-        return value
-    array = np.asarray(value)
-    return {"dtype": array.dtype.str, "shape": list(array.shape), "data": pack(array.tobytes())}
-
-
-def decode(stored: Encoded) -> StoredValue:
-    """The value of an attribute that is stored as JSON."""
-    if isinstance(stored, str):
-        return stored
-    if isinstance(stored, list):
-        return [str(item) for item in stored]
-    dtype = np.dtype(stored["dtype"])
-    check_dtype(dtype)
-    shape = stored["shape"]
-    if any(type(length) is not int or length < 0 for length in shape):
-        raise ValueError(f"an attribute has the shape {shape}")
-    data = unpack(stored["data"], _claimed(dtype, shape))
-    array: StoredValue = np.frombuffer(data, dtype).reshape(shape).copy()[()]
-    return array
-
-
-def pack(data: bytes) -> str:
-    """Bytes as text."""
-    packed = zlib.compress(data, 1)
-    if len(data) > _most_from(len(packed)):
-        packed = zlib.compress(data, 0)
-    return base64.b64encode(packed).decode("ascii")
-
-
-def unpack(text: str, size: int) -> bytes:
-    """
-    The inverse of :func:`pack`.
-
-    :param size: the expected number of bytes.
-    :raises ValueError: the size differs, or is implausible for the packed text.
-    """
-    packed = base64.b64decode(text, validate=True)
-    if size > _most_from(len(packed)):
-        raise ValueError(f"{len(packed)} bytes claim to decompress to {size}")
-    unpacking = zlib.decompressobj()
-    # A size of 0 would be no limit.
-    data = unpacking.decompress(packed, size + 1)
-    if len(data) != size or not unpacking.eof:
-        raise ValueError(f"a value does not have {size} bytes")
-    return data
-
-
-def _most_from(packed: int) -> int:
-    """Bytes that may be packed in so many."""
-    return max(_MOST_UNQUESTIONED, _MOST_PACKED * packed)
+def _checked_values(attributes: Document) -> Document:
+    values = values_of(attributes)
+    for value in values.values():
+        decode(value)
+    return values

@@ -15,9 +15,12 @@ from ..native.attributes import Attributes, AttributesWriter, StoredValue
 from ..native.groups import Group, GroupWriter, Member
 from .arrays import Arrays
 from .held import LockHandle
-from .manifest import Encoded, Node, decode, encode, new_group
+from .manifest import Node, new_group
+from .values import Encoded, decode, encode
 
 Bounds = NDArray[np.int64]
+# Ranges that are read one by one.
+_MANY = 16
 
 
 class View:
@@ -57,7 +60,7 @@ class ZarrAttributes(Attributes):
     """Attributes, to read."""
 
     def __init__(self, node: Node, view: View) -> None:
-        self._mapping = EncodedValues(node["attributes"], view)
+        self._mapping = EncodedValues(node, view)
 
     def _values(self) -> EncodedValues:
         return self._mapping
@@ -70,8 +73,9 @@ class ZarrAttributesWriter(ZarrAttributes, AttributesWriter):
 class EncodedValues(MutableMapping[str, StoredValue]):
     """Attributes, as the manifest holds them."""
 
-    def __init__(self, values: dict[str, Encoded], view: View) -> None:
-        self._held = values
+    def __init__(self, node: Node, view: View) -> None:
+        self._node = node
+        self._held: dict[str, Encoded] = node["attributes"]
         self._view = view
 
     def __getitem__(self, name: str) -> StoredValue:
@@ -81,10 +85,12 @@ class EncodedValues(MutableMapping[str, StoredValue]):
     def __setitem__(self, name: str, value: StoredValue) -> None:
         self._view.change()
         self._held[name] = encode(value)
+        self._node["changed"] = True
 
     def __delitem__(self, name: str) -> None:
         self._view.change()
         del self._held[name]
+        self._node["changed"] = True
 
     def __iter__(self) -> Iterator[str]:
         self._view.check()
@@ -142,15 +148,10 @@ class ZarrArray(ZarrMember, Array):
     def read_ranges(self, starts: Bounds, stops: Bounds) -> AnyArray:
         self._view.check()
         check_ranges(starts, stops, self.shape[0])
-        rows = rows_of_ranges(starts, stops)
-        is_stored = rows < self._base
-        stored = self._view.arrays.read_rows(self._node, rows[is_stored])
-        if is_stored.all():
-            return stored
-        found = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
-        found[is_stored] = stored
-        found[~is_stored] = self._tail()[rows[~is_stored] - self._base]
-        return found
+        if len(starts) < _MANY or "tail" in self._node:
+            return super().read_ranges(starts, stops)
+        # Each chunk is read once, however many ranges it has rows of.
+        return self._view.arrays.read_rows(self._node, rows_of_ranges(starts, stops))
 
     @property
     def _base(self) -> int:
@@ -185,9 +186,12 @@ class ZarrArrayWriter(ZarrMemberWriter, ZarrArray, ArrayWriter):
         """Move all rows from one on into the tail, as stored rows are never changed."""
         self._view.change()
         node = self._node
-        if start < self._base or (self._base and "path" not in node):
+        node["changed"] = True
+        if start < self._base or "content" in node:
+            # They get a path of their own.
             node["tail"], node["base"] = [self.read()], 0
-            node.pop("path", None)
+            for key in ("path", "grid", "content"):
+                node.pop(key, None)
         elif "tail" not in node:
             node["tail"], node["base"] = [np.zeros((0, *self.shape[1:]), self.dtype)], self._base
 
@@ -264,4 +268,4 @@ class ZarrGroupWriter(ZarrMemberWriter, ZarrGroup, GroupWriter):
 def _new_rows(kind: str, rows: AnyArray, values: dict[str, Encoded]) -> Node:
     dtype, shape = rows.dtype.str, list(rows.shape)
     node = {"kind": kind, "attributes": values, "dtype": dtype, "shape": shape}
-    return {**node, "base": 0, "tail": [rows]}
+    return {**node, "base": 0, "tail": [rows], "changed": True}

@@ -11,60 +11,59 @@ import contextlib
 import os
 import stat
 import uuid
+from collections.abc import Iterator
 
-from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, SuffixByteRequest
-
-from ...platform import Buffer, give_other_name, open_descriptor, write_some
+from ...platform import Buffer, open_descriptor, write_some
 from .folders import no_follow, read_whole
 
 PARTIAL = "partial"
 
 
-def read_object(path: str, byte_range: ByteRequest | None) -> bytes | None:
-    """The content of a file, or a part of it; None if the file does not exist."""
-    try:
-        descriptor = open_descriptor(path, os.O_RDONLY | no_follow())
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        return None
-    try:
-        status = os.fstat(descriptor)
+class OpenFile:
+    """
+    A regular file, of which parts are read; a program that replaces it changes nothing of that.
+
+    :raises FileNotFoundError: there is none.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._descriptor = open_descriptor(path, os.O_RDONLY | no_follow())
+        status = os.fstat(self._descriptor)
+        self.size = status.st_size
         if not stat.S_ISREG(status.st_mode):
-            return None
-        start, stop = bounds_of(byte_range, status.st_size)
-        return read_whole(descriptor, start, stop)
+            self.close()
+            raise FileNotFoundError(path)
+
+    def read(self, start: int, stop: int) -> bytes:
+        return read_whole(self._descriptor, start, stop)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+@contextlib.contextmanager
+def opened(path: str) -> Iterator[OpenFile | None]:
+    """A file, to read parts of it; None if it does not exist."""
+    try:
+        file = OpenFile(path)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        yield None
+        return
+    try:
+        yield file
     finally:
-        os.close(descriptor)
+        file.close()
 
 
-def bounds_of(byte_range: ByteRequest | None, size: int) -> tuple[int, int]:
-    """Where a part of an object of some bytes begins and ends."""
-    if byte_range is None:
-        return 0, size
-    if isinstance(byte_range, RangeByteRequest):
-        return byte_range.start, min(byte_range.end, size)
-    if isinstance(byte_range, OffsetByteRequest):
-        return byte_range.offset, size
-    assert isinstance(byte_range, SuffixByteRequest)
-    return max(0, size - byte_range.suffix), size
-
-
-def write_object(path: str, data: Buffer, *, exclusive: bool = False) -> None:
-    """
-    Make or replace a file, whole or not at all.
-
-    :param exclusive: do not replace one.
-    :raises FileExistsError: ``exclusive``, and there is one.
-    """
+def write_object(path: str, data: Buffer) -> None:
+    """Make or replace a file, whole or not at all."""
     folder, name = os.path.split(path)
     os.makedirs(folder, exist_ok=True)
     stem = os.path.splitext(name)[0]
     partial = os.path.join(folder, f"{stem}.{uuid.uuid4().hex}.{PARTIAL}")
     try:
         _write(partial, memoryview(data).cast("B"))
-        if exclusive:
-            give_other_name(partial, path)
-        else:
-            os.replace(partial, path)
+        os.replace(partial, path)
     except BaseException:
         # One that can't be removed is swept later.
         with contextlib.suppress(OSError):

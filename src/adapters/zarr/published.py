@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 from ...errors import InputError, NotANetworkError, ReadOnlyError, StorageError
 from .errors import absent, require, taken, translated
+from .kept import KeptObjects
 from .locations import Location, Tag
-from .manifest import MANIFEST
+from .paths import MANIFEST
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
@@ -44,9 +45,10 @@ class PublishedLocation(Location):
         super().__init__(url.rstrip("/"))
 
     def _open(self) -> Store:
-        from .web_store import WebStore
+        return _read_store(self.root)
 
-        return WebStore(_connect(self.root), read_only=True)
+    def at(self, tag: Tag) -> PublishedObjects:
+        return PublishedObjects(self.root)
 
     def exists(self) -> bool:
         """Whether there is a group, or anything else where objects can be listed."""
@@ -99,6 +101,13 @@ class PublishedLocation(Location):
 
     def sweep(self, used: Collection[str]) -> None:
         """Do nothing: nothing was written."""
+
+
+class PublishedObjects(KeptObjects):
+    """The objects of one state of a published network."""
+
+    def _open(self) -> Store:
+        return _read_store(self.root)
 
 
 class PublishedTarget(PublishedLocation):
@@ -161,6 +170,12 @@ def endpoint() -> str | None:
     """The S3 service that the environment names, if it is not that of AWS."""
     names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
     return next((os.environ[name] for name in names if os.environ.get(name)), None)
+
+
+def _read_store(url: str) -> Store:
+    from zarr.storage import ObjectStore
+
+    return ObjectStore(_connect(url), read_only=True)
 
 
 def _connect(url: str) -> Service:

@@ -31,7 +31,7 @@ from ...ports.versions import Expired, Version
 from .commits import BRANCH, Branch, NewBranch, Snapshot, ancestry, find_version, session_on
 from .errors import absent, require, taken, translated
 from .locations import Location, Objects, Tag, Target
-from .manifest import MANIFEST
+from .paths import MANIFEST
 from .published import PublishedLocation, check_url, endpoint, published
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ class RepositoryLocation(Location):
     def at(self, tag: Tag) -> Objects:
         repository = self.repository()
         if repository is None or isinstance(tag, dict):
-            return self._published
+            return self._published.at(tag)
         return self._snapshot(repository, tag)
 
     def begin(self) -> Target:

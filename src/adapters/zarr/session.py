@@ -13,15 +13,27 @@ import contextlib
 import uuid
 from collections.abc import Callable
 
+import attrs
 import numpy as np
 
 from ...errors import SessionAbortedError, StorageError, StoreExistsError
-from .arrays import Arrays, new_path
-from .event_loop import wait_until_idle
+from .arrays import Arrays
+from .first_version import VERSION
 from .held import LockHandle
 from .locations import Tag, Target
-from .manifest import SMALL, Manifest, Node, make_manifest, new_group, pack, paths_of, walk
+from .manifest import (
+    Manifest,
+    Node,
+    arrays_of,
+    make_manifest,
+    new_group,
+    paths_of,
+    text_of,
+    walk,
+)
+from .metadata import new_grid
 from .nodes import View, ZarrGroup, ZarrGroupWriter
+from .paths import MANIFEST, Places
 
 # Rows that a session gathers before it stores them.
 _MOST_GATHERED = 32 << 20
@@ -60,31 +72,93 @@ class DraftView(View):
         super().__init__(arrays, held)
         self.tree = before.draft()
         self.made: set[str] = set()
-        self._taken = {*before.paths(), *before.stale}
+        self.made_groups: set[str] = set()
+        # The metadata that were stored already, by path.
+        self.written: dict[str, str] = {}
+        self._before = before
+        self._places: Places | None = None
 
     def gathered(self, names: tuple[str, ...], node: Node) -> None:
         if sum(part.nbytes for part in node["tail"]) > _MOST_GATHERED:
             self._store(names, node)
 
     def store(self) -> None:
-        """Store all rows that were added or changed."""
+        """Store all groups that are new, and all rows that were added or changed."""
         for names, node in walk(self.tree):
+            if self._before.version == VERSION and node["kind"] != "group":
+                self._upgrade(names, node)
             if "tail" in node:
                 self._store(names, node)
+            elif node["kind"] == "group" and names:
+                self._path_of_group(names)
+
+    def _upgrade(self, names: tuple[str, ...], node: Node) -> None:
+        """Make an array one of the present version of the format."""
+        lies_apart = "path" in node and node["path"].rpartition("/")[0] != self._path_of_group(
+            names[:-1]
+        )
+        if "content" in node or lies_apart:
+            held = self.arrays.read(node, 0, node.get("base", node["shape"][0]))
+            node["tail"], node["base"] = [held, *node.get("tail", ())], 0
+            for key in ("path", "grid", "content"):
+                node.pop(key, None)
+        elif "path" in node:
+            self.arrays.grid(node)
 
     def _store(self, names: tuple[str, ...], node: Node) -> None:
         base, rows = node.pop("base"), np.concatenate(node.pop("tail"), dtype=node["dtype"])
-        if "path" not in node and rows.nbytes <= SMALL:
-            node["content"] = pack(rows.tobytes())
-            return
-        node.pop("content", None)
-        if "path" not in node:
-            taken = {*self._taken, *self.made}
-            node["path"] = new_path(names, taken, self.arrays.location.is_free)
+        is_new = "path" not in node
+        if is_new:
+            node["grid"] = new_grid(np.dtype(node["dtype"]), tuple(node["shape"][1:]))
+            node["path"] = self._new_path(names, is_group=False)
             self.made.add(node["path"])
-            self.arrays.create(node)
+            # Who finds what a killed session left knows by it whose that is.
+            self._write(names[-1], node)
         if len(rows):
             self.arrays.extend(node, base, rows)
+
+    def _path_of_group(self, names: tuple[str, ...]) -> str:
+        """Where a group lies; it is made, with those above, if it has no place."""
+        if not names:
+            return ""
+        node = self.tree
+        for name in names:
+            node = node["members"][name]
+        if "path" not in node:
+            node["path"] = self._new_path(names, is_group=True)
+            self.made_groups.add(node["path"])
+            self._write(names[-1], node)
+        return str(node["path"])
+
+    def _new_path(self, names: tuple[str, ...], *, is_group: bool) -> str:
+        above = self._path_of_group(names[:-1])
+        if self._places is None:
+            arrays = {*self._before.stale, *arrays_of(self._before.tree)}
+            live = paths_of(self.tree)
+            self._places = Places({*arrays, *live, *self.made}, {*arrays, *live, *self.made})
+        location = self.arrays.location
+        is_free = location.is_free_for_group if is_group else location.is_free
+        return self._places.new(above, names[-1], is_free, is_group=is_group)
+
+    def _write(self, name: str, node: Node) -> None:
+        """Store the metadata of a group or array apart from the manifest."""
+        text = text_of(name, node)
+        if self.written.get(node["path"]) != text:
+            self.arrays.location.put(f"{node['path']}/{MANIFEST}", text.encode("ascii"))
+            self.written[node["path"]] = text
+
+    def changed(self) -> dict[str, tuple[str, Node]]:
+        """What was changed, by path: names and nodes."""
+        return {
+            node["path"]: (names[-1], node)
+            for names, node in walk(self.tree)
+            if names and (node.get("changed") or "text" not in node)
+        }
+
+    def write_changed(self, changed: dict[str, tuple[str, Node]]) -> None:
+        """Store the metadata of what was changed."""
+        for name, node in changed.values():
+            self._write(name, node)
 
 
 class ZarrWriteSession:
@@ -142,24 +216,37 @@ class ZarrWriteSession:
     def _store(self) -> None:
         draft, before = self._draft, self._manifest
         self._location.check(self._tag)
-        draft.arrays.remove(before.stale)
         draft.store()
-        stale = sorted({*before.paths(), *draft.made} - paths_of(draft.tree))
-        after = make_manifest(uuid.uuid4().hex, draft.tree, stale)
+        after = self._after()
+        draft.arrays.remove(before.stale, {*before.stale_groups} - paths_of(draft.tree))
+        changed = draft.changed()
+        if self._location.undone_by_itself:
+            draft.write_changed(changed)
+        after = make_manifest(attrs.evolve(after, changed=sorted(changed)))
         # A server may store it and fail to say so.
         self._uncertain = True
         self._manifest, self._tag = after, self._location.replace(after.data, self._tag)
         self._uncertain = False
         self._committed((self._manifest, self._tag))
+        if not self._location.undone_by_itself:
+            with contextlib.suppress(StorageError):
+                # The next session that writes does what fails here.
+                draft.write_changed(changed)
+
+    def _after(self) -> Manifest:
+        draft, before = self._draft, self._manifest
+        arrays, groups = arrays_of(draft.tree), paths_of(draft.tree)
+        of_before = arrays_of(before.tree)
+        stale = {*of_before, *draft.made} - arrays
+        stale_groups = {*before.paths(), *draft.made_groups} - of_before - groups
+        return Manifest(uuid.uuid4().hex, draft.tree, sorted(stale), sorted(stale_groups))
 
     def _discard(self) -> None:
         """Remove what was stored, as far as the store still responds, and it is not a parent's."""
         leaves_remains = not self._location.undone_by_itself
         if leaves_remains and not self._uncertain and not self._held.is_inherited:
-            # What zarr still writes would come after the removal.
-            wait_until_idle()
             with contextlib.suppress(StorageError):
-                self._draft.arrays.remove(self._draft.made)
+                self._draft.arrays.remove(self._draft.made, self._draft.made_groups)
 
     def rollback(self) -> None:
         if not self._draft.closed:
@@ -179,7 +266,7 @@ class ZarrCreationSession(ZarrWriteSession):
     """
 
     def __init__(self, location: Target) -> None:
-        seen = Manifest("", new_group(), []), None
+        seen = Manifest("", new_group()), None
         super().__init__(location, Arrays(location), seen, LockHandle(), lambda result: None)
 
     def _end(self) -> None:

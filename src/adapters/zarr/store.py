@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -17,10 +18,12 @@ from ...ports.store import Capabilities, Capability
 from ...ports.versions import Expired, Version
 from ...transactions.deadline import OnSlow, ignore_slow
 from .errors import require, taken
+from .first_version import VERSION as FIRST_VERSION
 from .held import LockHandle
 from .local import ArchiveLocation, DirectoryLocation
 from .locations import Location, Tag, Target
-from .manifest import MANIFEST, Manifest, make_manifest, read_manifest
+from .manifest import Manifest, make_manifest, read_manifest, text_of, walk
+from .paths import MANIFEST
 from .rewrite import SnapshotRewrite
 
 if TYPE_CHECKING:
@@ -175,11 +178,22 @@ class ZarrStore:
         with self._location.lock(exclusive=True) as held:
             (manifest, tag, arrays), target = self._begin()
             if held.safe and self._swept != manifest.generation:
-                self._location.sweep({*manifest.paths(), *manifest.stale})
+                used = {*manifest.paths(), *manifest.stale, *manifest.stale_groups}
+                self._location.sweep(used)
+                self._follow(manifest)
                 self._swept = manifest.generation
             return ZarrWriteSession(
                 target, arrays, (manifest, tag), held.handed_over(), self._committed
             )
+
+    def _follow(self, manifest: Manifest) -> None:
+        """Store the metadata that a killed session left as they were before it."""
+        changed = set(manifest.changed)
+        for names, node in walk(manifest.tree):
+            if names and node.get("path") in changed:
+                key, text = f"{node['path']}/{MANIFEST}", text_of(names[-1], node).encode("ascii")
+                if self._location.get(key) != text:
+                    self._location.put(key, text)
 
     def rewrite(self, *, compress: bool = False) -> SnapshotRewrite:
         return SnapshotRewrite(self)
@@ -240,9 +254,9 @@ class ZarrStore:
     def _copy_to(self, building: Target) -> None:
         manifest, _, arrays = self._current()
         try:
-            for key in arrays.keys(manifest.tree):
+            for key in (*_metadata_keys(manifest), *arrays.keys(manifest.tree)):
                 building.put(key, arrays.object(key))
-            building.replace(make_manifest(manifest.generation, manifest.tree, []).data, None)
+            building.replace(_of_copy(manifest), None)
         finally:
             building.discard()
 
@@ -282,3 +296,20 @@ class ZarrStore:
         else:
             self._seen = *result, Arrays(self._location.at(result[1]))
         self._swept = result[0].generation if result else ""
+
+
+def _metadata_keys(manifest: Manifest) -> Iterator[str]:
+    """The keys of the metadata of groups and arrays."""
+    paths = manifest.paths()
+    if manifest.version == FIRST_VERSION:
+        above = {path[:i] for path in paths for i, letter in enumerate(path) if letter == "/"}
+        paths = paths | above
+    return (f"{path}/{MANIFEST}" for path in sorted(paths))
+
+
+def _of_copy(manifest: Manifest) -> bytes:
+    """The manifest of a copy, in which there is nothing else."""
+    if manifest.version == FIRST_VERSION:
+        return manifest.data
+    copied = attrs.evolve(manifest, stale=[], stale_groups=[], changed=[])
+    return make_manifest(copied).data

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import ClassVar
 
 from ....errors import NodeNotFoundError, NotANetworkError, ReadOnlyError, SetExistsError
-from ....ports.arrays import GroupReader, GroupWriter
+from ....ports.arrays import AnyReader, GroupReader, GroupWriter
 from ....ports.cache import CacheView
 from ...names import check_name
 from ...statistics import NetworkTotals
@@ -25,8 +25,8 @@ FORMAT = "bsb-hdf5-columnar"
 FORMAT_VERSION = "1.1"
 _PLACEMENT, _CONNECTIVITY = "placement_sets", "connectivity_sets"
 _MORPHOLOGIES, _FILES = "morphology_tables", "stored_files"
-# What bsb-hdf5 8.0.2 looks for: it stumbles over these, instead of seeing an empty network that
-# it could write to.
+# What bsb-hdf5 8.0.2 looks for in files that others can open: it stumbles over these, instead of
+# seeing an empty network that it could write to.
 _RESERVED = ("placement", "connectivity", "morphologies", "morphology_meta", "files")
 _RESERVED_ATTRIBUTE = "chunks"
 # The attribute that says the name of a member that can't bear it.
@@ -80,9 +80,10 @@ class ColumnarNetwork(RootedNetwork):
         root.attributes.set(STATE, 0)
         root.attributes.set("format", FORMAT)
         root.attributes.set("format_version", FORMAT_VERSION)
-        for name in _RESERVED:
-            root.write_document(name, _NOTICE)
-        root.attributes.set(_RESERVED_ATTRIBUTE, _NOTICE)
+        if isinstance(root, AnyReader):
+            for name in _RESERVED:
+                root.write_document(name, _NOTICE)
+            root.attributes.set(_RESERVED_ATTRIBUTE, _NOTICE)
         for name in (_PLACEMENT, _CONNECTIVITY, _FILES):
             root.require_group(name)
         ColumnarMorphologies.create(root.require_group(_MORPHOLOGIES))

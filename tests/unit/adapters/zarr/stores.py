@@ -13,8 +13,9 @@ from bsb_hdf5.testing.contents import make, reading, writing
 ROWS = np.arange(6000.0).reshape(2000, 3)
 
 
-def filled(path: Path) -> ZarrStore:
-    store = ZarrStore(path)
+def filled(path: Path, store: ZarrStore | None = None) -> ZarrStore:
+    """A store that holds something: in a folder, or another one."""
+    store = store or ZarrStore(path)
     make(store)
     with writing(store) as root:
         group = root.require_group("placement").require_group("granule")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -16,17 +16,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from zarr.abc.store import SuffixByteRequest
 
-from bsb_hdf5.adapters.zarr.folder_store import FolderStore
+from bsb_hdf5.adapters.zarr import local
+from bsb_hdf5.adapters.zarr.objects import OpenFile, write_object
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
     StoreIOError,
 )
 from bsb_hdf5.testing.contents import make, reading, snapshot, writing
 from tests.unit.adapters.zarr.stores import ROWS, change, check_changed, filled
-
-CHANGING = ("set", "delete", "delete_dir")
 
 
 class KilledError(BaseException):
@@ -38,9 +36,7 @@ class Death:
 
     def __init__(self, patch: pytest.MonkeyPatch, moment: int, when: str) -> None:
         self.operations = 0
-        for name in CHANGING:
-            original = getattr(FolderStore, name)
-            patch.setattr(FolderStore, name, self._deadly(name, original, moment, when))
+        patch.setattr(local, "write_object", self._deadly(write_object, moment, when))
         patch.setattr(os, "unlink", self._deadly_unlink(os.unlink, moment, when))
 
     def _deadly_unlink(self, original: Callable[..., None], moment: int, when: str) -> Any:
@@ -54,22 +50,21 @@ class Death:
 
         return unlink
 
-    def _deadly(self, name: str, original: Callable[..., Any], moment: int, when: str) -> Any:
-        async def operation(store: FolderStore, key: str, *arguments: Any) -> Any:
+    def _deadly(self, original: Callable[..., None], moment: int, when: str) -> Any:
+        def write(path: str, data: bytes) -> None:
             self.operations += 1
-            if self.operations == moment and when == "within" and name == "set":
-                half = (store.root / key).with_suffix(f".{uuid.uuid4().hex}.partial")
+            if self.operations == moment and when == "within":
+                half = Path(path).with_suffix(f".{uuid.uuid4().hex}.partial")
                 half.parent.mkdir(parents=True, exist_ok=True)
-                half.write_bytes(arguments[0].to_bytes()[:20])
+                half.write_bytes(data[:20])
                 os.utime(half, (0, 0))
             if self.operations > moment or (self.operations == moment and when != "after"):
                 raise KilledError
-            result = await original(store, key, *arguments)
+            original(path, data)
             if self.operations == moment:
                 raise KilledError
-            return result
 
-        return operation
+        return write
 
 
 def files_of(path: Path) -> set[str]:
@@ -86,6 +81,16 @@ def commit_until_killed(store: ZarrStore, moment: int, when: str) -> int:
         except KilledError:
             return moment
     return death.operations
+
+
+def check_nodes_follow(path: Path) -> None:
+    """The metadata of each group and array are those that the root has of it."""
+    root = json.loads((path / "zarr.json").read_bytes())
+    nodes = root["consolidated_metadata"]["metadata"]
+    files = {str(each.relative_to(path).parent) for each in path.rglob("*/zarr.json")}
+    assert set(nodes) == files - {"."}
+    for each, node in nodes.items():
+        assert node == json.loads((path / each / "zarr.json").read_bytes()), each
 
 
 @pytest.mark.parametrize("when", ["before", "within", "after"])
@@ -129,23 +134,23 @@ def _check_goes_on(path: Path) -> None:
     ZarrStore(path).copy(f"{path}.copy")
     left = files_of(path) - files_of(Path(f"{path}.copy")) - {".lock"}
     assert set() == left
+    check_nodes_follow(path)
 
 
 @pytest.mark.parametrize("moment", range(1, 6))
 def test_a_failing_commit_leaves_the_state_before_and_no_files(path: Path, moment: int) -> None:
     store = filled(path)
     before, files, count = snapshot(store), files_of(path), 0
-    original = FolderStore.set
 
-    async def failing(self: Any, key: str, value: Any) -> None:
+    def failing(path: str, data: bytes) -> None:
         nonlocal count
         count += 1
         if count >= moment:
             raise OSError(errno.ENOSPC, "the disk is full")
-        await original(self, key, value)
+        write_object(path, data)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FolderStore, "set", failing)
+        patch.setattr(local, "write_object", failing)
         session = store.open_write()
         change(session.root)
         with pytest.raises(StoreIOError, match="disk is full"):
@@ -217,18 +222,17 @@ def test_who_reads_during_a_commit_sees_whole_states(
         seen.append(now)
 
     def looking(original: Callable[..., Any]) -> Callable[..., Any]:
-        async def operation(*arguments: Any) -> Any:
-            await asyncio.to_thread(look)
-            result = await original(*arguments)
-            await asyncio.to_thread(look)
-            return result
+        def operation(*arguments: Any) -> None:
+            look()
+            original(*arguments)
+            look()
 
         return operation
 
     session = store.open_write()
     change(session.root)
-    for name in CHANGING:
-        monkeypatch.setattr(FolderStore, name, looking(getattr(FolderStore, name)))
+    monkeypatch.setattr(local, "write_object", looking(write_object))
+    monkeypatch.setattr(os, "unlink", looking(os.unlink))
     session.commit()
     assert {True, False} == set(seen)
     monkeypatch.undo()
@@ -262,26 +266,23 @@ def test_rows_of_zeros_stay_though_more_are_added(path: Path) -> None:
 def test_rows_are_found_while_their_file_is_replaced(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = np.random.default_rng(7).random((3000, 3))
     store = make(ZarrStore(path))
+    rows = np.arange(50_000.0)
     with writing(store) as root:
         root.create_array("x", rows)
-    get, replaced = FolderStore.get, 0
+    read, replaced = OpenFile.read, 0
 
-    def append() -> None:
-        with writing(store) as root:
-            root.array("x").append(rows)
-
-    async def interrupted(self: Any, key: str, prototype: Any, byte_range: Any = None) -> Any:
+    def interrupted(self: OpenFile, start: int, stop: int) -> bytes:
         nonlocal replaced
-        found = await get(self, key, prototype, byte_range)
-        if isinstance(byte_range, SuffixByteRequest) and not replaced:
+        found = read(self, start, stop)
+        if not replaced:
             replaced += 1
-            await asyncio.to_thread(append)
+            with writing(store) as root:
+                root.array("x").append(rows)
         return found
 
     reader = ZarrStore(path).open_read(locking=False)
-    monkeypatch.setattr(FolderStore, "get", interrupted)
+    monkeypatch.setattr(OpenFile, "read", interrupted)
     assert np.array_equal(rows, reader.root.array("x").read())
     assert 1 == replaced
     reader.close()
@@ -292,7 +293,7 @@ def test_an_unchanged_store_is_read_with_one_small_read(
 ) -> None:
     store = filled(path)
     store.open_read().close()
-    monkeypatch.setattr(FolderStore, "get", None)
+    monkeypatch.setattr(OpenFile, "read", None)
     monkeypatch.setattr("bsb_hdf5.adapters.zarr.store.read_manifest", None)
     store.open_read().close()
 
@@ -319,8 +320,9 @@ def test_a_whole_network_is_few_files(path: Path) -> None:
         with writing(store) as root:
             root.attributes.set("chunks", str(round_) * 3000)
             root.group("placement").group("cells 0").array("column 0").write(0, ROWS)
-    assert 150 > len(files_of(path))
-    assert 60_000 > (path / "zarr.json").stat().st_size
+    # Two for each array, one for each group.
+    assert 180 > len(files_of(path))
+    assert 90_000 > (path / "zarr.json").stat().st_size
 
 
 def test_long_sessions_keep_only_so_many_rows_in_memory(

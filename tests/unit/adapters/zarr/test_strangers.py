@@ -44,7 +44,7 @@ def held(folder: Path) -> dict[str, bytes]:
 
 def edit(path: Path, changed: Callable[[dict[str, Any]], None]) -> None:
     document = json.loads((path / "zarr.json").read_text())
-    changed(document["attributes"]["bsb_hdf5"])
+    changed(document["attributes"])
     (path / "zarr.json").write_text(json.dumps(document))
 
 
@@ -83,7 +83,7 @@ def test_what_a_manifest_calls_stale_is_deleted_only_within_the_network(
     before = held(tmp_path / "elsewhere")
     (path / "out").symlink_to(tmp_path / "elsewhere")
     entry = str(tmp_path / "elsewhere") if stale == "/" else stale
-    edit(path, lambda ours: ours.update(stale=[entry]))
+    edit(path, lambda attributes: attributes["bsb_hdf5"].update(stale=[entry]))
     with pytest.raises(StorageError), writing(store) as root:
         root.attributes.set("a", 1)
     assert before == held(tmp_path / "elsewhere")
@@ -267,25 +267,23 @@ def packed(size: int) -> str:
     return base64.b64encode(zlib.compress(bytes(size), 9)).decode()
 
 
-def bomb_in_rows(ours: dict[str, Any]) -> None:
+def bomb_in_rows(attributes: dict[str, Any]) -> None:
+    """As the first version of the format has rows."""
     size = 1 << 28
-    ours["tree"]["members"]["bomb"] = {
-        "kind": "array",
-        "attributes": {},
-        "dtype": "|u1",
-        "shape": [size],
-        "content": packed(size),
-    }
+    bomb = {"kind": "array", "attributes": {}, "dtype": "|u1", "shape": [size]}
+    tree = {"kind": "group", "attributes": {}, "members": {"bomb": bomb}}
+    bomb["content"] = packed(size)
+    attributes["bsb_hdf5"].update(version=1, tree=tree)
 
 
-def lying_bomb(ours: dict[str, Any]) -> None:
-    bomb_in_rows(ours)
-    ours["tree"]["members"]["bomb"]["shape"] = [5]
+def lying_bomb(attributes: dict[str, Any]) -> None:
+    bomb_in_rows(attributes)
+    attributes["bsb_hdf5"]["tree"]["members"]["bomb"]["shape"] = [5]
 
 
-def bomb_in_attribute(ours: dict[str, Any]) -> None:
+def bomb_in_attribute(attributes: dict[str, Any]) -> None:
     size = 1 << 28
-    ours["tree"]["attributes"]["a"] = {"dtype": "|u1", "shape": [size], "data": packed(size)}
+    attributes["a"] = {"dtype": "|u1", "shape": [size], "data": packed(size)}
 
 
 @pytest.mark.parametrize("bomb", [bomb_in_rows, lying_bomb, bomb_in_attribute])
@@ -355,12 +353,12 @@ class Inflated:
     """Pieces that claim to unpack to a gigabyte."""
 
     def __init__(self, path: Path, names: tuple[str, ...]) -> None:
-        self.folder = path.joinpath(*names)
+        self.root, self.name, self.folder = path, "/".join(names), path.joinpath(*names)
 
     def rewrite(self, changed: Callable[[dict[str, Any]], None]) -> None:
-        metadata = self.folder / "zarr.json"
+        metadata = self.root / "zarr.json"
         document = json.loads(metadata.read_text())
-        changed(document)
+        changed(document["consolidated_metadata"]["metadata"][self.name])
         metadata.write_text(json.dumps(document))
 
     def blow_up(self) -> None:

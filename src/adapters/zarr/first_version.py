@@ -1,0 +1,64 @@
+"""
+The first version of the format, which is read, and written in the present one by the next commit.
+
+The tree of all groups, arrays and attributes was one attribute of the root, with the rows of small
+arrays packed; the path of a long array did not follow its names.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...core.json_types import Document
+from ...ports.arrays import AnyArray
+from ..native.attributes import check_dtype
+from .metadata import check_shape
+from .paths import checked_path
+from .values import bytes_of, decode, encode, unpacked_rows
+
+VERSION = 1
+
+# Bytes of an array that the manifest held.
+_SMALL = 4096
+
+
+def read_tree(stored: Document) -> Document:
+    """
+    The tree of a manifest of this version.
+
+    :raises ValueError: it contradicts itself; or another error of the same kind.
+    """
+    if stored["kind"] != "group":
+        raise ValueError("the root is not a group")
+    return _read(stored)
+
+
+def _read(stored: Document) -> Document:
+    values = {name: _value(value) for name, value in stored["attributes"].items()}
+    node = {"kind": stored["kind"], "attributes": values}
+    if node["kind"] == "group":
+        return {**node, "members": {k: _read(each) for k, each in stored["members"].items()}}
+    dtype, shape = np.dtype(stored["dtype"]), list(stored["shape"])
+    check_dtype(dtype)
+    check_shape(shape)
+    if node["kind"] not in ("array", "document"):
+        raise ValueError(f"a node has the kind {node['kind']!r}")
+    if node["kind"] == "document" and (dtype.str != "|u1" or len(shape) > 1):
+        raise ValueError(f"a document has dtype {dtype} and shape {shape}")
+    node.update(dtype=dtype.str, shape=shape)
+    if "path" in stored:
+        return {**node, "path": checked_path(stored["path"])}
+    if bytes_of(dtype, shape) > _SMALL:
+        raise ValueError(f"rows of {dtype} {shape} are too large for a manifest")
+    unpacked_rows(stored["content"], dtype, shape)
+    return {**node, "content": stored["content"]}
+
+
+def _value(stored: object) -> object:
+    """An attribute as it is stored now."""
+    return encode(decode(stored))
+
+
+def content_of(node: Document) -> AnyArray:
+    """The rows of an array that the manifest holds."""
+    return unpacked_rows(node["content"], np.dtype(node["dtype"]), node["shape"])

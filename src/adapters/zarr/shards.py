@@ -1,0 +1,158 @@
+"""
+Shards: the files or objects that hold the rows of an array, in chunks that are compressed apart.
+
+A shard is zarr's ``sharding_indexed``: chunks, compressed by blosc and followed by a CRC-32C, and
+at the end an index of where each chunk is, with a CRC-32C too. Between the two it says how many of
+its rows were written, which zarr skips: a copy that was made while another program wrote may have
+the metadata of one state and the shards of an earlier one.
+
+They are read and written here, as zarr takes some hundred times as long for a chunk. No chunk
+decompresses to more than its rows.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+
+from ...ports.arrays import AnyArray
+from .metadata import Grid
+
+# Versions, flags and item size; then the decompressed size, block size and compressed size.
+_BLOSC = struct.Struct("<4BIII")
+_COUNT = struct.Struct("<Q")
+_CRC = struct.Struct("<I")
+_ENTRY = 16
+_ABSENT = (1 << 64) - 1
+
+
+class Parts(Protocol):
+    """An object that is read in parts."""
+
+    @property
+    def size(self) -> int: ...
+
+    def read(self, start: int, stop: int, /) -> bytes: ...
+
+
+class Whole:
+    """An object that was read whole."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def read(self, start: int, stop: int) -> bytes:
+        return self._data[start:stop]
+
+
+class Shard:
+    """
+    A shard to be read.
+
+    :param key: what to call it in messages.
+    :raises ValueError: it is damaged.
+    """
+
+    def __init__(self, parts: Parts, grid: Grid, key: str) -> None:
+        self._parts, self._grid, self._key = parts, grid, key
+        length = grid.pieces * _ENTRY + _CRC.size
+        start = max(0, parts.size - length - (_COUNT.size if grid.counted else 0))
+        tail = parts.read(start, parts.size)
+        index = tail[-length:]
+        if len(index) != length or not _is_intact(index):
+            raise ValueError(f"the index of the shard '{key}' is damaged")
+        self._entries = np.frombuffer(index[: -_CRC.size], "<u8").reshape(-1, 2).tolist()
+        self.rows = _COUNT.unpack_from(tail)[0] if grid.counted else grid.shard
+
+    def read(self, start: int, stop: int, out: AnyArray) -> None:
+        """
+        Read rows.
+
+        :param out: where they are put.
+        :raises ValueError: they are damaged, or not there.
+        """
+        if stop > self.rows:
+            raise ValueError(
+                f"the shard '{self._key}' holds {self.rows} rows and {stop} are expected; it may"
+                " have been copied while it was written"
+            )
+        chunk = self._grid.chunk
+        for piece in range(start // chunk, -(-stop // chunk)):
+            first = piece * chunk
+            low, high = max(start, first), min(stop, first + chunk)
+            target = out[low - start : high - start]
+            if high - low == chunk:
+                self._decode(piece, target)
+            else:
+                whole = np.empty((chunk, *out.shape[1:]), out.dtype)
+                self._decode(piece, whole)
+                target[:] = whole[low - first : high - first]
+
+    def packed(self, piece: int) -> bytes:
+        """
+        A chunk as it is stored.
+
+        :raises ValueError: it is damaged, or not there.
+        """
+        offset, length = self._entries[piece]
+        if offset == _ABSENT or offset + length > self._parts.size:
+            raise ValueError(f"the shard '{self._key}' lacks its chunk {piece}")
+        data = self._parts.read(offset, offset + length)
+        if not _is_intact(data):
+            raise ValueError(f"chunk {piece} of the shard '{self._key}' is damaged")
+        return data
+
+    def _decode(self, piece: int, out: AnyArray) -> None:
+        data = self.packed(piece)
+        if len(data) < _BLOSC.size or _BLOSC.unpack_from(data)[4] != out.nbytes:
+            raise ValueError(f"a chunk of {out.nbytes} bytes is compressed as one of another size")
+        if out.nbytes:
+            from numcodecs import blosc
+
+            blosc.decompress(data[: -_CRC.size], out)
+
+
+def make_shard(before: list[bytes], rows: AnyArray, grid: Grid) -> bytes:
+    """
+    A shard.
+
+    :param before: chunks that it begins with, as they are stored.
+    :param rows: those after the chunks, from the first row of the next chunk on.
+    """
+    packed = [*before, *_packed(rows, grid)]
+    entries = np.full((grid.pieces, 2), _ABSENT, "<u8")
+    lengths = np.fromiter(map(len, packed), np.uint64, len(packed))
+    entries[: len(packed), 0] = np.cumsum(lengths) - lengths
+    entries[: len(packed), 1] = lengths
+    count = _COUNT.pack(len(before) * grid.chunk + len(rows)) if grid.counted else b""
+    return b"".join((*packed, count, _with_check(entries.tobytes())))
+
+
+def _packed(rows: AnyArray, grid: Grid) -> Iterator[bytes]:
+    from numcodecs import blosc
+
+    for start in range(0, len(rows), grid.chunk):
+        piece = rows[start : start + grid.chunk]
+        if len(piece) < grid.chunk:
+            rest = np.zeros((grid.chunk - len(piece), *grid.width), grid.dtype)
+            piece = np.concatenate((piece, rest))
+        # Of a single block, blosc starts no threads, which forked processes would not have.
+        yield _with_check(blosc.compress(piece, b"lz4", 1, blosc.SHUFFLE, piece.nbytes))
+
+
+def _with_check(data: bytes) -> bytes:
+    import google_crc32c
+
+    return data + _CRC.pack(google_crc32c.value(data))
+
+
+def _is_intact(data: bytes) -> bool:
+    import google_crc32c
+
+    if len(data) < _CRC.size:
+        return False
+    return bool(_CRC.unpack(data[-_CRC.size :])[0] == google_crc32c.value(data[: -_CRC.size]))
