@@ -33,7 +33,7 @@ from .foreign import foreign_in, is_vacated, remove_own
 from .held import LockHandle
 from .locations import LOCK_FILE, Location, Tag
 from .manifest import read_manifest
-from .objects import opened, write_object
+from .objects import opened, write_again, write_object
 from .paths import MANIFEST
 from .shards import Parts
 
@@ -99,6 +99,11 @@ class DirectoryLocation(LocalLocation):
             for key, data in objects:
                 check_contained(self.root, key)
                 write_object(os.path.join(self.root, key), data)
+
+    def put_again(self, key: str, text: bytes) -> None:
+        with translated(self.root):
+            check_contained(self.root, key)
+            write_again(os.path.join(self.root, key), text)
 
     def size(self) -> int:
         with translated(self.root):

@@ -79,6 +79,10 @@ class Objects(ABC):
         """Store an object, whole or not at all."""
         self.put_many([(key, data)])
 
+    def put_again(self, key: str, text: bytes) -> None:
+        """Replace a text that programs need which do not read the manifest; spaces may follow."""
+        self.put(key, text)
+
     def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
         """Store objects, each whole or not at all; where one fails, others may be there."""
         from zarr.core.buffer import default_buffer_prototype

@@ -71,6 +71,29 @@ def write_object(path: str, data: Buffer) -> None:
         raise
 
 
+def write_again(path: str, text: bytes) -> None:
+    """
+    Replace a small text, which may end with spaces, in one write.
+
+    perf: filesystems write the content of a file to the disk when it takes the place of another.
+    A file with other names, as copies may share it, is replaced all the same.
+    """
+    try:
+        descriptor = open_descriptor(path, os.O_WRONLY | no_follow())
+    except FileNotFoundError:
+        write_object(path, text)
+        return
+    try:
+        status = os.fstat(descriptor)
+        is_alone = status.st_nlink == 1 and stat.S_ISREG(status.st_mode)
+        if is_alone:
+            write_some(descriptor, memoryview(text.ljust(status.st_size)), 0)
+    finally:
+        os.close(descriptor)
+    if not is_alone:
+        write_object(path, text)
+
+
 def _write(path: str, data: memoryview) -> None:
     descriptor = open_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:

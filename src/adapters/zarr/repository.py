@@ -42,6 +42,7 @@ _EMPTY_GROUP = b'{"zarr_format":3,"node_type":"group","attributes":{}}'
 # The objects of an icechunk repository; the branches first, without which there is no repository.
 _PARTS = ("refs", "config.yaml", "repo", "snapshots", "transactions", "manifests", "chunks")
 
+_MOST_INLINE = 4096
 # How often a request is made again, and milliseconds before the first and the last time.
 _RETRIES = (4, 200, 5000)
 
@@ -350,4 +351,8 @@ def storage_of(url: str, *, new: bool = False) -> Storage:
 def _configuration() -> RepositoryConfig:
     from icechunk import RepositoryConfig, StorageRetriesSettings, StorageSettings
 
-    return RepositoryConfig(storage=StorageSettings(retries=StorageRetriesSettings(*_RETRIES)))
+    return RepositoryConfig(
+        # Small tables lie within icechunk's manifests: an object of their own is a request more.
+        inline_chunk_threshold_bytes=_MOST_INLINE,
+        storage=StorageSettings(retries=StorageRetriesSettings(*_RETRIES)),
+    )

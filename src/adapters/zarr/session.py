@@ -113,7 +113,7 @@ class DraftView(View):
             node["path"] = self._new_path(names, is_group=False)
             self.made.add(node["path"])
             # Who finds what a killed session left knows by it whose that is.
-            self._write(names[-1], node)
+            self._write(names[-1], node, self.arrays.location.put)
         if len(rows):
             self.arrays.extend(node, base, rows)
 
@@ -127,7 +127,7 @@ class DraftView(View):
         if "path" not in node:
             node["path"] = self._new_path(names, is_group=True)
             self.made_groups.add(node["path"])
-            self._write(names[-1], node)
+            self._write(names[-1], node, self.arrays.location.put)
         return str(node["path"])
 
     def _new_path(self, names: tuple[str, ...], *, is_group: bool) -> str:
@@ -140,11 +140,11 @@ class DraftView(View):
         is_free = location.is_free_for_group if is_group else location.is_free
         return self._places.new(above, names[-1], is_free, is_group=is_group)
 
-    def _write(self, name: str, node: Node) -> None:
+    def _write(self, name: str, node: Node, put: Callable[[str, bytes], None]) -> None:
         """Store the metadata of a group or array apart from the manifest."""
         text = text_of(name, node)
         if self.written.get(node["path"]) != text:
-            self.arrays.location.put(f"{node['path']}/{MANIFEST}", text.encode("ascii"))
+            put(f"{node['path']}/{MANIFEST}", text.encode("ascii"))
             self.written[node["path"]] = text
 
     def changed(self) -> dict[str, tuple[str, Node]]:
@@ -158,7 +158,7 @@ class DraftView(View):
     def write_changed(self, changed: dict[str, tuple[str, Node]]) -> None:
         """Store the metadata of what was changed."""
         for name, node in changed.values():
-            self._write(name, node)
+            self._write(name, node, self.arrays.location.put_again)
 
 
 class ZarrWriteSession:

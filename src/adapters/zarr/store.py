@@ -156,7 +156,7 @@ class ZarrStore:
         return self._location.file_mode
 
     def create(self, *, mode: int | None = None) -> ZarrCreationSession:
-        require("zarr", "zarr")
+        require("numcodecs", "zarr")
         from .session import ZarrCreationSession
 
         # Who may read a folder may look for files in it.
@@ -164,7 +164,7 @@ class ZarrStore:
         return ZarrCreationSession(self._location.build(of_folder))
 
     def open_read(self, *, locking: bool = True) -> ZarrReadSession:
-        require("zarr", "zarr")
+        require("numcodecs", "zarr")
         from .session import ZarrReadSession
 
         with self._location.lock(exclusive=False) if locking else LockHandle() as held:
@@ -172,7 +172,7 @@ class ZarrStore:
             return ZarrReadSession(arrays, manifest, held.handed_over())
 
     def open_write(self) -> ZarrWriteSession:
-        require("zarr", "zarr")
+        require("numcodecs", "zarr")
         from .session import ZarrWriteSession
 
         with self._location.lock(exclusive=True) as held:
@@ -192,7 +192,7 @@ class ZarrStore:
         for names, node in walk(manifest.tree):
             if names and node.get("path") in changed:
                 key, text = f"{node['path']}/{MANIFEST}", text_of(names[-1], node).encode("ascii")
-                if self._location.get(key) != text:
+                if (self._location.get(key) or b"").rstrip() != text:
                     self._location.put(key, text)
 
     def rewrite(self, *, compress: bool = False) -> SnapshotRewrite:
@@ -206,7 +206,7 @@ class ZarrStore:
         return tuple(self._location.foreign())
 
     def size(self) -> int:
-        require("zarr", "zarr")
+        require("numcodecs", "zarr")
         return self._location.size()
 
     def copy(self, target: str) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from bsb_hdf5.adapters.zarr import local
-from bsb_hdf5.adapters.zarr.objects import OpenFile, write_object
+from bsb_hdf5.adapters.zarr.objects import OpenFile, write_again, write_object
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
     StoreIOError,
@@ -36,7 +36,8 @@ class Death:
 
     def __init__(self, patch: pytest.MonkeyPatch, moment: int, when: str) -> None:
         self.operations = 0
-        patch.setattr(local, "write_object", self._deadly(write_object, moment, when))
+        for write in (write_object, write_again):
+            patch.setattr(local, write.__name__, self._deadly(write, moment, when))
         patch.setattr(os, "unlink", self._deadly_unlink(os.unlink, moment, when))
 
     def _deadly_unlink(self, original: Callable[..., None], moment: int, when: str) -> Any:
@@ -231,7 +232,8 @@ def test_who_reads_during_a_commit_sees_whole_states(
 
     session = store.open_write()
     change(session.root)
-    monkeypatch.setattr(local, "write_object", looking(write_object))
+    for write in (write_object, write_again):
+        monkeypatch.setattr(local, write.__name__, looking(write))
     monkeypatch.setattr(os, "unlink", looking(os.unlink))
     session.commit()
     assert {True, False} == set(seen)

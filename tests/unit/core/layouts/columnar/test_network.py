@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.core.files import StoredContent
 from bsb_hdf5.core.layouts.columnar.network import FORMAT, ColumnarNetwork
 from bsb_hdf5.core.layouts.detection import create_network, open_network
@@ -15,6 +18,7 @@ from bsb_hdf5.errors import (
     SetExistsError,
     SetNotFoundError,
 )
+from bsb_hdf5.testing.contents import make, writing
 from bsb_hdf5.transactions.versioned_cache import VersionedCache
 from tests.unit.core.layouts.columnar.networks import add, new_network, reopened
 from tests.unit.memory import new_root
@@ -61,12 +65,21 @@ def test_a_later_minor_version_is_read() -> None:
     assert () == open_network(root, "here").placement_names()
 
 
-def test_what_older_programs_look_for_is_no_group() -> None:
+LOOKED_FOR = ("placement", "connectivity", "morphologies", "morphology_meta", "files")
+
+
+def test_what_older_programs_look_for_in_hdf5_is_no_group(tmp_path: Path) -> None:
+    with writing(make(Hdf5Store(str(tmp_path / "network.hdf5")))) as root:
+        create_network(root, "columnar")
+        for name in LOOKED_FOR:
+            assert b"needs bsb-hdf5 8.1" in root.document(name).read()
+        assert "needs bsb-hdf5 8.1" in root.attributes.get("chunks")
+
+
+def test_where_older_programs_do_not_look_there_is_nothing_for_them() -> None:
     root = new_root()
     create_network(root, "columnar")
-    for name in ("placement", "connectivity", "morphologies", "morphology_meta", "files"):
-        assert b"needs bsb-hdf5 8.1" in root.document(name).read()
-    assert "needs bsb-hdf5 8.1" in root.attributes.get("chunks")
+    assert not {*LOOKED_FOR} & {*root.names()}
 
 
 def test_sets_are_made_and_removed_by_name() -> None:
