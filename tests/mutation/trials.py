@@ -2,7 +2,8 @@
 Tests that are collected once, and run in a forked process for each mutation.
 
 First each test runs once, and says which mutations it reaches. A mutation is then tried with the
-tests that reach it: those of its room first, quick ones before slow ones, until one fails.
+tests that reach it: those of its room first, quick ones before slow ones, until one fails. What no
+test reaches may be reached by the processes that tests start, so those tests are tried with it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from tests.mutation.mutations import Mutation
 UNITS = "tests/unit/"
 PARAMETERS = 2
 MEMORY = 6 << 30
+PROCESSES = ("os.fork", "os.posix_spawn", "subprocess.Popen")
 _MOMENTS = itertools.count(int(time.time()))
 
 
@@ -57,12 +59,17 @@ class Outcome:
 
 @attrs.frozen
 class Reach:
-    """A test: how long it takes, whether it passes, and which mutations it reaches."""
+    """
+    A test, and which mutations it reaches.
+
+    :param starts: whether it starts processes, in which it may reach others.
+    """
 
     test: str
     seconds: float
     passes: bool
     mutations: list[int]
+    starts: bool = False
 
 
 class Trials:
@@ -135,6 +142,8 @@ class Trials:
     def _probe(self, tests: list[str], tell: Callable[[str], None]) -> None:
         reached: set[int] = set()
         setattr(builtins, patches.REACHED, reached.add)
+        started: list[str] = []
+        sys.addaudithook(lambda event, _: started.append(event) if event in PROCESSES else None)
         by_path: dict[Path, dict[int, Mutation]] = defaultdict(dict)
         for number, mutation in enumerate(self._mutations):
             by_path[mutation.path][number] = mutation
@@ -145,17 +154,20 @@ class Trials:
             self._functions.change(patches.changed_functions(source, probed, name))
         for test, following in zip(tests, [*tests[1:], None], strict=True):
             reached.clear()
+            started.clear()
             began = time.perf_counter()
             self._run(test, following)
             seconds = round(time.perf_counter() - began, 4)
-            reach = Reach(test, seconds, not self._failed, sorted(reached))
+            reach = Reach(test, seconds, not self._failed, sorted(reached), bool(started))
             tell(json.dumps(attrs.asdict(reach)))
 
     def _try(self, number: int, tried: set[str]) -> Outcome:
         """Run tests that reach a mutation, but for those that were tried with it before."""
         began = time.perf_counter()
         mutation = self._mutations[number]
-        reaching = [each for each in self._reaches.values() if number in each.mutations]
+        known = self._reaches.values()
+        reaching = [each for each in known if number in each.mutations]
+        reaching = reaching or [each for each in known if each.starts]
         passing = [each for each in reaching if each.passes and each.test not in tried]
         chosen = in_order(passing, mutation, self._limit)
         source = mutation.path.read_text(encoding="utf-8")

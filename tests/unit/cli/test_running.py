@@ -84,6 +84,16 @@ def test_an_interrupt_ends_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
     assert (2, "bsb storage info: interrupted\n") == (outcome.code, outcome.err)
 
 
+def test_whoever_stops_reading_the_output_gets_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w", encoding="utf-8") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        running._write("read by nobody")
+        # As Python does when it exits.
+        output.flush()
+
+
 def test_json_has_no_nan(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     answer = running.Answer({"values": [float("nan"), 1.0, {"a": float("inf")}]})
     monkeypatch.setattr(running, "_handler", lambda command: lambda given: answer)

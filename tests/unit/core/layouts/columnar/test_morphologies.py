@@ -131,6 +131,20 @@ def test_a_log_that_contradicts_itself_is_corrupt(line: str) -> None:
         ColumnarNetwork(network._root).morphologies.load("m")
 
 
+@pytest.mark.parametrize(
+    "rows", [np.zeros((4, 3), dtype=np.uint8), np.zeros((4, 0), dtype=np.uint8), np.zeros(4)]
+)
+def test_a_log_that_is_no_row_of_bytes_is_corrupt(rows: np.ndarray) -> None:
+    network = new_network()
+    network.morphologies.update_meta({"m": {}})
+    network.flush()
+    group = network._root.group("morphology_tables")
+    group.delete("log")
+    group.create_array("log", rows)
+    with pytest.raises(CorruptNetworkError, match="the log has shape"):
+        ColumnarNetwork(network._root).morphologies.meta()
+
+
 def test_label_codes_of_points_are_whole_numbers() -> None:
     given = table(2)
     given.data[1, 4] = 0.5
