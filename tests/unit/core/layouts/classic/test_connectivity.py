@@ -178,6 +178,13 @@ def test_revisions_move_once_a_session_that_changed_the_set() -> None:
     assert 2 == attributes.get("revision")
 
 
+def test_a_local_chunk_without_counts_has_no_connections() -> None:
+    network = connected((0, 5), (0, 7), (1, 5))
+    network._root.group("connectivity").group("a_to_b").group("out").require_group("9")
+    sizes = reopened(network).connectivity("a_to_b").local_sizes("out")
+    assert [[0, 1, 9], [2, 1, 0]] == [sizes.ids.tolist(), sizes.counts.tolist()]
+
+
 def test_a_local_chunk_without_an_order_has_no_blocks() -> None:
     network = connected((0, 5), (0, 7), (1, 5))
     group = network._root.group("connectivity").group("a_to_b").group("out").group("0")

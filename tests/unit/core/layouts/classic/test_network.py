@@ -84,6 +84,18 @@ def test_clearing_removes_every_set_and_forgets_the_totals() -> None:
     network.clear_placement()
 
 
+def test_sets_made_after_clearing_are_empty_in_the_same_session() -> None:
+    network = connected((0, 5))
+    network.create_placement("a", created_at="now")
+    network.placement("a").append(0, PlacementRows.of_entities(3, None))
+    assert (1, 3) == (network.connectivity("a_to_b").count, network.placement("a").counts().total)
+    network.clear_placement()
+    network.clear_connectivity()
+    network.create_placement("a", created_at="now")
+    network.create_connectivity("a_to_b", "a", "b", created_at="now")
+    assert (0, 0) == (network.connectivity("a_to_b").count, network.placement("a").counts().total)
+
+
 def test_a_flush_without_changes_writes_nothing() -> None:
     network = reopened(connected((0, 5)))
     before = changes_of(network)
