@@ -38,6 +38,8 @@ TESTS = (
     "tests/formats",
     "tests/spec/sentences",
     "tests/faults",
+    "tests/backends",
+    "tests/remote",
 )
 MARKED = "not mpi and not compat and not slow and not long"
 # Shipped tests, and programs of their own.

@@ -3,7 +3,8 @@ Tests that are collected once, and run in a forked process for each mutation.
 
 First each test runs once, and says which mutations it reaches. A mutation is then tried with the
 tests that reach it: those of its room first, quick ones before slow ones, until one fails. What no
-test reaches may be reached by the processes that tests start, so those tests are tried with it.
+test reaches may be executed by an import, or in the processes that tests start: those tests, and
+the ones of its room, are tried in a new process.
 """
 
 from __future__ import annotations
@@ -167,7 +168,9 @@ class Trials:
         mutation = self._mutations[number]
         known = self._reaches.values()
         reaching = [each for each in known if number in each.mutations]
-        reaching = reaching or [each for each in known if each.starts]
+        elsewhere = not reaching
+        if elsewhere:
+            reaching = [each for each in known if each.starts or is_near(each, mutation)]
         passing = [each for each in reaching if each.passes and each.test not in tried]
         chosen = in_order(passing, mutation, self._limit)
         source = mutation.path.read_text(encoding="utf-8")
@@ -177,6 +180,8 @@ class Trials:
         if chosen:
             with on_disk(mutation.path, mutated):
                 try:
+                    if elsewhere:
+                        raise patches.ExecutedAtImportError
                     codes = patches.changed_functions(source, mutated, self._name_of(mutation.path))
                     if not codes:
                         noticed = "it compiles to the same"
@@ -186,6 +191,8 @@ class Trials:
                 except patches.ExecutedAtImportError:
                     ran = len(chosen)
                     noticed = failing_after_import([each.test for each in chosen])
+        if ran and noticed in self._items and not self._passes_alone(noticed):
+            noticed = None
         return Outcome(noticed, len(reaching), ran, time.perf_counter() - began)
 
     def _first_failing(self, codes: list[CodeType], chosen: list[Reach]) -> tuple[str | None, int]:
@@ -202,11 +209,14 @@ class Trials:
             began.append(line)
         if began[-1] == "passed":
             return None, len(chosen)
-        test = began[-1]
+        return (began[-1] if self._passes_alone(began[-1]) else None), len(began)
+
+    def _passes_alone(self, test: str) -> bool:
+        """Whether a test passes without any mutation, by itself."""
         if test not in self._sound:
             alone = list(forked(partial(self._run_until_one_fails, [test]), 60))
             self._sound[test] = alone[-1] == "passed"
-        return (test if self._sound[test] else None), len(began)
+        return self._sound[test]
 
     def _run_until_one_fails(self, tests: list[str], tell: Callable[[str], None]) -> None:
         for test, following in zip(tests, [*tests[1:], None], strict=True):
@@ -244,13 +254,11 @@ def in_rounds(tests: list[str]) -> tuple[list[str], list[str], list[str]]:
 
 def in_order(reaching: list[Reach], mutation: Mutation, limit: float) -> list[Reach]:
     """Near and quick tests first, one of each kind before others, as many as the time allows."""
-    name = mutation.path.stem
-    folder = f"/{mutation.path.parent.name}/"
 
     def cost(reach: Reach) -> float:
-        if f"/test_{name}.py" in reach.test:
+        if f"/test_{mutation.path.stem}.py" in reach.test:
             return reach.seconds / 4
-        return reach.seconds / 2 if folder in reach.test else reach.seconds
+        return reach.seconds / 2 if is_near(reach, mutation) else reach.seconds
 
     seen: dict[str, int] = defaultdict(int)
     ranked = []
@@ -266,15 +274,21 @@ def in_order(reaching: list[Reach], mutation: Mutation, limit: float) -> list[Re
     return chosen
 
 
+def is_near(reach: Reach, mutation: Mutation) -> bool:
+    """Whether a test lies in the folder that mirrors the one of a module."""
+    return f"/{mutation.path.parent.name}/" in reach.test
+
+
 def failing_after_import(tests: list[str]) -> str | None:
-    """Whether one of some tests fails in a process that imports everything by itself."""
+    """The first of some tests that fails in a process that imports everything by itself."""
     options = ("-q", "-x", "-p", "no:cacheprovider", "-o", "timeout=60", "--tb=no")
     command = [sys.executable, "-B", "-m", "pytest", *options, *tests]
     try:
         done = subprocess.run(command, capture_output=True, timeout=300, check=False, text=True)
     except subprocess.TimeoutExpired:
         return "it takes too long"
-    failed = [each for each in done.stdout.splitlines() if each.startswith(("FAILED", "ERROR"))]
+    lines = [each.split(" - ")[0] for each in done.stdout.splitlines()]
+    failed = [each.split(" ", 1)[1] for each in lines if each.startswith(("FAILED ", "ERROR "))]
     return (failed or [f"exit status {done.returncode}"])[0] if done.returncode else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from bsb import Chunk
 
 from bsb_hdf5.errors import InputError
 from bsb_hdf5.queries import distances
-from bsb_hdf5.testing.network_samples import CHUNK_SIZE
-from tests.unit.queries.networks import FILTERS, TAGS, Filters, Sample
+from bsb_hdf5.testing.network_samples import CHUNK_SIZE, cell_type
+from tests.unit.queries.networks import FILTERS, TAGS, Filters, Sample, new_storage
 
 pytestmark = pytest.mark.usefixtures("_pieces")
 
@@ -75,3 +76,15 @@ def test_cells_without_position_have_no_distance(own_sample: Sample) -> None:
 def test_bins_that_are_none_are_refused(sample: Sample, bins: Any) -> None:
     with pytest.raises(InputError, match="bins must be"):
         distances(sample.connectivity("gap"), bins=bins)
+
+
+def test_connections_of_cells_without_positions_have_no_distance(
+    engine: str, tmp_path: Path
+) -> None:
+    storage = new_storage(engine, tmp_path)
+    cells = storage.require_placement_set(cell_type("granule"))
+    cells.append_data(Chunk((0, 0, 0), CHUNK_SIZE), count=2)
+    loops = storage.require_connectivity_set(cells.cell_type, cells.cell_type, "loops")
+    loops.connect(cells, cells, [[0, -1, -1]], [[1, -1, -1]])
+    found = distances(loops, bins=[0.0, 10.0])
+    assert (1, 0, [0]) == (found.without_position, found.outside, found.counts.tolist())
