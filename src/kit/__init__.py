@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..adapters.by_key.encoding import dump_value, load_value
+    from ..adapters.by_key.open_once import OpenOnce
     from ..adapters.by_key.store import KeyValueStore
     from ..adapters.by_key.transaction import Transaction
     from ..adapters.files.errors import system_error
@@ -52,6 +53,7 @@ be changed.
 
 _PLACES: dict[str, tuple[str, ...]] = {
     "..adapters.by_key.encoding": ("dump_value", "load_value"),
+    "..adapters.by_key.open_once": ("OpenOnce",),
     "..adapters.by_key.store": ("KeyValueStore",),
     "..adapters.by_key.transaction": ("Transaction",),
     "..adapters.files.errors": ("system_error",),
@@ -141,6 +143,7 @@ __all__ = [
     "NodeExistsError",
     "NodeNotFoundError",
     "NotANetworkError",
+    "OpenOnce",
     "ReadOnlyError",
     "ReadSession",
     "SessionClosedError",

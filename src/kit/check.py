@@ -17,7 +17,6 @@ import pytest
 from bsb.storage import get_engines
 
 from ..testing.suite_module import suite_module
-from ..testing.suite_of_engine import store_of
 
 _TITLES = {
     "TestContract": "contract of the store",
@@ -42,9 +41,18 @@ class Tally:
         counts = self.counts[_TITLES.get(part, "BSB's suite for engines")]
         counts[report.outcome] = counts.get(report.outcome, 0) + 1
         if report.failed:
-            self.failed["::".join((part, *rest))] = report.longreprtext.strip().split("\n")[-1]
+            self.failed["::".join((part, *rest))] = _why(report)
         elif report.skipped and isinstance(report.longrepr, tuple):
             self.skipped.add(str(report.longrepr[2]).removeprefix("Skipped: "))
+
+
+def _why(report: pytest.TestReport) -> str:
+    """What a test failed with, and where, in a line or two."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    where = report.longreprtext.strip().split("\n")[-1]
+    if crash is None:
+        return where
+    return "\n      ".join((str(crash.message).split("\n")[0][:300], where))
 
 
 def check(name: str, only: str = "", say: Callable[[str], object] = print) -> bool:
@@ -79,6 +87,9 @@ def check(name: str, only: str = "", say: Callable[[str], object] = print) -> bo
 
 def _report(name: str, tally: Tally, say: Callable[[str], object]) -> None:
     say(f"\nThe engine '{name}':")
+    # Not before the run, in which pytest is to explain the assertions of what this imports.
+    from ..testing.suite_of_engine import store_of
+
     for title, counts in tally.counts.items():
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
         say(f"  {title}: {outcomes}")

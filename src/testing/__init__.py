@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .contract_samples import fill_sample
     from .network_machine import NetworkMachine, histories_on, machine_settings
     from .store_contract import NewStore, StoreContract
     from .suite_of_engine import engine_suite
@@ -24,6 +25,7 @@ _MODULES = {
     "NewStore": "store_contract",
     "StoreContract": "store_contract",
     "engine_suite": "suite_of_engine",
+    "fill_sample": "contract_samples",
     "histories_on": "network_machine",
     "machine_settings": "network_machine",
 }
@@ -33,6 +35,7 @@ __all__ = [
     "NewStore",
     "StoreContract",
     "engine_suite",
+    "fill_sample",
     "histories_on",
     "machine_settings",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import select
 import signal
 import traceback
 import warnings
@@ -14,6 +15,12 @@ from typing import Any
 import pytest
 
 from ..platform import can_fork, fork
+
+# Seconds that one process waits for another to come.
+_LONGEST_WAIT = 60.0
+
+
+_RAISED = 3
 
 
 class OtherProcess:
@@ -56,7 +63,7 @@ class OtherProcess:
                     outcome = False, traceback.format_exc()
                 with open(tell, "wb") as file:
                     pickle.dump(outcome, file)
-                status = 0
+                status = 0 if outcome[0] else _RAISED
         finally:
             os._exit(status)
 
@@ -65,6 +72,15 @@ class OtherProcess:
         if not self._has_begun:
             self._has_begun = True
             os.write(self._go, b"!")
+
+    def ends_within(self, seconds: float) -> bool:
+        """Whether the action ends in a time; it begins now, if it has not. Else it is killed."""
+        self.begin()
+        if select.select([self._outcome], [], [], seconds)[0]:
+            return True
+        assert self._pid is not None
+        os.kill(self._pid, signal.SIGKILL)
+        return False
 
     def result(self) -> Any:
         """What the action returned; it begins now, if it has not."""
@@ -105,15 +121,15 @@ class Rendezvous:
 
     def await_other(self) -> None:
         """Return once the other process is here."""
-        os.close(self._tell)
-        assert os.read(self._listen, 1), "the other process ended before it came"
+        came = select.select([self._listen], [], [], _LONGEST_WAIT)[0]
+        assert came, "the other process has not come so far"
 
     def let_go(self) -> None:
         """Let the other process go on."""
         os.write(self._go, b"!")
 
     def close(self) -> None:
-        for descriptor in (self._listen, self._wait, self._go):
+        for descriptor in (self._listen, self._tell, self._wait, self._go):
             os.close(descriptor)
 
 

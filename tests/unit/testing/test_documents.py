@@ -21,10 +21,10 @@ def run(pytester: pytest.Pytester, *names: str) -> pytest.RunResult:
 
 def test_the_modules_of_the_page_on_testing_pass(pytester: pytest.Pytester) -> None:
     blocks = [content for language, content in fences("testing.md") if language == "python"]
-    assert 5 == len(blocks)
+    assert 6 == len(blocks)
     for number, block in enumerate(blocks):
         Path(pytester.path, f"test_block_{number}.py").write_text(block, encoding="utf-8")
     outcomes = run(pytester).parseoutcomes()
     # What the store does not claim is skipped.
     assert {"passed", "skipped"} == set(outcomes)
-    assert 140 < outcomes["passed"]
+    assert 280 < outcomes["passed"]
