@@ -16,9 +16,10 @@ from ..queries.groups import GroupKey, group_text
 from ..queries.matrices import Matrix, matrix
 from ..queries.networks import connectivity_sets
 from ..queries.pictures import plot as plot_network
-from ..storages import engine_of, open_storage
+from ..storages import engine_of
 from .formats import size_text, table
 from .running import Answer
+from .versions import open_at
 
 
 @attrs.frozen
@@ -62,7 +63,7 @@ class _Entry:
 
 def stats(given: argparse.Namespace) -> Answer:
     """Count cells, connections and the connections between groups of cells."""
-    storage = open_storage(given.root)
+    storage = open_at(given.root, given.at)
     engine = engine_of(storage)
     found = engine.ranks.on_main(lambda: _count(storage, given))
     data = {
@@ -77,7 +78,7 @@ def stats(given: argparse.Namespace) -> Answer:
 
 def plot(given: argparse.Namespace) -> Answer:
     """Draw a network into a file."""
-    plot_network(given.root, given.output)
+    plot_network(open_at(given.root, given.at), given.output)
     size = Path(given.output).stat().st_size
     text = f"drew '{given.root}' to '{given.output}': {size_text(size)}"
     return Answer({"root": given.root, "output": given.output, "bytes": size}, [text])

@@ -13,9 +13,10 @@ from ..core.json_types import Document
 from ..engine import StorageEngine
 from ..queries.sizes import Sizes, sizes
 from ..queries.summaries import NetworkSummary, summary
-from ..storages import engine_of, open_storage, was_interrupted
+from ..storages import engine_of, was_interrupted
 from .formats import plural, size_text, table
 from .running import Answer
+from .versions import open_at
 
 # The size of a classic file from which on the saving by the columnar layout is reported.
 _LARGE = 10_000_000
@@ -62,7 +63,7 @@ def info(given: argparse.Namespace) -> Answer:
     """Describe a network."""
     # Opening completes what a program that was killed left.
     interrupted = was_interrupted(given.root)
-    storage = open_storage(given.root)
+    storage = open_at(given.root, given.at)
     engine = engine_of(storage)
     described = engine.ranks.on_main(
         lambda: _describe(engine, storage, bool(given.chunks), interrupted)

@@ -9,6 +9,7 @@ import attrs
 import bsb
 
 from ..core.json_types import Document
+from ..errors import InputError
 from ..exchange.diff import diff as diff_networks
 from ..exchange.merge import merge as merge_networks
 from ..exchange.sonata.exporting import export_sonata
@@ -19,21 +20,30 @@ from ..storages import engine_of
 from .formats import plural, size_text
 from .maintaining import size_of
 from .running import FINDING, Answer
+from .versions import open_at
 
 _EXPORTS = {"csv": export_csv, "parquet": export_parquet, "sonata": export_sonata}
+
+_BOTH = 2
 
 
 def diff(given: argparse.Namespace) -> Answer:
     """List the differences between two networks."""
-    found = diff_networks(
-        given.first, given.second, ignore_order=bool(given.ignore_order), most=given.number
-    )
+    first, second = _compared(given)
+    found = diff_networks(first, second, ignore_order=bool(given.ignore_order), most=given.number)
     data = {
         "first": given.first,
         "second": given.second,
         "differences": [attrs.asdict(each) for each in found],
     }
     return Answer(data, [str(each) for each in found], FINDING if found else 0)
+
+
+def _compared(given: argparse.Namespace) -> tuple[bsb.Storage, bsb.Storage]:
+    asked: list[str | None] = given.versions or [None, None]
+    if len(asked) != _BOTH:
+        raise InputError(f"--versions needs two versions, not {len(asked)}: {asked}")
+    return open_at(given.first, asked[0]), open_at(given.second, asked[1])
 
 
 def merge(given: argparse.Namespace) -> Answer:
@@ -55,7 +65,7 @@ def merge(given: argparse.Namespace) -> Answer:
 
 def export(given: argparse.Namespace) -> Answer:
     """Write a network for other programs."""
-    _EXPORTS[given.to](given.root, given.folder, overwrite=bool(given.overwrite))
+    _EXPORTS[given.to](open_at(given.root, given.at), given.folder, overwrite=bool(given.overwrite))
     folder = Path(given.folder)
     files = [each for each in folder.rglob("*") if each.is_file()]
     size = sum(each.stat().st_size for each in files)

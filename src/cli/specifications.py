@@ -110,6 +110,13 @@ _TRUST = Argument(
 )
 _ENGINE = Argument(("--engine",), {"help": "hdf5 or zarr; by default that of the source"})
 _LAYOUT = Argument(("--layout",), {"help": "classic or columnar; by default that of the engine"})
+_AT = Argument(
+    ("--at",),
+    {
+        "metavar": "VERSION",
+        "help": "of a network in an object store: id, tag or time of the version to read",
+    },
+)
 _UNKNOWN = _flag("--drop-unknown", "leave out content that the layout of the source does not know")
 
 COMMANDS = (
@@ -122,6 +129,7 @@ COMMANDS = (
             _ROOT,
             _flag("--chunks", "also list the chunks, with their cells and connections"),
             _flag("--sets", "also list labels, columns and chunks of each set"),
+            _AT,
         ),
     ),
     Command(
@@ -174,6 +182,14 @@ COMMANDS = (
             _root("second", "path or URL of another, of any engine and layout"),
             _flag("--ignore-order", "ignore the order of connections between two chunks"),
             Argument(
+                ("--versions",),
+                {
+                    "nargs": "+",
+                    "metavar": "VERSION",
+                    "help": "of networks in object stores: that of the first, and of the second",
+                },
+            ),
+            Argument(
                 ("-n", "--number"),
                 {"type": _positive, "metavar": "N", "help": "stop after N differences"},
             ),
@@ -198,6 +214,13 @@ COMMANDS = (
         ),
     ),
     Command(
+        "versions",
+        "List the versions of a network in an object store, the last first.",
+        "versions s3://lab/granules",
+        ("versions", "versions"),
+        (_ROOT,),
+    ),
+    Command(
         "stats",
         "Count cells and connections: degrees, synapses per pair, cells by type, label or chunk.",
         "stats network.hdf5 --by label",
@@ -213,6 +236,7 @@ COMMANDS = (
                 },
             ),
             Argument(("--set",), {"metavar": "TAG", "help": "only this connectivity set"}),
+            _AT,
         ),
     ),
     Command(
@@ -226,6 +250,7 @@ COMMANDS = (
                 ("-o", "--output"),
                 {"required": True, "metavar": "FILE", "help": "ends in .html, .png or .pdf"},
             ),
+            _AT,
         ),
     ),
     Command(
@@ -241,6 +266,7 @@ COMMANDS = (
                 {"choices": ("csv", "parquet", "sonata"), "default": "csv", "help": "format"},
             ),
             _flag("--overwrite", "replace the folder of an earlier export"),
+            _AT,
         ),
     ),
     Command(
