@@ -20,6 +20,7 @@ import sys
 import time
 import traceback
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -41,6 +42,8 @@ class Case:
     :param types: names of its placement sets.
     :param tags: names of its connectivity sets, each with the two types that it is between.
     :param seconds: that it may take.
+    :param rows: whether a checksum is made of all its rows, which are those of a
+        :class:`~tests.face.samples.SmallNetwork`.
     """
 
     path: str
@@ -48,6 +51,7 @@ class Case:
     types: list[str] = field(default_factory=lambda: ["a", "b"])
     tags: dict[str, list[str]] = field(default_factory=lambda: {"a_to_b": ["a", "b"]})
     seconds: float = 20.0
+    rows: bool = False
 
 
 @dataclass
@@ -57,11 +61,15 @@ class Outcome:
 
     :param problems: errors that are none of ours, by what was tried.
     :param sizes: numbers of cells and connections that could be read, by set.
+    :param is_sound: whether ``verify`` found nothing.
+    :param rows: checksum of the rows; None if they could not be read.
     """
 
     seconds: float
     problems: dict[str, str]
     sizes: dict[str, int]
+    is_sound: bool = False
+    rows: int | None = None
 
 
 class Reader:
@@ -102,6 +110,8 @@ def attempts(case: Case) -> Iterator[Attempt]:
     yield "verify", lambda: str(bsb_hdf5.verify(path))
     storage = Storage(case.engine, path)
     engine: Any = storage._engine
+    if case.rows:
+        yield "rows", partial(rows_of, storage)
     for name in ("metadata", "versions", "layout", "storage_id", "state_id"):
         yield name, partial(getattr, engine, name)
     yield "stats", engine.get_chunk_stats
@@ -114,6 +124,24 @@ def attempts(case: Case) -> Iterator[Attempt]:
     yield "convert", lambda: bsb_hdf5.convert(path, f"{path} copy", engine="memory")
     yield "repair", lambda: str(bsb_hdf5.repair(path, trust="out"))
     yield "repack", lambda: bsb_hdf5.repack(path, trust="inc")
+
+
+def rows_of(storage: Any) -> int:
+    """A checksum of the rows of cells, connections and morphologies, and of files."""
+    from tests.face.samples import SmallNetwork
+
+    small = SmallNetwork.of(storage)
+    a, b = small.a, small.b
+    found: list[Any] = [each.load_positions().tolist() for each in (a, b)]
+    found += [each._labels_chunks.load(raw=True).tolist() for each in (a, b)]
+    found += [a._rotation_chunks.load().tolist(), a._morphology_chunks.load().tolist()]
+    found.append(a.load_additional("weight").tolist())
+    for direction in ("inc", "out"):
+        blocks = small.ab.flat_iter_connections(direction)
+        found += [[part.tolist() for part in ends] for *_, ends in blocks]
+    found.append(storage.morphologies.load("stub").flatten().tolist())
+    found.append(storage.files.load("note")[0])
+    return zlib.crc32(repr(found).encode())
 
 
 def documents(storage: Any) -> Iterator[Attempt]:
@@ -184,7 +212,11 @@ def read_all(case: Case, tell: Callable[[Any], None]) -> Outcome:
             title, action = next(tries)
             tell(title)
             value = action()
-            if title.endswith("__len__"):
+            if title == "verify":
+                outcome.is_sound = value == "nothing is wrong"
+            elif title == "rows":
+                outcome.rows = value
+            elif title.endswith("__len__"):
                 outcome.sizes[title.removesuffix(" __len__")] = value
         except StopIteration:
             outcome.seconds = time.monotonic() - begin

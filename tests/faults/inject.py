@@ -34,6 +34,8 @@ from bsb import Storage
 from h5py import h5f
 
 import bsb_hdf5
+from bsb_hdf5.adapters.hdf5.file_pool import FILE_POOL
+from bsb_hdf5.engines.zarr import ZarrEngine
 from bsb_hdf5.errors import StorageError, StoreAccessError, StoreIOError
 from tests.face.samples import SmallNetwork, cell_type, chunk, positions
 from tests.faults import verbs
@@ -65,7 +67,7 @@ def roots_in(folder: Path) -> Roots:
     return {
         name: verbs.state_of(_found(folder / name))
         for name in (NETWORK, TARGET)
-        if (folder / name).exists()
+        if ZarrEngine.peek_exists(str(folder / name))
     }
 
 
@@ -227,9 +229,10 @@ def _run_rest(
 
 
 def _open_in_hdf5() -> int:
-    """Files that HDF5 has open, other than those of storages in use."""
+    """Files that HDF5 has open, other than those that are closed as the process ends."""
     gc.collect()
-    return int(h5f.get_obj_count(h5f.OBJ_ALL, h5f.OBJ_FILE))
+    known = sum(bool(file.id.valid) for file in list(FILE_POOL._open))
+    return int(h5f.get_obj_count(h5f.OBJ_ALL, h5f.OBJ_FILE)) - known
 
 
 LATER = """

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import logging
 import os
 import random
 import signal
@@ -66,10 +67,13 @@ HANDLERS: dict[int, tuple[Any, type[BaseException]]] = {
 @contextlib.contextmanager
 def handlers() -> Iterator[None]:
     """The handlers of a program that wants to be interrupted."""
+    # The logging of Python discards what is raised while it asks for the name of the process.
+    logging.logMultiprocessing = False
     before = {number: signal.signal(number, each) for number, (each, _) in HANDLERS.items()}
     try:
         yield
     finally:
+        logging.logMultiprocessing = True
         for number, handler in before.items():
             signal.signal(number, handler)
 

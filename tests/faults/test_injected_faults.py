@@ -16,7 +16,7 @@ from tests.faults.inject import Trial, inject
 from tests.faults.system_calls import KINDS, System, faults_of
 from tests.faults.verbs import ENGINES, VERBS
 
-EACH = 3
+EACH = 2
 
 
 @pytest.mark.timeout(300)

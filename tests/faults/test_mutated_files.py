@@ -3,7 +3,8 @@ Files in which bits flipped, that were cut, or of which parts are zeros or somew
 
 Each is read, verified and repaired in a process of its own, with little memory. What can be read
 may be wrong; what can't is an error of ours. ``BSB_HDF5_TESTING_EXAMPLES=1000 pytest
-tests/faults/test_mutated_files.py`` tries that many of each kind.
+tests/faults/test_mutated_files.py`` tries that many of each kind; see also
+:mod:`tests.faults.corruption`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,7 @@ import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import attrs
 import pytest
 from bsb import Storage
 from hypothesis import HealthCheck, Phase, given, settings
@@ -25,19 +24,15 @@ from hypothesis import strategies as st
 
 from bsb_hdf5.adapters.hdf5.atomic.journal import read_journal
 from bsb_hdf5.testing.network_machine import EXAMPLES_VARIABLE
-from tests.face.hostile_reader import Case, Outcome, Reader
+from tests.face.hostile_reader import Reader
 from tests.face.layouts import LAYOUTS, new_storage
 from tests.face.samples import SmallNetwork, chunk, on_soma, positions
+from tests.faults.corruption import KINDS, Mutation, grow, judged, mutated, parts_of
 from tests.faults.dying import die_at, in_child
 
 COMPAT = Path(__file__).parents[1] / "compat" / "files"
 ASKED = os.environ.get(EXAMPLES_VARIABLE)
-PAGE = 512
-LONGEST = 4096
 SECONDS = 60.0
-# How HDF5 marks the parts of a file that tell where the rest is.
-SIGNATURES = re.compile(rb"\x89HDF|OHDR|OCHK|TREE|SNOD|HEAP|GCOL|FRHP|FHDB|FHIB|BTHD|BTLF|FSHD")
-FIRST_BYTES = 96
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 if ASKED is None else 100_000)]
 
@@ -55,62 +50,11 @@ def examples(count: int) -> settings:
     )
 
 
-@attrs.frozen
-class Mutation:
-    """
-    Something that happens to the bytes of a file.
-
-    :param place: where, as a share of all bytes, or of all marked places.
-    :param other: another such place, or a size as a share of the largest.
-    :param bits: that flip.
-    """
-
-    kind: str
-    marked: bool
-    place: float
-    other: float
-    bits: int
-
-    def apply(self, data: bytearray) -> None:
-        """Change the bytes."""
-        if not data:
-            return
-        start = self._start(data)
-        length = 1 + int(self.other * LONGEST)
-        if self.kind == "flip":
-            data[start] ^= self.bits
-        elif self.kind == "fill":
-            data[start : start + length % 16] = bytes([self.bits]) * len(
-                data[start : start + length % 16]
-            )
-        elif self.kind == "zero":
-            data[start : start + length] = bytes(len(data[start : start + length]))
-        elif self.kind == "cut":
-            del data[start:]
-        else:
-            self._swap(data)
-
-    def _start(self, data: bytearray) -> int:
-        marks = [match.start() for match in SIGNATURES.finditer(data)] if self.marked else []
-        if not marks:
-            return int(self.place * (len(data) - 1))
-        mark = marks[int(self.place * (len(marks) - 1))]
-        return min(len(data) - 1, mark + int(self.other * FIRST_BYTES))
-
-    def _swap(self, data: bytearray) -> None:
-        pages = len(data) // PAGE
-        one, two = (slice(n * PAGE, (n + 1) * PAGE) for n in self._two(pages))
-        data[one], data[two] = data[two], data[one]
-
-    def _two(self, pages: int) -> tuple[int, int]:
-        return int(self.place * max(0, pages - 1)), int(self.other * max(0, pages - 1))
-
-
 shares = st.floats(0, 1)
 mutations = st.lists(
     st.builds(
         Mutation,
-        kind=st.sampled_from(["flip", "flip", "flip", "fill", "zero", "cut", "swap"]),
+        kind=st.sampled_from(KINDS),
         marked=st.booleans(),
         place=shares,
         other=shares,
@@ -119,13 +63,6 @@ mutations = st.lists(
     min_size=1,
     max_size=4,
 )
-
-
-def mutated(data: bytes, changes: list[Mutation]) -> bytes:
-    result = bytearray(data)
-    for change in changes:
-        change.apply(result)
-    return bytes(result)
 
 
 @pytest.fixture(scope="module")
@@ -140,14 +77,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("mutated")
 
 
-def grow(network: SmallNetwork) -> None:
-    """More rows, so that they do not fit into what tells about them."""
-    with network.storage.write_scope():
-        network.b.append_data(chunk(1), positions(700))
-        ends = on_soma(*(i % 500 for i in range(3000)))
-        network.ab.chunk_connect(chunk(0), chunk(1), on_soma(*(i % 3 for i in range(3000))), ends)
-
-
 @pytest.fixture(scope="module")
 def sound(folder: Path) -> dict[str, Path]:
     """The file of a small network, by layout; one is of 8.0.2."""
@@ -157,15 +86,6 @@ def sound(folder: Path) -> dict[str, Path]:
     packed = (COMPAT / "created-default.hdf5.gz").read_bytes()
     files["8.0.2"].write_bytes(gzip.decompress(packed))
     return files
-
-
-def judged(reader: Reader, path: Path, **options: Any) -> Outcome:
-    """What became of a file, which is then gone."""
-    try:
-        return reader.judge(Case(str(path), **options))
-    finally:
-        for each in path.parent.glob(f"{path.name}*"):
-            shutil.rmtree(each) if each.is_dir() else each.unlink()
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -316,12 +236,6 @@ def directory(folder: Path) -> Path:
     root = folder / "sound.zarr"
     grow(SmallNetwork.build(Storage("zarr", str(root))))
     return root
-
-
-def parts_of(directory: Path) -> list[Path]:
-    """Of the files that are not empty, by path; the manifest comes four times."""
-    files = sorted(each for each in directory.rglob("*") if each.is_file() and each.stat().st_size)
-    return [*[directory / "zarr.json"] * 3, *files]
 
 
 @examples(20)

@@ -75,6 +75,12 @@ def _create(n: SmallNetwork, folder: Path) -> None:
     opened(folder, "zarr" if n.path.is_dir() else n.layout, TARGET)
 
 
+def _remove_beside(n: SmallNetwork, _: Path) -> None:
+    if n.path.is_dir():
+        (n.path / "README").write_text("read me")
+    n.storage.remove()
+
+
 def _convert_into(engine: str, layout: str | None = None) -> Verb:
     def convert(n: SmallNetwork, folder: Path) -> None:
         bsb_hdf5.convert(n.storage, str(folder / TARGET), engine=engine, layout=layout)
@@ -94,6 +100,7 @@ VERBS: dict[str, Verb] = {
     "copy": lambda n, folder: n.storage.copy(str(folder / TARGET)),
     "move": lambda n, folder: n.storage.move(str(folder / TARGET)),
     "remove": lambda n, _: n.storage.remove(),
+    "remove, beside a file of others": _remove_beside,
     "repack": lambda n, _: bsb_hdf5.repack(n.storage),
     "convert to classic": _convert_into("hdf5", "classic"),
     "convert to columnar": _convert_into("hdf5", "columnar"),

@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...errors import CorruptNetworkError
+from ...platform import open_descriptor
 from .folders import (
     SHARDS,
     is_shard,
     is_unfinished,
     metadata_of,
+    no_follow,
     read_file,
     remove_array,
     remove_group,
@@ -52,22 +54,54 @@ def foreign_in(root: str) -> list[str]:
 
 
 def is_vacated(root: str) -> bool:
-    """Whether a network was removed from a folder that held more than the network."""
+    """
+    Whether a network was removed from a folder that held more than the network.
+
+    Some of its arrays may still be there, if their deletion failed or was interrupted.
+    """
     with contextlib.suppress(OSError, CorruptNetworkError):
         if not os.path.lexists(os.path.join(root, MANIFEST)):
-            return read_file(root, LOCK_FILE) == _VACATED and not any(_content(root, "", 0)[:2])
+            return read_file(root, LOCK_FILE) == _VACATED
     return False
 
 
-def remove_own(root: str, *, vacate: bool) -> None:
+def vacate(root: str) -> None:
     """
-    Remove a network from its folder, and the folder if nothing else is in it.
+    Remove a network from a folder that holds more, at once; its arrays are left behind.
 
-    :param vacate: leave the lock file, and note in it that there was a network.
+    :raises OSError: the network is still there.
     """
-    if vacate:
-        with open(os.path.join(root, LOCK_FILE), "r+b") as file:
-            file.write(_VACATED)
+    _write_lock(root, _VACATED)
+    try:
+        os.unlink(os.path.join(root, MANIFEST))
+    except BaseException:
+        occupy(root)
+        raise
+
+
+def occupy(root: str) -> None:
+    """Note that the network in a folder was not removed from there."""
+    path = os.path.join(root, LOCK_FILE)
+    with contextlib.suppress(OSError):
+        if os.lstat(path).st_size:
+            os.truncate(path, 0)
+
+
+def _write_lock(root: str, data: bytes) -> None:
+    descriptor = open_descriptor(os.path.join(root, LOCK_FILE), os.O_WRONLY | no_follow())
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+def remove_own(root: str, *, keep_lock: bool) -> None:
+    """
+    Delete what sessions made in the folder of a removed network, and the folder if it is empty.
+
+    :param keep_lock: leave the lock file, which says that there was a network.
+    """
     with contextlib.suppress(FileNotFoundError):
         os.unlink(os.path.join(root, MANIFEST))
     content = _content(root, "", 0)
@@ -77,7 +111,7 @@ def remove_own(root: str, *, vacate: bool) -> None:
         remove_group(root, path)
     for folder, names in list(_folders(root)):
         for name in names:
-            if is_unfinished(name) or (folder == root and name == LOCK_FILE and not vacate):
+            if is_unfinished(name) or (folder == root and name == LOCK_FILE and not keep_lock):
                 os.unlink(os.path.join(folder, name))
     for folder, _ in reversed(list(_folders(root))):
         _remove_empty(root, folder)

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Collection, Iterator, Sequence
 from typing import NoReturn
 
-from ...errors import NotANetworkError, ReadOnlyError
+from ...errors import NotANetworkError, ReadOnlyError, StoreError
 from ...platform import open_descriptor
 from ...transactions.deadline import OnSlow, ignore_slow
 from ..files.errors import system_error
@@ -29,7 +29,7 @@ from .folders import (
     size_of,
     sweep,
 )
-from .foreign import foreign_in, is_vacated, remove_own
+from .foreign import foreign_in, is_vacated, occupy, remove_own, vacate
 from .held import LockHandle
 from .locations import LOCK_FILE, Location, Tag
 from .manifest import read_manifest
@@ -169,6 +169,7 @@ class DirectoryLocation(LocalLocation):
     def sweep(self, used: Collection[str]) -> None:
         with translated(self.root):
             sweep(self.root, used)
+            occupy(self.root)
 
     def is_free(self, path: str) -> bool:
         with translated(self.root):
@@ -207,27 +208,41 @@ class DirectoryLocation(LocalLocation):
         with translated(self.root):
             path = os.path.realpath(self.root)
             if foreign_in(path):
-                remove_own(path, vacate=True)
+                self._vacate(path)
                 return
             # Others see it disappear at once, however long the deletion takes.
             gone = hidden_path(path, "gone")
             os.rename(path, gone)
             self._unlink_if_link()
             try:
-                remove_own(gone, vacate=False)
+                remove_own(gone, keep_lock=False)
                 if os.path.exists(gone) and not foreign_in(gone):
                     # Groups without arrays, of which some could not be removed at first.
                     shutil.rmtree(gone)
             except OSError as error:
-                raise type(system_error(error, gone))(
-                    f"'{self.root}' is removed, but of what it held, '{gone}' can't be deleted:"
-                    f" {error.strerror}; delete it",
-                    location=self.root,
-                    errno=error.errno,
-                ) from error
+                raise self._left_over(error, f"'{gone}' can't be deleted", "delete it") from error
             if os.path.exists(gone):
                 # Another program created something there meanwhile.
                 os.rename(gone, path)
+
+    def _vacate(self, path: str) -> None:
+        """Remove the network from a folder that holds more."""
+        vacate(path)
+        try:
+            remove_own(path, keep_lock=True)
+        except OSError as error:
+            raise self._left_over(
+                error,
+                f"some can't be deleted ('{error.filename}')",
+                "it is deleted when a network is made there",
+            ) from error
+
+    def _left_over(self, error: OSError, what: str, then: str) -> StoreError:
+        return type(system_error(error, self.root))(
+            f"'{self.root}' is removed, but of what it held, {what}: {error.strerror}; {then}",
+            location=self.root,
+            errno=error.errno,
+        )
 
     def _unlink_if_link(self) -> None:
         if os.path.islink(self.root):
@@ -265,14 +280,33 @@ class NewDirectory(DirectoryLocation):
 
     def _move_in(self) -> None:
         """Move what was built into a folder that a network was removed from, the manifest last."""
-        with DirectoryLocation(self._target, 0, ignore_slow).lock(exclusive=True):
-            names = sorted(os.listdir(self.root), key=lambda name: name == MANIFEST)
-            for name in (name for name in names if name != LOCK_FILE):
-                if os.path.lexists(os.path.join(self._target, name)):
-                    raise taken(os.path.join(self._target, name))
-            with translated(self._target):
-                for name in (name for name in names if name != LOCK_FILE):
+        with (
+            DirectoryLocation(self._target, 0, ignore_slow).lock(exclusive=True),
+            translated(self._target),
+        ):
+            if not is_vacated(self._target):
+                raise taken(self._target)
+            # A removal may have left some of its arrays behind.
+            remove_own(self._target, keep_lock=True)
+            self._check_apart()
+            try:
+                for name in self._names():
                     os.rename(os.path.join(self.root, name), os.path.join(self._target, name))
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    remove_own(self._target, keep_lock=True)
+                raise
+            occupy(self._target)
+
+    def _names(self) -> list[str]:
+        """What was built, the manifest last."""
+        names = [name for name in os.listdir(self.root) if name != LOCK_FILE]
+        return sorted(names, key=lambda name: name == MANIFEST)
+
+    def _check_apart(self) -> None:
+        for name in self._names():
+            if os.path.lexists(os.path.join(self._target, name)):
+                raise taken(os.path.join(self._target, name))
 
     def discard(self) -> None:
         if self.exists():

@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 import pytest
 
+from bsb_hdf5.adapters.hdf5 import file_pool
 from bsb_hdf5.adapters.hdf5.file_pool import FILE_POOL, MOST_KEPT
 from bsb_hdf5.adapters.hdf5.open_file import OpenFile
 from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
@@ -375,3 +376,27 @@ def test_a_store_that_is_found_to_be_gone_while_files_are_kept_stops_nobody(
     thread.join(10)
     assert not thread.is_alive()
     assert 1 == descriptors_of(path)
+
+
+@pytest.mark.parametrize("verb", ["drop_gone", "drop_named"])
+def test_stores_that_go_while_files_are_looked_at_stop_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    paths = [tmp_path / name for name in "abc"]
+    stores = [Hdf5Store(str(path)) for path in paths]
+    for each in stores:
+        make(each)
+        with writing(each) as root:
+            root.create_array("rows", np.arange(3))
+    del each, root
+    assert [1, 1, 1] == [descriptors_of(path) for path in paths]
+
+    def look(*_: object) -> bool:
+        # As if the garbage collector ran now.
+        stores.clear()
+        return False
+
+    monkeypatch.setattr(file_pool, "is_named", look)
+    getattr(FILE_POOL, verb)(*[str(paths[0])] * (verb == "drop_named"))
+    monkeypatch.undo()
+    assert [0, 0, 0] == [descriptors_of(path) for path in paths]

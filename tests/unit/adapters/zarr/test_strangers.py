@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import tracemalloc
 import uuid
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from bsb_hdf5.errors import (
     NotANetworkError,
     StorageError,
     StoreExistsError,
+    StoreIOError,
     StoreNotFoundError,
 )
 from bsb_hdf5.testing.contents import make, reading, snapshot, writing
@@ -222,6 +225,66 @@ def test_a_removal_leaves_what_is_not_of_the_network(path: Path, name: str) -> N
     with writing(again) as root:
         change(root)
     check_changed(ZarrStore(path))
+
+
+def failing_at(k: int, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Let the k-th deletion fail, and all that follow; they are counted."""
+    calls: Counter[str] = Counter()
+
+    def hindered(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any, **options: Any) -> Any:
+            calls[name] += 1
+            if calls.total() > k:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), arguments[0])
+            return call(*arguments, **options)
+
+        return counted
+
+    for name in ("unlink", "rmdir"):
+        monkeypatch.setattr(os, name, hindered(name, getattr(os, name)))
+    return calls
+
+
+def test_a_removal_beside_files_of_others_is_done_or_not(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    k, whole = 0, True
+    while whole:
+        store = filled(path)
+        (path / "README").write_bytes(b"read me")
+        error = None
+        with monkeypatch.context() as patch:
+            calls = failing_at(k, patch)
+            try:
+                store.remove()
+            except StoreIOError as raised:
+                error = raised
+        whole = calls.total() > k
+        assert (not k) == store.exists()
+        if store.exists():
+            with writing(store) as root:
+                change(root)
+            check_changed(ZarrStore(path))
+            ZarrStore(path).remove()
+        # Folders that stay without any content are none of the network.
+        assert error is None or bool(k) == ("is removed, but" in str(error))
+        assert b"read me" == (path / "README").read_bytes()
+        k += 1 + k // 4
+    assert k > 10
+    assert (path / ".lock").stat().st_size
+    filled(path)
+    assert not (path / ".lock").stat().st_size
+
+
+def test_arrays_that_a_removal_left_stay_where_a_network_is(path: Path) -> None:
+    filled(path)
+    (path / "README").write_bytes(b"read me")
+    (path / "zarr.json").rename(path / "zarr.json.lost")
+    # It was lost, and not removed: what is there belongs to somebody.
+    before, store = held(path), ZarrStore(path)
+    with pytest.raises(StoreExistsError):
+        store.create()
+    assert before == held(path)
 
 
 def test_a_network_is_not_made_over_what_was_left(path: Path) -> None:
