@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import gzip
 import os
+import random
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +29,7 @@ from bsb_hdf5.testing.network_machine import EXAMPLES_VARIABLE
 from tests.face.hostile_reader import Reader
 from tests.face.layouts import LAYOUTS, new_storage
 from tests.face.samples import SmallNetwork, chunk, on_soma, positions
-from tests.faults.corruption import KINDS, Mutation, grow, judged, mutated, parts_of
+from tests.faults.corruption import KINDS, Damaged, Mutation, grow, judged, mutated, parts_of
 from tests.faults.dying import die_at, in_child
 
 COMPAT = Path(__file__).parents[1] / "compat" / "files"
@@ -139,6 +141,19 @@ def test_heaps_of_texts_that_have_no_end_do_no_harm(
         data[heap + 16 : heap + 32] = bytes(16)
     path.write_bytes(data)
     assert {} == judged(reader, path, seconds=SECONDS).problems
+
+
+@pytest.mark.parametrize("layout", ["columnar", "zarr"])
+def test_rows_that_changed_unnoticed_would_be_found(
+    reader: Reader, tmp_path: Path, layout: str
+) -> None:
+    networks = Damaged(layout, tmp_path, reader)
+    found, wrong = networks.trial(random.Random(layout))
+    assert [] == wrong
+    assert not networks.is_missed(found)
+    assert networks.is_missed(replace(found, is_sound=True, rows=1))
+    assert networks.is_missed(replace(found, is_sound=True, rows=None))
+    assert not networks.is_missed(replace(found, is_sound=False, rows=1))
 
 
 # --- journals -----------------------------------------------------------------------------
