@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..chunk_arguments import as_chunks
 from ..connectivity_set import ConnectivitySet
+from ..core.connectivity import batches
 from ..engine import StorageEngine
+from ..placement_set import PlacementSet
+from ..transactions.interrupts import call_pending
+from ..transactions.session import Session
 from .degrees import in_degree, out_degree
 from .distances import distances
 from .groups import group_text
@@ -31,6 +36,8 @@ from .summaries import NetworkSummary, summary
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
+# Cells whose positions are in memory at a time, unless there are more in one chunk.
+_PORTION = 1 << 17
 # More points than this hide each other, and make a page slow to open.
 _MOST_CELLS = 20_000
 # Chunks beyond this many are drawn as a histogram.
@@ -88,8 +95,7 @@ def _in_space(engine: StorageEngine, found: NetworkSummary) -> Picture:
     random = np.random.default_rng(0)
     with session_on(engine) as session:
         drawn = {
-            cells.tag: _sampled(load_positions(cells, session), share, random)
-            for cells in placement_sets(engine)
+            cells.tag: _sampled(cells, session, share, random) for cells in placement_sets(engine)
         }
 
     def draw(figure: FigureBase) -> None:
@@ -106,20 +112,33 @@ def _in_space(engine: StorageEngine, found: NetworkSummary) -> Picture:
             figure.legend(*named, loc="outside right upper", markerscale=5, fontsize="small")
 
     shown = sum(map(len, drawn.values()))
-    caption = f"{total:,} cells of {len(found.cells)} types"
+    types = "1 type" if len(found.cells) == 1 else f"{len(found.cells)} types"
+    caption = f"{total:,} cells of {types}"
     if share < 1:
         caption += f"; {shown:,} of them are drawn, chosen at random"
     return Picture("Cells in space", caption, draw)
 
 
 def _sampled(
-    positions: NDArray[np.float64], share: float, random: np.random.Generator
+    cells: PlacementSet, session: Session, share: float, random: np.random.Generator
 ) -> NDArray[np.float64]:
-    placed = positions[~np.isnan(positions).any(axis=1)]
-    if share == 1:
-        return placed
-    chosen = random.choice(len(placed), round(share * len(placed)), replace=False)
-    return placed[np.sort(chosen)]
+    """(n, 3) positions of some cells, read in portions; cells without a position are left out."""
+    counts = session.network.placement(cells.tag).counts()
+    chosen = np.arange(counts.total)
+    if share < 1:
+        chosen = np.sort(random.choice(counts.total, round(share * counts.total), replace=False))
+    drawn = [np.empty((0, 3))]
+    first = 0
+    for ids in batches(counts, _PORTION):
+        call_pending()
+        last = first + counts.among(ids).total
+        inside = chosen[np.searchsorted(chosen, first) : np.searchsorted(chosen, last)]
+        if len(inside):
+            cells.set_chunk_filter(as_chunks(ids, None))
+            drawn.append(load_positions(cells, session)[inside - first])
+        first = last
+    rows = np.concatenate(drawn)
+    return rows[~np.isnan(rows).any(axis=1)]
 
 
 def _by_chunk(engine: StorageEngine) -> Picture:
@@ -170,13 +189,17 @@ def _who_with_whom(sets: list[ConnectivitySet], progress: bool | None) -> Pictur
 
 def _degrees(connections: ConnectivitySet, progress: bool | None) -> Picture:
     values = {
-        f"in-degree of {connections.post_type_name}": in_degree(connections, progress=progress),
-        f"out-degree of {connections.pre_type_name}": out_degree(connections, progress=progress),
+        f"in-degree of {connections.post_type_name}": _bars(
+            in_degree(connections, progress=progress)
+        ),
+        f"out-degree of {connections.pre_type_name}": _bars(
+            out_degree(connections, progress=progress)
+        ),
     }
 
     def draw(figure: FigureBase) -> None:
-        for axes, (title, degrees) in zip(figure.subplots(1, 2), values.items(), strict=True):
-            axes.hist(degrees, bins=degree_edges(degrees))
+        for axes, (title, bars) in zip(figure.subplots(1, 2), values.items(), strict=True):
+            axes.stairs(*bars, fill=True)
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.set_xlabel(title)
             axes.set_ylabel("cells")
@@ -186,6 +209,12 @@ def _degrees(connections: ConnectivitySet, progress: bool | None) -> Picture:
         f"{len(connections):,} connections; cells without any are counted at 0",
         draw,
     )
+
+
+def _bars(degrees: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Cells in each bin, and the edges of the bins; the degrees themselves are let go."""
+    cells, edges = np.histogram(degrees, degree_edges(degrees))
+    return cells, edges
 
 
 def degree_edges(degrees: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -102,10 +102,14 @@ def test_many_cells_are_sampled_and_the_page_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pictures, "_MOST_CELLS", 10)
-    storage = filled(new_storage("columnar", tmp_path), 200)
+    monkeypatch.setattr(pictures, "_PORTION", 50)
+    storage = filled(new_storage("columnar", tmp_path), 120)
+    cells = storage.get_placement_set(cell_type("granule"))
+    for x in range(1, 9):
+        cells.append_data(Chunk((x, 0, 0), CHUNK_SIZE), np.full((10, 3), x))
     plot(storage, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "200 cells of 1 types; 10 of them are drawn, chosen at random" in page
+    assert "200 cells of 1 type; 10 of them are drawn, chosen at random" in page
 
 
 def test_names_are_no_markup(tmp_path: Path) -> None:
