@@ -6,16 +6,18 @@ import difflib
 import math
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
+import attrs
 from bsb import CastError, config
 from bsb import StorageNode as _StorageNode
 
 from .core.layouts.detection import LAYOUTS
 from .errors import DtypeError, InputError
+from .ports.services import ServiceOptions
 
 DURABILITIES = ("process", "power")
 LOCK_LIMIT = 600.0
@@ -63,6 +65,52 @@ def as_lock_limit(value: Any) -> float:
 as_lock_limit.__name__ = "seconds above 0"
 
 
+def as_service_options(value: Any) -> ServiceOptions:
+    """
+    How the service of an object store is reached.
+
+    :param value: an object with some of the options of
+        :class:`~bsb_hdf5.ports.services.ServiceOptions`.
+    :raises InputError: it has others, or values of another type.
+    """
+    if isinstance(value, ServiceOptions):
+        return value
+    if not isinstance(value, Mapping):
+        raise InputError(f"storage_options must be an object, not {type(value).__name__}")
+    fields = attrs.fields_dict(ServiceOptions)
+    for name, given in value.items():
+        if name not in fields:
+            near = difflib.get_close_matches(str(name), fields, 1)
+            raise InputError(
+                f"storage_options has no option {name!r}"
+                + (f"; did you mean '{near[0]}'?" if near else f"; it has {', '.join(fields)}"),
+                asked=name,
+                valid=tuple(fields),
+            )
+        expected = bool if name == "anonymous" else str
+        if type(given) is not expected:
+            # The value may be a secret.
+            raise InputError(
+                f"the storage option {name!r} must be a {expected.__name__},"
+                f" not {type(given).__name__}",
+                asked=name,
+            )
+    return ServiceOptions(**value)
+
+
+def _as_config(value: Any) -> ServiceOptions:
+    return as_service_options(value)
+
+
+def _as_stored(options: ServiceOptions) -> dict[str, object]:
+    """What a configuration that is stored says of them: no secrets."""
+    return options.public
+
+
+_as_config.__name__ = "options of a service"
+_as_config.__inv__ = _as_stored  # type: ignore[attr-defined]
+
+
 class NetworkRoot(str):
     """
     The root of a storage, and how to store a network there.
@@ -74,12 +122,15 @@ class NetworkRoot(str):
     :param durability: see :attr:`StorageNode.durability`; None for the default.
     :param lock_limit: see :attr:`StorageNode.lock_limit`; None for the default.
     :param version: of a network in an object store, by id, tag or time; None for the last one.
+    :param storage_options: see :attr:`ZarrStorageNode.storage_options`.
+    :raises InputError: there are no such options.
     """
 
     layout: str | None
     durability: str | None
     lock_limit: float | None
     version: str | datetime | None
+    storage_options: ServiceOptions | None
 
     def __new__(
         cls,
@@ -88,22 +139,25 @@ class NetworkRoot(str):
         durability: str | None = None,
         lock_limit: float | None = None,
         version: str | datetime | None = None,
+        storage_options: ServiceOptions | Mapping[str, object] | None = None,
     ) -> NetworkRoot:
         made = super().__new__(cls, root)
         made.layout, made.durability, made.lock_limit = layout, durability, lock_limit
         made.version = version
+        given = storage_options
+        made.storage_options = None if given is None else as_service_options(given)
         return made
 
     def __reduce__(self) -> tuple[type[NetworkRoot], tuple[Any, ...]]:
         settings = (self.layout, self.durability, self.lock_limit, self.version)
-        return type(self), (str(self), *settings)
+        return type(self), (str(self), *settings, self.storage_options)
 
     def __str__(self) -> str:
         # The text alone, not this object: formats know no other texts.
         return "".join(self)
 
 
-SETTINGS = ("layout", "durability", "lock_limit")
+SETTINGS = ("layout", "durability", "lock_limit", "storage_options")
 """What a configuration says of how a network is opened, beside where it lies."""
 _Attribute: Any = type(config.attr())
 
@@ -115,8 +169,9 @@ class RootAttribute(_Attribute):
         root = super().__get__(instance, owner)
         if not isinstance(root, str):
             return root
-        settings = [getattr(instance, name, None) for name in SETTINGS]
-        return root if settings == [None] * len(settings) else NetworkRoot(root, *settings)
+        settings = {name: getattr(instance, name, None) for name in SETTINGS}
+        given = {name: value for name, value in settings.items() if value is not None}
+        return NetworkRoot(root, **given) if given else root
 
 
 def _one_of(choices: tuple[str, ...]) -> Callable[[Any], str]:
@@ -199,3 +254,9 @@ class ZarrStorageNode(_CheckedAtBoot, _StorageNode):
     """Path of a directory, path of a ``.zip`` to read, or URL, such as ``s3://bucket/name``."""
     lock_limit = config.attr(type=as_lock_limit)
     """As for :attr:`StorageNode.lock_limit`; programs wait for each other in directories only."""
+    storage_options = config.attr(type=_as_config)
+    """
+    How the service of a URL is reached, an object: ``endpoint``, ``region``, ``anonymous``, and
+    credentials (:class:`~bsb_hdf5.ports.services.ServiceOptions`). What is not there comes from the
+    usual environment variables. A configuration that is stored has no credentials.
+    """

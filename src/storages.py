@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 
@@ -14,10 +14,16 @@ from .config import NetworkRoot, Root
 from .engine import Comm, StorageEngine
 from .errors import InputError, NotANetworkError, StoreError, StoreNotFoundError
 from .exceptions import callers_stacklevel
+from .ports.services import ServiceOptions
 from .ports.store import Versioned
 
 
-def open_storage(root: Root, *, version: str | datetime | None = None) -> bsb.Storage:
+def open_storage(
+    root: Root,
+    *,
+    version: str | datetime | None = None,
+    storage_options: Mapping[str, object] | ServiceOptions | None = None,
+) -> bsb.Storage:
     """
     The storage at a root, whichever engine it is of, by what lies there.
 
@@ -27,11 +33,16 @@ def open_storage(root: Root, *, version: str | datetime | None = None) -> bsb.St
     :param root: path or URL of the storage, or name of one in memory.
     :param version: of a network in an object store, to read: its id, a tag, or a time at which it
         was the last one; without, the last one, which can be changed.
+    :param storage_options: how the service of a URL is reached: endpoint, region, credentials
+        (:class:`~bsb_hdf5.ports.services.ServiceOptions`); without, as its environment variables
+        say.
     :raises InputError: there is no such version.
     :raises StoreError: a version of a network whose store keeps none.
     :raises StoreNotFoundError: there is nothing at the root.
     :raises NotANetworkError: what is there belongs to none of this package's engines.
     """
+    if version is not None or storage_options is not None:
+        root = NetworkRoot(root, version=version, storage_options=storage_options)
     ours = {name: each for name, each in get_engines().items() if issubclass(each, StorageEngine)}
     present = [
         name
@@ -40,8 +51,7 @@ def open_storage(root: Root, *, version: str | datetime | None = None) -> bsb.St
     ]
     for name in present:
         if ask_engine(name, root, partial(ours[name].recognizes, root, None)):
-            where = root if version is None else NetworkRoot(root, version=version)
-            opened = bsb.Storage(name, where, missing_ok=False)
+            opened = bsb.Storage(name, root, missing_ok=False)
             if version is not None:
                 versioned(opened)
             return opened

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .. import engine as _engine
@@ -49,10 +51,13 @@ class ZarrEngine(_engine.StorageEngine):
 
     def __init__(self, root: Root, comm: _engine.Comm, lock_limit: float | None = None) -> None:
         self._version = getattr(root, "version", None)
+        self._options = getattr(root, "storage_options", None)
         super().__init__(root, comm, lock_limit)
 
     def _make_store(self, root: str) -> ZarrStore:
-        return _store_class()(root, self._settings.limit, warn_of_slow_lock, self._version)
+        return _store_class()(
+            root, self._settings.limit, warn_of_slow_lock, self._version, self._options
+        )
 
     def _make_communicator(self, comm: _engine.Comm) -> ServiceCommunicator:
         return ServiceCommunicator(comm)
@@ -75,7 +80,7 @@ class ZarrEngine(_engine.StorageEngine):
     def peek_exists(cls, root: Root) -> bool:
         """Whether anything is at the root."""
         try:
-            return isinstance(root, str | os.PathLike) and _store_class()(root).exists()
+            return isinstance(root, str | os.PathLike) and _store_at(root)(root).exists()
         except InputError:
             # No folder has such a name.
             return False
@@ -83,7 +88,12 @@ class ZarrEngine(_engine.StorageEngine):
     @staticmethod
     def recognizes(root: object, comm: _engine.Comm) -> bool:
         """Whether there is a network in a zarr store at the root."""
-        return _engine.recognizes(root, _store_class())
+        return _engine.recognizes(root, _store_at(root))
+
+
+def _store_at(root: object) -> Callable[[Root], ZarrStore]:
+    """Makes stores with the options that come with a root."""
+    return partial(_store_class(), options=getattr(root, "storage_options", None))
 
 
 def _store_class() -> type[ZarrStore]:

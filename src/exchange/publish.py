@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 
 import bsb
 
-from ..config import Root
+from ..config import NetworkRoot, Root
 from ..exceptions import bsb_errors
+from ..ports.services import ServiceOptions
 from ..ports.store import Publishing
 from ..storages import engine_of, open_storage
 from .convert import convert
 
 
-def publish(source: bsb.Storage | Root, url: str) -> bsb.Storage:
+def publish(
+    source: bsb.Storage | Root,
+    url: str,
+    *,
+    storage_options: Mapping[str, object] | ServiceOptions | None = None,
+) -> bsb.Storage:
     """
     :guilabel:`collective` Publish a network at a URL, as a read-only plain zarr group.
 
@@ -23,7 +30,9 @@ def publish(source: bsb.Storage | Root, url: str) -> bsb.Storage:
 
     :param source: ``bsb.Storage``, or its root.
     :param url: an unused URL, such as ``s3://bucket/network.zarr``. Credentials and endpoint come
-        from the environment.
+        from the environment, or from ``storage_options``.
+    :param storage_options: how the service is reached
+        (:class:`~bsb_hdf5.ports.services.ServiceOptions`).
     :returns: the published network.
     :raises StoreExistsError: there is something at the URL.
     :raises StoreError: obstore is not installed: ``pip install 'bsb-hdf5[cloud]'``.
@@ -31,18 +40,20 @@ def publish(source: bsb.Storage | Root, url: str) -> bsb.Storage:
     """
     storage = source if isinstance(source, bsb.Storage) else open_storage(source)
     engine = engine_of(storage)
-    engine.ranks.on_main(lambda: _publish(storage, url))
-    return bsb.Storage("zarr", url, storage._comm.get_communicator(), missing_ok=False)
+    target = NetworkRoot(url, storage_options=storage_options)
+    engine.ranks.on_main(lambda: _publish(storage, target))
+    return bsb.Storage("zarr", target, storage._comm.get_communicator(), missing_ok=False)
 
 
-def _publish(storage: bsb.Storage, url: str) -> None:
+def _publish(storage: bsb.Storage, target: NetworkRoot) -> None:
+    url, options = str(target), target.storage_options
     store = engine_of(storage).sessions.store
     with bsb_errors():
         if isinstance(store, Publishing):
-            store.publish(url)
+            store.publish(url, options)
             return
         with tempfile.TemporaryDirectory(prefix="bsb-hdf5-") as folder:
             copy = convert(storage, os.path.join(folder, "network.zarr"), engine="zarr")
             plain = engine_of(copy).sessions.store
             assert isinstance(plain, Publishing)
-            plain.publish(url)
+            plain.publish(url, options)

@@ -16,6 +16,7 @@ from typing import Protocol, runtime_checkable
 import attrs
 
 from .arrays import GroupReader, GroupWriter
+from .services import ServiceOptions
 from .versions import Expired, Version
 
 
@@ -174,10 +175,11 @@ class Versioned(Protocol):
 class Publishing(Protocol):
     """A store that can be copied to a URL, to be read there."""
 
-    def publish(self, url: str) -> None:
+    def publish(self, url: str, options: ServiceOptions | None = None) -> None:
         """
         Copy the network to a URL, where it is only read from then on.
 
+        :param options: how the service of the URL is reached.
         :raises StoreExistsError: there is something.
         """
 

@@ -1,9 +1,9 @@
 """
 Networks that were published as plain zarr groups, read by URL.
 
-Credentials and endpoints come from the settings of the service alone: its environment variables
-(``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``, ...), or the role of the machine. They are kept
-nowhere.
+Credentials and endpoints come from the options of a storage, or from the settings of the service:
+its environment variables (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``, ...), or the role of the
+machine. They are stored nowhere.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from datetime import timedelta
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 from urllib.parse import urlsplit
 
 from ...errors import InputError, NotANetworkError, ReadOnlyError, StorageError
+from ...ports.services import ServiceOptions
 from .errors import absent, require, taken, translated
 from .kept import KeptObjects
 from .locations import Location, Tag
@@ -39,16 +40,17 @@ class PublishedLocation(Location):
     :raises InputError: the URL comes with credentials.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, options: ServiceOptions) -> None:
         check_url(url)
         require("obstore", "cloud")
         super().__init__(url.rstrip("/"))
+        self._options = options
 
     def _open(self) -> Store:
-        return _read_store(self.root)
+        return _read_store(self.root, self._options)
 
     def at(self, tag: Tag) -> PublishedObjects:
-        return PublishedObjects(self.root)
+        return PublishedObjects(self.root, self._options)
 
     def exists(self) -> bool:
         """Whether there is a group, or anything else where objects can be listed."""
@@ -106,8 +108,12 @@ class PublishedLocation(Location):
 class PublishedObjects(KeptObjects):
     """The objects of one state of a published network."""
 
+    def __init__(self, root: str, options: ServiceOptions) -> None:
+        super().__init__(root)
+        self._options = options
+
     def _open(self) -> Store:
-        return _read_store(self.root)
+        return _read_store(self.root, self._options)
 
 
 class PublishedTarget(PublishedLocation):
@@ -116,7 +122,7 @@ class PublishedTarget(PublishedLocation):
     def _open(self) -> Store:
         from zarr.storage import ObjectStore
 
-        return ObjectStore(_connect(self.root))
+        return ObjectStore(_connect(self.root, self._options))
 
     def check(self, known: Tag | None) -> None:
         if self.get(MANIFEST) is not None:
@@ -162,25 +168,48 @@ def check_url(url: str) -> None:
         shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
         raise InputError(
             f"the root '{shown}' contains credentials or options;"
-            " pass the URL alone, and the credentials in environment variables"
+            " pass the URL alone, and the credentials in storage_options or environment variables"
         )
 
 
-def endpoint() -> str | None:
-    """The S3 service that the environment names, if it is not that of AWS."""
+def endpoint(options: ServiceOptions) -> str | None:
+    """The S3 service that the options or the environment name, if it is not that of AWS."""
+    if options.endpoint:
+        return options.endpoint
     names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
     return next((os.environ[name] for name in names if os.environ.get(name)), None)
 
 
-def _read_store(url: str) -> Store:
+def _read_store(url: str, options: ServiceOptions) -> Store:
     from zarr.storage import ObjectStore
 
-    return ObjectStore(_connect(url), read_only=True)
+    return ObjectStore(_connect(url, options), read_only=True)
 
 
-def _connect(url: str) -> Service:
+def _connect(url: str, options: ServiceOptions) -> Service:
     from obstore.store import from_url
 
     # The settings may name a service without encryption, as on the own machine.
-    plain = url.startswith("http://") or (endpoint() or "").startswith("http://")
-    return from_url(url, client_options={**_CLIENT, "allow_http": plain}, retry_config=_RETRIES)
+    plain = url.startswith("http://") or (endpoint(options) or "").startswith("http://")
+    return from_url(
+        url,
+        client_options={**_CLIENT, "allow_http": plain},
+        retry_config=_RETRIES,
+        **_settings(url, options),
+    )
+
+
+def _settings(url: str, options: ServiceOptions) -> dict[str, Any]:
+    """What obstore calls the options of a service."""
+    scheme = url.split("://", maxsplit=1)[0]
+    if scheme in ("http", "https"):
+        return {}
+    named: dict[str, Any] = {"skip_signature": options.anonymous or None}
+    if scheme in ("gs", "gcs"):
+        named["service_account"] = options.service_account
+    elif scheme in ("az", "azure", "abfs"):
+        named.update(account_name=options.account, account_key=options.account_key)
+    else:
+        of_s3 = ("endpoint", "region", "access_key_id", "secret_access_key", "session_token")
+        named.update({name: getattr(options, name) for name in of_s3})
+    return {name: value for name, value in named.items() if value is not None}

@@ -5,7 +5,7 @@ A write session is an icechunk session, and a commit is one of icechunk's: it ta
 completely, or not at all if another program committed since the session began. A read session sees
 one commit, whatever follows. ``memory://name`` is a repository of this process.
 
-Credentials and endpoints come from the settings of the service alone, as for published networks.
+Credentials and endpoints come from where those of published networks do.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from ...errors import (
@@ -27,6 +27,7 @@ from ...errors import (
     StoreNotFoundError,
 )
 from ...platform import after_fork_in_child
+from ...ports.services import NO_OPTIONS, ServiceOptions
 from ...ports.versions import Expired, Version
 from .commits import BRANCH, Branch, NewBranch, Snapshot, ancestry, find_version, session_on
 from .errors import absent, require, taken, translated
@@ -65,20 +66,21 @@ after_fork_in_child(_note_fork)
 
 # Finding, recognizing and opening a network uses several stores, one after the other.
 _RECENTLY = 5.0
-_OPENED: dict[tuple[str, str | None], tuple[float, Storage, Repository]] = {}
+_Key: TypeAlias = tuple[str, ServiceOptions, str | None]
+_OPENED: dict[_Key, tuple[float, Storage, Repository]] = {}
 
 
-def _note_opened(root: str, storage: Storage, repository: Repository) -> None:
+def _note_opened(key: _Key, storage: Storage, repository: Repository) -> None:
     now = time.monotonic()
     with _MEMORY_MUTEX:
-        for key in [key for key, opened in _OPENED.items() if now - opened[0] > _RECENTLY]:
-            del _OPENED[key]
-        _OPENED[root, endpoint()] = now, storage, repository
+        for each in [each for each, opened in _OPENED.items() if now - opened[0] > _RECENTLY]:
+            del _OPENED[each]
+        _OPENED[key] = now, storage, repository
 
 
-def _recently_opened(root: str) -> tuple[Storage, Repository] | None:
+def _recently_opened(key: _Key) -> tuple[Storage, Repository] | None:
     """A repository that was opened just now, which need not be looked for again."""
-    found = _OPENED.get((root, endpoint()))
+    found = _OPENED.get(key)
     if found is None or time.monotonic() - found[0] > _RECENTLY:
         return None
     return found[1:]
@@ -88,16 +90,18 @@ class RepositoryLocation(Location):
     """
     A repository below a URL; or, to read, a network that was published there.
 
-    :param version: the commit to read, by its id, tag or time; by default the last one.
+    :param version: the commit to read, by its id, tag or time; None for the last one.
+    :param options: how the service is reached.
     :raises InputError: the URL contains credentials, or icechunk does not support its service.
     """
 
     is_optimistic = True
 
-    def __init__(self, url: str, version: str | datetime | None = None) -> None:
+    def __init__(self, url: str, version: str | datetime | None, options: ServiceOptions) -> None:
         check_url(url)
         require("icechunk", "cloud")
         super().__init__(url.rstrip("/"))
+        self._options = options
         self._version = version
         self._found: tuple[Storage, Repository] | None = None
         # The commit of a version, which stays the same.
@@ -113,7 +117,11 @@ class RepositoryLocation(Location):
 
     @property
     def _published(self) -> PublishedLocation:
-        return PublishedLocation(self.root)
+        return PublishedLocation(self.root, self._options)
+
+    @property
+    def _key(self) -> _Key:
+        return self.root, self._options, endpoint(self._options)
 
     @property
     def _is_in_memory(self) -> bool:
@@ -135,7 +143,7 @@ class RepositoryLocation(Location):
                 location=self.root,
             )
         if self._found is None:
-            self._found = _recently_opened(self.root)
+            self._found = _recently_opened(self._key)
         if self._found is not None and not self._is_gone(self._found[0]):
             return self._found[1]
         self._found = self._opened()
@@ -145,7 +153,7 @@ class RepositoryLocation(Location):
         from icechunk import Repository
 
         _Threads.started = True
-        storage = storage_of(self.root)
+        storage = storage_of(self.root, self._options)
         try:
             with translated(self.root):
                 repository = Repository.open(storage, config=_configuration())
@@ -156,7 +164,7 @@ class RepositoryLocation(Location):
             if not self._is_in_memory:
                 self._published.get(MANIFEST)
             raise
-        _note_opened(self.root, storage, repository)
+        _note_opened(self._key, storage, repository)
         return storage, repository
 
     def _is_gone(self, storage: Storage) -> bool:
@@ -223,7 +231,7 @@ class RepositoryLocation(Location):
         if repository is None:
             if not self._is_in_memory and self._published.exists():
                 raise taken(self.root)
-            storage = storage_of(self.root, new=True)
+            storage = storage_of(self.root, self._options, new=True)
             with suppress(StoreError), translated(self.root):
                 # Another program may be faster; who commits first makes the network.
                 Repository.create(storage)
@@ -290,12 +298,12 @@ class RepositoryLocation(Location):
         if self.repository() is None:
             raise published(self.root)
         self._found = None
-        _OPENED.pop((self.root, endpoint()), None)
+        _OPENED.pop(self._key, None)
         if self._is_in_memory:
             with _MEMORY_MUTEX:
                 _MEMORY.pop(self.root, None)
             return
-        objects = _RepositoryObjects(self.root)
+        objects = _RepositoryObjects(self.root, self._options)
         for part in _PARTS:
             objects.sync(objects.store.delete_dir, part)
             objects.sync(objects.store.delete, part)
@@ -309,10 +317,11 @@ class _RepositoryObjects(PublishedLocation):
         return store.with_read_only(False)
 
 
-def storage_of(url: str, *, new: bool = False) -> Storage:
+def storage_of(url: str, options: ServiceOptions = NO_OPTIONS, *, new: bool = False) -> Storage:
     """
     The icechunk storage of a repository.
 
+    :param options: how the service is reached.
     :param new: create one in memory.
     :raises InputError: icechunk does not support the service of the URL.
     """
@@ -325,27 +334,44 @@ def storage_of(url: str, *, new: bool = False) -> Storage:
             made = _MEMORY.get(url) or icechunk.in_memory_storage()
             return _MEMORY.setdefault(url, made) if new else made
     if parts.scheme in ("s3", "s3a"):
-        service = endpoint()
+        service = endpoint(options)
         return icechunk.s3_storage(
             bucket=parts.netloc,
             prefix=prefix or None,
-            region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
+            region=options.region or _environment("AWS_REGION", "AWS_DEFAULT_REGION"),
             endpoint_url=service,
             allow_http=(service or "").startswith("http://"),
             force_path_style=service is not None,
-            from_env=True,
+            **_credentials(options),
         )
     if parts.scheme in ("gs", "gcs"):
-        return icechunk.gcs_storage(bucket=parts.netloc, prefix=prefix or None, from_env=True)
+        given = options.service_account
+        how: dict[str, Any] = {"service_account_file": given} if given else {"from_env": True}
+        how = {"anonymous": True} if options.anonymous else how
+        return icechunk.gcs_storage(bucket=parts.netloc, prefix=prefix or None, **how)
     if parts.scheme in ("az", "azure", "abfs"):
-        account = os.environ.get("AZURE_STORAGE_ACCOUNT_NAME", "")
-        return icechunk.azure_storage(
-            account=account, container=parts.netloc, prefix=prefix, from_env=True
-        )
+        account = options.account or _environment("AZURE_STORAGE_ACCOUNT_NAME") or ""
+        key = options.account_key
+        how = {"access_key": key} if key else {"from_env": True}
+        return icechunk.azure_storage(account=account, container=parts.netloc, prefix=prefix, **how)
     raise InputError(
         f"networks can't be written to '{url}'; pass a URL that begins with s3://, gs:// or az://",
         asked=url,
     )
+
+
+def _environment(*names: str) -> str | None:
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
+
+
+def _credentials(options: ServiceOptions) -> dict[str, Any]:
+    """How icechunk signs requests to S3."""
+    if options.anonymous:
+        return {"anonymous": True}
+    if options.access_key_id is None:
+        return {"from_env": True}
+    names = ("access_key_id", "secret_access_key", "session_token")
+    return {name: getattr(options, name) for name in names}
 
 
 def _configuration() -> RepositoryConfig:

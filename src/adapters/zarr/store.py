@@ -14,6 +14,7 @@ import attrs
 
 from ...errors import StorageError
 from ...platform import LOCKS_MISSING, before_renaming, can_lock
+from ...ports.services import NO_OPTIONS, ServiceOptions
 from ...ports.store import Capabilities, Capability
 from ...ports.versions import Expired, Version
 from ...transactions.deadline import OnSlow, ignore_slow
@@ -34,14 +35,14 @@ if TYPE_CHECKING:
 _READ = 0o444
 
 
-def _remote(url: str, version: str | datetime | None) -> Location:
+def _remote(url: str, version: str | datetime | None, options: ServiceOptions) -> Location:
     if url.startswith(("http://", "https://")):
         from .published import PublishedLocation
 
-        return PublishedLocation(url)
+        return PublishedLocation(url, options)
     from .repository import RepositoryLocation
 
-    return RepositoryLocation(url, version)
+    return RepositoryLocation(url, version, options)
 
 
 class ZarrStore:
@@ -53,6 +54,7 @@ class ZarrStore:
     :param on_slow: called once if the wait is long.
     :param version: the version of a network in an object store to read, by id, tag or time; by
         default the last one.
+    :param options: how the service of a URL is reached.
     :raises InputError: the root is a URL that contains credentials.
     """
 
@@ -79,7 +81,9 @@ class ZarrStore:
         limit: float = 600.0,
         on_slow: OnSlow = ignore_slow,
         version: str | datetime | None = None,
+        options: ServiceOptions | None = None,
     ) -> None:
+        self._options = options or NO_OPTIONS
         self._directory = partial(DirectoryLocation, limit=limit, on_slow=on_slow)
         self._location = self._location_of(root, version)
         # The state that was seen last, its tag, and its arrays as far as they were opened.
@@ -94,7 +98,7 @@ class ZarrStore:
         if text.startswith("file://"):
             text = url2pathname(urlsplit(text).path)
         if "://" in text:
-            return _remote(text, version)
+            return _remote(text, version, self._options)
         return ArchiveLocation(text) if text.endswith(".zip") else self._directory(text)
 
     @property
@@ -213,15 +217,16 @@ class ZarrStore:
         with self._location.lock(exclusive=False):
             self._copy_to(self._free(target).build(self._location.mode))
 
-    def publish(self, url: str) -> None:
+    def publish(self, url: str, options: ServiceOptions | None = None) -> None:
         """
         Copy the network to a URL as a plain zarr group, which is only read from then on.
 
+        :param options: how the service is reached; as for this network by default.
         :raises StoreExistsError: there is something.
         """
         from .published import PublishedTarget
 
-        target = PublishedTarget(url)
+        target = PublishedTarget(url, options or self._options)
         if target.exists():
             raise taken(url)
         with self._location.lock(exclusive=False):

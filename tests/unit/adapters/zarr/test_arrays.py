@@ -128,3 +128,17 @@ def test_rows_are_added_across_files(
     with reading(store) as read:
         found = read.array("x").read_ranges(some, some + 1000)
     assert np.array_equal(np.concatenate([rows[i : i + 1000] for i in some]), found)
+
+
+def test_a_copy_with_rows_of_an_earlier_state_is_told(tmp_path: Path) -> None:
+    store = make(ZarrStore(tmp_path / "net.zarr"))
+    with writing(store) as root:
+        root.create_array("x", filled("f8", (50, 3)))
+    earlier = (tmp_path / "net.zarr/x/c/0/0").read_bytes()
+    with writing(store) as root:
+        root.array("x").append(filled("f8", (5, 3)))
+    (tmp_path / "net.zarr/x/c/0/0").write_bytes(earlier)
+    with reading(ZarrStore(store.location)) as read:
+        assert (50, 3) == read.array("x").read(0, 50).shape
+        with pytest.raises(CorruptNetworkError, match="holds 50 rows and 55 are expected"):
+            read.array("x").read()
