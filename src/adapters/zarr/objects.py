@@ -19,7 +19,7 @@ from .folders import no_follow, read_whole
 PARTIAL = "partial"
 
 
-class OpenFile:
+class ObjectFile:
     """
     A regular file, of which parts are read; a program that replaces it changes nothing of that.
 
@@ -42,10 +42,10 @@ class OpenFile:
 
 
 @contextlib.contextmanager
-def opened(path: str) -> Iterator[OpenFile | None]:
+def opened(path: str) -> Iterator[ObjectFile | None]:
     """A file, to read parts of it; None if it does not exist."""
     try:
-        file = OpenFile(path)
+        file = ObjectFile(path)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         yield None
         return

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from bsb_hdf5.adapters.zarr import local
-from bsb_hdf5.adapters.zarr.objects import OpenFile, write_again, write_object
+from bsb_hdf5.adapters.zarr.objects import ObjectFile, write_again, write_object
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
     StoreIOError,
@@ -272,9 +272,9 @@ def test_rows_are_found_while_their_file_is_replaced(
     rows = np.arange(50_000.0)
     with writing(store) as root:
         root.create_array("x", rows)
-    read, replaced = OpenFile.read, 0
+    read, replaced = ObjectFile.read, 0
 
-    def interrupted(self: OpenFile, start: int, stop: int) -> bytes:
+    def interrupted(self: ObjectFile, start: int, stop: int) -> bytes:
         nonlocal replaced
         found = read(self, start, stop)
         if not replaced:
@@ -284,7 +284,7 @@ def test_rows_are_found_while_their_file_is_replaced(
         return found
 
     reader = ZarrStore(path).open_read(locking=False)
-    monkeypatch.setattr(OpenFile, "read", interrupted)
+    monkeypatch.setattr(ObjectFile, "read", interrupted)
     assert np.array_equal(rows, reader.root.array("x").read())
     assert 1 == replaced
     reader.close()
@@ -295,7 +295,7 @@ def test_an_unchanged_store_is_read_with_one_small_read(
 ) -> None:
     store = filled(path)
     store.open_read().close()
-    monkeypatch.setattr(OpenFile, "read", None)
+    monkeypatch.setattr(ObjectFile, "read", None)
     monkeypatch.setattr("bsb_hdf5.adapters.zarr.store.read_manifest", None)
     store.open_read().close()
 
