@@ -29,15 +29,16 @@ class Ends:
     src: Locations
     dest: Locations
 
-    @property
-    def are_worth_planning(self) -> bool:
+    def can_be_planned(self, *, few: bool) -> bool:
         """
-        Whether a plan takes longer than a session that reads, and depends on nothing but cells.
+        Whether a plan depends on nothing but cells, and takes longer than a session that reads.
 
         Locations under a filter of morphology labels depend on the morphologies.
+
+        :param few: whether to plan few connections, too.
         """
         given = (self.pre_set, self.post_set)
-        return len(self.src) >= _PLANNED_APART and all(
+        return (few or len(self.src) >= _PLANNED_APART) and all(
             isinstance(cells, PlacementSet) and cells._morphology_labels is None for cells in given
         )
 

@@ -32,6 +32,7 @@ from .core.connectivity import (
     check_direction,
     check_pairs,
 )
+from .core.layouts.columnar.staged import StagedConnections
 from .core.layouts.protocols import ConnectivityReader, ConnectivityWriter
 from .core.names import check_text
 from .core.rows import Locations
@@ -46,6 +47,7 @@ from .handles import (
     prepares,
 )
 from .placement_set import PlacementSet
+from .ports.call_log import Position
 from .resource import NetworkPart
 from .telemetry import spanned
 from .transactions.session import Session
@@ -228,16 +230,23 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
         dest = as_locations(dest_locs, "destination locations")
         check_pairs(src, dest)
         ends = Ends(pre_set, post_set, src, dest)
-        plan = None
-        if handle is HANDLED and ends.are_worth_planning and not self._engine.sessions.in_scope:
-            pre, post, by_cell = self._sides(ends)
+        plan, sessions = None, self._engine.sessions
+        if handle is HANDLED and ends.can_be_planned(few=sessions.stages) and not sessions.in_scope:
+            pre, post, by_cell, position = self._sides(ends)
             # No lock is held meanwhile.
             plan = ConnectionPlan.make(pre, post, src, dest, by_cell=by_cell)
+            if position is not None and len(src):
+                call = StagedConnections.of(self.tag, plan.blocks)
+                if sessions.stage(call, position):
+                    return
         self._connect(ends, plan, handle=handle)
 
     @handles_handles("r")
-    def _sides(self, ends: Ends, handle: Session = HANDLED) -> tuple[Side, Side, bool]:
-        return ends.sides(handle)
+    def _sides(
+        self, ends: Ends, handle: Session = HANDLED
+    ) -> tuple[Side, Side, bool, Position | None]:
+        sessions = self._engine.sessions
+        return *ends.sides(handle), sessions.position(handle) if sessions.shares else None
 
     @handles_handles("a")
     def _connect(self, ends: Ends, plan: ConnectionPlan | None, handle: Session = HANDLED) -> None:
@@ -269,7 +278,15 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
         dest = as_locations(dst_locs, "destination locations")
         check_pairs(src, dest)
         blocks = Blocks.between(as_id(src_chunk), as_id(dst_chunk), src, dest)
-        self._append(blocks, handle=handle)
+        sessions = self._engine.sessions
+        is_staged = (
+            handle is HANDLED
+            and len(src) > 0
+            and sessions.stages
+            and sessions.stage(StagedConnections.of(self.tag, blocks))
+        )
+        if not is_staged:
+            self._append(blocks, handle=handle)
 
     @handles_handles("a")
     def _append(self, blocks: Blocks, handle: Session = HANDLED) -> None:

@@ -34,6 +34,7 @@ from .transactions.deadline import WaitPolicy
 from .transactions.interrupts import without_interrupts
 from .transactions.session import Session
 from .transactions.sessions import Sessions
+from .transactions.staging import Staging
 from .transactions.store_lock import LockSettings
 from .transactions.transaction import TransactionContext
 
@@ -104,12 +105,17 @@ class StorageEngine(bsb.Engine):
 
     def _point_to(self, root: str) -> None:
         self._root = root
-        ranks = self._make_lock(self._comm)
+        ranks, store = self._make_lock(self._comm), self._make_store(root)
+        staging = self._make_staging(store)
         self.sessions = Sessions(
             TransactionContext(
-                self._make_store(root), ranks, open_network, self._writer(), self._settings, root
+                store, ranks, open_network, self._writer(), self._settings, root, staging
             )
         )
+
+    def _make_staging(self, store: Store) -> Staging | None:
+        """The calls that are logged beside a store, where it has that."""
+        return None
 
     def _writer(self) -> WriterInfo:
         return WriterInfo(*self._writer_versions(), self.new_bundle, self._announce_upgrade)
@@ -292,7 +298,7 @@ class StorageEngine(bsb.Engine):
         self.ranks.on_main(self._remove)
 
     def _remove(self) -> None:
-        with self.sessions.hold_exclusive():
+        with self.sessions.hold_exclusive(settled=False):
             self.sessions.store.remove()
 
     @without_interrupts

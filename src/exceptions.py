@@ -113,6 +113,10 @@ class HDF5SlowLockingWarning(bsb.exceptions.ScaffoldWarning):
     """Another thread or program has held the lock of a network for a long time."""
 
 
+class HiddenRowsWarning(bsb.exceptions.ScaffoldWarning):
+    """A network is read without rows that ranks have added, as they can't be stored from here."""
+
+
 class LayoutKeptWarning(bsb.exceptions.ScaffoldWarning):
     """A configuration asks for a layout other than that of the file that is there."""
 
@@ -120,6 +124,11 @@ class LayoutKeptWarning(bsb.exceptions.ScaffoldWarning):
 def warn_of_slow_lock(wait: SlowWait) -> None:
     """Warn of a wait that takes long: for which network, held by whom, and for how long."""
     warnings.warn(str(wait), HDF5SlowLockingWarning, stacklevel=callers_stacklevel())
+
+
+def warn_of_hidden_rows(what: str) -> None:
+    """Warn of rows that a session does not see."""
+    warnings.warn(what, HiddenRowsWarning, stacklevel=callers_stacklevel())
 
 
 # Rooms of this package, and what runs its context managers.

@@ -18,9 +18,10 @@ from .chunk_arguments import ChunkLike, agreed_chunk_size, as_chunk, as_id, as_i
 from .chunks import ChunkedCollection, ChunkedProperty, ChunkLoader
 from .core import columns, placement
 from .core.cell_ids import SelectedCells, as_cell_ids, to_local_ids
-from .core.chunk_id import Ids
+from .core.chunk_id import Ids, normalize_size
 from .core.column_specs import POSITION, ROTATION
 from .core.labels import LabelSets
+from .core.layouts.columnar.staged import StagedCells
 from .core.layouts.protocols import PlacementReader, PlacementWriter
 from .core.placement_rows import MorphologyRows, PlacementRows, as_additional_rows
 from .core.rows import Locations
@@ -298,6 +299,11 @@ class PlacementSet(
         """
         target = as_chunk(chunk)
         rows = as_placement_rows(positions, morphologies, rotations, additional, count)
+        sessions = self._engine.sessions
+        if handle is HANDLED and sessions.stages:
+            size = normalize_size(getattr(target, "_size", None))
+            if sessions.stage(StagedCells(self.tag, as_id(target), rows, size)):
+                return
         self._append(target, rows, handle=handle)
 
     @handles_handles("a")

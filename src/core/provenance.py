@@ -27,14 +27,15 @@ class WriterInfo:
     on_upgrade: Callable[[], None]
 
 
-def stamp(network: NetworkWriter, writer: WriterInfo) -> bool:
+def stamp(network: NetworkWriter, writer: WriterInfo, sessions: int = 1) -> bool:
     """
     Record in the provenance of a network that it changed, and which program changed it.
 
+    :param sessions: that changed it.
     :returns: whether the network had no identity before and got one.
     """
-    upgraded = not network.advance_state()
+    upgraded = not network.advance_state(sessions)
     if upgraded:
-        network.set_provenance({**writer.new_bundle(), "state_id": 1})
+        network.set_provenance({**writer.new_bundle(), "state_id": sessions})
     network.set_versions(writer.bsb_version, writer.engine_version)
     return upgraded

@@ -16,24 +16,33 @@ from ..connectivity_set import ConnectivitySet
 from ..errors import InputError
 from ..exceptions import (
     HDF5SlowLockingWarning,
+    HiddenRowsWarning,
     LayoutKeptWarning,
     callers_stacklevel,
+    warn_of_hidden_rows,
     warn_of_slow_lock,
 )
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
 from ..placement_set import PlacementSet
+from ..ports.store import Store
 from ..storage_options import DurabilityOption, LayoutOption, value_of
+from ..transactions.staging import Staging
 
 __all__ = [
     "ConnectivitySet",
     "FileStore",
     "HDF5Engine",
     "HDF5SlowLockingWarning",
+    "HiddenRowsWarning",
     "MorphologyRepository",
     "PlacementSet",
     "StorageNode",
 ]
+
+
+# Turns the staging of small calls of several ranks off.
+STAGING_VARIABLE = "BSB_HDF5_STAGING"
 
 
 class HDF5Engine(_engine.StorageEngine):
@@ -103,9 +112,20 @@ class HDF5Engine(_engine.StorageEngine):
 
     def _make_lock(self, comm: _engine.Comm) -> MpiLock | SerialLock:
         folder = os.path.dirname(os.path.realpath(self._root))
-        return make_lock(
+        made = make_lock(
             comm, self.wait_policy, lambda: locks_exclude_ranks(folder, self.ranks, HDF5_SWITCH)
         )
+        self._shares = self.ranks.size > 1 and isinstance(made, SerialLock)
+        return made
+
+    def _make_staging(self, store: Store) -> Staging:
+        assert isinstance(store, Hdf5Store)
+        staging = Staging(store.calls, warn_of_hidden_rows)
+        wanted = os.environ.get(STAGING_VARIABLE, "").upper() not in ("0", "FALSE", "OFF")
+        # What survives a power cut is written to the file before a call returns.
+        is_durable = self._durability == "power"
+        staging.shares = self._shares and wanted and not is_durable and store.calls.is_nameable
+        return staging
 
     @staticmethod
     def was_interrupted(root: object) -> bool:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import attrs
+
 from ..core.connectivity import check_direction
 from ..engine import StorageEngine
 from ..errors import SessionAbortedError
 from ..exceptions import bsb_errors
 from ..storages import engine_of
 from ..transactions.interrupts import without_interrupts
+from ..transactions.session import Session
+from ..transactions.staging import Folding
 from .checks.network import repair_network, verify_network
 from .findings import Finding, Report
 
@@ -63,7 +67,15 @@ def _verify(engine: StorageEngine) -> Report:
     with engine.read_scope() as session:
         if session.writable:
             raise SessionAbortedError(f"'{location}' can't be verified within a write scope on it")
-        return verify_network(session.root, location)
+        lost = _lost(engine, session)
+        found = verify_network(session.root, location)
+        return attrs.evolve(found, findings=(*lost, *found.findings))
+
+
+def _lost(engine: StorageEngine, session: Session) -> tuple[Finding, ...]:
+    """Rows that ranks have added, and that are neither in the network nor beside it."""
+    lost = engine.sessions.lost_calls(session)
+    return () if lost is None else (Finding("network", "staged calls", lost, repairable=True),)
 
 
 def _repair(engine: StorageEngine, trust: str | None) -> Report:
@@ -71,8 +83,14 @@ def _repair(engine: StorageEngine, trust: str | None) -> Report:
     with bsb_errors():
         # What a session around this one has gathered would be stored over what is put right.
         sessions.check_outside("repaired")
+    with bsb_errors():
+        with sessions.as_stored() as session:
+            lost = _lost(engine, session)
+        if lost:
+            sessions.fold(Folding.DROP)
     with engine.write_scope() as session:
         network = session.network_writer
-        return repair_network(
+        report = repair_network(
             session.writable_root, sessions.store.location, network, engine.new_bundle, trust=trust
         )
+    return attrs.evolve(report, repaired=(*lost, *report.repaired))

@@ -6,7 +6,7 @@ import attrs
 
 from ..core.layouts.detection import create_network, open_network
 from ..engine import StorageEngine
-from ..errors import InputError
+from ..errors import InputError, StoreError
 from ..exceptions import bsb_errors
 from ..exchange.unknown import Place, Target, copy_whole
 from ..ports.store import Rewritable, RewriteSession
@@ -82,6 +82,11 @@ def _rewrite_store(
 ) -> None:
     try:
         network = open_network(raw.before, location)
+        if network.mark is not None:
+            raise StoreError(
+                f"ranks of a program are adding rows to '{location}'; repack it when they are done",
+                location=location,
+            )
         made = create_network(raw.root, network.layout)
         copy_whole(
             Place(network, raw.before),

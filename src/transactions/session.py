@@ -57,6 +57,7 @@ class Session:
         "_writer",
         "aborted_by",
         "bypassed",
+        "folded",
         "identity",
         "mutex",
         "settled",
@@ -86,6 +87,8 @@ class Session:
         self.bypassed = False
         # Changes that only stored rows which had been added before, so that they could be read.
         self.settled = 0
+        # Changes at its begin, which stored what other ranks had logged.
+        self.folded = 0
         # How many of its parts could write so far.
         self.writing_parts = 0
 

@@ -17,24 +17,36 @@ from typing import TypeVar
 
 import attrs
 
+from ..core.layouts.pending import RowsPendingError
 from ..core.layouts.protocols import NetworkWriter
 from ..errors import (
     CommitConflictError,
     HandleError,
-    ReadOnlyError,
     SessionAbortedError,
     StorageError,
     StoreIOError,
 )
 from ..ports.arrays import GroupWriter
-from ..ports.store import HasMode, Optimistic, Store
+from ..ports.store import HasMode, Optimistic
 from ..telemetry import is_recording
 from .deadline import POLL_INTERVAL, Deadline
-from .interrupts import begin_uninterrupted, call_pending, end_uninterrupted, uninterrupted
+from .interrupts import (
+    begin_uninterrupted,
+    call_pending,
+    end_uninterrupted,
+    uninterrupted,
+)
 from .recorded import RecordedTransaction, opening_span
 from .session import Joined, Session, activate, active_session, deactivate
+from .staged_sessions import StagedSessions
 from .store_lock import LockSettings
-from .transaction import ReadTransaction, TransactionContext, WriteTransaction, library_error
+from .transaction import (
+    OnPending,
+    ReadTransaction,
+    TransactionContext,
+    WriteTransaction,
+    library_error,
+)
 from .versioned_cache import VersionedCache
 
 T = TypeVar("T")
@@ -43,7 +55,7 @@ T = TypeVar("T")
 _MOST_REPEATS = 3
 
 
-class Sessions:
+class Sessions(StagedSessions):
     """
     Opens and joins the sessions of one store.
 
@@ -58,19 +70,9 @@ class Sessions:
         """Whether a call that is a session of its own may be made more than once."""
 
     @property
-    def store(self) -> Store:
-        """Where the network lies."""
-        return self._context.store
-
-    @property
     def settings(self) -> LockSettings:
         """How sessions are opened."""
         return self._context.settings
-
-    @property
-    def in_scope(self) -> bool:
-        """Whether this context has a session of the store open."""
-        return active_session(self.store.identity) is not None
 
     def scope(self, *, write: bool, handle: object = None) -> AbstractContextManager[Session]:
         """
@@ -96,7 +98,12 @@ class Sessions:
             if self._context.settings.read_only and not write and handle is None:
                 return self._run_without_lock(operation)
             try:
-                with self._open(write=write, handle=handle) as session:
+                with self._open(write=write, handle=handle, on_pending=OnPending.GUARD) as session:
+                    return self._run_in(session, operation)
+            except RowsPendingError as pending:
+                if pending.identity != self.store.identity or self.in_scope:
+                    raise
+                with self._open(write=write, handle=None) as session:
                     return self._run_in(session, operation)
             except CommitConflictError as conflict:
                 # Raised where a session ends, not where one was joined, and it may be another's.
@@ -158,7 +165,9 @@ class Sessions:
         with self._open(write=False, handle=None) as session:
             return self._run_in(session, operation)
 
-    def _open(self, *, write: bool, handle: object) -> AbstractContextManager[Session]:
+    def _open(
+        self, *, write: bool, handle: object, on_pending: OnPending = OnPending.FOLD
+    ) -> AbstractContextManager[Session]:
         """As :meth:`scope`, without holding up interrupts; to be entered at once."""
         if write:
             self._check_writable()
@@ -167,14 +176,19 @@ class Sessions:
         if handle is not None:
             return self._given(identity, active, handle, write=write)
         if active is None:
-            return self._transaction(identity, write=write)
+            return self._transaction(identity, write=write, on_pending=on_pending)
         if write and not active.writable:
             return self._promoted(active)
         return Joined(active, write=write)
 
-    def _transaction(self, identity: str, *, write: bool) -> AbstractContextManager[Session]:
-        make = WriteTransaction if write else ReadTransaction
-        transaction = make(self._context, identity)
+    def _transaction(
+        self, identity: str, *, write: bool, on_pending: OnPending = OnPending.FOLD
+    ) -> AbstractContextManager[Session]:
+        transaction = (
+            WriteTransaction(self._context, identity)
+            if write
+            else ReadTransaction(self._context, identity, on_pending)
+        )
         if not is_recording():
             return transaction
         return RecordedTransaction(transaction, self._context.root, "a" if write else "r")
@@ -212,6 +226,7 @@ class Sessions:
 
         :raises SessionAbortedError: this thread is writing to the store itself.
         """
+        self.settle()
         identity = self.store.identity
         active = active_session(identity)
         if active is not None and active.writable:
@@ -226,23 +241,20 @@ class Sessions:
             yield
 
     @contextmanager
-    def hold_exclusive(self) -> Iterator[None]:
+    def hold_exclusive(self, *, settled: bool = True) -> Iterator[None]:
         """
         Exclude every session, to move or remove the store.
 
+        :param settled: carry out before what is logged.
         :raises ReadOnlyError: in read-only mode.
         :raises SessionAbortedError: this thread has a session of the store open itself.
         """
         self._check_writable()
         self.check_outside("moved or removed")
+        if settled:
+            self.settle()
         with self._locked(self.store.identity, exclusive=True), self._context.translated():
             yield
-
-    def _check_writable(self) -> None:
-        if self._context.settings.read_only:
-            raise ReadOnlyError(
-                f"'{self.store.location}' is in read-only mode; this operation writes"
-            )
 
     def check_outside(self, action: str) -> None:
         """
@@ -306,6 +318,7 @@ class Sessions:
         raw, writable = adopted
         # What the owner of the handle makes of the changes is not known here.
         view = attrs.evolve(self._context, cache=VersionedCache()).write_view(raw)
+        self._check_adopted(raw, view[1], write=write)
         session = Session(identity, view, writer=view if writable else None)
         upgraded = False
         try:

@@ -8,6 +8,7 @@ whole at its end, or undone.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -15,14 +16,16 @@ from typing import Protocol, overload
 
 import attrs
 
+from ..core.layouts.pending import Targets, as_far_as_stored
 from ..core.layouts.protocols import NetworkReader, NetworkWriter
 from ..core.provenance import WriterInfo, stamp
-from ..errors import StorageError, StoreIOError
+from ..errors import ReadOnlyError, StorageError, StoreAccessError, StoreIOError
 from ..ports.arrays import GroupReader, GroupWriter
 from ..ports.cache import CacheView
 from ..ports.lock import Lock
 from ..ports.store import ReadSession, Store, WriteSession
 from .session import ReadView, Session, WriteView, activate, deactivate
+from .staging import Fold, Folding, Staging
 from .store_lock import LockSettings, StoreLock
 from .versioned_cache import VersionedCache
 
@@ -52,6 +55,7 @@ class TransactionContext:
         what is kept of the store.
     :param writer: stamps what is written.
     :param root: of the network as it was given, for telemetry; the location of the store without.
+    :param staging: the calls that are logged beside the store, where it has that.
     """
 
     store: Store
@@ -60,6 +64,7 @@ class TransactionContext:
     writer: WriterInfo
     settings: LockSettings
     root: str = attrs.field(default=attrs.Factory(lambda self: self.store.location, True))
+    staging: Staging | None = None
     cache: VersionedCache = attrs.field(factory=VersionedCache)
     # The exceptions of the library that the store is kept by (:class:`.NamesErrors`).
     errors: tuple[type[Exception], ...] = attrs.field(init=False)
@@ -107,7 +112,7 @@ class TransactionContext:
         if not session.changes:
             return False
         network = session.network_writer
-        upgraded = stamp(network, self.writer)
+        upgraded = session.changes != session.folded and stamp(network, self.writer)
         network.flush()
         return upgraded
 
@@ -119,14 +124,35 @@ def library_error(location: str, error: Exception) -> StorageError:
     return StoreIOError(f"'{location}': {type(error).__name__}: {error}", location=location)
 
 
+class OnPending(enum.Enum):
+    """What a session that reads does about calls that are logged, and not carried out yet."""
+
+    FOLD = enum.auto()
+    """Have them carried out."""
+    GUARD = enum.auto()
+    """Raise RowsPendingError for sets that lack rows."""
+    IGNORE = enum.auto()
+    """Read what is stored."""
+
+
 class ReadTransaction:
-    """A session that reads."""
+    """
+    A session that reads.
 
-    __slots__ = ("_context", "_identity", "_lock", "_raw", "_session")
+    :param on_pending: what it does about calls that are logged at its begin.
+    """
 
-    def __init__(self, context: TransactionContext, identity: str) -> None:
+    __slots__ = ("_context", "_identity", "_lock", "_on_pending", "_raw", "_session")
+
+    def __init__(
+        self,
+        context: TransactionContext,
+        identity: str,
+        on_pending: OnPending = OnPending.FOLD,
+    ) -> None:
         self._context = context
         self._identity = identity
+        self._on_pending = on_pending
         self._lock = context.lock(identity)
 
     def __enter__(self) -> Session:
@@ -153,13 +179,38 @@ class ReadTransaction:
         self._lock.acquire(exclusive=False, ranks=locking)
         try:
             self._raw = raw = context.store.open_read(locking=locking)
-            return context.read_view(raw)
+            view = context.read_view(raw)
+            staging = context.staging
+            if staging is None or self._on_pending is OnPending.IGNORE or view[1].mark is None:
+                return view
+            targets = staging.pending(*view, context.store.location)
+            if targets and not locking:
+                staging.tell_hidden(context.store.location, targets)
+                return view
         except context.errors as error:
             self.end()
             raise library_error(context.store.location, error) from error
         except BaseException:
             self.end()
             raise
+        # Once it was suspended, the session goes on, whatever was logged meanwhile.
+        on_pending, self._on_pending = self._on_pending, OnPending.IGNORE
+        if not targets:
+            return view
+        if on_pending is OnPending.GUARD:
+            return as_far_as_stored(*view, targets, self._identity)
+        return self._folded(staging, targets)
+
+    def _folded(self, staging: Staging, targets: Targets) -> ReadView:
+        """Have calls carried out, and look at the store again."""
+        self.end()
+        context = self._context
+        try:
+            with WriteTransaction(context, self._identity):
+                """All is done by its begin and its commit."""
+        except (StoreAccessError, ReadOnlyError):
+            staging.tell_hidden(context.store.location, targets)
+        return self.begin()
 
     def end(self) -> None:
         """Close what is open, the last first."""
@@ -172,12 +223,22 @@ class ReadTransaction:
 
 
 class WriteTransaction:
-    """A session that writes."""
+    """
+    A session that writes.
 
-    __slots__ = ("_before", "_context", "_identity", "_lock", "_raw", "_session")
+    :param folding: what becomes of the calls that are logged.
+    """
 
-    def __init__(self, context: TransactionContext, identity: str) -> None:
+    __slots__ = (
+        *("_before", "_context", "_fold", "_folding", "_identity", "_lock", "_raw", "_session"),
+    )
+
+    def __init__(
+        self, context: TransactionContext, identity: str, folding: Folding = Folding.USUAL
+    ) -> None:
         self._context = context
+        self._folding = folding
+        self._fold: Fold | None = None
         self._identity = identity
         self._lock = context.lock(identity)
 
@@ -186,10 +247,17 @@ class WriteTransaction:
         try:
             self._session = session = self._begin()
         except BaseException:
-            self._lock.release()
+            self._release()
             raise
         activate(session)
         return session
+
+    def _release(self) -> None:
+        try:
+            if self._fold is not None:
+                self._fold.release()
+        finally:
+            self._lock.release()
 
     def __exit__(
         self,
@@ -205,7 +273,7 @@ class WriteTransaction:
             else:
                 self._undo()
         finally:
-            self._lock.release()
+            self._release()
         if upgraded:
             self._context.writer.on_upgrade()
         if isinstance(error, BlockingIOError):
@@ -225,17 +293,23 @@ class WriteTransaction:
         try:
             self._before = raw.version
             view = context.write_view(raw)
-            return Session(self._identity, view, writer=view)
+            session = Session(self._identity, view, writer=view)
+            if context.staging is not None:
+                self._fold = context.staging.begin(session, context.writer, self._folding)
+            return session
         except BaseException:
             self._roll_back()
             raise
 
     def _commit(self) -> bool:
-        context, session, raw = self._context, self._session, self._raw
+        context, session, raw, fold = self._context, self._session, self._raw, self._fold
         try:
             # A thread of the session may be within a call.
             with session.mutex:
+                changed = fold is not None and session.changes != session.folded
                 upgraded = context.finish(session)
+                if fold is not None:
+                    fold.prepare(session, changed=changed)
                 session.end()
         except BaseException:
             self._undo()
@@ -248,6 +322,8 @@ class WriteTransaction:
         except BaseException:
             context.cache.clear()
             raise
+        if fold is not None:
+            fold.finish()
         if session.bypassed:
             context.cache.clear()
         else:

@@ -167,6 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Ranks that are killed.")
     parser.add_argument("--count", type=int, default=10, help="of runs")
     parser.add_argument("--seed", type=int, default=1, help="of the first run")
+    parser.add_argument("--kind", choices=KINDS, help="of the networks; all without")
     parser.add_argument("--work", nargs=3, metavar=("WORK", "ROOT", "FOLDER"), help="be a rank")
     given = parser.parse_args()
     if given.work:
@@ -177,7 +178,8 @@ def main() -> None:
         {"loop": loop, "compile": compile_network}[work](root, Path(folder))
         return
     for number in range(given.count):
-        kind, work = list(KINDS)[number % len(KINDS)], WORKS[number % len(WORKS)]
+        kind = given.kind or list(KINDS)[number % len(KINDS)]
+        work = WORKS[number % len(WORKS)]
         with tempfile.TemporaryDirectory() as folder:
             said = run(kind, work, given.seed + number, Path(folder))
         print(f"{number + 1} of {given.count}: {kind}, {said}", flush=True)

@@ -60,6 +60,22 @@ def test_readers_see_whole_appends_while_the_main_rank_writes(storage: Storage) 
     assert TURNS * ROWS == len(placed)
 
 
+def test_small_calls_are_logged_and_seen_by_all_ranks(storage: Storage) -> None:
+    placed = cells(storage)
+    if MAIN:
+        placed.append_data(chunk(0), positions=signed(RANKS, 0, ROWS))
+    meet()
+    for turn in range(TURNS):
+        placed.append_data(chunk(RANK), positions=signed(RANK, turn, ROWS))
+        logs = storage._engine.layout == "columnar" and ENGINE == "hdf5"
+        meet()
+        assert logs == os.path.exists(f"{storage._engine.root}.staged")
+        meet()
+        assert ROWS * (1 + RANKS * (turn + 1)) == len(placed)
+        meet()
+    assert TURNS == len(placed.load_positions()[placed.load_positions()[:, 0] == RANK]) // ROWS
+
+
 def watch_grow(storage: Storage, placed: Any, total: int) -> None:
     """Read until everything is there: the count never falls, and no append is seen in part."""
     seen = 0

@@ -107,6 +107,8 @@ def test_our_tests_pass_on_every_rank(kind: str, module: str, tmp_path: Path) ->
     for report in run.reports:
         assert set() == report.tests("skipped"), str(run)
         assert defined_in(module) == without_parameters(report.tests("passed")), str(run)
+    # Ranks that end carry out what they have logged.
+    assert [] == list(tmp_path.rglob("*.staged"))
 
 
 def test_a_run_that_hangs_ends_and_shows_where_each_rank_stands(tmp_path: Path) -> None:

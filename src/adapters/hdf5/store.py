@@ -34,6 +34,7 @@ from ..files.locking import HeldDescriptor, close_file, lock_file
 from ..files.names import MODE_OF_FILE, checked_path
 from .atomic.atomic_file import AtomicFile
 from .atomic.signature import is_hdf5
+from .call_log import Hdf5CallLog
 from .context import Context
 from .errors import translated
 from .file_pool import FILE_POOL, FilePool
@@ -81,6 +82,14 @@ class Hdf5Store:
         self._path = os.path.abspath(checked_path(path))
         self._settings = settings or Hdf5Settings()
         self._pool = pool
+        # perf: resolving all links takes longer than to append a call.
+        self.calls = Hdf5CallLog(
+            self._path,
+            lambda: self.identity.removeprefix(_SCHEME),
+            self._settings.lock_limit,
+            self._settings.on_slow,
+        )
+        """The log of calls beside the file."""
         self._identity: tuple[tuple[int, int], str] | None = None
         self._pool.serve(self)
 
@@ -171,6 +180,12 @@ class Hdf5Store:
 
     def let_go(self) -> None:
         self._pool.drop(self)
+        self.calls.forget()
+
+    def hurry(self, limit: float) -> None:
+        """Wait for others for so many seconds at most, from now on."""
+        self._settings.lock_limit = min(limit, self._settings.lock_limit)
+        self.calls.limit = self._settings.lock_limit
 
     def size(self) -> int:
         with translated(self._path):
@@ -190,12 +205,13 @@ class Hdf5Store:
         path = self._free_target(target)
         descriptor, _ = self._open(os.O_RDONLY)
         try:
+            self.calls.copy(path)
             copy_file(descriptor, path, durable=self._settings.durable)
         finally:
             close_file(descriptor)
 
     def move(self, target: str) -> None:
-        path = self._free_target(target)
+        path, log = self._free_target(target), self.calls.path
         with self._held_alone() as held:
             try:
                 before_renaming(held.close)
@@ -207,6 +223,7 @@ class Hdf5Store:
                 if error.fields.get("errno") != errno.EXDEV:
                     raise
                 self._move_across(held, path)
+            self.calls.move(log, path)
 
     def _move_across(self, held: HeldDescriptor, path: str) -> None:
         """Move to another filesystem: the copy is complete before the original goes."""
@@ -239,8 +256,10 @@ class Hdf5Store:
     def remove(self) -> None:
         with self._held_alone() as held:
             before_renaming(held.close)
+            log = self.calls.path
             with translated(self._path):
                 os.unlink(self._path)
+            self.calls.discard(log)
 
     def _free_target(self, target: str) -> str:
         path = os.path.abspath(checked_path(target))

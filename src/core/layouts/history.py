@@ -49,9 +49,9 @@ def write_history(attributes: AttributeWriter, history: SetHistory) -> None:
             attributes.set(name, value)
 
 
-def advance_revision(attributes: AttributeWriter) -> int:
-    """Count a session that changed a set; the revision from now on."""
+def advance_revision(attributes: AttributeWriter, sessions: int = 1) -> int:
+    """Count sessions that changed a set; the revision from now on."""
     held = attributes.get(_REVISION)
-    revision = 1 if held is None else int(held) + 1
+    revision = sessions if held is None else int(held) + sessions
     attributes.set(_REVISION, revision)
     return revision

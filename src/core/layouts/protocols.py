@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ...ports.call_log import Mark
 from ..chunk_id import Ids
 from ..column_specs import ColumnSpec
 from ..connectivity import Blocks, Perspective
@@ -308,6 +309,10 @@ class NetworkReader(Protocol):
         """The provenance document; empty if the network has none."""
 
     @property
+    def mark(self) -> Mark | None:
+        """What belongs to a log beside the network; None if there is none (columnar only)."""
+
+    @property
     def totals(self) -> NetworkTotals: ...
 
     def placement_names(self) -> tuple[str, ...]: ...
@@ -340,9 +345,9 @@ class NetworkWriter(NetworkReader, Protocol):
 
     def set_provenance(self, bundle: DocumentView, /) -> None: ...
 
-    def advance_state(self) -> bool:
+    def advance_state(self, sessions: int = 1, /) -> bool:
         """
-        Count one more state in the provenance document.
+        Count one more state, or several, in the provenance document.
 
         :returns: False, with nothing done, if the network has no identity.
         :raises CorruptNetworkError: the stored state is not a number.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...errors import CorruptNetworkError, SetNotFoundError, ShapeError
 from ...ports.arrays import GroupWriter
 from ...ports.cache import CacheView, Key
+from ...ports.call_log import Mark
 from ..chunk_id import UNKNOWN_SIZE, normalize_size
 from ..json_types import Document, DocumentView
 from ..statistics import NetworkTotals
@@ -46,6 +47,7 @@ class RootedNetwork:
     :param cache: what is remembered of it.
     """
 
+    mark: Mark | None = None
     # Names of the groups that hold the parts.
     _parts: ClassVar[Mapping[str, str]]
     # Whether the state id has an attribute of its own, which costs less to advance than the
@@ -147,12 +149,12 @@ class RootedNetwork:
                 attributes.set(STATE, int(bundle[STATE]))
         self.cache.put(_PROVENANCE, {**bundle})
 
-    def advance_state(self) -> bool:
+    def advance_state(self, sessions: int = 1) -> bool:
         known = self._known_provenance()
         if _IDENTITY not in known:
             return False
         try:
-            state = int(known.get(STATE, 0)) + 1
+            state = int(known.get(STATE, 0)) + sessions
         except (ValueError, TypeError, OverflowError) as error:
             raise CorruptNetworkError(f"the stored state is {known[STATE]!r}") from error
         bundle = {**known, STATE: state}

@@ -123,10 +123,13 @@ class ColumnarConnectivity(ColumnarSet[ConnectivityNames, ConnectivitySums, Bloc
         return packed.perspectives(direction, index.near[entries], index.far[entries])
 
     def append(self, blocks: Blocks) -> None:
-        if not len(blocks):
-            return
+        if len(blocks):
+            self.append_sorted(SortedBlocks.of(blocks))
+
+    def append_sorted(self, found: SortedBlocks) -> None:
+        """Add connections, of which there are some."""
         self._touch()
-        found, sums = SortedBlocks.of(blocks), self._table.sums
+        sums = self._table.sums
         self._arrays.get(CELLS).put(sums.rows, found.cells, found.counts)
         if len(found.points):
             pointed = found.counts[found.has_points]

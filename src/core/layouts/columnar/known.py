@@ -95,7 +95,7 @@ def _part(group: GroupReader, name: str) -> Known | None:
 ROOT = Known(
     named(
         *("format", "format_version", "bsb_version", "bsb_hdf5_version", "bsb_provenance"),
-        *("state_id", "chunk_size", "chunks"),
+        *("state_id", "chunk_size", "chunks", "staged_calls"),
     ),
     _part,
 )

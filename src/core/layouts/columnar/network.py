@@ -7,11 +7,16 @@ from contextlib import suppress
 from functools import cached_property
 from typing import ClassVar
 
+import attrs
+import numpy as np
+
 from ....errors import NodeNotFoundError, NotANetworkError, ReadOnlyError, SetExistsError
 from ....ports.arrays import AnyReader, GroupReader, GroupWriter
 from ....ports.cache import CacheView
+from ....ports.call_log import Mark
 from ...names import check_name
 from ...statistics import NetworkTotals
+from ..documents import interpreting
 from ..root import STATE, RootedNetwork, count_totals, not_found
 from ..unknown import Unknown, unknown_below
 from .connectivity import ColumnarConnectivity
@@ -31,6 +36,10 @@ _RESERVED = ("placement", "connectivity", "morphologies", "morphology_meta", "fi
 _RESERVED_ATTRIBUTE = "chunks"
 # The attribute that says the name of a member that can't bear it.
 NAMED_BY = {"placement": "cell_type", "connectivity": "tag", "files": ID}
+# The major version of a network beside which there is a log, which programs must not ignore.
+_MAJOR_WITH_CALLS = "2"
+# The attribute of the mark, and the key of the mark in the cache.
+_CALLS, _MARK = "staged_calls", ("root", "mark")
 _IS_SET = {"placement": is_placement, "connectivity": is_connectivity}
 # Their arrays and tables are useless without each other.
 _ENTANGLED = frozenset((_PLACEMENT, _CONNECTIVITY, _MORPHOLOGIES, *_RESERVED))
@@ -45,7 +54,10 @@ def check_version(root: GroupReader, location: str) -> None:
     """
     found = root.attributes.get("format_version")
     major = FORMAT_VERSION.split(".", maxsplit=1)[0]
-    if not isinstance(found, str) or found.split(".", maxsplit=1)[0] != major:
+    given = found.split(".", maxsplit=1)[0] if isinstance(found, str) else None
+    if given == _MAJOR_WITH_CALLS and root.attributes.get(_CALLS) is not None:
+        return
+    if given != major:
         raise NotANetworkError(
             f"'{location}' is a network in version {found!r} of the layout '{FORMAT}';"
             f" this engine reads the versions {major}.x",
@@ -91,6 +103,36 @@ class ColumnarNetwork(RootedNetwork):
 
     def unknown(self) -> Iterator[Unknown]:
         return unknown_below(self._root, ROOT)
+
+    @property
+    def mark(self) -> Mark | None:  # type: ignore[override]
+        known: tuple[Mark | None] | None = self.cache.get(_MARK)
+        if known is None:
+            stored = self._root.attributes.get(_CALLS)
+            with interpreting(_CALLS):
+                mark = None if stored is None else Mark(*(int(each) for each in stored))
+            known = (mark,)
+            self.cache.put(_MARK, known)
+        return known[0]
+
+    def set_mark(self, mark: Mark | None) -> None:
+        """
+        Say which calls of which log the network has not seen.
+
+        This changes what is stored, but nothing of the network.
+        """
+        if (mark is None) != (self.mark is None):
+            self._set_major(FORMAT_VERSION[0] if mark is None else _MAJOR_WITH_CALLS)
+        if mark is None:
+            self._root.attributes.delete(_CALLS)
+        else:
+            self._root.attributes.set(_CALLS, np.array(attrs.astuple(mark), dtype=np.int64))
+        self.cache.put(_MARK, (mark,))
+
+    def _set_major(self, major: str) -> None:
+        """Let only those programs read the file that know of a log, if there is one."""
+        minor = str(self._root.attributes.get("format_version")).partition(".")[2]
+        self._root.attributes.set("format_version", f"{major}.{minor}")
 
     def owns(self, names: Sequence[str]) -> bool:
         return not names or names[0] in _ENTANGLED or tuple(names) == (_FILES,)

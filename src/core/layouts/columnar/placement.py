@@ -126,6 +126,24 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
             self._arrays.of(MORPHOLOGY).put(first, self._morphology_rows(rows.morphologies))
         self._add(chunk, rows.count, mask, with_morphology=with_morphology)
 
+    def has_form_of(self, rows: PlacementRows) -> bool:
+        """
+        Whether some cells differ from those of the set in nothing but numbers.
+
+        Then they can be appended to any chunk, also after others of which this is true.
+        """
+        for column, values in rows.columns():
+            bit = self._names.columns.get(column.title)
+            if bit is None or not self._segments.has(bit):
+                return False
+            if self._arrays.of(column).width != values.shape[1:]:
+                return False
+        sums, given = self._table.sums, rows.morphologies is not None
+        if given and MORPHOLOGY.name not in self._names.columns:
+            return False
+        with_morphology = sums.cells if given else 0
+        return rows.count > 0 and sums.cells > 0 and sums.with_morphology == with_morphology
+
     def append_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
         chunks = np.array([chunk], dtype=np.int64)
         bit = self._names.columns.get(column.title)

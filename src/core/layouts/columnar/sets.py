@@ -26,6 +26,8 @@ class ColumnarSet(ABC, Generic[Names, Sums, Index]):
         self._place = source.place
         self._checksums = source.checksums
         self._touched = False
+        # Sessions that a change of this one stands for.
+        self._sessions = 1
         key = ("columnar", self._place.part, self._place.name)
         self._table = Table(source, key, self._place.network.cache)
         self._names = self._table.names
@@ -47,9 +49,14 @@ class ColumnarSet(ABC, Generic[Names, Sums, Index]):
         self._store_names()
         for array in self._opened_arrays():
             array.write_out()
-        revision = advance_revision(self._place.attributes)
-        self._flush_table(revision - 1, revision)
+        sessions, self._sessions = self._sessions, 1
+        revision = advance_revision(self._place.attributes, sessions)
+        self._flush_table(revision - sessions, revision)
         self._touched = False
+
+    def count_calls(self, calls: int) -> None:
+        """What waits to be stored are so many calls, each of which counts as a session."""
+        self._sessions = calls
 
     def _flush_table(self, before: int, after: int) -> None:
         """

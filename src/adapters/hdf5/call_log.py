@@ -1,0 +1,347 @@
+"""
+The log of calls that lies beside an HDF5 file of a network.
+
+A header holds the token, the generation and the state of :mod:`...ports.call_log`, and a checksum.
+Records follow it: the size of the title and of the rows, their checksum, one of these numbers, and
+then both. The numbers of a record are written last, so it counts, or does not, whenever a writer is
+killed; what lies past the last record is cut off by the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+
+from ...errors import CorruptNetworkError
+from ...platform import Forks, open_descriptor, read_some, unlock, write_some
+from ...ports.call_log import Buffer, Mark, Position, Publication, Record
+from ...transactions.deadline import OnSlow
+from ..files.errors import system_error
+from ..files.locking import close_file, lock_file
+from .errors import translated
+
+SUFFIX = ".staged"
+"""What the name of a log has, beside that of the file."""
+_MAGIC = b"bsbcalls"
+_HEADER = struct.Struct("<8sqqq")
+_RECORD = struct.Struct("<IQI")
+_CHECKSUM = struct.Struct("<I")
+_HEAD, _RECORD_HEAD = (each.size + _CHECKSUM.size for each in (_HEADER, _RECORD))
+# Enough for the numbers of a record and most titles.
+_TITLES = 1024
+# Whoever finds the log so long folds it, so that a fold fits into memory.
+_MOST_BYTES = 64 * 1024 * 1024
+_LONGEST_NAME = 255
+
+
+class Hdf5CallLog:
+    """
+    The log of one file.
+
+    :param path: of the file.
+    :param place: finds the file that the path leads to.
+    :param limit: seconds to wait for its lock.
+    :param on_slow: called once if the wait is long.
+    """
+
+    def __init__(self, path: str, place: Callable[[], str], limit: float, on_slow: OnSlow) -> None:
+        self._location = path
+        self._place = place
+        self.limit = limit
+        self._on_slow = on_slow
+        self._descriptor: int | None = None
+        self._forks = Forks.count
+        # Of which generation the end of the records was looked for, and where it was.
+        self._end = (0, _HEAD)
+
+    @property
+    def path(self) -> str:
+        return self._place() + SUFFIX
+
+    @property
+    def is_nameable(self) -> bool:
+        """Whether a file can have its name."""
+        return len(os.fsencode(os.path.basename(self.path))) <= _LONGEST_NAME
+
+    def titles(self, mark: Mark, after: int) -> tuple[list[bytes], int]:
+        # perf: each session that reads a network with a log asks for them.
+        size = self._size()
+        if size == after:
+            return [], after
+        with self._opened(os.O_RDONLY) as descriptor:
+            if _check(mark, _read_header(descriptor), self.path) is None:
+                return [], size
+            found = list(_scan(descriptor, after or _HEAD, size))
+        return [title for title, _ in found], found[-1][1] if found else after
+
+    def position(self, mark: Mark) -> Position | None:
+        with self._opened(os.O_RDONLY) as descriptor:
+            state = _check(mark, _read_header(descriptor), self.path)
+        return Position(mark.token, state) if state else None
+
+    def publish(self, position: Position, title: bytes, rows: Sequence[Buffer], /) -> Publication:
+        descriptor = self._kept_open()
+        if descriptor is None:
+            return Publication.STALE
+        self._lock(descriptor)
+        try:
+            with translated(self._location):
+                return self._append(descriptor, position, title, rows)
+        finally:
+            unlock(descriptor)
+
+    def _append(
+        self, descriptor: int, position: Position, title: bytes, rows: Sequence[Buffer]
+    ) -> Publication:
+        header = _read_header(descriptor)
+        if header is None or Position(header[0].token, header[1]) != position:
+            self.forget()
+            return Publication.STALE
+        generation, (known, held) = header[0].generation, self._end
+        start, size = held if known == generation else _HEAD, os.fstat(descriptor).st_size
+        end = max((end for _, end in _scan(descriptor, start, size)), default=start)
+        content = b"".join((title, *rows))
+        if end + len(content) > _MOST_BYTES:
+            return Publication.FULL
+        if size > end:
+            os.ftruncate(descriptor, end)
+        checked = _RECORD.pack(len(title), len(content) - len(title), zlib.crc32(content))
+        try:
+            _write(descriptor, content, end + _RECORD_HEAD)
+            _write(descriptor, _with_checksum(checked), end)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, end)
+            raise
+        self._end = (generation, end + _RECORD_HEAD + len(content))
+        return Publication.DONE
+
+    def hold(self, mark: Mark | None) -> Hdf5HeldLog:
+        made = os.O_CREAT if mark is None else 0
+        descriptor = self._open(os.O_RDWR | made)
+        try:
+            self._lock(descriptor)
+            with translated(self._location):
+                return Hdf5HeldLog(self._location, self.path, descriptor, mark)
+        except BaseException:
+            close_file(descriptor)
+            raise
+
+    def copy(self, location: str) -> None:
+        """Copy it, if there is one, to beside a copy of the file."""
+        with contextlib.suppress(FileNotFoundError), translated(self._location):
+            shutil.copyfile(self.path, os.path.realpath(location) + SUFFIX)
+
+    def move(self, path: str, location: str) -> None:
+        """
+        Move it, if there is one, to beside the file, which was moved.
+
+        :param path: of the log.
+        """
+        self.forget()
+        with contextlib.suppress(FileNotFoundError), translated(self._location):
+            os.rename(path, location + SUFFIX)
+
+    def discard(self, path: str) -> None:
+        """
+        Delete it, if there is one, as the file is gone.
+
+        :param path: of the log.
+        """
+        self.forget()
+        with contextlib.suppress(FileNotFoundError), translated(self._location):
+            descriptor = open_descriptor(path, os.O_RDWR)
+            try:
+                self._lock(descriptor)
+                Hdf5HeldLog(self._location, path, descriptor, None).remove()
+            finally:
+                close_file(descriptor)
+
+    def forget(self) -> None:
+        """Close what is open."""
+        descriptor, self._descriptor = self._descriptor, None
+        self._end = (0, _HEAD)
+        if descriptor is not None:
+            # The parent of a forked child holds the same lock.
+            close_file(descriptor, locked=False)
+
+    def _kept_open(self) -> int | None:
+        """A descriptor for appending; None if there is no log."""
+        if self._forks != Forks.count:
+            self._forks = Forks.count
+            self.forget()
+        if self._descriptor is None:
+            with contextlib.suppress(CorruptNetworkError):
+                self._descriptor = self._open(os.O_RDWR)
+        return self._descriptor
+
+    def _lock(self, descriptor: int) -> None:
+        lock_file(
+            descriptor, self._location, exclusive=True, limit=self.limit, on_slow=self._on_slow
+        )
+
+    @contextlib.contextmanager
+    def _opened(self, flags: int) -> Iterator[int]:
+        descriptor = self._open(flags)
+        try:
+            with translated(self._location):
+                yield descriptor
+        finally:
+            close_file(descriptor, locked=False)
+
+    def _open(self, flags: int) -> int:
+        try:
+            return open_descriptor(self.path, flags)
+        except FileNotFoundError as error:
+            raise _parted(self.path, "which does not exist") from error
+        except OSError as error:
+            raise system_error(error, self.path) from error
+
+    def _size(self) -> int:
+        try:
+            return os.stat(self.path).st_size
+        except FileNotFoundError as error:
+            raise _parted(self.path, "which does not exist") from error
+        except OSError as error:
+            raise system_error(error, self.path) from error
+
+
+class Hdf5HeldLog:
+    """
+    The log of a file, locked.
+
+    :param location: of the file.
+    :param path: of the log.
+    :param descriptor: of the log, which is closed in the end.
+    :param mark: of the network; None if the log is new.
+    """
+
+    def __init__(self, location: str, path: str, descriptor: int, mark: Mark | None) -> None:
+        self._location = location
+        self._path = path
+        self._descriptor = descriptor
+        known = None if mark is None else _check(mark, _read_header(descriptor), path)
+        self._is_folded, self.state = known is None, known or 0
+
+    def records(self) -> Sequence[Record]:
+        if self._is_folded:
+            return []
+        with translated(self._location):
+            size = os.fstat(self._descriptor).st_size
+            content = _read(self._descriptor, size - _HEAD, _HEAD)
+        return list(_records(memoryview(content)))
+
+    def close(self, mark: Mark) -> None:
+        if self._is_folded:
+            self.restart(mark, 0)
+        else:
+            self._write_header(mark, 0)
+
+    def restart(self, mark: Mark, state: int) -> None:
+        with translated(self._location):
+            os.ftruncate(self._descriptor, _HEAD)
+            self._write_header(mark, state)
+
+    def remove(self) -> None:
+        with contextlib.suppress(OSError):
+            # Whoever has it open sees that it is over.
+            self._write_header(Mark(0, 0), 0)
+            os.unlink(self._path)
+
+    def release(self) -> None:
+        close_file(self._descriptor)
+
+    def _write_header(self, mark: Mark, state: int) -> None:
+        packed = _HEADER.pack(_MAGIC, mark.token, mark.generation, state)
+        with translated(self._location):
+            _write(self._descriptor, _with_checksum(packed), 0)
+
+
+def _check(mark: Mark, header: tuple[Mark, int] | None, path: str) -> int | None:
+    """
+    The state of a log; None if the network has seen its calls.
+
+    :raises CorruptNetworkError: it is not the log of the network.
+    """
+    if header is not None and header[0] == mark:
+        return header[1]
+    if header is not None and header[0].next() == mark:
+        # Whoever folded it was killed before it began again.
+        return None
+    raise _parted(path, "which belongs to another network or another copy of it")
+
+
+def _parted(path: str, what: str) -> CorruptNetworkError:
+    return CorruptNetworkError(
+        f"rows of the network are in '{path}', {what}: copy or move both files together. If the log"
+        " is lost, `bsb_hdf5.repair` accepts that",
+        missing=path,
+    )
+
+
+def _read_header(descriptor: int) -> tuple[Mark, int] | None:
+    """Mark and state; None if there are none."""
+    packed = _without_checksum(_read(descriptor, _HEAD, 0))
+    if packed is None:
+        return None
+    magic, token, generation, state = _HEADER.unpack(packed)
+    return (Mark(token, generation), state) if magic == _MAGIC else None
+
+
+def _scan(descriptor: int, start: int, size: int) -> Iterator[tuple[bytes, int]]:
+    """The title of each record from a place on, and where the record ends."""
+    while start < size:
+        begin = _read(descriptor, _TITLES, start)
+        packed = _without_checksum(begin[:_RECORD_HEAD])
+        if packed is None:
+            return
+        title, rows, _ = _RECORD.unpack(packed)
+        if title > _TITLES - _RECORD_HEAD:
+            begin = _read(descriptor, _RECORD_HEAD + title, start)
+        start += _RECORD_HEAD + title + rows
+        if start > size:
+            return
+        yield begin[_RECORD_HEAD : _RECORD_HEAD + title], start
+
+
+def _records(content: memoryview) -> Iterator[Record]:
+    """The records of a log: a damaged one, and all after it, count as absent."""
+    start = 0
+    while (packed := _without_checksum(bytes(content[start : start + _RECORD_HEAD]))) is not None:
+        title, rows, checksum = _RECORD.unpack(packed)
+        begin = start + _RECORD_HEAD
+        start = begin + title + rows
+        if start > len(content) or zlib.crc32(content[begin:start]) != checksum:
+            return
+        yield bytes(content[begin : begin + title]), content[begin + title : start]
+
+
+def _with_checksum(packed: bytes) -> bytes:
+    return packed + _CHECKSUM.pack(zlib.crc32(packed))
+
+
+def _without_checksum(data: bytes) -> bytes | None:
+    packed, checksum = data[: -_CHECKSUM.size], data[-_CHECKSUM.size :]
+    if len(checksum) < _CHECKSUM.size or _CHECKSUM.unpack(checksum) != (zlib.crc32(packed),):
+        return None
+    return packed
+
+
+def _read(descriptor: int, size: int, start: int) -> bytes:
+    """Bytes of a file; fewer if it ends before."""
+    parts = []
+    while size > 0 and (part := read_some(descriptor, size, start)):
+        parts.append(part)
+        start, size = start + len(part), size - len(part)
+    return b"".join(parts)
+
+
+def _write(descriptor: int, data: Buffer, start: int) -> None:
+    view = memoryview(data)
+    while view:
+        done = write_some(descriptor, view, start)
+        start, view = start + done, view[done:]

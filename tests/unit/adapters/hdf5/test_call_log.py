@@ -1,0 +1,177 @@
+"""The log of calls beside a file: records, those that were interrupted, its lock."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from bsb_hdf5.adapters.hdf5 import call_log as module
+from bsb_hdf5.adapters.hdf5.call_log import SUFFIX, Hdf5CallLog
+from bsb_hdf5.errors import CorruptNetworkError, LockTimeoutError, StoreIOError
+from bsb_hdf5.platform import write_some
+from bsb_hdf5.ports.call_log import Mark, Position, Publication
+from bsb_hdf5.transactions.deadline import ignore_slow
+
+MARK = Mark(12345, 1)
+HERE = Position(MARK.token, 1)
+
+
+def new_log(path: Path) -> Hdf5CallLog:
+    return Hdf5CallLog(str(path), lambda: str(path), 0.1, ignore_slow)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "network.hdf5"
+
+
+@pytest.fixture
+def log(path: Path) -> Hdf5CallLog:
+    """A log without calls."""
+    log = new_log(path)
+    held = log.hold(None)
+    held.restart(MARK, 1)
+    held.release()
+    return log
+
+
+def publish(log: Hdf5CallLog, title: bytes, rows: bytes = b"rows") -> Publication:
+    return log.publish(HERE, title, [rows[:2], memoryview(rows)[2:]])
+
+
+def stored(log: Hdf5CallLog, mark: Mark = MARK) -> list[tuple[bytes, bytes]]:
+    held = log.hold(mark)
+    try:
+        return [(title, bytes(rows)) for title, rows in held.records()]
+    finally:
+        held.release()
+
+
+def test_calls_are_there_in_the_order_in_which_they_were_made(path: Path, log: Hdf5CallLog) -> None:
+    other = new_log(path)
+    assert Publication.DONE is publish(log, b"first")
+    assert Publication.DONE is publish(other, b"second", b"x" * 5000)
+    assert Publication.DONE is publish(log, b"third" * 1000, b"")
+    found = stored(new_log(path))
+    assert [(b"first", b"rows"), (b"second", b"x" * 5000), (b"third" * 1000, b"")] == found
+
+
+def test_titles_go_on_where_the_last_answer_ended(path: Path, log: Hdf5CallLog) -> None:
+    assert [] == log.titles(MARK, 0)[0]
+    publish(log, b"first")
+    titles, end = log.titles(MARK, 0)
+    assert [b"first"] == titles
+    assert ([], end) == log.titles(MARK, end)
+    publish(new_log(path), b"second" * 1000)
+    assert [b"second" * 1000] == log.titles(MARK, end)[0]
+
+
+def test_nobody_appends_who_knows_another_state(path: Path, log: Hdf5CallLog) -> None:
+    for position in (Position(MARK.token, 2), Position(1, 1)):
+        assert Publication.STALE is log.publish(position, b"title", [])
+    assert Publication.STALE is new_log(path.with_name("none")).publish(HERE, b"title", [])
+    assert [] == stored(log)
+
+
+def test_nobody_appends_once_it_is_closed_for_a_commit(log: Hdf5CallLog) -> None:
+    publish(log, b"first")
+    held = log.hold(MARK)
+    held.close(MARK)
+    held.release()
+    assert log.position(MARK) is None
+    assert Publication.STALE is publish(log, b"second")
+    assert [(b"first", b"rows")] == stored(log)
+    assert [] == stored(log, MARK.next())
+    assert [] == log.titles(MARK.next(), 0)[0]
+
+
+def test_it_starts_again_after_a_commit(log: Hdf5CallLog) -> None:
+    publish(log, b"first")
+    held = log.hold(MARK)
+    held.restart(MARK.next(), 1)
+    held.release()
+    assert Position(MARK.token, 1) == log.position(MARK.next())
+    assert Publication.DONE is publish(log, b"second")
+    assert [(b"second", b"rows")] == stored(log, MARK.next())
+
+
+def test_who_has_it_open_notices_that_it_was_removed(path: Path, log: Hdf5CallLog) -> None:
+    publish(log, b"first")
+    held = new_log(path).hold(MARK)
+    held.remove()
+    held.release()
+    assert not Path(f"{path}{SUFFIX}").exists()
+    assert Publication.STALE is publish(log, b"second")
+    assert Publication.STALE is publish(log, b"second")
+
+
+@pytest.mark.parametrize("cut", range(1, 30))
+def test_a_record_that_is_cut_short_counts_as_absent(
+    path: Path, log: Hdf5CallLog, cut: int
+) -> None:
+    publish(log, b"first")
+    publish(log, b"second")
+    beside = Path(f"{path}{SUFFIX}")
+    os.truncate(beside, beside.stat().st_size - cut)
+    assert [b"first"] == new_log(path).titles(MARK, 0)[0]
+    publish(new_log(path), b"third")
+    assert [(b"first", b"rows"), (b"third", b"rows")] == stored(log)
+
+
+def test_a_damaged_record_and_all_after_it_count_as_absent(path: Path, log: Hdf5CallLog) -> None:
+    for title in (b"first", b"second", b"third"):
+        publish(log, title, b"rows of " + title)
+    beside = Path(f"{path}{SUFFIX}")
+    content = beside.read_bytes()
+    beside.write_bytes(content.replace(b"rows of second", b"rows of s?cond"))
+    assert [b"first"] == [title for title, _ in stored(log)]
+
+
+def test_a_full_disk_leaves_it_as_it_was(
+    path: Path, log: Hdf5CallLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(log, b"first")
+    before = Path(f"{path}{SUFFIX}").read_bytes()
+
+    def write_half(descriptor: int, data: bytes, start: int) -> int:
+        if start > len(before):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write_some(descriptor, data[: len(data) // 2 or 1], start)
+
+    monkeypatch.setattr(module, "write_some", write_half)
+    with pytest.raises(StoreIOError, match="No space left"):
+        publish(log, b"second", b"x" * 5000)
+    assert before == Path(f"{path}{SUFFIX}").read_bytes()
+    monkeypatch.undo()
+    assert Publication.DONE is publish(new_log(path), b"second")
+
+
+def test_it_does_not_grow_without_end(log: Hdf5CallLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_BYTES", 1000)
+    while publish(log, b"title", b"x" * 100) is Publication.DONE:
+        pass
+    assert Publication.FULL is publish(log, b"title", b"x" * 100)
+    assert 7 == len(stored(log))
+
+
+def test_a_log_of_another_network_is_told(path: Path, log: Hdf5CallLog) -> None:
+    for mark in (Mark(1, 1), Mark(MARK.token, 3), Mark(MARK.token, 0)):
+        for ask in (lambda: log.titles(mark, 0), lambda: log.hold(mark)):  # noqa: B023
+            with pytest.raises(CorruptNetworkError, match="belongs to another network"):
+                ask()
+    log.discard(log.path)
+    with pytest.raises(CorruptNetworkError, match="does not exist"):
+        log.titles(MARK, 0)
+    with pytest.raises(CorruptNetworkError, match="does not exist"):
+        log.hold(MARK)
+
+
+def test_who_waits_for_it_gives_up_after_the_limit(path: Path, log: Hdf5CallLog) -> None:
+    held = new_log(path).hold(MARK)
+    with pytest.raises(LockTimeoutError, match=r"network\.hdf5"):
+        publish(log, b"title")
+    held.release()
+    assert Publication.DONE is publish(log, b"title")
