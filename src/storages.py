@@ -12,7 +12,7 @@ from bsb.storage import create_engine, get_engines
 
 from .config import NetworkRoot, Root
 from .engine import Comm, StorageEngine
-from .errors import InputError, NotANetworkError, StoreError, StoreNotFoundError
+from .errors import InputError, NotANetworkError, StorageError, StoreError, StoreNotFoundError
 from .exceptions import callers_stacklevel
 from .ports.services import ServiceOptions
 from .ports.store import Versioned
@@ -40,14 +40,24 @@ def open_storage(
     :raises StoreError: a version of a network whose store keeps none.
     :raises StoreNotFoundError: there is nothing at the root.
     :raises NotANetworkError: what is there belongs to none of this package's engines.
+    :raises StorageError: an engine could not look at the root, and no other finds a storage there.
     """
     if version is not None or storage_options is not None:
         root = NetworkRoot(root, version=version, storage_options=storage_options)
     ours = {name: each for name, each in get_engines().items() if issubclass(each, StorageEngine)}
+    failed: list[StorageError] = []
+
+    def looks(peek: Callable[[Root], bool]) -> bool:
+        try:
+            return peek(root)
+        except StorageError as error:
+            failed.append(error)
+            return False
+
     present = [
         name
         for name, each in ours.items()
-        if ask_engine(name, root, partial(each.peek_exists, root))
+        if ask_engine(name, root, partial(looks, each.peek_exists))
     ]
     for name in present:
         if ask_engine(name, root, partial(ours[name].recognizes, root, None)):
@@ -55,6 +65,8 @@ def open_storage(
             if version is not None:
                 versioned(opened)
             return opened
+    if failed:
+        raise failed[0]
     if not present:
         raise StoreNotFoundError(f"there is no storage at '{root}'", location=str(root))
     raise NotANetworkError(

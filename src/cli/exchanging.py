@@ -18,7 +18,7 @@ from ..exchange.tables import export_csv, export_parquet
 from ..queries.summaries import summary
 from ..storages import engine_of
 from .formats import plural, size_text
-from .maintaining import size_of
+from .maintaining import engine_to_make, size_of
 from .running import FINDING, Answer
 from .versions import open_at
 
@@ -51,7 +51,7 @@ def merge(given: argparse.Namespace) -> Answer:
     storage = merge_networks(
         given.sources,
         given.output,
-        engine=given.engine,
+        engine=engine_to_make(given),
         layout=given.layout,
         rename=bool(given.rename),
         trust=given.trust,
@@ -83,7 +83,7 @@ def import_(given: argparse.Namespace) -> Answer:
     storage = import_sonata(
         given.folder,
         given.root,
-        engine=given.engine,
+        engine=engine_to_make(given),
         layout=given.layout,
         chunk_size=given.chunk_size,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..engine import StorageEngine
+from ..errors import InputError
 from ..exchange.convert import convert as convert_network
 from ..maintenance.findings import Finding, Report
 from ..maintenance.integrity import repair as repair_network
@@ -40,12 +41,13 @@ def repack(given: argparse.Namespace) -> Answer:
 
 def convert(given: argparse.Namespace) -> Answer:
     """Copy a network into another engine or layout."""
+    engine = engine_to_make(given)
     before = engine_of(given.source)
     made = engine_of(
         convert_network(
             given.source,
             given.target,
-            engine=given.engine,
+            engine=engine,
             layout=given.layout,
             trust=given.trust,
             drop_unknown=bool(given.drop_unknown),
@@ -59,6 +61,18 @@ def copy(given: argparse.Namespace) -> Answer:
     engine = engine_of(given.source)
     engine.copy(given.target)
     return _copied("copied", given, engine, engine_of(given.target))
+
+
+def engine_to_make(given: argparse.Namespace) -> str | None:
+    """
+    The engine that a command is to store a network with; None for the default.
+
+    :raises InputError: what it stores would end with the command.
+    """
+    name: str | None = given.engine
+    if name == "memory":
+        raise InputError("a network in memory would end with this command; use hdf5 or zarr")
+    return name
 
 
 def size_of(engine: StorageEngine) -> int | None:

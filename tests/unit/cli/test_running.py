@@ -12,6 +12,8 @@ import pytest
 
 from bsb_hdf5.cli import running
 from bsb_hdf5.cli.specifications import COMMANDS
+from bsb_hdf5.engines.zarr import ZarrEngine
+from bsb_hdf5.errors import StoreAccessError
 from tests.unit.cli.conftest import Run
 
 NAMES = [each.name for each in COMMANDS]
@@ -42,6 +44,39 @@ def test_what_is_wrong_is_one_sentence_and_exits_with_2(run: Run, tmp_path: Path
         assert 1 == len(outcome.err.splitlines())
         assert outcome.err.startswith("bsb storage info: ")
         assert message in outcome.err
+
+
+def test_a_place_that_can_not_be_looked_at_is_not_called_empty(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(root: object) -> bool:
+        raise StoreAccessError(f"'{root}': access is denied")
+
+    monkeypatch.setattr(ZarrEngine, "peek_exists", fail)
+    outcome = run("info", "s3://lab/net")
+    assert (2, "bsb storage info: 's3://lab/net': access is denied\n") == (
+        outcome.code,
+        outcome.err,
+    )
+
+
+@pytest.mark.parametrize("command", ["convert", "merge", "import"])
+def test_nothing_is_stored_where_it_ends_with_the_command(
+    run: Run, tmp_path: Path, command: str
+) -> None:
+    names = [tmp_path / "a", tmp_path / "b"]
+    target = ("-o", "c") if command == "merge" else ()
+    outcome = run(command, *names, *target, "--engine", "memory")
+    assert 2 == outcome.code
+    assert "would end with this command; use hdf5 or zarr" in outcome.err
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "many", "1.5"])
+def test_a_wrong_number_is_named(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        running.main(["diff", "a", "b", f"--number={number}"])
+    assert 2 == ended.value.code
+    assert f"must be a whole number above 0, not '{number}'" in capsys.readouterr().err
 
 
 def test_json_names_the_error(run: Run, tmp_path: Path) -> None:
