@@ -318,9 +318,10 @@ class PlacementSet(
     def _check_stored(self, given: MorphologyRows | None, handle: Session) -> None:
         if given is None or not len(given.indices):
             return
-        stored = handle.network.morphologies
-        for index in np.unique(given.indices).tolist():
-            if (name := given.names[index]) not in stored:
+        # perf: append morphologies; nearly always none is lacking, be it used or not.
+        lacking = handle.network.morphologies.lacks(given.names)
+        for index in np.unique(given.indices).tolist() if lacking else ():
+            if (name := given.names[index]) in lacking:
                 raise MorphologyNotFoundError(
                     f"cells of '{self.tag}' can't have the morphology '{name}': it is not stored;"
                     " save it in the morphology repository first",

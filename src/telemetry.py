@@ -62,7 +62,8 @@ def spanned(
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            if not is_recording():
+            # perf: every call of the face; as `is_recording`.
+            if trace._TRACER_PROVIDER is None:
                 return function(*args, **kwargs)
             attributes: dict[str, Value] = {"hdf5.mode": mode}
             if args and (path := _path_of(args[0])) is not None:

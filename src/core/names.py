@@ -79,9 +79,10 @@ def check_names(names: Sequence[object], what: str) -> tuple[str, ...]:
     :raises InvalidNameError: as :func:`check_name`.
     """
     # perf: append morphologies; most names are plain, which a look at all of them together shows.
-    texts = tuple(str(name) for name in names if isinstance(name, str))
-    if len(texts) == len(names) and _are_plain(texts):
-        return texts
+    if set(map(type, names)) <= {str}:
+        texts = tuple(map(str, names))
+        if _are_plain(texts):
+            return texts
     return tuple(check_name(name, what) for name in names)
 
 

@@ -57,12 +57,13 @@ class _State:
 
     ``depth`` is how many operations are under way, ``scopes`` how many scopes are open,
     ``pending`` the signals that came, and ``handlers`` those of the program by signal.
-    ``seen`` are the handlers that were found last, and ``held`` the signals among them that a
-    function of the program handles. ``busy`` are the operations of other threads, by their ids.
+    ``seen`` are the handlers that were found last, ``held`` the signals among them that a function
+    handles, and ``free`` those of these that are not held up. ``busy`` are the operations of other
+    threads, by their ids.
     """
 
     __slots__ = (
-        *("busy", "depth", "handlers", "held", "is_ending"),
+        *("busy", "depth", "free", "handlers", "held", "is_ending"),
         *("pending", "scopes", "seen", "thread"),
     )
 
@@ -73,6 +74,7 @@ class _State:
         self.handlers: dict[int, Any] = {}
         self.seen: list[Any] = []
         self.held: list[int] = []
+        self.free: list[int] = []
         self.busy: dict[int, int] = {}
         # Whether the process ends, which waits for no daemon thread.
         self.is_ending = False
@@ -123,7 +125,7 @@ def begin_uninterrupted() -> None:
             seen = [*map(_get_handler, _SIGNALS)]
             if seen != state.seen:
                 _look_at(seen)
-            for number in state.held:
+            for number in state.free:
                 _set_handler(number, _handle)
         state.depth += 1
     except BaseException:
@@ -135,8 +137,9 @@ def begin_uninterrupted() -> None:
 def _look_at(seen: list[Any]) -> None:
     """Remember the handlers of the program."""
     found = {number: each for number, each in zip(_SIGNALS, seen, strict=True) if callable(each)}
-    _STATE.handlers.update((number, each) for number, each in found.items() if each is not _handle)
-    _STATE.held, _STATE.seen = list(found), seen
+    free = {number: each for number, each in found.items() if each is not _handle}
+    _STATE.handlers.update(free)
+    _STATE.held, _STATE.free, _STATE.seen = list(found), list(free), seen
 
 
 def _release() -> None:

@@ -225,9 +225,11 @@ class Session:
         :raises ReadOnlyError: ``write``, and it only reads.
         :raises SessionAbortedError: ``write``, and an error interrupted a change within it.
         """
-        self._open_view()
-        if write:
-            self._open_writer()
+        if not write:
+            self._open_view()
+            return
+        self._open_writer()
+        if self.aborted_by is not None:
             self.check_whole()
 
     def check_whole(self) -> None:
@@ -266,7 +268,8 @@ class Session:
 
     def end(self) -> None:
         """End the session: nothing can be read or written from now on."""
-        self._view = self._writer = None
+        # What it reads from refers to it: both go now, not when Python looks for garbage.
+        self._view = self._writer = self.source = None
         self._suspended = False
 
     def _open_view(self) -> ReadView:

@@ -69,7 +69,7 @@ class TransactionContext:
     # The exceptions of the library that the store is kept by (:class:`.NamesErrors`).
     errors: tuple[type[Exception], ...] = attrs.field(init=False)
     # perf: small sessions; the lock that it found is not made again for the next.
-    _latest: StoreLock | None = attrs.field(default=None, init=False)
+    latest: StoreLock | None = attrs.field(default=None, init=False)
 
     @errors.default
     def _errors_of_store(self) -> tuple[type[Exception], ...]:
@@ -89,8 +89,7 @@ class TransactionContext:
 
     def lock(self, identity: str) -> StoreLock:
         """A new lock on the store, not acquired yet."""
-        self._latest = made = StoreLock(identity, self.store.location, self.ranks, self.settings)
-        return made
+        return StoreLock(identity, self.store.location, self.ranks, self.settings)
 
     def read_view(self, raw: ReadSession) -> ReadView:
         """What a session of the store that reads shows."""
@@ -177,6 +176,7 @@ class ReadTransaction:
         locking = not context.settings.read_only
         self._raw: ReadSession | None = None
         self._lock.acquire(exclusive=False, ranks=locking)
+        context.latest = self._lock
         try:
             self._raw = raw = context.store.open_read(locking=locking)
             view = context.read_view(raw)
@@ -244,6 +244,7 @@ class WriteTransaction:
 
     def __enter__(self) -> Session:
         self._lock.acquire(exclusive=True)
+        self._context.latest = self._lock
         try:
             self._session = session = self._begin()
         except BaseException:

@@ -17,7 +17,7 @@ from functools import partial
 from ...platform import LockAttempt, lock_holders, try_lock, unlock
 from ...transactions.deadline import Deadline, OnSlow, waits_for_itself
 from .errors import system_error
-from .turnstile import Turnstile
+from .turnstile import Turnstile, lets_pass
 
 HDF5_SWITCH = "HDF5_USE_FILE_LOCKING"
 """The environment variable that turns the locks of HDF5 files off."""
@@ -58,11 +58,11 @@ def lock_file(
     """
     if is_switched_off(switch):
         return False
-    turnstile = Turnstile(descriptor)
     attempt = LockAttempt.BUSY
-    if exclusive or turnstile.lets_pass():
+    if exclusive or lets_pass(descriptor):
         attempt = _try_lock(descriptor, location, exclusive=exclusive)
     if attempt is LockAttempt.BUSY:
+        turnstile = Turnstile(descriptor)
         holders = partial(_holders, descriptor)
         deadline = Deadline(location, limit, on_slow, holders, warn_after=_WARN_AFTER)
         try:

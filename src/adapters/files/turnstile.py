@@ -16,6 +16,11 @@ from ...platform import LockAttempt, is_byte_locked, try_lock_byte, unlock_byte
 _OFFSET = 1 << 62
 
 
+def lets_pass(descriptor: int) -> bool:
+    """Whether no writer stands in line for the lock on an open file."""
+    return not is_byte_locked(descriptor, _OFFSET)
+
+
 class Turnstile:
     """
     The place in line of one open file.
@@ -28,10 +33,6 @@ class Turnstile:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._entered = False
-
-    def lets_pass(self) -> bool:
-        """Whether no writer stands in line."""
-        return not is_byte_locked(self._descriptor, _OFFSET)
 
     def enter(self, *, exclusive: bool) -> bool:
         """Try to be the next; true also where the system has no such line."""

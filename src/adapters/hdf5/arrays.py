@@ -185,7 +185,7 @@ class Hdf5Array:
 
     @property
     def _row_bytes(self) -> int:
-        return int(np.prod(self.shape[1:])) * self.dtype.itemsize
+        return prod(self.shape[1:]) * self.dtype.itemsize
 
     def _rows(self, start: int, shape: tuple[int, ...]) -> H5Object:
         space = self._id.get_space()
@@ -269,7 +269,7 @@ class Hdf5ArrayWriter(Hdf5Array):
         if properties.get_layout() != h5d.CHUNKED or h5a.get_num_attrs(self._id):
             return False
         piece = properties.get_chunk()
-        size = int(np.prod(piece)) * self.dtype.itemsize
+        size = prod(piece) * self.dtype.itemsize
         return size < _MOST_BYTES and rows > _MOST_PIECES * piece[0]
 
     def _rewrite(self, held: AnyArray, length: int) -> None:
@@ -303,7 +303,7 @@ def storage_of(
 
 
 def _piece_rows(data: AnyArray, expected: int) -> int:
-    row = max(1, int(np.prod(data.shape[1:]))) * data.dtype.itemsize
+    row = max(1, prod(data.shape[1:])) * data.dtype.itemsize
     wanted = max(len(data), expected) * row
     return max(1, -(-min(max(wanted, _LEAST_BYTES), _MOST_BYTES) // row))
 

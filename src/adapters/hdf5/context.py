@@ -113,15 +113,21 @@ class Context:
     changes: int = 0
     ended: bool = False
     shared: bool = False
-    # perf: small sessions; it has no state, so that one serves every block.
-    _translated: translated = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._translated = translated(self.location, self.source)
+    # perf: small sessions; it has no state, so that one serves all sessions on a file.
+    _translated: translated = attrs.field(
+        default=attrs.Factory(lambda self: translated(self.location, self.source), True)
+    )
 
     def translated(self) -> translated:
         """
-        Translate errors of h5py.
+        Translate errors of h5py; errors as for :meth:`check_usable`.
+        """
+        self.check_usable()
+        return self._translated
+
+    def check_usable(self) -> None:
+        """
+        Check that HDF5 can be called.
 
         :raises SessionClosedError: the session is over.
         :raises SessionAbortedError: HDF5 is in use in this thread.
@@ -131,7 +137,6 @@ class Context:
         # perf: every call of HDF5's; nearly always there is none.
         if CALLBACK.thread is not None and CALLBACK.is_here():
             raise _is_called_back(self.location)
-        return self._translated
 
 
 def check_free(location: str) -> None:

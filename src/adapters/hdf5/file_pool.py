@@ -84,13 +84,14 @@ class FilePool:
         if self._kept:
             self._drop_gone_now_and_then()
         with self._lock:
-            surplus = [self._kept.pop(id(store), None)]
+            before, surplus = self._kept.pop(id(store), None), None
             self._kept[id(store)] = file
             if len(self._kept) > self._limit:
-                surplus.append(self._kept.popitem(last=False)[1])
-        for each in surplus:
-            if each is not None:
-                each.discard()
+                surplus = self._kept.popitem(last=False)[1]
+        if before is not None:
+            before.discard()
+        if surplus is not None:
+            surplus.discard()
 
     def drop(self, store: object) -> None:
         """Close what is kept for a store."""

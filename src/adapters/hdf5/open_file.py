@@ -49,10 +49,13 @@ class OpenFile:
         self.locked = locked
         self.writable = flags == h5f.ACC_RDWR
         self._objects = OpenObjects()
+        # Whether locks were switched off when it was opened.
+        self.is_lockless = False
         self._seen = _stamp(descriptor)
         try:
             with translated(location):
                 self.content = AtomicFile.open(descriptor, writable=self.writable, durable=durable)
+            self._translated = translated(location, self.content)
             self.id = _open(self.content, location, flags)
         except BaseException:
             close_file(descriptor, locked=locked)
@@ -72,14 +75,18 @@ class OpenFile:
         """
         # Without a lock, another program may be adding it now.
         if self.writable and self.locked:
-            with self.context().translated():
+            with self._calling_hdf5():
                 # HDF5 knows where the end is.
                 h5f.flush(self.id)
                 self.content.cut_surplus()
 
     def context(self) -> Context:
         """The context of a new session."""
-        return Context(self.location, self.content, self._objects)
+        return Context(self.location, self.content, self._objects, translated=self._translated)
+
+    def _calling_hdf5(self) -> translated:
+        check_free(self.location)
+        return self._translated
 
     def _tell_apart(self) -> Stamp | None:
         """The stamp, or None if the file may have changed, or could change unnoticed."""
@@ -109,7 +116,7 @@ class OpenFile:
         On any error the file is what it was, and this object is closed.
         """
         try:
-            with self.context().translated():
+            with self._calling_hdf5():
                 h5f.flush(self.id)
                 self.content.commit()
         except BaseException:
@@ -153,7 +160,7 @@ class OpenFile:
         """
         try:
             if self.writable:
-                with self.context().translated():
+                with self._calling_hdf5():
                     h5f.flush(self.id)
             changed = not self.content.is_untouched
         finally:

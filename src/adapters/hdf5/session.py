@@ -34,8 +34,7 @@ class Hdf5ReadSession:
 
     @property
     def root(self) -> Hdf5Group:
-        with self._context.translated():
-            return Hdf5Group(_root(self._file.id, self._context), "", self._context)
+        return Hdf5Group(_root(self._file.id, self._context), "", self._context)
 
     @property
     def version(self) -> Stamp | None:
@@ -67,8 +66,7 @@ class Hdf5AdoptedSession:
 
     @property
     def root(self) -> Hdf5GroupWriter:
-        with self._context.translated():
-            return Hdf5GroupWriter(_root(self._id, self._context), "", self._context)
+        return Hdf5GroupWriter(_root(self._id, self._context), "", self._context)
 
     @property
     def changes(self) -> int:
@@ -179,8 +177,10 @@ class Hdf5CreationSession(Hdf5AdoptedSession):
 
 
 def _root(file: H5Object, context: Context) -> OpenObject:
+    context.check_usable()
     found = context.objects.find("")
     if found is None:
-        found = OpenObject("group", h5g.open(file, b"/"))
+        with context.translated():
+            found = OpenObject("group", h5g.open(file, b"/"))
         context.objects.add("", found)
     return found

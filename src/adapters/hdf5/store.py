@@ -30,7 +30,13 @@ from ...platform import (
 from ...ports.store import Capabilities, Capability
 from ...transactions.deadline import OnSlow, ignore_slow
 from ..files.errors import system_error
-from ..files.locking import HeldDescriptor, close_file, lock_file
+from ..files.locking import (
+    HDF5_SWITCH,
+    HeldDescriptor,
+    close_file,
+    is_switched_off,
+    lock_file,
+)
 from ..files.names import MODE_OF_FILE, checked_path
 from .atomic.atomic_file import AtomicFile
 from .atomic.signature import is_hdf5
@@ -68,6 +74,29 @@ class Hdf5Settings:
     durable: bool = False
 
 
+@attrs.frozen
+class _Identity:
+    """
+    What tells the file of a path from all others.
+
+    :param device: of the file, and ``file`` its number there.
+    :param path: without links.
+    :param text: the identity.
+    """
+
+    device: int
+    file: int
+    path: str
+    text: str
+
+    def is_at_path(self, status: os.stat_result) -> bool:
+        """Whether the path still names the file."""
+        try:
+            return os.path.samestat(os.stat(self.path), status)
+        except OSError:
+            return False
+
+
 class Hdf5Store:
     """
     The place of one network: a path.
@@ -90,7 +119,7 @@ class Hdf5Store:
             self._settings.on_slow,
         )
         """The log of calls beside the file."""
-        self._identity: tuple[tuple[int, int], str] | None = None
+        self._identity: _Identity | None = None
         self._pool.serve(self)
 
     @property
@@ -118,20 +147,17 @@ class Hdf5Store:
             status = os.stat(self._path)
         except (OSError, ValueError):
             return _SCHEME + os.path.realpath(self._path)
-        file = (status.st_dev, status.st_ino)
-        if self._identity is None or self._identity[0] != file or self._is_elsewhere(status):
-            self._identity = (file, _SCHEME + os.path.realpath(self._path))
-        return self._identity[1]
-
-    def _is_elsewhere(self, status: os.stat_result) -> bool:
-        """Whether the file, to which a link leads, was moved, and the link after it."""
-        path = self._identity[1].removeprefix(_SCHEME) if self._identity else self._path
-        if path == self._path:
-            return False
-        try:
-            return not os.path.samestat(os.stat(path), status)
-        except OSError:
-            return True
+        known = self._identity
+        # A link may lead to a file that was moved, and the link after it.
+        if known is not None and (
+            known.file == status.st_ino
+            and known.device == status.st_dev
+            and (known.path == self._path or known.is_at_path(status))
+        ):
+            return known.text
+        path = os.path.realpath(self._path)
+        self._identity = _Identity(status.st_dev, status.st_ino, path, _SCHEME + path)
+        return self._identity.text
 
     def exists(self) -> bool:
         found = os.path.exists(self._path)
@@ -280,7 +306,10 @@ class Hdf5Store:
         mode = os.O_RDWR if writing else os.O_RDONLY
         descriptor, locked = self._open(mode, exclusive=writing, locking=locking)
         durable = self._settings.durable
-        return self._pool.open(self._path, descriptor, flags, locked=locked, durable=durable)
+        file = self._pool.open(self._path, descriptor, flags, locked=locked, durable=durable)
+        # perf: small sessions; reading the environment takes as long as a lock.
+        file.is_lockless = not locked and is_switched_off(HDF5_SWITCH)
+        return file
 
     def _keep(self, file: OpenFile) -> None:
         self._pool.keep(self, file)
@@ -288,7 +317,11 @@ class Hdf5Store:
     def _is_usable(self, file: OpenFile, *, exclusive: bool, locking: bool) -> bool:
         """Lock the file of an earlier session; whether the path still names it, unchanged."""
         try:
-            file.locked = locking and self._lock(file.descriptor, exclusive=exclusive)
+            file.locked = (
+                locking
+                and not file.is_lockless
+                and self._lock(file.descriptor, exclusive=exclusive, switch=None)
+            )
             safe = file.locked or not file.writable
             return safe and file.is_as_it_was(self._path)
         except BaseException:
@@ -382,13 +415,21 @@ class Hdf5Store:
             finally:
                 close_file(descriptor, locked=locked)
 
-    def _lock(self, descriptor: int, *, exclusive: bool, limit: float | None = None) -> bool:
+    def _lock(
+        self,
+        descriptor: int,
+        *,
+        exclusive: bool,
+        limit: float | None = None,
+        switch: str | None = HDF5_SWITCH,
+    ) -> bool:
         return lock_file(
             descriptor,
             self._path,
             exclusive=exclusive,
             limit=self._settings.lock_limit if limit is None else limit,
             on_slow=self._settings.on_slow,
+            switch=switch,
         )
 
     def _descriptor(self, flags: int) -> int:

@@ -7,7 +7,7 @@ connectivity stand above it and see only these protocols.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -199,6 +199,9 @@ class MorphologyReader(Protocol):
         """Of those that are stored, sorted; metadata may be there for others."""
 
     def __contains__(self, name: str, /) -> bool: ...
+
+    def lacks(self, names: Collection[str], /) -> Collection[str]:
+        """Those of some names that no morphology has."""
 
     def load(self, name: str, /) -> MorphologyTable:
         """

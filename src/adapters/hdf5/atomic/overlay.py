@@ -150,8 +150,8 @@ class OverlayFile:
     def written(self) -> list[tuple[int, bytes]]:
         """What was written below the base size: ascending pieces that do not overlap."""
         self._clear_cut()
-        written = sorted(self._waiting)
-        if not self._pages and _are_apart(written):
+        written = None if self._pages else _joined(sorted(self._waiting))
+        if written is not None:
             return written
         self._settle()
         pages = self._pages
@@ -294,14 +294,24 @@ class OverlayFile:
             done += count
 
 
-def _are_apart(written: list[tuple[int, bytes]]) -> bool:
-    """Whether no piece reaches into the next."""
-    end = 0
+def _joined(written: list[tuple[int, bytes]]) -> list[tuple[int, bytes]] | None:
+    """
+    Ascending pieces, of which small ones that follow each other become one.
+
+    None if a piece reaches into the next.
+    """
+    joined: list[tuple[int, bytes]] = []
+    first = end = 0
     for start, data in written:
         if start < end:
-            return False
+            return None
+        if start == end and start - first < PAGE and joined:
+            joined[-1] = (first, joined[-1][1] + data)
+        else:
+            first = start
+            joined.append((start, data))
         end = start + len(data)
-    return True
+    return joined
 
 
 def _runs(numbers: list[int]) -> Iterator[list[int]]:

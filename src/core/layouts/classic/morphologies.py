@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -53,6 +53,9 @@ class ClassicMorphologies:
 
     def __contains__(self, name: str) -> bool:
         return name in self._known or self._find(name) is not None
+
+    def lacks(self, names: Collection[str]) -> Collection[str]:
+        return frozenset(name for name in names if name not in self)
 
     def load(self, name: str) -> MorphologyTable:
         found = self._find(name)

@@ -7,6 +7,7 @@ Rows past the last one that a table names are ignored, and overwritten.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -102,9 +103,6 @@ class LongArray:
         """As :meth:`put`, for rows that fit and that are noted by the caller."""
         if first != self._length:
             self._align(first, rows)
-        self._add(rows)
-
-    def _add(self, rows: Rows) -> None:
         self._waiting.append(rows)
         self._waiting_bytes += rows.nbytes
         self._length += len(rows)
@@ -332,6 +330,7 @@ class LongArray:
         return target
 
 
+@cache
 def _limits(kind: DType) -> tuple[int, int]:
     limits = np.iinfo(kind)
     return int(limits.min), int(limits.max)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import attrs
@@ -157,6 +157,9 @@ class ColumnarMorphologies:
 
     def __contains__(self, name: str) -> bool:
         return name in self._catalogue.saved
+
+    def lacks(self, names: Collection[str]) -> Collection[str]:
+        return frozenset(names).difference(self._catalogue.saved)
 
     def load(self, name: str) -> MorphologyTable:
         saved = self._catalogue.saved.get(name)
