@@ -60,10 +60,8 @@ class Session:
         "folded",
         "identity",
         "mutex",
-        "settled",
         "source",
         "writable",
-        "writing_parts",
     )
 
     def __init__(
@@ -85,12 +83,8 @@ class Session:
         self.aborted_by: BaseException | None = None
         # Whether a group was handed out that can be changed past the network.
         self.bypassed = False
-        # Changes that only stored rows which had been added before, so that they could be read.
-        self.settled = 0
         # Changes at its begin, which stored what other ranks had logged.
         self.folded = 0
-        # How many of its parts could write so far.
-        self.writing_parts = 0
 
     @property
     def closed(self) -> bool:
@@ -335,11 +329,10 @@ class Joined:
     A part of a session that is open.
 
     An error in a part that has changed something leaves the session inconsistent, so that it
-    can't be committed any more. What only reads changes nothing, even if it stores rows that
-    waited.
+    can't be committed any more. What only reads changes nothing.
     """
 
-    __slots__ = ("_before", "_parts", "_session", "_write")
+    __slots__ = ("_before", "_session", "_write")
 
     def __init__(self, session: Session, *, write: bool) -> None:
         self._session = session
@@ -348,9 +341,8 @@ class Joined:
     def __enter__(self) -> Session:
         session = self._session
         session.check(write=self._write)
-        session.writing_parts += self._write
-        self._parts = session.writing_parts
-        self._before = session.changes - session.settled
+        if self._write:
+            self._before = session.changes
         return session
 
     def __exit__(
@@ -359,11 +351,10 @@ class Joined:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if error is None or not self._write:
+            return
         session = self._session
         if session.closed or session.aborted_by is not None:
             return
-        changed = session.changes - session.settled - self._before
-        if not self._write and session.writing_parts == self._parts:
-            session.settled += changed
-        elif error is not None and changed:
+        if session.changes != self._before:
             session.aborted_by = error
