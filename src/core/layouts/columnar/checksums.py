@@ -52,10 +52,15 @@ _COUNT, _BEFORE, _AFTER = range(_HEAD)
 
 def check_of(rows: Rows) -> int:
     """The check of rows, which is the same on every machine."""
+    plain = _plain(rows)
+    return xxh3_64_intdigest(plain.data) & _HASH_MASK | plain.itemsize << _HASH_BITS
+
+
+def _plain(rows: Rows) -> Rows:
     # perf: converting what is as it should be takes longer than the hash of some hundred rows.
-    if not (_IS_LITTLE_ENDIAN and rows.dtype.isnative and rows.flags.c_contiguous):
-        rows = np.ascontiguousarray(rows, dtype=rows.dtype.newbyteorder("<"))
-    return xxh3_64_intdigest(rows.data) & _HASH_MASK | rows.dtype.itemsize << _HASH_BITS
+    if _IS_LITTLE_ENDIAN and rows.dtype.isnative and rows.flags.c_contiguous:
+        return rows
+    return np.ascontiguousarray(rows, dtype=rows.dtype.newbyteorder("<"))
 
 
 @attrs.frozen(eq=False)
@@ -162,13 +167,18 @@ class SetChecksums:
 
     def parts_written(self, column: str, firsts: Lengths, counts: Lengths, rows: Rows) -> None:
         """Rows of a column were written in parts, each of which may be replaced by itself."""
-        if not self.are_kept:
+        if not len(rows) or not self.are_kept:
             return
-        done = 0
+        # perf: label; a part of an array takes longer to make than its hash.
+        plain = _plain(rows)
+        data = plain.data.cast("B") if plain.nbytes else memoryview(b"")
+        size = plain.nbytes // len(plain)
+        width, done = plain.itemsize << _HASH_BITS, 0
         for first, count in zip(firsts.tolist(), counts.tolist(), strict=True):
-            end = done + count
+            end = done + count * size
             if count:
-                self._new.append((column, first, count, check_of(rows[done:end])))
+                check = xxh3_64_intdigest(data[done:end]) & _HASH_MASK | width
+                self._new.append((column, first, count, check))
             done = end
 
     def zeros_written(self, column: str, first: int, count: int) -> None:
@@ -197,7 +207,7 @@ class SetChecksums:
         """
         if not self.are_kept:
             return None
-        new = [(columns[column], *rest) for column, *rest in self._new]
+        new = [(columns[name], first, count, check) for name, first, count, check in self._new]
         self._new.clear()
         if recent is None or recent.after != before or len(recent.numbers) != _size():
             recent = RecentRecords.none(before)
