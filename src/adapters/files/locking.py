@@ -3,8 +3,8 @@ The lock that programs take on a file, shared to read and exclusive to write.
 
 The system releases the locks of a process that dies. On POSIX systems this is the lock that HDF5
 programs use (``flock``), and for HDF5 files ``HDF5_USE_FILE_LOCKING`` works as documented by the
-HDF5 library: ``FALSE`` or ``0`` disables locks, and ``BEST_EFFORT``, the default here, continues
-without locks on filesystems that have none.
+HDF5 library, which looks at it where it opens a file: ``FALSE`` or ``0`` disables locks, and
+``BEST_EFFORT``, the default here, continues without locks on filesystems that have none.
 """
 
 from __future__ import annotations
