@@ -49,6 +49,7 @@ class Session:
     :param identity: of the store.
     :param view: what the session reads.
     :param writer: the same again, for a session that also writes.
+    :param owner: the object whose sessions it is one of.
     """
 
     __slots__ = (
@@ -60,6 +61,7 @@ class Session:
         "folded",
         "identity",
         "mutex",
+        "owner",
         "source",
         "writable",
     )
@@ -71,6 +73,7 @@ class Session:
         *,
         writer: WriteView | None = None,
         source: Suspendable | None = None,
+        owner: object = None,
     ) -> None:
         self.identity = identity
         self._view: ReadView | None = view
@@ -78,6 +81,7 @@ class Session:
         self.writable = writer is not None
         # What a session reads from, if it can be suspended, and whether it is.
         self.source = source
+        self.owner = owner
         self._suspended = False
         self.mutex = _RLock()
         self.aborted_by: BaseException | None = None
@@ -292,6 +296,14 @@ class Session:
 _ACTIVE: ContextVar[tuple[Session, ...]] = ContextVar("bsb_hdf5_sessions", default=())
 # The sessions of a process are not those of its forked children.
 after_fork_in_child(lambda: _ACTIVE.set(()))
+
+
+def innermost_of(owner: object) -> Session | None:
+    """The innermost session that is open in this context, if it is one of the owner's."""
+    current = _ACTIVE.get()
+    if current and current[-1].owner is owner and not current[-1].closed:
+        return current[-1]
+    return None
 
 
 def active_session(identity: str) -> Session | None:

@@ -37,7 +37,7 @@ from .interrupts import (
     uninterrupted,
 )
 from .recorded import RecordedTransaction, opening_span
-from .session import Joined, Session, activate, active_session, deactivate
+from .session import Joined, Session, activate, active_session, deactivate, innermost_of
 from .staged_sessions import StagedSessions
 from .store_lock import LockSettings
 from .transaction import (
@@ -171,12 +171,19 @@ class Sessions(StagedSessions):
         """As :meth:`scope`, without holding up interrupts; to be entered at once."""
         if write:
             self._check_writable()
+        # perf: calls within a scope; the system has to be asked which file a path names.
+        active = innermost_of(self._context)
+        if active is not None and handle is None:
+            return self._within(active, write=write)
         identity = self._context.store.identity
         active = active_session(identity)
         if handle is not None:
             return self._given(identity, active, handle, write=write)
         if active is None:
             return self._transaction(identity, write=write, on_pending=on_pending)
+        return self._within(active, write=write)
+
+    def _within(self, active: Session, *, write: bool) -> AbstractContextManager[Session]:
         if write and not active.writable:
             return self._promoted(active)
         return Joined(active, write=write)

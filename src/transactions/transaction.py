@@ -156,7 +156,7 @@ class ReadTransaction:
 
     def __enter__(self) -> Session:
         view = self.begin()
-        self._session = session = Session(self._identity, view, source=self)
+        self._session = session = Session(self._identity, view, source=self, owner=self._context)
         activate(session)
         return session
 
@@ -294,7 +294,7 @@ class WriteTransaction:
         try:
             self._before = raw.version
             view = context.write_view(raw)
-            session = Session(self._identity, view, writer=view)
+            session = Session(self._identity, view, writer=view, owner=context)
             if context.staging is not None:
                 self._fold = context.staging.begin(session, context.writer, self._folding)
             return session

@@ -159,6 +159,19 @@ def test_a_network_without_checksums_is_valid_and_gets_them(
     assert verify(str(path)).findings
 
 
+def test_a_tally_that_is_repaired_keeps_the_latest_checksums(network: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(network, tmp_path / "repaired.hdf5"))
+    with h5py.File(path, "r+") as file:
+        attributes = file["placement_sets/a"].attrs
+        tally = attributes["tally"]
+        tally[4] += 1
+        attributes["tally"] = tally
+    assert ["'a', tally"] == [each.where for each in repair(str(path)).repaired]
+    assert () == verify(str(path)).findings
+    flip(path, "placement_sets/a/position", random.Random(3))
+    assert verify(str(path)).findings
+
+
 def test_zarr_finds_flipped_bits_itself(network: Path, tmp_path: Path) -> None:
     convert(str(network), str(tmp_path / "network.zarr"), engine="zarr")
     choice = random.Random(4)

@@ -269,7 +269,7 @@ class Hdf5ArrayWriter(Hdf5Array):
         if properties.get_layout() != h5d.CHUNKED or h5a.get_num_attrs(self._id):
             return False
         piece = properties.get_chunk()
-        size = prod(piece) * self.dtype.itemsize
+        size = int(prod(piece)) * self.dtype.itemsize
         return size < _MOST_BYTES and rows > _MOST_PIECES * piece[0]
 
     def _rewrite(self, held: AnyArray, length: int) -> None:

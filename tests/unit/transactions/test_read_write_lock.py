@@ -216,6 +216,17 @@ def test_a_writer_that_waits_gets_its_turn_before_new_readers(network: Recorder)
     assert ["writer", "reader"] == order
 
 
+@pytest.mark.parametrize("write", [False, True])
+def test_the_lock_of_a_store_is_not_made_again_for_each_session(
+    network: Recorder, write: bool
+) -> None:
+    store = network.store
+    with network.sessions.scope(write=write):
+        held = weakref.ref(gate.lock_for(store.identity, store.location))
+    with network.sessions.scope(write=write):
+        assert held() is gate.lock_for(store.identity, store.location)
+
+
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("second", [False, True])
 def test_who_waits_for_a_thread_is_woken_when_that_ends(
