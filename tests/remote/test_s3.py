@@ -8,6 +8,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import bsb
 import icechunk
 import numpy as np
 import obstore
@@ -358,6 +359,43 @@ def test_requests_are_few(bucket: str, proxy: Proxy) -> None:
 
     assert 12 >= requests_of(proxy, load_each)
     assert 15 >= requests_of(proxy, lambda: open_any(f"{bucket}/net"))
+
+
+def test_a_compile_in_one_scope_takes_few_requests(bucket: str, proxy: Proxy) -> None:
+    names = ("granule", "golgi")
+    configuration = bsb.Configuration(
+        {
+            "storage": {"engine": "zarr", "root": f"{bucket}/net"},
+            "network": {"x": 300, "y": 300, "z": 100, "chunk_size": 100},
+            "partitions": {"layer": {"type": "layer", "thickness": 100}},
+            "cell_types": {name: {"spatial": {"radius": 2, "count": 30}} for name in names},
+            "placement": {
+                "cells": {
+                    "strategy": "bsb.placement.RandomPlacement",
+                    "cell_types": names,
+                    "partitions": ["layer"],
+                }
+            },
+            "connectivity": {
+                "all": {
+                    "strategy": "bsb.connectivity.AllToAll",
+                    "presynaptic": {"cell_types": ["granule"]},
+                    "postsynaptic": {"cell_types": ["golgi"]},
+                }
+            },
+        }
+    )
+    network = bsb.Scaffold(configuration)
+    made = versions(f"{bucket}/net")
+
+    def compile_in_one() -> None:
+        with network.storage.write_scope():
+            network.compile()
+
+    assert 40 >= requests_of(proxy, compile_in_one)
+    assert len(made) + 1 == len(versions(f"{bucket}/net"))
+    placed = len(network.get_placement_set("golgi"))
+    assert placed and placed == len(open_any(f"{bucket}/net").load().get_placement_set("golgi"))
 
 
 def requests_of(proxy: Proxy, call: Any) -> int:

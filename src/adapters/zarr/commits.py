@@ -31,10 +31,10 @@ class Snapshot(KeptObjects):
     def __init__(self, root: str, repository: Repository, id_: str) -> None:
         super().__init__(root)
         self._repository = repository
-        self._id = id_
+        self.id = id_
 
     def _open(self) -> Store:
-        return self._repository.readonly_session(snapshot_id=self._id).store
+        return self._repository.readonly_session(snapshot_id=self.id).store
 
 
 class Branch(Target):

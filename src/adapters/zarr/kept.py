@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from functools import partial
 
@@ -18,6 +19,8 @@ class KeptObjects(Objects):
         super().__init__(root)
         self._kept: dict[str, bytes] = {}
         self._bytes = 0
+        # Many threads read.
+        self._mutex = threading.Lock()
 
     def get(self, key: str) -> bytes | None:
         found = self._kept.get(key)
@@ -40,8 +43,11 @@ class KeptObjects(Objects):
                 self._keep(key, bytes(found.to_bytes()))
 
     def _keep(self, key: str, data: bytes) -> None:
-        while self._kept and self._bytes + len(data) > _MOST_KEPT:
-            # The one that was read first.
-            self._bytes -= len(self._kept.pop(next(iter(self._kept))))
-        self._kept[key] = data
-        self._bytes += len(data)
+        with self._mutex:
+            if key in self._kept:
+                return
+            while self._kept and self._bytes + len(data) > _MOST_KEPT:
+                # The one that was read first.
+                self._bytes -= len(self._kept.pop(next(iter(self._kept))))
+            self._kept[key] = data
+            self._bytes += len(data)

@@ -19,6 +19,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
+import attrs
+
 from ...errors import (
     InputError,
     ReadOnlyError,
@@ -67,23 +69,32 @@ after_fork_in_child(_note_fork)
 # Finding, recognizing and opening a network uses several stores, one after the other.
 _RECENTLY = 5.0
 _Key: TypeAlias = tuple[str, ServiceOptions, str | None]
-_OPENED: dict[_Key, tuple[float, Storage, Repository]] = {}
+_OPENED: dict[_Key, tuple[float, _Opened]] = {}
 
 
-def _note_opened(key: _Key, storage: Storage, repository: Repository) -> None:
+@attrs.define(eq=False)
+class _Opened:
+    """A repository, and the commit that was read last, which stays the same."""
+
+    storage: Storage
+    repository: Repository
+    snapshot: Snapshot | None = None
+
+
+def _note_opened(key: _Key, found: _Opened) -> None:
     now = time.monotonic()
     with _MEMORY_MUTEX:
         for each in [each for each, opened in _OPENED.items() if now - opened[0] > _RECENTLY]:
             del _OPENED[each]
-        _OPENED[key] = now, storage, repository
+        _OPENED[key] = now, found
 
 
-def _recently_opened(key: _Key) -> tuple[Storage, Repository] | None:
+def _recently_opened(key: _Key) -> _Opened | None:
     """A repository that was opened just now, which need not be looked for again."""
     found = _OPENED.get(key)
     if found is None or time.monotonic() - found[0] > _RECENTLY:
         return None
-    return found[1:]
+    return found[1]
 
 
 class RepositoryLocation(Location):
@@ -103,7 +114,7 @@ class RepositoryLocation(Location):
         super().__init__(url.rstrip("/"))
         self._options = options
         self._version = version
-        self._found: tuple[Storage, Repository] | None = None
+        self._found: _Opened | None = None
         # The commit of a version, which stays the same.
         self._fixed: Tag | None = None
 
@@ -144,12 +155,11 @@ class RepositoryLocation(Location):
             )
         if self._found is None:
             self._found = _recently_opened(self._key)
-        if self._found is not None and not self._is_gone(self._found[0]):
-            return self._found[1]
-        self._found = self._opened()
-        return None if self._found is None else self._found[1]
+        if self._found is None or self._is_gone(self._found.storage):
+            self._found = self._opened()
+        return None if self._found is None else self._found.repository
 
-    def _opened(self) -> tuple[Storage, Repository] | None:
+    def _opened(self) -> _Opened | None:
         from icechunk import Repository
 
         _Threads.started = True
@@ -164,8 +174,9 @@ class RepositoryLocation(Location):
             if not self._is_in_memory:
                 self._published.get(MANIFEST)
             raise
-        _note_opened(self._key, storage, repository)
-        return storage, repository
+        found = _Opened(storage, repository)
+        _note_opened(self._key, found)
+        return found
 
     def _is_gone(self, storage: Storage) -> bool:
         return self._is_in_memory and _MEMORY.get(self.root) is not storage
@@ -184,7 +195,13 @@ class RepositoryLocation(Location):
         return self._snapshot(repository, self._tip(repository)).get(MANIFEST)
 
     def _snapshot(self, repository: Repository, tag: Tag) -> Snapshot:
-        return Snapshot(self.root, repository, tag)
+        found = self._found
+        last = None if found is None else found.snapshot
+        if last is None or last.id != tag or found is None or found.repository is not repository:
+            last = Snapshot(self.root, repository, tag)
+            if found is not None:
+                found.snapshot = last
+        return last
 
     def exists(self) -> bool:
         repository = self.repository()
@@ -237,7 +254,7 @@ class RepositoryLocation(Location):
                 Repository.create(storage)
             with translated(self.root):
                 repository = Repository.open(storage, config=_configuration())
-            self._found = storage, repository
+            self._found = _Opened(storage, repository)
         if self._manifest(repository) is not None:
             raise taken(self.root)
         branch = NewBranch(self.root, repository, session_on(repository, self.root))
