@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import attrs
 
 from ..errors import StorageError
+from .elapsed import Elapsed
 from .specifications import COMMANDS, Command
 
 SCHEMA = 1
@@ -58,7 +59,8 @@ def run(command: Command, given: argparse.Namespace) -> int:
     """
     given = command.complete(given)
     try:
-        answer = _handler(command)(given)
+        with Elapsed(f"bsb storage {command.name}", None if _is_first_rank() else False):
+            answer = _handler(command)(given)
     except Exception as error:
         if given.traceback:
             traceback.print_exc()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bsb_hdf5.cli import running
+from bsb_hdf5.cli import elapsed, running
 from bsb_hdf5.cli.specifications import COMMANDS
 from bsb_hdf5.engines.zarr import ZarrEngine
 from bsb_hdf5.errors import StoreAccessError
@@ -167,3 +168,27 @@ def test_bsb_starts_without_what_the_commands_need() -> None:
     assert "bsb_hdf5.cli.specifications" in loaded, done.stderr
     cli = {f"bsb_hdf5.cli{each}" for each in ("", ".commands", ".specifications", ".uncaught")}
     assert set() == loaded - cli - {"bsb_hdf5", "bsb_hdf5.storage_options"}
+
+
+@pytest.mark.parametrize("shown", [True, False, None])
+def test_a_command_that_takes_long_shows_that_it_goes_on(
+    shown: bool | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(elapsed, "_INTERVAL", 0.01)
+    with elapsed.Elapsed("bsb storage verify", shown):
+        end = time.monotonic() + 5
+        while (
+            shown and time.monotonic() < end and "verify" not in (text := capsys.readouterr().err)
+        ):
+            time.sleep(0.01)
+    if shown:
+        assert "bsb storage verify: 00:00" in text
+    else:
+        time.sleep(0.05)
+        assert "" == capsys.readouterr().err
+
+
+def test_a_quick_command_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with elapsed.Elapsed("bsb storage info", True):
+        pass
+    assert "" == capsys.readouterr().err

@@ -1,0 +1,51 @@
+"""A line on stderr that shows that a command goes on."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import TracebackType
+
+from tqdm import tqdm
+
+# Seconds that pass before there is a line, and between its changes.
+_INTERVAL = 1.0
+
+
+class Elapsed:
+    """
+    Shows the name of a command and for how long it has been running, from one second on.
+
+    :param title: of the line.
+    :param shown: whether to show it at all; None where stderr is a terminal.
+    """
+
+    def __init__(self, title: str, shown: bool | None = None) -> None:
+        self._title = title
+        self._shown = sys.stderr.isatty() if shown is None else shown
+        self._end = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> None:
+        if self._shown:
+            self._thread = threading.Thread(target=self._show, daemon=True)
+            self._thread.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._end.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _show(self) -> None:
+        if self._end.wait(_INTERVAL):
+            return
+        # A bar that counts connections finds its place below.
+        line = tqdm(desc=self._title, bar_format="{desc}: {elapsed}", leave=False)
+        while not self._end.wait(_INTERVAL):
+            line.refresh()
+        line.close()
