@@ -9,12 +9,13 @@ processes. What it assumes:
   400 cells. There are enough jobs for all workers at any time.
 - Sessions that write queue for one lock: a closed network of one server and of workers that think,
   solved by mean value analysis (Reiser and Lavenberg, 1980), which takes times to be random.
-- Today, a file that another rank changed is opened again in each session, under the lock if it
-  writes. Reads share, and wait for nobody.
+- One by one (``BSB_HDF5_STAGING=off``), a file that another rank changed is opened again in each
+  session, under the lock if it writes. Reads share, and wait for nobody.
 - With 8.0.2, rank 0 serves four messages for each session that reads or writes. What they take, and
   what its sessions take, was measured elsewhere (``THEIR_LOCK``, ``THEIR_WRITE``).
-- Staged: rows go to a file of the rank, and the lock is held for a short record. One rank folds all
-  into the network in the end, at the rate of appends of one scope.
+- Logged: calls are appended to a log, whose lock is held for the record only, and jobs read other
+  sets than they write. One rank carries out all calls in the end; a log that is full, and is
+  carried out in between, costs as much, but the others wait meanwhile.
 - Sessions take processor time alone, and each rank has a core: on a filesystem of many nodes, where
   locks and bytes travel, the figures are lower bounds.
 """
@@ -22,7 +23,6 @@ processes. What it assumes:
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import os
 import subprocess
@@ -32,12 +32,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import attrs
 import numpy as np
 from bsb import Chunk, Storage
 from compile_once import ENGINE
-from ranks_work import CELLS, CHUNK_SIZE, Lone, cell_type
+from ranks_work import CELLS, CHUNK_SIZE, Lone, cell_type, log_calls, watch_records
 
 JOBS = (10**3, 10**4, 10**5, 10**6)
 RANKS = (4, 64, 1024, 8192)
@@ -56,9 +57,10 @@ class Costs:
     foreign_read: float
     append: float
     foreign_append: float
-    publication: float
-    fold: float
-    byte: float
+    logged_read: float
+    logged_append: float
+    record: float
+    carried_out: float
 
 
 @attrs.frozen
@@ -78,11 +80,11 @@ class Scheme:
 
 def schemes(costs: Costs) -> dict[str, Scheme]:
     reads = READS_A_JOB * costs.foreign_read
-    bytes_ = CELLS * 24
+    beside = READS_A_JOB * costs.logged_read + costs.logged_append - costs.record
     return {
         "8.0.2": Scheme(READS_A_JOB * costs.read, (1 + READS_A_JOB) * THEIR_LOCK + THEIR_WRITE),
-        "today": Scheme(reads, costs.foreign_append),
-        "staged": Scheme(reads + bytes_ * costs.byte, costs.publication, costs.fold),
+        "one by one": Scheme(reads, costs.foreign_append),
+        "logged": Scheme(beside, costs.record, costs.carried_out),
     }
 
 
@@ -150,32 +152,42 @@ def measure(folder: Path) -> Costs:
     read = each(lambda _: len(placed[0]))
     each(read_after_another)
     each(append_after_another)
-    start = time.process_time()
-    with storage.write_scope():
-        for turn in range(REPEATS):
-            placed[1].append_data(chunk(turn), positions)
-    fold = (time.process_time() - start) / REPEATS
-    many = np.random.default_rng(0).random((1_000_000, 3))
-    start = time.process_time()
-    placed[0].append_data(chunk(0), many)
-    byte = (time.process_time() - start) / many.nbytes
-    publication = measure_publication(folder / "records")
     return Costs(
-        read, median(spent["read"]), append, median(spent["append"]), publication, fold, byte
+        read,
+        median(spent["read"]),
+        append,
+        median(spent["append"]),
+        *measure_log(folder / "logged.hdf5", positions),
     )
 
 
-def measure_publication(path: Path) -> float:
-    """A record of 64 bytes at the end of a file, under its lock."""
-    with open(path, "ab", buffering=0) as file:
+def measure_log(path: Path, positions: np.ndarray[Any, np.dtype[np.float64]]) -> list[float]:
+    """A read of another set, a logged append, its part under the lock, and to carry it out."""
+    storages = [Storage(ENGINE, str(path)) for _ in range(2)]
+    placed = [each.require_placement_set(cell_type("cell")) for each in storages]
+    other = storages[1].require_placement_set(cell_type("other"))
+    placed[0].append_data(Chunk((0, 0, 0), CHUNK_SIZE), positions)
+    log_calls(*storages)
+    recorded = watch_records()
+    spent: list[float] = []
 
-        def publish(_: int) -> None:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            os.fstat(file.fileno())
-            file.write(bytes(64))
-            fcntl.flock(file, fcntl.LOCK_UN)
+    def append(turn: int) -> None:
+        placed[0].append_data(Chunk((turn % 50, turn // 50, 0), CHUNK_SIZE), positions)
 
-        return each(publish)
+    def read_after_another(turn: int) -> None:
+        append(turn)
+        start = time.process_time()
+        len(other)
+        spent.append(time.process_time() - start)
+
+    each(read_after_another)
+    len(placed[1])
+    before = recorded()
+    logged = each(append)
+    record = (recorded() - before) / REPEATS
+    start = time.process_time()
+    len(placed[1])
+    return [median(spent), logged, record, (time.process_time() - start) / REPEATS]
 
 
 def print_tables(costs: Costs, compute: float) -> None:
@@ -204,27 +216,38 @@ def time_of(jobs: int, ranks: int, compute: float, scheme: Scheme) -> str:
 
 def check(costs: Costs) -> None:
     """Compare with processes that sleep instead of computing: they need no core of their own."""
-    print("\n| processes | jobs a second | model | ratio |\n|---|---|---|---|")
-    for processes in (1, 2, 3, 4):
-        with tempfile.TemporaryDirectory(prefix="bsb-hdf5-model-") as folder:
-            command = [sys.executable, __file__, "--work", folder, str(processes)]
-            started = [subprocess.Popen([*command, str(i)]) for i in range(processes)]
-            if any(process.wait() for process in started):
-                raise SystemExit("a process failed")
-            found = json.loads((Path(folder) / "found.json").read_text())
-        held = costs.append if processes == 1 else costs.foreign_append
-        rate = solve(processes, found["thinking"], held)[0]
-        print(f"| {processes} | {found['rate']:.0f} | {rate:.0f} | {found['rate'] / rate:.2f} |")
+    print("\n| scheme | processes | jobs a second | model | ratio |\n|---|---|---|---|---|")
+    for scheme in ("one by one", "logged"):
+        for processes in (1, 2, 3, 4):
+            check_run(costs, scheme, processes)
 
 
-def work(folder: Path, processes: int, number: int) -> None:
+def check_run(costs: Costs, scheme: str, processes: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="bsb-hdf5-model-") as folder:
+        command = [sys.executable, __file__, "--work", folder, scheme, str(processes)]
+        started = [subprocess.Popen([*command, str(i)]) for i in range(processes)]
+        if any(process.wait() for process in started):
+            raise SystemExit("a process failed")
+        found = json.loads((Path(folder) / "found.json").read_text())
+    apart, held = 0.0, costs.append if processes == 1 else costs.foreign_append
+    if scheme == "logged":
+        apart, held = costs.logged_append - costs.record, costs.record
+    rate = solve(processes, found["thinking"] + apart, held)[0]
+    ratio = found["rate"] / rate
+    print(f"| {scheme} | {processes} | {found['rate']:.0f} | {rate:.0f} | {ratio:.2f} |")
+
+
+def work(folder: Path, scheme: str, processes: int, number: int) -> None:
     """Sleep and append, again and again."""
     ranks = Lone(folder, processes, number)
     root = str(folder / "network.hdf5")
     if number == 0:
         Storage(ENGINE, root).require_placement_set(cell_type("cell"))
     ranks.barrier()
-    placed = Storage(ENGINE, root).get_placement_set(cell_type("cell"))
+    storage = Storage(ENGINE, root)
+    placed = storage.get_placement_set(cell_type("cell"))
+    if scheme == "logged":
+        log_calls(storage)
     positions = np.zeros((CELLS, 3))
     placed.append_data(Chunk((number, 0, 0), CHUNK_SIZE), positions)
     ranks.barrier()
@@ -246,11 +269,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--compute", type=float, default=0.1, help="seconds of a job")
     parser.add_argument("--check", action="store_true", help="compare with 1 to 4 processes")
-    parser.add_argument("--work", nargs=3, metavar=("FOLDER", "PROCESSES", "NUMBER"))
+    parser.add_argument("--work", nargs=4, metavar=("FOLDER", "SCHEME", "PROCESSES", "NUMBER"))
     options = parser.parse_args()
     os.environ.setdefault("BSB_HDF5_LAYOUT", "columnar")
     if options.work:
-        work(Path(options.work[0]), int(options.work[1]), int(options.work[2]))
+        work(Path(options.work[0]), options.work[1], *map(int, options.work[2:]))
         return
     with tempfile.TemporaryDirectory(prefix="bsb-hdf5-model-") as folder:
         costs = measure(Path(folder))
