@@ -172,6 +172,30 @@ def test_a_tally_that_is_repaired_keeps_the_latest_checksums(network: Path, tmp_
     assert verify(str(path)).findings
 
 
+@pytest.mark.parametrize(
+    ("layout", "name"),
+    [
+        ("columnar", "stored_files/note"),
+        ("columnar", "placement_sets/a"),
+        ("columnar", "connectivity_sets/a_to_b"),
+        ("classic", "files/note"),
+        ("classic", "morphologies/stub"),
+        ("classic", "placement/a"),
+        ("classic", "connectivity/a_to_b"),
+    ],
+)
+def test_what_can_not_be_opened_any_more_is_found(tmp_path: Path, layout: str, name: str) -> None:
+    path = tmp_path / "network.hdf5"
+    SmallNetwork.build(new_storage(path, layout))
+    assert () == verify(str(path)).findings
+    with h5py.File(path) as file:
+        header = h5py.h5o.get_info(file[name].id).addr
+    raw = bytearray(path.read_bytes())
+    raw[header + 12] ^= 4
+    path.write_bytes(raw)
+    assert name.split("/")[1] in str(verify(str(path)))
+
+
 def test_zarr_finds_flipped_bits_itself(network: Path, tmp_path: Path) -> None:
     convert(str(network), str(tmp_path / "network.zarr"), engine="zarr")
     choice = random.Random(4)

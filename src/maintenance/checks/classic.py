@@ -22,7 +22,7 @@ from .classic_cells import PLACEMENT, Cells
 from .classic_connections import CONNECTIVITY, Connections
 from .parts import note_members, note_totals, writable
 
-_FILES = "files"
+_FILES, _MORPHOLOGIES = "files", "morphologies"
 _COUNTS = "chunks"
 
 Check = Callable[[str, GroupReader], None]
@@ -71,6 +71,7 @@ class ClassicCheck:
                     check(name, self._network.group_of(part, name))
                 self._whole &= not reading.failed
         note_members(self._found, self._root, _FILES, GROUP, DOCUMENT)
+        note_members(self._found, self._root, _MORPHOLOGIES, GROUP)
         if self._whole:
             with self._found.reading("totals", _COUNTS, mend=self._total_mend):
                 self._check_totals()

@@ -22,16 +22,17 @@ from ...core.layouts.columnar.placement import ColumnarPlacement
 from ...core.layouts.columnar.placement_names import PlacementNames
 from ...core.layouts.columnar.placement_table import count_segments
 from ...core.layouts.columnar.tally import StoredTally, tally_of
+from ...core.layouts.nodes import DOCUMENT
 from ...core.layouts.protocols import PlacementReader
 from ...core.mirrored import perspectives
 from ...errors import CorruptNetworkError
 from ...ports.arrays import GroupReader
 from ...ports.cache import CacheView
 from ..findings import Findings
-from .parts import check_chunk, check_codes, check_history, note_strangers, writable
+from .parts import check_chunk, check_codes, check_history, note_members, note_strangers, writable
 
 _PLACEMENT, _CONNECTIVITY = "placement_sets", "connectivity_sets"
-_MORPHOLOGIES = "morphology_tables"
+_MORPHOLOGIES, _FILES = "morphology_tables", "stored_files"
 _HEAD = 3
 _MOST_GENERATIONS = np.iinfo(np.int64).max
 _PORTION_OF_CELLS = 1 << 17
@@ -79,6 +80,7 @@ class ColumnarCheck:
                 self._connections(tag, sets.group(member))
         with self._found.reading("morphologies", "log"):
             self._log(self._root.group(_MORPHOLOGIES))
+        note_members(self._found, self._root, _FILES, DOCUMENT, part="files")
         if self._stored:
             self._check_morphologies()
 

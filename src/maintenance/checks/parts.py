@@ -107,15 +107,20 @@ def note_strangers(found: Findings, where: str, used: set[str], stored: set[str]
         found.note("placement", where, f"cells have the morphology '{name}', which is not stored")
 
 
-def note_members(found: Findings, root: GroupReader, part: str, *kinds: str) -> None:
+def note_members(
+    found: Findings, root: GroupReader, group_name: str, *kinds: str, part: str | None = None
+) -> None:
     """
     Report members of a part that can't be one of its sets or files.
 
+    They include those whose metadata is damaged, which would only seem to be absent otherwise.
+
     :param kinds: the kinds of nodes that sets or files are.
+    :param part: the name of the part, if it is not that of its group.
     """
-    if part not in root:
+    if group_name not in root:
         return
-    group = root.group(part)
+    part, group = part or group_name, root.group(group_name)
     for name in group.names():
         if (kind := kind_of(group, name)) not in kinds:
             is_ = "is neither a group, an array nor a text" if kind == OTHER else f"is an {kind}"
