@@ -14,7 +14,7 @@ from ..ports.arrays import AttributeReader, GroupReader, GroupWriter
 from ..ports.store import Capability, Store
 
 # Values of an array that are compared as bytes, which takes less time.
-_MANY = 1000
+_MANY = 10_000
 
 
 def value_of(value: object) -> Any:

@@ -10,9 +10,9 @@ import numpy as np
 from h5py import h5a, h5d, h5i, h5p, h5s
 from numpy.typing import NDArray
 
-from ...core.ranges import check_ranges, coalesce, take_ranges
-from ...errors import CorruptNetworkError, ShapeError, StoreIOError
+from ...errors import CorruptNetworkError, StoreIOError
 from ...ports.arrays import AnyArray, DType
+from ..native.arrays import Array, ArrayWriter
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter, native_type
 from .context import Context, OpenObject
 from .h5_types import H5Object
@@ -25,25 +25,22 @@ _MOST_BYTES = 64 * 1024
 # An array of more pieces than this is rewritten in larger ones.
 _MOST_PIECES = 64
 
-# Ranges are read in one piece, and what lies between them is dropped, if all of it is at
-# most this many times what was asked for, or this many bytes.
-_MOST_SURPLUS = 4
-_LEAST_HULL = 1024 * 1024
-
 # Rows of more than this many bytes, and more than this many times the size of the file, are
 # implausible: no filter of HDF5 compresses real values so tightly.
 _MOST_UNQUESTIONED = 1 << 30
 _MOST_PACKED = 4096
 
-# HDF5 decompresses whole chunks. They may have this many bytes, or times the size of the file.
+# HDF5 decompresses whole chunks. They may have this many bytes, times what was asked for, or times
+# the size of the file.
 _MOST_OF_PIECE = 1 << 25
+_MOST_SURPLUS = 4
 _MOST_UNPACKED = 8
 
 # The level of zlib; higher levels save almost nothing.
 _EFFORT = 1
 
 
-class Hdf5Array:
+class Hdf5Array(Array):
     """A dataset of numbers, to read."""
 
     def __init__(self, member: OpenObject, name: str, context: Context) -> None:
@@ -58,13 +55,15 @@ class Hdf5Array:
     @property
     def shape(self) -> tuple[int, ...]:
         if self._member.shape is None:
-            self._member.shape = self._id.shape
+            with self._context.translated():
+                self._member.shape = self._id.shape
         return self._member.shape
 
     @property
     def dtype(self) -> DType:
         if self._member.dtype is None:
-            self._member.dtype = self._id.dtype
+            with self._context.translated():
+                self._member.dtype = self._id.dtype
         dtype: DType = self._member.dtype
         return dtype
 
@@ -77,31 +76,19 @@ class Hdf5Array:
         with self._context.translated():
             return int(self._id.get_storage_size())
 
-    def read(self, start: int = 0, stop: int | None = None) -> AnyArray:
+    def _read(self, start: int, stop: int) -> AnyArray:
         with self._context.translated():
-            shape, dtype = self.shape, self.dtype
-            if not shape or dtype.kind not in "biuf":
-                raise CorruptNetworkError(
-                    f"'{self._name}' has shape {shape} and dtype '{dtype}';"
-                    " an array consists of rows of numbers"
-                )
-            start, stop, _ = slice(start, stop).indices(shape[0])
-            asked = max(0, stop - start), *shape[1:]
-            self._check_claim(asked, dtype)
-            self._check_piece(prod(asked) * dtype.itemsize)
-            rows = self._room(asked, dtype)
-            if rows.size and len(rows) == shape[0]:
-                self._id.read(h5s.ALL, h5s.ALL, rows, native_type(dtype))
+            rows = self._room(stop - start)
+            self._check_piece(rows.nbytes)
+            if rows.size and len(rows) == self.shape[0]:
+                self._id.read(h5s.ALL, h5s.ALL, rows, native_type(rows.dtype))
             elif rows.size:
                 where = self._rows(start, rows.shape)
-                self._id.read(_space(rows.shape), where, rows, native_type(dtype))
+                self._id.read(_space(rows.shape), where, rows, native_type(rows.dtype))
             return rows
 
-    def read_ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> AnyArray:
-        check_ranges(starts, stops, self.shape[0])
-        first, last = coalesce(starts, stops)
-        lengths = last - first
-        total = int(lengths.sum())
+    def _read_merged(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> AnyArray:
+        total = int((last - first).sum())
         # Some rows that follow each other take less time to read through HDF5.
         if len(first) > 1 or total * self._row_bytes > _MOST_BYTES:
             with self._context.translated():
@@ -109,19 +96,7 @@ class Hdf5Array:
                 if places is not None and content is not None:
                     self._check_claim((total, *self.shape[1:]), self.dtype)
                     return places.read(content, first, last)
-        if len(first) == 1:
-            return self.read(int(first[0]), int(last[0]))
-        low, high = (int(first.min()), int(last.max())) if len(first) else (0, 0)
-        if high - low <= _MOST_SURPLUS * total or (high - low) * self._row_bytes <= _LEAST_HULL:
-            rows = self.read(low, high)
-            return take_ranges(rows, first - low, last - low)
-        asked = total, *self.shape[1:]
-        self._check_claim(asked, self.dtype)
-        rows = self._room(asked, self.dtype)
-        ends = np.cumsum(lengths)
-        for start, length, end in zip(first.tolist(), lengths.tolist(), ends.tolist(), strict=True):
-            rows[end - length : end] = self.read(start, start + length)
-        return rows
+        return super()._read_merged(first, last)
 
     def _places(self) -> RowPlaces | None:
         """Where the rows lie; None if that is not known, or HDF5 may hold what was written."""
@@ -175,9 +150,22 @@ class Hdf5Array:
                 f" {asked} bytes were to be read"
             )
 
-    def _room(self, shape: tuple[int, ...], dtype: DType) -> AnyArray:
+    def _room(self, rows: int) -> AnyArray:
+        """
+        Room for rows of the dataset.
+
+        :raises CorruptNetworkError: the dataset does not hold rows of numbers, or not so many.
+        """
+        shape, dtype = self.shape, self.dtype
+        if not shape or dtype.kind not in "biuf":
+            raise CorruptNetworkError(
+                f"'{self._name}' has shape {shape} and dtype '{dtype}';"
+                " an array consists of rows of numbers"
+            )
+        asked = rows, *shape[1:]
+        self._check_claim(asked, dtype)
         try:
-            return np.empty(shape, dtype=dtype)
+            return np.empty(asked, dtype=dtype)
         except MemoryError as error:
             raise StoreIOError(
                 f"there is not enough memory for rows of '{self._name}': {error}"
@@ -202,7 +190,7 @@ class DatasetParent(Protocol):
         """A new growable dataset of these rows."""
 
 
-class Hdf5ArrayWriter(Hdf5Array):
+class Hdf5ArrayWriter(Hdf5Array, ArrayWriter):
     """A dataset that can be changed."""
 
     def __init__(
@@ -218,33 +206,27 @@ class Hdf5ArrayWriter(Hdf5Array):
     def _places(self) -> None:
         return None
 
-    def append(self, rows: AnyArray) -> None:
-        shape = self.shape
-        stop = shape[0] + len(rows)
-        if rows.shape[1:] != shape[1:]:
-            raise ShapeError(f"rows of shape {rows.shape} don't fit '{self._name}' of {shape}")
+    def _append(self, rows: AnyArray) -> None:
+        held = self.shape[0]
         self._context.changes += 1
         with self._context.translated():
-            self._extend(stop)
-            self._write(shape[0], rows)
+            self._set_length(held + len(rows))
+            self._write(held, rows)
 
-    def write(self, start: int, rows: AnyArray) -> None:
-        shape = self.shape
-        if start < 0 or start + len(rows) > shape[0] or rows.shape[1:] != shape[1:]:
-            raise ShapeError(
-                f"rows of shape {rows.shape} don't fit into '{self._name}' of {shape}"
-                f" from row {start} on"
-            )
+    def _overwrite(self, start: int, rows: AnyArray) -> None:
         self._context.changes += 1
         with self._context.translated():
             self._write(start, rows)
 
-    def resize(self, rows: int) -> None:
-        self._context.changes += 1
-        with self._context.translated():
-            self._extend(rows)
+    def _cut(self, rows: int) -> None:
+        self._extend(rows)
 
     def _extend(self, rows: int) -> None:
+        self._context.changes += 1
+        with self._context.translated():
+            self._set_length(rows)
+
+    def _set_length(self, rows: int) -> None:
         """Set the length; rewrite the array in larger pieces if there would be too many."""
         held = self.shape[0]
         # Looked at when the length passes a power of two: it costs as much as an append.

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from h5py import h5s, h5t
 
+from ..native.arrays import Document, DocumentWriter
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter
 from .context import Context, OpenObject
 from .h5_types import H5Object
 
 
-class Hdf5Document:
+class Hdf5Document(Document):
     """A scalar dataset that holds a string, to read."""
 
     def __init__(self, member: OpenObject, name: str, context: Context) -> None:
@@ -44,12 +45,18 @@ class Hdf5Document:
         return self._id.shape == () and bool(self._id.get_type().equal(kind))
 
 
-class Hdf5DocumentWriter(Hdf5Document):
+class Hdf5DocumentWriter(Hdf5Document, DocumentWriter):
     """A string that was written."""
 
     @property
     def attributes(self) -> Hdf5AttributesWriter:
         return Hdf5AttributesWriter(self._member, self._context)
+
+
+class Hdf5Other(Hdf5Document):
+    """What is neither a group, an array nor a text: others may have stored it."""
+
+    kind = "other"
 
 
 def is_text(dataset: H5Object) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 import h5py
@@ -12,12 +13,21 @@ from h5py import h5d, h5g, h5l, h5o, h5p, h5s, h5t
 from ...core.names import can_name
 from ...errors import CorruptNetworkError, NodeExistsError, NodeNotFoundError
 from ...ports.arrays import AnyArray, AttributeValue, GroupReader
+from ..native.arrays import ArrayWriter
+from ..native.groups import Group, GroupWriter, Member
 from .any_values import append_any, check_any, check_append, read_any
 from .arrays import Hdf5Array, Hdf5ArrayWriter, storage_of
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter
 from .context import Context, OpenObject
 from .copying import copy_object
-from .documents import Hdf5Document, Hdf5DocumentWriter, is_text, string_type, write_string
+from .documents import (
+    Hdf5Document,
+    Hdf5DocumentWriter,
+    Hdf5Other,
+    is_text,
+    string_type,
+    write_string,
+)
 from .h5_types import H5Object
 
 # Up to this many attributes are stored in the header of the group, which needs less space.
@@ -45,25 +55,25 @@ def _link(name: str) -> H5Object:
     return None if name.isascii() else _UTF8_LINK
 
 
-class Hdf5Group:
+class Hdf5Group(Group):
     """A group, to read. Links that lead elsewhere are not followed."""
 
     def __init__(self, member: OpenObject, path: str, context: Context) -> None:
-        self._member = member
+        self._held = member
         self._path = path
         self._context = context
 
     @property
     def _id(self) -> H5Object:
-        return self._member.id
+        return self._held.id
 
     @property
     def attributes(self) -> Hdf5Attributes:
-        return Hdf5Attributes(self._member, self._context)
+        return Hdf5Attributes(self._held, self._context)
 
-    def names(self) -> tuple[str, ...]:
+    def _names(self) -> Iterable[str]:
         with self._context.translated():
-            return tuple(sorted(name.decode() for name in self._id))
+            return [name.decode() for name in self._id]
 
     def __contains__(self, name: str) -> bool:
         # To HDF5 a name with a slash is a path.
@@ -73,15 +83,17 @@ class Hdf5Group:
             found = self._context.objects.find(self._inside(name))
             return found is not None or bool(self._id.links.exists(name.encode()))
 
-    def group(self, name: str) -> Hdf5Group:
-        member = self._find(name, "group")
-        return Hdf5Group(member, self._inside(name), self._context)
+    def _member(self, name: str) -> Member | None:
+        found = self._object(name)
+        return None if found is None else self._opened(found, name)
 
-    def array(self, name: str) -> Hdf5Array:
-        return Hdf5Array(self._find(name, "array"), name, self._context)
-
-    def document(self, name: str) -> Hdf5Document:
-        return Hdf5Document(self._find(name, "document"), name, self._context)
+    def _opened(self, member: OpenObject, name: str) -> Member:
+        if member.kind == "group":
+            return Hdf5Group(member, self._inside(name), self._context)
+        if member.kind == "array":
+            return Hdf5Array(member, name, self._context)
+        kind = Hdf5Document if member.kind == "document" else Hdf5Other
+        return kind(member, name, self._context)
 
     def value(self, name: str) -> Hdf5Document:
         return Hdf5Document(self._find(name, "value"), name, self._context)
@@ -97,31 +109,41 @@ class Hdf5Group:
 
     def read_any(self, name: str) -> Any:
         with self._context.translated():
-            opened = self._open(name, "array")
+            if name not in self:
+                raise NodeNotFoundError(f"there is no array '{name}'", asked=name)
+            opened = self._open(name)
             if _kind_of(opened) not in ("array", "document", "value"):
                 raise NodeNotFoundError(f"'{name}' is not an array", asked=name)
             if opened.shape:
                 Hdf5Array(OpenObject("array", opened), name, self._context).check_claim()
             return read_any(opened)
 
-    def _find(self, name: str, kind: str) -> OpenObject:
-        path = self._inside(name)
+    def _object(self, name: str) -> OpenObject | None:
+        """The member of a name, which is opened if it is not; None if there is none."""
         with self._context.translated():
-            found = self._context.objects.find(path)
-            if found is None:
-                opened = self._open(name, kind)
+            found = self._context.objects.find(self._inside(name))
+            if found is None and name in self:
+                opened = self._open(name)
                 found = self._keep(name, OpenObject(_kind_of(opened), opened))
-            if found.kind != kind:
-                raise NodeNotFoundError(f"'{name}' is not a {kind}", asked=name)
             return found
+
+    def _find(self, name: str, kind: str) -> OpenObject:
+        """
+        The member of a name and kind.
+
+        :raises NodeNotFoundError: there is none.
+        """
+        found = self._object(name)
+        if found is None or found.kind != kind:
+            raise NodeNotFoundError(f"there is no {kind} '{name}'", asked=name)
+        return found
 
     def _keep(self, name: str, member: OpenObject) -> OpenObject:
         self._context.objects.add(self._inside(name), member)
         return member
 
-    def _open(self, name: str, kind: str) -> H5Object:
-        if name not in self:
-            raise NodeNotFoundError(f"there is no {kind} '{name}'", asked=name)
+    def _open(self, name: str) -> H5Object:
+        """Open a member, which is there, without keeping it."""
         key = name.encode()
         link = self._id.links.get_info(key)
         if link.type != h5l.TYPE_HARD:
@@ -135,11 +157,12 @@ class Hdf5Group:
         return f"{self._path}/{name}"
 
 
-class Hdf5GroupWriter(Hdf5Group):
+class Hdf5GroupWriter(Hdf5Group, GroupWriter):
     """A group that can be changed."""
 
     overwrites_in_place = True
     unchecked_rows = True
+    _holds_any_dtype = True
 
     def __init__(
         self,
@@ -154,38 +177,30 @@ class Hdf5GroupWriter(Hdf5Group):
     @property
     def attributes(self) -> Hdf5AttributesWriter:
         modernize = None if self._parent is None else self._modernize
-        return Hdf5AttributesWriter(self._member, self._context, modernize)
+        return Hdf5AttributesWriter(self._held, self._context, modernize)
 
-    def group(self, name: str) -> Hdf5GroupWriter:
-        return self._group_writer(self._find(name, "group"), name)
+    def _opened(self, member: OpenObject, name: str) -> Member:
+        if member.kind == "group":
+            return Hdf5GroupWriter(member, self._inside(name), self._context, (self, name))
+        if member.kind == "array":
+            return Hdf5ArrayWriter(member, name, self._context, self)
+        kind = Hdf5DocumentWriter if member.kind == "document" else Hdf5Other
+        return kind(member, name, self._context)
 
-    def _group_writer(self, member: OpenObject, name: str) -> Hdf5GroupWriter:
-        return Hdf5GroupWriter(member, self._inside(name), self._context, (self, name))
-
-    def array(self, name: str) -> Hdf5ArrayWriter:
-        return Hdf5ArrayWriter(self._find(name, "array"), name, self._context, self)
-
-    def document(self, name: str) -> Hdf5DocumentWriter:
-        return Hdf5DocumentWriter(self._find(name, "document"), name, self._context)
-
-    def require_group(self, name: str) -> Hdf5GroupWriter:
-        if name in self:
-            return self.group(name)
+    def _make_group(self, name: str) -> None:
         self._context.changes += 1
         with self._context.translated():
             made = h5g.create(self._id, name.encode(), lcpl=_link(name), gcpl=_GROUP)
-        return self._group_writer(self._keep(name, OpenObject("group", made)), name)
+        self._keep(name, OpenObject("group", made))
 
-    def create_array(
-        self, name: str, rows: AnyArray, *, growable: bool = True, expected: int = 0
-    ) -> Hdf5ArrayWriter:
+    def _make_array(self, name: str, rows: AnyArray, expected: int) -> None:
+        self.create_dataset(name, rows, expected=expected)
+
+    def create_fixed_array(self, name: str, rows: AnyArray) -> ArrayWriter:
         if name in self:
             raise NodeExistsError(f"'{name}' exists", asked=name)
-        made = self.create_dataset(name, rows, growable=growable, expected=expected)
-        return Hdf5ArrayWriter(made, name, self._context, self)
-
-    def create_fixed_array(self, name: str, rows: AnyArray) -> Hdf5ArrayWriter:
-        return self.create_array(name, rows, growable=False)
+        self.create_dataset(name, rows, growable=False)
+        return self.array(name)
 
     def create_dataset(
         self, name: str, rows: AnyArray, *, growable: bool = True, expected: int = 0
@@ -246,9 +261,10 @@ class Hdf5GroupWriter(Hdf5Group):
             copy_object(source._id, name.encode(), self._id, _link(name))
         return True
 
-    def delete(self, name: str) -> None:
-        if name not in self:
-            raise NodeNotFoundError(f"there is no member '{name}'", asked=name)
+    def _make_document(self, name: str, content: bytes) -> None:
+        self.write_document(name, content)
+
+    def _remove(self, name: str) -> None:
         self._context.changes += 1
         with self._context.translated():
             if _is_hard(self._id, name.encode()):
@@ -292,13 +308,13 @@ class Hdf5GroupWriter(Hdf5Group):
         made = h5g.create(parent._id, temporary, gcpl=_GROUP)
         for key in list(self._id):
             self._id.links.move(key, made, key)
-        held = Hdf5Attributes(self._member, self._context)
+        held = Hdf5Attributes(self._held, self._context)
         moved = Hdf5AttributesWriter(OpenObject("group", made), self._context)
         for each in held.names():
             moved.set(each, held.get(each))
         # Users of this object continue with the new group.
-        self._member.attributes.clear()
-        self._member.id = made
+        self._held.attributes.clear()
+        self._held.id = made
         parent._id.unlink(name.encode())
         parent._id.links.move(temporary, parent._id, name.encode(), lcpl=_link(name))
 

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from ...core.ranges import check_ranges, coalesce, take_ranges
 from ...errors import ShapeError
-from ...ports.arrays import AnyArray, DType
-from .attributes import Attributes, AttributesWriter
+from ...ports.arrays import AnyArray, AttributeReader, AttributeWriter, DType
 
 # Ranges are read in one piece, and what lies between them is dropped, if all of it is at most this
 # many times what was asked for, or this many bytes.
@@ -41,7 +40,7 @@ class Array(ABC):
 
     @property
     @abstractmethod
-    def attributes(self) -> Attributes: ...
+    def attributes(self) -> AttributeReader: ...
 
     @abstractmethod
     def _read(self, start: int, stop: int, /) -> AnyArray:
@@ -57,7 +56,10 @@ class Array(ABC):
 
     def read_ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64], /) -> AnyArray:
         check_ranges(starts, stops, self.shape[0])
-        first, last = coalesce(starts, stops)
+        return self._read_merged(*coalesce(starts, stops))
+
+    def _read_merged(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> AnyArray:
+        """The rows of ranges that are not empty, and of which none begins where the last ends."""
         if len(first) <= 1:
             return self._read(int(first[0]), int(last[0])) if len(first) else self._no_rows()
         total = int((last - first).sum())
@@ -65,12 +67,18 @@ class Array(ABC):
         hull = high - low
         if hull <= _MOST_SURPLUS * total or hull * _row_bytes(self._no_rows()) <= _LEAST_HULL:
             return take_ranges(self._read(low, high), first - low, last - low)
-        bounds = zip(first.tolist(), last.tolist(), strict=True)
-        # numpy turns rows of a foreign byte order into those of its own.
-        return np.concatenate([self._read(*each) for each in bounds], dtype=self.dtype)
+        rows, end = self._room(total), 0
+        for start, stop in zip(first.tolist(), last.tolist(), strict=True):
+            rows[end : end + stop - start] = self._read(start, stop)
+            end += stop - start
+        return rows
 
     def _no_rows(self) -> AnyArray:
-        return np.empty((0, *self.shape[1:]), dtype=self.dtype)
+        return self._room(0)
+
+    def _room(self, rows: int) -> AnyArray:
+        """Room for rows of the array."""
+        return np.empty((rows, *self.shape[1:]), dtype=self.dtype)
 
 
 class ArrayWriter(Array):
@@ -78,12 +86,13 @@ class ArrayWriter(Array):
     Rows that can be changed.
 
     A backend adds rows at the end, and drops rows there. One that can overwrite rows in their
-    place does so in ``_overwrite``; without, the rows from the first one on are written again.
+    place does so in ``_overwrite``; without, the rows from the first one on are written again. One
+    that can add zeros without writing them does so in ``_extend``.
     """
 
     @property
     @abstractmethod
-    def attributes(self) -> AttributesWriter: ...
+    def attributes(self) -> AttributeWriter: ...
 
     @abstractmethod
     def _append(self, rows: AnyArray, /) -> None:
@@ -122,7 +131,12 @@ class ArrayWriter(Array):
             raise ShapeError(f"an array can't have {rows} rows; it has {length}")
         if rows < length:
             self._cut(rows)
-        empty = self._no_rows()
+        elif rows > length:
+            self._extend(rows)
+
+    def _extend(self, rows: int, /) -> None:
+        """Add rows of zeros, until there are as many as this."""
+        empty, length = self._no_rows(), self.shape[0]
         width, most = empty.shape[1:], max(1, _MOST_ZEROS // max(1, _row_bytes(empty)))
         while length < rows:
             added = min(rows - length, most)
@@ -158,7 +172,7 @@ class Document(ABC):
 
     @property
     @abstractmethod
-    def attributes(self) -> Attributes: ...
+    def attributes(self) -> AttributeReader: ...
 
     @abstractmethod
     def read(self) -> bytes:
@@ -170,4 +184,4 @@ class DocumentWriter(Document):
 
     @property
     @abstractmethod
-    def attributes(self) -> AttributesWriter: ...
+    def attributes(self) -> AttributeWriter: ...

@@ -57,12 +57,12 @@ def stored_value(value: AttributeValue) -> StoredValue:
 
     :raises DtypeError: it is an array of objects or records.
     """
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, (list, tuple)):
-        return [str(item) for item in value]
+    if isinstance(value, (str, list, tuple)):
+        return str(value) if isinstance(value, str) else [str(item) for item in value]
     array = np.array(value)
-    check_dtype(array.dtype)
+    # perf: small sessions consist of attributes that are numbers.
+    if array.dtype.kind not in "biuf":
+        check_dtype(array.dtype)
     stored: np.generic | AnyArray = array[()]
     return stored
 

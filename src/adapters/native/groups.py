@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, ClassVar, TypeAlias, cast
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
 
 from ...errors import NodeExistsError, NodeNotFoundError, ShapeError
-from ...ports.arrays import AnyArray
+from ...ports.arrays import AnyArray, AttributeReader, AttributeWriter
 from .arrays import Array, ArrayWriter, Document, DocumentWriter
-from .attributes import Attributes, AttributesWriter, check_dtype
+from .attributes import check_dtype
 
 
 class Group(ABC):
@@ -25,7 +25,7 @@ class Group(ABC):
 
     @property
     @abstractmethod
-    def attributes(self) -> Attributes: ...
+    def attributes(self) -> AttributeReader: ...
 
     @abstractmethod
     def _names(self) -> Iterable[str]:
@@ -41,24 +41,25 @@ class Group(ABC):
     def __contains__(self, name: str, /) -> bool:
         return self._member(name) is not None
 
+    # perf: each finds its member by itself, as small sessions consist of little else; isinstance
+    # with an abstract class takes longer than finding the member.
     def group(self, name: str, /) -> Group:
-        member: Group = self._of_kind(name, "group")
-        return member
+        member = self._member(name)
+        if member is None or member.kind != "group":
+            raise _not_found("group", name)
+        return member  # type: ignore[return-value]
 
     def array(self, name: str, /) -> Array:
-        member: Array = self._of_kind(name, "array")
-        return member
+        member = self._member(name)
+        if member is None or member.kind != "array":
+            raise _not_found("array", name)
+        return member  # type: ignore[return-value]
 
     def document(self, name: str, /) -> Document:
-        member: Document = self._of_kind(name, "document")
-        return member
-
-    def _of_kind(self, name: str, kind: str) -> Any:
         member = self._member(name)
-        # perf: isinstance with an abstract class takes longer than finding the member.
-        if member is None or member.kind != kind:
-            raise NodeNotFoundError(f"there is no {kind} '{name}'", asked=name)
-        return member
+        if member is None or member.kind != "document":
+            raise _not_found("document", name)
+        return member  # type: ignore[return-value]
 
 
 class GroupWriter(Group):
@@ -74,7 +75,7 @@ class GroupWriter(Group):
 
     @property
     @abstractmethod
-    def attributes(self) -> AttributesWriter: ...
+    def attributes(self) -> AttributeWriter: ...
 
     @abstractmethod
     def _make_group(self, name: str, /) -> None:
@@ -97,14 +98,13 @@ class GroupWriter(Group):
     def _remove(self, name: str, /) -> None:
         """Remove a member and all below it."""
 
-    def group(self, name: str, /) -> GroupWriter:
-        return cast(GroupWriter, super().group(name))
+    if TYPE_CHECKING:
+        # The members of a group that can be changed can be, too.
+        def group(self, name: str, /) -> GroupWriter: ...
 
-    def array(self, name: str, /) -> ArrayWriter:
-        return cast(ArrayWriter, super().array(name))
+        def array(self, name: str, /) -> ArrayWriter: ...
 
-    def document(self, name: str, /) -> DocumentWriter:
-        return cast(DocumentWriter, super().document(name))
+        def document(self, name: str, /) -> DocumentWriter: ...
 
     def require_group(self, name: str, /) -> GroupWriter:
         if name not in self:
@@ -144,6 +144,10 @@ class GroupWriter(Group):
         after = self.document(name).attributes
         for each, value in values.items():
             after.set(each, value)
+
+
+def _not_found(kind: str, name: str) -> NodeNotFoundError:
+    return NodeNotFoundError(f"there is no {kind} '{name}'", asked=name)
 
 
 Member: TypeAlias = Group | Array | Document

@@ -70,7 +70,7 @@ def test_a_full_disk_is_reported_and_leaves_the_file_as_it_was(
     monkeypatch.setattr(os, "pwrite", fail_with(errno.ENOSPC))
     with pytest.raises(StoreIOError, match="No space left") as caught:
         if moment == "the write":
-            session.root.create_array("large", np.ones(2_000_000), growable=False)
+            session.root.create_fixed_array("large", np.ones(2_000_000))
             session.root.array("large").read()
         session.commit()
     assert errno.ENOSPC == caught.value.fields["errno"]
