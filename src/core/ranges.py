@@ -57,8 +57,11 @@ def coalesce(starts: Bounds, stops: Bounds) -> tuple[Bounds, Bounds]:
     if len(starts) == 1 and stops.item() > starts.item():
         return starts, stops
     kept = stops > starts
-    starts, stops = starts[kept], stops[kept]
-    if not len(starts):
+    # perf: most often none is empty and none joins another, which takes a third of the time to see.
+    if np.count_nonzero(kept) < len(starts):
+        starts, stops = starts[kept], stops[kept]
+    new = np.ones(len(starts) + 1, dtype=bool)
+    np.not_equal(starts[1:], stops[:-1], out=new[1:-1])
+    if np.count_nonzero(new) == len(new):
         return starts, stops
-    new = np.append(True, starts[1:] != stops[:-1])
-    return starts[new], stops[np.append(new[1:], True)]
+    return starts[new[:-1]], stops[new[1:]]

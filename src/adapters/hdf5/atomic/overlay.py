@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from threading import get_ident
 
 from ....errors import CorruptNetworkError
-from ....platform import read_some_into
+from ....platform import read_parts_into
 from .callback import CALLBACK
 from .extent import Extent
 from .heaps import SIGNATURE, is_endless
@@ -90,14 +90,14 @@ class OverlayFile:
 
         :param begins: where each part begins, and in ``ends``, where it ends.
         """
-        done, descriptor = 0, self._extent.descriptor
-        # perf: there are many small parts, and nearly always nothing lies over the file.
-        plain = self._shown is None and self.is_untouched
-        for begin, end in zip(begins, ends, strict=True):
-            part = view[done : done + end - begin]
+        count = 0
+        # perf: nearly always nothing lies over the file.
+        if self._shown is None and self.is_untouched:
+            count = read_parts_into(self._extent.descriptor, view, begins, ends)
+        done = sum(ends[:count]) - sum(begins[:count])
+        for begin, end in zip(begins[count:], ends[count:], strict=True):
+            self._read(view[done : done + end - begin], begin)
             done += end - begin
-            if not plain or read_some_into(descriptor, part, begin) < end - begin:
-                self._read(part, begin)
 
     def write(self, data: bytes | memoryview) -> int:
         start, size = self._position, len(data)
