@@ -12,6 +12,7 @@ import zarr
 from bsb import (
     Chunk,
     Configuration,
+    Scaffold,
     Storage,
     from_storage,
     get_engine_node,
@@ -19,8 +20,9 @@ from bsb import (
     open_storage,
 )
 
+from bsb_hdf5 import convert
 from bsb_hdf5.engines.zarr import ZarrEngine
-from bsb_hdf5.errors import NotANetworkError, ReadOnlyError
+from bsb_hdf5.errors import NotANetworkError, ReadOnlyError, UnknownContentError
 from tests.engines.suite import suite_of_bsb
 
 TestStorage, TestPlacementSet, TestMorphologyRepository, TestConnectivitySet = suite_of_bsb("zarr")
@@ -65,6 +67,33 @@ def test_commands_of_bsb_that_take_it_for_a_directory_leave_it_whole(root: str) 
     assert {"metadata.json"} == {path.name for path in Path(root).iterdir()} - before
     found: Any = Storage("zarr", root, missing_ok=False).get_placement_set(CellType())
     assert cells.load_positions().tolist() == found.load_positions().tolist()
+    # What they leave is no content that a copy would lack, and goes with the network.
+    copied: Any = convert(root, f"{root}.copy.zarr", engine="zarr").get_placement_set(CellType())
+    assert cells.load_positions().tolist() == copied.load_positions().tolist()
+    Storage("zarr", root).remove()
+    assert not Path(root).exists()
+
+
+def test_bsb_opens_a_directory_by_its_url(root: str) -> None:
+    network = Scaffold(Configuration.default(storage={"engine": "zarr", "root": root}))
+    before = {path: path.read_bytes() for path in Path(root).rglob("*") if path.is_file()}
+    found = from_storage(Path(root).as_uri())
+    assert ("zarr", network.configuration.name) == (
+        found.storage.format,
+        found.configuration.name,
+    )
+    assert before == {path: path.read_bytes() for path in Path(root).rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("text", ["{", '{"engine_name": "mine"}', "[]"])
+def test_another_file_of_that_name_is_foreign(root: str, text: str) -> None:
+    placed(root)
+    foreign = Path(root, "metadata.json")
+    foreign.write_text(text)
+    with pytest.raises(UnknownContentError, match=r"metadata\.json"):
+        convert(root, f"{root}.copy.zarr", engine="zarr")
+    Storage("zarr", root).remove()
+    assert text == foreign.read_text()
 
 
 def test_default_roots_are_unique_directories() -> None:

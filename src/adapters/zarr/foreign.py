@@ -7,6 +7,7 @@ Groups that zarr creates above arrays, and empty folders, have no content, and a
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -31,6 +32,10 @@ from .paths import MANIFEST
 _SHARD_FOLDER = re.compile(r"\d+")
 # Folders within each other that are looked into; sessions of this package make fewer.
 _DEEPEST = 200
+# BSB's engine `fs` takes every folder for its own, and leaves this file in those that it opens.
+_TRACE_OF_FS = "metadata.json"
+# What makes a folder a storage of that engine.
+_FOLDER_OF_FS = "file_meta"
 # What the lock file says where a network was removed; it is empty otherwise.
 _VACATED = b"A network of bsb-hdf5 was removed from this folder.\n"
 
@@ -109,12 +114,24 @@ def remove_own(root: str, *, keep_lock: bool) -> None:
         remove_array(root, path)
     for path in reversed(content.groups):
         remove_group(root, path)
+    if _has_trace_of_fs(root):
+        os.unlink(os.path.join(root, _TRACE_OF_FS))
     for folder, names in list(_folders(root)):
         for name in names:
             if is_unfinished(name) or (folder == root and name == LOCK_FILE and not keep_lock):
                 os.unlink(os.path.join(folder, name))
     for folder, _ in reversed(list(_folders(root))):
         _remove_empty(root, folder)
+
+
+def _has_trace_of_fs(root: str) -> bool:
+    """Whether BSB's engine ``fs`` took the folder for its own, and stored nothing in it."""
+    if os.path.lexists(os.path.join(root, _FOLDER_OF_FS)):
+        return False
+    with contextlib.suppress(OSError, ValueError, RecursionError, CorruptNetworkError):
+        found = json.loads(read_file(root, _TRACE_OF_FS))
+        return isinstance(found, dict) and found.get("engine_name") == "fs"
+    return False
 
 
 def _folders(root: str) -> Iterator[tuple[str, list[str]]]:
@@ -147,6 +164,7 @@ def _content(root: str, path: str, depth: int) -> _Content:
                 is_own = entry.is_file(follow_symlinks=False) and (
                     is_unfinished(entry.name)
                     or (not path and entry.name in (MANIFEST, LOCK_FILE))
+                    or (not path and entry.name == _TRACE_OF_FS and _has_trace_of_fs(root))
                     or (entry.name == MANIFEST and is_known)
                 )
                 if not is_own:
