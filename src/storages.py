@@ -69,9 +69,20 @@ def open_storage(
         raise failed[0]
     if not present:
         raise StoreNotFoundError(f"there is no storage at '{root}'", location=str(root))
+    reasons = "".join(f"; {name}: {_why_not(ours[name], root)}" for name in present)
     raise NotANetworkError(
-        f"'{root}' does not hold a network of the engines {', '.join(ours)}", location=str(root)
+        f"'{root}' does not hold a network of the engines {', '.join(ours)}{reasons}",
+        location=str(root),
     )
+
+
+def _why_not(engine: type[StorageEngine], root: Root) -> str:
+    """What keeps an engine from reading what is at a root."""
+    try:
+        engine(root, bsb.MPI).check_network()
+    except StorageError as error:
+        return str(error)
+    return "unknown"
 
 
 def was_interrupted(root: Root) -> bool:

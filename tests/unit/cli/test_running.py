@@ -47,6 +47,14 @@ def test_what_is_wrong_is_one_sentence_and_exits_with_2(run: Run, tmp_path: Path
         assert message in outcome.err
 
 
+def test_what_is_wrong_with_a_damaged_file_is_said(run: Run, root: Path) -> None:
+    os.truncate(root, root.stat().st_size // 2)
+    outcome = run("info", root)
+    assert (2, 1) == (outcome.code, len(outcome.err.splitlines()))
+    assert "does not hold a network" in outcome.err
+    assert "truncated file" in outcome.err
+
+
 def test_a_place_that_can_not_be_looked_at_is_not_called_empty(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
