@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 
 from ...errors import CorruptNetworkError
-from ...platform import Forks, open_descriptor, read_some, unlock, write_some
+from ...platform import Forks, is_named, open_descriptor, read_some, unlock, write_some
 from ...ports.call_log import Buffer, Mark, Position, Publication, Record
 from ...transactions.deadline import OnSlow
 from ..files.errors import system_error
@@ -74,9 +74,10 @@ class Hdf5CallLog:
             return [], after
         with self._opened(os.O_RDONLY) as descriptor:
             if _check(mark, _read_header(descriptor), self.path) is None:
-                return [], size
+                # What is there now will be cut off.
+                return [], 0
             found = list(_scan(descriptor, after or _HEAD, size))
-        return [title for title, _ in found], found[-1][1] if found else after
+        return [title for title, _ in found], found[-1][1] if found else after or _HEAD
 
     def position(self, mark: Mark) -> Position | None:
         with self._opened(os.O_RDONLY) as descriptor:
@@ -122,14 +123,18 @@ class Hdf5CallLog:
 
     def hold(self, mark: Mark | None) -> Hdf5HeldLog:
         made = os.O_CREAT if mark is None else 0
-        descriptor = self._open(os.O_RDWR | made)
-        try:
-            self._lock(descriptor)
-            with translated(self._location):
-                return Hdf5HeldLog(self._location, self.path, descriptor, mark)
-        except BaseException:
+        while True:
+            descriptor = self._open(os.O_RDWR | made)
+            try:
+                self._lock(descriptor)
+                # Whoever held it before may have removed it.
+                if is_named(descriptor, self.path):
+                    with translated(self._location):
+                        return Hdf5HeldLog(self._location, self.path, descriptor, mark)
+            except BaseException:
+                close_file(descriptor)
+                raise
             close_file(descriptor)
-            raise
 
     def copy(self, location: str) -> None:
         """Copy it, if there is one, to beside a copy of the file."""

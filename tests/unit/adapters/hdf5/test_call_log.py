@@ -108,6 +108,38 @@ def test_who_has_it_open_notices_that_it_was_removed(path: Path, log: Hdf5CallLo
     assert Publication.STALE is publish(log, b"second")
 
 
+def test_a_log_that_is_removed_while_another_program_waits_for_it_is_made_again(
+    path: Path, log: Hdf5CallLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, waiting = log.hold(MARK), new_log(path)
+    lock = waiting._lock
+
+    def remove_first(descriptor: int) -> None:
+        monkeypatch.undo()
+        held.remove()
+        held.release()
+        lock(descriptor)
+
+    monkeypatch.setattr(waiting, "_lock", remove_first)
+    made = waiting.hold(None)
+    made.restart(Mark(99, 1), 1)
+    made.release()
+    assert Position(99, 1) == new_log(path).position(Mark(99, 1))
+
+
+def test_who_looked_before_it_starts_again_finds_all_calls_after(log: Hdf5CallLog) -> None:
+    publish(log, b"first")
+    held = log.hold(MARK)
+    held.close(MARK)
+    titles, end = log.titles(MARK.next(), 0)
+    assert [] == titles
+    held.restart(MARK.next(), 1)
+    held.release()
+    # As many bytes as before.
+    publish(log, b"again")
+    assert [b"again"] == log.titles(MARK.next(), end)[0]
+
+
 @pytest.mark.parametrize("cut", range(1, 30))
 def test_a_record_that_is_cut_short_counts_as_absent(
     path: Path, log: Hdf5CallLog, cut: int
