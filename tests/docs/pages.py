@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# (\S+\.(?:yaml|py))\n")
 # Commands that install something, or that belong in a clone: tests of their own run these.
-_ELSEWHERE = re.compile(r"(git clone|cd|make|\S*pip install|python -m venv|\. \.venv/|source)\b")
+_ELSEWHERE = re.compile(r"(git clone|cd|make|\S*pip install|python3? -m venv|\. \.venv/|source)\b")
 _BENCHMARK = re.compile(r"(?:\S*python )(benchmarks/\w+\.py)")
 
 
