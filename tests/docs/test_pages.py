@@ -31,8 +31,10 @@ def test_the_errors_that_a_page_names_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_examples_use_public_names(page: Path) -> None:
-    examples = re.findall(r"^(?:>>>|\.\.\.) (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    text = page.read_text(encoding="utf-8")
+    examples = re.findall(r"^(?:>>>|\.\.\.) (.*)$", text, re.MULTILINE)
     assert [] == [line for line in examples if re.search(r"\._[a-z]", line)]
+    assert [] == re.findall(r"`[^`\n]*\._engine\b[^`\n]*`", text)
 
 
 def test_a_page_is_done_in_order(tmp_path: Path) -> None:
