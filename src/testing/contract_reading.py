@@ -115,7 +115,7 @@ class ReadingContract:
         self, filled_store: Store
     ) -> None:
         if Capability.WRITABLE in filled_store.capabilities:
-            pytest.skip("The store can be written to.")
+            pytest.skip("A store that is written to has nothing to refuse.")
         before = repr(snapshot(filled_store))
         for verb in (filled_store.open_write, filled_store.create):
             with pytest.raises(StorageError):
