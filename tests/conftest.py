@@ -17,6 +17,7 @@ TOGETHER = (
     "tests/face/test_hostile.py",
     "tests/face/test_limits.py",
     "tests/remote/",
+    "tests/parallel/test_mixed.py",
     "tests/simulators/",
 )
 
