@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from bsb import Storage
+from bsb import Chunk, Storage
 from scipy.spatial.transform import Rotation
 
 from bsb_hdf5 import diff, export_sonata, import_sonata, verify
@@ -25,8 +25,9 @@ from bsb_hdf5.errors import (
 )
 from bsb_hdf5.exchange.transfer import Portion
 from bsb_hdf5.queries import placement_sets
+from bsb_hdf5.testing.network_samples import CHUNK_SIZE, cell_type
 from tests.unit.exchange.sonata.circuits import full_network
-from tests.unit.queries.networks import ENGINES
+from tests.unit.queries.networks import ENGINES, new_storage
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -49,6 +50,17 @@ def test_cells_and_connections_may_come_in_pieces(
         module = importlib.import_module(f"bsb_hdf5.exchange.sonata.{each}")
         monkeypatch.setattr(module, "Portion", lambda: Portion(cells=1, connections=2))
     storage = full_network("columnar", tmp_path).storage
+    export_sonata(storage, tmp_path / "circuit")
+    made = import_sonata(tmp_path / "circuit", str(tmp_path / "made"))
+    assert [] == [str(each) for each in diff(storage, made)]
+
+
+def test_connections_that_are_all_on_the_first_point_come_back(tmp_path: Path) -> None:
+    storage = new_storage("columnar", tmp_path)
+    cells = storage.require_placement_set(cell_type("a"))
+    cells.append_data(Chunk((0, 0, 0), CHUNK_SIZE), np.zeros((2, 3)))
+    loops = storage.require_connectivity_set(cells.cell_type, cells.cell_type, "loops")
+    loops.connect(cells, cells, [[0, 0, 0]], [[1, 0, 0]])
     export_sonata(storage, tmp_path / "circuit")
     made = import_sonata(tmp_path / "circuit", str(tmp_path / "made"))
     assert [] == [str(each) for each in diff(storage, made)]
