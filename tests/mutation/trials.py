@@ -209,13 +209,24 @@ class Trials:
             began.append(line)
         if began[-1] == "passed":
             return None, len(chosen)
-        return (began[-1] if self._passes_alone(began[-1]) else None), len(began)
+        test = began[-1]
+        # Alone: after others that it does not usually follow, a test may fail by itself.
+        fails = not self._passes([test], codes) and self._passes_alone(test)
+        return (test if fails else None), len(began)
+
+    def _passes(self, tests: list[str], codes: list[CodeType]) -> bool:
+        """Whether some tests pass with other code."""
+
+        def run(tell: Callable[[str], None]) -> None:
+            self._functions.change(codes)
+            self._run_until_one_fails(tests, tell)
+
+        return [*forked(run, 60)][-1:] == ["passed"]
 
     def _passes_alone(self, test: str) -> bool:
         """Whether a test passes without any mutation, by itself."""
         if test not in self._sound:
-            alone = list(forked(partial(self._run_until_one_fails, [test]), 60))
-            self._sound[test] = alone[-1] == "passed"
+            self._sound[test] = self._passes([test], [])
         return self._sound[test]
 
     def _run_until_one_fails(self, tests: list[str], tell: Callable[[str], None]) -> None:

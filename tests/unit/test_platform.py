@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,17 @@ def test_parts_are_read_up_to_the_end(tmp_path: Path) -> None:
         buffer = bytearray(5)
         assert 2 == read_parts(file.fileno(), buffer)
         assert b"bXef\0" == buffer
+
+
+@pytest.mark.parametrize(
+    ("code", "is_raised"), [(errno.EINVAL, False), (errno.EBADF, False), (errno.EIO, True)]
+)
+def test_a_folder_that_can_not_be_synced_is_an_error_where_folders_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, is_raised: bool
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(code, "as the system says")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="as the system") if is_raised else nullcontext():
+        platform.sync_folder(str(tmp_path))

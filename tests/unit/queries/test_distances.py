@@ -88,3 +88,18 @@ def test_connections_of_cells_without_positions_have_no_distance(
     loops.connect(cells, cells, [[0, -1, -1]], [[1, -1, -1]])
     found = distances(loops, bins=[0.0, 10.0])
     assert (1, 0, [0]) == (found.without_position, found.outside, found.counts.tolist())
+
+
+def test_a_number_of_bins_reaches_to_the_longest_distance_there_can_be(
+    engine: str, tmp_path: Path
+) -> None:
+    storage = new_storage(engine, tmp_path)
+    chunk = Chunk((0, 0, 0), CHUNK_SIZE)
+    for name, x in (("granule", 30.0), ("golgi", 100.0)):
+        storage.require_placement_set(cell_type(name)).append_data(chunk, [[x, 0.0, 0.0]])
+    cells = [storage.get_placement_set(cell_type(name)) for name in ("granule", "golgi")]
+    for pre, post in (cells, cells[::-1]):
+        tag = f"from {pre.tag}"
+        connections = storage.require_connectivity_set(pre.cell_type, post.cell_type, tag)
+        connections.connect(pre, post, [[0, -1, -1]], [[0, -1, -1]])
+        assert 70.0 == pytest.approx(distances(connections, bins=2).edges[-1])

@@ -8,6 +8,7 @@ import pytest
 from bsb.services.mpi import MPIService
 
 from bsb_hdf5.adapters.mpi.communicator import ServiceCommunicator
+from bsb_hdf5.errors import InputError
 
 
 class MainOfTwo(MPIService):
@@ -45,3 +46,29 @@ def test_the_other_ranks_are_told_that_the_main_rank_is_interrupted(
     assert result is None
     assert isinstance(failure, RuntimeError)
     assert f"the main rank was interrupted: {interrupt.__name__}" == str(failure)
+
+
+@pytest.mark.parametrize("error", [InputError("wrong"), OSError(28, "full")])
+def test_the_other_ranks_get_the_error_of_the_main_rank(error: Exception) -> None:
+    service = MainOfTwo()
+
+    def act() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        ServiceCommunicator(service).on_main(act)
+    assert [(None, error)] == service.sent
+
+
+def test_an_error_that_can_not_be_sent_is_described() -> None:
+    class LocalError(Exception):
+        """Of a class that no other process finds."""
+
+    service = MainOfTwo()
+
+    def act() -> None:
+        raise LocalError("of a function")
+
+    with pytest.raises(RuntimeError, match="^LocalError: of a function$") as caught:
+        ServiceCommunicator(service).on_main(act)
+    assert [(None, caught.value)] == service.sent

@@ -17,7 +17,7 @@ from bsb_hdf5.errors import CorruptNetworkError, StoreExistsError, StoreIOError
 from bsb_hdf5.exchange.sonata.names import safe_name
 from bsb_hdf5.queries import connectivity_sets, placement_sets
 from tests.unit.exchange.sonata.circuits import NAMES, full_network
-from tests.unit.queries.networks import ENGINES, Sample
+from tests.unit.queries.networks import ENGINES, Sample, new_storage
 
 
 @pytest.fixture(params=ENGINES)
@@ -131,6 +131,13 @@ def test_indices_do_not_depend_on_what_is_in_memory(
     monkeypatch.setattr(module, "_MOST_RUNS", runs)
     sample = full_network("columnar", tmp_path)
     test_edges_of_every_node_are_its_connections(sample, tmp_path)
+
+
+def test_the_configuration_says_with_which_schema_it_was_exported(tmp_path: Path) -> None:
+    """Another schema needs another number: earlier releases would read it wrongly."""
+    export_sonata(new_storage("columnar", tmp_path), tmp_path / "circuit")
+    config = json.loads((tmp_path / "circuit" / "circuit_config.json").read_text())
+    assert 1 == config["bsb"]["schema"]
 
 
 def test_what_is_at_the_folder_stays_unless_it_was_exported(tmp_path: Path) -> None:
