@@ -65,8 +65,9 @@ def test_files_are_stored_with_meta_and_id_in_either_order(storage: Storage) -> 
     assert "second" == store("b", "second", meta)
     assert "third" == store("c", "third")
     assert "fourth" == store("d", id="fourth", meta=meta)
+    assert "fifth" == store("e", "fifth", meta=meta)
     unnamed = store("e", meta)
-    for id_ in ("first", "second", "fourth", unnamed):
+    for id_ in ("first", "second", "fourth", "fifth", unnamed):
         assert "text" == storage.files.get_meta(id_)["kind"]
     assert "c" == storage.files.load("third")[0]
 

@@ -87,3 +87,9 @@ def test_meta_that_json_can_not_hold_is_refused() -> None:
 def test_bytes_that_are_no_text_of_their_encoding_are_corrupt(encoding: str) -> None:
     with pytest.raises(CorruptNetworkError, match=encoding):
         StoredContent(b"\xff", encoding, {}).content()
+
+
+def test_a_text_that_an_encoding_has_no_place_for_is_refused() -> None:
+    """IDNA raises an error that names no place in the text."""
+    with pytest.raises(InputError, match="can't be encoded as 'idna'"):
+        StoredContent.of("a" * 64, None, "idna", 5)

@@ -69,6 +69,6 @@ def test_an_error_that_can_not_be_sent_is_described() -> None:
     def act() -> None:
         raise LocalError("of a function")
 
-    with pytest.raises(RuntimeError, match="^LocalError: of a function$") as caught:
+    with pytest.raises(RuntimeError, match=r"^LocalError: of a function$") as caught:
         ServiceCommunicator(service).on_main(act)
     assert [(None, caught.value)] == service.sent
