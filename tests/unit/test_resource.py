@@ -126,6 +126,12 @@ def test_what_hdf5_can_not_make_is_refused(
         at(in_file, "/mine/deep/value").create(data, **options)
 
 
+def test_an_option_by_position_and_by_name_is_refused(in_file: SmallNetwork) -> None:
+    with pytest.raises(InputError, match="shape is given twice"):
+        at(in_file, "/mine/value").create([1, 2], (2, 1), shape=(1, 2))
+    assert not at(in_file, "/mine").exists()
+
+
 @pytest.mark.parametrize("data", ["text", ["a"], 5, [1j], RECORDS], ids=str)
 def test_other_engines_hold_rows_of_numbers(elsewhere: SmallNetwork, data: Any) -> None:
     with pytest.raises(InputError, match="rows of numbers"):

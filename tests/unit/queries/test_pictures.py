@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bsb import Chunk, Storage
+from matplotlib.figure import Figure
 
 from bsb_hdf5.errors import InputError, StoreIOError
-from bsb_hdf5.queries import pictures, plot
+from bsb_hdf5.queries import pictures, plot, summary
+from bsb_hdf5.storages import engine_of
 from bsb_hdf5.testing.network_samples import CHUNK_SIZE, cell_type
 from tests.unit.queries.networks import TAGS, Sample, new_storage, random_network
 
@@ -159,3 +161,14 @@ def test_a_browser_shows_the_page(tmp_path: Path) -> None:
         timeout=100,
     )
     assert colours(shot.read_bytes()) > _COLOURS
+
+
+def test_cells_are_drawn_from_above_and_from_the_side(tmp_path: Path) -> None:
+    storage = new_storage("columnar", tmp_path)
+    storage.require_placement_set(cell_type("granule")).append_data(
+        Chunk((0, 0, 0), CHUNK_SIZE), [[1.0, 2.0, 3.0]]
+    )
+    figure = Figure()
+    pictures._in_space(engine_of(storage), summary(storage)).draw(figure)
+    drawn = [np.asarray(axes.lines[0].get_xydata()).tolist() for axes in figure.axes]
+    assert [[[1.0, 2.0]], [[1.0, 3.0]]] == drawn

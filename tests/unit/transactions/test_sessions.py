@@ -12,6 +12,7 @@ from bsb_hdf5.errors import (
     ReadOnlyError,
     SessionAbortedError,
     StoreExistsError,
+    StoreIOError,
     StoreNotFoundError,
 )
 from tests.unit.transactions.recorder import SHORT, InterruptionError, Recorder, add
@@ -100,3 +101,13 @@ def test_sessions_of_two_places_are_independent(network: Recorder) -> None:
         raise InterruptionError
     assert () == network.names()
     assert ("b",) == other.names()
+
+
+def test_an_operation_without_enough_memory_names_the_network(network: Recorder) -> None:
+    def fail(_: object) -> None:
+        raise MemoryError("of 1 TiB")
+
+    for write in (False, True):
+        with pytest.raises(StoreIOError, match="more than fits in memory: of 1 TiB") as caught:
+            network.sessions.run(fail, write=write)
+        assert network.store.location == caught.value.fields["location"]

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
+from bsb_hdf5.adapters.hdf5 import arrays
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.core.layouts.optional_verbs import read_integers
 from bsb_hdf5.errors import CorruptNetworkError, StorageError
@@ -206,6 +207,17 @@ def test_rows_are_read_from_among_very_many_that_were_never_written(path: Path) 
         starts = np.arange(0, many, 1 << 23)
         with pytest.raises(CorruptNetworkError, match="claims to hold"):
             array.read_ranges(starts, starts + (1 << 20))
+
+
+def test_a_file_may_hold_somewhat_more_than_it_has_bytes(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrays, "_MOST_UNQUESTIONED", 0)
+    store = make(Hdf5Store(str(path)))
+    with writing(store) as root:
+        array = root.create_array("x", np.zeros(1))
+        array.resize(64)
+        assert 64 == len(array.read())
 
 
 # What other programs put into a file

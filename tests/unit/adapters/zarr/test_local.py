@@ -197,3 +197,14 @@ def test_a_target_that_is_taken_at_the_last_moment_is_kept(
     monkeypatch.undo()
     assert there == snapshot(ZarrStore(target))
     assert before == snapshot(store)
+
+
+def test_a_network_is_removed_with_the_link_that_it_is_reached_by(
+    path: Path, tmp_path: Path
+) -> None:
+    filled(path)
+    link = tmp_path / "link.zarr"
+    link.symlink_to(path)
+    ZarrStore(link).remove()
+    assert not link.is_symlink()
+    assert not path.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,16 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "other" / "n.h5").rename(tmp_path / "n.h5")
     (tmp_path / "other" / "n.h5").symlink_to(tmp_path / "n.h5")
     assert_refused(tmp_path / "other", tmp_path / "made", CorruptNetworkError, "outside of")
+
+
+def test_links_to_morphologies_are_not_followed(tmp_path: Path) -> None:
+    export_sonata(full_network("columnar", tmp_path).storage, tmp_path / "circuit")
+    folder = tmp_path / "circuit" / "morphologies"
+    file = next(folder.glob("*.swc"))
+    shutil.copyfile(file, tmp_path / "elsewhere.swc")
+    (folder / "unused.swc").symlink_to(tmp_path / "elsewhere.swc")
+    made = import_sonata(tmp_path / "circuit", str(tmp_path / "made"))
+    assert "unused" not in made.morphologies.list()
 
 
 def test_names_of_populations_are_no_paths(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from bsb_hdf5.core.morphology import MorphologyTable
 from bsb_hdf5.errors import (
     CorruptNetworkError,
     InputError,
+    InvalidNameError,
     MorphologyNotFoundError,
 )
 from tests.unit.core.layouts.columnar.networks import new_network, reopened
@@ -150,3 +151,11 @@ def test_label_codes_of_points_are_whole_numbers() -> None:
     given.data[1, 4] = 0.5
     with pytest.raises(InputError, match="'m'"):
         new_network().morphologies.save("m", given)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "nul\0", "\ud800"])
+def test_names_that_no_morphology_can_have_are_refused(name: str) -> None:
+    network = new_network()
+    with pytest.raises(InvalidNameError):
+        network.morphologies.save(name, table(2))
+    assert () == network.morphologies.names()
