@@ -32,14 +32,13 @@ class Functions:
         """
         Check that functions can have other code.
 
-        :raises ExecutedAtImportError: if one of them is no function, or has other variables.
+        :raises ExecutedAtImportError: if none of them is a function, or one has other variables.
         """
-        for code in codes:
-            functions = self._of.get(_key(code), [])
-            if not functions or any(
-                each.__code__.co_freevars != code.co_freevars for each in functions
-            ):
-                raise ExecutedAtImportError(code.co_qualname)
+        found = [(each, code) for code in codes for each in self._of.get(_key(code), [])]
+        if (codes and not found) or any(
+            function.__code__.co_freevars != code.co_freevars for function, code in found
+        ):
+            raise ExecutedAtImportError
 
     def change(self, codes: list[CodeType]) -> None:
         """Replace the code of functions; those that are not found stay as they are."""
@@ -87,6 +86,8 @@ def _changed(old: CodeType, new: CodeType) -> Iterator[CodeType]:
     if old.co_flags & inspect.CO_OPTIMIZED:
         if _meaning(old) != _meaning(new):
             yield new
+            # Functions that it made already, as a decorator does.
+            yield from _all_nested(new)
         return
     if _meaning(old, nested=False) != _meaning(new, nested=False):
         raise ExecutedAtImportError(old.co_qualname)
@@ -100,6 +101,12 @@ def _meaning(code: CodeType, nested: bool = True) -> list[object]:
     constants = [repr(each) for each in code.co_consts if not isinstance(each, CodeType)]
     names = [code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars]
     return [code.co_code, code.co_exceptiontable, constants, names, inner]
+
+
+def _all_nested(code: CodeType) -> Iterator[CodeType]:
+    for each in _nested(code):
+        yield each
+        yield from _all_nested(each)
 
 
 def _nested(code: CodeType) -> list[CodeType]:

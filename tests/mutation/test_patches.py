@@ -28,6 +28,18 @@ class Counter:
         )
 
 
+def twice(function):
+    def call(value):
+        return function(value) * 2
+
+    return call
+
+
+@twice
+def doubled(value):
+    return value
+
+
 def counted(values: list[int]) -> list[int]:
     counter = Counter()
     return [counter.up(each) for each in values]
