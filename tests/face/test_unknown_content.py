@@ -313,3 +313,16 @@ def test_other_engines_keep_it_too(engine: str, tmp_path: Path) -> None:
         assert (4, 3) == Resource(back._engine, "/mine/rows").shape
     repack(small.storage, drop_unknown=True)
     assert not mine.exists()
+
+
+def test_groups_in_groups_are_copied_up_to_a_depth(tmp_path: Path) -> None:
+    small = SmallNetwork.build(Storage("memory", str(tmp_path / "network")))
+    deepest = Resource(small.storage._engine, "/" + "/".join("d" * 65))
+    deepest.create(np.arange(3))
+    copy = convert(small.storage, str(tmp_path / "copy"), engine="zarr")
+    assert [0, 1, 2] == Resource(copy._engine, deepest._path).get_dataset().tolist()
+    deepest.remove()
+    Resource(small.storage._engine, f"{deepest._path}/d").create(np.arange(3))
+    with pytest.raises(UnknownContentError, match="nested more than 64 deep"):
+        convert(small.storage, str(tmp_path / "other"), engine="zarr")
+    assert not (tmp_path / "other").exists()

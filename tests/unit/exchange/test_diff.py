@@ -154,6 +154,16 @@ def test_each_change_is_a_difference(sample: Sample, other: Storage, title: str)
     assert any(part == each.part and what in each.what for each in found), found
 
 
+def test_cells_of_a_chunk_that_has_more_of_them_are_not_compared(tmp_path: Path) -> None:
+    storages = [new_storage(each, tmp_path) for each in ("classic", "columnar")]
+    for storage, count in zip(storages, (3, 4), strict=True):
+        cells = storage.require_placement_set(cell_type("granule"))
+        cells.append_data(CHUNK, np.ones((count, 3)))
+    for first, second, what in ((0, 1, "3 and 4 cells"), (1, 0, "4 and 3 cells")):
+        (found,) = diff(storages[first], storages[second])
+        assert ("'granule', chunk [0, 0, 0]", what) == (found.where, found.what)
+
+
 def test_values_of_columns_are_compared(sample: Sample, tmp_path: Path) -> None:
     changed: dict[str, dict[str, Any]] = {
         "position": {"positions": np.ones((3, 3))},

@@ -114,6 +114,15 @@ def test_many_cells_are_sampled_and_the_page_says_so(
     assert "200 cells of 1 type; 10 of them are drawn, chosen at random" in page
 
 
+def test_no_cell_is_drawn_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "_MOST_CELLS", 60)
+    storage = filled(new_storage("columnar", tmp_path), 120)
+    figure = Figure()
+    pictures._in_space(engine_of(storage), summary(storage)).draw(figure)
+    for axes in figure.axes:
+        assert 60 == len(np.unique(np.asarray(axes.lines[0].get_xydata()), axis=0))
+
+
 def test_names_are_no_markup(tmp_path: Path) -> None:
     storage = new_storage("columnar", tmp_path)
     named = cell_type("<script>")

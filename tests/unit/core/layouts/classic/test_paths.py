@@ -202,3 +202,13 @@ def test_groups_without_end_are_not_walked_for_ever() -> None:
     loop._members.nodes["loop"] = loop._members
     with pytest.raises(CorruptNetworkError, match="nested ones"):
         names_of(sets, PLACEMENT)
+
+
+def test_sets_are_found_in_up_to_65_groups_within_each_other() -> None:
+    network = new_network()
+    network.create_placement("/".join("a" * 66), created_at="now")
+    assert ("/".join("a" * 66),) == reopened(network).placement_names()
+    network = new_network()
+    network.create_placement("/".join("a" * 67), created_at="now")
+    with pytest.raises(CorruptNetworkError, match="nested ones"):
+        reopened(network).placement_names()

@@ -1,0 +1,44 @@
+"""The metadata of an array say how it is stored; other forms of storage are refused."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bsb_hdf5.adapters.zarr.metadata import array_document, new_grid, read_grid
+from bsb_hdf5.adapters.zarr.values import MARK
+
+GRID = new_grid(np.dtype(np.float64), (3,))
+
+
+def document(shard: list[int], chunk: list[int]) -> dict[str, Any]:
+    """The metadata of five rows of three numbers, with shards and chunks of given shapes."""
+    made = copy.deepcopy(array_document(GRID, 5, "position", {MARK: {"counted": True}}))
+    made["chunk_grid"]["configuration"]["chunk_shape"] = shard
+    made["codecs"][0]["configuration"]["chunk_shape"] = chunk
+    return made
+
+
+def test_the_metadata_of_an_array_say_how_it_is_stored() -> None:
+    assert (GRID, 5) == read_grid(document([GRID.shard, 3], [GRID.chunk, 3]))
+    for chunk in (1, 2):
+        grid = GRID._replace(chunk=chunk, shard=6)
+        assert (grid, 5) == read_grid(document([6, 3], [chunk, 3]))
+
+
+@pytest.mark.parametrize(
+    ("shard", "chunk"),
+    [
+        pytest.param([6, 2], [2, 2], id="narrower"),
+        pytest.param([6, 3], [2, 2], id="narrower chunks"),
+        pytest.param([7, 3], [2, 3], id="a part of a chunk"),
+        pytest.param([6, 3], [-2, 3], id="chunks below 0"),
+        pytest.param([6, 3, 1], [2, 3, 1], id="another dimension"),
+    ],
+)
+def test_shards_of_other_shapes_are_refused(shard: list[int], chunk: list[int]) -> None:
+    with pytest.raises(ValueError, match="shards of"):
+        read_grid(document(shard, chunk))
