@@ -137,18 +137,19 @@ def _pieces(
         return None
     if properties.get_layout() == h5d.CONTIGUOUS:
         rows, begin = shape[0], id_.get_offset()
-        offsets = None if begin is None else np.array([begin], dtype=np.int64)
+        offsets = None if begin is None else np.array([begin], dtype=np.uint64)
     else:
         rows, offsets = _chunks(id_, shape, properties)
     size = rows * prod(shape[1:]) * dtype.itemsize
-    if offsets is None or not size or offsets.max() + size > file.get_filesize():
+    # A damaged file may name any place.
+    if offsets is None or not size or int(offsets.max()) + size > file.get_filesize():
         return None
-    return rows, offsets
+    return rows, offsets.astype(np.int64)
 
 
 def _chunks(
     id_: H5Object, shape: tuple[int, ...], properties: H5Object
-) -> tuple[int, NDArray[np.int64] | None]:
+) -> tuple[int, NDArray[np.uint64] | None]:
     """Rows of a chunk, and where each begins; None if some are not stored, or packed."""
     if properties.get_layout() != h5d.CHUNKED or properties.get_nfilters():
         return 0, None
@@ -158,6 +159,6 @@ def _chunks(
         return rows, None
     found: list[tuple[int, int]] = []
     id_.chunk_iter(lambda each: found.append((each.chunk_offset[0], each.byte_offset)))
-    first_rows, offsets = np.array(sorted(found), dtype=np.int64).T
+    first_rows, offsets = np.array(sorted(found), dtype=np.uint64).T
     whole = np.array_equal(first_rows, np.arange(count) * rows)
     return rows, offsets if whole else None

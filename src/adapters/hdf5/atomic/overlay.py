@@ -27,6 +27,8 @@ PAGE = 4096
 _MOST_WAITING = 1024 * 1024
 # Pages that follow each other and are dealt with at once.
 _MOST_PAGES = 1024
+# The last position that a system can name.
+_LARGEST = 2**63 - 1
 
 
 class OverlayFile:
@@ -76,6 +78,8 @@ class OverlayFile:
                 # HDF5 does not accept this as a heap.
                 view[:4] = bytes(4)
                 raise CorruptNetworkError("a heap of texts in the HDF5 file is not terminated")
+        except OverflowError:
+            self._note(_no_such_place(self._position))
         except BaseException as error:
             self._note(error)
         finally:
@@ -104,6 +108,8 @@ class OverlayFile:
         end = start + size
         CALLBACK.thread = get_ident()
         try:
+            if end > _LARGEST:
+                raise _no_such_place(start)
             if self.error is None:
                 self._write(memoryview(data).cast("B"), start)
         except BaseException as error:
@@ -312,6 +318,10 @@ def _joined(written: list[tuple[int, bytes]]) -> list[tuple[int, bytes]] | None:
             joined.append((start, data))
         end = start + len(data)
     return joined
+
+
+def _no_such_place(position: int) -> CorruptNetworkError:
+    return CorruptNetworkError(f"the HDF5 file refers to byte {position}, which no file has")
 
 
 def _runs(numbers: list[int]) -> Iterator[list[int]]:

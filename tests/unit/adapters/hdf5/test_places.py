@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from bsb_hdf5.adapters.hdf5 import places
 from bsb_hdf5.adapters.hdf5.places import RowPlaces
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
+from bsb_hdf5.errors import StorageError
 from bsb_hdf5.testing.contents import make, reading, writing
 from tests.unit.adapters.hdf5.atomic.commits import AFTER, interrupt, is_interrupted
 
@@ -160,6 +162,30 @@ def test_a_block_of_the_users_own_at_the_beginning_shifts_nothing(path: Path) ->
     with h5py.File(path, "w", userblock_size=1024) as file:
         small(100)(file)
     check_ranges_of(Hdf5Store(str(path)), ROWS)
+
+
+@pytest.mark.parametrize("place", [2**63, 2**64 - 5000, 2**62])
+@pytest.mark.parametrize("title", ["contiguous", "large pieces"])
+def test_places_that_no_file_has_are_told(
+    path: Path, title: str, place: int, uses: list[int]
+) -> None:
+    with h5py.File(path, "w") as file:
+        KNOWN[title](file)
+        id_ = file["rows"].id
+        at = id_.get_offset()
+        at = id_.get_chunk_info(1).byte_offset if at is None else at
+        # The layout of a dataset also says how long it is.
+        size = struct.pack("<Q", ROWS.nbytes) if title == "contiguous" else b""
+    content = path.read_bytes()
+    held, damaged = (struct.pack("<Q", each) + size for each in (at, place))
+    assert 1 == content.count(held)
+    path.write_bytes(content.replace(held, damaged))
+    store, bounds = Hdf5Store(str(path)), (np.array([1400, 4000]), np.array([1410, 4010]))
+    with reading(store) as root, pytest.raises(StorageError):
+        root.array("rows").read_ranges(*bounds)
+    with pytest.raises(StorageError), writing(store) as root:
+        root.array("rows").write(1400, ROWS[:300])
+    assert [] == uses
 
 
 def test_places_of_an_array_that_changed_are_found_again(path: Path, uses: list[int]) -> None:
