@@ -89,8 +89,8 @@ class StorageEngine(bsb.Engine):
         """The ranks that share the storage."""
         raise NotImplementedError
 
-    def _make_lock(self, comm: Comm) -> Lock:
-        """:guilabel:`collective` What keeps the ranks apart."""
+    def _make_lock(self, comm: Comm) -> Lock | None:
+        """:guilabel:`collective` What keeps the ranks apart; None if nothing has to."""
         raise NotImplementedError
 
     @property

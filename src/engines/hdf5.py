@@ -10,7 +10,7 @@ from ..adapters.files.locking import HDF5_SWITCH
 from ..adapters.files.trial import locks_exclude_ranks
 from ..adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from ..adapters.mpi.communicator import ServiceCommunicator
-from ..adapters.mpi.lock import MpiLock, SerialLock, make_lock
+from ..adapters.mpi.lock import MpiLock, make_lock
 from ..config import DURABILITIES, Root, StorageNode, plain_root
 from ..connectivity_set import ConnectivitySet
 from ..errors import InputError
@@ -110,12 +110,12 @@ class HDF5Engine(_engine.StorageEngine):
     def _make_communicator(self, comm: _engine.Comm) -> ServiceCommunicator:
         return ServiceCommunicator(comm)
 
-    def _make_lock(self, comm: _engine.Comm) -> MpiLock | SerialLock:
+    def _make_lock(self, comm: _engine.Comm) -> MpiLock | None:
         folder = os.path.dirname(os.path.realpath(self._root))
         made = make_lock(
             comm, self.wait_policy, lambda: locks_exclude_ranks(folder, self.ranks, HDF5_SWITCH)
         )
-        self._shares = self.ranks.size > 1 and isinstance(made, SerialLock)
+        self._shares = self.ranks.size > 1 and made is None
         return made
 
     def _make_staging(self, store: Store) -> Staging:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from .. import engine as _engine
 from ..adapters.mpi.communicator import ServiceCommunicator
-from ..adapters.mpi.lock import SerialLock
 from ..config import MemoryStorageNode as StorageNode
 from ..config import Root
 from ..connectivity_set import ConnectivitySet
@@ -49,7 +48,7 @@ class MemoryEngine(_engine.StorageEngine):
     def _make_communicator(self, comm: _engine.Comm) -> ServiceCommunicator:
         return ServiceCommunicator(comm)
 
-    def _make_lock(self, comm: _engine.Comm) -> SerialLock:
+    def _make_lock(self, comm: _engine.Comm) -> None:
         if comm.get_size() > 1:
             raise SingleProcessError(
                 f"{comm.get_size()} ranks can't share a network in memory;"
@@ -57,7 +56,6 @@ class MemoryEngine(_engine.StorageEngine):
                 found=comm.get_size(),
                 valid=1,
             )
-        return SerialLock()
 
     @property
     def root_slug(self) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .. import engine as _engine
 from ..adapters.files.trial import locks_exclude_ranks
 from ..adapters.mpi.communicator import ServiceCommunicator
-from ..adapters.mpi.lock import MpiLock, SerialLock, make_lock
+from ..adapters.mpi.lock import MpiLock, make_lock
 from ..config import Root
 from ..config import ZarrStorageNode as StorageNode
 from ..connectivity_set import ConnectivitySet
@@ -62,7 +62,7 @@ class ZarrEngine(_engine.StorageEngine):
     def _make_communicator(self, comm: _engine.Comm) -> ServiceCommunicator:
         return ServiceCommunicator(comm)
 
-    def _make_lock(self, comm: _engine.Comm) -> MpiLock | SerialLock:
+    def _make_lock(self, comm: _engine.Comm) -> MpiLock | None:
         if "://" in self._root:
             return make_lock(comm, self.wait_policy)
         folder = os.path.dirname(os.path.realpath(self._root))

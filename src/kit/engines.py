@@ -19,7 +19,7 @@ from bsb.config import types
 
 from .. import engine as _engine
 from ..adapters.mpi.communicator import ServiceCommunicator
-from ..adapters.mpi.lock import MpiLock, SerialLock, make_lock
+from ..adapters.mpi.lock import MpiLock, make_lock
 from ..config import Root, RootAttribute, as_lock_limit, plain_root
 from ..connectivity_set import ConnectivitySet
 from ..core.layouts.detection import LAYOUTS
@@ -99,7 +99,7 @@ class DefinedEngine(_engine.StorageEngine):
     def _make_communicator(self, comm: _engine.Comm) -> ServiceCommunicator:
         return ServiceCommunicator(comm)
 
-    def _make_lock(self, comm: _engine.Comm) -> MpiLock | SerialLock:
+    def _make_lock(self, comm: _engine.Comm) -> MpiLock | None:
         ranks = comm.get_size()
         if ranks > 1:
             capabilities = self._make_store(self._root).capabilities

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from threading import Thread
 
 import attrs
 
 from ..ports.lock import Lock
 from .deadline import OnSlow, ignore_slow
-from .read_write_lock import ReadWriteLock, lock_for
+from .read_write_lock import lock_for
 
 
 @attrs.define
@@ -32,15 +33,22 @@ class StoreLock:
 
     :param identity: of the store.
     :param location: of the store, for messages.
-    :param ranks: excludes the other ranks.
+    :param ranks: excludes the other ranks; None if there are none, or the store excludes them.
     """
 
     __slots__ = (
-        *("_found", "_identity", "_location", "_rank_hold", "_ranks", "_settings"),
-        *("_thread", "_threads"),
+        "_identity",
+        "_location",
+        "_rank_hold",
+        "_ranks",
+        "_settings",
+        "_thread",
+        "_threads",
     )
 
-    def __init__(self, identity: str, location: str, ranks: Lock, settings: LockSettings) -> None:
+    def __init__(
+        self, identity: str, location: str, ranks: Lock | None, settings: LockSettings
+    ) -> None:
         self._identity = identity
         self._location = location
         self._ranks = ranks
@@ -56,12 +64,11 @@ class StoreLock:
         """
         settings = self._settings
         # Kept after its release, too: lookups find it for as long as it is referenced.
-        self._found = threads = lock_for(self._identity, self._location)
+        self._threads = threads = lock_for(self._identity, self._location)
         acquire = threads.acquire_exclusive if exclusive else threads.acquire_shared
-        self._thread = acquire(settings.limit, settings.on_slow)
-        self._threads: ReadWriteLock | None = threads
+        self._thread: Thread | None = acquire(settings.limit, settings.on_slow)
         self._rank_hold: AbstractContextManager[None] | None = None
-        if not ranks:
+        if not ranks or self._ranks is None:
             return
         try:
             hold = self._ranks.exclusive() if exclusive else self._ranks.shared()
@@ -73,12 +80,12 @@ class StoreLock:
 
     def release(self) -> None:
         """Let the others go on; calling it again does nothing."""
-        threads, hold = self._threads, self._rank_hold
-        self._threads = self._rank_hold = None
+        thread, self._thread = self._thread, None
         try:
-            if hold is not None:
+            if self._rank_hold is not None:
+                hold, self._rank_hold = self._rank_hold, None
                 # An error of the block is not for a lock to judge.
                 hold.__exit__(None, None, None)
         finally:
-            if threads is not None:
-                threads.release(self._thread)
+            if thread is not None:
+                self._threads.release(thread)

@@ -50,7 +50,7 @@ class TransactionContext:
     The parameters for opening sessions of a store.
 
     :param store: where the network lies.
-    :param ranks: excludes the other ranks.
+    :param ranks: excludes the other ranks; None if there are none, or the store excludes them.
     :param open_network: finds the layout of what a root group holds; is given the location, and
         what is kept of the store.
     :param writer: stamps what is written.
@@ -59,7 +59,7 @@ class TransactionContext:
     """
 
     store: Store
-    ranks: Lock
+    ranks: Lock | None
     open_network: OpenNetwork
     writer: WriterInfo
     settings: LockSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import copy_context
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
@@ -16,9 +16,6 @@ from ...transactions.deadline import POLL_INTERVAL, Deadline, WaitPolicy, waits_
 if TYPE_CHECKING:
     from .communicator import Service
 
-# Stateless, so all callers can share it.
-_UNLOCKED = nullcontext()
-
 
 class Controller(Protocol):
     """What ``bsb.MPILock.sync`` returns."""
@@ -26,16 +23,6 @@ class Controller(Protocol):
     def read(self) -> AbstractContextManager[object]: ...
 
     def write(self) -> AbstractContextManager[object]: ...
-
-
-class SerialLock:
-    """No lock: there is one rank, or the locks of the store keep the ranks apart."""
-
-    def shared(self) -> AbstractContextManager[None]:
-        return _UNLOCKED
-
-    def exclusive(self) -> AbstractContextManager[None]:
-        return _UNLOCKED
 
 
 class _LockThread:
@@ -203,7 +190,7 @@ class MpiLock:
 
 def make_lock(
     service: Service, policy: WaitPolicy, file_locks_suffice: Callable[[], bool] = lambda: False
-) -> MpiLock | SerialLock:
+) -> MpiLock | None:
     """
     :guilabel:`collective` The lock that excludes the ranks of BSB's MPI service.
 
@@ -211,9 +198,10 @@ def make_lock(
     busy or gone. So it is used only if the locks of files do not exclude ranks.
 
     :param file_locks_suffice: collective; whether the locks of the network's files do.
+    :returns: the lock; None if there is one rank, or the locks of files keep the ranks apart.
     """
     if service.get_size() == 1 or file_locks_suffice():
-        return SerialLock()
+        return None
     # Without MPI there is only one rank, so MPI is installed here.
     from mpi4py import MPI
 

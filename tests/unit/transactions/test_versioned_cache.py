@@ -18,22 +18,13 @@ from bsb_hdf5.transactions.versioned_cache import VersionedCache
 from tests.unit.memory import new_store
 
 
-class SerialLock:
-    """Nobody else is there."""
-
-    def shared(self) -> Any:
-        return pytest.MonkeyPatch.context()
-
-    exclusive = shared
-
-
 class Observed:
     """The sessions of a network, and the view of the cache that the last of them was given."""
 
     def __init__(self, store: MemoryStore) -> None:
         self.cache: CacheView = VersionedCache().at(None)
         writer = WriterInfo("8.0.2", "8.1.0", lambda: {"storage_id": "s"}, lambda: None)
-        context = TransactionContext(store, SerialLock(), self._open, writer, LockSettings())
+        context = TransactionContext(store, None, self._open, writer, LockSettings())
         self.sessions = Sessions(context)
 
     def _open(self, root: Any, location: str, cache: Any) -> Any:
