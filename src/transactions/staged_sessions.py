@@ -46,7 +46,10 @@ class StagedSessions:
     @property
     def stages(self) -> bool:
         """Whether a call made now may be logged, to be carried out later."""
-        return self.shares and not self._context.settings.read_only and not self.in_scope
+        staging = self._context.staging
+        if staging is None or not staging.shares:
+            return False
+        return not self._context.settings.read_only and not self.in_scope
 
     @without_interrupts
     def stage(self, call: StagedCall, planned: Position | None = None) -> bool:

@@ -181,7 +181,7 @@ class ReadTransaction:
             self._raw = raw = context.store.open_read(locking=locking)
             view = context.read_view(raw)
             staging = context.staging
-            if staging is None or self._on_pending is OnPending.IGNORE or view[1].mark is None:
+            if staging is None or view[1].mark is None or self._on_pending is OnPending.IGNORE:
                 return view
             targets = staging.pending(*view, context.store.location)
             if targets and not locking:

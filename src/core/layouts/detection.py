@@ -8,7 +8,7 @@ from ...errors import InputError, NotANetworkError
 from ...ports.arrays import GroupReader, GroupWriter
 from ...ports.cache import CacheView
 from .classic.network import ClassicNetwork
-from .columnar.network import FORMAT, ColumnarNetwork, check_version
+from .columnar.network import CHECKED, FORMAT, ColumnarNetwork, KnownRoot, check_version
 from .nodes import DOCUMENT, GROUP, kind_of
 from .protocols import NetworkReader, NetworkWriter
 
@@ -16,7 +16,6 @@ LAYOUTS = ("classic", "columnar")
 # Of the classic layout, any of which makes a network; the others are made when it is written to.
 _PARTS = ("placement", "connectivity", "morphologies", "files")
 _META = "morphology_meta"
-_CHECKED = ("columnar", "version")
 
 
 @overload
@@ -41,8 +40,9 @@ def open_network(root: GroupReader, location: str, cache: CacheView | None = Non
     """
     # One class both reads and writes a layout; a reader gets the reading part of it.
     writer = cast(GroupWriter, root)
-    if cache is not None and cache.get(_CHECKED):
-        return ColumnarNetwork(writer, cache)
+    known: KnownRoot | None = None if cache is None else cache.get(CHECKED)
+    if known is not None:
+        return ColumnarNetwork(writer, cache, known)
     found = root.attributes.get("format")
     if found is None:
         _check_parts(root, location)
@@ -56,9 +56,9 @@ def open_network(root: GroupReader, location: str, cache: CacheView | None = Non
             valid=FORMAT,
         )
     check_version(root, location)
-    if cache is not None:
-        cache.put(_CHECKED, True)
-    return ColumnarNetwork(writer, cache)
+    network = ColumnarNetwork(writer, cache)
+    network.remember()
+    return network
 
 
 def _check_parts(root: GroupReader, location: str) -> None:

@@ -38,8 +38,10 @@ _RESERVED_ATTRIBUTE = "chunks"
 NAMED_BY = {"placement": "cell_type", "connectivity": "tag", "files": ID}
 # The major version of a network beside which there is a log, which programs must not ignore.
 _MAJOR_WITH_CALLS = "2"
-# The attribute of the mark, and the key of the mark in the cache.
-_CALLS, _MARK = "staged_calls", ("root", "mark")
+# The attribute of the mark.
+_CALLS = "staged_calls"
+CHECKED = ("columnar", "root")
+"""The key in the cache of the root of a network whose version was checked."""
 _IS_SET = {"placement": is_placement, "connectivity": is_connectivity}
 # Their arrays and tables are useless without each other.
 _ENTANGLED = frozenset((_PLACEMENT, _CONNECTIVITY, _MORPHOLOGIES, *_RESERVED))
@@ -67,8 +69,23 @@ def check_version(root: GroupReader, location: str) -> None:
         )
 
 
+@attrs.define(eq=False)
+class KnownRoot:
+    """
+    What is known of the root of a network whose version was checked.
+
+    :param marks: the mark, or None if there is none; empty if it was not read yet.
+    """
+
+    marks: tuple[Mark | None, ...] = ()
+
+
 class ColumnarNetwork(RootedNetwork):
-    """A stored network, for the duration of a session."""
+    """
+    A stored network, for the duration of a session.
+
+    :param known: of its root; without, nothing was read yet.
+    """
 
     layout = "columnar"
     chunk_groups = False
@@ -80,8 +97,11 @@ class ColumnarNetwork(RootedNetwork):
     }
     _state_apart = True
 
-    def __init__(self, root: GroupWriter, cache: CacheView | None = None) -> None:
+    def __init__(
+        self, root: GroupWriter, cache: CacheView | None = None, known: KnownRoot | None = None
+    ) -> None:
         super().__init__(root, cache)
+        self._known = KnownRoot() if known is None else known
         self._placements: dict[str, ColumnarPlacement] = {}
         self._connectivities: dict[str, ColumnarConnectivity] = {}
 
@@ -106,14 +126,13 @@ class ColumnarNetwork(RootedNetwork):
 
     @property
     def mark(self) -> Mark | None:  # type: ignore[override]
-        known: tuple[Mark | None] | None = self.cache.get(_MARK)
-        if known is None:
+        marks = self._known.marks
+        if not marks:
             stored = self._root.attributes.get(_CALLS)
             with interpreting(_CALLS):
                 mark = None if stored is None else Mark(*(int(each) for each in stored))
-            known = (mark,)
-            self.cache.put(_MARK, known)
-        return known[0]
+            self._known.marks = marks = (mark,)
+        return marks[0]
 
     def set_mark(self, mark: Mark | None) -> None:
         """
@@ -127,7 +146,13 @@ class ColumnarNetwork(RootedNetwork):
             self._root.attributes.delete(_CALLS)
         else:
             self._root.attributes.set(_CALLS, np.array(attrs.astuple(mark), dtype=np.int64))
-        self.cache.put(_MARK, (mark,))
+        # Sessions of the state before share what was known of it.
+        self._known = KnownRoot((mark,))
+        self.remember()
+
+    def remember(self) -> None:
+        """Keep what is known of the root for the sessions to come."""
+        self.cache.put(CHECKED, self._known)
 
     def _set_major(self, major: str) -> None:
         """Let only those programs read the file that know of a log, if there is one."""
