@@ -100,10 +100,11 @@ def _with_session(
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> R:
-        # Of bsb-hdf5 8.0.2, where it silences a warning that is not given here.
-        kwargs.pop("promote_from_read", None)
         by_position = len(args) > position
         handle = args[position] if by_position else kwargs.pop("handle", None)
+        if kwargs:
+            # Of bsb-hdf5 8.0.2, where it silences a warning that is not given here.
+            kwargs.pop("promote_from_read", None)
 
         def operation(session: Session) -> R:
             if by_position:
@@ -158,7 +159,8 @@ def prepares(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def call(*args: object, **kwargs: object) -> R:
-        kwargs.pop("promote_from_read", None)
+        if kwargs:
+            kwargs.pop("promote_from_read", None)
         try:
             return untyped(*args, **kwargs)
         except LockTimeoutError as error:

@@ -202,7 +202,7 @@ def is_byte_locked(descriptor: int, offset: int) -> bool:
         found = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _lock_request(offset, "F_RDLCK"))
     except OSError:
         return False
-    return bool(found[: len(_NO_LOCK)] != _NO_LOCK)
+    return not found.startswith(_NO_LOCK)
 
 
 def _set_byte_lock(descriptor: int, offset: int, kind: str) -> bool:
@@ -247,10 +247,12 @@ def _at(descriptor: int, start: int) -> Iterator[None]:
 
 def read_some(descriptor: int, size: int, start: int) -> bytes:
     """Up to ``size`` bytes of a file from a position on, as ``os.pread`` gives them."""
-    if hasattr(os, "pread"):
+    # perf: small commits; asking first whether the system has the call takes as long as the rest.
+    try:
         return os.pread(descriptor, size, start)
-    with _at(descriptor, start):
-        return os.read(descriptor, size)
+    except AttributeError:
+        with _at(descriptor, start):
+            return os.read(descriptor, size)
 
 
 def read_some_into(descriptor: int, view: memoryview, start: int) -> int:
@@ -289,10 +291,12 @@ def read_parts_into(
 
 def write_some(descriptor: int, data: Buffer, start: int) -> int:
     """Write bytes from a position on; returns the number of bytes, as ``os.pwrite`` does."""
-    if hasattr(os, "pwrite"):
+    # perf: as `read_some`.
+    try:
         return os.pwrite(descriptor, data, start)
-    with _at(descriptor, start):
-        return os.write(descriptor, data)
+    except AttributeError:
+        with _at(descriptor, start):
+            return os.write(descriptor, data)
 
 
 def sync_folder(folder: str) -> None:

@@ -54,17 +54,18 @@ class Hdf5Array(Array):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        if self._member.shape is None:
+        shape = self._member.shape
+        if shape is None:
             with self._context.translated():
-                self._member.shape = self._id.shape
-        return self._member.shape
+                shape = self._member.shape = self._id.shape
+        return shape
 
     @property
     def dtype(self) -> DType:
-        if self._member.dtype is None:
+        dtype = self._member.dtype
+        if dtype is None:
             with self._context.translated():
-                self._member.dtype = self._id.dtype
-        dtype: DType = self._member.dtype
+                dtype = self._member.dtype = self._id.dtype
         return dtype
 
     @property
@@ -141,7 +142,7 @@ class Hdf5Array(Array):
             values = prod(properties.get_chunk()) if is_packed else 0
             self._member.piece_bytes = values * self.dtype.itemsize
         piece = self._member.piece_bytes
-        if piece <= max(_MOST_OF_PIECE, _MOST_SURPLUS * asked):
+        if piece <= _MOST_OF_PIECE or piece <= _MOST_SURPLUS * asked:
             return
         held = h5i.get_file_id(self._id).get_filesize()
         if piece > _MOST_UNPACKED * held:
@@ -228,12 +229,12 @@ class Hdf5ArrayWriter(Hdf5Array, ArrayWriter):
 
     def _set_length(self, rows: int) -> None:
         """Set the length; rewrite the array in larger pieces if there would be too many."""
-        held = self.shape[0]
+        held, *width = self.shape
         # Looked at when the length passes a power of two: it costs as much as an append.
         if rows.bit_length() > held.bit_length() and self._is_in_too_many_pieces(rows):
             self._rewrite(self.read(), rows)
         else:
-            self._set_shape((rows, *self.shape[1:]))
+            self._set_shape((rows, *width))
 
     def _set_shape(self, shape: tuple[int, ...]) -> None:
         self._member.shape = self._member.places = None

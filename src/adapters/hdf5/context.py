@@ -122,7 +122,9 @@ class Context:
         """
         Translate errors of h5py; errors as for :meth:`check_usable`.
         """
-        self.check_usable()
+        # perf: every call of HDF5's; nearly always it can be called.
+        if self.ended or CALLBACK.thread is not None:
+            self.check_usable()
         return self._translated
 
     def check_usable(self) -> None:

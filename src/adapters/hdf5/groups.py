@@ -120,12 +120,16 @@ class Hdf5Group(Group):
 
     def _object(self, name: str) -> OpenObject | None:
         """The member of a name, which is opened if it is not; None if there is none."""
-        with self._context.translated():
-            found = self._context.objects.find(self._inside(name))
-            if found is None and name in self:
-                opened = self._open(name)
-                found = self._keep(name, OpenObject(_kind_of(opened), opened))
+        context = self._context
+        guard = context.translated()
+        found = context.objects.find(f"{self._path}/{name}")
+        if found is not None:
             return found
+        with guard:
+            if name not in self:
+                return None
+            opened = self._open(name)
+            return self._keep(name, OpenObject(_kind_of(opened), opened))
 
     def _find(self, name: str, kind: str) -> OpenObject:
         """

@@ -121,7 +121,8 @@ class OverlayFile:
             with contextlib.suppress(MemoryError):
                 self._patches.append((start, bytes(data)))
         self._position = end
-        self._extent.size = max(self._extent.size, end)
+        extent = self._extent
+        extent.size = max(extent.size, end)
         return size
 
     def truncate(self, size: int | None = None) -> int:
@@ -176,9 +177,10 @@ class OverlayFile:
     @property
     def is_untouched(self) -> bool:
         """Whether nothing was written since the start, or since the commit."""
-        untouched = not self._pages and not self._waiting and self.error is None
-        untouched = untouched and self._shown is None
-        return untouched and self._extent.size == self._extent.base_size
+        if self._pages or self._waiting or self.error is not None or self._shown is not None:
+            return False
+        extent = self._extent
+        return extent.size == extent.base_size
 
     def refuse_writes(self, error: BaseException | None = None) -> None:
         """

@@ -90,7 +90,8 @@ class LongArray:
         """
         if not len(rows) and self.width is not None:
             return
-        rows = self._fitting(rows)
+        if rows.dtype != self._dtype:
+            rows = self._fitting(rows)
         self._place(first, rows)
         if self._checksums is None:
             return

@@ -110,7 +110,7 @@ class TableState(Generic[Names, Sums, Index]):
     snapshot: TableSnapshot[Index] | None
     recent: RecentRecords | None = None
 
-    @cached_property
+    @property
     def is_complete(self) -> bool:
         """Whether the snapshot has all entries."""
         held = self.snapshot
