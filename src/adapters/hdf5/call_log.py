@@ -65,7 +65,7 @@ class Hdf5CallLog:
     @property
     def is_nameable(self) -> bool:
         """Whether a file can have its name."""
-        return len(os.fsencode(os.path.basename(self.path))) <= _LONGEST_NAME
+        return _can_exist(self.path)
 
     def titles(self, mark: Mark, after: int) -> tuple[list[bytes], int]:
         # perf: each session that reads a network with a log asks for them.
@@ -138,6 +138,8 @@ class Hdf5CallLog:
 
     def copy(self, location: str) -> None:
         """Copy it, if there is one, to beside a copy of the file."""
+        if not self.is_nameable:
+            return
         with contextlib.suppress(FileNotFoundError), translated(self._location):
             shutil.copyfile(self.path, os.path.realpath(location) + SUFFIX)
 
@@ -148,6 +150,8 @@ class Hdf5CallLog:
         :param path: of the log.
         """
         self.forget()
+        if not _can_exist(path):
+            return
         with contextlib.suppress(FileNotFoundError), translated(self._location):
             os.rename(path, location + SUFFIX)
 
@@ -158,6 +162,8 @@ class Hdf5CallLog:
         :param path: of the log.
         """
         self.forget()
+        if not _can_exist(path):
+            return
         with contextlib.suppress(FileNotFoundError), translated(self._location):
             descriptor = open_descriptor(path, os.O_RDWR)
             try:
@@ -213,6 +219,11 @@ class Hdf5CallLog:
             raise _parted(self.path, "which does not exist") from error
         except OSError as error:
             raise system_error(error, self.path) from error
+
+
+def _can_exist(path: str) -> bool:
+    """Whether a file can have the name of a log."""
+    return len(os.fsencode(os.path.basename(path))) <= _LONGEST_NAME
 
 
 class Hdf5HeldLog:

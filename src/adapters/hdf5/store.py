@@ -6,6 +6,8 @@ import contextlib
 import errno
 import os
 import stat
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -111,12 +113,8 @@ class Hdf5Store:
         self._path = os.path.abspath(checked_path(path))
         self._settings = settings or Hdf5Settings()
         self._pool = pool
-        # perf: resolving all links takes longer than to append a call.
         self.calls = Hdf5CallLog(
-            self._path,
-            lambda: self.identity.removeprefix(_SCHEME),
-            self._settings.lock_limit,
-            self._settings.on_slow,
+            self._path, _place_of(self), self._settings.lock_limit, self._settings.on_slow
         )
         """The log of calls beside the file."""
         self._identity: _Identity | None = None
@@ -450,3 +448,19 @@ class Hdf5Store:
             message = f"'{self._path}' is a directory or device, not an HDF5 file"
             return NotANetworkError(message, location=self._path)
         return system_error(error, self._path)
+
+
+def _place_of(store: Hdf5Store) -> Callable[[], str]:
+    """
+    Finds the file that the path of a store leads to.
+
+    It does not refer to the store, which is gone once nobody else does: its file is closed then.
+    """
+    reference, path = weakref.ref(store), store.location
+
+    def find() -> str:
+        # perf: resolving all links takes longer than to append a call.
+        found = reference()
+        return os.path.realpath(path) if found is None else found.identity.removeprefix(_SCHEME)
+
+    return find
