@@ -29,7 +29,7 @@ def is_chunk_id(name: str) -> bool:
     """Whether a name is the id of a chunk, as the groups of chunks are named."""
     if not (name.isascii() and name.isdigit()) or len(name) > _MOST_DIGITS:
         return False
-    return str(int(name)) == name and int(name) < _CHUNKS
+    return (name[0] != "0" or name == "0") and int(name) < _CHUNKS
 
 
 def chunk_ids(names: Iterable[str]) -> Ids:
