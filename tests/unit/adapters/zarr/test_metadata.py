@@ -42,3 +42,14 @@ def test_the_metadata_of_an_array_say_how_it_is_stored() -> None:
 def test_shards_of_other_shapes_are_refused(shard: list[int], chunk: list[int]) -> None:
     with pytest.raises(ValueError, match="shards of"):
         read_grid(document(shard, chunk))
+
+
+@pytest.mark.parametrize(("width", "wide"), [((), []), ((1,), [1]), ((0,), [1]), ((2, 3), [2, 3])])
+def test_chunks_are_as_wide_as_rows_and_never_empty(
+    width: tuple[int, ...], wide: list[int]
+) -> None:
+    grid = new_grid(np.dtype(np.int32), width)
+    made = array_document(grid, 5, "x", {MARK: {"counted": True}})
+    assert [grid.shard, *wide] == made["chunk_grid"]["configuration"]["chunk_shape"]
+    assert [grid.chunk, *wide] == made["codecs"][0]["configuration"]["chunk_shape"]
+    assert (grid, 5) == read_grid(made)
