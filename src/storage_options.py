@@ -6,6 +6,7 @@ BSB imports this module at every start, so it imports nothing that is slow to im
 
 from __future__ import annotations
 
+import os
 from typing import TypeAlias
 
 from bsb import options
@@ -48,5 +49,9 @@ def value_of(option: Option) -> str | None:
     # Where the package is used without its entry points, BSB does not know the option.
     if option.name not in options.get_option_descriptors():
         option.register()
-    value = options.get_option(option.name)
+    try:
+        value = options.get_option(option.name)
+    except OSError:
+        # BSB looks for a project in folders that this user may not be allowed to enter.
+        value = os.environ.get(f"BSB_{option.name.upper()}")
     return None if value is None else str(value)

@@ -10,6 +10,8 @@ from hypothesis import settings
 
 TESTS = Path(__file__).parent
 MARK_OF_FOLDER = {"parallel": "mpi", "compat": "compat", "simulators": "compat"}
+# Of the tests on ranks, those that start none.
+WITHOUT_RANKS = {"test_staged_calls.py"}
 # Tests that share what takes long to make: side by side with others, but in one process.
 TOGETHER = (
     "tests/compat/",
@@ -31,6 +33,8 @@ LONG = (
     "tests/faults/test_end_of_process.py::test_processes_end_quietly_and_leave_networks_that_are_whole[columnar-r",
     "tests/faults/test_soak.py::test_what_killed_stopped_and_moved_programs_do_can_be_put_in_order[classic",
     "tests/faults/test_soak.py::test_what_killed_stopped_and_moved_programs_do_can_be_put_in_order[zarr",
+    "tests/parallel/test_mpi.py::test_the_suite_of_bsb_passes_on_every_rank[hdf5 classic",
+    "tests/parallel/test_mpi.py::test_the_suite_of_bsb_passes_on_every_rank[zarr",
     "tests/simulators/",
     "tests/unit/kit/test_new.py",
     "tests/unit/testing/test_machine_mutants.py",
@@ -59,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not item.path.is_relative_to(TESTS):
             continue
         folder = item.path.relative_to(TESTS).parts[0]
-        if mark := MARK_OF_FOLDER.get(folder):
+        if (mark := MARK_OF_FOLDER.get(folder)) and item.path.name not in WITHOUT_RANKS:
             item.add_marker(mark)
         if item.nodeid.startswith(LONG) or _is_another(item.nodeid):
             item.add_marker("long")
@@ -67,8 +71,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _is_another(nodeid: str) -> bool:
     """Whether it is another test again, on another engine or at another instant."""
-    if "test_killed.py" in nodeid:
-        return not nodeid.endswith("-0]")
+    if "test_killed.py" in nodeid or "test_mixed.py" in nodeid:
+        return not nodeid.endswith(("-0]", "[0]"))
     if "test_leaving.py" in nodeid:
         return nodeid.endswith("-3]")
     if "test_crashes.py::test_wherever_a_process_dies" in nodeid:

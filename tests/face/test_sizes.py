@@ -148,7 +148,7 @@ REPEATED: dict[str, tuple[Callable[[SmallNetwork, int], Any], dict[str, int]]] =
         bytes_of(60_000, 40_000),
     ),
     "cells": (append_again, bytes_of(60_000, 15_000)),
-    "cells with a morphology": (append_with_morphology, bytes_of(60_000, 20_000)),
+    "cells with a morphology": (append_with_morphology, bytes_of(60_000, 22_000)),
     "connections": (connect_again, bytes_of(100_000, 15_000)),
     "a column": (
         lambda n, i: n.b._position_chunks.overwrite(chunk(0), positions(4, float(i))),

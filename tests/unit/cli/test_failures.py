@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,8 +116,16 @@ def test_a_compile_that_fails_can_be_completed_as_the_sentence_says(
     assert (4, 4) == counts()
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C raises, as in a program of its own: processes that run tests ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("engine", ["hdf5", "zarr"])
-def test_so_can_one_that_is_interrupted(engine: str) -> None:
+def test_so_can_one_that_is_interrupted(engine: str, interruptible: None) -> None:
     configure(engine)
     text = stop_in("connectivity by Ctrl-C")
     assert text.startswith("bsb compile: interrupted; 'net' is intact and holds 4 cells and ")
