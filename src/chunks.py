@@ -9,8 +9,7 @@ columns of a placement set's own are those of its cells; all others are the user
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from bsb import Chunk
@@ -74,24 +73,14 @@ class ChunkLoader(ChunkStorage):
         cls._property_makers = tuple(properties) or cls._property_makers
         cls._collection_makers = tuple(collections) or cls._collection_makers
 
-    @cached_property
-    def _properties(self) -> list[ChunkedProperty]:
-        return [make(self) for make in self._property_makers]
-
-    @cached_property
-    def _collections(self) -> list[ChunkedCollection]:
-        return [make(self) for make in self._collection_makers]
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            # Resources are opened more often than one of their columns is used by itself.
-            if name.startswith("_") and name.endswith("_chunks"):
-                for column in self._properties:
-                    setattr(self, f"_{column.name}_chunks", column)
-                for columns in self._collections:
-                    setattr(self, f"_{columns.collection}_chunks", columns)
-            return object.__getattribute__(self, name)
+    def __init__(self) -> None:
+        ChunkStorage.__init__(self)
+        self._properties = [make(self) for make in self._property_makers]
+        self._collections = [make(self) for make in self._collection_makers]
+        for property_ in self._properties:
+            setattr(self, f"_{property_.name}_chunks", property_)
+        for collection in self._collections:
+            setattr(self, f"_{collection.collection}_chunks", collection)
 
     @handles_handles("r")
     def get_all_chunks(self, handle: Session = HANDLED) -> list[Chunk]:

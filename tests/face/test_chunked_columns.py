@@ -7,7 +7,6 @@ import pytest
 from bsb import Storage
 
 from bsb_hdf5 import PlacementSet
-from bsb_hdf5.chunks import ChunkedProperty, ChunkLoader
 from tests.face.samples import (
     SmallNetwork,
     cell_type,
@@ -79,31 +78,3 @@ def test_morphologies_are_codes_that_are_appended_and_overwritten(storage: Stora
 def test_rows_for_new_cells_follow_those_of_the_cells_there_are(cells: PlacementSet) -> None:
     cells._rotation_chunks.append(SECOND, np.arange(9).reshape(3, 3))
     assert np.arange(9).reshape(3, 3).tolist() == cells._rotation_chunks.load().tolist()
-
-
-def test_a_column_that_a_set_does_not_have_is_missing(cells: PlacementSet) -> None:
-    for missing in ("_height_chunks", "_height", "height_chunks"):
-        with pytest.raises(
-            AttributeError, match=f"'PlacementSet' object has no attribute '{missing}'"
-        ):
-            getattr(cells, missing)
-
-
-def test_a_column_stays_the_same_object(cells: PlacementSet) -> None:
-    columns = [cells._position_chunks, cells._additional_chunks]
-    assert all(each.loader is cells for each in columns)
-    assert cells._position_chunks is columns[0]
-    assert cells._additional_chunks is columns[1]
-
-
-def test_an_error_of_what_makes_a_column_is_raised_when_a_column_is_used(storage: Storage) -> None:
-    def fail(cells: ChunkLoader) -> ChunkedProperty:
-        raise AttributeError("no such shape")
-
-    class Failing(PlacementSet, properties=[fail]):
-        """A set with a column that can't be made."""
-
-    storage.require_placement_set(cell_type("a"))
-    cells = Failing(storage._engine, cell_type("a"))
-    with pytest.raises(AttributeError, match="no such shape"):
-        _ = cells._position_chunks
