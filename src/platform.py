@@ -9,11 +9,13 @@ which system it runs on.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import enum
 import errno
 import os
 import shutil
+import signal
 import struct
 import sys
 import threading
@@ -392,6 +394,15 @@ def _rename_reserved(path: str, target: str) -> None:
     except BaseException:
         os.unlink(target)
         raise
+
+
+def signal_main_thread(number: int) -> None:
+    """Send a signal to the main thread, and end what it waits for where the system can."""
+    ident = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and ident is not None:
+        signal.pthread_kill(ident, number)
+    else:
+        _thread.interrupt_main(signal.Signals(number))
 
 
 def give_owner(descriptor: int, owner: tuple[int, int]) -> None:

@@ -31,6 +31,7 @@ LONG = (
     "tests/face/test_hostile.py",
     "tests/faults/test_end_of_process.py::test_processes_end_quietly_and_leave_networks_that_are_whole[memory",
     "tests/faults/test_end_of_process.py::test_processes_end_quietly_and_leave_networks_that_are_whole[columnar-r",
+    "tests/faults/test_end_of_process.py::test_processes_end_quietly_and_leave_networks_that_are_whole[zarr-r",
     "tests/faults/test_soak.py::test_what_killed_stopped_and_moved_programs_do_can_be_put_in_order[classic",
     "tests/faults/test_soak.py::test_what_killed_stopped_and_moved_programs_do_can_be_put_in_order[zarr",
     "tests/parallel/test_mpi.py::test_the_suite_of_bsb_passes_on_every_rank[hdf5 classic",
@@ -76,7 +77,7 @@ def _is_another(nodeid: str) -> bool:
     if "test_leaving.py" in nodeid:
         return nodeid.endswith("-3]")
     if "test_crashes.py::test_wherever_a_process_dies" in nodeid:
-        return nodeid.endswith("[classic-power]")
+        return "[classic-" in nodeid
     if "test_interrupted_operations.py::test_a_signal_in_any" in nodeid:
         return not nodeid.endswith("[classic]")
     return nodeid.startswith("tests/unit/queries/") and "zarr" in nodeid

@@ -12,7 +12,6 @@ scope: an exception before they have begun, or after they are done, would leave 
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import functools
 import signal
@@ -25,7 +24,7 @@ from threading import get_ident
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from ..platform import after_fork_in_child
+from ..platform import after_fork_in_child, signal_main_thread
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -198,7 +197,7 @@ def end_finalizer() -> None:
 
 def _send_again(numbers: list[int]) -> None:
     for number in numbers:
-        _thread.interrupt_main(signal.Signals(number))
+        signal_main_thread(number)
 
 
 def call_pending() -> None:

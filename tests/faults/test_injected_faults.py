@@ -16,7 +16,7 @@ from tests.faults.inject import Trial, inject
 from tests.faults.system_calls import KINDS, System, faults_of
 from tests.faults.verbs import ENGINES, VERBS
 
-EACH = 2
+EACH = 1
 
 
 @pytest.mark.timeout(300)

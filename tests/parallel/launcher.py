@@ -94,15 +94,15 @@ def mpiexec() -> Path:
 
 
 def run_on_ranks(
-    module: str, directory: Path, *, ranks: int = 2, limits: Limits | None = None
+    *modules: str, directory: Path, ranks: int = 2, limits: Limits | None = None
 ) -> RankRun:
-    """Run a module of this folder on every rank; ``directory`` takes the files of the run."""
+    """Run modules of this folder on every rank; ``directory`` takes the files of the run."""
     limits = limits or Limits()
     launcher_log = directory / "mpiexec.log"
-    rank = [sys.executable, str(PROGRAM), str(HERE / module), str(directory)]
+    rank = [sys.executable, str(PROGRAM), str(directory), str(limits.test), str(limits.run)]
     with open(launcher_log, "w", encoding="utf-8") as log:
         process = subprocess.Popen(
-            [mpiexec(), "-n", str(ranks), *rank, str(limits.test), str(limits.run)],
+            [mpiexec(), "-n", str(ranks), *rank, *(str(HERE / each) for each in modules)],
             cwd=directory,
             env=environment(),
             stdin=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 """One rank of a parallel test run; ``launcher.py`` starts it with mpiexec.
 
-``python program.py MODULE DIRECTORY TEST_LIMIT RUN_LIMIT`` runs the tests of ``MODULE`` with
+``python program.py DIRECTORY TEST_LIMIT RUN_LIMIT MODULE...`` runs the tests of modules with
 pytest. The ranks go through them in step and leave in ``DIRECTORY``:
 
 - ``rank-N.log``: all that the rank and the libraries below it print;
@@ -77,7 +77,7 @@ def send_output_to(log: Path) -> None:
         os.dup2(descriptor, standard.fileno())
 
 
-def main(module: str, directory: Path, test_limit: float, run_limit: float) -> int:
+def main(directory: Path, test_limit: float, run_limit: float, modules: list[str]) -> int:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(int(run_limit) + ORPHAN_GRACE)
     rank = f"rank-{next(os.environ[name] for name in RANK_VARIABLES if name in os.environ)}"
@@ -89,7 +89,7 @@ def main(module: str, directory: Path, test_limit: float, run_limit: float) -> i
         options = ["addopts=", "timeout=0", "faulthandler_timeout=0"]
         return pytest.main(
             [
-                module,
+                *modules,
                 "-v",
                 "--import-mode=importlib",
                 "-pno:cacheprovider",
@@ -101,4 +101,4 @@ def main(module: str, directory: Path, test_limit: float, run_limit: float) -> i
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])))
+    sys.exit(main(Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), sys.argv[4:]))

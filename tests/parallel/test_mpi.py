@@ -77,7 +77,7 @@ def without_parameters(tests: set[str]) -> set[str]:
 
 @pytest.mark.usefixtures("kind")
 def test_the_suite_of_bsb_passes_on_every_rank(tmp_path: Path) -> None:
-    run = run_on_ranks("bsb_suite.py", tmp_path, ranks=RANKS, limits=LIMITS)
+    run = run_on_ranks("bsb_suite.py", directory=tmp_path, ranks=RANKS, limits=LIMITS)
     assert run.succeeded, str(run)
     for report in run.reports:
         assert SERIAL_ONLY == report.tests("skipped"), str(run)
@@ -96,23 +96,22 @@ def test_only_the_two_racy_tests_of_bsb_are_overridden() -> None:
         assert RACY.get(name, set()) == code
 
 
-@pytest.mark.parametrize(
-    ("kind", "module"),
-    [(kind, module) for kind in KINDS for module in OUR_MODULES if module not in LEFT_OUT[kind]],
-    indirect=["kind"],
-)
-def test_our_tests_pass_on_every_rank(kind: str, module: str, tmp_path: Path) -> None:
-    run = run_on_ranks(module, tmp_path, ranks=RANKS, limits=LIMITS)
+def test_our_tests_pass_on_every_rank(kind: str, tmp_path: Path) -> None:
+    modules = [each for each in OUR_MODULES if each not in LEFT_OUT[kind]]
+    run = run_on_ranks(*modules, directory=tmp_path, ranks=RANKS, limits=LIMITS)
     assert run.succeeded, str(run)
     for report in run.reports:
         assert set() == report.tests("skipped"), str(run)
-        assert defined_in(module) == without_parameters(report.tests("passed")), str(run)
+        defined = set().union(*map(defined_in, modules))
+        assert defined == without_parameters(report.tests("passed")), str(run)
     # Ranks that end carry out what they have logged.
     assert [] == list(tmp_path.rglob("*.staged"))
 
 
 def test_a_run_that_hangs_ends_and_shows_where_each_rank_stands(tmp_path: Path) -> None:
-    run = run_on_ranks("sample_stuck.py", tmp_path, ranks=RANKS, limits=Limits(test=1.0, run=30.0))
+    run = run_on_ranks(
+        "sample_stuck.py", directory=tmp_path, ranks=RANKS, limits=Limits(test=1.0, run=30.0)
+    )
     assert run.out_of_time
     assert not run.succeeded
     for report, function in zip(run.reports, ("wait_for_the_others", "never_arrive"), strict=True):
@@ -122,7 +121,9 @@ def test_a_run_that_hangs_ends_and_shows_where_each_rank_stands(tmp_path: Path) 
 
 
 def test_a_run_that_hangs_leaves_no_process_behind(tmp_path: Path) -> None:
-    run_on_ranks("sample_stuck.py", tmp_path, ranks=RANKS, limits=Limits(test=1.0, run=30.0))
+    run_on_ranks(
+        "sample_stuck.py", directory=tmp_path, ranks=RANKS, limits=Limits(test=1.0, run=30.0)
+    )
     # The ranks die when they miss mpiexec, which takes a moment.
     deadline = time.monotonic() + 5
     while (left := processes_that_mention(tmp_path)) and time.monotonic() < deadline:
@@ -142,7 +143,7 @@ def processes_that_mention(directory: Path) -> list[str]:
 
 
 def test_a_test_that_fails_on_one_rank_fails_the_run(tmp_path: Path) -> None:
-    run = run_on_ranks("sample_failing.py", tmp_path, ranks=RANKS, limits=LIMITS)
+    run = run_on_ranks("sample_failing.py", directory=tmp_path, ranks=RANKS, limits=LIMITS)
     assert not run.succeeded
     assert not run.out_of_time
     main, other = run.reports
