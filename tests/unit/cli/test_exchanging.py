@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bsb_hdf5 import convert
-from bsb_hdf5.queries import counts
+from bsb_hdf5.queries import counts, matrix
 from tests.unit.cli.conftest import Run
 from tests.unit.queries.networks import TAGS, TYPES, Sample
 
@@ -55,6 +55,21 @@ def test_cells_and_connections_are_counted(run: Run, network: Sample, root: Path
     assert f"cells by {by}" in text
     assert "gap" in text
     assert "gap" not in run("stats", root, "--set", "between golgi").out
+
+
+def test_connections_are_counted_from_pre_to_post(run: Run, network: Sample, root: Path) -> None:
+    document = run("stats", root, "--json").document()
+    found = matrix(network.storage)
+    expected = {
+        (pre, post, int(found.values[i, j]))
+        for i, pre in enumerate(found.pre)
+        for j, post in enumerate(found.post)
+        if found.values[i, j]
+    }
+    assert any((post, pre, count) not in expected for pre, post, count in expected)
+    assert expected == {
+        (each["pre"], each["post"], each["connections"]) for each in document["matrix"]
+    }
 
 
 def test_a_set_that_does_not_exist_is_named(run: Run, root: Path) -> None:

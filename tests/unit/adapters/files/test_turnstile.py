@@ -78,6 +78,8 @@ def test_where_there_is_no_line_everybody_is_next(
     assert first.enter(exclusive=True)
     assert second.enter(exclusive=True)
     assert lets_pass(descriptors[1])
+    attempt = platform.try_lock_byte(descriptors[0], 0, exclusive=True)
+    assert LockAttempt.UNSUPPORTED is attempt
 
 
 def test_a_descriptor_that_only_reads_waits_for_the_lock_alone(descriptors: list[int]) -> None:

@@ -31,6 +31,15 @@ def old_file(path: Path) -> Hdf5Store:
     return Hdf5Store(str(path))
 
 
+def test_a_session_that_only_resizes_is_stored(path: Path) -> None:
+    store = old_file(path)
+    for length in (2, 7):
+        with writing(store) as root:
+            root.group("sets").group("set").array("rows").resize(length)
+        with reading(store) as root:
+            assert (length,) == root.group("sets").group("set").array("rows").shape
+
+
 LARGE: dict[str, Any] = {
     "64 KB and a bit": np.arange(65_536, dtype=np.int8),
     "200 KB": np.arange(25_000, dtype=np.int64),

@@ -207,3 +207,11 @@ def test_who_waits_for_it_gives_up_after_the_limit(path: Path, log: Hdf5CallLog)
         publish(log, b"title")
     held.release()
     assert Publication.DONE is publish(log, b"title")
+
+
+def test_it_moves_with_its_file(path: Path, log: Hdf5CallLog) -> None:
+    publish(log, b"a call")
+    target = path.with_name("moved.hdf5")
+    log.move(log.path, str(target))
+    assert [(b"a call", b"rows")] == stored(new_log(target))
+    assert [f"{target.name}{SUFFIX}"] == [each.name for each in path.parent.iterdir()]

@@ -24,3 +24,12 @@ def test_an_array_in_200_folders_is_removed_with_its_network(tmp_path: Path) -> 
     marked(root / nested(200), nested(200))
     remove_own(str(root), keep_lock=False)
     assert not root.exists()
+
+
+def test_what_lies_among_the_shards_of_an_array_is_foreign(tmp_path: Path) -> None:
+    shards = marked(tmp_path / "a", "a") / "c"
+    (shards / "notes.txt").write_text("mine")
+    (shards / "1").mkdir()
+    (shards / "1" / "0").write_bytes(b"precious")
+    (shards / "1" / "mine").write_text("mine")
+    assert ["a/c/1/mine", "a/c/notes.txt"] == foreign_in(str(tmp_path))

@@ -53,3 +53,12 @@ def test_chunks_are_as_wide_as_rows_and_never_empty(
     assert [grid.shard, *wide] == made["chunk_grid"]["configuration"]["chunk_shape"]
     assert [grid.chunk, *wide] == made["codecs"][0]["configuration"]["chunk_shape"]
     assert (grid, 5) == read_grid(made)
+
+
+@pytest.mark.parametrize(("chunks", "rows"), [(2048, 2), (1, (8 << 20) // 24)])
+def test_shards_and_chunks_have_a_largest_size(chunks: int, rows: int) -> None:
+    grid = GRID._replace(chunk=rows, shard=chunks * rows)
+    assert (grid, 5) == read_grid(document([chunks * rows, 3], [rows, 3]))
+    larger = (chunks + 1, rows) if chunks > 1 else (chunks, rows + 1)
+    with pytest.raises(ValueError, match="a shard has"):
+        read_grid(document([larger[0] * larger[1], 3], [larger[1], 3]))

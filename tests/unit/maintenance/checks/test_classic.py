@@ -308,3 +308,10 @@ def test_everything_is_found_at_once_and_all_of_it_is_repaired() -> None:
     assert {"placement", "connectivity", "totals", "provenance"} == {each.part for each in report}
     assert () == repaired(root, "inc").findings
     assert Report() == verified(root)
+
+
+def test_a_chunk_whose_blocks_can_not_be_read_is_found_once() -> None:
+    root = rich("classic")
+    put("9", 99, *C, "out", "4")(root)
+    (found,) = verified(root)
+    assert "'c', out, chunk 4" == found.where

@@ -256,3 +256,13 @@ def test_counts_are_read_once_until_something_changes(monkeypatch: pytest.Monkey
 
 def as_dict(counts: ChunkCounts) -> dict[int, int]:
     return dict(zip(counts.ids.tolist(), counts.counts.tolist(), strict=True))
+
+
+def test_a_chunk_that_is_not_counted_has_no_cells() -> None:
+    network = new_network()
+    network.create_placement("cell", created_at="now")
+    network.placement("cell").append(3, PlacementRows.of_entities(2, None))
+    network = reopened(network)
+    network.placement("cell")._group.require_group("4")
+    counts = reopened(network).placement("cell").counts()
+    assert {3: 2, 4: 0} == dict(zip(counts.ids.tolist(), counts.counts.tolist(), strict=True))
