@@ -66,3 +66,11 @@ def test_a_global_chunk_alone_restricts_every_local_one(connected: Any) -> None:
         found = listed(connected.flat_iter_connections(direction, global_=CHUNKS[1]))
         held = [each for each in every if each[2] == CHUNKS[1].id]
         assert held == [each for each in found if each[3]]
+
+
+def test_chunks_that_were_given_are_returned_with_their_size(connected: Any) -> None:
+    for given in ({"local_": CHUNKS[:2]}, {"global_": CHUNKS[:2]}):
+        found = list(connected.flat_iter_connections("out", **given))
+        at = 1 if "local_" in given else 2
+        assert found
+        assert {(100.0, 100.0, 100.0)} == {tuple(each[at].dimensions) for each in found}

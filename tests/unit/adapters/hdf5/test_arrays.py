@@ -40,6 +40,19 @@ def test_a_session_that_only_resizes_is_stored(path: Path) -> None:
             assert (length,) == root.group("sets").group("set").array("rows").shape
 
 
+def test_nothing_in_a_file_has_the_time_at_which_it_was_made(path: Path) -> None:
+    store = make(Hdf5Store(str(path)))
+    with writing(store) as root:
+        group = root.require_group("group")
+        group.create_array("array", np.arange(3))
+        group.write_document("document", b"text")
+        group.attributes.set("large", LARGE["200 KB"])
+    with h5py.File(path) as file:
+        for name in ("/", "group", "group/array", "group/document"):
+            times = h5py.h5o.get_info(file[name].id)
+            assert (0, 0) == (times.mtime, times.ctime), name
+
+
 LARGE: dict[str, Any] = {
     "64 KB and a bit": np.arange(65_536, dtype=np.int8),
     "200 KB": np.arange(25_000, dtype=np.int64),

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from h5py import h5f, h5i
+from h5py import File, h5f, h5i
 
 from bsb_hdf5.adapters.hdf5.atomic.atomic_file import AtomicFile
 from bsb_hdf5.adapters.hdf5.new_file import NewFile
+from bsb_hdf5.adapters.hdf5.open_file import close_hdf5
 from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from bsb_hdf5.errors import StoreIOError
 from bsb_hdf5.testing.contents import make, writing
@@ -73,3 +74,10 @@ def test_a_file_that_can_not_be_read_as_it_is_opened_is_closed(
         store.open_write()
     assert before == open_files()
     assert 5 == raised.value.fields["errno"]
+
+
+def test_a_file_that_is_closed_already_is_left_alone(path: Path) -> None:
+    with File(path, "w") as file:
+        id_ = file.id
+    close_hdf5(id_)
+    assert not id_.valid
