@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -43,7 +44,8 @@ def test_an_ended_transaction_is_neither_used_nor_ended_again() -> None:
     transaction.commit()
     transaction.close()
     assert 1 == raw.closed
-    for use in (transaction.check, transaction.commit, lambda: transaction.get(b"key")):
+    get: Callable[[], object] = partial(transaction.get, b"key")
+    for use in (transaction.check, transaction.commit, get):
         with pytest.raises(SessionClosedError, match="'here' has ended"):
             use()
     assert 1 == raw.closed
