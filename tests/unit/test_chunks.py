@@ -26,10 +26,10 @@ def test_a_set_has_its_columns_and_makes_no_attribute_up(tmp_path: Path) -> None
     cells = storage.require_placement_set(cell_type("a"))
     cells.append_data(Chunk((0, 0, 0), (1, 1, 1)), np.ones((2, 3)))
     for name in ("position", "rotation", "morphology", "labels"):
-        column = vars(cells)[f"_{name}_chunks"]
+        column = getattr(cells, f"_{name}_chunks")
         assert isinstance(column, ChunkedProperty)
         assert name == column.name
-    assert isinstance(vars(cells)["_additional_chunks"], ChunkedCollection)
+    assert isinstance(cells._additional_chunks, ChunkedCollection)
     assert [[1.0] * 3] * 2 == cells._position_chunks.load().tolist()
     with pytest.raises(AttributeError, match="_other_chunks"):
         cells._other_chunks  # noqa: B018
@@ -270,3 +270,12 @@ def test_data_of_ones_own_survive_what_rewrites_a_network(layout: str, tmp_path:
     copy = convert(str(tmp_path / "network.hdf5"), str(tmp_path / "other.hdf5"), layout=other)
     assert [[1, 1]] * 2 == Mine(copy, "/mine/A")._size_chunks.load().tolist()
     assert ["key"] == Mine(copy, "/mine/A")._extras_chunks.keys()
+
+
+def test_the_path_of_a_chunk_names_what_is_given(tmp_path: Path) -> None:
+    storage = new_storage(tmp_path / "network.hdf5", "classic")
+    cells = storage.require_placement_set(cell_type("a"))
+    chunk = Chunk((0, 0, 0), (1, 1, 1))
+    assert f"{cells._path}/0" == cells.get_chunk_path(chunk)
+    assert f"{cells._path}/0/additional" == cells.get_chunk_path(chunk, "additional")
+    assert f"{cells._path}/0/additional/k" == cells.get_chunk_path(chunk, "additional", "k")
