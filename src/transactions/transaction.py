@@ -120,7 +120,10 @@ def library_error(location: str, error: Exception) -> StorageError:
     """An exception of the library of a backend as one of this package, which it may be already."""
     if isinstance(error, StorageError):
         return error
-    return StoreIOError(f"'{location}': {type(error).__name__}: {error}", location=location)
+    number = error.errno if isinstance(error, OSError) else None
+    return StoreIOError(
+        f"'{location}': {type(error).__name__}: {error}", location=location, errno=number
+    )
 
 
 class OnPending(enum.Enum):

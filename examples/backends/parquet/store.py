@@ -113,7 +113,8 @@ class ParquetStore(ArrayStore):
     capabilities = Capabilities(
         locking=True, parallel=True, persistent=True, writable=True, threads=True
     )
-    errors = (pa.ArrowException,)
+    # Arrow raises what the system says as it is.
+    errors = (pa.ArrowException, OSError)
 
     def create(self) -> WriteSession:
         draft = Draft(self.location)
