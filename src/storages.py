@@ -65,12 +65,21 @@ def open_storage(
             if version is not None:
                 versioned(opened)
             return opened
-    if failed:
-        raise failed[0]
+    raise failed[0] if failed else _not_found(root, ours, present)
+
+
+def _not_found(
+    root: Root, ours: Mapping[str, type[StorageEngine]], present: list[str]
+) -> StoreNotFoundError | NotANetworkError:
+    """
+    Why no engine opens a root.
+
+    :param present: the engines that find something there.
+    """
     if not present:
-        raise StoreNotFoundError(f"there is no storage at '{root}'", location=str(root))
+        return StoreNotFoundError(f"there is no storage at '{root}'", location=str(root))
     reasons = "".join(f"; {name}: {_why_not(ours[name], root)}" for name in present)
-    raise NotANetworkError(
+    return NotANetworkError(
         f"'{root}' does not hold a network of the engines {', '.join(ours)}{reasons}",
         location=str(root),
     )
