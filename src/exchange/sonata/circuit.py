@@ -123,6 +123,8 @@ def _check_own(own: Document) -> None:
         normalize_size(own["chunk_size"])
     for part in ("nodes", "edges"):
         names = [check_name(each["name"], "set") for each in own[part].values()]
+        if part == "edges":
+            names += map(_check_unconnected, own["unconnected"])
         if len(set(names)) != len(names):
             raise ValueError(f"two populations have the name of one set: {sorted(names)}")
     for each in own["nodes"].values():
@@ -130,3 +132,8 @@ def _check_own(own: Document) -> None:
         for key, held in each["additional"].items():
             if held is not None and len(held["columns"]) != math.prod(map(int, held["shape"])):
                 raise ValueError(f"'{key}' has columns {held['columns']} of shape {held['shape']}")
+
+
+def _check_unconnected(held: Document) -> str:
+    name, *_ = (check_name(held[each], "set") for each in ("name", "pre", "post"))
+    return name

@@ -13,16 +13,24 @@ from ...core.rows import Lengths
 from ...core.rows import Locations as CellLocations
 from ...errors import CorruptNetworkError
 from ...transactions.interrupts import call_pending
+from .centers import Centers, Points
 from .columns import Columns, Group
 from .indices import write_index
 from .names import safe_name
-from .nodes import Nodes
-from .sections import Sections
+from .nodes import AXES, Nodes
+from .sections import SOMA, Sections
 
 NODE_POPULATION = "node_population"
 SOURCE, TARGET = "source_node_id", "target_node_id"
 PRE, POST = "efferent", "afferent"
 PLACES = ("section_id", "segment_id", "segment_offset", "section_pos")
+_CENTER = tuple(f"{POST}_center_{axis}" for axis in AXES)
+_TYPE = f"{POST}_section_type"
+# What readers of chemical synapses ask for, and a network does not know: NaN.
+_PHYSIOLOGY = (
+    *("conductance", "decay_time", "depression_time", "facilitation_time", "u_syn"),
+    *("n_rrp_vesicles", "syn_type_id", "delay"),
+)
 FindSections = Callable[[str], Sections | None]
 
 
@@ -47,6 +55,8 @@ def write_edges(
     size = source.local_sizes("out").total
     Columns(population, size).make("edge_type_id", np.int64, -1)
     attributes = population.create_group("0")
+    for each in _PHYSIOLOGY:
+        Columns(attributes, size).make(each, np.float32, np.nan)
     sides = (
         _Side(source.tag, SOURCE, PRE, pre, find_sections, population, attributes, size),
         _Side(source.tag, TARGET, POST, post, find_sections, population, attributes, size),
@@ -105,6 +115,11 @@ class _Side:
             self._attributes.make(name, np.int64, -1)
         for name, dtype in zip(self._places, (np.uint32, np.uint32, "f4", "f4"), strict=True):
             self._attributes.make(name, dtype, 0)
+        self._centers = Centers(nodes) if side == POST else None
+        if self._centers is not None:
+            self._attributes.make(_TYPE, np.uint32, SOMA)
+            for name in _CENTER:
+                self._attributes.make(name, np.float32, np.nan)
 
     def write(self, first: int, chunks: Ids, sizes: Lengths, rows: CellLocations) -> None:
         """
@@ -115,13 +130,16 @@ class _Side:
         """
         numbers = self._numbers(chunks, sizes, rows[:, 0])
         self._ends.write(self._title, first, numbers.astype(np.uint64), 0)
-        if not (rows[:, 1:] >= 0).any():
-            return
-        for i, name in enumerate(self._own):
-            self._attributes.write(name, first, rows[:, i + 1], -1)
-        if self._nodes.codes is not None:
-            codes = np.where(rows[:, 1] >= 0, self._nodes.codes[numbers], 0)
-            self._write_places(first, codes, rows)
+        xyz = np.zeros((len(rows), 3))
+        if (rows[:, 1:] >= 0).any():
+            for i, name in enumerate(self._own):
+                self._attributes.write(name, first, rows[:, i + 1], -1)
+            if self._nodes.codes is not None:
+                codes = np.where(rows[:, 1] >= 0, self._nodes.codes[numbers], 0)
+                self._write_places(first, codes, rows, xyz)
+        if self._centers is not None:
+            for name, values in zip(_CENTER, self._centers.of(numbers, xyz).T, strict=True):
+                self._attributes.write(name, first, values, np.nan)
 
     def _numbers(self, chunks: Ids, sizes: Lengths, ranks: Ids) -> Ids:
         """The numbers of cells that are named by their rank in a chunk."""
@@ -134,10 +152,15 @@ class _Side:
             )
         return ranks + np.repeat(known.offsets_among(chunks), sizes)
 
-    def _write_places(self, first: int, codes: Ids, rows: CellLocations) -> None:
-        """Write sections and segments; cells without a morphology have their soma only."""
+    def _write_places(self, first: int, codes: Ids, rows: CellLocations, xyz: Points) -> None:
+        """
+        Write sections and segments; cells without a morphology have their soma only.
+
+        :param xyz: gets where the points are on their morphologies.
+        """
         section, segment = (np.zeros(len(rows), dtype=np.int64) for _ in range(2))
         offset, position = (np.zeros(len(rows)) for _ in range(2))
+        type_ = np.full(len(rows), SOMA)
         for code in np.unique(codes[codes > 0]).tolist():
             sections = self._find_sections(self._nodes.morphologies[code])
             if sections is None:
@@ -147,5 +170,8 @@ class _Side:
             at = at[known]
             section[at], segment[at] = found.section, found.segment
             offset[at], position[at] = found.offset, found.position
+            type_[at], xyz[at] = found.type, found.xyz
         for name, values in zip(self._places, (section, segment, offset, position), strict=True):
             self._attributes.write(name, first, values, 0)
+        if self._centers is not None:
+            self._attributes.write(_TYPE, first, type_, SOMA)

@@ -20,14 +20,14 @@ from ..transfer import Portion
 from .columns import new_file
 from .edges import write_edges
 from .names import safe_name
-from .nodes import Nodes, node_sets, write_nodes
+from .nodes import MODEL_TYPE, Nodes, node_sets, write_nodes
 from .sections import Sections
 from .swc import to_swc
 
 CONFIG, OWN = "circuit_config.json", "bsb"
 SCHEMA = 1
 _NODES, _EDGES, _SETS = "nodes.h5", "edges.h5", "node_sets.json"
-MORPHOLOGIES, _MODELS = "morphologies", "biophysical_neuron_models"
+MORPHOLOGIES = "morphologies"
 # Morphologies whose sections are in memory.
 _MOST_SECTIONS = 256
 
@@ -46,7 +46,7 @@ def export_sonata(
     configuration and provenance are not. The folder is there once it is complete, or not at all.
 
     At most 131,072 cells or 524,288 connections are in memory at a time, unless there are more in
-    one chunk or between two; besides 4 bytes for each cell, and 24 for each cell of one type.
+    one chunk or between two; besides 4 bytes for each cell, and 48 for each cell of one type.
 
     :param network: ``bsb.Storage``, ``bsb.Scaffold``, or the root of one.
     :param folder: to write.
@@ -95,16 +95,21 @@ def _write(network: NetworkReader, folder: Path) -> None:
             name: write_nodes(file, network.placement(name), Portion().cells)
             for name in network.placement_names()
         }
-    edges = _write_edges(network, folder, nodes)
-    if any(each.codes is not None for each in nodes.values()):
-        # Readers look for the folder of the models, of which a network has none.
-        (folder / _MODELS).mkdir()
+    edges, unconnected = _write_edges(network, folder, nodes)
+    config = _config(network, list(nodes.values()), edges)
+    config[OWN]["unconnected"] = unconnected
     _write_json(folder / _SETS, node_sets(list(nodes.values())))
-    _write_json(folder / CONFIG, _config(network, list(nodes.values()), edges))
+    _write_json(folder / CONFIG, config)
 
 
-def _write_edges(network: NetworkReader, folder: Path, nodes: dict[str, Nodes]) -> Document:
-    """The connectivity sets by the names of their populations."""
+def _write_edges(
+    network: NetworkReader, folder: Path, nodes: dict[str, Nodes]
+) -> tuple[Document, list[Document]]:
+    """
+    The connectivity sets by the names of their populations, and those that are none.
+
+    Validators refuse edges of a population without nodes, even if there are no edges.
+    """
 
     @lru_cache(maxsize=_MOST_SECTIONS)
     def find_sections(name: str) -> Sections | None:
@@ -112,6 +117,7 @@ def _write_edges(network: NetworkReader, folder: Path, nodes: dict[str, Nodes]) 
         return Sections.of(held.load(name)) if name in held else None
 
     written: Document = {}
+    unconnected: list[Document] = []
     with new_file(folder / _EDGES) as file:
         file.create_group("edges")
         for tag in network.connectivity_tags():
@@ -123,19 +129,19 @@ def _write_edges(network: NetworkReader, folder: Path, nodes: dict[str, Nodes]) 
                     " which the network has no placement set; SONATA needs their nodes"
                 )
             sides = nodes[source.pre_type], nodes[source.post_type]
+            if not source.count and not all(each.counts.total for each in sides):
+                ends = {"pre": source.pre_type, "post": source.post_type}
+                unconnected.append({"name": tag, **ends})
+                continue
             name = write_edges(file, source, *sides, find_sections, Portion().connections)
             written[name] = {"name": tag}
-    return written
+    return written, unconnected
 
 
 def _config(network: NetworkReader, nodes: list[Nodes], edges: Document) -> Document:
     base = "$BASE_DIR"
     size = network.chunk_size
-    populations: Document = {}
-    for each in nodes:
-        populations[each.name] = {"type": each.kind}
-        if each.codes is not None:
-            populations[each.name]["biophysical_neuron_models_dir"] = f"{base}/{_MODELS}"
+    populations = {each.name: {"type": MODEL_TYPE} for each in nodes}
     networks: Document = {"nodes": [], "edges": []}
     if nodes:
         networks["nodes"].append({"nodes_file": f"{base}/{_NODES}", "populations": populations})

@@ -151,6 +151,9 @@ def _fill(network: NetworkWriter, circuit: Circuit, size: NDArray[np.float64] | 
             copy_cells(reader, made, Portion().cells)
         groups = {name: population(path, "edges", name) for name, path in circuit.edges.items()}
         _copy_edges(network, own, groups, readers)
+        for each in () if own is None else own["unconnected"]:
+            types = each["pre"], each["post"]
+            network.create_connectivity(each["name"], *types, created_at=iso_now())
 
 
 def _own(own: Document | None, part: str, name: str) -> Document | None:

@@ -33,8 +33,8 @@ RESERVED = {
     *(*AXES, *CHUNK, *ROTATIONS, *ORIENTATION, MORPHOLOGY, LABELS),
     *("model_type", "model_template", "mtype", "@library", "dynamics_params"),
 }
-# Names that a reader of SONATA gives to the models of cells.
-_WITH_MORPHOLOGY, _PLACED, _ELSEWHERE = "biophysical", "point_process", "virtual"
+MODEL_TYPE = "virtual"
+"""What SONATA calls nodes without a model: a network describes structure."""
 
 
 @attrs.frozen(eq=False)
@@ -43,7 +43,7 @@ class Nodes:
     A node population that was written.
 
     :param name: of the population.
-    :param kind: of models, as ``model_type`` of SONATA.
+    :param source: its cells in the network.
     :param morphologies: names in the network; 0 stands for none.
     :param codes: (n,) the number of one of these for each cell; None if no cell has one.
     :param labels: the label sets, as the texts that stand for them.
@@ -51,12 +51,25 @@ class Nodes:
     """
 
     name: str
-    kind: str
+    source: PlacementReader
     counts: ChunkCounts
     morphologies: tuple[str, ...]
     codes: NDArray[np.int32] | None
     labels: dict[str, frozenset[str]]
     document: Document
+
+    def read(self, spec: ColumnSpec) -> Rows | None:
+        """Rows of a column for each cell, as :func:`read_rows` reads them."""
+        return read_rows(self.source, spec, self.counts)
+
+
+def read_rows(source: PlacementReader, spec: ColumnSpec, cells: ChunkCounts) -> Rows | None:
+    """Rows of a column, NaN for cells without; None if none of the cells has any."""
+    rows, lengths = source.read_column(spec, cells.ids)
+    if not len(rows):
+        return None
+    floats = rows.astype(np.float64, copy=False)
+    return cell_columns.align(attrs.evolve(spec, fill=np.nan), floats, lengths, cells)
 
 
 def quaternions(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -127,11 +140,11 @@ class _Writer:
             self._columns.write(LABELS, first, codes.astype(np.uint32), 0)
 
     def _write_triples(self, first: int, batch: ChunkCounts) -> None:
-        positions = self._read(POSITION, batch)
+        positions = read_rows(self._source, POSITION, batch)
         if positions is not None:
             self._write(AXES, first, positions)
             self._make_orientation()
-        rotations = self._read(ROTATION, batch)
+        rotations = read_rows(self._source, ROTATION, batch)
         if rotations is not None:
             self._write(ROTATIONS, first, rotations)
             self._make_orientation()
@@ -143,7 +156,7 @@ class _Writer:
                 self._columns.make(name, np.float64, fill)
 
     def _write_additional(self, key: str, first: int, batch: ChunkCounts) -> None:
-        rows = self._read(additional_column(key), batch)
+        rows = read_rows(self._source, additional_column(key), batch)
         if rows is None:
             return
         flat = rows.reshape(len(rows), -1)
@@ -161,14 +174,6 @@ class _Writer:
             if self._taken.isdisjoint(names):
                 return names
             base += "_"
-
-    def _read(self, spec: ColumnSpec, batch: ChunkCounts) -> Rows | None:
-        """Rows of a column, NaN for cells without; None if no cell of the batch has any."""
-        rows, lengths = self._source.read_column(spec, batch.ids)
-        if not len(rows):
-            return None
-        floats = rows.astype(np.float64, copy=False)
-        return cell_columns.align(attrs.evolve(spec, fill=np.nan), floats, lengths, batch)
 
     def _write(self, names: Any, first: int, rows: Rows) -> None:
         for name, values in zip(names, rows.T, strict=True):
@@ -195,9 +200,7 @@ class _Writer:
         table = self._labels.table
         known = [_label_text(table.get(i, frozenset())) for i in range(max(table) + 1)]
         self._columns.enumerate(LABELS, known)
-        placed = AXES[0] in self._columns
-        kind = _WITH_MORPHOLOGY if named else _PLACED if placed else _ELSEWHERE
-        for name, text in (("model_type", kind), ("mtype", self._source.name)):
+        for name, text in (("model_type", MODEL_TYPE), ("mtype", self._source.name)):
             self._columns.make(name, np.uint32, 0)
             self._columns.enumerate(name, [text])
         empty = self._counts.ids[self._counts.counts == 0]
@@ -209,7 +212,8 @@ class _Writer:
             },
         }
         codes = self._codes if named else None
-        return Nodes(self.name, kind, self._counts, tuple(self._names), codes, texts, document)
+        named_as = tuple(self._names)
+        return Nodes(self.name, self._source, self._counts, named_as, codes, texts, document)
 
 
 def _label_text(labels: frozenset[str]) -> str:

@@ -82,8 +82,15 @@ def _points(table: MorphologyTable) -> int:
 
 @attrs.frozen(eq=False)
 class Locations:
-    """Places on a morphology: (n,) each; offsets in um, positions from 0 to 1."""
+    """
+    Places on a morphology: (n,) each; offsets in um, positions from 0 to 1.
 
+    :param type: as in SWC files.
+    :param xyz: (n, 3) um.
+    """
+
+    type: Numbers
+    xyz: NDArray[np.float64]
     section: Numbers
     segment: Numbers
     offset: NDArray[np.float64]
@@ -119,7 +126,7 @@ class Sections:
         begins = starts_of(parents, types)
         before = parents[begins]
         springs[section[begins]] = (before >= 0) & (types[before] != SOMA)
-        points = _places(table, parents, section, order, firsts, springs)
+        points = _places(table, parents, types, section, order, firsts, springs)
         return cls(table.graph[:, 0], points, order, firsts, springs)
 
     def locate(self, branches: Numbers, points: Numbers) -> tuple[NDArray[np.bool_], Locations]:
@@ -162,6 +169,7 @@ class Sections:
 def _places(
     table: MorphologyTable,
     parents: Numbers,
+    types: Numbers,
     section: Numbers,
     order: Numbers,
     firsts: Numbers,
@@ -180,4 +188,4 @@ def _places(
     position[order] = along - np.repeat(whole[firsts[:-1]], np.diff(firsts))
     total = np.diff(whole[firsts])[section]
     position = np.divide(position, total, out=np.zeros(len(total)), where=total > 0)
-    return Locations(section, np.maximum(index - 1, 0), lengths, position)
+    return Locations(types, xyz, section, np.maximum(index - 1, 0), lengths, position)

@@ -239,6 +239,8 @@ CHANGES: list[dict[str, Any]] = [
         }
     },
     {"edges": {"gap": {"name": "a"}, "granule_to_golgi": {"name": "a"}}},
+    {"unconnected": [{"name": "gap", "pre": "golgi", "post": "none"}]},
+    {"unconnected": [{"name": "nothing", "pre": "golgi"}]},
 ]
 
 
