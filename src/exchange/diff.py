@@ -29,6 +29,7 @@ from ..core.morphology import MorphologyTable, dump_meta
 from ..core.statistics import ChunkCounts
 from ..engine import StorageEngine
 from ..ports.arrays import AnyArray
+from ..queries.progress import WORK, rows_in
 from ..storages import engine_of
 from ..transactions.interrupts import call_pending
 
@@ -97,6 +98,7 @@ def _diff(
 
 
 def _differences(a: NetworkReader, b: NetworkReader, ignore_order: bool) -> Iterator[Difference]:
+    WORK.expect(rows_in(a))
     sizes = a.chunk_size, b.chunk_size
     if not np.array_equal(*sizes, equal_nan=True):
         what = " and ".join(str(each.tolist()) for each in sizes)
@@ -145,6 +147,7 @@ def _placement(a: PlacementReader, b: PlacementReader) -> Iterator[Difference]:
     for ids in batches(counts[0].select(same), _MOST_CELLS):
         call_pending()
         batch = counts[0].select(ids)
+        WORK.advance(batch.total)
         if batch.total:
             yield from _cells(a, b, specs, batch)
 
@@ -236,6 +239,7 @@ def _connectivity(
     for task in plan_reads("out", sizes, block_sizes, _MOST_CONNECTIONS):
         call_pending()
         for pair, held in _blocks(a, b, task):
+            WORK.advance(len(held[0]))
             found = _difference(*held, ignore_order)
             if found:
                 chunks = f"{_chunk(pair[0])} to {_chunk(pair[1])}"

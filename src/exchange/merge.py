@@ -38,6 +38,7 @@ from ..errors import (
 )
 from ..exceptions import bsb_errors
 from ..ports.arrays import GroupWriter
+from ..queries.progress import WORK, rows_in
 from ..storages import engine_of, make_engine, open_storage
 from ..transactions.interrupts import call_pending
 from .diff import same_file, same_meta, same_morphology
@@ -118,6 +119,7 @@ def _write(
         places = [each.sessions.store.location for each in sources]
         for network, place in zip(networks, places, strict=True):
             _check(network, place, options)
+        WORK.expect(sum(map(rows_in, networks)))
         plan = _Plan(networks, places, options.rename)
 
         def fill(root: GroupWriter) -> NetworkWriter:
@@ -251,6 +253,7 @@ class _Plan:
                 direction = trust if trust is not None and source.mirrored else "out"
                 for part in perspectives(source, direction, Portion().connections):
                     call_pending()
+                    WORK.advance(len(part.local_locations))
                     target.connectivity(tag).append(_shifted(part, *shifts))
 
 

@@ -20,6 +20,7 @@ from ..core.json_types import Document
 from ..engine import StorageEngine
 from ..placement_set import PlacementSet
 from ..queries.networks import Network, connectivity_sets, engine_of_network, placement_sets
+from ..queries.progress import WORK, rows_in
 from ..queries.streams import stream_of
 from ..queries.tables import cell_table, piece_rows
 from ..transactions.interrupts import call_pending
@@ -116,6 +117,7 @@ class _Writer:
 
     def write(self) -> None:
         """Write all tables, and their index."""
+        WORK.expect(rows_in(self._session.network))
         index: Document = {
             "schema": _SCHEMA,
             "format": self._form.name,
@@ -131,6 +133,8 @@ class _Writer:
     def _write_cells(self, cells: PlacementSet) -> str:
         name = self._file("cells", cells.tag)
         counts = self._session.network.placement(cells.tag).counts()
+        # Cells are read twice: to find all columns, and to write them.
+        WORK.expect(counts.total)
         parts = _CellTables(cells, [*batches(counts, _MOST_CELLS)], self._form)
         facts = {"name": cells.tag, "chunk_size": self._chunk_size}
         self._form.write_cells(self._folder / name, parts, facts)
@@ -162,4 +166,6 @@ class _CellTables:
             call_pending()
             if ids is not None:
                 self.cells.set_chunk_filter(as_chunks(ids, None))
-            yield cell_table(self.cells, self.form.label_value)
+            table = cell_table(self.cells, self.form.label_value)
+            WORK.advance(len(table))
+            yield table

@@ -32,6 +32,7 @@ from ..core.placement_rows import MorphologyRows, PlacementRows
 from ..core.rows import Lengths, Rows
 from ..core.statistics import ChunkCounts
 from ..errors import CorruptNetworkError, DtypeError
+from ..queries.progress import WORK, rows_in
 from ..transactions.interrupts import call_pending
 
 
@@ -90,6 +91,7 @@ def transfer(
     for tag in tags if trust is None else ():
         call_pending()
         check_mirrored(source.connectivity(tag), portion.connections)
+    WORK.expect(rows_in(source))
     _copy_root(source, target)
     _copy_morphologies(source.morphologies, target.morphologies)
     for id_ in source.files.ids():
@@ -245,6 +247,7 @@ def cells_of(
     for ids in batches(counts, most):
         call_pending()
         batch = counts.select(ids)
+        WORK.advance(batch.total)
         columns = [_Column.of(spec, *source.read_column(spec, ids), batch) for spec in specs]
         morphologies = source.read_morphologies(ids)
         names = _Column.of(_CODES, morphologies.indices, morphologies.lengths, batch)
@@ -303,6 +306,7 @@ def _copy_connections(
     seen = direction if source.mirrored else "out"
     for part in perspectives(source, seen, most):
         call_pending()
+        WORK.advance(len(part.local_locations))
         target.append(as_blocks(part))
 
 

@@ -20,7 +20,7 @@ from ..transactions.interrupts import call_pending
 from ..transactions.session import Session
 from .networks import placement_set_of, session_on
 from .populations import Numbers, Population
-from .progress import progress_bar
+from .progress import WORK, progress_bar
 
 # Connections that are read at once, unless there are more in one block. Layouts unpack them into 48
 # bytes each, a part of them at a time.
@@ -156,7 +156,9 @@ class Stream:
             for task in plan_reads(direction, sizes, partial(self._blocks, direction), _MOST):
                 call_pending()
                 yield self._read(task, near, far)
-                bar.update(self._size(task, sizes))
+                rows = self._size(task, sizes)
+                bar.update(rows)
+                WORK.advance(rows)
 
     def _blocks(self, direction: str, local: int) -> ChunkCounts:
         return ChunkCounts.united([source.block_sizes(direction, local) for source in self.sources])

@@ -11,6 +11,7 @@ from ...core.chunk_id import Ids
 from ...core.connectivity import Blocks, as_locations
 from ...core.rows import Locations
 from ...errors import CorruptNetworkError
+from ...queries.progress import WORK
 from ...transactions.interrupts import call_pending
 from .columns import Columns, Group, array_in, group_in, text_attribute
 from .edges import NODE_POPULATION, PLACES, POST, PRE, SOURCE, TARGET, FindSections
@@ -29,6 +30,12 @@ class EdgeReader:
     name: str
     find_sections: FindSections
 
+    @property
+    def size(self) -> int:
+        """How many edges."""
+        sources = array_in(self.group, SOURCE)
+        return int(sources.shape[0]) if sources.ndim else 0
+
     def ends(self) -> tuple[str, str]:
         """The node populations that the edges run between."""
         source, target = (array_in(self.group, name) for name in (SOURCE, TARGET))
@@ -41,12 +48,12 @@ class EdgeReader:
         :param most: in memory at a time.
         :raises CorruptNetworkError: an edge is on a node that does not exist.
         """
-        sources = array_in(self.group, SOURCE)
-        size = int(sources.shape[0]) if sources.ndim else 0
+        size = self.size
         ends, attributes = Columns(self.group, size), Columns(group_in(self.group, "0"), size)
         for first in range(0, size, most):
             call_pending()
             rows = slice(first, min(first + most, size))
+            WORK.advance(rows.stop - first)
             nodes = [self._nodes(ends.read(title, rows)) for title in (SOURCE, TARGET)]
             sides = ((nodes[0], pre, PRE), (nodes[1], post, POST))
             chunks, locations = [], []

@@ -14,6 +14,7 @@ from ...core.layouts.protocols import NetworkReader
 from ...engine import StorageEngine
 from ...errors import CorruptNetworkError
 from ...queries.networks import Network, engine_of_network
+from ...queries.progress import WORK, rows_in
 from ...transactions.interrupts import call_pending
 from ..folders import read_index, write_folder
 from ..transfer import Portion
@@ -83,6 +84,7 @@ def _swc(name: str) -> str:
 
 
 def _write(network: NetworkReader, folder: Path) -> None:
+    WORK.expect(rows_in(network))
     (folder / MORPHOLOGIES).mkdir()
     meta = network.morphologies.meta()
     for name in network.morphologies.names():

@@ -28,12 +28,14 @@ from ...errors import (
 )
 from ...exceptions import bsb_errors
 from ...ports.arrays import GroupWriter
+from ...queries.progress import WORK
 from ...storages import make_engine
 from ...transactions.interrupts import call_pending
 from ..transfer import Portion, copy_cells
 from .circuit import Circuit, read_circuit
 from .columns import Group, group_in, open_file
 from .edge_reader import EdgeReader
+from .edges import FindSections
 from .names import original_name
 from .node_reader import NodeReader
 from .sections import Sections
@@ -142,6 +144,11 @@ def _fill(network: NetworkWriter, circuit: Circuit, size: NDArray[np.float64] | 
             name: NodeReader(population(path, "nodes", name), _own(own, "nodes", name), stored)
             for name, (path, _) in circuit.nodes.items()
         }
+        groups = {name: population(path, "edges", name) for name, path in circuit.edges.items()}
+        find_sections = _sections_in(network)
+        edges = {name: EdgeReader(group, name, find_sections) for name, group in groups.items()}
+        WORK.expect(sum(each.size for each in readers.values()))
+        WORK.expect(sum(each.size for each in edges.values()))
         _copy_morphologies(network, circuit, readers)
         for name, reader in readers.items():
             type_ = _original(own, "nodes", name)
@@ -149,8 +156,7 @@ def _fill(network: NetworkWriter, circuit: Circuit, size: NDArray[np.float64] | 
             made = network.placement(type_)
             made.require_keys(reader.additional_keys())
             copy_cells(reader, made, Portion().cells)
-        groups = {name: population(path, "edges", name) for name, path in circuit.edges.items()}
-        _copy_edges(network, own, groups, readers)
+        _copy_edges(network, own, edges, readers)
         for each in () if own is None else own["unconnected"]:
             types = each["pre"], each["post"]
             network.create_connectivity(each["name"], *types, created_at=iso_now())
@@ -186,19 +192,24 @@ def _copy_morphologies(
         network.morphologies.replace_meta(meta)
 
 
-def _copy_edges(
-    network: NetworkWriter,
-    own: Document | None,
-    groups: dict[str, Group],
-    readers: dict[str, NodeReader],
-) -> None:
+def _sections_in(network: NetworkWriter) -> FindSections:
+    """The sections of its morphologies; those used last are in memory."""
+
     @lru_cache(maxsize=_MOST_SECTIONS)
     def find_sections(name: str) -> Sections | None:
         held = network.morphologies
         return Sections.of(held.load(name)) if name in held else None
 
-    for name, group in groups.items():
-        reader = EdgeReader(group, name, find_sections)
+    return find_sections
+
+
+def _copy_edges(
+    network: NetworkWriter,
+    own: Document | None,
+    edges: dict[str, EdgeReader],
+    readers: dict[str, NodeReader],
+) -> None:
+    for name, reader in edges.items():
         ends = reader.ends()
         for each in ends:
             if each not in readers:

@@ -17,6 +17,7 @@ from ...core.layouts.nodes import DOCUMENT, GROUP
 from ...core.statistics import NetworkTotals
 from ...ports.arrays import GroupReader
 from ...ports.cache import CacheView
+from ...queries.progress import WORK
 from ..findings import Findings, Mend
 from .classic_cells import PLACEMENT, Cells
 from .classic_connections import CONNECTIVITY, Connections
@@ -81,6 +82,7 @@ class ClassicCheck:
         counts = check.run()
         for chunk, count in counts.items():
             self._totals.add(chunk, placed=count)
+        WORK.advance(sum(counts.values()))
 
     def _connections(self, tag: str, group: GroupReader) -> None:
         check = Connections(tag, group, self._found, self._trust, self._most)
@@ -92,6 +94,7 @@ class ClassicCheck:
         known = StoredTotals({chunk: list(counts) for chunk, counts in check.totals.items()})
         self._cache.put((CONNECTIVITY, tag), known)
         check.compare(self._network.connectivity(tag))
+        WORK.advance(sum(outgoing for _, outgoing in counts.values()))
 
     @property
     def _total_mend(self) -> tuple[str, Mend]:

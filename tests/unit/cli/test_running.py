@@ -15,6 +15,8 @@ from bsb_hdf5.cli import elapsed, running
 from bsb_hdf5.cli.specifications import COMMANDS
 from bsb_hdf5.engines.zarr import ZarrEngine
 from bsb_hdf5.errors import StoreAccessError
+from bsb_hdf5.queries import summary
+from bsb_hdf5.queries.progress import WORK
 from tests.unit.cli.conftest import Run
 
 NAMES = [each.name for each in COMMANDS]
@@ -150,6 +152,7 @@ def command_line(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
+@pytest.mark.parametrize("layout", ["columnar"])
 def test_bsb_storage_and_the_module_do_the_same(root: Path) -> None:
     ours = command_line(sys.executable, "-m", "bsb_hdf5", "info", str(root))
     bsbs = command_line("bsb", "storage", "info", str(root))
@@ -194,6 +197,53 @@ def test_a_command_that_takes_long_shows_that_it_goes_on(
     else:
         time.sleep(0.05)
         assert "" == capsys.readouterr().err
+
+
+def test_the_line_says_how_much_is_done_and_how_fast() -> None:
+    WORK.begin()
+    assert "" == elapsed._done(2.0)
+    WORK.advance(50_000)
+    assert "25.0k cells and connections/s" == elapsed._done(2.0)
+    WORK.expect(200_000)
+    assert "25 %, 25.0k cells and connections/s" == elapsed._done(2.0)
+
+
+COUNTED = {
+    "convert": ("{net}", "{made}"),
+    "diff": ("{net}", "{net}"),
+    "merge": ("{net}", "{net}", "-o", "{made}"),
+    "repack": ("{net}",),
+    "verify": ("{net}",),
+    "stats": ("{net}",),
+    "export": ("{net}", "{made}"),
+}
+
+
+@pytest.mark.parametrize("command", COUNTED)
+def test_a_command_counts_what_it_goes_through(
+    run: Run, root: Path, tmp_path: Path, command: str, layout: str
+) -> None:
+    places = {"net": root, "made": tmp_path / "made"}
+    found = summary(str(root))
+    rows = sum(e.cells for e in found.cells) + sum(e.connections for e in found.connections)
+    code = run(command, *(each.format(**places) for each in COUNTED[command])).code
+    assert 2 != code
+    work = WORK
+    # Questions of stats go through the connections, and each in its own order.
+    assert work.done >= (rows if command != "stats" else 1)
+    if command not in ("stats", "verify"):
+        assert work.done == work.expected
+    if command in ("convert", "diff", "repack"):
+        assert work.done == rows
+
+
+def test_circuits_are_counted_both_ways(run: Run, root: Path, tmp_path: Path) -> None:
+    for command in (
+        ("export", root, tmp_path / "c", "--to", "sonata"),
+        ("import", tmp_path / "c", tmp_path / "made"),
+    ):
+        assert 0 == run(*command).code
+        assert WORK.done == WORK.expected > 0
 
 
 def test_a_quick_command_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
