@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bsb import Chunk
 
@@ -22,6 +22,18 @@ from .transactions.session import Session
 # Rows that an iteration reads at once. It gives them to the caller as 24 bytes a side; how many
 # rows take that at a time, the layout decides.
 _ROWS_AT_ONCE = 1_000_000
+
+
+class ConnectionSource(Protocol):
+    """What an iteration needs of the connectivity set that it is over."""
+
+    tag: str
+    _engine: SessionEngine
+
+    def _parts(
+        self, direction: str, locals_: Ids | None, globals_: Ids | None, *, every_pair: bool = False
+    ) -> Iterator[Perspective]:
+        """The connections of some chunks, in pieces."""
 
 
 class ConnectionReads:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from bsb import Chunk
 from bsb.storage import interfaces
 
 from .chunk_arguments import Chunks, chunks_by_id, ids_of
-from .connection_blocks import blocks_of
+from .connection_blocks import ConnectionSource, blocks_of
 from .core.connection_reads import CellNumbers, ConnectionSelection, numbered
 from .core.connectivity import check_direction
 from .core.rows import Location, Locations
 from .handles import HANDLED, SessionEngine, handles_handles
 from .transactions.session import Session
-
-if TYPE_CHECKING:
-    from .connectivity_set import ConnectivitySet
 
 
 class ConnectivityIterator(interfaces.ConnectivityIterator):
@@ -38,7 +34,7 @@ class ConnectivityIterator(interfaces.ConnectivityIterator):
 
     def __init__(
         self,
-        cs: ConnectivitySet,
+        cs: ConnectionSource,
         direction: str,
         lchunks: Chunks = None,
         gchunks: Chunks = None,

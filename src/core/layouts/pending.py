@@ -1,23 +1,36 @@
-"""A network of which some sets lack rows: calls that are logged, and not carried out yet."""
+"""
+A network of which some sets lack rows: calls that were logged, and not carried out yet.
+
+Everything can be read but these rows, and what counts them. Where a network is asked for them,
+RowsPendingError tells the session to have the calls carried out, and to begin again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Any, NoReturn, cast
+from collections.abc import Hashable, Iterator, Sequence
+from typing import NoReturn
 
-from ...ports.arrays import GroupReader
+import numpy as np
+from numpy.typing import NDArray
+
+from ...ports.call_log import Mark
 from ...ports.store import ReadSession, WriteSession
-from .protocols import ConnectivityReader, NetworkReader, PlacementReader
+from .protocols import (
+    ConnectivityReader,
+    FileReader,
+    MorphologyReader,
+    NetworkReader,
+    PlacementReader,
+)
+from .unknown import Unknown
 
-# What rows don't change.
-_FIXED = ("name", "tag", "pre_type", "post_type", "mirrored")
 Targets = frozenset[tuple[str, str]]
 """Parts of the network, and names of sets in them."""
 
 
 class RowsPendingError(Exception):
     """
-    What a session asked for lacks rows, so that the calls have to be carried out first.
+    Rows that a session asked for are logged, so the calls have to be carried out first.
 
     It never leaves this package.
 
@@ -29,90 +42,171 @@ class RowsPendingError(Exception):
         self.identity = identity
 
 
-class PendingSet:
+class _Pending:
     """
-    A set that lacks rows: what it is can be read, and nothing else.
+    Something that lacks rows.
 
-    :param found: the set, as it is stored.
     :param identity: of the store.
     """
 
-    def __init__(self, found: PlacementReader | ConnectivityReader, identity: str) -> None:
-        self._found = found
+    def __init__(self, identity: str) -> None:
         self._identity = identity
 
-    def __getattr__(self, name: str) -> Any:
-        if name not in _FIXED:
-            raise RowsPendingError(self._identity)
-        return getattr(self._found, name)
+    def _lacks(self, *_: object, **__: object) -> NoReturn:
+        """In place of each method that reads rows, or counts them."""
+        raise RowsPendingError(self._identity)
 
 
-class PendingNetwork:
+class PendingPlacement(_Pending):
+    """
+    A placement set that lacks rows: only its name can be read.
+
+    :param found: the set, as it is stored.
+    """
+
+    def __init__(self, found: PlacementReader, identity: str) -> None:
+        super().__init__(identity)
+        self.name = found.name
+
+    chunks = counts = label_sets = additional_keys = history = _Pending._lacks
+    read_column = read_morphologies = morphology_names = _Pending._lacks
+
+    @property
+    def holes(self) -> NoReturn:
+        self._lacks()
+
+
+class PendingConnectivity(_Pending):
+    """
+    A connectivity set that lacks rows: only what it connects can be read.
+
+    :param found: the set, as it is stored.
+    """
+
+    def __init__(self, found: ConnectivityReader, identity: str) -> None:
+        super().__init__(identity)
+        self.tag = found.tag
+        self.pre_type, self.post_type = found.pre_type, found.post_type
+        self.mirrored = found.mirrored
+
+    history = chunk_totals = local_chunks = block_sizes = local_sizes = _Pending._lacks
+    read_locals = read_blocks = _Pending._lacks
+
+    @property
+    def count(self) -> NoReturn:
+        self._lacks()
+
+    @property
+    def holes(self) -> NoReturn:
+        self._lacks()
+
+
+class PendingNetwork(_Pending):
     """
     The network, as far as it lacks nothing.
 
     :param network: as it is stored.
     :param targets: the sets that lack rows.
-    :param identity: of the store.
     """
 
     def __init__(self, network: NetworkReader, targets: Targets, identity: str) -> None:
+        super().__init__(identity)
         self._network = network
         self._targets = targets
-        self._identity = identity
 
     def placement(self, name: str, /) -> PlacementReader:
         found = self._network.placement(name)
         if ("placement", name) not in self._targets:
             return found
-        return cast(PlacementReader, PendingSet(found, self._identity))
+        return PendingPlacement(found, self._identity)
 
     def connectivity(self, tag: str, /) -> ConnectivityReader:
         found = self._network.connectivity(tag)
         if ("connectivity", tag) not in self._targets:
             return found
-        return cast(ConnectivityReader, PendingSet(found, self._identity))
+        return PendingConnectivity(found, self._identity)
 
     @property
     def totals(self) -> NoReturn:
-        raise RowsPendingError(self._identity)
+        self._lacks()
 
     @property
     def provenance(self) -> NoReturn:
         # It counts the calls.
-        raise RowsPendingError(self._identity)
+        self._lacks()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._network, name)
+    @property
+    def layout(self) -> str:
+        return self._network.layout
+
+    @property
+    def chunk_groups(self) -> bool:
+        return self._network.chunk_groups
+
+    @property
+    def chunk_size(self) -> NDArray[np.float64]:
+        return self._network.chunk_size
+
+    @property
+    def versions(self) -> tuple[str | None, str | None]:
+        return self._network.versions
+
+    @property
+    def mark(self) -> Mark | None:
+        return self._network.mark
+
+    @property
+    def morphologies(self) -> MorphologyReader:
+        return self._network.morphologies
+
+    @property
+    def files(self) -> FileReader:
+        return self._network.files
+
+    def placement_names(self) -> tuple[str, ...]:
+        return self._network.placement_names()
+
+    def connectivity_tags(self) -> tuple[str, ...]:
+        return self._network.connectivity_tags()
+
+    def place(self, part: str, /, *names: str) -> str:
+        return self._network.place(part, *names)
+
+    def unknown(self) -> Iterator[Unknown]:
+        return self._network.unknown()
+
+    def owns(self, names: Sequence[str], /) -> bool:
+        return self._network.owns(names)
+
+    def is_part(self, names: Sequence[str], /) -> bool:
+        return self._network.is_part(names)
 
 
-class PendingSession:
+class PendingSession(_Pending):
     """
     The session of a store whose network lacks rows.
 
     :param session: of the store.
-    :param identity: of the store.
     """
 
     def __init__(self, session: ReadSession | WriteSession, identity: str) -> None:
+        super().__init__(identity)
         self._session = session
-        self._identity = identity
 
     @property
-    def root(self) -> GroupReader:
-        raise RowsPendingError(self._identity)
+    def root(self) -> NoReturn:
+        self._lacks()
 
     @property
     def version(self) -> Hashable | None:
         return self._session.version
 
     def close(self) -> None:
-        """Done by whoever opened it."""
+        """The transaction that opened it closes it."""
 
 
 def as_far_as_stored(
     session: ReadSession | WriteSession, network: NetworkReader, targets: Targets, identity: str
 ) -> tuple[ReadSession, NetworkReader]:
     """What a session shows that raises RowsPendingError for what lacks rows."""
-    guarded = PendingNetwork(network, targets, identity)
-    return PendingSession(session, identity), cast(NetworkReader, guarded)
+    return PendingSession(session, identity), PendingNetwork(network, targets, identity)
