@@ -8,7 +8,8 @@ import warnings
 from .. import engine as _engine
 from ..adapters.files.locking import HDF5_SWITCH
 from ..adapters.files.trial import locks_exclude_ranks
-from ..adapters.hdf5.store import Hdf5Settings, Hdf5Store
+from ..adapters.hdf5.file_opener import Hdf5Settings
+from ..adapters.hdf5.store import Hdf5Store
 from ..adapters.mpi.communicator import ServiceCommunicator
 from ..adapters.mpi.lock import MpiLock, make_lock
 from ..config import DURABILITIES, Root, StorageNode, plain_root

@@ -9,7 +9,8 @@ import attrs
 import pytest
 
 from bsb_hdf5.adapters.by_key.nodes import KeyArray
-from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
+from bsb_hdf5.adapters.hdf5.file_opener import Hdf5Settings
+from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.adapters.memory.store import MemoryStore
 from bsb_hdf5.adapters.zarr import metadata as zarr_metadata
 from bsb_hdf5.adapters.zarr import session as zarr_session

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
+from bsb_hdf5.adapters.hdf5.file_opener import Hdf5Settings
+from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.testing.contents import make, writing
 
 

@@ -19,9 +19,10 @@ import numpy as np
 import pytest
 
 from bsb_hdf5.adapters.hdf5 import file_pool
+from bsb_hdf5.adapters.hdf5.file_opener import Hdf5Settings
 from bsb_hdf5.adapters.hdf5.file_pool import FILE_POOL, MOST_KEPT
 from bsb_hdf5.adapters.hdf5.open_file import OpenFile
-from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
+from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.errors import SessionClosedError, StoreIOError, StoreNotFoundError
 from bsb_hdf5.testing.contents import make, reading, writing
 

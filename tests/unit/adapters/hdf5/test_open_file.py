@@ -11,9 +11,10 @@ import pytest
 from h5py import File, h5f, h5i
 
 from bsb_hdf5.adapters.hdf5.atomic.atomic_file import AtomicFile
+from bsb_hdf5.adapters.hdf5.file_opener import Hdf5Settings
 from bsb_hdf5.adapters.hdf5.new_file import NewFile
 from bsb_hdf5.adapters.hdf5.open_file import close_hdf5
-from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
+from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.errors import StoreIOError
 from bsb_hdf5.testing.contents import make, writing
 

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from bsb_hdf5.adapters.files import locking
-from bsb_hdf5.adapters.hdf5 import store as store_module
-from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
+from bsb_hdf5.adapters.hdf5 import file_opener
+from bsb_hdf5.adapters.hdf5.file_opener import Hdf5Settings
+from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.errors import (
     LockTimeoutError,
     StoreExistsError,
@@ -252,7 +253,7 @@ def test_a_file_that_was_replaced_while_it_was_waited_for_is_opened_anew(
             os.replace(other, path)
         lock_file(*arguments, **options)
 
-    monkeypatch.setattr(store_module, "lock_file", replace_once)
+    monkeypatch.setattr(file_opener, "lock_file", replace_once)
     with reading(store) as read:
         assert "the other" == read.attributes.get("of")
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from bsb_hdf5.adapters.hdf5.atomic.commit import Commit
+from bsb_hdf5.adapters.hdf5.file_opener import Hdf5Settings
 from bsb_hdf5.adapters.hdf5.file_pool import FILE_POOL
-from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
+from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.errors import StoreIOError
 from bsb_hdf5.testing.contents import make, reading, writing
 from tests.unit.adapters.hdf5.atomic.commits import is_interrupted, rows

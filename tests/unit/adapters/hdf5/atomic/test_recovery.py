@@ -14,9 +14,10 @@ import pytest
 
 from bsb_hdf5.adapters.hdf5.atomic.journal import finish_commit
 from bsb_hdf5.adapters.hdf5.atomic.pieces import Piece
+from bsb_hdf5.adapters.hdf5.file_opener import Hdf5Settings
 from bsb_hdf5.adapters.hdf5.file_pool import FILE_POOL
 from bsb_hdf5.adapters.hdf5.session import Hdf5WriteSession
-from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
+from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.errors import StoreAccessError, StoreIOError
 from bsb_hdf5.testing.contents import writing
 from tests.unit.adapters.hdf5.atomic.commits import (

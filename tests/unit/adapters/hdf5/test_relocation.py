@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bsb_hdf5.adapters.files import locking
-from bsb_hdf5.adapters.hdf5 import store as store_module
+from bsb_hdf5.adapters.hdf5 import file_opener
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.errors import (
     StoreExistsError,
@@ -139,7 +139,7 @@ def test_a_target_that_is_taken_meanwhile_keeps_what_is_there(
         target.write_bytes(b"taken")
         lock_file(*arguments, **options)
 
-    monkeypatch.setattr(store_module, "lock_file", take_the_target)
+    monkeypatch.setattr(file_opener, "lock_file", take_the_target)
     with pytest.raises(StoreExistsError, match="target"):
         getattr(store, verb)(str(target))
     assert b"taken" == target.read_bytes()
