@@ -9,6 +9,7 @@ import pytest
 
 from ..core.layouts.optional_verbs import read_integers, write_integers
 from ..errors import (
+    DtypeError,
     NodeNotFoundError,
 )
 from .contents import (
@@ -111,6 +112,20 @@ class AttributeContract:
             read.attributes.get("texts").append("c")
             assert read.attributes.get("array").tolist() == [0, 1, 2]
             assert read.attributes.get("texts") == ["a", "b"]
+
+    def test_a_value_that_cannot_be_stored_changes_nothing(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        records = np.zeros(2, dtype=[("x", np.int64), ("y", np.float64)])
+        with writing(store) as root:
+            root.attributes.set("x", 5)
+        session = store.open_write()
+        for value in (np.array([object()]), records):
+            with pytest.raises(DtypeError):
+                session.root.attributes.set("x", value)
+        assert session.changes == 0
+        session.commit()
+        with reading(store) as read:
+            assert read.attributes.get("x") == 5
 
     def test_integers_come_in_the_order_of_their_names(self, new_store: NewStore) -> None:
         store = make(new_store("a"))

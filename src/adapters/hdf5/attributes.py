@@ -12,7 +12,8 @@ from h5py import h5a, h5s, h5t
 from numpy.typing import NDArray
 
 from ...errors import CorruptNetworkError, NodeNotFoundError
-from ...ports.arrays import AnyArray, AttributeReader, AttributeValue, DType
+from ...ports.arrays import AnyArray, AttributeReader, DType
+from ..native.attributes import AttributesBase, AttributesWriterBase, StoredValue
 from .context import Context, OpenAttribute, OpenObject
 from .copying import copy_attribute
 from .h5_types import H5Object
@@ -26,7 +27,7 @@ _BYTES_OF_A_TEXT = 16
 _MOST_OPEN = 32
 
 
-class Hdf5Attributes:
+class Hdf5Attributes(AttributesBase):
     """Attributes of a group or dataset, to read."""
 
     def __init__(self, member: OpenObject, context: Context) -> None:
@@ -90,7 +91,7 @@ class Hdf5Attributes:
         return opened
 
 
-class Hdf5AttributesWriter(Hdf5Attributes):
+class Hdf5AttributesWriter(Hdf5Attributes, AttributesWriterBase):
     """
     Attributes that can be changed.
 
@@ -103,19 +104,22 @@ class Hdf5AttributesWriter(Hdf5Attributes):
         super().__init__(member, context)
         self._modernize = modernize
 
-    def set(self, name: str, value: AttributeValue) -> None:
-        self._context.changes += 1
+    def _put(self, name: str, value: StoredValue, /) -> None:
+        context = self._context
+        context.changes += 1
         array = _as_array(value)
-        with self._context.translated():
-            if self._overwrite(name.encode(), array):
+        with context.translated():
+            key = name.encode()
+            # perf: as _find; small sessions overwrite numbers of which most are open.
+            held = self._member.attributes.get(key) or self._find(key)
+            if held is not None and _fits(held, array):
+                if array.size:
+                    held.id.write(array, native_type(array.dtype))
                 return
-            try:
-                self._create(name.encode(), array)
-            except (OSError, RuntimeError, ValueError):
-                if _stored_bytes(array) < _COMPACT_BYTES or self._modernize is None:
-                    raise
-                self._modernize()
-                self._create(name.encode(), array)
+            if held is not None:
+                del held
+                self._remove(key)
+            self._create(key, array)
 
     def set_integers(self, values: Mapping[str, int]) -> None:
         self._context.changes += 1
@@ -137,24 +141,11 @@ class Hdf5AttributesWriter(Hdf5Attributes):
             copy_attribute(source._member.id, name.encode(), self._member.id)
         return True
 
-    def delete(self, name: str) -> None:
+    def _drop(self, name: str, /) -> None:
         self._context.changes += 1
         with self._context.translated():
             if h5a.exists(self._member.id, name.encode()):
                 self._remove(name.encode())
-
-    def _overwrite(self, key: bytes, array: AnyArray) -> bool:
-        """Write over a value of the same type and shape; else remove what is there."""
-        held = self._find(key)
-        if held is None:
-            return False
-        if held.shape == array.shape and _same_type(held.dtype, array.dtype):
-            if array.size:
-                held.id.write(array, native_type(array.dtype))
-            return True
-        del held
-        self._remove(key)
-        return False
 
     def _remove(self, key: bytes) -> None:
         # What is open would stay, and be written to.
@@ -162,6 +153,15 @@ class Hdf5AttributesWriter(Hdf5Attributes):
         h5a.delete(self._member.id, key)
 
     def _create(self, key: bytes, array: AnyArray) -> None:
+        try:
+            self._create_compact(key, array)
+        except (OSError, RuntimeError, ValueError):
+            if _stored_bytes(array) < _COMPACT_BYTES or self._modernize is None:
+                raise
+            self._modernize()
+            self._create_compact(key, array)
+
+    def _create_compact(self, key: bytes, array: AnyArray) -> None:
         space = _SCALAR if array.shape == () else h5s.create_simple(array.shape)
         kind = h5t.py_create(array.dtype, logical=True)
         made = self._keep(key, h5a.create(self._member.id, key, kind, space))
@@ -169,13 +169,17 @@ class Hdf5AttributesWriter(Hdf5Attributes):
             made.id.write(array)
 
 
-def _same_type(held: DType, given: DType) -> bool:
-    if held.kind in "iuf":
-        return held == given
-    held_text, given_text = h5py.check_string_dtype(held), h5py.check_string_dtype(given)
-    if held_text is not None and given_text is not None:
-        return held_text.length is None
-    return held == given and held_text is given_text
+def _fits(held: OpenAttribute, array: AnyArray) -> bool:
+    """Whether an attribute has the shape and type of an array, which can be written over it."""
+    if held.shape != array.shape:
+        return False
+    stored, given = held.dtype, array.dtype
+    if stored.kind in "iuf":
+        return stored == given
+    stored_text, given_text = h5py.check_string_dtype(stored), h5py.check_string_dtype(given)
+    if stored_text is not None and given_text is not None:
+        return stored_text.length is None
+    return stored == given and stored_text is given_text
 
 
 @lru_cache(maxsize=64)
@@ -188,12 +192,11 @@ def _stored_bytes(array: AnyArray) -> int:
     return int(array.size * (_BYTES_OF_A_TEXT if array.dtype.kind == "O" else array.itemsize))
 
 
-def _as_array(value: AttributeValue) -> AnyArray:
-    if isinstance(value, str):
-        return np.array(value, dtype=_TEXT)
-    if isinstance(value, list | tuple):
-        return np.array(value, dtype=_TEXT).reshape(len(value))
-    return np.ascontiguousarray(value) if isinstance(value, np.ndarray) else np.asarray(value)
+def _as_array(value: StoredValue) -> AnyArray:
+    if not isinstance(value, (str, list)):
+        return np.asarray(value, order="C")
+    array = np.array(value, dtype=_TEXT)
+    return array if isinstance(value, str) else array.reshape(len(value))
 
 
 def _value(held: OpenAttribute) -> Any:

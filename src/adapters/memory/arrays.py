@@ -7,8 +7,8 @@ the network holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
-from typing import Any, ClassVar, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import ClassVar, TypeAlias, TypeVar
 
 import attrs
 import numpy as np
@@ -17,16 +17,12 @@ from numpy.typing import NDArray
 from ...core.ranges import check_ranges, take_ranges
 from ...ports.arrays import AnyArray, DType
 from ..native.arrays import Array, ArrayWriter, Document, DocumentWriter
-from ..native.attributes import Attributes, AttributesWriter
+from ..native.attributes import Attributes, AttributesWriter, StoredValue
 from ..native.groups import Group, GroupWriter, Member
 
 _LEAST_ROWS = 16
 
-Stored: TypeAlias = Any
-"""An attribute as ``stored_value`` makes it."""
-Values: TypeAlias = dict[str, Stored]
-
-
+Values: TypeAlias = dict[str, StoredValue]
 MakeMember: TypeAlias = Callable[..., Member]
 
 
@@ -89,7 +85,7 @@ Node: TypeAlias = GroupNode | ArrayNode | DocumentNode
 
 
 # A function and its arguments, made in a fifth of the time of a ``partial``.
-Step: TypeAlias = tuple[Callable[..., None], *tuple[Any, ...]]
+Step: TypeAlias = tuple[Callable[..., None], *tuple[object, ...]]
 
 
 @attrs.define(eq=False)
@@ -105,14 +101,15 @@ class UndoLog:
 
 
 _ABSENT = object()
+T = TypeVar("T")
 
 
-def _restore(table: Values, name: str) -> Step:
+def _restore(table: dict[str, T], name: str) -> Step:
     """The step that restores what a table holds under a name."""
     return _put_back, table, name, table.get(name, _ABSENT)
 
 
-def _put_back(table: Values, name: str, before: Stored) -> None:
+def _put_back(table: dict[str, object], name: str, before: object) -> None:
     if before is _ABSENT:
         table.pop(name, None)
     else:
@@ -122,52 +119,30 @@ def _put_back(table: Values, name: str, before: Stored) -> None:
 class MemoryAttributes(Attributes):
     """Attributes, to read."""
 
-    def __init__(self, values: MutableMapping[str, Stored]) -> None:
+    def __init__(self, values: Values) -> None:
         self._held = values
 
-    def _values(self) -> MutableMapping[str, Stored]:
+    def _values(self) -> Values:
         return self._held
 
 
 class MemoryAttributesWriter(MemoryAttributes, AttributesWriter):
-    """Attributes that can be changed."""
-
-    def __init__(self, values: Values, undo_log: UndoLog) -> None:
-        self._held = UndoableValues(values, undo_log)
-
-
-class UndoableValues(MutableMapping[str, Stored]):
-    """Attributes, whose changes are noted."""
+    """Attributes that can be changed; each change notes how to undo it."""
 
     def __init__(self, values: Values, undo_log: UndoLog) -> None:
         self._held = values
         self._undo_log = undo_log
 
-    def __getitem__(self, name: str) -> Stored:
-        return self._held[name]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        # perf: an absent value raises and catches an error otherwise.
-        return self._held.get(name, default)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._held
-
-    def __setitem__(self, name: str, value: Stored) -> None:
+    def _put(self, name: str, value: StoredValue, /) -> None:
         # perf: as _restore; the most frequent of all changes.
-        before = self._held.get(name, _ABSENT)
-        self._undo_log.steps.append((_put_back, self._held, name, before))
-        self._held[name] = value
+        held = self._held
+        self._undo_log.steps.append((_put_back, held, name, held.get(name, _ABSENT)))
+        held[name] = value
 
-    def __delitem__(self, name: str) -> None:
-        self._undo_log.steps.append(_restore(self._held, name))
-        del self._held[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._held)
-
-    def __len__(self) -> int:
-        return len(self._held)
+    def _drop(self, name: str, /) -> None:
+        if name in self._held:
+            self._undo_log.steps.append(_restore(self._held, name))
+            del self._held[name]
 
 
 class MemoryArray(Array):
@@ -213,10 +188,11 @@ class MemoryArrayWriter(MemoryArray, ArrayWriter):
         return MemoryAttributesWriter(self._rows.values, self._undo_log)
 
     def _append(self, rows: AnyArray) -> None:
-        target, held = self._rows, self._rows.length
+        target = self._rows
+        held = target.length
         self._undo_log.steps.append((target.cut, held))
-        target.grow(held + len(rows))
-        target.buffer[held : target.length] = rows
+        target.grow(length := held + len(rows))
+        target.buffer[held:length] = rows
 
     def _cut(self, rows: int) -> None:
         target, length = self._rows, self._rows.length

@@ -15,9 +15,41 @@ StoredValue: TypeAlias = str | list[str] | np.generic | AnyArray
 """The value of an attribute as it is stored and read."""
 
 
-class Attributes(ABC):
+class AttributesBase(ABC):
+    """Attributes, to read."""
+
+    @abstractmethod
+    def names(self) -> tuple[str, ...]: ...
+
+    @abstractmethod
+    def get(self, name: str, /) -> Any: ...
+
+
+class AttributesWriterBase(AttributesBase):
     """
-    Attributes, to read.
+    Attributes that can be changed.
+
+    A backend puts values, which are checked before anything is changed, and drops them.
+    """
+
+    @abstractmethod
+    def _put(self, name: str, value: StoredValue, /) -> None:
+        """Store a value, replacing one of the same name."""
+
+    @abstractmethod
+    def _drop(self, name: str, /) -> None:
+        """Delete a value, if it exists."""
+
+    def set(self, name: str, value: AttributeValue, /) -> None:
+        self._put(name, stored_value(value))
+
+    def delete(self, name: str, /) -> None:
+        self._drop(name)
+
+
+class Attributes(AttributesBase):
+    """
+    Attributes in a mapping, to read.
 
     A backend provides them as one mapping. Its values are what :func:`stored_value` makes.
     """
@@ -34,18 +66,17 @@ class Attributes(ABC):
         return value.copy() if isinstance(value, (np.ndarray, list)) else value
 
 
-class AttributesWriter(Attributes):
-    """Attributes that can be changed: what is put into the mapping is stored."""
+class AttributesWriter(Attributes, AttributesWriterBase):
+    """Attributes in a mapping that can be changed: what is put into the mapping is stored."""
 
     @abstractmethod
     def _values(self) -> MutableMapping[str, StoredValue]:
         """All attributes by name."""
 
-    def set(self, name: str, value: AttributeValue, /) -> None:
-        stored = stored_value(value)
-        self._values()[name] = stored
+    def _put(self, name: str, value: StoredValue, /) -> None:
+        self._values()[name] = value
 
-    def delete(self, name: str, /) -> None:
+    def _drop(self, name: str, /) -> None:
         values = self._values()
         if name in values:
             del values[name]
@@ -63,8 +94,7 @@ def stored_value(value: AttributeValue) -> StoredValue:
     # perf: small sessions consist of attributes that are numbers.
     if array.dtype.kind not in "biuf":
         check_dtype(array.dtype)
-    stored: np.generic | AnyArray = array[()]
-    return stored
+    return array[()]
 
 
 def check_dtype(dtype: DType) -> None:
