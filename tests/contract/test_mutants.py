@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from bsb_hdf5.adapters.memory import arrays, store
+from bsb_hdf5.adapters.native.attributes import stored_value
 from bsb_hdf5.errors import StorageError
 from bsb_hdf5.testing.store_contract import NewStore, StoreContract
 from tests.contract.cases import contract_cases, failures_of
@@ -32,11 +33,9 @@ names, network = Group.names, store.MemoryStore._network
 write_document = GroupWriter.write_document
 rewritten = Rewrite.commit
 
-
-Values = arrays.UndoableValues
 make_array, make_document = GroupWriter._make_array, GroupWriter._make_document
 own_append, overwrite = ArrayWriter._append, ArrayWriter._overwrite
-put, set_value = GroupWriter._put, Values.__setitem__
+put, set_value = GroupWriter._put, AttributesWriter._put
 
 
 def signed(rows: Any) -> Any:
@@ -72,6 +71,10 @@ def rename_values(rule: Callable[[str], str]) -> Callable[..., None]:
 def set_few(self: Any, name: str, value: Any) -> None:
     if len(self._held) < 20 or name in self._held:
         set_value(self, name, value)
+
+
+def set_any(self: Any, name: str, value: Any) -> None:
+    set_value(self, name, value.copy() if isinstance(value, np.ndarray) else stored_value(value))
 
 
 class OfOneThread(store.MemoryWriteSession):
@@ -265,6 +268,7 @@ MUTANTS: dict[str, tuple[type, str, Any]] = {
         "overwrites_in_place",
         None,
     ),
+    "attributes of Python objects are stored": (AttributesWriter, "set", set_any),
     "deleted attributes stay": (AttributesWriter, "delete", lambda s, n: None),
     "a rollback undoes nothing": (Session, "rollback", lambda s: None),
     "a rollback undoes only the last change": (
@@ -320,10 +324,10 @@ MUTANTS: dict[str, tuple[type, str, Any]] = {
     "names of members are composed": (GroupWriter, "_put", rename_members(composed)),
     "names of members are stripped": (GroupWriter, "_put", rename_members(str.strip)),
     "names of members are cut": (GroupWriter, "_put", rename_members(lambda n: n[:200])),
-    "names of attributes are folded": (Values, "__setitem__", rename_values(str.casefold)),
-    "names of attributes are composed": (Values, "__setitem__", rename_values(composed)),
-    "names of attributes are stripped": (Values, "__setitem__", rename_values(str.strip)),
-    "only so many attributes are kept": (Values, "__setitem__", set_few),
+    "names of attributes are folded": (AttributesWriter, "_put", rename_values(str.casefold)),
+    "names of attributes are composed": (AttributesWriter, "_put", rename_values(composed)),
+    "names of attributes are stripped": (AttributesWriter, "_put", rename_values(str.strip)),
+    "only so many attributes are kept": (AttributesWriter, "_put", set_few),
     "large appends are cut": (ArrayWriter, "_append", lambda s, r: own_append(s, r[:1000])),
     "large writes are cut": (ArrayWriter, "_overwrite", lambda s, a, r: overwrite(s, a, r[:1000])),
     "only so many ranges are read": (
