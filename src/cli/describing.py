@@ -11,6 +11,7 @@ import bsb
 from ..core.chunk_id import unpack
 from ..core.json_types import Document
 from ..engine import StorageEngine
+from ..queries.configured import Unfilled, unfilled
 from ..queries.sizes import Sizes, sizes
 from ..queries.summaries import NetworkSummary, summary
 from ..storages import engine_of, was_interrupted
@@ -38,6 +39,7 @@ class _Description:
     found: NetworkSummary
     sizes: Sizes
     chunks: tuple[_Chunk, ...]
+    unfilled: Unfilled
     was_interrupted: bool
 
     @property
@@ -79,14 +81,16 @@ def _describe(
 ) -> _Description:
     with engine.read_scope():
         held = engine.get_chunk_stats() if chunks else {}
+        configuration, found = _configuration(storage), summary(storage)
         return _Description(
             engine._format,
             engine.versions,
             engine.metadata,
-            _configuration(storage),
-            summary(storage),
+            _name_of(configuration),
+            found,
             sizes(engine),
             tuple(_chunk(int(id_), each) for id_, each in held.items()),
+            unfilled(configuration, found),
             interrupted,
         )
 
@@ -106,6 +110,7 @@ def _data(described: _Description) -> dict[str, object]:
         "files": found.files,
         "bytes": {"total": taken.total, "parts": taken.parts, "rest": taken.rest},
         "holes": {"cells": taken.holes[0], "connections": taken.holes[1]},
+        "unfilled": attrs.asdict(described.unfilled),
         "unfinished_commit": described.was_interrupted,
         "saving": described.saving,
     }
@@ -118,15 +123,19 @@ def _chunk(id_: int, held: Document) -> _Chunk:
     )
 
 
-def _configuration(storage: bsb.Storage) -> str | None:
-    """The name of the configuration."""
+def _configuration(storage: bsb.Storage) -> object:
+    """The configuration, as it is stored."""
     for id_, meta in storage.files.all().items():
         if meta.get("active_config"):
             try:
-                return str(json.loads(storage.files.load(id_)[0]).get("name"))
-            except (ValueError, AttributeError):
+                return json.loads(storage.files.load(id_)[0])
+            except (ValueError, TypeError):
                 return None
     return None
+
+
+def _name_of(configuration: object) -> str | None:
+    return str(configuration.get("name")) if isinstance(configuration, dict) else None
 
 
 def _lines(described: _Description, given: argparse.Namespace) -> list[str]:
@@ -144,6 +153,7 @@ def _lines(described: _Description, given: argparse.Namespace) -> list[str]:
         f" {plural(found.files, 'file')}",
         *_bytes(described.sizes),
         *_holes(described.sizes, given.root),
+        *_unfilled(described.unfilled),
         *_unfinished(given.root, described.was_interrupted),
     ]
     if given.chunks:
@@ -210,6 +220,20 @@ def _holes(size: Sizes, root: str) -> list[str]:
     return [
         f"holes: rows of {plural(cells, 'cell')} and {plural(connections, 'connection')} that were"
         f" cleared or replaced; bsb storage repack {root} removes them"
+    ]
+
+
+def _unfilled(found: Unfilled) -> list[str]:
+    parts = [
+        f"{what} {', '.join(map(repr, names))}"
+        for what, names in (("cells of", found.cell_types), ("connections of", found.connectivity))
+        if names
+    ]
+    if not parts:
+        return []
+    return [
+        f"unfilled: the network has no {' and no '.join(parts)}, which its configuration asks for;"
+        " a compile that was cut short, or left them out, ends like this"
     ]
 
 

@@ -14,6 +14,7 @@ import pytest
 from bsb.cli import handle_command
 
 from bsb_hdf5.cli import failures, uncaught
+from bsb_hdf5.cli.running import main
 from bsb_hdf5.errors import StoreIOError
 from bsb_hdf5.queries import summary
 from tests.unit.cli.strategies import FAILING
@@ -131,6 +132,21 @@ def test_so_can_one_that_is_interrupted(engine: str, interruptible: None) -> Non
     assert text.startswith("bsb compile: interrupted; 'net' is intact and holds 4 cells and ")
     follow(text)
     assert (4, 4) == counts()
+
+
+def test_info_names_what_a_compile_that_was_cut_short_did_not_reach(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stop_in("connectivity")
+    capsys.readouterr()
+    assert 0 == main(["info", "net"])
+    assert (
+        "unfilled: the network has no connections of 'pairs', which its" in capsys.readouterr().out
+    )
+    follow(stop_in("connectivity", "--clear"))
+    capsys.readouterr()
+    assert 0 == main(["info", "net"])
+    assert "unfilled" not in capsys.readouterr().out
 
 
 def test_what_was_there_before_an_append_is_not_to_be_cleared() -> None:
