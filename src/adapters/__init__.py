@@ -1,1 +1,1 @@
-"""Backends: what the ports are made of."""
+"""Backends: implementations of the ports."""

@@ -1,5 +1,5 @@
 """
-For authors of backends: all that a backend imports.
+What the author of a backend imports: base classes, errors and capabilities.
 
 ``define_engine`` makes a storage engine of BSB from a store. Names are imported when they are asked
 for, so that an engine costs a program that does not use it next to nothing.

@@ -1,4 +1,4 @@
-"""Whether an engine does all that is asked of one, as a report."""
+"""A report on an engine: its contract, random histories, BSB's suite, and times."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Tally:
 
 
 def _why(report: pytest.TestReport) -> str:
-    """What a test failed with, and where, in a line or two."""
+    """The error of a failed test and its place, in a line or two."""
     crash = getattr(report.longrepr, "reprcrash", None)
     where = report.longreprtext.strip().split("\n")[-1]
     if crash is None:
@@ -57,7 +57,7 @@ def _why(report: pytest.TestReport) -> str:
 
 def check(name: str, only: str = "", say: Callable[[str], object] = print) -> bool:
     """
-    Run all that an engine has to pass, and print a report.
+    Run every test that an engine has to pass, and print a report.
 
     :param name: of an engine that is installed.
     :param only: expression that chooses tests, as of ``pytest -k``; without, all are run.

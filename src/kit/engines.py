@@ -133,7 +133,7 @@ class DefinedEngine(_engine.StorageEngine):
 
 
 def _ask(engine: type[_engine.StorageEngine], root: object, question: Callable[[], bool]) -> bool:
-    """The answer of a backend; False if the root is not one of the backend, or it fails."""
+    """The answer of a backend; False if it fails, or the root is not one that it can have."""
 
     def answer() -> bool:
         try:
@@ -146,7 +146,7 @@ def _ask(engine: type[_engine.StorageEngine], root: object, question: Callable[[
 
 
 def _lazy(store: MakeStore | str) -> tuple[MakeStore, str]:
-    """What makes a store, and the name of its module."""
+    """A function that makes the store, and the name of its module."""
     if not isinstance(store, str):
         if not callable(store):
             raise InputError(f"a store must be a class or 'module:Class', not {store!r}")
@@ -167,7 +167,7 @@ def _default_root(name: str) -> str:
 
 
 def _storage_node(default_root: Callable[[], str]) -> type[Any]:
-    """The node of a configuration whose ``engine`` is the defined one."""
+    """The configuration node of storages of the defined engine."""
 
     class StorageNode(bsb.StorageNode):
         root = RootAttribute(type=str, default=default_root, call_default=True)

@@ -1,4 +1,4 @@
-"""A package with a backend that works, to begin with."""
+"""A package with a working backend, from which an author starts."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _FILES = {
 
 def render(name: str) -> dict[str, str]:
     """
-    The files of a package with the engine of a name, by path.
+    The files of a package with an engine of this name, by path.
 
-    :raises InputError: the name can't be that of an engine and of a part of a module.
+    :raises InputError: the name can't be used for an engine, or in the name of a module.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise InputError(

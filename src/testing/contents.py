@@ -1,4 +1,4 @@
-"""What a store holds, as plain values that compare."""
+"""The content of a store, as plain values that can be compared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MANY = 10_000
 
 
 def value_of(value: object) -> Any:
-    """A value such that equal means: of equal type, dtype, shape and content."""
+    """A value that is equal only to values of the same type, dtype, shape and content."""
     if isinstance(value, np.ndarray | np.generic):
         content = value.tolist() if value.size < _MANY else value.tobytes()
         return type(value).__name__, str(value.dtype), value.shape, content
@@ -50,7 +50,7 @@ def _member(group: GroupReader, name: str) -> Any:
 
 
 def require_claim(store: Store, *claims: Capability) -> None:
-    """Skip a test of what a store does not claim, with the sentence that says so."""
+    """Skip a test if the store does not claim a capability, and give its sentence as the reason."""
     for claim in claims:
         if claim not in store.capabilities:
             pytest.skip(store.capabilities.limits[claim])
@@ -73,7 +73,7 @@ def make(store: Store, fill: Callable[[GroupWriter], object] | None = None) -> S
 
 
 def outcome_of(action: Callable[[], Any]) -> Exception | None:
-    """What an action raises."""
+    """The exception that an action raises; None if it succeeds."""
     try:
         action()
     except Exception as error:
@@ -104,6 +104,6 @@ def reading(store: Store) -> Iterator[GroupReader]:
 
 
 def snapshot(store: Store) -> dict[str, Any]:
-    """Everything in a store."""
+    """The whole content of a store."""
     with reading(store) as root:
         return contents_of(root)

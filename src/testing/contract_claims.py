@@ -1,5 +1,5 @@
 """
-What a store claims to be able to do, each by a test.
+A test for each capability that a store claims.
 
 Two claims are left to trust: that ranks may share it (``parallel``), for which the tests of two
 processes stand in, and that it survives a power cut (``durable``), which no test on a running
@@ -26,7 +26,7 @@ _TURNS = 8
 
 
 def in_thread(action: Callable[[], Any]) -> Any:
-    """What an action returns, or raises, in a thread of its own."""
+    """Run an action in a thread of its own, and return or raise its outcome here."""
     outcome: dict[str, Any] = {}
 
     def run() -> None:
@@ -51,7 +51,7 @@ def add_one(store: Store) -> None:
 
 
 class ClaimContract:
-    """What a store does if it claims to."""
+    """What a store promises by each of its claims."""
 
     def test_a_reader_sees_one_state_while_others_commit(self, new_store: NewStore) -> None:
         store = make(new_store("a"))

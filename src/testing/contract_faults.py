@@ -1,9 +1,9 @@
 """
-What goes wrong around a store: full disks, held locks, and processes that are killed.
+Faults around a store: full disks, held locks, and killed processes.
 
 A full disk is a limit of the system on the size of files, which any library meets in its own calls.
-So is half of the kills: the system ends a process at the write that passes the limit. The others
-come after a time, wherever the process is then.
+Half of the kills use it, too: the system ends a process at the write that passes the limit. The
+others come after a time, wherever the process is then.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LONGEST_WAIT = 10.0
 
 
 def begin(root: GroupWriter) -> None:
-    """The network whose sessions are killed, of number 0."""
+    """Make the network whose sessions are killed, with the number 0."""
     root.create_array("rows", np.zeros(_ROWS))
     root.create_array("added", np.zeros(0))
     store_number(root, 0)
@@ -60,7 +60,7 @@ def store_number(root: GroupWriter, number: int) -> None:
 
 
 def number_in(root: GroupReader) -> int:
-    """The number that all of these places hold."""
+    """The number that is stored in all of these places."""
     number = int(root.attributes.get("number"))
     added = root.array("added").read().reshape(-1, _ROWS)
     assert (added == added[:, :1]).all()
@@ -196,7 +196,7 @@ class FaultContract:
 
 
 def write_much(store: Store) -> None:
-    """Write more than there is room for."""
+    """Write more than fits on the disk."""
     with writing(store) as root:
         root.create_array("bulk", np.random.default_rng(1).integers(0, 2**62, 60_000))
         root.write_document("text", np.random.default_rng(2).bytes(200_000))

@@ -1,4 +1,4 @@
-"""Names: whatever a network may call a member or an attribute."""
+"""Names: any that a network may give to a member or an attribute."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 
 
 class NameContract:
-    """What a store promises of names."""
+    """What a store promises about names."""
 
     @pytest.mark.parametrize("title", NAMES)
     def test_members_are_told_apart_by_names(self, new_store: NewStore, title: str) -> None:

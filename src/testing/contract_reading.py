@@ -1,5 +1,5 @@
 """
-What is read of a network that is there already: also of a store that can't write one.
+Reading a network that exists already, also from a store that can't write one.
 
 ``filled_store`` makes the network with the store itself. A suite of a store that only reads
 overrides it, and makes the network by other means.
@@ -23,7 +23,7 @@ from .processes import OtherProcess
 
 
 class ReadingContract:
-    """What a store promises to read."""
+    """What a store promises to readers."""
 
     @pytest.fixture
     def filled_store(self, new_store: NewStore) -> Store:

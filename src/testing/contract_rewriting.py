@@ -11,14 +11,14 @@ from ..core.layouts.optional_verbs import create_fixed_array
 from ..errors import StoreNotFoundError
 from ..ports.store import Capability, Rewritable, RewriteSession, Store
 from .contents import contents_of, make, reading, require_claim, snapshot, value_of, writing
-from .contract_samples import ROWS, NewStore, prepare, told, version_of
+from .contract_samples import ROWS, NewStore, known_versions, prepare, version_of
 
 EMPTY: dict[str, Any] = {"attributes": {}, "members": {}}
 BULK = np.random.default_rng(1).integers(0, 2**62, 10_000)
 
 
 class RewritingContract:
-    """What stores promise that can be rewritten; a store says if it can't be."""
+    """What a store promises that claims to be rewritable."""
 
     def test_it_can_be_written_anew_or_says_that_it_can_not(self, new_store: NewStore) -> None:
         store = new_store("a")
@@ -83,7 +83,7 @@ class RewritingContract:
         session.root.create_array("array", -ROWS)
         session.rollback()
         assert before == snapshot(store) == snapshot(new_store("a"))
-        assert len(told([version, version_of(store)])) <= 1
+        assert len(known_versions([version, version_of(store)])) <= 1
         session = _rewrite(store)
         session.root.require_group("new")
         session.commit()
@@ -105,8 +105,8 @@ class RewritingContract:
             session.root.create_array("array", ROWS)
             session.commit()
             versions.append(version_of(store))
-            assert len(told([session.version, versions[-1]])) <= 1
-        assert len(told(versions)) == sum(version is not None for version in versions)
+            assert len(known_versions([session.version, versions[-1]])) <= 1
+        assert len(known_versions(versions)) == sum(version is not None for version in versions)
 
     def test_what_is_not_there_is_not_written_anew(self, new_store: NewStore) -> None:
         _rewrite(_prepared(new_store)).rollback()
@@ -138,7 +138,7 @@ def _prepared(new_store: NewStore) -> Store:
 
 
 def _rewrite(store: Store, *, compress: bool = False) -> RewriteSession:
-    """A session that writes the store anew; a store that says that it can't be is done with."""
+    """A session that rewrites the store; the test ends here for a store that can't be rewritten."""
     if Capability.REPACKABLE not in store.capabilities:
         pytest.skip(store.capabilities.limits[Capability.REPACKABLE])
     assert isinstance(store, Rewritable)

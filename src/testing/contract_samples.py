@@ -1,4 +1,4 @@
-"""What the contract of stores tries: values, ranges, and changes of a small store."""
+"""Samples for the contract of stores: values, ranges, and changes of a small store."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def bounds(ranges: list[tuple[int, int]]) -> tuple[Any, Any]:
 
 
 def version_of(store: Store) -> Hashable | None:
-    """The version that a session sees now; None if the store can't tell."""
+    """The version that a session sees now; None if the store does not know it."""
     session = store.open_read()
     try:
         return session.version
@@ -156,6 +156,6 @@ def version_of(store: Store) -> Hashable | None:
         session.close()
 
 
-def told(versions: list[Hashable | None]) -> set[Hashable]:
-    """The versions that differ, of those that the store could tell."""
+def known_versions(versions: list[Hashable | None]) -> set[Hashable]:
+    """The distinct versions among those that the store knows."""
     return {version for version in versions if version is not None}

@@ -16,8 +16,8 @@ from .contract_samples import (
     CHANGES,
     KINDS,
     NewStore,
+    known_versions,
     prepare,
-    told,
     version_of,
 )
 
@@ -53,7 +53,7 @@ class SessionContract:
             change(session.root)
             session.rollback()
             assert before == snapshot(store), title
-            assert len(told([version, version_of(store)])) <= 1, title
+            assert len(known_versions([version, version_of(store)])) <= 1, title
 
     def test_a_rollback_undoes_many_changes_to_the_same_things(self, new_store: NewStore) -> None:
         store = make(new_store("a"))

@@ -10,7 +10,7 @@ from .contract_samples import DTYPES, NewStore
 
 
 def bounds_of(dtype: DType) -> list[object]:
-    """The least and the most value of a dtype, and what lies about its sign."""
+    """The least and greatest values of a dtype, and those around the change of its sign."""
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
         return [limits.min, limits.max, limits.max // 2 + 1, 0, 1]
@@ -21,7 +21,7 @@ def bounds_of(dtype: DType) -> list[object]:
 
 
 class SizeContract:
-    """What a store promises whatever the size."""
+    """What a store promises for values and arrays of every size."""
 
     def test_the_bounds_of_each_dtype_come_back(self, new_store: NewStore) -> None:
         store = make(new_store("a"))

@@ -1,5 +1,5 @@
 """
-Versions: a store may say None, now and then or always, where it can't tell.
+Versions: a store may return None, sometimes or always, for a version it does not know.
 
 The tests of sessions check that each kind of change makes another version, unless it is undone.
 """
@@ -16,14 +16,14 @@ from .contents import (
 )
 from .contract_samples import (
     NewStore,
+    known_versions,
     prepare,
-    told,
     version_of,
 )
 
 
 class VersionContract:
-    """What the versions of a store promise."""
+    """What a store promises about its versions."""
 
     def test_sessions_that_see_the_same_are_of_one_version(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
@@ -36,7 +36,7 @@ class VersionContract:
         write = store.open_write()
         versions.append(write.version)
         write.rollback()
-        assert len(told([*versions, version_of(store)])) <= 1
+        assert len(known_versions([*versions, version_of(store)])) <= 1
 
     def test_a_version_that_was_rolled_back_does_not_come_again(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
@@ -50,7 +50,7 @@ class VersionContract:
             else:
                 session.rollback()
             seen[-1].append(version_of(store))
-        versions = [told(state) for state in seen]
+        versions = [known_versions(state) for state in seen]
         assert [state for state in versions if len(state) > 1] == []
         assert len(set().union(*versions)) == sum(map(len, versions))
 
@@ -62,7 +62,7 @@ class VersionContract:
             session = store.open_write()
             session.root.attributes.set("number", number)
             session.commit()
-            assert len(told([session.version, version_of(new_store("a"))])) <= 1
+            assert len(known_versions([session.version, version_of(new_store("a"))])) <= 1
 
     def test_no_two_of_many_quick_commits_are_of_one_version(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
@@ -74,7 +74,7 @@ class VersionContract:
             with writing(store) as root:
                 root.array("x").write(1, np.array([float(number % 2)]))
             versions.append(version_of(store))
-        assert len(told(versions)) == sum(version is not None for version in versions)
+        assert len(known_versions(versions)) == sum(version is not None for version in versions)
 
     def test_what_is_made_anew_or_moved_here_is_of_another_version(
         self, new_store: NewStore
@@ -87,4 +87,4 @@ class VersionContract:
         store.remove()
         other.move(store.location)
         versions.append(version_of(store))
-        assert len(told(versions)) == sum(version is not None for version in versions)
+        assert len(known_versions(versions)) == sum(version is not None for version in versions)

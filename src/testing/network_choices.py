@@ -1,4 +1,4 @@
-"""What the rules of a random history choose from."""
+"""The choices of the rules of a random history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that can be loaded from a storage, compared with the model of the network."""
+"""Comparison of everything in a storage with the model of the network."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def check_storage(storage: Storage, model: NetworkModel, turn: int | None = None
 
 
 def equal(expected: object, found: object, what: str) -> None:
-    """Equal values, NaN where there is NaN; no rows are equal whatever their width."""
+    """Check that values are equal: NaN equals NaN, and no rows of any width equal no rows."""
     wanted, got = np.asarray(expected), np.asarray(found)
     if len(wanted) or len(got):
         np.testing.assert_array_equal(got, wanted, err_msg=what, strict=False)
@@ -224,9 +224,9 @@ def _plain(meta: object) -> Any:
 
 
 def _fails(what: str, load: Callable[..., object], *arguments: object) -> None:
-    """There is nothing to load."""
+    """Check that nothing can be loaded."""
     try:
         load(*arguments)
     except bsb.DatasetNotFoundError:
         return
-    raise AssertionError(f"{what}: DatasetNotFoundError is expected")
+    raise AssertionError(f"{what}: DatasetNotFoundError was not raised")

@@ -1,4 +1,4 @@
-"""Compiled networks, as plain values that compare."""
+"""Compiled networks, as plain values that can be compared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Contents: TypeAlias = dict[str, Any]
 
 
 def contents(network: Scaffold) -> Contents:
-    """All that can be loaded, but for what names the storage."""
+    """Everything that can be loaded, except for the name of the storage."""
     return {
         "cells": {cells.tag: _cells(cells) for cells in network.get_placement_sets()},
         "connections": {cs.tag: _connections(cs) for cs in network.get_connectivity_sets()},
@@ -49,7 +49,7 @@ def _cells(cells: Any) -> Contents:
 
 
 def _if_any(load: Callable[[], Any]) -> Any:
-    """What is loaded; None if the cells have nothing of the kind."""
+    """The loaded value; None if the cells have none of this kind."""
     try:
         return load()
     except DatasetNotFoundError:
@@ -85,7 +85,7 @@ def _morphologies(storage: Storage) -> Contents:
 
 
 def _files(storage: Storage) -> Contents:
-    """Files by where they come from: ids are unique to a storage."""
+    """Files by their source, as ids are unique to a storage."""
     found = {}
     for id_ in storage.files.all():
         content, meta = storage.files.load(id_)

@@ -32,7 +32,7 @@ class OpenScope:
 
 
 class NetworkHistory(RuleBasedStateMachine):
-    """What the rules of all subjects change, and what they change it with."""
+    """The state that all rules change, and the choices that they share."""
 
     engine: ClassVar[str] = "memory"
 
@@ -46,15 +46,15 @@ class NetworkHistory(RuleBasedStateMachine):
         self.number = self.turn = 0
 
     def make_storage(self, root: object) -> Storage:
-        """The storage at a root; it is made if it is absent."""
+        """The storage at a root, made if it is absent."""
         return Storage(self.engine, root)
 
     def make_root(self) -> Any:
-        """Where there is nothing yet."""
+        """A root at which nothing is."""
         return str(self.folder / uuid.uuid4().hex)
 
     def teardown(self) -> None:
-        """Leave nothing behind."""
+        """Close all scopes, and remove the storages."""
         self._abandon()
         with suppress(FileNotFoundError):
             self.storage.remove()
@@ -103,9 +103,9 @@ class NetworkHistory(RuleBasedStateMachine):
 
 @contextmanager
 def raising(error: type[Exception]) -> Iterator[None]:
-    """Sees to it that a block raises an error, which ends there."""
+    """Check that a block raises an error, and suppress it."""
     try:
         yield
     except error:
         return
-    raise AssertionError(f"{error.__name__} is expected")
+    raise AssertionError(f"{error.__name__} was not raised")

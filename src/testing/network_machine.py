@@ -34,7 +34,7 @@ EXAMPLES_VARIABLE = "BSB_HDF5_TESTING_EXAMPLES"
 
 def machine_settings(examples: int = 15, steps: int = 25) -> settings:
     """
-    How long a machine runs.
+    The number and length of the histories of a machine.
 
     :param examples: histories; the environment variable ``BSB_HDF5_TESTING_EXAMPLES``, if it is
         set, says another number, and then they differ from run to run.
@@ -87,14 +87,14 @@ class NetworkMachine(
 
     @invariant()
     def the_storage_is_as_the_model(self) -> None:
-        """Compared call by call, and in one session, in turn."""
+        """Compare all of it: call by call, and in one session, in turn."""
         self.turn += 1
         with self.storage.read_scope() if self.turn % 2 else nullcontext():
             check_storage(self.storage, self.model, self.turn // 2)
 
     @initialize(filled=st.sampled_from([True, True, False]))
     def begin(self, filled: bool) -> None:
-        """Most histories begin with something of everything, so that much can go wrong."""
+        """Begin most histories with data of every kind, for later steps to change."""
         if not filled:
             return
         self.save_morphology("a", "labelled", 1, True)

@@ -45,7 +45,7 @@ class Mistake:
             lacking = [cls.__name__ for cls in wanted if not isinstance(error, cls)]
             assert not lacking, f"{title}: {error!r} is no {lacking}"
             return
-        raise AssertionError(f"{title}: {wanted[0].__name__} is expected")
+        raise AssertionError(f"{title}: {wanted[0].__name__} was not raised")
 
 
 def _granule(storage: Storage) -> PlacementSet:

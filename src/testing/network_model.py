@@ -59,7 +59,7 @@ class Cells:
     keys: set[str] = attrs.field(factory=set)
 
     def select(self, chunks: Chunks = None) -> list[tuple[int, ChunkOfCells]]:
-        """The chunks, or those of them that are asked for, by id."""
+        """The requested chunks, or all of them, by id."""
         kept = sorted(self.chunks) if chunks is None else sorted(set(chunks) & set(self.chunks))
         return [(id_, self.chunks[id_]) for id_ in kept]
 
@@ -93,7 +93,7 @@ class Cells:
         return _where(rows, self.mask(chunks, labels))
 
     def stored(self, name: Column, chunks: Chunks, labels: Labels) -> list[Row]:
-        """A row per selected cell that was given one, or that came before such a cell."""
+        """A row for each selected cell that has one, or that precedes a cell with one."""
         rows: list[Row] = []
         for _, chunk in self.select(chunks):
             held = chunk.columns.get(name, [])
@@ -103,7 +103,7 @@ class Cells:
     def change_labels(
         self, places: Sequence[tuple[int, int]], labels: set[str], *, remove: bool
     ) -> None:
-        """Add labels to cells, or take them away."""
+        """Add labels to cells, or remove them."""
         for id_, rank in places:
             chunk = self.chunks[id_]
             held = chunk.labels()
@@ -179,8 +179,8 @@ class NetworkModel:
     """
     All that a storage holds.
 
-    :param sized: whether somebody said how large chunks are.
-    :param morphologies: which morphology was stored under a name.
+    :param sized: whether the size of chunks is known.
+    :param morphologies: names of the stored samples by name of the morphology.
     :param meta: metadata of morphologies by name.
     :param files: content and ``meta`` by id.
     """

@@ -63,7 +63,7 @@ def morphology_of(shape: str) -> Morphology:
 
 
 def described(morphology: Morphology) -> list[Any]:
-    """What a morphology holds, as values that compare."""
+    """The content of a morphology, as values that can be compared."""
     branches = list(morphology.branches)
     return [
         (

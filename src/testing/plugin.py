@@ -45,14 +45,14 @@ _WITH_ASSERTIONS = (
     "rules_storage",
 )
 
-# Assertions of modules that are no test modules explain themselves, too.
+# pytest rewrites the assertions of these modules as it does those of test modules.
 for _module in (f"bsb_hdf5.testing.{name}" for name in _WITH_ASSERTIONS):
     if _module not in sys.modules:
         pytest.register_assert_rewrite(_module)
 
 
 class MemoryNetwork(Protocol):
-    """What the fixture ``memory_network`` is."""
+    """The type of the fixture ``memory_network``."""
 
     def __call__(
         self, configuration: Mapping[str, Any] | Configuration | Path | str | None = None, /

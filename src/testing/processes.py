@@ -1,4 +1,4 @@
-"""Other processes, for tests of what they see of a store."""
+"""Other processes that use a store, for tests of what they see."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class OtherProcess:
             os._exit(status)
 
     def begin(self) -> None:
-        """Let it act, unless it has begun."""
+        """Start the action, unless it has started."""
         if not self._has_begun:
             self._has_begun = True
             os.write(self._go, b"!")
@@ -83,7 +83,7 @@ class OtherProcess:
         return False
 
     def result(self) -> Any:
-        """What the action returned; it begins now, if it has not."""
+        """The result of the action, which is started if it has not been."""
         self.begin()
         with open(self._outcome, "rb", closefd=False) as file:
             data = file.read()
@@ -93,7 +93,7 @@ class OtherProcess:
         return found
 
     def status(self) -> int:
-        """How the process ended, once it has acted."""
+        """The exit status of the process, once the action is over."""
         self.begin()
         assert self._pid is not None
         _, status = os.waitpid(self._pid, 0)
@@ -108,24 +108,24 @@ class OtherProcess:
 
 
 class Rendezvous:
-    """A point that another process comes to, where it waits; made before the process is."""
+    """A point at which another process waits; made before that process is."""
 
     def __init__(self) -> None:
         self._listen, self._tell = os.pipe()
         self._wait, self._go = os.pipe()
 
     def reached(self) -> None:
-        """In the other process: tell that it is here, and wait."""
+        """In the other process: report that it has arrived, and wait."""
         os.write(self._tell, b"!")
         os.read(self._wait, 1)
 
     def await_other(self) -> None:
-        """Return once the other process is here."""
+        """Wait until the other process has arrived."""
         came = select.select([self._listen], [], [], _LONGEST_WAIT)[0]
         assert came, "the other process has not come so far"
 
     def let_go(self) -> None:
-        """Let the other process go on."""
+        """Let the other process continue."""
         os.write(self._go, b"!")
 
     def close(self) -> None:
@@ -146,7 +146,7 @@ def no_file_larger_than(size: int) -> Iterator[None]:
 
 
 def die_at_a_write(size: int) -> None:
-    """Let this process be killed by the first write that would make a file larger."""
+    """Kill this process at the first write that would make a file larger."""
     resource = pytest.importorskip("resource", reason="The system limits no files.")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
@@ -154,7 +154,7 @@ def die_at_a_write(size: int) -> None:
 
 
 def die_after(seconds: float) -> None:
-    """Let this process be killed after a time, wherever it is then."""
+    """Kill this process after a time, whatever it is doing then."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6))
 

@@ -15,7 +15,7 @@ from .network_samples import chunk_at, chunk_id, chunks_at
 
 
 class ConnectivityRules(NetworkHistory):
-    """What changes the connections of a set."""
+    """The rules that change the connections of a set."""
 
     @rule(
         tag=tags,

@@ -10,7 +10,7 @@ from .network_history import NetworkHistory
 
 
 class FileRules(NetworkHistory):
-    """What changes the files."""
+    """The rules that change files."""
 
     def store_file(self, name: str, content: str | bytes, note: int) -> None:
         meta = {"note": note}

@@ -15,7 +15,7 @@ from .network_samples import SHAPES, morphology_of
 
 
 class MorphologyRules(NetworkHistory):
-    """What changes the morphologies."""
+    """The rules that change morphologies."""
 
     @rule(
         name=names, shape=st.sampled_from(SHAPES), note=st.integers(0, 9), update_meta=st.booleans()
@@ -31,7 +31,7 @@ class MorphologyRules(NetworkHistory):
             self.model.meta[name] = {"note": note, "name": name, **bounds}
 
     def remove_morphology(self, name: str, which: int) -> None:
-        """One that cells have is refused; so one that none of them has goes, if there is any."""
+        """Remove one that no cell has; check that removing one which cells have fails."""
         used = {
             each
             for each in self.model.morphologies

@@ -28,7 +28,7 @@ from .network_samples import KEYS, chunk_at, chunk_id, chunks_at
 
 
 class PlacementRules(NetworkHistory):
-    """What changes the cells of a set."""
+    """The rules that change the cells of a set."""
 
     @rule(name=types, chunk=chunks)
     def require_chunk(self, name: str, chunk: int) -> None:
@@ -135,7 +135,7 @@ class PlacementRules(NetworkHistory):
         columns: dict[Column, list[Row]],
         given: dict[str, Row],
     ) -> None:
-        """Append, or see it refused: a chunk has morphologies for all of its cells, or none."""
+        """Append cells; check that this fails if not all cells of a chunk had morphologies."""
         held = cells.chunks.get(chunk_id(chunk), ChunkOfCells())
         before = len(held.columns.get("morphology", []))
         shaped = len(columns.get("morphology", []))

@@ -11,7 +11,7 @@ from .network_history import NetworkHistory
 
 
 class ScopeRules(NetworkHistory):
-    """What opens and leaves scopes."""
+    """The rules that open and leave scopes."""
 
     @rule(what=st.sampled_from(["write", "read", "close", "fail", "catch"]))
     def open_or_leave_scopes(self, what: str) -> None:

@@ -1,4 +1,4 @@
-"""Storages that are opened anew, copied, moved and removed at random, and sets with them."""
+"""Storages, and sets in them, that are reopened, copied, moved and removed at random."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .network_model import NetworkModel
 
 
 class StorageRules(NetworkHistory):
-    """What changes a storage as a whole."""
+    """The rules that change a storage as a whole."""
 
     @rule(
         what=st.sampled_from(["cells", "connections", "all cells", "all connections"]),

@@ -57,9 +57,9 @@ class StoreContract(
         ]
         if replaced:
             raise TypeError(
-                f"'{cls.__name__}' replaces {', '.join(replaced)} of the contract; a store keeps"
-                " all of it. Valid are the fixtures 'new_store', 'new_impatient_store' and"
-                " 'filled_store', and tests of other names"
+                f"'{cls.__name__}' replaces {', '.join(replaced)} of the contract; a store has to"
+                " pass all of it. Override only the fixtures 'new_store', 'new_impatient_store' and"
+                " 'filled_store', and add tests under other names"
             )
 
     @pytest.fixture

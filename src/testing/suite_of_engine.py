@@ -1,7 +1,7 @@
 """
-What an engine has to pass: the contract of its store, and all that is asked of whole networks.
+The suite of an engine: the contract of its store, and tests of whole networks.
 
-A test module of two lines is a suite of all of it::
+A test module of two lines runs all of it::
 
     from bsb_hdf5.testing import engine_suite
     globals().update(engine_suite("lmdb"))

@@ -1,1 +1,1 @@
-"""The application room: sessions, and what keeps threads and signals out of each other's way."""
+"""Sessions of a store, and their exclusion from threads, ranks and signals."""

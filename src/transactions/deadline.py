@@ -1,4 +1,4 @@
-"""Waiting for others, with an end."""
+"""Waits for others that end at a deadline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..errors import LockTimeoutError
 from .interrupts import call_pending
 
 POLL_INTERVAL = 0.2
-"""Seconds between two looks at what is waited for."""
+"""Seconds between two checks of what is waited for."""
 # Longer than readers hold back for writers.
 _WARN_AFTER = 2.0
 
@@ -48,7 +48,7 @@ OnSlow: TypeAlias = Callable[[SlowWait], object]
 
 
 def ignore_slow(wait: SlowWait) -> None:
-    """A wait without a notification."""
+    """Ignore a slow wait."""
 
 
 @attrs.frozen
@@ -112,12 +112,12 @@ class Deadline:
         return self.remaining(self.limit) <= 0
 
     def remaining(self, limit: float) -> float:
-        """Seconds until ``limit`` seconds have passed, or those of the deadline."""
+        """Seconds left of ``limit`` seconds, or of the deadline if it ends before."""
         return min(limit, self.limit) - self.waited
 
     def poll(self) -> None:
         """
-        What is due between two looks: the call of ``on_slow``, and the handlers of signals.
+        Call ``on_slow`` if it is due, and the handlers of signals that came.
 
         :raises BaseException: what a handler raises, such as KeyboardInterrupt.
         """
@@ -128,7 +128,7 @@ class Deadline:
 
     def expired(self, **fields: object) -> LockTimeoutError:
         """
-        The error of a wait that is over.
+        The error of a wait that reached its deadline.
 
         :param fields: of the error, beside ``location`` and ``limit``.
         """
@@ -150,7 +150,7 @@ def waits_for_itself(location: str, holder: str, advice: str) -> LockTimeoutErro
     """
     The error of a wait that could never end.
 
-    :param holder: what of this thread holds the lock.
+    :param holder: the scope or file of this thread that holds the lock.
     :param advice: what to do, as an imperative.
     """
     return LockTimeoutError(

@@ -18,12 +18,12 @@ _HOOKS: list[Callable[[], object]] = []
 
 
 def at_end_of_process(hook: Callable[[], object]) -> None:
-    """Register what is to be done when no scope of the main thread is open any more."""
+    """Register a function that is called once all scopes of the main thread are closed."""
     _HOOKS.append(hook)
 
 
 def _end() -> None:
-    """What Python does as it ends finds nothing that it would have to close."""
+    """Close everything before Python, as it ends, closes it in any order."""
     leave_scopes()
     _stop()
     for hook in _HOOKS:

@@ -83,7 +83,7 @@ _STATE = _State()
 
 
 def _handle(number: int, frame: FrameType | None) -> None:
-    """The handler in place of those of the program; at rest it does what they do."""
+    """The handler that replaces those of the program; outside of operations it calls them."""
     if _STATE.depth or (_STATE.scopes and _is_critical(frame)):
         _STATE.pending[number] = None
     else:
@@ -134,7 +134,7 @@ def begin_uninterrupted() -> None:
 
 
 def _look_at(seen: list[Any]) -> None:
-    """Remember the handlers of the program."""
+    """Store the handlers of the program, and find those to replace."""
     found = {number: each for number, each in zip(_SIGNALS, seen, strict=True) if callable(each)}
     free = {number: each for number, each in found.items() if each is not _handle}
     _STATE.handlers.update(free)
@@ -142,7 +142,7 @@ def _look_at(seen: list[Any]) -> None:
 
 
 def _release() -> None:
-    """Leave signals to the handlers of the program, unless it has others by now."""
+    """Restore the handlers of the program, unless it has set others meanwhile."""
     handlers = _STATE.handlers
     for number in _STATE.held:
         if _get_handler(number) is _handle:
@@ -163,7 +163,7 @@ def end_uninterrupted() -> None:
 
 
 def _end() -> None:
-    """As :func:`end_uninterrupted`, but for the handlers, which are still to be called."""
+    """As :func:`end_uninterrupted`, without calling the handlers of signals that came."""
     state = _STATE
     ident = get_ident()
     if ident != state.thread:
@@ -232,7 +232,7 @@ def without_interrupts(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def _count_scope(change: int) -> None:
-    """A scope is entered or left; the caller holds up the handlers."""
+    """Count a scope that is entered or left, while the caller holds up the handlers."""
     if get_ident() == _STATE.thread:
         _STATE.scopes = max(0, _STATE.scopes + change)
 

@@ -85,7 +85,7 @@ class ReadWriteLock:
 
     def release(self, thread: threading.Thread) -> None:
         """
-        Let the others continue; the holder of the lock calls this once.
+        Release the lock; its holder calls this once.
 
         :param thread: that acquired it.
         """
@@ -176,7 +176,7 @@ def _new_lock(identity: str, location: str) -> ReadWriteLock:
 
 
 def _forget(identity: str, reference: weakref.ref[ReadWriteLock]) -> None:
-    """Forget the lock of a store that is no longer used, unless it is in use again."""
+    """Remove the lock of a store that is no longer in use, unless it is in use again."""
     with _LOCKS_MUTEX:
         if _LOCKS.get(identity) is reference:
             del _LOCKS[identity]

@@ -1,5 +1,5 @@
 """
-A session, and which of them code belongs to.
+A session, and the sessions that are active in a context.
 
 A session belongs to the context that opened it (``contextvars``: a thread, or a thread that
 was handed a copy of its maker's context).
@@ -30,13 +30,13 @@ WriteView: TypeAlias = tuple[WriteSession, NetworkWriter]
 
 
 class Suspendable(Protocol):
-    """What a session reads from, which a write within it has to itself."""
+    """A source of a session that can be suspended while a write within the session runs."""
 
     def begin(self) -> ReadView:
-        """Look at the store, as it is now."""
+        """Open a view of the present state of the store."""
 
     def end(self) -> None:
-        """End the view."""
+        """Close the view."""
 
 
 class Session:
@@ -315,7 +315,7 @@ def active_session(identity: str) -> Session | None:
 
 
 def activate(session: Session) -> None:
-    """What runs in this context joins the session from now on."""
+    """Make a session the innermost of this context, which later calls join."""
     current = _ACTIVE.get()
     if current:
         _ACTIVE.set((*(each for each in current if not each.closed), session))
@@ -324,7 +324,7 @@ def activate(session: Session) -> None:
 
 
 def deactivate(session: Session) -> None:
-    """What runs in this context joins the session no more."""
+    """Remove a session from those that calls in this context join."""
     current = _ACTIVE.get()
     if current and current[-1] is session:
         _ACTIVE.set(current[:-1])

@@ -114,7 +114,7 @@ class Sessions(StagedSessions):
             end_uninterrupted()
 
     def _run_again(self, operation: Callable[[Session], T], conflict: CommitConflictError) -> T:
-        """Plan an operation on what another program committed, until the limit of waiting."""
+        """Repeat an operation on what another program committed, until the deadline."""
         settings = self._context.settings
         deadline = Deadline(self.store.location, settings.limit, settings.on_slow, list)
         while not deadline.is_over:
@@ -145,7 +145,7 @@ class Sessions(StagedSessions):
         """
         Run an operation that reads; again, if another program committed meanwhile.
 
-        Not for ever: a program that is adding to the file changes it all the time.
+        The number of tries is limited, as a program may be changing the file all the time.
         """
         identity = self.store.identity
         active = active_session(identity)
@@ -252,7 +252,7 @@ class Sessions(StagedSessions):
         """
         Exclude every session, to move or remove the store.
 
-        :param settled: carry out before what is logged.
+        :param settled: carry out logged calls before.
         :raises ReadOnlyError: in read-only mode.
         :raises SessionAbortedError: this thread has a session of the store open itself.
         """
@@ -343,7 +343,7 @@ class Sessions(StagedSessions):
 @contextmanager
 def within_memory(location: str) -> Iterator[None]:
     """
-    Report what does not fit into memory, be it that a file claims to hold more than it does.
+    Report content that does not fit into memory, or a file that claims to hold so much.
 
     :raises StoreIOError: instead of a MemoryError.
     """

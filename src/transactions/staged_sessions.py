@@ -1,4 +1,4 @@
-"""The verbs of a store's sessions that log calls, and have them carried out."""
+"""The methods of a store's sessions that log calls, and have them carried out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LONGEST_END = 2.0
 
 class StagedSessions:
     """
-    The calls of one store that are logged; see :mod:`.staging`.
+    Logs the calls of one store; see :mod:`.staging`.
 
     :param context: what it takes to open a session.
     """
@@ -29,7 +29,7 @@ class StagedSessions:
 
     @property
     def store(self) -> Store:
-        """Where the network lies."""
+        """The store of the network."""
         return self._context.store
 
     @property
@@ -63,7 +63,7 @@ class StagedSessions:
         return staging is not None and staging.stage(call, self, planned)
 
     def position(self, session: Session) -> Position | None:
-        """What a call is planned with in a session; None if it can't be logged."""
+        """The position that a call is planned at in a session; None if it can't be logged."""
         staging = self._context.staging
         return None if staging is None else staging.position(session.network)
 
@@ -93,7 +93,7 @@ class StagedSessions:
 
     @without_interrupts
     def end_staging(self) -> None:
-        """As :meth:`settle`, as this process ends; only briefly does it wait for others."""
+        """As :meth:`settle`, at the end of the process, with a short wait for others."""
         settings = self._context.settings
         if settings.read_only:
             return
@@ -104,7 +104,7 @@ class StagedSessions:
         self.settle()
 
     def lost_calls(self, session: Session) -> str | None:
-        """What is said of rows that are logged, and lost; None if there are none."""
+        """A sentence about logged rows that are lost; None if there are none."""
         staging = self._context.staging
         return None if staging is None else staging.lost(session.network)
 

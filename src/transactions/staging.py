@@ -35,7 +35,7 @@ OnHidden = Callable[[str], object]
 
 
 class Folding(enum.Enum):
-    """What a session that writes leaves, once it carried out what is logged."""
+    """What a session that writes does with the log, once it has carried out the logged calls."""
 
     USUAL = enum.auto()
     """The log, if calls are staged here."""
@@ -129,7 +129,7 @@ class Staging:
         return targets
 
     def lost(self, network: NetworkReader) -> str | None:
-        """What is said of a log that is missing; None if it is there, or none is needed."""
+        """A sentence about a log that is missing; None if it exists, or none is needed."""
         try:
             if network.mark is not None:
                 self._log.titles(network.mark, 0)
@@ -168,7 +168,7 @@ class Staging:
         return fold
 
     def position(self, network: NetworkReader) -> Position | None:
-        """What a call is checked against that is planned in a session that reads."""
+        """The position that a call planned in a reading session is checked against."""
         mark = network.mark
         return None if mark is None else self._log.position(mark)
 
@@ -272,7 +272,7 @@ class Fold:
         self._network.set_mark(self._next)
 
     def finish(self) -> None:
-        """After the commit; what fails, the next one does: nobody can append until then."""
+        """Reset the log after the commit; until that succeeds, no call can be appended."""
         with contextlib.suppress(StorageError):
             if not self._keep:
                 self._log.remove()
@@ -280,12 +280,12 @@ class Fold:
                 self._log.restart(self._next, self._state)
 
     def release(self) -> None:
-        """Let others append."""
+        """Release the log, so that others can append."""
         self._log.release()
 
 
 def _end() -> None:
-    """Carry out what is logged as the process ends; what fails is left to the next program."""
+    """Carry out logged calls at the end of the process; on an error, the next program does."""
     for end in list(_USED.values()):
         with contextlib.suppress(StorageError):
             end()

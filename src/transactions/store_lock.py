@@ -79,7 +79,7 @@ class StoreLock:
         self._rank_hold = hold
 
     def release(self) -> None:
-        """Let the others go on; calling it again does nothing."""
+        """Release the lock; calling it again does nothing."""
         thread, self._thread = self._thread, None
         try:
             if self._rank_hold is not None:

@@ -1,5 +1,5 @@
 """
-What a session holds while it lasts, and what it does at its end.
+Transactions: the locks of a session, its begin, and its commit or rollback.
 
 Readers share; a writer excludes everybody else, among threads and ranks (:class:`StoreLock`) and
 among programs (the store). A session that writes is a transaction: what it changed is committed
@@ -78,7 +78,7 @@ class TransactionContext:
     @contextmanager
     def translated(self) -> Iterator[None]:
         """
-        A block that the library of the store may fail in.
+        Translate exceptions of the library of the store.
 
         :raises StoreIOError: instead of an exception of the library.
         """
@@ -92,16 +92,16 @@ class TransactionContext:
         return StoreLock(identity, self.store.location, self.ranks, self.settings)
 
     def read_view(self, raw: ReadSession) -> ReadView:
-        """What a session of the store that reads shows."""
+        """The session of a reader, and its network."""
         return raw, self.open_network(raw.root, self.store.location, self.cache.at(raw.version))
 
     def write_view(self, raw: WriteSession) -> WriteView:
-        """What a session of the store that writes shows."""
+        """The session of a writer, and its network."""
         return raw, self.open_network(raw.root, self.store.location, self.cache.at(raw.version))
 
     def finish(self, session: Session) -> bool:
         """
-        Store what a session that writes gathered.
+        Store the pending state of a session that writes, before its commit.
 
         :returns: whether the network got an identity, which is announced once all is stored: a
             warning that is raised decides over no data.
@@ -127,7 +127,7 @@ def library_error(location: str, error: Exception) -> StorageError:
 
 
 class OnPending(enum.Enum):
-    """What a session that reads does about calls that are logged, and not carried out yet."""
+    """What a session that reads does about logged calls that were not carried out yet."""
 
     FOLD = enum.auto()
     """Have them carried out."""
@@ -174,7 +174,7 @@ class ReadTransaction:
             self.end()
 
     def begin(self) -> ReadView:
-        """Wait for the lock, and look at the store."""
+        """Wait for the lock, and open a view of the store."""
         context = self._context
         locking = not context.settings.read_only
         self._raw: ReadSession | None = None
@@ -205,7 +205,7 @@ class ReadTransaction:
         return self._folded(staging, targets)
 
     def _folded(self, staging: Staging, targets: Targets) -> ReadView:
-        """Have calls carried out, and look at the store again."""
+        """Have the calls carried out, and open a new view of the store."""
         self.end()
         context = self._context
         try:
@@ -216,7 +216,7 @@ class ReadTransaction:
         return self.begin()
 
     def end(self) -> None:
-        """Close what is open, the last first."""
+        """Close the view, and release the lock."""
         raw, self._raw = self._raw, None
         try:
             if raw is not None:

@@ -1,5 +1,5 @@
 """
-What is kept of a store from one of its sessions to the next.
+A cache of results that stay valid between the sessions of a store.
 
 A store distinguishes its versions, so that what was read or computed from one of them need not
 be read again while no other program changes the store.
@@ -51,7 +51,7 @@ class VersionedCache:
         return VersionView(self._entries, _NO_EPOCH, _NEVER_SEEN)
 
     def at(self, version: Version) -> VersionView:
-        """What a session that sees this version sees of the cache."""
+        """The view of the cache for a session that sees this version."""
         if self._forks != Forks.count:
             # The parent of a forked child may yet roll back what one of its sessions put.
             self._begin()
@@ -65,7 +65,7 @@ class VersionedCache:
 
     def advance(self, before: Version, after: Version) -> None:
         """
-        A session that began at one version committed another.
+        Note that a session which began at one version committed another.
 
         What it changed, the session put or invalidated; so the rest is still true.
         """
@@ -102,12 +102,12 @@ class VersionView:
         self.version = version
 
     def get(self, key: Key) -> Any:
-        """The value if it is true of what the session sees; None otherwise."""
+        """The value if it is valid for what the session sees; None otherwise."""
         epoch, value = self._entries.get(key, _NOTHING)
         return value if epoch is self.epoch and epoch.version is self.version else None
 
     def get_stale(self, key: Key) -> Any:
-        """The value, whatever version it was true of; None if there never was one."""
+        """The value, whichever version it was valid for; None if there never was one."""
         return self._entries.get(key, _NOTHING)[1]
 
     def put(self, key: Key, value: object) -> None:

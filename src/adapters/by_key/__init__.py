@@ -1,1 +1,1 @@
-"""Networks in anything that keeps bytes by key."""
+"""Networks in libraries that store bytes by key."""

@@ -34,7 +34,7 @@ def _name(name: str) -> bytes:
 
 
 def members(group: int) -> bytes:
-    """What the keys of all members of a group begin with."""
+    """The prefix of the keys of all members of a group."""
     return _MEMBER + _id(group)
 
 
@@ -48,7 +48,7 @@ def group_of(key: bytes) -> int:
 
 
 def attributes(node: int) -> bytes:
-    """What the keys of all attributes of a node begin with."""
+    """The prefix of the keys of all attributes of a node."""
     return _ATTRIBUTE + _id(node)
 
 
@@ -61,7 +61,7 @@ def array(node: int) -> bytes:
 
 
 def pages(node: int) -> bytes:
-    """What the keys of all pages of an array begin with."""
+    """The prefix of the keys of all pages of an array."""
     return _PAGE + _id(node)
 
 
@@ -84,7 +84,7 @@ def split(value: bytes) -> tuple[str, bytes]:
     """
     Name and content of a value.
 
-    :raises CorruptNetworkError: it is none.
+    :raises CorruptNetworkError: the value has no name.
     """
     try:
         (length,) = struct.unpack_from(">I", value)
@@ -96,7 +96,7 @@ def split(value: bytes) -> tuple[str, bytes]:
 @attrs.frozen
 class Form:
     """
-    What an array is like.
+    The dtype, row shape and length of an array.
 
     :param dtype: as numpy writes it: ``<f8``.
     :param width: shape of a row.

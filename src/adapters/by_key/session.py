@@ -115,7 +115,7 @@ class KeyWriteSession:
 
 
 class Place(Protocol):
-    """Where a new network gets its name."""
+    """The place that a new network is published at."""
 
     def publish(self) -> None: ...
 

@@ -119,7 +119,7 @@ class KeyValueStore(ArrayStore):
             held.close()
 
     def _held(self) -> Guarded:
-        """A transaction that keeps others away from what is about to be moved or removed."""
+        """A transaction that excludes others, as the network is about to be moved or removed."""
         return self._opened(write=True)[0]
 
     def _check_writable(self) -> None:
@@ -135,7 +135,7 @@ class KeyValueStore(ArrayStore):
             )
 
     def _delete(self) -> None:
-        """Delete what is at the path, and what goes with it."""
+        """Delete the network at the path, with its companion files."""
         try:
             delete(self.location, self.companions)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""What a library that keeps bytes by key provides."""
+"""The interface of a library that stores bytes by key."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What adapters of local files share."""
+"""Locks, names and errors that all adapters of local files share."""

@@ -1,4 +1,4 @@
-"""What the system raises, as errors of ours."""
+"""Translation of errors of the operating system."""
 
 from __future__ import annotations
 

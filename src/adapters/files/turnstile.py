@@ -17,13 +17,13 @@ _OFFSET = 1 << 62
 
 
 def lets_pass(descriptor: int) -> bool:
-    """Whether no writer stands in line for the lock on an open file."""
+    """Whether no writer is queued for the lock on an open file."""
     return not is_byte_locked(descriptor, _OFFSET)
 
 
 class Turnstile:
     """
-    The place in line of one open file.
+    The place of one open file in the queue.
 
     :param descriptor: of the file.
     """
@@ -35,7 +35,7 @@ class Turnstile:
         self._entered = False
 
     def enter(self, *, exclusive: bool) -> bool:
-        """Try to be the next; true also where the system has no such line."""
+        """Try to become the next in the queue; True also where the system has no queue."""
         if not self._entered:
             attempt = try_lock_byte(self._descriptor, _OFFSET, exclusive=exclusive)
             if attempt is LockAttempt.BUSY:
@@ -44,7 +44,7 @@ class Turnstile:
         return True
 
     def leave(self) -> None:
-        """Let the next one enter; calling it again does nothing."""
+        """Leave the queue, so that the next one can enter; calling it again does nothing."""
         if self._entered:
             self._entered = False
             unlock_byte(self._descriptor, _OFFSET)

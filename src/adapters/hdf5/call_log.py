@@ -25,7 +25,7 @@ from ..files.locking import close_file, lock_file
 from .errors import translated
 
 SUFFIX = ".staged"
-"""What the name of a log has, beside that of the file."""
+"""The suffix of the name of a log, after the name of its file."""
 _MAGIC = b"bsbcalls"
 _HEADER = struct.Struct("<8sqqq")
 _RECORD = struct.Struct("<IQI")
@@ -137,7 +137,7 @@ class Hdf5CallLog:
             close_file(descriptor)
 
     def copy(self, location: str) -> None:
-        """Copy it, if there is one, to beside a copy of the file."""
+        """Copy the log, if it exists, beside a copy of the file."""
         if not self.is_nameable:
             return
         with contextlib.suppress(FileNotFoundError), translated(self._location):
@@ -145,7 +145,7 @@ class Hdf5CallLog:
 
     def move(self, path: str, location: str) -> None:
         """
-        Move it, if there is one, to beside the file, which was moved.
+        Move the log, if it exists, beside the file, which was moved.
 
         :param path: of the log.
         """
@@ -157,7 +157,7 @@ class Hdf5CallLog:
 
     def discard(self, path: str) -> None:
         """
-        Delete it, if there is one, as the file is gone.
+        Delete the log, if it exists, as the file is gone.
 
         :param path: of the log.
         """
@@ -173,7 +173,7 @@ class Hdf5CallLog:
                 close_file(descriptor)
 
     def forget(self) -> None:
-        """Close what is open."""
+        """Close the log."""
         descriptor, self._descriptor = self._descriptor, None
         self._end = (0, _HEAD)
         if descriptor is not None:

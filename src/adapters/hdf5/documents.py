@@ -54,7 +54,7 @@ class Hdf5DocumentWriter(Hdf5Document, DocumentWriter):
 
 
 class Hdf5Other(Hdf5Document):
-    """What is neither a group, an array nor a text: others may have stored it."""
+    """An object that is neither a group, an array nor a text, stored by another program."""
 
     kind = "other"
 

@@ -62,5 +62,5 @@ class translated:  # noqa: N801  # a context manager that is used like a functio
 
 
 def as_ours(error: BaseException, location: str) -> BaseException:
-    """What was noted below HDF5, to be raised above it."""
+    """An error that was recorded below HDF5, as one that can be raised above it."""
     return system_error(error, location) if isinstance(error, OSError) else error

@@ -57,7 +57,7 @@ class FilePool:
         at_end_of_process(self._end)
 
     def serve(self, store: object) -> None:
-        """Close what is kept for a store when it is gone, at the latest when Python ends."""
+        """Close the kept file of a store when the store is collected, or Python ends."""
         weakref.finalize(store, self._drop_for_gone, id(store))
 
     def open(
@@ -98,7 +98,7 @@ class FilePool:
         self._drop(id(store))
 
     def drop_named(self, path: str) -> None:
-        """Close what is kept of the file that a path names, for whichever store."""
+        """Close the kept file that a path names, whichever store it is kept for."""
         with self._lock:
             keys = [key for key, file in self._files_kept() if is_named(file.descriptor, path)]
         for key in keys:

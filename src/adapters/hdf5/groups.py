@@ -104,7 +104,7 @@ class Hdf5Group(Group):
             return h5py.Group(self._id)
 
     def _share(self) -> None:
-        """Let others use the file, who may change what is open here."""
+        """Note that callers have objects of h5py, which may change open objects."""
         self._context.shared = True
 
     def read_any(self, name: str) -> Any:

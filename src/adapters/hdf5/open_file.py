@@ -111,7 +111,7 @@ class OpenFile:
 
     def commit(self) -> None:
         """
-        Let the changes take effect.
+        Apply the changes.
 
         On any error the file is what it was, and this object is closed.
         """
@@ -177,7 +177,7 @@ class OpenFile:
         self._let_go()
 
     def abandon(self) -> None:
-        """Neither write to the file nor unlock it again: it belongs to the parent process."""
+        """Leave the file, and its lock, to the parent process."""
         if self.writable:
             self.content.refuse_writes(
                 SessionClosedError("the session belongs to the process that began it")

@@ -39,7 +39,7 @@ _SCHEME = "hdf5:"
 @attrs.frozen
 class _Identity:
     """
-    What tells the file of a path from all others.
+    The identity of the file that a path names.
 
     :param device: of the file, and ``file`` its number there.
     :param path: without links.
@@ -162,7 +162,7 @@ class Hdf5Store:
         self.calls.forget()
 
     def hurry(self, limit: float) -> None:
-        """Wait for others for so many seconds at most, from now on."""
+        """Limit all later waits to this many seconds."""
         self._settings.lock_limit = min(limit, self._settings.lock_limit)
         self.calls.limit = self._settings.lock_limit
 

@@ -1,7 +1,7 @@
 """
 Groups, arrays and documents in memory.
 
-Every change notes how to undo it, so that a session costs what it changes and not what
+Every change adds a step that undoes it, so that a session costs what it changes and not what
 the network holds.
 """
 

@@ -1,1 +1,1 @@
-"""The ranks of a program, through BSB's MPI services, and their serial twins."""
+"""The ranks of a program, through BSB's MPI services."""

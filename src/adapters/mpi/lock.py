@@ -142,7 +142,11 @@ class MpiLock:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """One thread at a time; not twice, as by a signal handler while the thread waits."""
+        """
+        Exclude other threads, and a second acquisition in this one.
+
+        A signal handler may ask for the lock while the thread waits for it.
+        """
         with self._mutex:
             if self._is_acquiring:
                 raise waits_for_itself(

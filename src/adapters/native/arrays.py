@@ -1,4 +1,4 @@
-"""Arrays and documents: what a backend does with rows, and all that follows from it."""
+"""Arrays and documents: the methods of a backend, and defaults that are made of them."""
 
 from __future__ import annotations
 

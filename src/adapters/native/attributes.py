@@ -1,4 +1,4 @@
-"""Attributes of groups, arrays and documents, over one mapping."""
+"""Attributes of groups, arrays and documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks that are there whole or not at all: made under a hidden name, and then named."""
+"""Networks that appear whole: made under a hidden name, and renamed at the end."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .store import free_path
 
 class Draft:
     """
-    The place of a network that is not complete yet: a file or a folder beside its place to be.
+    A network that is not complete yet, in a file or folder beside its final place.
 
-    :param target: the place, where nothing is.
+    :param target: the final place, where nothing is.
     :param companions: endings of the names of files beside it that go with it.
     :raises StoreExistsError: something is at the target.
     """

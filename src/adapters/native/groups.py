@@ -1,4 +1,4 @@
-"""Groups: what a backend does with members, and all that follows from it."""
+"""Groups: the methods of a backend, and defaults that are made of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stores of local paths: what all of them have in common."""
+"""Stores of local paths: what all backends have in common."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class MissingObjectError(Exception):
 @contextmanager
 def translated(location: str) -> Iterator[None]:
     """
-    Raise errors of ours from those of the system, of obstore, and from what zarr can't decode.
+    Translate errors of the system, of obstore and of zarr.
 
     :param location: of the store, for messages.
     """
@@ -111,12 +111,12 @@ def _failure(error: Exception, location: str) -> StoreError:
 
 
 def _cause(error: Exception) -> str:
-    """What went wrong: obstore says it first, and icechunk last."""
+    """The line that names the cause: the first of obstore, the last of icechunk."""
     lines = [line.strip(" |`->x\t") for line in str(error).splitlines()]
-    told = [line for line in lines if line]
-    if not told:
+    texts = [line for line in lines if line]
+    if not texts:
         return type(error).__name__
-    return told[-1] if type(error).__name__ == "IcechunkError" else told[0]
+    return texts[-1] if type(error).__name__ == "IcechunkError" else texts[0]
 
 
 def require(package: str, extra: str) -> None:
@@ -136,10 +136,10 @@ def require(package: str, extra: str) -> None:
 
 
 def absent(location: str) -> StoreNotFoundError:
-    """The error where there is nothing."""
+    """The error of a place where nothing is."""
     return StoreNotFoundError(f"there is no zarr network '{location}'", location=location)
 
 
 def taken(location: str) -> StoreExistsError:
-    """The error where there is something already."""
+    """The error of a place where something is already."""
     return StoreExistsError(f"'{location}' exists", location=location)

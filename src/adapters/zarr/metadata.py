@@ -161,7 +161,7 @@ def check_shape(shape: list[int]) -> None:
     """
     Check the shape of an array.
 
-    :raises ValueError: there is no such.
+    :raises ValueError: it has none.
     """
     if not shape or any(type(length) is not int or length < 0 for length in shape):
         raise ValueError(f"an array has the shape {shape}")

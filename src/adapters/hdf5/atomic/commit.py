@@ -36,7 +36,7 @@ class Commit:
 
     def run(self, written: Iterable[tuple[int, bytes]]) -> None:
         """
-        Let the changes take effect; recorded as an OpenTelemetry span ``hdf5.commit``.
+        Apply the changes, recorded as an OpenTelemetry span ``hdf5.commit``.
 
         :param written: what the file will hold in some places, ascending and apart.
         :raises BaseException: what came up; the file is what it was, or half-way. An interrupt
@@ -115,7 +115,7 @@ class Commit:
         self._sync_if_possible()
 
     def _write_back(self, replacements: list[Replacement]) -> bool:
-        """Whether the file holds again what it held before."""
+        """Write back the former content; whether that succeeded."""
         for start, held, _ in replacements:
             # One that can't be written may not have been written before either.
             with contextlib.suppress(OSError):
