@@ -114,7 +114,7 @@ class HDF5SlowLockingWarning(bsb.exceptions.ScaffoldWarning):
 
 
 class HiddenRowsWarning(bsb.exceptions.ScaffoldWarning):
-    """A network is read without rows that ranks have added, as they can't be stored from here."""
+    """A network is read without rows that others have added, as they can't be stored from here."""
 
 
 class LayoutKeptWarning(bsb.exceptions.ScaffoldWarning):

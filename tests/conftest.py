@@ -11,7 +11,7 @@ from hypothesis import settings
 TESTS = Path(__file__).parent
 MARK_OF_FOLDER = {"parallel": "mpi", "compat": "compat", "simulators": "compat"}
 # Of the tests on ranks, those that start none.
-WITHOUT_RANKS = {"test_staged_calls.py"}
+WITHOUT_RANKS = {"test_contention.py", "test_staged_calls.py"}
 # Tests that share what takes long to make: side by side with others, but in one process.
 TOGETHER = (
     "tests/compat/",

@@ -6,7 +6,7 @@ import os
 import warnings
 
 from .. import engine as _engine
-from ..adapters.files.locking import HDF5_SWITCH
+from ..adapters.files.locking import HDF5_SWITCH, is_switched_off
 from ..adapters.files.trial import locks_exclude_ranks
 from ..adapters.hdf5.file_opener import Hdf5Settings
 from ..adapters.hdf5.store import Hdf5Store
@@ -28,7 +28,7 @@ from ..morphology_repository import MorphologyRepository
 from ..placement_set import PlacementSet
 from ..ports.store import Store
 from ..storage_options import DurabilityOption, LayoutOption, value_of
-from ..transactions.staging import Staging
+from ..transactions.staging import Contention, Staging
 
 __all__ = [
     "ConnectivitySet",
@@ -116,7 +116,7 @@ class HDF5Engine(_engine.StorageEngine):
         made = make_lock(
             comm, self.wait_policy, lambda: locks_exclude_ranks(folder, self.ranks, HDF5_SWITCH)
         )
-        self._shares = self.ranks.size > 1 and made is None
+        self._has_file_locks = made is None and not is_switched_off(HDF5_SWITCH)
         return made
 
     def _make_staging(self, store: Store) -> Staging:
@@ -125,7 +125,11 @@ class HDF5Engine(_engine.StorageEngine):
         wanted = os.environ.get(STAGING_VARIABLE, "").upper() not in ("0", "FALSE", "OFF")
         # What survives a power cut is written to the file before a call returns.
         is_durable = self._durability == "power"
-        staging.shares = self._shares and wanted and not is_durable and store.calls.is_nameable
+        if wanted and self._has_file_locks and not is_durable and store.calls.is_nameable:
+            if self.ranks.size > 1:
+                staging.shares = True
+            else:
+                staging.contention = Contention()
         return staging
 
     @staticmethod

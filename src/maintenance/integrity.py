@@ -73,7 +73,7 @@ def _verify(engine: StorageEngine) -> Report:
 
 
 def _lost(engine: StorageEngine, session: Session) -> tuple[Finding, ...]:
-    """Rows that ranks have added, and that are neither in the network nor beside it."""
+    """Rows that programs or ranks have added, and that are neither in the network nor beside it."""
     lost = engine.sessions.lost_calls(session)
     return () if lost is None else (Finding("network", "staged calls", lost, repairable=True),)
 

@@ -123,8 +123,8 @@ class StagedSessions:
             return
         if write and network.mark is not None:
             raise HandleError(
-                f"ranks of a program have added rows to '{self.store.location}' that may not be in"
-                " the file yet; use write_scope(), which stores them, in place of an open file"
+                f"other programs or ranks have added rows to '{self.store.location}' that may not"
+                " be in the file yet; use write_scope(), which stores them, and no open file"
             )
         targets = staging.pending(raw, network, self.store.location)
         if targets:

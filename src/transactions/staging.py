@@ -1,5 +1,5 @@
 """
-Stage, publish, fold: small calls of many ranks, which are logged and carried out later.
+Stage, publish, fold: small calls of many writers, which are logged and carried out later.
 
 A call that adds rows to a set is checked against what is known of the network, and appended to the
 log of the network, without a lock on the network. Whoever opens the network to write carries out
@@ -13,6 +13,7 @@ import atexit
 import contextlib
 import enum
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
@@ -30,6 +31,7 @@ from ..platform import Forks, after_fork_in_child
 from ..ports.call_log import CallLog, HeldLog, Mark, Position, Publication
 from ..ports.store import ReadSession, WriteSession
 from .session import Session
+from .versioned_cache import Version
 
 OnHidden = Callable[[str], object]
 
@@ -47,6 +49,8 @@ class Folding(enum.Enum):
     """No log, even if the rows in it are lost."""
 
 
+# The share of the latest sessions before which another program wrote, and the weight of the last.
+_MUCH, _WEIGHT = 0.25, 0.125
 # Calls that are larger take longer than what they would save.
 _MOST_BYTES = 8 * 1024 * 1024
 _MOST_TRIES = 3
@@ -66,6 +70,29 @@ class CallSessions(Protocol):
 
     def end_staging(self) -> None:
         """Carry out what is logged, as the process ends."""
+
+
+class Contention:
+    """How often other programs write between the sessions in which this one does."""
+
+    def __init__(self) -> None:
+        self._left: Version = None
+        self._share = 0.0
+
+    def begin(self, version: Version) -> bool:
+        """
+        A session that writes has begun.
+
+        :param version: of the store.
+        :returns: whether writers often find that another one came before them.
+        """
+        overtaken = self._left is not None and version != self._left
+        self._share += (overtaken - self._share) * _WEIGHT
+        return self._share > _MUCH
+
+    def commit(self, version: Version) -> None:
+        """It has stored a version."""
+        self._left = version
 
 
 @attrs.define
@@ -93,6 +120,8 @@ class Staging:
         self._on_hidden = on_hidden
         self.shares = False
         """Whether calls are staged here; they are carried out in any case."""
+        self.contention: Contention | None = None
+        """Decides whether they are; None if that is decided once for all."""
         self._mutex, self._forks = threading.Lock(), Forks.count
         self._known: Known | None = None
         # Of which mark calls were seen, up to where, and for which sets.
@@ -141,17 +170,23 @@ class Staging:
         """Say which sets are read without some of their rows."""
         names = ", ".join(sorted(f"'{name}'" for _, name in targets))
         self._on_hidden(
-            f"'{location}' is read without the rows that ranks have added to {names} since the file"
-            " was written last; open it once where it can be written, to store them"
+            f"'{location}' is read without the rows that other programs or ranks have added to"
+            f" {names} since the file was written last; open it once where it can be written, to"
+            " store them"
         )
 
-    def begin(self, session: Session, writer: WriterInfo, folding: Folding) -> Fold | None:
+    def begin(
+        self, session: Session, writer: WriterInfo, version: Version, folding: Folding
+    ) -> Fold | None:
         """
         Carry out what is logged, at the begin of a session that writes.
 
+        :param version: of the store.
         :returns: what is left to do; None if the network has no log and needs none.
         :raises CorruptNetworkError: the log is missing.
         """
+        if self.contention is not None:
+            self.shares = self.contention.begin(version) and _keeps_calls(session.network)
         if session.network.mark is None and folding is not Folding.BEGIN:
             return None
         network = cast(ColumnarNetwork, session.network_writer)
@@ -166,6 +201,11 @@ class Staging:
             fold.release()
             raise
         return fold
+
+    def commit(self, version: Version) -> None:
+        """A session that writes has stored a version."""
+        if self.contention is not None:
+            self.contention.commit(version)
 
     def position(self, network: NetworkReader) -> Position | None:
         """The position that a call planned in a reading session is checked against."""
@@ -196,7 +236,8 @@ class Staging:
         for _ in range(_MOST_TRIES):
             with sessions.as_stored() as session:
                 network = session.network
-                if network.layout != ColumnarNetwork.layout:
+                if not _keeps_calls(network):
+                    self.shares = False
                     return None
                 if not can_stage(call, cast(ColumnarNetwork, network)):
                     return None
@@ -217,9 +258,7 @@ class Staging:
             self._mutex, self._forks = threading.Lock(), Forks.count
         with self._mutex:
             if not _USED:
-                # What is registered last runs first: HDF5 can still be used.
-                atexit.unregister(_end)
-                atexit.register(_end)
+                _register_end()
             _USED.setdefault(id(self), sessions.end_staging)
             return self._log.publish(position, title, rows)
 
@@ -284,9 +323,25 @@ class Fold:
         self._log.release()
 
 
+def _keeps_calls(network: NetworkReader) -> bool:
+    """Whether the layout has a place for the mark of a log."""
+    return network.layout == ColumnarNetwork.layout
+
+
+def _register_end() -> None:
+    # What is registered last runs first: HDF5 can still be used.
+    atexit.unregister(_end)
+    atexit.register(_end)
+    # A forked worker of multiprocessing leaves without what is registered above.
+    workers = sys.modules.get("multiprocessing.util")
+    if workers is not None:
+        workers.Finalize(None, _end, exitpriority=0)
+
+
 def _end() -> None:
     """Carry out logged calls at the end of the process; on an error, the next program does."""
-    for end in list(_USED.values()):
+    while _USED:
+        _, end = _USED.popitem()
         with contextlib.suppress(StorageError):
             end()
 

@@ -299,7 +299,9 @@ class WriteTransaction:
             view = context.write_view(raw)
             session = Session(self._identity, view, writer=view, owner=context)
             if context.staging is not None:
-                self._fold = context.staging.begin(session, context.writer, self._folding)
+                self._fold = context.staging.begin(
+                    session, context.writer, self._before, self._folding
+                )
             return session
         except BaseException:
             self._roll_back()
@@ -328,6 +330,8 @@ class WriteTransaction:
             raise
         if fold is not None:
             fold.finish()
+        if context.staging is not None:
+            context.staging.commit(raw.version)
         if session.bypassed:
             context.cache.clear()
         else:

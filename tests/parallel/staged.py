@@ -27,7 +27,8 @@ def size_of_log(root: Path) -> int:
 def shared(root: Path) -> Storage:
     """A storage that logs calls, as those of several ranks do."""
     storage = Storage("hdf5", str(root))
-    storage._engine.sessions._context.staging.shares = True
+    staging = storage._engine.sessions._context.staging
+    staging.shares, staging.contention = True, None
     return storage
 
 

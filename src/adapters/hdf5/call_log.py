@@ -88,7 +88,8 @@ class Hdf5CallLog:
         descriptor = self._kept_open()
         if descriptor is None:
             return Publication.STALE
-        self._lock(descriptor)
+        if not self._lock(descriptor):
+            return Publication.FULL
         try:
             with translated(self._location):
                 return self._append(descriptor, position, title, rows)
@@ -190,8 +191,9 @@ class Hdf5CallLog:
                 self._descriptor = self._open(os.O_RDWR)
         return self._descriptor
 
-    def _lock(self, descriptor: int) -> None:
-        lock_file(
+    def _lock(self, descriptor: int) -> bool:
+        """Whether it is locked: not where files have no locks."""
+        return lock_file(
             descriptor, self._location, exclusive=True, limit=self.limit, on_slow=self._on_slow
         )
 
