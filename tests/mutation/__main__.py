@@ -116,15 +116,20 @@ def table(outcomes: dict[Mutation, Outcome]) -> str:
 
 
 def digest(mutations: list[Mutation], tests: list[str]) -> str:
-    """What the tests that reach mutations depend on."""
+    """What the tests that reach mutations depend on, but for their own files."""
     found = hashlib.sha256(repr(tests).encode())
     for folder in ("src", "tests"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            if path.parent != Path(__file__).parent:
+            if path.parent != Path(__file__).parent and not is_test(path):
                 found.update(path.read_bytes())
     for each in mutations:
         found.update(f"{each.path.relative_to(ROOT)} {each.start} {each.text}".encode())
     return found.hexdigest()[:16]
+
+
+def is_test(path: Path) -> bool:
+    """Whether a file holds tests, and nothing that other files use."""
+    return path.name.startswith("test_") and path.is_relative_to(ROOT / "tests")
 
 
 def sample(count: int, seed: int, only: str) -> list[Mutation]:

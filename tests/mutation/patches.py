@@ -59,8 +59,19 @@ def changed_functions(source: str, other: str | ast.Module, path: Path) -> list[
     return list(_changed(old, new))
 
 
-def with_probes(source: str, probes: Mapping[int, Mutation], path: Path) -> ast.Module:
-    """The module, which calls :data:`REACHED` with the number of a mutation where that stands."""
+def number_of_module(number: int) -> int:
+    """The number below 0 that stands for a module among those of mutations, and back."""
+    return -1 - number
+
+
+def with_probes(
+    source: str, probes: Mapping[int, Mutation], path: Path, own: int | None = None
+) -> ast.Module:
+    """
+    The module, which calls :data:`REACHED` with the number of a mutation where that stands.
+
+    :param own: a number that each of its functions calls it with.
+    """
     module = ast.parse(source)
     placed = {}
     for number, mutation in probes.items():
@@ -75,6 +86,10 @@ def with_probes(source: str, probes: Mapping[int, Mutation], path: Path) -> ast.
             case None:
                 for function in _functions_of(module, mutation.line):
                     function.body.insert(0, _probe(number))
+    if own is not None:
+        for each in ast.walk(module):
+            if isinstance(each, ast.FunctionDef):
+                each.body.insert(0, _probe(own))
     return ast.fix_missing_locations(module)
 
 

@@ -119,6 +119,21 @@ def test_probes_say_which_mutations_a_call_reaches(
     assert reached == {_old(probes[each]).partition("\n")[0] for each in found} - {"return value"}
 
 
+def test_a_probe_of_the_module_is_in_each_function(
+    module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, found = tmp_path / "counting.py", set[int]()
+    monkeypatch.setattr(builtins, patches.REACHED, found.add, raising=False)
+    number = patches.number_of_module(3)
+    probed = patches.with_probes(SOURCE, {}, path, number)
+    patches.Functions(tmp_path).change(patches.changed_functions(SOURCE, probed, path))
+    for call in (lambda: module.Counter().up(1), lambda: module.doubled(2)):
+        found.clear()
+        call()
+        assert {-4} == {number} == found
+    assert 3 == patches.number_of_module(number)
+
+
 def _old(mutation: Mutation) -> str:
     """What a mutation replaces: its first word, if it is a statement."""
     old = SOURCE[mutation.start : mutation.stop].partition("\n")[0]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.mutation.mutations import Mutation
-from tests.mutation.trials import Reach, forked, in_order, in_rounds
+from tests.mutation.trials import Reach, forked, in_order, in_rounds, worth_running
 
 
 def test_tests_of_units_run_with_some_of_their_parameters_before_others() -> None:
@@ -36,6 +36,18 @@ def test_near_quick_and_different_tests_run_first_within_the_limit() -> None:
     )
     found = in_order([slower, near, same, slow, quick], mutation, 10.0)
     assert [quick, near, slow, same] == found
+
+
+def test_other_parameters_run_where_the_function_reaches_a_module_or_is_near() -> None:
+    known = [
+        Reach(f"tests/unit/core/test_a.py::test_{name}[0]", 1.0, True, [], modules=modules)
+        for name, modules in (("a", [0, 2]), ("b", [1]), ("c", []))
+    ]
+    tests = [f"tests/unit/core/test_a.py::test_{name}[1]" for name in "abc"]
+    new = "tests/unit/core/test_a.py::test_d[1]"
+    assert [tests[0], new] == worth_running([*tests, new], known, {2}, ["hdf5"])
+    assert [*tests[:2], new] == worth_running([*tests, new], known, {0, 1}, [])
+    assert tests == worth_running(tests, known, {7}, ["core"])
 
 
 def test_a_process_says_what_it_does_until_it_ends() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import builtins
 import gc
+import hashlib
 import importlib
 import itertools
 import json
@@ -24,7 +25,7 @@ import sys
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -64,6 +65,8 @@ class Reach:
     A test, and which mutations it reaches.
 
     :param starts: whether it starts processes, in which it may reach others.
+    :param modules: the modules with mutations of which it calls something, by number.
+    :param version: what its file held.
     """
 
     test: str
@@ -71,6 +74,8 @@ class Reach:
     passes: bool
     mutations: list[int]
     starts: bool = False
+    modules: list[int] = attrs.field(factory=list)
+    version: str = ""
 
 
 class Trials:
@@ -91,6 +96,11 @@ class Trials:
         self._tell = tell
         self._failed = False
         self._sound: dict[str, bool] = {}
+        self._numbers = {
+            path: number
+            for number, path in enumerate(dict.fromkeys(each.path for each in mutations))
+        }
+        self._versions: dict[Path, str] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._failed |= report.failed
@@ -109,7 +119,12 @@ class Trials:
         pending = set(range(len(self._mutations)))
         tried: set[str] = set()
         for tests in in_rounds(list(self._items)):
-            self._run_all([each for each in tests if each not in self._reaches])
+            new = [each for each in tests if each not in self._reaches]
+            if tried:
+                paths = {self._numbers[self._mutations[each].path] for each in pending}
+                near = {self._mutations[each].path.parent.name for each in pending}
+                new = worth_running(new, self._reaches.values(), paths, near)
+            self._run_all(new)
             for number in sorted(pending):
                 outcome = self._try(number, tried)
                 if outcome.noticed_by:
@@ -122,8 +137,14 @@ class Trials:
         if self._remembered.exists():
             for line in self._remembered.read_text(encoding="utf-8").splitlines():
                 reach = Reach(**json.loads(line))
-                if reach.test in self._items:
+                if reach.test in self._items and reach.version == self._version_of(reach.test):
                     yield reach
+
+    def _version_of(self, test: str) -> str:
+        path = self._items[test].path
+        if path not in self._versions:
+            self._versions[path] = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        return self._versions[path]
 
     def _run_all(self, tests: list[str]) -> None:
         """Find what each test reaches; one that ends its process, or hangs, is left out."""
@@ -137,7 +158,9 @@ class Trials:
                     ended = reach.test
                 tests = tests[tests.index(ended) + 1 :] if ended else tests
                 if tests:
-                    left_out = Reach(tests.pop(0), 60.0, passes=False, mutations=[])
+                    test = tests.pop(0)
+                    version = self._version_of(test)
+                    left_out = Reach(test, 60.0, passes=False, mutations=[], version=version)
                     print(json.dumps(attrs.asdict(left_out)), file=file, flush=True)
 
     def _probe(self, tests: list[str], tell: Callable[[str], None]) -> None:
@@ -150,7 +173,8 @@ class Trials:
             by_path[mutation.path][number] = mutation
         for path, probes in by_path.items():
             source = path.read_text(encoding="utf-8")
-            probed = patches.with_probes(source, probes, path)
+            number = patches.number_of_module(self._numbers[path])
+            probed = patches.with_probes(source, probes, path, number)
             name = self._name_of(path)
             self._functions.change(patches.changed_functions(source, probed, name))
         for test, following in zip(tests, [*tests[1:], None], strict=True):
@@ -159,7 +183,15 @@ class Trials:
             began = time.perf_counter()
             self._run(test, following)
             seconds = round(time.perf_counter() - began, 4)
-            reach = Reach(test, seconds, not self._failed, sorted(reached), bool(started))
+            reach = Reach(
+                test,
+                seconds,
+                not self._failed,
+                sorted(each for each in reached if each >= 0),
+                bool(started),
+                sorted(patches.number_of_module(each) for each in reached if each < 0),
+                self._version_of(test),
+            )
             tell(json.dumps(attrs.asdict(reach)))
 
     def _try(self, number: int, tried: set[str]) -> Outcome:
@@ -261,6 +293,26 @@ def in_rounds(tests: list[str]) -> tuple[list[str], list[str], list[str]]:
     for test in tests:
         rounds[2 if test not in some else not test.startswith(UNITS)].append(test)
     return rounds
+
+
+def worth_running(
+    tests: list[str], known: Iterable[Reach], modules: Collection[int], near: Collection[str]
+) -> list[str]:
+    """
+    Tests that may reach a mutation: by what they reach with other parameters, or where they are.
+
+    :param modules: with mutations that no test noticed so far; ``near``: the folders of these.
+    """
+    reached: dict[str, set[int]] = defaultdict(set)
+    for reach in known:
+        reached[reach.test.partition("[")[0]].update(reach.modules)
+    chosen = []
+    for test in tests:
+        function = test.partition("[")[0]
+        is_near = any(f"/{each}/" in test for each in near)
+        if is_near or function not in reached or not reached[function].isdisjoint(modules):
+            chosen.append(test)
+    return chosen
 
 
 def in_order(reaching: list[Reach], mutation: Mutation, limit: float) -> list[Reach]:

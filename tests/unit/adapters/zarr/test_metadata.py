@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import copy
+import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bsb_hdf5.adapters.zarr.metadata import array_document, new_grid, read_grid
+from bsb_hdf5.adapters.zarr.metadata import (
+    Grid,
+    array_document,
+    check_shape,
+    document_of,
+    given_form,
+    is_own_array,
+    is_own_group,
+    is_plain_group,
+    new_grid,
+    read_grid,
+    stored_form,
+)
 from bsb_hdf5.adapters.zarr.values import MARK
+from bsb_hdf5.errors import DtypeError
 
 GRID = new_grid(np.dtype(np.float64), (3,))
 
 
 def document(shard: list[int], chunk: list[int]) -> dict[str, Any]:
     """The metadata of five rows of three numbers, with shards and chunks of given shapes."""
-    made = copy.deepcopy(array_document(GRID, 5, "position", {MARK: {"counted": True}}))
+    attributes = {MARK: {"counted": True}}
+    made: dict[str, Any] = json.loads(json.dumps(array_document(GRID, 5, "position", attributes)))
     made["chunk_grid"]["configuration"]["chunk_shape"] = shard
     made["codecs"][0]["configuration"]["chunk_shape"] = chunk
     return made
@@ -62,3 +78,161 @@ def test_shards_and_chunks_have_a_largest_size(chunks: int, rows: int) -> None:
     larger = (chunks + 1, rows) if chunks > 1 else (chunks, rows + 1)
     with pytest.raises(ValueError, match="a shard has"):
         read_grid(document([larger[0] * larger[1], 3], [larger[1], 3]))
+
+
+NUMBERS = ["bool", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8", "c8", "c16"]
+OTHERS = ["f2", "S5", "U3", "M8[s]", "m8[ms]", "V4"]
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("dtype", [*NUMBERS, *OTHERS])
+def test_rows_are_stored_as_numbers_of_zarr_or_as_bytes(dtype: str, order: str) -> None:
+    given = np.dtype(dtype).newbyteorder(order)
+    stored, width = stored_form(given, (3, 2))
+    if dtype in NUMBERS:
+        assert (np.dtype(dtype), (3, 2)) == (stored, width)
+        assert stored.isnative
+    else:
+        assert (np.dtype("u1"), (3, 2, given.itemsize)) == (stored, width)
+    grid = Grid(stored, width, 1, 1, counted=True)
+    assert (given, (3, 2)) == given_form(grid, given.str)
+    assert (stored, width) == given_form(grid, None)
+
+
+def test_rows_that_are_stored_otherwise_are_refused() -> None:
+    for stored, width, stated in (("u1", (5,), "S4"), ("u1", (), "S4"), ("i4", (3,), "f8")):
+        with pytest.raises(ValueError, match="is stored as"):
+            given_form(Grid(np.dtype(stored), width, 1, 1, counted=True), stated)
+    with pytest.raises(DtypeError):
+        given_form(GRID, "O")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "width", "chunk"),
+    [
+        ("f8", (3,), 1365),
+        ("f8", (), 4096),
+        ("u1", (), 32768),
+        ("u1", (32768,), 1),
+        ("u1", (32769,), 1),
+        ("f8", (100, 100), 1),
+        ("i4", (2, 3), 1365),
+        ("f8", (0,), 32768),
+        ("M8[s]", (), 4096),
+        ("S0", (), 32768),
+    ],
+)
+def test_chunks_hold_rows_of_32_kilobytes(dtype: str, width: tuple[int, ...], chunk: int) -> None:
+    grid = new_grid(np.dtype(dtype), width)
+    assert (chunk, chunk * 128, 128) == (grid.chunk, grid.shard, grid.pieces)
+    assert grid.counted
+
+
+def test_shards_have_a_key_in_each_dimension() -> None:
+    assert ["x/c/7", "a/b/c/0/0/0"] == [
+        new_grid(np.dtype("f8"), ()).key("x", 7),
+        new_grid(np.dtype("f8"), (2, 3)).key("a/b", 0),
+    ]
+    assert (24, 8) == (GRID.row_bytes, new_grid(np.dtype("f8"), ()).row_bytes)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "zero"), [("?", False), ("i4", 0), ("f8", 0.0), ("c16", [0.0, 0.0]), ("S3", 0)]
+)
+def test_what_was_not_written_is_zero(dtype: str, zero: object) -> None:
+    made = array_document(new_grid(np.dtype(dtype), ()), 5, "x", {})
+    assert (zero, type(zero)) == (made["fill_value"], type(made["fill_value"]))
+
+
+def test_dimensions_are_called_after_the_array() -> None:
+    names = [f"x_{name}" for name in ("row", "column", "axis_2", "axis_3")]
+    for count in range(4):
+        grid = new_grid(np.dtype("f8"), (2,) * count)
+        assert names[: count + 1] == array_document(grid, 5, "x", {})["dimension_names"]
+
+
+def _sharding(made: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = made["codecs"][0]["configuration"]
+    return found
+
+
+def _big(key: str) -> Callable[[dict[str, Any]], object]:
+    return lambda made: _sharding(made)[key][0].update(configuration={"endian": "big"})
+
+
+REFUSED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "no shards": (lambda made: made["codecs"][0].update(name="bytes"), "instead of shards"),
+    "more codecs": (lambda made: made["codecs"].append({"name": "crc32c"}), "instead of shards"),
+    "no codecs": (lambda made: made["codecs"].clear(), "instead of shards"),
+    "gzip": (lambda made: _sharding(made)["codecs"][1].update(name="gzip"), "has the codecs"),
+    "no checksum": (lambda made: _sharding(made)["codecs"].pop(), "has the codecs"),
+    "no checksum of the index": (
+        lambda made: _sharding(made)["index_codecs"].pop(),
+        "has the codecs",
+    ),
+    "big numbers": (_big("codecs"), "another order"),
+    "a big index": (_big("index_codecs"), "another order"),
+    "the index first": (
+        lambda made: _sharding(made).update(index_location="start"),
+        "another order",
+    ),
+    "texts": (lambda made: made.update(data_type="string"), "has the dtype 'string'"),
+    "half": (lambda made: made.update(data_type="float16"), "has the dtype 'float16'"),
+    "another grid": (lambda made: made["chunk_grid"].update(name="rectilinear"), "has the dtype"),
+    "keys with dots": (
+        lambda made: made["chunk_key_encoding"]["configuration"].update(separator="."),
+        "keys of the shards",
+    ),
+    "keys of zarr 2": (lambda made: made["chunk_key_encoding"].update(name="v2"), "keys of"),
+    "no rows": (lambda made: made.update(shape=[]), "has the shape"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_other_forms_are_refused(name: str) -> None:
+    change, message = REFUSED[name]
+    made = document([6, 3], [2, 3])
+    assert 5 == read_grid(copy.deepcopy(made))[1]
+    change(made)
+    with pytest.raises(ValueError, match=message):
+        read_grid(made)
+
+
+def test_what_has_a_default_may_be_left_out() -> None:
+    made = document([6, 3], [2, 3])
+    del _sharding(made)["index_location"]
+    for key in ("codecs", "index_codecs"):
+        del _sharding(made)[key][0]["configuration"]
+    made["attributes"][MARK] = {}
+    assert (GRID._replace(chunk=2, shard=6, counted=False), 5) == read_grid(made)
+
+
+def test_shapes_are_of_lengths() -> None:
+    for shape in ([], [-1], [True], [1.0], [5, -1], ["5"]):
+        with pytest.raises(ValueError, match="has the shape"):
+            check_shape(shape)  # type: ignore[arg-type]
+    for right in ([0], [5, 0], [5, 3]):
+        check_shape(right)
+
+
+def test_metadata_say_what_a_session_made() -> None:
+    own, group = {MARK: {"array": "a/b"}}, {MARK: {"group": "a"}}
+    for attributes, (is_array, is_group, is_plain) in (
+        (own, (True, False, False)),
+        (group, (False, True, False)),
+        ({}, (False, False, True)),
+        ({"mine": 1}, (False, False, False)),
+        ({MARK: {}}, (False, False, False)),
+        ({MARK: []}, (False, False, False)),
+        ([], (False, False, True)),
+        (None, (False, False, True)),
+    ):
+        data = json.dumps({"node_type": "group", "attributes": attributes}).encode()
+        found = is_own_array(data, "a/b"), is_own_group(data, "a"), is_plain_group(data)
+        assert (is_array, is_group, is_plain) == found
+        assert not is_own_array(data, "a") and not is_own_group(data, "a/b")
+    assert is_plain_group(b'{"node_type":"group"}')
+    assert not is_plain_group(b'{"node_type":"array","attributes":{}}')
+    for data in (b"", b"[]", b"{", b"5", b"\xff", b"[" * 100_000):
+        assert {} == document_of(data)
+        assert not is_own_array(data, "a") and not is_plain_group(data)
