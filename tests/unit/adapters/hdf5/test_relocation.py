@@ -13,8 +13,9 @@ import pytest
 
 from bsb_hdf5.adapters.files import locking
 from bsb_hdf5.adapters.hdf5 import file_opener
-from bsb_hdf5.adapters.hdf5.store import Hdf5Store
+from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
 from bsb_hdf5.errors import (
+    StoreAccessError,
     StoreExistsError,
     StoreIOError,
     StoreNotFoundError,
@@ -162,3 +163,39 @@ def test_what_moves_to_another_filesystem_through_a_link_leaves_nothing_behind(
     monkeypatch.setattr(os, "link", refuse)
     Hdf5Store(str(link)).move(str(target))
     assert ["target"] == os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("far", [False, True], ids=["rename", "copy"])
+def test_a_link_that_can_not_be_removed_keeps_the_network_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, far: bool
+) -> None:
+    source, link, target = (tmp_path / name for name in ("source", "link", "target"))
+    store = make(Hdf5Store(str(source)))
+    link.symlink_to(source)
+    before, unlink, give = snapshot(store), os.unlink, os.link
+    refused = source if far else link
+
+    def keep(path: str, **options: Any) -> None:
+        if str(path) == str(refused):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        unlink(path, **options)
+
+    def refuse(path: str, *rest: Any, **options: Any) -> None:
+        if far and path == str(source):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        give(path, *rest, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", keep)
+        patch.setattr(os, "link", refuse)
+        with pytest.raises(StoreAccessError):
+            Hdf5Store(str(link)).move(str(target))
+    assert ["link", "source"] == files(tmp_path)
+    assert before == snapshot(Hdf5Store(str(link))) == snapshot(Hdf5Store(str(source)))
+
+
+def test_who_hurries_waits_no_longer_than_before(path: Path) -> None:
+    store = Hdf5Store(str(path), Hdf5Settings(lock_limit=5.0))
+    for limit, found in ((7.0, 5.0), (2.0, 2.0), (3.0, 2.0)):
+        store.hurry(limit)
+        assert (found, found) == (store._settings.lock_limit, store.calls.limit)
