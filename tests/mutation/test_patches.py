@@ -127,7 +127,8 @@ def test_a_probe_of_the_module_is_in_each_function(
     number = patches.number_of_module(3)
     probed = patches.with_probes(SOURCE, {}, path, number)
     patches.Functions(tmp_path).change(patches.changed_functions(SOURCE, probed, path))
-    for call in (lambda: module.Counter().up(1), lambda: module.doubled(2)):
+    calls: list[Callable[[], object]] = [lambda: module.Counter().up(1), lambda: module.doubled(2)]
+    for call in calls:
         found.clear()
         call()
         assert {-4} == {number} == found

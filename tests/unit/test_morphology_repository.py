@@ -109,5 +109,5 @@ def test_properties_are_a_number_for_each_point(
 
 def test_what_is_no_morphology_is_refused() -> None:
     with pytest.raises(DtypeError, match=r"must be a bsb.Morphology, not 'a'") as caught:
-        _to_table("a")  # type: ignore[arg-type]
+        _to_table("a")
     assert "a" == caught.value.fields["asked"]

@@ -25,6 +25,7 @@ def test_cells_have_positions_morphologies_and_rotations(given: Any) -> None:
     found = as_placement_rows(
         POSITIONS, morphologies(["a", "b"], [1, 0]), given, {"x": [1, 2]}, None
     )
+    assert found.positions is not None
     assert POSITIONS.tolist() == found.positions.tolist()
     assert found.morphologies is not None
     assert ["b", "a"] == [found.morphologies.names[i] for i in found.morphologies.indices]
@@ -35,6 +36,7 @@ def test_cells_have_positions_morphologies_and_rotations(given: Any) -> None:
 
 def test_positions_are_enough() -> None:
     found = as_placement_rows([[1, 2, 3]], None, None, None, None)
+    assert found.positions is not None
     assert [[1.0, 2.0, 3.0]] == found.positions.tolist()
     assert found.morphologies is None
 
@@ -42,13 +44,14 @@ def test_positions_are_enough() -> None:
 def test_entities_are_counted_and_have_additional_data_alone() -> None:
     found = as_placement_rows(None, None, None, {"x": [1, 2, 3]}, 3)
     assert [1.0, 2.0, 3.0] == found.additional["x"].tolist()
-    for wrong in (
+    wrong: list[Any] = [
         (POSITIONS, None, None),
         (None, morphologies(["a"], [0, 0]), None),
         (None, None, TURNED),
-    ):
+    ]
+    for places, names, angles in wrong:
         with pytest.raises(InputError, match="'count' makes entities"):
-            as_placement_rows(*wrong, None, 2)
+            as_placement_rows(places, names, angles, None, 2)
 
 
 @pytest.mark.parametrize(
@@ -62,12 +65,13 @@ def test_entities_are_counted_and_have_additional_data_alone() -> None:
 )
 def test_without_positions_it_is_said_what_was_given(given: Any, message: str) -> None:
     with pytest.raises(LengthError, match=message):
-        as_placement_rows(None, *given, {"x": [1]}, None)
+        as_placement_rows(None, given[0], given[1], {"x": [1]}, None)
 
 
 def test_what_are_no_morphologies_or_rotations_is_refused() -> None:
+    text: Any = "a"
     with pytest.raises(DtypeError, match="must be a MorphologySet, not 'a'") as caught:
-        as_placement_rows(POSITIONS, "a", None, None, None)  # type: ignore[arg-type]
+        as_placement_rows(POSITIONS, text, None, None, None)
     assert "a" == caught.value.fields["asked"]
     for wrong in (["a", "b"], [[1, 2]], "ab"):
         with pytest.raises(InputError):

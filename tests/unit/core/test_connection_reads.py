@@ -76,8 +76,8 @@ def test_locations_are_those_of_a_loop(
                 if each < chunk and (not within or among is None or each in among)
             )
             found.append([location[0] + before, *location[1:]])
-    found = chosen.load(stored, lambda: numbers(chosen, within=within))
-    assert expected == (found[0].tolist(), found[1].tolist())
+    near_ends, far_ends = chosen.load(stored, lambda: numbers(chosen, within=within))
+    assert expected == (near_ends.tolist(), far_ends.tolist())
     for mirrored in (True, False):
         stored.mirrored = mirrored
         assert len(kept) == chosen.count(stored)

@@ -13,7 +13,8 @@ import pytest
 
 from bsb_hdf5.adapters.files import locking
 from bsb_hdf5.adapters.hdf5 import file_opener
-from bsb_hdf5.adapters.hdf5.store import Hdf5Settings, Hdf5Store
+from bsb_hdf5.adapters.hdf5.file_opener import Hdf5Settings
+from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.errors import (
     StoreAccessError,
     StoreExistsError,

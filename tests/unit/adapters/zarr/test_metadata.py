@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -84,9 +84,11 @@ NUMBERS = ["bool", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8", "
 OTHERS = ["f2", "S5", "U3", "M8[s]", "m8[ms]", "V4"]
 
 
-@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("dtype", [*NUMBERS, *OTHERS])
-def test_rows_are_stored_as_numbers_of_zarr_or_as_bytes(dtype: str, order: str) -> None:
+def test_rows_are_stored_as_numbers_of_zarr_or_as_bytes(
+    dtype: str, order: Literal["<", ">"]
+) -> None:
     given = np.dtype(dtype).newbyteorder(order)
     stored, width = stored_form(given, (3, 2))
     if dtype in NUMBERS:
