@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from ..engine import StorageEngine
 from ..errors import InputError
@@ -41,7 +42,7 @@ def repack(given: argparse.Namespace) -> Answer:
 
 def convert(given: argparse.Namespace) -> Answer:
     """Copy a network into another engine or layout."""
-    engine = engine_to_make(given)
+    engine = engine_to_make(given, given.target)
     before = engine_of(given.source)
     made = engine_of(
         convert_network(
@@ -59,11 +60,20 @@ def convert(given: argparse.Namespace) -> Answer:
 def copy(given: argparse.Namespace) -> Answer:
     """Copy a network unchanged."""
     engine = engine_of(given.source)
+    if is_url(given.target) and engine._format == "hdf5":
+        raise InputError(
+            f"a copy of an HDF5 file is one; bsb storage convert stores it at '{given.target}'",
+            asked=given.target,
+        )
     engine.copy(given.target)
     return _copied("copied", given, engine, engine_of(given.target))
 
 
-def engine_to_make(given: argparse.Namespace) -> str | None:
+# The engine that a network is stored with by the end of its name; URLs are those of zarr.
+_ENGINES = {".zarr": "zarr", ".zip": "zarr", ".hdf5": "hdf5", ".h5": "hdf5"}
+
+
+def engine_to_make(given: argparse.Namespace, target: str) -> str | None:
     """
     The engine that a command is to store a network with; None for the default.
 
@@ -72,7 +82,24 @@ def engine_to_make(given: argparse.Namespace) -> str | None:
     name: str | None = given.engine
     if name == "memory":
         raise InputError("a network in memory would end with this command; use hdf5 or zarr")
+    if name is None:
+        return "zarr" if is_url(target) else _ENGINES.get(os.path.splitext(target)[1].lower())
     return name
+
+
+def is_url(place: str) -> bool:
+    """Whether a network lies elsewhere than in the file system."""
+    return "://" in place
+
+
+def check_local(place: str) -> None:
+    """
+    Check that files can be written to, or read from, a place.
+
+    :raises InputError: it is the URL of something.
+    """
+    if is_url(place):
+        raise InputError(f"'{place}' is a URL; name a file or folder here", asked=place)
 
 
 def size_of(engine: StorageEngine) -> int | None:

@@ -107,7 +107,10 @@ _TRUST = Argument(
         "help": "the copy to keep where the two mirrored copies of connections differ",
     },
 )
-_ENGINE = Argument(("--engine",), {"help": "hdf5 or zarr; by default that of the source"})
+_ENGINE = Argument(
+    ("--engine",),
+    {"help": "hdf5 or zarr; by default by the name of the target, else that of the source"},
+)
 _LAYOUT = Argument(("--layout",), {"help": "classic or columnar; by default that of the engine"})
 _AT = Argument(
     ("--at",),
@@ -280,7 +283,10 @@ COMMANDS = (
                 ("--from",),
                 {"choices": ("sonata",), "default": "sonata", "help": "format"},
             ),
-            Argument(("--engine",), {"help": "hdf5 or zarr; hdf5 without"}),
+            Argument(
+                ("--engine",),
+                {"help": "hdf5 or zarr; by default by the name of the network, else hdf5"},
+            ),
             _LAYOUT,
             Argument(
                 ("--chunk-size",),

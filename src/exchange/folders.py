@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..core.json_types import Document
 from ..errors import StorageError, StoreExistsError, StoreIOError
+from ..queries.pages import check_folder
 
 
 def write_folder(
@@ -32,6 +33,7 @@ def write_folder(
     """
     target = Path(os.path.abspath(target))
     _check_target(target, exported, overwrite)
+    check_folder(target)
     beside, before = (target.with_name(f".{target.name}.{os.getpid()}.{end}") for end in _ENDS)
     try:
         beside.mkdir()

@@ -65,6 +65,19 @@ def page_writer(target: Path) -> PageWriter:
     return found
 
 
+def check_folder(target: Path) -> None:
+    """
+    Check that a file or folder can have a place, before anything is made for it.
+
+    :raises StoreIOError: the folder that it is to be in does not exist.
+    """
+    folder = target.parent
+    if folder.is_dir():
+        return
+    what = "is a file" if folder.exists() else "does not exist; create it first"
+    raise StoreIOError(f"the folder '{folder}' of '{target}' {what}", location=str(target))
+
+
 def load_matplotlib() -> ModuleType:
     """
     Import ``matplotlib.figure``.

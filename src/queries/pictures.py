@@ -28,7 +28,7 @@ from .networks import (
     placement_sets,
     session_on,
 )
-from .pages import Picture, load_matplotlib, page_writer, write_beside
+from .pages import Picture, check_folder, load_matplotlib, page_writer, write_beside
 from .populations import load_positions
 from .sizes import sizes
 from .summaries import NetworkSummary, summary
@@ -64,6 +64,7 @@ def plot(network: Network, path: str | os.PathLike[str], *, progress: bool | Non
     """
     target = Path(path)
     write = page_writer(target)
+    check_folder(target)
     load_matplotlib()
     engine = engine_of_network(network)
 

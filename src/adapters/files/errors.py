@@ -10,7 +10,7 @@ from ...errors import StoreAccessError, StoreError, StoreIOError, StoreNotFoundE
 
 def system_error(error: OSError, location: str) -> StoreError:
     """Translate an error of the system."""
-    if error.errno == errno.ENOENT:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return StoreNotFoundError(_missing(location), location=location)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StoreAccessError(
@@ -26,5 +26,7 @@ def system_error(error: OSError, location: str) -> StoreError:
 def _missing(location: str) -> str:
     folder = os.path.dirname(os.path.realpath(location))
     if not os.path.isdir(folder):
+        if os.path.exists(folder):
+            return f"'{folder}' is a file, not a folder for '{location}'"
         return f"the folder '{folder}' of '{location}' does not exist; create it first"
     return f"there is no file '{location}'"

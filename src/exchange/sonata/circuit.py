@@ -18,6 +18,8 @@ from ...errors import CorruptNetworkError, NotANetworkError, StoreNotFoundError
 from .exporting import CONFIG, OWN, SCHEMA
 
 _DEEPEST = 8
+# A configuration names files and populations.
+_MOST_BYTES = 1 << 26
 
 
 @attrs.frozen
@@ -46,9 +48,21 @@ def read_circuit(folder: Path) -> Circuit:
     path = folder / CONFIG if folder.is_dir() else folder
     if not path.is_file():
         raise StoreNotFoundError(f"there is no circuit at '{folder}': no '{CONFIG}'")
+    if path.stat().st_size > _MOST_BYTES:
+        raise NotANetworkError(
+            f"'{path}' is not a configuration of a SONATA circuit: it is larger than"
+            f" {_MOST_BYTES:,} bytes",
+            location=str(path),
+        )
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(path.read_bytes())
         return _Reader(path.parent, config).circuit()
+    except UnicodeDecodeError as error:
+        # It would name all bytes.
+        raise NotANetworkError(
+            f"'{path}' is not a configuration of a SONATA circuit: it is not a text",
+            location=str(path),
+        ) from error
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         if isinstance(error, CorruptNetworkError):
             raise

@@ -58,3 +58,48 @@ def test_what_is_at_the_target_stays(run: Run, root: Path, tmp_path: Path, comma
     outcome = run(command, root, tmp_path / "taken")
     assert (2, "mine") == (outcome.code, (tmp_path / "taken").read_text())
     assert "exists" in outcome.err
+
+
+@pytest.mark.parametrize("layout", ["columnar"])
+def test_the_name_of_the_target_decides_the_engine(run: Run, root: Path, tmp_path: Path) -> None:
+    for source, target, expected, more in (
+        (root, "a.zarr", "zarr", ()),
+        (tmp_path / "a.zarr", "b.H5", "hdf5", ()),
+        (tmp_path / "a.zarr", "c", "zarr", ()),
+        (root, "d.zarr", "hdf5", ("--engine", "hdf5")),
+    ):
+        document = run("convert", source, tmp_path / target, *more, "--json").document()
+        assert expected == document["engine"], target
+
+
+@pytest.mark.parametrize("layout", ["columnar"])
+def test_a_url_is_not_taken_for_a_folder(
+    run: Run, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for arguments, message in (
+        (("copy", root, "s3://lab/net"), "convert stores it at 's3://lab/net'"),
+        (("export", root, "s3://lab/net"), "is a URL; name a file or folder"),
+        (("import", "s3://lab/net", tmp_path / "made"), "is a URL; name a file or folder"),
+        (("plot", root, "-o", "s3://lab/net.html"), "is a URL; name a file or folder"),
+    ):
+        outcome = run(*arguments)
+        assert 2 == outcome.code
+        assert message in outcome.err
+    assert not (tmp_path / "s3:").exists()
+
+
+@pytest.mark.parametrize("layout", ["columnar"])
+@pytest.mark.parametrize("command", ["convert", "copy", "export", "plot"])
+def test_a_folder_that_is_missing_or_is_a_file_is_named(
+    run: Run, root: Path, tmp_path: Path, command: str
+) -> None:
+    option = ("-o",) if command == "plot" else ()
+    missing, file = tmp_path / "missing", tmp_path / "file"
+    file.touch()
+    outcome = run(command, root, *option, missing / "a.html")
+    assert f"the folder '{missing}' of '{missing}/a.html' does not exist" in outcome.err
+    outcome = run(command, root, *option, file / "a.html")
+    assert f"'{file}'" in outcome.err
+    assert " is a file" in outcome.err
+    assert 1 == len(outcome.err.splitlines())

@@ -152,7 +152,7 @@ def test_a_missing_package_is_named(
 
 
 def test_a_folder_that_does_not_exist_is_named(sample: Sample, tmp_path: Path) -> None:
-    with pytest.raises(StoreIOError, match="can't be written: No such file or directory"):
+    with pytest.raises(StoreIOError, match="does not exist; create it first"):
         plot(sample.storage, tmp_path / "nowhere" / "page.html")
 
 

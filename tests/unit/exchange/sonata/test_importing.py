@@ -279,6 +279,13 @@ def test_what_is_no_circuit_is_named(tmp_path: Path) -> None:
     for each in wrong:
         save(folder, each)
         assert_refused(folder, made, NotANetworkError, "not a configuration of a SONATA circuit")
+    (folder / "circuit_config.json").write_bytes(b"\x89HDF" + 1000 * b"\xff")
+    with pytest.raises(NotANetworkError, match="it is not a text") as caught:
+        import_sonata(folder, str(made))
+    assert len(str(caught.value)) < 300
+    with (folder / "circuit_config.json").open("r+b") as file:
+        file.truncate(1 << 30)
+    assert_refused(folder, made, NotANetworkError, "larger than")
     save(folder, {**config, "bsb": {"schema": 99}})
     assert_refused(folder, made, NotANetworkError, "schema 99")
     save(folder, config)
