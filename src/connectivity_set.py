@@ -367,10 +367,7 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
 
         :returns: (n, 3) local locations, (n,) ids of global chunks, (n, 3) global locations.
         """
-        data, local = self._data(handle), as_id(local_)
-        sizes = data.block_sizes(check_direction(direction), local)
-        near, far, lengths = data.read_blocks(direction, local, sizes.ids)
-        return near, np.repeat(sizes.ids, lengths), far
+        return self._data(handle).read_local(check_direction(direction), as_id(local_))
 
     def _data(self, session: Session) -> ConnectivityReader:
         return session.network.connectivity(self.tag)

@@ -52,6 +52,8 @@ _NO_FOLDER_SYNC = (errno.EINVAL, errno.EBADF)
 # A descriptor has one position, which a seek of another thread would move. An object that is
 # collected as garbage meanwhile may read in this thread.
 _POSITION_MUTEX = threading.RLock()
+# Buffers of one read: as many as POSIX lets every system have.
+_MOST_PARTS = 16
 # Why a filesystem refuses hard links; a file may also have as many as it can have.
 _NO_LINKS = frozenset(
     (errno.EPERM, errno.EACCES, errno.EMLINK, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -267,28 +269,47 @@ def read_some_into(descriptor: int, view: memoryview, start: int) -> int:
 
 
 def read_parts_into(
-    descriptor: int, view: memoryview, begins: Sequence[int], ends: Sequence[int]
+    descriptor: int,
+    view: memoryview,
+    begins: Sequence[int],
+    ends: Sequence[int],
+    targets: Sequence[int],
 ) -> int:
     """
-    Read parts of a file into a buffer, one after the other.
+    Read parts of a file into places of a buffer.
 
     :param begins: where each part begins, and in ``ends``, where it ends.
-    :returns: how many parts were read, up to the first of which there were fewer bytes.
+    :param targets: where in the buffer each part is to begin.
+    :returns: how many parts were read for certain; all, unless the file ends before.
     """
     # perf: there are many small parts, and asking what the system has takes half as long as a read.
-    read = getattr(os, "preadv", None)
-    count = done = 0
-    for begin, end in zip(begins, ends, strict=True):
-        size = end - begin
-        part = view[done : done + size]
-        found = (
-            read(descriptor, (part,), begin) if read else read_some_into(descriptor, part, begin)
-        )
-        if found < size:
+    read = getattr(os, "preadv", None) or _read_parts
+    parts: list[memoryview] = []
+    done = start = stop = 0
+    for begin, end, target in zip(begins, ends, targets, strict=True):
+        if parts and (begin != stop or len(parts) == _MOST_PARTS):
+            if read(descriptor, parts, start) < stop - start:
+                return done
+            done += len(parts)
+            parts = []
+        if not parts:
+            start = begin
+        parts.append(view[target : target + end - begin])
+        stop = end
+    if parts and read(descriptor, parts, start) == stop - start:
+        done += len(parts)
+    return done
+
+
+def _read_parts(descriptor: int, parts: Sequence[memoryview], start: int) -> int:
+    """Fill buffers, one after the other, as ``os.preadv`` does."""
+    total = 0
+    for part in parts:
+        found = read_some_into(descriptor, part, start + total)
+        total += found
+        if found < len(part):
             break
-        done += size
-        count += 1
-    return count
+    return total
 
 
 def write_some(descriptor: int, data: Buffer, start: int) -> int:

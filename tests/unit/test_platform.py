@@ -122,22 +122,35 @@ def test_reads_and_writes_at_a_position_need_no_call_of_their_own(
         assert b"bXY" == platform.read_some(descriptor, 3, 1)
         assert 3 == platform.read_some_into(descriptor, memoryview(buffer), 3)
         assert b"Yef\0\0" == buffer
-        assert 2 == read_parts(descriptor, buffer)
-        assert b"bXef\0" == buffer
+        assert 1 == read_parts(descriptor, buffer)
+        assert b"ef\0bX" == buffer
+        assert 20 == read_backwards(descriptor)
 
 
 def read_parts(descriptor: int, buffer: bytearray) -> int:
-    """How many of three parts are read, of which the last is not all in the file."""
+    """How many of three parts are read for certain, of which the last is not in the file."""
     buffer[:] = bytes(len(buffer))
-    return platform.read_parts_into(descriptor, memoryview(buffer), [1, 4, 6], [3, 6, 7])
+    return platform.read_parts_into(descriptor, memoryview(buffer), [1, 4, 6], [3, 6, 7], [3, 0, 2])
+
+
+def read_backwards(descriptor: int) -> int:
+    """How many of twenty parts that follow each other are read, each before the one before."""
+    content = bytes(range(40))
+    platform.write_some(descriptor, content, 0)
+    buffer, begins = bytearray(40), list(range(0, 40, 2))
+    ends = [begin + 2 for begin in begins]
+    count = platform.read_parts_into(descriptor, memoryview(buffer), begins, ends, begins[::-1])
+    assert b"".join(content[begin : begin + 2] for begin in begins[::-1]) == buffer
+    return count
 
 
 def test_parts_are_read_up_to_the_end(tmp_path: Path) -> None:
     with (tmp_path / "file").open("w+b", buffering=0) as file:
         file.write(b"abXYef")
         buffer = bytearray(5)
-        assert 2 == read_parts(file.fileno(), buffer)
-        assert b"bXef\0" == buffer
+        assert 1 == read_parts(file.fileno(), buffer)
+        assert b"ef\0bX" == buffer
+        assert 20 == read_backwards(file.fileno())
 
 
 @pytest.mark.parametrize(

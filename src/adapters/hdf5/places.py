@@ -17,13 +17,15 @@ import numpy as np
 from h5py import h5d, h5i, h5t
 from numpy.typing import NDArray
 
-from ...core.ranges import Bounds, coalesce, rows_of_ranges, take_ranges
+from ...core.ranges import Bounds, rows_of_ranges
 from ...core.rows import Lengths
 from ...ports.arrays import AnyArray, DType
 from .h5_types import H5Object
 
-# Ranges with fewer bytes between them are read together.
+# Short ranges with fewer bytes between them are read together, with what lies between.
 _NEAR = 2 * 1024
+# Ranges of this many bytes on average are not short.
+_LONG = 256
 # What lies between ranges is read into a buffer of about this many bytes.
 _BUFFER = 1024 * 1024
 
@@ -33,8 +35,15 @@ class Content(Protocol):
 
     error: BaseException | None
 
-    def read_extents(self, view: memoryview, begins: Sequence[int], ends: Sequence[int], /) -> None:
-        """Fill a buffer with parts of the file, one after the other, as HDF5 would find them."""
+    def read_extents(
+        self,
+        view: memoryview,
+        begins: Sequence[int],
+        ends: Sequence[int],
+        targets: Sequence[int],
+        /,
+    ) -> None:
+        """Read parts of the file into places of a buffer, as HDF5 would find them."""
 
 
 @attrs.frozen(eq=False)
@@ -42,27 +51,39 @@ class RowPlaces:
     """
     Where the rows of a dataset lie.
 
-    :param piece_rows: rows that lie together.
-    :param offsets: (k,) where each piece begins in the file; empty if that is not known.
+    :param edges: (k + 1,) first row of each run of rows that lie together, and the end.
+    :param shifts: (k,) where row 0 of each run would begin in the file; empty if that is not known.
     :param dtype: of the values, as they are in the file.
     :param width: shape of a row.
     """
 
-    piece_rows: int
-    offsets: NDArray[np.int64]
+    edges: NDArray[np.int64]
+    shifts: NDArray[np.int64]
     dtype: DType
     width: tuple[int, ...]
+    _row_bytes: int = attrs.field(init=False)
+
+    @_row_bytes.default
+    def _count_row_bytes(self) -> int:
+        return self.dtype.itemsize * prod(self.width)
 
     @classmethod
     def find(cls, id_: H5Object, shape: tuple[int, ...], dtype: DType) -> RowPlaces:
         """Of a dataset to which nothing was written since the file was opened or flushed."""
         pieces = _pieces(id_, shape, dtype) if shape[0] else None
-        found = (1, np.zeros(0, dtype=np.int64)) if pieces is None else pieces
-        return cls(*found, dtype, shape[1:])
+        if pieces is None:
+            nothing = np.zeros(0, dtype=np.int64)
+            return cls(nothing, nothing, dtype, shape[1:])
+        rows, offsets = pieces
+        firsts = np.arange(len(offsets)) * rows
+        shifts = offsets - firsts * (dtype.itemsize * prod(shape[1:]))
+        new = np.append(True, shifts[1:] != shifts[:-1])
+        edges = np.append(firsts[new], len(offsets) * rows)
+        return cls(edges, shifts[new], dtype, shape[1:])
 
     @property
     def are_known(self) -> bool:
-        return len(self.offsets) > 0
+        return len(self.shifts) > 0
 
     def read(self, content: Content, starts: Bounds, stops: Bounds) -> AnyArray:
         """
@@ -70,32 +91,49 @@ class RowPlaces:
 
         :param starts: (k,) first rows, within the dataset; ``stops`` (k,) those after the last.
         """
-        rows = np.empty((int((stops - starts).sum()), *self.width), dtype=self.dtype)
+        lengths = stops - starts
+        targets = lengths.cumsum()
+        rows = np.empty((int(targets[-1]), *self.width), dtype=self.dtype)
+        targets -= lengths
+        if len(starts) > 1 and np.count_nonzero(starts[1:] < starts[:-1]):
+            # What lies together is read together, whatever the order that it is asked for in.
+            order = starts.argsort(kind="stable")
+            starts, stops, targets = starts[order], stops[order], targets[order]
+        if rows.nbytes >= _LONG * len(starts):
+            self._fill(content, rows, starts, stops, targets)
+        else:
+            self._fill_grouped(content, rows, starts, stops, targets)
+        return rows
+
+    def _fill_grouped(
+        self, content: Content, rows: AnyArray, starts: Bounds, stops: Bounds, targets: Bounds
+    ) -> None:
+        """
+        Read short ranges with what lies between them, and copy them to their places.
+
+        :param starts: ascending; ``targets`` as for :meth:`_fill`.
+        """
         firsts = self._firsts_of_groups(starts, stops)
-        if len(firsts) == len(starts):
-            self._fill(content, rows, starts, stops)
-            return rows
         lasts = np.append(firsts[1:], len(starts))
         begins, ends = starts[firsts], stops[lasts - 1]
         sizes = ends - begins
-        done = 0
         for groups in self._batches(sizes):
-            buffer = np.empty((int(sizes[groups].sum()), *self.width), dtype=self.dtype)
-            self._fill(content, buffer, begins[groups], ends[groups])
-            shifts = sizes[groups].cumsum() - sizes[groups] - begins[groups]
-            shifts = shifts.repeat(lasts[groups] - firsts[groups])
-            held = slice(firsts[groups.start], lasts[groups.stop - 1])
-            part = take_ranges(buffer, starts[held] + shifts, stops[held] + shifts)
-            rows[done : done + len(part)] = part
-            done += len(part)
-        return rows
-
-    @property
-    def _row_bytes(self) -> int:
-        return self.dtype.itemsize * prod(self.width)
+            held = sizes[groups]
+            buffer = np.empty((int(held.sum()), *self.width), dtype=self.dtype)
+            places = held.cumsum() - held
+            self._fill(content, buffer, begins[groups], ends[groups], places)
+            some = slice(firsts[groups.start], lasts[groups.stop - 1])
+            shifts = (places - begins[groups]).repeat(lasts[groups] - firsts[groups])
+            wanted = rows_of_ranges(starts[some] + shifts, stops[some] + shifts)
+            lengths = stops[some] - starts[some]
+            rows[rows_of_ranges(targets[some], targets[some] + lengths)] = buffer[wanted]
 
     def _firsts_of_groups(self, starts: Bounds, stops: Bounds) -> NDArray[np.int64]:
-        """Which ranges begin a group of such as are read together."""
+        """
+        Which ranges begin a group of such as are read together.
+
+        :param starts: ascending.
+        """
         gaps = starts[1:] - stops[:-1]
         apart = (gaps < 0) | (gaps > _NEAR // self._row_bytes)
         # A group is not much larger than the buffer, however many ranges lie near each other.
@@ -108,22 +146,28 @@ class RowPlaces:
         edges = np.flatnonzero(number[1:] != number[:-1]) + 1
         yield from starmap(slice, pairwise([0, *edges.tolist(), len(sizes)]))
 
-    def _fill(self, content: Content, rows: AnyArray, starts: Bounds, stops: Bounds) -> None:
-        """Read ranges, none of them empty, into an array of as many rows."""
-        begins, ends = self._extents(starts, stops)
-        view = rows.reshape(-1).view(np.uint8).data
-        content.read_extents(view, begins.tolist(), ends.tolist())
+    def _fill(
+        self, content: Content, rows: AnyArray, starts: Bounds, stops: Bounds, targets: Bounds
+    ) -> None:
+        """
+        Read ranges, none of them empty, into an array.
 
-    def _extents(self, starts: Bounds, stops: Bounds) -> tuple[Bounds, Bounds]:
-        """Where ranges of rows begin and end in the file, in as few parts as there are."""
-        held = self.piece_rows
-        first, last = starts // held, (stops - 1) // held
-        pieces = rows_of_ranges(first, last + 1)
-        counts = last - first + 1
-        low = np.maximum(starts.repeat(counts), pieces * held)
-        high = np.minimum(stops.repeat(counts), (pieces + 1) * held)
-        begins = self.offsets[pieces] + (low - pieces * held) * self._row_bytes
-        return coalesce(begins, begins + (high - low) * self._row_bytes)
+        :param targets: (k,) where in the array each range begins.
+        """
+        size = self._row_bytes
+        runs = self.edges.searchsorted(starts, side="right") - 1
+        ends = self.edges.searchsorted(stops) - 1
+        if not np.array_equal(runs, ends):
+            # The parts of a range that lie apart.
+            counts = ends - runs + 1
+            runs = rows_of_ranges(runs, ends + 1)
+            firsts = np.maximum(starts.repeat(counts), self.edges[runs])
+            targets = (targets - starts).repeat(counts) + firsts
+            starts, stops = firsts, np.minimum(stops.repeat(counts), self.edges[runs + 1])
+        shifts = self.shifts[runs]
+        extents = (starts * size + shifts, stops * size + shifts, targets * size)
+        view = rows.reshape(-1).view(np.uint8).data
+        content.read_extents(view, *(each.tolist() for each in extents))
 
 
 def _pieces(

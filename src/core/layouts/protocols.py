@@ -178,6 +178,13 @@ class ConnectivityReader(Protocol):
         :returns: (n, 3) local and (n, 3) global locations, and how many per global chunk.
         """
 
+    def read_local(self, direction: str, local: int, /) -> tuple[Locations, Ids, Locations]:
+        """
+        The connections of a local chunk, by global chunk.
+
+        :returns: (n, 3) local locations, (n,) ids of global chunks, (n, 3) global locations.
+        """
+
 
 class ConnectivityWriter(ConnectivityReader, Protocol):
     """Connections that can be added and cleared."""

@@ -88,20 +88,26 @@ class OverlayFile:
         self._position += size
         return size
 
-    def read_extents(self, view: memoryview, begins: Sequence[int], ends: Sequence[int]) -> None:
+    def read_extents(
+        self,
+        view: memoryview,
+        begins: Sequence[int],
+        ends: Sequence[int],
+        targets: Sequence[int],
+    ) -> None:
         """
-        Fill a buffer with parts of the file, one after the other, as HDF5 would find them.
+        Read parts of the file into places of a buffer, as HDF5 would find them.
 
         :param begins: where each part begins, and in ``ends``, where it ends.
+        :param targets: where in the buffer each part is to begin.
         """
         count = 0
         # perf: nearly always nothing lies over the file.
         if self._shown is None and self.is_untouched:
-            count = read_parts_into(self._extent.descriptor, view, begins, ends)
-        done = sum(ends[:count]) - sum(begins[:count])
-        for begin, end in zip(begins[count:], ends[count:], strict=True):
-            self._read(view[done : done + end - begin], begin)
-            done += end - begin
+            count = read_parts_into(self._extent.descriptor, view, begins, ends, targets)
+        for i in range(count, len(begins)):
+            begin, size, target = begins[i], ends[i] - begins[i], targets[i]
+            self._read(view[target : target + size], begin)
 
     def write(self, data: bytes | memoryview) -> int:
         start, size = self._position, len(data)

@@ -175,6 +175,16 @@ class ClassicConnectivity:
         local_rows, global_rows = (_read_ranges(group, name, starts, sizes) for name in ARRAYS)
         return local_rows, global_rows, sizes
 
+    def read_local(self, direction: str, local: int) -> tuple[Locations, Ids, Locations]:
+        found = self._read_local(direction, local)
+        if found is None:
+            near, far = (np.zeros((0, 3), dtype=np.int64) for _ in range(2))
+            return near, np.zeros(0, dtype=np.int64), far
+        group, blocks = found
+        starts, sizes = blocks.starts[blocks.order], blocks.sizes[blocks.order]
+        near, far = (_read_ranges(group, name, starts, sizes) for name in ARRAYS)
+        return near, blocks.chunks[blocks.order].repeat(sizes), far
+
     def append(self, blocks: Blocks) -> None:
         if not len(blocks):
             return

@@ -129,7 +129,6 @@ class LongArray:
 
         :raises CorruptNetworkError: the rows do not exist.
         """
-        starts, stops = coalesce(starts, stops)
         if not self._waiting:
             return self._read_stored(starts, stops)
         held = self._length - sum(map(len, self._waiting))

@@ -109,6 +109,12 @@ class ColumnarConnectivity(ColumnarSet[ConnectivityNames, ConnectivitySums, Bloc
         near, far = self._read(index, entries).locations(direction)
         return near, far, lengths
 
+    def read_local(self, direction: str, local: int) -> tuple[Locations, Ids, Locations]:
+        index = self._index(direction)
+        entries = slice(*index.range_of(local))
+        near, far = self._read(index, entries).locations(direction)
+        return near, index.far[entries].repeat(index.count[entries]), far
+
     def read_locals(
         self,
         direction: str,
@@ -169,7 +175,7 @@ class ColumnarConnectivity(ColumnarSet[ConnectivityNames, ConnectivitySums, Bloc
         return self._table.index.of(direction)
 
     def _read(
-        self, index: BlockIndex, entries: NDArray[np.int64], cells_only: bool = False
+        self, index: BlockIndex, entries: NDArray[np.int64] | slice, cells_only: bool = False
     ) -> PackedBlocks:
         """Some blocks, one after the other."""
         counts = index.count[entries]
@@ -178,7 +184,10 @@ class ColumnarConnectivity(ColumnarSet[ConnectivityNames, ConnectivitySums, Bloc
             return PackedBlocks(counts, cells)
         points = index.points[entries]
         detailed = points != NO_POINTS
-        read = self._read_rows(POINTS_ARRAY, points[detailed], counts[detailed])
+        if np.count_nonzero(detailed) == len(detailed):
+            read = self._read_rows(POINTS_ARRAY, points, counts)
+        else:
+            read = self._read_rows(POINTS_ARRAY, points[detailed], counts[detailed])
         return PackedBlocks(counts, cells, BlockPoints(read, detailed))
 
     def _read_rows(self, name: str, starts: Bounds, counts: Lengths) -> Rows:

@@ -370,6 +370,7 @@ def all_blocks(network: NetworkReader, tag: str) -> dict[str, Any]:
                     data.block_sizes(direction, local).ids,
                     data.block_sizes(direction, local).counts,
                     *data.read_blocks(direction, local, asked),
+                    *data.read_local(direction, local),
                 )
             ]
             for direction in ("inc", "out")
