@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import zip_longest
 from typing import Any, Protocol
 
@@ -80,23 +81,7 @@ def _stored_label_sets(codes: _Node) -> LabelSets:
         raise CorruptNetworkError(f"the attribute 'labelsets' can't be read: {error}") from error
 
 
-_properties = (
-    lambda loader: ChunkedProperty(loader, "position", shape=(0, 3), dtype=float),
-    lambda loader: ChunkedProperty(loader, "rotation", shape=(0, 3), dtype=float),
-    lambda loader: ChunkedProperty(loader, "morphology", shape=(0,), dtype=int),
-    lambda loader: ChunkedProperty(loader, "labels", (0,), int, extract=encode_labels),
-)
-_collections = (lambda loader: ChunkedCollection(loader, "additional", shape=None, dtype=float),)
-
-
-class PlacementSet(
-    NetworkPart,
-    ChunkLoader,
-    LabelledCells,
-    bsb.PlacementSet,
-    properties=_properties,
-    collections=_collections,
-):
+class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
     """
     The cells of one type.
 
@@ -116,6 +101,27 @@ class PlacementSet(
         bsb.PlacementSet.__init__(self, engine, cell_type)
         ChunkLoader.__init__(self)
         self._check_exists(engine, self.tag, handle=handle)
+
+    # perf: get_placement_set; a set is made far more often than its columns are asked for.
+    @cached_property
+    def _position_chunks(self) -> ChunkedProperty:
+        return ChunkedProperty(self, "position", shape=(0, 3), dtype=float)
+
+    @cached_property
+    def _rotation_chunks(self) -> ChunkedProperty:
+        return ChunkedProperty(self, "rotation", shape=(0, 3), dtype=float)
+
+    @cached_property
+    def _morphology_chunks(self) -> ChunkedProperty:
+        return ChunkedProperty(self, "morphology", shape=(0,), dtype=int)
+
+    @cached_property
+    def _labels_chunks(self) -> ChunkedProperty:
+        return ChunkedProperty(self, "labels", shape=(0,), dtype=int, extract=encode_labels)
+
+    @cached_property
+    def _additional_chunks(self) -> ChunkedCollection:
+        return ChunkedCollection(self, "additional", shape=None, dtype=float)
 
     @staticmethod
     @spanned("r", name="exists")

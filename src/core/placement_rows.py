@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
 
 import attrs
 import numpy as np
@@ -35,7 +36,7 @@ class MorphologyRows:
         is_used[self.indices] = True
         if is_used.all():
             return self
-        names = tuple(name for name, kept in zip(self.names, is_used, strict=True) if kept)
+        names = tuple(compress(self.names, is_used.tolist()))
         return MorphologyRows(names, (np.cumsum(is_used) - 1)[self.indices], self.lengths)
 
 

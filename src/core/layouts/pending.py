@@ -90,7 +90,7 @@ class PendingConnectivity(_Pending):
         self.mirrored = found.mirrored
 
     history = chunk_totals = local_chunks = block_sizes = local_sizes = _Pending._lacks
-    read_locals = read_blocks = _Pending._lacks
+    read_locals = read_blocks = read_local = _Pending._lacks
 
     @property
     def count(self) -> NoReturn:

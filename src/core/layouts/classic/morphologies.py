@@ -55,7 +55,8 @@ class ClassicMorphologies:
         return name in self._known or self._find(name) is not None
 
     def lacks(self, names: Collection[str]) -> Collection[str]:
-        return frozenset(name for name in names if name not in self)
+        unknown = frozenset(names) - self._known
+        return frozenset(name for name in unknown if self._find(name) is None)
 
     def load(self, name: str) -> MorphologyTable:
         found = self._find(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -10,7 +11,8 @@ from ...chunk_id import Ids, sorted_ids
 from ...statistics import NetworkTotals
 
 _CHUNKS = 1 << 48
-_MOST_DIGITS = 15
+# A number without leading zeros, of as many digits as the last chunk has at most.
+_match_number = re.compile("0|[1-9][0-9]{0,14}").fullmatch
 
 
 class Totals(Protocol):
@@ -27,11 +29,10 @@ class Totals(Protocol):
 
 def is_chunk_id(name: str) -> bool:
     """Whether a name is the id of a chunk, as the groups of chunks are named."""
-    if not (name.isascii() and name.isdigit()) or len(name) > _MOST_DIGITS:
-        return False
-    return (name[0] != "0" or name == "0") and int(name) < _CHUNKS
+    return _match_number(name) is not None and int(name) < _CHUNKS
 
 
 def chunk_ids(names: Iterable[str]) -> Ids:
     """Ids of chunks from the names of their groups, ascending; what is named otherwise is none."""
-    return sorted_ids(int(name) for name in names if is_chunk_id(name))
+    ids = sorted_ids([int(name) for name in names if _match_number(name)])
+    return ids[: ids.searchsorted(_CHUNKS)]
