@@ -7,6 +7,7 @@ import pytest
 from bsb import Storage
 
 from bsb_hdf5 import PlacementSet
+from bsb_hdf5.handles import HANDLED
 from tests.face.samples import (
     SmallNetwork,
     cell_type,
@@ -41,7 +42,7 @@ def test_rotations_are_appended_to_the_cells_that_have_none(cells: PlacementSet)
     assert [*expected, [0, 0, 0]] == rotations.load(pad_by="position").tolist()
     with cells.chunk_context([SECOND]):
         assert [[0.5, 0, 0]] == rotations.load().tolist()
-    assert expected[3:] == rotations.get_chunk_reader(None, False)(SECOND).tolist()
+    assert expected[3:] == rotations.get_chunk_reader(HANDLED, False)(SECOND).tolist()
     assert [3, 2] == [cells.get_chunk_stats()[str(each.id)] for each in (FIRST, SECOND)]
 
 
