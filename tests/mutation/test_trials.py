@@ -45,9 +45,9 @@ def test_other_parameters_run_where_the_function_reaches_a_module_or_is_near() -
     ]
     tests = [f"tests/unit/core/test_a.py::test_{name}[1]" for name in "abc"]
     new = "tests/unit/core/test_a.py::test_d[1]"
-    assert [tests[0], new] == worth_running([*tests, new], known, {2}, ["hdf5"])
+    assert [tests[0], new] == worth_running([*tests, new], known, {2}, ["/hdf5/"])
     assert [*tests[:2], new] == worth_running([*tests, new], known, {0, 1}, [])
-    assert tests == worth_running(tests, known, {7}, ["core"])
+    assert tests == worth_running(tests, known, {7}, ["/core/"])
 
 
 def test_a_process_says_what_it_does_until_it_ends() -> None:

@@ -118,14 +118,23 @@ class Trials:
         self._reaches = {each.test: each for each in self._remembered_reaches()}
         pending = set(range(len(self._mutations)))
         tried: set[str] = set()
-        for tests in in_rounds(list(self._items)):
+        rounds = in_rounds(list(self._items))
+        for tests in rounds:
             new = [each for each in tests if each not in self._reaches]
             if tried:
-                paths = {self._numbers[self._mutations[each].path] for each in pending}
-                near = {self._mutations[each].path.parent.name for each in pending}
-                new = worth_running(new, self._reaches.values(), paths, near)
+                paths = {each: self._mutations[each].path for each in pending}
+                modules = {self._numbers[path] for path in paths.values()}
+                near = {
+                    folder_of_tests(path)
+                    for each, path in paths.items()
+                    if not self._is_reached(each)
+                }
+                new = worth_running(new, self._reaches.values(), modules, near)
             self._run_all(new)
             for number in sorted(pending):
+                if tests is not rounds[-1] and not self._is_reached(number):
+                    # What no test reaches takes a process of its own: in the end.
+                    continue
                 outcome = self._try(number, tried)
                 if outcome.noticed_by:
                     pending.remove(number)
@@ -194,6 +203,9 @@ class Trials:
             )
             tell(json.dumps(attrs.asdict(reach)))
 
+    def _is_reached(self, number: int) -> bool:
+        return any(number in each.mutations for each in self._reaches.values())
+
     def _try(self, number: int, tried: set[str]) -> Outcome:
         """Run tests that reach a mutation, but for those that were tried with it before."""
         began = time.perf_counter()
@@ -203,6 +215,7 @@ class Trials:
         elsewhere = not reaching
         if elsewhere:
             reaching = [each for each in known if each.starts or is_near(each, mutation)]
+            tried = set()
         passing = [each for each in reaching if each.passes and each.test not in tried]
         chosen = in_order(passing, mutation, self._limit)
         source = mutation.path.read_text(encoding="utf-8")
@@ -301,7 +314,8 @@ def worth_running(
     """
     Tests that may reach a mutation: by what they reach with other parameters, or where they are.
 
-    :param modules: with mutations that no test noticed so far; ``near``: the folders of these.
+    :param modules: with mutations that no test noticed so far.
+    :param near: the folders of tests of those that no test reached so far.
     """
     reached: dict[str, set[int]] = defaultdict(set)
     for reach in known:
@@ -309,7 +323,7 @@ def worth_running(
     chosen = []
     for test in tests:
         function = test.partition("[")[0]
-        is_near = any(f"/{each}/" in test for each in near)
+        is_near = any(each in test for each in near)
         if is_near or function not in reached or not reached[function].isdisjoint(modules):
             chosen.append(test)
     return chosen
@@ -339,7 +353,13 @@ def in_order(reaching: list[Reach], mutation: Mutation, limit: float) -> list[Re
 
 def is_near(reach: Reach, mutation: Mutation) -> bool:
     """Whether a test lies in the folder that mirrors the one of a module."""
-    return f"/{mutation.path.parent.name}/" in reach.test
+    return folder_of_tests(mutation.path) in reach.test
+
+
+def folder_of_tests(module: Path) -> str:
+    """The folder that mirrors the one of a module; that of the face has its own name."""
+    name = module.parent.name
+    return "/face/" if name == "src" else f"/{name}/"
 
 
 def failing_after_import(tests: list[str]) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,11 @@ from typing import Any
 import bsb
 import pytest
 
+from bsb_hdf5.config import NetworkRoot, as_lock_limit, as_service_options, plain_root
 from bsb_hdf5.engines.hdf5 import HDF5Engine
+from bsb_hdf5.errors import DtypeError, InputError
 from bsb_hdf5.exceptions import LayoutKeptWarning
+from bsb_hdf5.ports.services import ServiceOptions
 
 ENGINES = ("hdf5", "memory", "zarr")
 
@@ -77,3 +82,119 @@ def test_an_engine_prints_what_it_is(tmp_path: Path) -> None:
     storage = bsb.Storage("hdf5", tmp_path / "network.hdf5")
     assert isinstance(storage._engine, HDF5Engine)
     assert repr(storage._engine) == f"<HDF5Engine '{tmp_path / 'network.hdf5'}'>"
+
+
+def test_a_root_is_a_text_or_a_path() -> None:
+    for root in ("a/b", Path("a/b"), b"a/b", NetworkRoot("a/b", layout="classic")):
+        found = plain_root(root)
+        assert (str, "a/b") == (type(found), found)
+    for wrong in (5, None, ["a"]):
+        with pytest.raises(DtypeError, match="must be a str or a path") as caught:
+            plain_root(wrong)
+        assert wrong == caught.value.fields["asked"]
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [(1, 1.0), (0.5, 0.5), ("2.5", 2.5), (float("inf"), float("inf"))]
+)
+def test_a_limit_is_seconds(given: Any, seconds: float) -> None:
+    found = as_lock_limit(given)
+    assert (float, seconds) == (type(found), found)
+
+
+@pytest.mark.parametrize("given", [0, -1, -0.0, float("nan"), True, None, "soon", [], 10**400])
+def test_other_limits_are_refused(given: Any) -> None:
+    with pytest.raises(InputError, match="must be seconds above 0") as caught:
+        as_lock_limit(given)
+    assert given is caught.value.fields["asked"]
+
+
+def test_options_of_a_service_are_texts_and_known() -> None:
+    options = ServiceOptions(endpoint="http://here", anonymous=True)
+    assert options is as_service_options(options)
+    assert options == as_service_options({"endpoint": "http://here", "anonymous": True})
+    assert ServiceOptions() == as_service_options({})
+    for wrong, message in (
+        (5, "must be an object, not int"),
+        ({"endpont": "x"}, "no option 'endpont'; did you mean 'endpoint'"),
+        ({"zzz": "x"}, "no option 'zzz'; it has endpoint, region, anonymous"),
+        ({"endpoint": True}, "'endpoint' must be a str, not bool"),
+        ({"anonymous": "x"}, "'anonymous' must be a bool, not str"),
+        ({"anonymous": 1}, "'anonymous' must be a bool, not int"),
+    ):
+        with pytest.raises(InputError, match=message):
+            as_service_options(wrong)
+
+
+def test_only_what_is_no_secret_is_shown() -> None:
+    secrets = ("access_key_id", "secret_access_key", "session_token", "account_key")
+    shown = {"endpoint": "here", "region": "eu", "account": "mine", "service_account": "a file"}
+    options = ServiceOptions(
+        **shown, **{name: f"secret {name}" for name in secrets}, anonymous=True
+    )
+    assert {**shown, "anonymous": True} == options.public
+    assert {} == ServiceOptions(access_key_id="x").public
+    assert "secret" not in repr(options).replace("secret_access_key", "")
+    for value in shown.values():
+        assert repr(value) in repr(options)
+
+
+def test_a_root_keeps_its_settings_on_its_way_to_another_process() -> None:
+    options = ServiceOptions(region="eu")
+    made = NetworkRoot("a", "classic", "power", 5.0, "first", {"region": "eu"})
+    for root in (made, pickle.loads(pickle.dumps(made))):
+        assert "a" == root == str(root)
+        assert (str, "a") == (type(str(root)), str(root))
+        assert ("classic", "power", 5.0, "first", options) == (
+            root.layout,
+            root.durability,
+            root.lock_limit,
+            root.version,
+            root.storage_options,
+        )
+    bare = NetworkRoot("a")
+    assert [None] * 5 == [
+        bare.layout,
+        bare.durability,
+        bare.lock_limit,
+        bare.version,
+        bare.storage_options,
+    ]
+
+
+def test_the_settings_of_a_configuration_come_with_its_root(tmp_path: Path) -> None:
+    path = str(tmp_path / "network.hdf5")
+    plain = configuration(path).storage.root
+    assert path == plain and not isinstance(plain, NetworkRoot)
+    root = configuration(path, layout="columnar", durability="power", lock_limit=5).storage.root
+    assert isinstance(root, NetworkRoot)
+    assert (path, "columnar", "power", 5.0) == (root, root.layout, root.durability, root.lock_limit)
+    lock = configuration("a name", "memory", lock_limit=float("inf")).storage
+    assert float("inf") == lock.root.lock_limit
+    remote = configuration("s3://lab/net", "zarr", storage_options={"region": "eu"}).storage
+    assert ServiceOptions(region="eu") == remote.root.storage_options
+
+
+@pytest.mark.parametrize(
+    ("engine", "pattern"),
+    [
+        ("hdf5", r"/.*/scaffold_network_\d{4}_\d\d_\d\d_[0-9a-f]{32}\.hdf5"),
+        ("memory", r"scaffold_network_[0-9a-f]{32}"),
+        ("zarr", r"/.*/scaffold_network_\d{4}_\d\d_\d\d_[0-9a-f]{32}\.zarr"),
+    ],
+)
+def test_a_network_without_a_root_gets_one_of_its_own(engine: str, pattern: str) -> None:
+    storage: dict[str, Any] = {"engine": engine}
+    roots = set()
+    for _ in range(2):
+        made = bsb.Configuration(
+            storage=storage,
+            network={"x": 1, "y": 1, "z": 1},
+            partitions={},
+            cell_types={},
+            placement={},
+            connectivity={},
+        )
+        roots.add(str(made.storage.root))
+    assert 2 == len(roots)
+    assert all(re.fullmatch(pattern, root) for root in roots), roots

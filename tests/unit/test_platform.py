@@ -165,3 +165,156 @@ def test_a_folder_that_can_not_be_synced_is_an_error_where_folders_can_be(
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="as the system") if is_raised else nullcontext():
         platform.sync_folder(str(tmp_path))
+
+
+@pytest.fixture
+def twice(tmp_path: Path) -> Iterator[tuple[int, int]]:
+    """Two descriptors of a file, which lock it apart from each other."""
+    path = str(tmp_path / "file")
+    found = [platform.open_descriptor(path, os.O_RDWR | os.O_CREAT) for _ in range(2)]
+    yield found[0], found[1]
+    for each in found:
+        os.close(each)
+
+
+def test_a_file_is_locked_for_readers_or_one_writer(twice: tuple[int, int]) -> None:
+    locked, busy = platform.LockAttempt.LOCKED, platform.LockAttempt.BUSY
+    first, second = twice
+    assert platform.can_lock()
+    for exclusive, found in ((False, locked), (True, busy)):
+        assert locked is platform.try_lock(first, exclusive=exclusive)
+        assert found is platform.try_lock(second, exclusive=False)
+        assert busy is platform.try_lock(second, exclusive=True)
+        platform.unlock(first)
+        assert locked is platform.try_lock(second, exclusive=True)
+        platform.unlock(second)
+
+
+@pytest.mark.parametrize(
+    ("number", "found"),
+    [
+        *((getattr(errno, name), "UNSUPPORTED") for name in ("ENOLCK", "ENOSYS", "EOPNOTSUPP")),
+        (524, "UNSUPPORTED"),
+        (errno.EROFS, "UNSUPPORTED"),
+        (errno.EAGAIN, "BUSY"),
+        (errno.EACCES, "BUSY"),
+        (errno.EIO, None),
+    ],
+)
+def test_what_the_system_says_of_a_lock(
+    number: int, found: str | None, twice: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(platform.fcntl, "flock", fail)
+    monkeypatch.setattr(platform.fcntl, "fcntl", fail)
+    platform.unlock(twice[0])
+    platform.unlock_byte(twice[0], 5)
+    assert not platform.is_byte_locked(twice[0], 5)
+    of_byte = "BUSY" if found == "BUSY" else "UNSUPPORTED"
+    assert of_byte == platform.try_lock_byte(twice[0], 5, exclusive=True).name
+    if found is None:
+        with pytest.raises(OSError, match=os.strerror(number)):
+            platform.try_lock(twice[0], exclusive=True)
+    else:
+        assert found == platform.try_lock(twice[0], exclusive=True).name
+
+
+@pytest.mark.skipif(not platform._HAS_BYTE_LOCKS, reason="this system locks no single bytes")
+def test_single_bytes_are_locked_for_a_descriptor(twice: tuple[int, int]) -> None:
+    locked, busy = platform.LockAttempt.LOCKED, platform.LockAttempt.BUSY
+    first, second = twice
+    assert not platform.is_byte_locked(second, 5)
+    assert locked is platform.try_lock_byte(first, 5, exclusive=True)
+    assert platform.is_byte_locked(second, 5)
+    assert not platform.is_byte_locked(first, 5)
+    assert not platform.is_byte_locked(second, 6)
+    assert not platform.is_byte_locked(second, 4)
+    assert busy is platform.try_lock_byte(second, 5, exclusive=False)
+    assert locked is platform.try_lock_byte(second, 6, exclusive=True)
+    # Apart from the lock on the file.
+    assert locked is platform.try_lock(second, exclusive=True)
+    platform.unlock_byte(first, 5)
+    assert not platform.is_byte_locked(second, 5)
+    assert locked is platform.try_lock_byte(first, 5, exclusive=False)
+    # Readers are not seen by who asks whether there is a writer, but a writer waits for them.
+    assert not platform.is_byte_locked(second, 5)
+    assert busy is platform.try_lock_byte(second, 5, exclusive=True)
+    assert locked is platform.try_lock_byte(second, 5, exclusive=False)
+
+
+def test_without_locks_of_the_system_none_is_had(
+    twice: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "fcntl", None)
+    monkeypatch.setattr(platform, "_portalocker", lambda: None)
+    unsupported = platform.LockAttempt.UNSUPPORTED
+    assert not platform.can_lock()
+    assert unsupported is platform.try_lock(twice[0], exclusive=True)
+    assert unsupported is platform.try_lock_byte(twice[0], 5, exclusive=True)
+    assert not platform.is_byte_locked(twice[0], 5)
+    platform.unlock(twice[0])
+    platform.unlock_byte(twice[0], 5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who holds a lock")
+def test_who_holds_a_lock_is_told(twice: tuple[int, int], tmp_path: Path) -> None:
+    assert [] == platform.lock_holders(twice[0])
+    platform.try_lock(twice[0], exclusive=True)
+    assert [os.getpid()] == platform.lock_holders(twice[0]) == platform.lock_holders(twice[1])
+    with open(tmp_path / "other", "w", encoding="ascii") as other:
+        assert [] == platform.lock_holders(other.fileno())
+    platform.unlock(twice[0])
+    assert [] == platform.lock_holders(twice[0])
+    assert [] == platform.lock_holders(-1)
+
+
+def test_programs_that_are_started_get_no_file_of_ours(twice: tuple[int, int]) -> None:
+    assert not any(map(os.get_inheritable, twice))
+
+
+def test_a_file_is_given_to_another_owner_only(
+    twice: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(os, "fchown", lambda *arguments: given.append(arguments))
+    status = os.fstat(twice[0])
+    own = status.st_uid, status.st_gid
+    platform.give_owner(twice[0], own)
+    assert [] == given
+    for other in ((own[0] + 1, own[1]), (own[0], own[1] + 1)):
+        platform.give_owner(twice[0], other)
+        assert (twice[0], *other) == given.pop()
+
+
+def test_a_file_gets_the_mode_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: dict[tuple[str, str], bytes] = {}
+    first, second = str(tmp_path / "first"), str(tmp_path / "second")
+    for path, mode in ((first, 0o640), (second, 0o600)):
+        Path(path).touch()
+        os.chmod(path, mode)
+        held[path, "user.a"] = held[path, "user.b"] = path.encode()
+
+    def put(path: str, name: str, value: bytes) -> None:
+        if name == "user.a":
+            raise OSError(errno.EPERM, "may not be set")
+        held[path, name] = value
+
+    monkeypatch.setattr(os, "listxattr", lambda path: ["user.a", "user.b"])
+    monkeypatch.setattr(os, "getxattr", lambda path, name: held[path, name])
+    monkeypatch.setattr(os, "setxattr", put)
+    platform.copy_attributes(first, second)
+    assert 0o640 == os.stat(second).st_mode & 0o777
+    assert [second, first] == [held[second, f"user.{name}"].decode() for name in "ab"]
+
+
+def test_a_file_gets_the_time_of_a_change(twice: tuple[int, int], tmp_path: Path) -> None:
+    before = os.fstat(twice[0]).st_atime_ns
+    assert platform.set_modification_time(twice[0], 5_000_000_123)
+    status = os.fstat(twice[0])
+    assert (before, 5_000_000_123) == (status.st_atime_ns, status.st_mtime_ns)
+    assert platform.is_named(twice[0], str(tmp_path / "file"))
+    (tmp_path / "other").touch()
+    assert not platform.is_named(twice[0], str(tmp_path / "other"))
+    assert not platform.is_named(twice[0], str(tmp_path / "missing"))
