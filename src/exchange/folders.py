@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -44,8 +45,7 @@ def write_folder(
     except (OSError, RuntimeError) as error:
         if isinstance(error, StorageError):
             raise
-        said = (isinstance(error, OSError) and error.strerror) or str(error)
-        raise StoreIOError(f"'{target}' can't be written: {said}") from error
+        raise _failure(target, error) from error
     finally:
         if before.exists() and not target.exists():
             before.rename(target)
@@ -54,6 +54,15 @@ def write_folder(
 
 
 _ENDS = ("part", "before")
+# HDF5 names the error of the system among other things.
+_NUMBER = re.compile(r"errno = (\d+)")
+
+
+def _failure(target: Path, error: OSError | RuntimeError) -> StoreIOError:
+    found = _NUMBER.search(str(error))
+    number = int(found[1]) if found else getattr(error, "errno", None)
+    said = os.strerror(number) if number else str(error)
+    return StoreIOError(f"'{target}' can't be written: {said}", errno=number)
 
 
 def read_index(path: Path) -> Document | None:

@@ -40,14 +40,14 @@ class Arrays:
             return first_version.content_of(node)[start:stop]
         if stop <= start:
             return np.zeros((0, *node["shape"][1:]), np.dtype(node["dtype"]))
-        with translated(self.location.root):
+        with translated(self.location.title):
             return _as_given(self._rows(self.grid(node), node["path"], start, stop), node)
 
     def read_rows(self, node: Node, rows: NDArray[np.int64]) -> AnyArray:
         """Rows of an array that are stored, in any order."""
         if "content" in node or not len(rows):
             return self.read(node, 0, node["shape"][0] if len(rows) else 0)[rows]
-        with translated(self.location.root):
+        with translated(self.location.title):
             return _as_given(self._picked(self.grid(node), node["path"], rows), node)
 
     def grid(self, node: Node) -> Grid:
@@ -58,7 +58,7 @@ class Arrays:
         return grid
 
     def _grid_of_first_version(self, node: Node) -> Grid:
-        with translated(self.location.root):
+        with translated(self.location.title):
             grid, rows = read_grid(json.loads(self.object(f"{node['path']}/{MANIFEST}")))
         expected = stored_form(np.dtype(node["dtype"]), tuple(node["shape"][1:]))
         if (grid.dtype, grid.width) != expected or rows < node["shape"][0]:
@@ -119,7 +119,7 @@ class Arrays:
         if stored_form(stored.dtype, ())[1]:
             stored = stored.view(np.uint8).reshape(len(rows), *grid.width)
         stored = stored.astype(grid.dtype, copy=False)
-        with translated(self.location.root):
+        with translated(self.location.title):
             made: list[tuple[str, bytes]] = []
             for shard in range(start // grid.shard, -(-(start + len(rows)) // grid.shard)):
                 first = shard * grid.shard
@@ -162,7 +162,7 @@ class Arrays:
 
         :raises StoreIOError: it is not there.
         """
-        with translated(self.location.root):
+        with translated(self.location.title):
             found = self.location.get(key)
             if found is None:
                 raise MissingObjectError(key)
@@ -170,7 +170,7 @@ class Arrays:
 
     def remove(self, arrays: Iterable[str], groups: Iterable[str]) -> None:
         """Delete arrays and groups, as far as they exist, and sessions made them."""
-        with translated(self.location.root):
+        with translated(self.location.title):
             for path in arrays:
                 self.location.remove_array(path)
             for path in sorted(groups, key=len, reverse=True):

@@ -102,12 +102,13 @@ def _failure(error: Exception, location: str) -> StoreError:
         return StoreNotFoundError(
             f"the bucket of '{location}' does not exist; create it first", location=location
         )
-    text = f"'{location}': {_cause(error)}"
     denied = type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError")
     denied = denied or any(word in str(error) for word in _DENIED)
     if denied or isinstance(error, PermissionError):
-        return StoreAccessError(f"may not be opened or written: {text}", location=location)
-    return StoreIOError(text, location=location)
+        return StoreAccessError(
+            f"'{location}' may not be opened or written: {_cause(error)}", location=location
+        )
+    return StoreIOError(f"'{location}': {_cause(error)}", location=location)
 
 
 def _cause(error: Exception) -> str:

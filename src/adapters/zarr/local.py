@@ -63,7 +63,7 @@ class LocalLocation(Location):
 
     @property
     def file_mode(self) -> int:
-        with translated(self.root):
+        with translated(self.title):
             return stat.S_IMODE(os.stat(self.root).st_mode) & MODE_OF_FILE
 
 
@@ -89,29 +89,29 @@ class DirectoryLocation(LocalLocation):
 
     @contextlib.contextmanager
     def parts(self, key: str) -> Iterator[Parts | None]:
-        with translated(self.root):
+        with translated(self.title):
             check_contained(self.root, key)
             with opened(os.path.join(self.root, key)) as file:
                 yield file
 
     def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
-        with translated(self.root):
+        with translated(self.title):
             for key, data in objects:
                 check_contained(self.root, key)
                 write_object(os.path.join(self.root, key), data)
 
     def put_again(self, key: str, text: bytes) -> None:
-        with translated(self.root):
+        with translated(self.title):
             check_contained(self.root, key)
             write_again(os.path.join(self.root, key), text)
 
     def size(self) -> int:
-        with translated(self.root):
+        with translated(self.title):
             return size_of(self.root)
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
         try:
-            with translated(self.root):
+            with translated(self.title):
                 data = read_file(self.root, MANIFEST)
         except FileNotFoundError as error:
             if not self.exists():
@@ -167,29 +167,29 @@ class DirectoryLocation(LocalLocation):
         )
 
     def sweep(self, used: Collection[str]) -> None:
-        with translated(self.root):
+        with translated(self.title):
             sweep(self.root, used)
             occupy(self.root)
 
     def is_free(self, path: str) -> bool:
-        with translated(self.root):
+        with translated(self.title):
             return is_free(self.root, path)
 
     def is_free_for_group(self, path: str) -> bool:
-        with translated(self.root):
+        with translated(self.title):
             return is_free_for_group(self.root, path)
 
     def remove_array(self, path: str) -> None:
-        with translated(self.root):
+        with translated(self.title):
             remove_array(self.root, path)
 
     def remove_group(self, path: str) -> None:
-        with translated(self.root):
+        with translated(self.title):
             remove_group(self.root, path)
 
     @property
     def mode(self) -> int | None:
-        with translated(self.root):
+        with translated(self.title):
             return stat.S_IMODE(os.stat(self.root).st_mode)
 
     def build(self, mode: int | None = None) -> NewDirectory:
@@ -201,11 +201,11 @@ class DirectoryLocation(LocalLocation):
         return isinstance(target, DirectoryLocation) and _renamed(self.root, target.root)
 
     def foreign(self) -> list[str]:
-        with translated(self.root):
+        with translated(self.title):
             return foreign_in(self.root)
 
     def remove(self) -> None:
-        with translated(self.root):
+        with translated(self.title):
             path = os.path.realpath(self.root)
             if foreign_in(path):
                 self._vacate(path)
@@ -256,6 +256,7 @@ class NewDirectory(DirectoryLocation):
         self._target = target_of(target)
         self._mode = mode
         super().__init__(hidden_path(self._target, "new"), 0, ignore_slow)
+        self.title = self._target
         try:
             os.mkdir(self.root, 0o777 if mode is None else mode | stat.S_IRWXU)
         except OSError as error:
@@ -314,7 +315,7 @@ class NewDirectory(DirectoryLocation):
 
     def remove(self) -> None:
         # All of it was made here.
-        with translated(self.root):
+        with translated(self.title):
             shutil.rmtree(self.root)
 
 
@@ -347,18 +348,18 @@ class ArchiveLocation(LocalLocation):
             archive.close()
 
     def get(self, key: str) -> bytes | None:
-        with translated(self.root), contextlib.suppress(KeyError):
+        with translated(self.title), contextlib.suppress(KeyError):
             archive = self._opened()
             return archive.read(self.base + key)
         return None
 
     def size(self) -> int:
-        with translated(self.root):
+        with translated(self.title):
             members = self._opened().infolist()
             return sum(each.file_size for each in members if each.filename.startswith(self.base))
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
-        with translated(self.root):
+        with translated(self.title):
             status = os.stat(self.root)
         tag = (status.st_ino, status.st_size, status.st_mtime_ns)
         if tag != self._tag:

@@ -32,13 +32,14 @@ class Objects(ABC):
     The objects of a network, as one session or all of them see them.
 
     :param root: the path or URL.
+    :ivar title: the path or URL in messages.
     """
 
     base = ""
     """What all keys in the store begin with."""
 
     def __init__(self, root: str) -> None:
-        self.root = root
+        self.root = self.title = root
 
     @cached_property
     def store(self) -> Store:
@@ -46,7 +47,7 @@ class Objects(ABC):
         require("zarr", "zarr")
         from . import event_loop
 
-        with translated(self.root):
+        with translated(self.title):
             event_loop.start()
             return self._open()
 
@@ -117,7 +118,7 @@ class Objects(ABC):
         """The result of an asynchronous method of the store."""
         from zarr.core.sync import sync
 
-        with translated(self.root):
+        with translated(self.title):
             return sync(method(*args, **options))
 
 

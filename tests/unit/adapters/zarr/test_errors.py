@@ -43,7 +43,7 @@ ICECHUNK = """  x no credentials
         (OSError(errno.EIO, "broken"), StoreIOError, "here"),
         (PermissionError(errno.EACCES, "closed"), StoreAccessError, "here"),
         (OSError("no number"), StoreIOError, "'here': no number"),
-        (PermissionError("no number"), StoreAccessError, "may not be .*'here': no number"),
+        (PermissionError("no number"), StoreAccessError, "'here' may not be .*: no number"),
         (GenericError("first\nsecond"), StoreIOError, "'here': first$"),
         (GenericError(" \n | \n"), StoreIOError, "'here': GenericError$"),
         (GenericError("a: NoSuchBucket"), StoreNotFoundError, "the bucket of 'here'"),

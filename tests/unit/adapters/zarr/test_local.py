@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bsb_hdf5.adapters.zarr.local import LocalLocation
+from bsb_hdf5.adapters.zarr.local import LocalLocation, NewDirectory
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
     InputError,
@@ -208,3 +208,11 @@ def test_a_network_is_removed_with_the_link_that_it_is_reached_by(
     ZarrStore(link).remove()
     assert not link.is_symlink()
     assert not path.exists()
+
+
+def test_messages_name_a_new_network_by_its_own_name(tmp_path: Path) -> None:
+    place = NewDirectory(str(tmp_path / "net.zarr"), None)
+    place.remove()
+    with pytest.raises(StoreNotFoundError, match=r"net\.zarr'$") as caught:
+        place.remove()
+    assert ".new" not in str(caught.value)

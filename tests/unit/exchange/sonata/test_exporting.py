@@ -222,18 +222,22 @@ def test_what_is_at_the_folder_stays_unless_it_was_exported(tmp_path: Path) -> N
         export_sonata(sample.storage, target, overwrite=True)
 
 
+OF_HDF5 = "Can't write data (file write failed: fd = 3, errno = 28, error message = 'No space')"
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), OSError(OF_HDF5)])
 def test_nothing_is_left_of_an_export_that_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
 ) -> None:
     def fail(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise error
 
     sample = full_network("classic", tmp_path)
     export_sonata(sample.storage, tmp_path / "circuit")
     module = importlib.import_module("bsb_hdf5.exchange.sonata.exporting")
     monkeypatch.setattr(module, "write_edges", fail)
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(StoreIOError, match="can't be written: No space left on device"):
+    with pytest.raises(StoreIOError, match=r"circuit' can't be written: No space left on device$"):
         export_sonata(sample.storage, tmp_path / "circuit", overwrite=True)
     assert before == sorted(tmp_path.rglob("*"))
 
