@@ -2,7 +2,7 @@
 Ranks that end at different times: the others go on, to the end.
 
 ``python -m tests.parallel.leaving --count 200`` looks for a run that hangs; each is on two, three
-or four ranks, in a network of another kind.
+or four ranks, in a network of another kind, and the last rank ends two seconds after the first.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ from tests.parallel.engine import ENGINE, ENGINE_VARIABLE, KINDS
 from tests.parallel.launcher import launch, log_of
 
 ROWS = 3
-SECONDS, LIMIT = 0.3, 60.0
+LIMIT = 60.0
 
 
-def run(kind: str, ranks: int, folder: Path) -> None:
+def run(kind: str, ranks: int, folder: Path, seconds: float = 0.5) -> None:
     """
     Have ranks work in a new network, each for longer than the one before.
 
+    :param seconds: from the end of the first to that of the last.
     :raises TimeoutError: they did not end.
     :raises AssertionError: one failed, or not all is stored.
     """
     engine = KINDS[kind][ENGINE_VARIABLE]
     root = folder / f"network.{engine}"
-    process = launch([__spec__.name, "--work", str(root)], ranks, KINDS[kind])
+    apart = str(seconds / (ranks - 1))
+    process = launch([__spec__.name, "--work", str(root), apart], ranks, KINDS[kind])
     log = log_of(process, LIMIT)
     assert 0 == process.returncode, log
     left = [int(line.split()[-1]) for line in log.splitlines() if line.startswith("rank ")]
@@ -43,8 +45,12 @@ def run(kind: str, ranks: int, folder: Path) -> None:
     assert not bsb_hdf5.verify(storage).findings
 
 
-def work(root: str) -> None:
-    """What one rank does."""
+def work(root: str, apart: float) -> None:
+    """
+    What one rank does.
+
+    :param apart: seconds from the end of one rank to that of the next.
+    """
     faulthandler.dump_traceback_later(LIMIT, exit=True)
     from bsb import MPI
 
@@ -52,7 +58,7 @@ def work(root: str) -> None:
 
     storage = Storage(ENGINE, root)
     placed = cells(storage)
-    end = time.monotonic() + RANK * SECONDS
+    end = time.monotonic() + RANK * apart
     turn = 0
     while turn < 1 or time.monotonic() < end:
         placed.append_data(chunk(RANK), signed(RANK, turn, ROWS))
@@ -67,15 +73,17 @@ def work(root: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Ranks that end at different times.")
     parser.add_argument("--count", type=int, default=10, help="of runs")
-    parser.add_argument("--work", metavar="ROOT", help="be one of the ranks")
+    parser.add_argument("--seconds", type=float, default=2.0, help="from first to last end")
+    parser.add_argument("--work", metavar=("ROOT", "APART"), nargs=2, help="be one of the ranks")
     options = parser.parse_args()
     if options.work:
-        work(options.work)
+        root, apart = options.work
+        work(root, float(apart))
         return
     for number in range(options.count):
         kind, ranks = list(KINDS)[number % len(KINDS)], 2 + (number + number // 3) % 3
         with tempfile.TemporaryDirectory() as folder:
-            run(kind, ranks, Path(folder))
+            run(kind, ranks, Path(folder), options.seconds)
         print(f"{number + 1} of {options.count}: {kind}, {ranks} ranks", flush=True)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import os
 import time
-import unittest
 from pathlib import Path
 
 import pytest
@@ -17,24 +16,11 @@ import pytest
 from tests.parallel import bsb_suite
 from tests.parallel.engine import KINDS
 from tests.parallel.launcher import HERE, Limits, RankReport, run_on_ranks
+from tests.parallel.suite import LIMITS, SERIAL_ONLY, SUITE, run_suite, suite_of_bsb
 
 RANKS = 2
-LIMITS = Limits(test=60.0, run=240.0)
-SUITE = ("TestConnectivitySet", "TestMorphologyRepository", "TestPlacementSet", "TestStorage")
 # No barrier stands between an assertion of these and the next write.
 RACY = {"TestPlacementSet": {"test_clear", "test_label"}}
-# BSB skips these itself when there is more than one rank.
-SERIAL_ONLY = {
-    "TestConnectivitySet::test_connect_connect",
-    "TestMorphologyRepository::test_swc_ldc_mdc",
-    "TestMorphologyRepository::test_swc_saveload",
-    "TestMorphologyRepository::test_swc_saveload_eq",
-    "TestPlacementSet::test_chunk_size",
-    "TestPlacementSet::test_example_labels",
-    "TestPlacementSet::test_list_input",
-    "TestPlacementSet::test_overwrite_labels",
-    "TestPlacementSet::test_require",
-}
 OUR_MODULES = sorted(path.name for path in HERE.glob("rank_*.py"))
 
 pytestmark = pytest.mark.timeout(LIMITS.run + 60)
@@ -58,12 +44,6 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     return name
 
 
-def suite_of_bsb() -> set[str]:
-    """Every test of the suite, as ``Class::test``."""
-    find = unittest.TestLoader().getTestCaseNames
-    return {f"{name}::{test}" for name in SUITE for test in find(getattr(bsb_suite, name))}
-
-
 def defined_in(module: str) -> set[str]:
     """The names of the tests that a module defines."""
     nodes = ast.parse((HERE / module).read_text(encoding="utf-8")).body
@@ -77,11 +57,7 @@ def without_parameters(tests: set[str]) -> set[str]:
 
 @pytest.mark.usefixtures("kind")
 def test_the_suite_of_bsb_passes_on_every_rank(tmp_path: Path) -> None:
-    run = run_on_ranks("bsb_suite.py", directory=tmp_path, ranks=RANKS, limits=LIMITS)
-    assert run.succeeded, str(run)
-    for report in run.reports:
-        assert SERIAL_ONLY == report.tests("skipped"), str(run)
-        assert suite_of_bsb() - SERIAL_ONLY == report.tests("passed"), str(run)
+    run_suite(RANKS, tmp_path)
 
 
 def test_the_suite_of_bsb_is_whole() -> None:
