@@ -165,7 +165,7 @@ def _try_portable_lock(descriptor: int, *, exclusive: bool) -> LockAttempt:
 
 def unlock(descriptor: int) -> None:
     """Release the lock of an open file; nothing happens where there is none."""
-    # perf: small sessions; `suppress` takes as long as the call.
+    # perf: append 50 cells; `suppress` takes as long as the call.
     try:
         if fcntl is not None:
             fcntl.flock(descriptor, fcntl.LOCK_UN)
@@ -251,7 +251,7 @@ def _at(descriptor: int, start: int) -> Iterator[None]:
 
 def read_some(descriptor: int, size: int, start: int) -> bytes:
     """Up to ``size`` bytes of a file from a position on, as ``os.pread`` gives them."""
-    # perf: small commits; asking first whether the system has the call takes as long as the rest.
+    # perf: append 50 cells; asking first whether the system has the call takes as long as the rest.
     try:
         return os.pread(descriptor, size, start)
     except AttributeError:
@@ -282,7 +282,7 @@ def read_parts_into(
     :param targets: where in the buffer each part is to begin.
     :returns: how many parts were read for certain; all, unless the file ends before.
     """
-    # perf: there are many small parts, and asking what the system has takes half as long as a read.
+    # perf: load locally, out; asking what the system has takes half as long as a read.
     read = getattr(os, "preadv", None) or _read_parts
     parts: list[memoryview] = []
     done = start = stop = 0
@@ -314,7 +314,7 @@ def _read_parts(descriptor: int, parts: Sequence[memoryview], start: int) -> int
 
 def write_some(descriptor: int, data: Buffer, start: int) -> int:
     """Write bytes from a position on; returns the number of bytes, as ``os.pwrite`` does."""
-    # perf: as `read_some`.
+    # perf: append 50 cells; as `read_some`.
     try:
         return os.pwrite(descriptor, data, start)
     except AttributeError:

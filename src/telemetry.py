@@ -26,7 +26,7 @@ TRACER = "bsb-hdf5"
 
 def is_recording() -> bool:
     """Whether a tracer provider has been set, so that spans go anywhere."""
-    # perf: every call of the face asks; the public accessor looks at the environment as well.
+    # perf: load a chunk; every call asks, and the public accessor looks at the environment as well.
     return trace._TRACER_PROVIDER is not None
 
 
@@ -62,7 +62,7 @@ def spanned(
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            # perf: every call of the face; as `is_recording`.
+            # perf: load a chunk; as `is_recording`.
             if trace._TRACER_PROVIDER is None:
                 return function(*args, **kwargs)
             attributes: dict[str, Value] = {"hdf5.mode": mode}

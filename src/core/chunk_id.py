@@ -73,7 +73,7 @@ def are_among(ids: Ids, chosen: Ids) -> NDArray[np.bool_]:
     """
     if not len(chosen):
         return np.zeros(len(ids), dtype=bool)
-    # perf: `np.isin` sorts both; here one is in order.
+    # perf: set up a simulation; `np.isin` sorts both, and here one is in order.
     at = chosen.searchsorted(ids)
     np.minimum(at, len(chosen) - 1, out=at)
     return np.asarray(chosen[at] == ids)

@@ -217,7 +217,7 @@ class Blocks:
         # The chunks of a single block are the same in any order.
         chunks = (self.pre_chunks, self.post_chunks)
         pre_chunks, post_chunks = chunks if self.one else (each[order] for each in chunks)
-        # perf: `take` copies rows of three in a quarter of the time that indexing needs.
+        # perf: connect 500,000; `take` copies rows of three in a quarter of the time of indexing.
         pre, post = self.pre.take(order, axis=0), self.post.take(order, axis=0)
         return Blocks(pre_chunks, post_chunks, pre, post, self.one)
 
@@ -308,7 +308,7 @@ def _order(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.in
     keys = (first << bits[1]) | second
     if (keys[1:] >= keys[:-1]).all():
         return None
-    # perf: keys that end in their index sort as plain numbers, twenty times faster than lexsort.
+    # perf: connect 500,000; keys that end in their index sort twenty times faster than by lexsort.
     keys <<= bits[2]
     keys |= np.arange(count)
     keys.sort()

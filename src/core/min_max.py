@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..ports.arrays import AnyArray
 
-# perf: the size from which on `min` is faster than `argmin`.
+# perf: connect 500,000; the size from which on `min` is faster than `argmin`.
 _MANY = 4096
 
 

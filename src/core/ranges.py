@@ -9,7 +9,7 @@ from ..errors import ShapeError
 from ..ports.arrays import AnyArray
 
 Bounds = NDArray[np.int64]
-# perf: the average length from which on copying ranges is faster than indexing their rows.
+# perf: load locally, out; the average length from which copying ranges is faster than indexing.
 _LONG = 16
 
 
@@ -20,7 +20,7 @@ def check_ranges(starts: Bounds, stops: Bounds, length: int) -> None:
     :param length: rows of the array.
     :raises ShapeError: one of them does not.
     """
-    # perf: comparing numpy's numbers takes several times as long.
+    # perf: load a chunk; comparing numpy's numbers takes several times as long.
     if len(starts) == 1 and 0 <= starts.item() <= stops.item() <= length:
         return
     wrong = (starts < 0) | (stops < starts) | (stops > length)
@@ -57,7 +57,7 @@ def coalesce(starts: Bounds, stops: Bounds) -> tuple[Bounds, Bounds]:
     if len(starts) == 1 and stops.item() > starts.item():
         return starts, stops
     kept = stops > starts
-    # perf: most often none is empty and none joins another, which takes a third of the time to see.
+    # perf: set up a simulation; most often none is empty or joins another, which is quick to see.
     if np.count_nonzero(kept) < len(starts):
         starts, stops = starts[kept], stops[kept]
     new = np.ones(len(starts) + 1, dtype=bool)

@@ -15,7 +15,7 @@ from ..ports.store import HasMode
 from ..storages import engine_of, make_engine, open_storage
 from ..transactions.interrupts import without_interrupts
 from ..transactions.sessions import within_memory
-from .unknown import Place, Target, check_foreign, copy_whole
+from .unknown import NetworkSource, NetworkTarget, check_foreign, copy_whole
 
 
 @without_interrupts
@@ -84,11 +84,11 @@ def _write_copy(
             check_foreign(source.sessions.store)
         if session.writable:
             raise SessionAbortedError(f"'{location}' can't be copied within a write scope on it")
-        original = Place(session.network, session.root)
+        original = NetworkSource(session.network, session.root)
 
         def fill(root: GroupWriter) -> NetworkWriter:
             made = create_network(root, layout or target.new_layout())
-            copy_whole(original, Target(made, root), trust=trust, drop_unknown=drop_unknown)
+            copy_whole(original, NetworkTarget(made, root), trust=trust, drop_unknown=drop_unknown)
             return made
 
         # The copy must not be readable by users who can't read the source.

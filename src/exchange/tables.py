@@ -89,7 +89,7 @@ def _export(network: Network, target: Path, form: TableFormat, overwrite: bool) 
 
     def write(folder: Path) -> None:
         with engine.read_scope() as session:
-            _Writer(engine, session, folder, form).write()
+            _TableWriter(engine, session, folder, form).write()
 
     engine.ranks.on_main(lambda: write_folder(target, write, _exported, overwrite=overwrite))
 
@@ -104,7 +104,7 @@ def _exported(folder: Path) -> set[str] | None:
     return {_INDEX, *map(str, cells.values()), *map(str, named)}
 
 
-class _Writer:
+class _TableWriter:
     def __init__(
         self, engine: StorageEngine, session: Session, folder: Path, form: TableFormat
     ) -> None:

@@ -39,7 +39,7 @@ _UNFIT = (StorageError, ValueError, TypeError, LookupError, OverflowError)
 
 
 @attrs.frozen
-class Place:
+class NetworkSource:
     """A network that is copied, and the root group that it is in."""
 
     network: NetworkReader
@@ -47,7 +47,7 @@ class Place:
 
 
 @attrs.frozen
-class Target(Place):
+class NetworkTarget(NetworkSource):
     """A network that is made, and the root group that it is in."""
 
     network: NetworkWriter
@@ -55,7 +55,11 @@ class Target(Place):
 
 
 def copy_whole(
-    source: Place, target: Target, *, trust: str | None = None, drop_unknown: bool = False
+    source: NetworkSource,
+    target: NetworkTarget,
+    *,
+    trust: str | None = None,
+    drop_unknown: bool = False,
 ) -> None:
     """
     Copy a network, and what its layout does not know of it.
@@ -71,7 +75,7 @@ def copy_whole(
     carry(source, target, unknown)
 
 
-def find_unknown(source: Place, target: Place) -> list[tuple[Unknown, Path]]:
+def find_unknown(source: NetworkSource, target: NetworkSource) -> list[tuple[Unknown, Path]]:
     """
     What the layout of a network does not know of it, and where in a copy each goes.
 
@@ -104,7 +108,9 @@ def check_foreign(store: Store) -> None:
     )
 
 
-def carry(source: Place, target: Target, unknown: Sequence[tuple[Unknown, Path]]) -> None:
+def carry(
+    source: NetworkSource, target: NetworkTarget, unknown: Sequence[tuple[Unknown, Path]]
+) -> None:
     """
     Copy what a layout does not know.
 

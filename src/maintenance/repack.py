@@ -8,7 +8,7 @@ from ..core.layouts.detection import create_network, open_network
 from ..engine import StorageEngine
 from ..errors import InputError, StoreError
 from ..exceptions import bsb_errors
-from ..exchange.unknown import Place, Target, copy_whole
+from ..exchange.unknown import NetworkSource, NetworkTarget, copy_whole
 from ..ports.store import Rewritable, RewriteSession
 from ..storages import engine_of
 from ..transactions.interrupts import without_interrupts
@@ -89,8 +89,8 @@ def _rewrite_store(
             )
         made = create_network(raw.root, network.layout)
         copy_whole(
-            Place(network, raw.before),
-            Target(made, raw.root),
+            NetworkSource(network, raw.before),
+            NetworkTarget(made, raw.root),
             trust=trust,
             drop_unknown=drop_unknown,
         )

@@ -160,7 +160,7 @@ def degrees_of(asked: Stream, direction: str, by: str) -> NDArray[np.int64]:
     if by == "pairs":
         return _partners(asked, direction)
     near, _ = asked.near_far(direction)
-    # perf: of all cells, so that those of a chunk are counted where they lie, without a copy.
+    # perf: in_degree; of all cells, so that those of a chunk are counted without a copy.
     degrees = np.zeros(near.whole.total, dtype=np.int64)
     for piece in asked.pieces(direction):
         for chunk, ranks in piece.ranks():

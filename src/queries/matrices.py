@@ -188,7 +188,7 @@ def _between_codes(asked: Stream, pre: Grouping, post: Grouping, value: str) -> 
     if value == "count" and asked.is_whole and pre.codes is None and post.codes is None:
         return np.array([[sum(source.count for source in asked.sources)]], dtype=np.int64)
     counts = np.zeros(pre.width * post.width, dtype=np.int64)
-    # perf: multiplied here once, not for each connection.
+    # perf: matrix by label; multiplied here once, not for each connection.
     rows = None if pre.codes is None else pre.codes * post.width
     for batch in asked.batches("out"):
         if value == "count" and asked.is_whole:

@@ -71,7 +71,7 @@ class Population:
         held = self.whole.among(chunks).counts
         places = np.minimum(self.whole.ids.searchsorted(chunks), max(len(self.whole.ids) - 1, 0))
         firsts = self.whole.offsets[places] if len(self.whole.ids) else np.zeros_like(chunks)
-        # perf: a single block needs no array of offsets.
+        # perf: in_degree; a single block needs no array of offsets.
         flat = ranks + (firsts[0] if len(chunks) == 1 else np.repeat(firsts, sizes))
         used = np.maximum.reduceat(flat, np.cumsum(sizes) - sizes) - firsts
         if (used >= held).any():

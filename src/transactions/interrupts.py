@@ -36,7 +36,7 @@ _signals: Any = sys.modules.get("_signal", signal)
 _get_handler, _set_handler = _signals.getsignal, _signals.signal
 # Signals that stop, time or notify programs; those of profilers are not held
 # up, as they look at what is running.
-# perf: small sessions; checking all handlers takes three times as long.
+# perf: load a chunk; checking all handlers takes three times as long.
 _NAMES = ("INT", "TERM", "ALRM", "HUP", "QUIT", "USR1", "USR2", "XCPU", "BREAK")
 _SIGNALS = tuple(
     int(getattr(signal, f"SIG{name}")) for name in _NAMES if hasattr(signal, f"SIG{name}")
@@ -120,7 +120,7 @@ def begin_uninterrupted() -> None:
         return
     try:
         if not state.depth:
-            # perf: small sessions; the handlers are seldom others than those before.
+            # perf: load a chunk; the handlers are seldom others than those before.
             seen = [*map(_get_handler, _SIGNALS)]
             if seen != state.seen:
                 _look_at(seen)

@@ -34,7 +34,7 @@ class ReadWriteLock:
         # An object that is collected as garbage meanwhile may release the lock in this thread.
         mutex = threading.RLock()
         self._changed = threading.Condition(mutex)
-        # perf: small sessions; a ``with`` statement takes twice as long.
+        # perf: load a chunk; a ``with`` statement takes twice as long.
         self._enter, self._leave = mutex.acquire, mutex.release
         # How often each thread holds it.
         self._readers: dict[threading.Thread, int] = {}
@@ -158,7 +158,7 @@ def lock_for(identity: str, location: str) -> ReadWriteLock:
     :param identity: of the store.
     :param location: of the store, for messages.
     """
-    # perf: small sessions; a WeakValueDictionary takes five times as long.
+    # perf: load a chunk; a WeakValueDictionary takes five times as long.
     reference = _LOCKS.get(identity)
     found = None if reference is None else reference()
     return _new_lock(identity, location) if found is None else found

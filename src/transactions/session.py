@@ -211,7 +211,7 @@ class Session:
     @property
     def is_current(self) -> bool:
         """Whether everything that a read session has read belongs to one state of the store."""
-        # perf: small sessions; a protocol check takes longer than many of them.
+        # perf: load a chunk; a protocol check takes longer than many sessions.
         check = getattr(self._open_view()[0], "is_current", None)
         return check is None or bool(check())
 

@@ -129,7 +129,7 @@ class Sessions(StagedSessions):
         raise conflict
 
     def _run_in(self, session: Session, operation: Callable[[Session], T]) -> T:
-        # perf: small sessions; ``with`` takes twice as long.
+        # perf: load a chunk; ``with`` takes twice as long.
         while not session.mutex.acquire(timeout=POLL_INTERVAL):
             call_pending()
         try:
@@ -171,7 +171,7 @@ class Sessions(StagedSessions):
         """As :meth:`scope`, without holding up interrupts; to be entered at once."""
         if write:
             self._check_writable()
-        # perf: calls within a scope; the system has to be asked which file a path names.
+        # perf: 729 blocks, one scope; else the system is asked which file a path names.
         active = innermost_of(self._context)
         if active is not None and handle is None:
             return self._within(active, write=write)

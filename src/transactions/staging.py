@@ -96,7 +96,7 @@ class Contention:
 
 
 @attrs.define
-class Known:
+class KnownState:
     """
     What is known of a network in one state.
 
@@ -123,7 +123,7 @@ class Staging:
         self.contention: Contention | None = None
         """Decides whether they are; None if that is decided once for all."""
         self._mutex, self._forks = threading.Lock(), Forks.count
-        self._known: Known | None = None
+        self._known: KnownState | None = None
         # Of which mark calls were seen, up to where, and for which sets.
         self._seen: tuple[Mark | None, int, Targets] = (None, 0, frozenset())
 
@@ -231,7 +231,7 @@ class Staging:
             self._known = None
         return False
 
-    def _learn(self, call: StagedCall, sessions: CallSessions) -> Known | None:
+    def _learn(self, call: StagedCall, sessions: CallSessions) -> KnownState | None:
         """Check a call against the network as it is stored; None if it can't be staged."""
         for _ in range(_MOST_TRIES):
             with sessions.as_stored() as session:
@@ -245,7 +245,7 @@ class Staging:
             if position is not None:
                 known = self._known
                 forms = known.forms if known is not None and known.position == position else ()
-                return Known(position, {*forms, call.form})
+                return KnownState(position, {*forms, call.form})
             sessions.fold(Folding.BEGIN)
         return None
 

@@ -68,7 +68,7 @@ class TransactionContext:
     cache: VersionedCache = attrs.field(factory=VersionedCache)
     # The exceptions of the library that the store is kept by (:class:`.NamesErrors`).
     errors: tuple[type[Exception], ...] = attrs.field(init=False)
-    # perf: small sessions; the lock that it found is not made again for the next.
+    # perf: load a chunk; the lock that it found is not made again for the next.
     latest: StoreLock | None = attrs.field(default=None, init=False)
 
     @errors.default
@@ -289,7 +289,7 @@ class WriteTransaction:
 
     def _begin(self) -> Session:
         context = self._context
-        # perf: small sessions; ``with`` takes several times as long.
+        # perf: append 50 cells; ``with`` takes several times as long.
         try:
             self._raw = raw = context.store.open_write()
         except context.errors as error:

@@ -94,7 +94,7 @@ def split(value: bytes) -> tuple[str, bytes]:
 
 
 @attrs.frozen
-class Form:
+class ArrayForm:
     """
     The dtype, row shape and length of an array.
 
@@ -120,7 +120,7 @@ class Form:
         return json.dumps([self.dtype.str, self.width, self.length]).encode()
 
     @classmethod
-    def load(cls, data: bytes) -> Form:
+    def load(cls, data: bytes) -> ArrayForm:
         """
         The inverse of :meth:`dump`.
 

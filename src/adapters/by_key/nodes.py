@@ -14,7 +14,7 @@ from ..native.arrays import Array, ArrayWriter, Document, DocumentWriter
 from ..native.attributes import Attributes, AttributesWriter, StoredValue
 from ..native.groups import Group, GroupWriter, Member
 from . import encoding
-from .encoding import Form
+from .encoding import ArrayForm
 from .guarded import Guarded
 
 GROUP, _ARRAY, _DOCUMENT = b"g", b"a", b"d"
@@ -148,13 +148,13 @@ class Rows:
         self.node = node
 
     @property
-    def form(self) -> Form:
+    def form(self) -> ArrayForm:
         found = self._transaction.get(encoding.array(self.node))
         if found is None:
             raise CorruptNetworkError(
                 f"the form of an array is missing in '{self._transaction.location}'"
             )
-        return Form.load(found)
+        return ArrayForm.load(found)
 
     def read(self, start: int, stop: int) -> AnyArray:
         form = self.form
@@ -179,7 +179,7 @@ class Rows:
             return self._transaction.get(key) or b""
         return self._transaction.get_range(key, *part) or b""
 
-    def write(self, form: Form, start: int, rows: AnyArray) -> None:
+    def write(self, form: ArrayForm, start: int, rows: AnyArray) -> None:
         """Write rows from one on, within the array or at its end."""
         per_page, width, stop = form.page_rows, form.row_bytes, start + len(rows)
         data = memoryview(np.ascontiguousarray(rows).tobytes())
@@ -206,10 +206,10 @@ class Rows:
         self._put_form(attrs.evolve(form, length=length))
 
     def create(self, rows: AnyArray) -> None:
-        form = Form(rows.dtype, rows.shape[1:], 0)
+        form = ArrayForm(rows.dtype, rows.shape[1:], 0)
         self.write(form, 0, rows)
 
-    def _put_form(self, form: Form) -> None:
+    def _put_form(self, form: ArrayForm) -> None:
         self._transaction.put(encoding.array(self.node), form.dump())
 
 

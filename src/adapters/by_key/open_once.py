@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeVar
 
 import attrs
 
 from ...platform import Forks
+from ..files.names import file_number
 
 T = TypeVar("T")
-Place: TypeAlias = tuple[int, int]
 
 
 @attrs.define(eq=False)
 class _Held(Generic[T]):
     opened: T
-    place: Place
+    number: tuple[int, int]
     users: int = 0
 
 
@@ -47,12 +46,12 @@ class OpenOnce(Generic[T]):
         """
         self._forget_parent()
         with self._mutex:
-            place = _place_of(path)
-            held = next((each for each in self._held if each.place == place), None)
+            number = file_number(path)
+            held = next((each for each in self._held if each.number == number), None)
             if held is None:
                 opened = self._open(path)
                 # It may have made the file.
-                held = _Held(opened, _place_of(path) or (0, 0))
+                held = _Held(opened, file_number(path) or (0, 0))
                 self._held.append(held)
             held.users += 1
             return held.opened
@@ -75,11 +74,3 @@ class OpenOnce(Generic[T]):
             # A thread of the parent may have held it.
             self._mutex = threading.Lock()
             self._held = []
-
-
-def _place_of(path: str) -> Place | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

@@ -114,7 +114,7 @@ class KeyWriteSession:
         self._transaction.close()
 
 
-class Place(Protocol):
+class Destination(Protocol):
     """The place that a new network is published at."""
 
     def publish(self) -> None: ...
@@ -129,7 +129,7 @@ class KeyCreationSession(KeyWriteSession):
     :param place: where it is published at the commit.
     """
 
-    def __init__(self, transaction: Guarded, place: Place) -> None:
+    def __init__(self, transaction: Guarded, place: Destination) -> None:
         super().__init__(transaction, Header())
         self._place = place
 

@@ -12,6 +12,7 @@ from ...errors import ReadOnlyError, StorageError, StoreIOError
 from ...platform import before_renaming
 from ...ports.store import Capability
 from ..files.errors import system_error
+from ..files.names import file_number
 from ..native.drafts import Draft, delete, give_name
 from ..native.store import ArrayStore, free_path
 from . import encoding
@@ -145,11 +146,11 @@ class KeyValueStore(ArrayStore):
         """A transaction on the network that the path names when it has begun."""
         while True:
             self.check_there()
-            before = _file_of(self.location)
+            before = file_number(self.location)
             transaction = self._begin(self.location, write=write, new=False)
             try:
                 # Another program may have moved or removed the file during the wait.
-                if before == _file_of(self.location):
+                if before == file_number(self.location):
                     found = transaction.get(encoding.HEADER)
                     return transaction, Header.load(found, self.location)
             except BaseException:
@@ -167,12 +168,3 @@ class KeyValueStore(ArrayStore):
                 raise
             raise system_error(error, self.location) from error
         return Guarded(raw, self.location, self.errors)
-
-
-def _file_of(path: str) -> tuple[int, int] | None:
-    """An identifier of the file or folder at a path."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

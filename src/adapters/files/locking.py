@@ -24,8 +24,9 @@ HDF5_SWITCH = "HDF5_USE_FILE_LOCKING"
 _WARN_AFTER = 1.0
 # Seconds between two attempts: while the lock is likely to be free soon, and later.
 _FIRST_INTERVAL, _SHORT_INTERVAL, _LONGEST_INTERVAL = 0.0002, 0.001, 0.02
-# perf: for writers. Opening a network that another program changed takes several times as long as
-# appending to it, so a program that writes all the time makes some appends between two attempts.
+# perf: 2 processes append, rows a second / 1 process; opening a network that another program
+# changed takes several times as long as appending to it, so a program that writes all the time
+# makes some appends between two attempts.
 _WRITER_INTERVAL = 0.005
 # Limits the delay after a release to a third of the time waited.
 _GROWTH = 1.5

@@ -52,3 +52,12 @@ def _beginning(name: str, kind: str) -> str:
     room = _MOST_BYTES - len("..") - _UNIQUE - len(f".{kind}")
     kept = os.fsencode(name)[:room].decode("utf-8", "ignore")
     return f".{kept}."
+
+
+def file_number(path: str) -> tuple[int, int] | None:
+    """What identifies the file or folder at a path, whatever its name; None if nothing is there."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

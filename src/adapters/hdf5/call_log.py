@@ -68,7 +68,7 @@ class Hdf5CallLog:
         return _can_exist(self.path)
 
     def titles(self, mark: Mark, after: int) -> tuple[list[bytes], int]:
-        # perf: each session that reads a network with a log asks for them.
+        # perf: compile, 2 ranks / serial; each session on a network with a log asks for them.
         size = self._size()
         if size == after:
             return [], after

@@ -113,7 +113,7 @@ class Context:
     changes: int = 0
     ended: bool = False
     shared: bool = False
-    # perf: small sessions; it has no state, so that one serves all sessions on a file.
+    # perf: load a chunk; it has no state, so that one serves all sessions on a file.
     _translated: translated = attrs.field(
         default=attrs.Factory(lambda self: translated(self.location, self.source), True)
     )
@@ -122,7 +122,7 @@ class Context:
         """
         Translate errors of h5py; errors as for :meth:`check_usable`.
         """
-        # perf: every call of HDF5's; nearly always it can be called.
+        # perf: load a chunk; nearly always HDF5 can be called.
         if self.ended or CALLBACK.thread is not None:
             self.check_usable()
         return self._translated
@@ -136,7 +136,7 @@ class Context:
         """
         if self.ended:
             raise SessionClosedError("the session that this belongs to has ended")
-        # perf: every call of HDF5's; nearly always there is none.
+        # perf: load a chunk; nearly always there is no callback.
         if CALLBACK.thread is not None and CALLBACK.is_here():
             raise _is_called_back(self.location)
 

@@ -105,7 +105,7 @@ class FilePool:
             self._drop(key)
 
     def _drop_gone_now_and_then(self) -> None:
-        # perf: small sessions; checking the names of the other files takes as long as they do.
+        # perf: append 50 cells; checking the names of the other files takes as long as a session.
         now = time.monotonic()
         if now - self._looked > LOOK_INTERVAL:
             self._looked = now

@@ -104,7 +104,7 @@ class Hdf5Store:
 
     @property
     def identity(self) -> str:
-        # perf: resolving all links of a path takes longer than many sessions.
+        # perf: load a chunk; resolving all links of a path takes longer than many sessions.
         try:
             status = os.stat(self._path)
         except (OSError, ValueError):
@@ -207,7 +207,7 @@ class Hdf5Store:
         descriptor, locked = self._opener.open(mode, exclusive=writing, locking=locking)
         durable = self._settings.durable
         file = self._pool.open(self._path, descriptor, flags, locked=locked, durable=durable)
-        # perf: small sessions; reading the environment takes as long as a lock.
+        # perf: load a chunk; reading the environment takes as long as a lock.
         file.is_lockless = not locked and is_switched_off(HDF5_SWITCH)
         return file
 
@@ -238,7 +238,7 @@ def _place_of(store: Hdf5Store) -> Callable[[], str]:
     reference, path = weakref.ref(store), store.location
 
     def find() -> str:
-        # perf: resolving all links takes longer than to append a call.
+        # perf: 2 ranks append, rows a second / 1 rank; resolving links takes longer than a call.
         found = reference()
         return os.path.realpath(path) if found is None else found.identity.removeprefix(_SCHEME)
 

@@ -134,7 +134,7 @@ class MemoryAttributesWriter(MemoryAttributes, AttributesWriter):
         self._undo_log = undo_log
 
     def _put(self, name: str, value: StoredValue, /) -> None:
-        # perf: as _restore; the most frequent of all changes.
+        # perf: append 400 cells; as _restore, for the most frequent of all changes.
         held = self._held
         self._undo_log.steps.append((_put_back, held, name, held.get(name, _ABSENT)))
         held[name] = value
@@ -167,7 +167,7 @@ class MemoryArray(Array):
         return self._rows.buffer[start:stop].copy()
 
     def read_ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> AnyArray:
-        # perf: rows in memory need not be read in few pieces.
+        # perf: load the positions of a chunk; rows in memory need not be read in few pieces.
         view = self._rows.view
         check_ranges(starts, stops, len(view))
         if len(starts) == 1:
@@ -178,7 +178,7 @@ class MemoryArray(Array):
 class MemoryArrayWriter(MemoryArray, ArrayWriter):
     """Rows that can be changed."""
 
-    # perf: one is made for each use of a member.
+    # perf: append 400 cells; one is made for each use of a member.
     def __init__(self, rows: ArrayNode, undo_log: UndoLog) -> None:
         self._rows = rows
         self._undo_log = undo_log
@@ -223,7 +223,7 @@ class MemoryDocument(Document):
 class MemoryDocumentWriter(MemoryDocument, DocumentWriter):
     """A byte string that was written."""
 
-    # perf: one is made for each use of a member.
+    # perf: append 400 cells; one is made for each use of a member.
     def __init__(self, content: DocumentNode, undo_log: UndoLog) -> None:
         self._content = content
         self._undo_log = undo_log
@@ -260,7 +260,7 @@ class MemoryGroupWriter(MemoryGroup, GroupWriter):
     overwrites_in_place = True
     _holds_any_dtype = True
 
-    # perf: one is made for each use of a member.
+    # perf: append 400 cells; one is made for each use of a member.
     def __init__(self, members: GroupNode, undo_log: UndoLog) -> None:
         self._members = members
         self._undo_log = undo_log

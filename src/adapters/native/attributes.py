@@ -91,7 +91,7 @@ def stored_value(value: AttributeValue) -> StoredValue:
     if isinstance(value, (str, list, tuple)):
         return str(value) if isinstance(value, str) else [str(item) for item in value]
     array = np.array(value)
-    # perf: small sessions consist of attributes that are numbers.
+    # perf: append 400 cells; most attributes are numbers, for which the check is left out.
     if array.dtype.kind not in "biuf":
         check_dtype(array.dtype)
     return array[()]

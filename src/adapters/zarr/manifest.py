@@ -149,7 +149,7 @@ def make_manifest(manifest: Manifest) -> Manifest:
         "changed": manifest.changed,
     }
     root = group_document(attributes_of(tree["attributes"], mark))
-    # perf: what did not change keeps its text.
+    # perf: append 400 cells; what did not change keeps its text.
     nodes = ",".join(
         f"{json.dumps(node['path'])}:{text_of(names[-1], node)}"
         for names, node in walk(tree)

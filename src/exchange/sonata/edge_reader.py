@@ -14,8 +14,9 @@ from ...errors import CorruptNetworkError
 from ...queries.progress import WORK
 from ...transactions.interrupts import call_pending
 from .columns import Columns, Group, array_in, group_in, text_attribute
-from .edges import NODE_POPULATION, PLACES, POST, PRE, SOURCE, TARGET, FindSections
+from .edges import NODE_POPULATION, PLACES, POST, PRE, SOURCE, TARGET
 from .node_reader import NodeReader
+from .sections import FindSections
 
 
 @attrs.frozen(eq=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from ...core.chunk_id import Ids
@@ -19,7 +17,7 @@ from .columns import Columns, Group
 from .indices import write_index
 from .names import safe_name
 from .nodes import AXES, Nodes
-from .sections import SOMA, Sections
+from .sections import SOMA, FindSections
 
 NODE_POPULATION = "node_population"
 SOURCE, TARGET = "source_node_id", "target_node_id"
@@ -32,7 +30,6 @@ _PHYSIOLOGY = (
     *("conductance", "decay_time", "depression_time", "facilitation_time", "u_syn"),
     *("n_rrp_vesicles", "syn_type_id", "delay"),
 )
-FindSections = Callable[[str], Sections | None]
 
 
 def write_edges(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +21,13 @@ from .columns import new_file
 from .edges import write_edges
 from .names import safe_name
 from .nodes import MODEL_TYPE, Nodes, node_sets, write_nodes
-from .sections import Sections
+from .sections import sections_in
 from .swc import to_swc
 
 CONFIG, OWN = "circuit_config.json", "bsb"
 SCHEMA = 1
 _NODES, _EDGES, _SETS = "nodes.h5", "edges.h5", "node_sets.json"
 MORPHOLOGIES = "morphologies"
-# Morphologies whose sections are in memory.
-_MOST_SECTIONS = 256
 
 
 def export_sonata(
@@ -113,11 +110,7 @@ def _write_edges(
     Validators refuse edges of a population without nodes, even if there are no edges.
     """
 
-    @lru_cache(maxsize=_MOST_SECTIONS)
-    def find_sections(name: str) -> Sections | None:
-        held = network.morphologies
-        return Sections.of(held.load(name)) if name in held else None
-
+    find_sections = sections_in(network)
     written: Document = {}
     unconnected: list[Document] = []
     with new_file(folder / _EDGES) as file:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from functools import lru_cache
 from pathlib import Path
 
 import bsb
@@ -35,15 +34,13 @@ from ..transfer import Portion, copy_cells
 from .circuit import Circuit, read_circuit
 from .columns import Group, group_in, open_file
 from .edge_reader import EdgeReader
-from .edges import FindSections
 from .names import original_name
 from .node_reader import NodeReader
-from .sections import Sections
+from .sections import sections_in
 from .swc import from_swc
 
 # Of BSB, where nothing else is asked for (um).
 _CHUNK_SIZE = 100.0
-_MOST_SECTIONS = 256
 
 
 def import_sonata(
@@ -145,7 +142,7 @@ def _fill(network: NetworkWriter, circuit: Circuit, size: NDArray[np.float64] | 
             for name, (path, _) in circuit.nodes.items()
         }
         groups = {name: population(path, "edges", name) for name, path in circuit.edges.items()}
-        find_sections = _sections_in(network)
+        find_sections = sections_in(network)
         edges = {name: EdgeReader(group, name, find_sections) for name, group in groups.items()}
         WORK.expect(sum(each.size for each in readers.values()))
         WORK.expect(sum(each.size for each in edges.values()))
@@ -190,17 +187,6 @@ def _copy_morphologies(
             meta[name] = own_meta or {"name": name, "ldc": least, "mdc": most}
     if meta:
         network.morphologies.replace_meta(meta)
-
-
-def _sections_in(network: NetworkWriter) -> FindSections:
-    """The sections of its morphologies; those used last are in memory."""
-
-    @lru_cache(maxsize=_MOST_SECTIONS)
-    def find_sections(name: str) -> Sections | None:
-        held = network.morphologies
-        return Sections.of(held.load(name)) if name in held else None
-
-    return find_sections
 
 
 def _copy_edges(

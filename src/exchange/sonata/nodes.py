@@ -96,7 +96,7 @@ def write_nodes(file: Group, source: PlacementReader, most: int) -> Nodes:
 
     :param most: cells in memory at a time, unless there are more in one chunk.
     """
-    writer = _Writer(file, source)
+    writer = _NodeWriter(file, source)
     counts = source.counts()
     first = 0
     for ids in batches(counts, most):
@@ -108,7 +108,7 @@ def write_nodes(file: Group, source: PlacementReader, most: int) -> Nodes:
     return writer.finish()
 
 
-class _Writer:
+class _NodeWriter:
     def __init__(self, file: Group, source: PlacementReader) -> None:
         self._source = source
         self._counts = source.counts()

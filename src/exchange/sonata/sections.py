@@ -8,10 +8,15 @@ between the points of a section.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TypeAlias
+
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.layouts.protocols import NetworkReader
 from ...core.morphology import MorphologyTable
 
 SOMA = 1
@@ -19,6 +24,8 @@ SOMA = 1
 # Types of SWC files, by the label that BSB gives to their points.
 _TYPES = {"soma": SOMA, "axon": 2, "dendrites": 3}
 _TAG = "tag_"
+# Morphologies whose sections stay in memory.
+_MOST_SECTIONS = 256
 Numbers = NDArray[np.int64]
 
 
@@ -189,3 +196,18 @@ def _places(
     total = np.diff(whole[firsts])[section]
     position = np.divide(position, total, out=np.zeros(len(total)), where=total > 0)
     return Locations(types, xyz, section, np.maximum(index - 1, 0), lengths, position)
+
+
+FindSections: TypeAlias = Callable[[str], Sections | None]
+"""Finds the sections of the morphology of a name; None if it does not exist."""
+
+
+def sections_in(network: NetworkReader) -> FindSections:
+    """The sections of the morphologies of a network; those used last are in memory."""
+
+    @lru_cache(maxsize=_MOST_SECTIONS)
+    def find_sections(name: str) -> Sections | None:
+        held = network.morphologies
+        return Sections.of(held.load(name)) if name in held else None
+
+    return find_sections

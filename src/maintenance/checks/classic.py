@@ -19,8 +19,8 @@ from ...ports.arrays import GroupReader
 from ...ports.cache import CacheView
 from ...queries.progress import WORK
 from ..findings import Findings, Mend
-from .classic_cells import PLACEMENT, Cells
-from .classic_connections import CONNECTIVITY, Connections
+from .classic_cells import PLACEMENT, CheckedCells
+from .classic_connections import CONNECTIVITY, CheckedConnections
 from .parts import note_members, note_totals, writable
 
 _FILES, _MORPHOLOGIES = "files", "morphologies"
@@ -78,14 +78,14 @@ class ClassicCheck:
                 self._check_totals()
 
     def _cells(self, name: str, group: GroupReader) -> None:
-        check = Cells(name, group, self._found, self._stored)
+        check = CheckedCells(name, group, self._found, self._stored)
         counts = check.run()
         for chunk, count in counts.items():
             self._totals.add(chunk, placed=count)
         WORK.advance(sum(counts.values()))
 
     def _connections(self, tag: str, group: GroupReader) -> None:
-        check = Connections(tag, group, self._found, self._trust, self._most)
+        check = CheckedConnections(tag, group, self._found, self._trust, self._most)
         counts = check.count()
         self._whole &= not check.broken
         for chunk, (incoming, outgoing) in counts.items():

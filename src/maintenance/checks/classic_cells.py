@@ -39,7 +39,7 @@ _NAMES = "morphology_loaders"
 
 
 @attrs.define(eq=False)
-class Cells:
+class CheckedCells:
     """A placement set."""
 
     name: str

@@ -34,7 +34,7 @@ _ARRAYS = ("local_locs", "global_locs")
 
 
 @attrs.define(eq=False)
-class Connections:
+class CheckedConnections:
     """A connectivity set."""
 
     tag: str

@@ -12,7 +12,7 @@ class Callback:
     ``thread`` is that in which it is under way, or None.
     """
 
-    # perf: every commit; an attribute of a class makes Python look up all of its methods again.
+    # perf: append 50 cells; setting an attribute of a class makes Python look up its methods again.
     __slots__ = ("thread",)
 
     def __init__(self) -> None:

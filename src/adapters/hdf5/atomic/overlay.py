@@ -102,7 +102,7 @@ class OverlayFile:
         :param targets: where in the buffer each part is to begin.
         """
         count = 0
-        # perf: nearly always nothing lies over the file.
+        # perf: load a chunk; nearly always nothing lies over the file.
         if self._shown is None and self.is_untouched:
             count = read_parts_into(self._extent.descriptor, view, begins, ends, targets)
         for i in range(count, len(begins)):

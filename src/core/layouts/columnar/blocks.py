@@ -217,8 +217,8 @@ class PackedBlocks:
         count = len(self.cells)
         pre, post = (np.empty((count, 3), dtype=np.int64) for _ in range(2))
         whole = len(points.rows) == count
-        # perf: a few rows at a time, column by column, while they are in the caches; all rows at
-        # once take twice as long, and two columns at once six times.
+        # perf: iterate 16,000,000; a few rows at a time, column by column, while they are in the
+        # caches. All rows at once take twice as long, and two columns at once six times.
         for first in range(0, count, _FILLED):
             rows = slice(first, first + _FILLED)
             for i, side in enumerate((pre[rows], post[rows])):

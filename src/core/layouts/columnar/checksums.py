@@ -57,7 +57,7 @@ def check_of(rows: Rows) -> int:
 
 
 def _plain(rows: Rows) -> Rows:
-    # perf: converting what is as it should be takes longer than the hash of some hundred rows.
+    # perf: append 50 cells; converting takes longer than the hash of some hundred rows.
     if _IS_LITTLE_ENDIAN and rows.dtype.isnative and rows.flags.c_contiguous:
         return rows
     return np.ascontiguousarray(rows, dtype=rows.dtype.newbyteorder("<"))
@@ -169,7 +169,7 @@ class SetChecksums:
         """Rows of a column were written in parts, each of which may be replaced by itself."""
         if not len(rows) or not self.are_kept:
             return
-        # perf: label; a part of an array takes longer to make than its hash.
+        # perf: label 25 cells; a part of an array takes longer to make than its hash.
         plain = _plain(rows)
         data = plain.data.cast("B") if plain.nbytes else memoryview(b"")
         size = plain.nbytes // len(plain)

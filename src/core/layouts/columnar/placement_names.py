@@ -65,7 +65,7 @@ class PlacementNames:
         :param what: the set is, for messages.
         :raises InputError: there are too many, or one can't be named so.
         """
-        # perf: small appends; nearly always all are known.
+        # perf: append morphologies; nearly always all are known.
         try:
             return self, sum(map(_BIT, map(self.columns.__getitem__, titles)))
         except KeyError:

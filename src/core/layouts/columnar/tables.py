@@ -419,7 +419,7 @@ def inserted(columns: Entries, at: Sequence[int], added: Entries) -> Entries:
     :param at: (n,) before which entries, ascending.
     :param added: (w, n).
     """
-    # perf: `np.insert` takes several times as long.
+    # perf: load a chunk after an append; `np.insert` takes several times as long.
     bounds = pairwise([0, *at, columns.shape[1]])
     held = [columns[:, first:last] for first, last in bounds]
     each = [added[:, i : i + 1] for i in range(len(at))]
