@@ -102,7 +102,7 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
         ChunkLoader.__init__(self)
         self._check_exists(engine, self.tag, handle=handle)
 
-    # perf: get_placement_set; a set is made far more often than its columns are asked for.
+    # perf: get a placement set of a chunk; its columns are seldom asked for.
     @cached_property
     def _position_chunks(self) -> ChunkedProperty:
         return ChunkedProperty(self, "position", shape=(0, 3), dtype=float)
