@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bsb_hdf5.adapters.by_key import encoding
-from bsb_hdf5.adapters.by_key.encoding import Form
+from bsb_hdf5.adapters.by_key.encoding import ArrayForm
 from bsb_hdf5.errors import CorruptNetworkError, DtypeError
 
 SEVEN = b"\0\0\0\0\0\0\0\7"
@@ -61,14 +61,14 @@ def test_a_value_without_a_name_is_told(value: bytes) -> None:
 def test_pages_have_64_kilobytes_of_rows(
     dtype: str, width: tuple[int, ...], row_bytes: int, page_rows: int
 ) -> None:
-    form = Form(np.dtype(dtype), width, 5)
+    form = ArrayForm(np.dtype(dtype), width, 5)
     assert (row_bytes, page_rows) == (form.row_bytes, form.page_rows)
-    assert form == Form.load(form.dump())
+    assert form == ArrayForm.load(form.dump())
 
 
 def test_the_form_of_an_array_is_json() -> None:
-    assert b'["<f8", [3], 5]' == Form(np.dtype("f8"), (3,), 5).dump()
-    assert Form(np.dtype("f8"), (0,), 0) == Form.load(b'["<f8", [0], 0]')
+    assert b'["<f8", [3], 5]' == ArrayForm(np.dtype("f8"), (3,), 5).dump()
+    assert ArrayForm(np.dtype("f8"), (0,), 0) == ArrayForm.load(b'["<f8", [0], 0]')
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_the_form_of_an_array_is_json() -> None:
 )
 def test_another_form_is_told(data: bytes) -> None:
     with pytest.raises(CorruptNetworkError, match="the form of an array"):
-        Form.load(data)
+        ArrayForm.load(data)
 
 
 VALUES: list[tuple[Any, bytes]] = [
@@ -140,7 +140,7 @@ def test_what_is_no_attribute_is_told(data: bytes) -> None:
 
 
 def test_objects_are_neither_attributes_nor_rows() -> None:
-    for read in (encoding.load_value, Form.load):
+    for read in (encoding.load_value, ArrayForm.load):
         prefix = b"n" if read == encoding.load_value else b""
         with pytest.raises((CorruptNetworkError, DtypeError)):
             read(prefix + b'["|O", [1], 1]\0' + bytes(8))
