@@ -73,9 +73,17 @@ class ClassicCheck:
                 self._whole &= not reading.failed
         note_members(self._found, self._root, _FILES, GROUP, DOCUMENT)
         note_members(self._found, self._root, _MORPHOLOGIES, GROUP)
+        for part in (PLACEMENT, CONNECTIVITY, _FILES, _MORPHOLOGIES):
+            self._note_unreadable(part)
         if self._whole:
             with self._found.reading("totals", _COUNTS, mend=self._total_mend):
                 self._check_totals()
+
+    def _note_unreadable(self, part: str) -> None:
+        """Report what is damaged in nested groups, and would only seem to be absent otherwise."""
+        with self._found.reading(part, "all"):
+            for path in self._network.unreadable_names(part):
+                self._found.note(part, f"'{path}'", "is neither a group, an array nor a text")
 
     def _cells(self, name: str, group: GroupReader) -> None:
         check = CheckedCells(name, group, self._found, self._stored)

@@ -20,7 +20,7 @@ from .files import FILES, ClassicFiles
 from .known import ROOT, is_part
 from .local_blocks import blocks_key
 from .morphologies import MORPHOLOGIES, ClassicMorphologies
-from .paths import Kind, check_paths, find, locate, make_room, names_of, remove
+from .paths import Kind, check_paths, find, locate, make_room, names_of, remove, unreadable_names
 from .placement import PLACEMENT, ClassicPlacement
 
 _PARTS = ("placement", "connectivity", "files", "morphologies")
@@ -64,6 +64,15 @@ class ClassicNetwork(RootedNetwork):
 
     def is_part(self, names: Sequence[str]) -> bool:
         return is_part(self._root, names)
+
+    def unreadable_names(self, part: str) -> Iterator[str]:
+        """
+        The paths of what can't be read below the groups of a part, or is a link there.
+
+        :raises CorruptNetworkError: its groups are without end.
+        """
+        if part in self._root:
+            yield from unreadable_names(self._root.group(part), _KINDS[part])
 
     def check_names(self, part: str, names: Sequence[str]) -> None:
         check_paths(names, _KINDS[part])

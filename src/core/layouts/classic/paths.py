@@ -22,6 +22,7 @@ G = TypeVar("G", bound=GroupReader)
 # A file may link its groups to each other so that walking through all of them never ends.
 _MOST_STEPS = 100_000
 _DEEPEST = 64
+_ITEM = "item"
 
 
 @attrs.frozen
@@ -134,8 +135,19 @@ def names_of(group: GroupReader, kind: Kind) -> tuple[str, ...]:
 
     :raises CorruptNetworkError: its groups are without end.
     """
-    items = _walk(group, kind, "", frozenset(), [0])
-    return tuple(sorted(_name_of(kind, *item) for item in items))
+    walk = _walk(group, kind, "", frozenset(), [0])
+    return tuple(sorted(_name_of(kind, *item) for *item, what in walk if what == _ITEM))
+
+
+def unreadable_names(group: GroupReader, kind: Kind) -> Iterator[str]:
+    """
+    The paths of what can't be read below the groups of a part, or is a link there.
+
+    :raises CorruptNetworkError: its groups are without end.
+    """
+    for path, *_, what in _walk(group, kind, "", frozenset(), [0]):
+        if what == OTHER and "/" in path:
+            yield path
 
 
 def _name_of(kind: Kind, path: str, group: GroupReader, member: str) -> str:
@@ -150,20 +162,29 @@ def has_items(group: GroupReader, kind: Kind, but: frozenset[str] = frozenset())
 
     :param but: members that are not looked into.
     """
-    return any(True for _ in _walk(group, kind, "", but, [0]))
+    return any(what == _ITEM for *_, what in _walk(group, kind, "", but, [0]))
 
 
 def _walk(
     group: GroupReader, kind: Kind, prefix: str, skipped: frozenset[str], count: list[int]
-) -> Iterator[tuple[str, GroupReader, str]]:
-    """The path of each item, and the member of a group that it is."""
+) -> Iterator[tuple[str, GroupReader, str, str]]:
+    """
+    The path of each item, the member of a group that it is, and that it is one.
+
+    So, too, of each member that is neither an item nor a group, and what it is instead.
+    """
     for name in group.names():
         if name in skipped:
             continue
         is_item = kind.is_item(group, name)
         if is_item:
-            yield prefix + name, group, name
-        if (is_item and kind.own is None) or kind_of(group, name) != GROUP:
+            yield prefix + name, group, name, _ITEM
+            if kind.own is None:
+                continue
+        what = kind_of(group, name)
+        if what != GROUP:
+            if not is_item:
+                yield prefix + name, group, name, what
             continue
         count[0] += 1
         if count[0] > _MOST_STEPS or prefix.count("/") > _DEEPEST:
