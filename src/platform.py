@@ -116,6 +116,15 @@ def open_descriptor(path: str, flags: int, mode: int = 0o666) -> int:
     return os.open(path, flags | _EVERY_OPEN, mode)
 
 
+def open_own(path: str, flags: int, mode: int = 0o666) -> int:
+    """
+    As :func:`open_descriptor`, but for a path that no link may lead away from.
+
+    :raises OSError: it is a symbolic link, where the system can tell (``ELOOP``).
+    """
+    return open_descriptor(path, flags | getattr(os, "O_NOFOLLOW", 0), mode)
+
+
 def can_lock() -> bool:
     """Whether programs of this system can exclude each other, on filesystems that have locks."""
     return fcntl is not None or _portalocker() is not None

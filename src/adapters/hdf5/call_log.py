@@ -10,19 +10,21 @@ killed; what lies past the last record is cut off by the next one.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import shutil
+import stat
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 
-from ...errors import CorruptNetworkError
-from ...platform import Forks, is_named, open_descriptor, read_some, unlock, write_some
+from ...errors import CorruptNetworkError, StoreExistsError
+from ...platform import Forks, is_named, open_own, read_some, unlock, write_some
 from ...ports.call_log import Buffer, Mark, Position, Publication, Record
 from ...transactions.deadline import OnSlow
 from ..files.errors import system_error
 from ..files.locking import close_file, lock_file
 from .errors import translated
+from .paths import copy_file
 
 SUFFIX = ".staged"
 """The suffix of the name of a log, after the name of its file."""
@@ -131,18 +133,40 @@ class Hdf5CallLog:
                 # Whoever held it before may have removed it.
                 if is_named(descriptor, self.path):
                     with translated(self._location):
+                        _check_own(descriptor, self.path)
+                        if made and not os.fstat(descriptor).st_size:
+                            # The umask reduced the mode when the file was created.
+                            os.chmod(self.path, self._mode())
                         return Hdf5HeldLog(self._location, self.path, descriptor, mark)
             except BaseException:
                 close_file(descriptor)
                 raise
             close_file(descriptor)
 
-    def copy(self, location: str) -> None:
-        """Copy the log, if it exists, beside a copy of the file."""
+    def copy(self, location: str) -> str | None:
+        """
+        Copy the log, if it exists, beside a copy of the file.
+
+        :returns: the path of the copy; None if there is none.
+        :raises StoreExistsError: there is another file of that name.
+        """
         if not self.is_nameable:
-            return
-        with contextlib.suppress(FileNotFoundError), translated(self._location):
-            shutil.copyfile(self.path, os.path.realpath(location) + SUFFIX)
+            return None
+        path = os.path.realpath(location) + SUFFIX
+        with contextlib.suppress(FileNotFoundError), translated(self.path):
+            _copy(self.path, path)
+            return path
+        return None
+
+    def check_free(self, location: str) -> None:
+        """
+        Check that it can be moved to beside a file.
+
+        :raises StoreExistsError: there is another file of its name.
+        """
+        beside = location + SUFFIX
+        if self.is_nameable and os.path.exists(self.path) and os.path.lexists(beside):
+            raise StoreExistsError(f"'{beside}' exists", location=beside)
 
     def move(self, path: str, location: str) -> None:
         """
@@ -154,7 +178,13 @@ class Hdf5CallLog:
         if not _can_exist(path):
             return
         with contextlib.suppress(FileNotFoundError), translated(self._location):
-            os.rename(path, location + SUFFIX)
+            try:
+                os.rename(path, location + SUFFIX)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                _copy(path, location + SUFFIX)
+                os.unlink(path)
 
     def discard(self, path: str) -> None:
         """
@@ -166,10 +196,11 @@ class Hdf5CallLog:
         if not _can_exist(path):
             return
         with contextlib.suppress(FileNotFoundError), translated(self._location):
-            descriptor = open_descriptor(path, os.O_RDWR)
+            descriptor = open_own(path, os.O_RDWR)
             try:
                 self._lock(descriptor)
-                Hdf5HeldLog(self._location, path, descriptor, None).remove()
+                if _is_own(descriptor):
+                    Hdf5HeldLog(self._location, path, descriptor, None).remove()
             finally:
                 close_file(descriptor)
 
@@ -208,15 +239,23 @@ class Hdf5CallLog:
 
     def _open(self, flags: int) -> int:
         try:
-            return open_descriptor(self.path, flags)
+            # Whoever may not read the file can't read what is added to it either.
+            return open_own(self.path, flags, self._mode() if flags & os.O_CREAT else 0)
         except FileNotFoundError as error:
             raise _parted(self.path, "which does not exist") from error
         except OSError as error:
             raise system_error(error, self.path) from error
 
+    def _mode(self) -> int:
+        """Of the file, which is that of a new log."""
+        try:
+            return stat.S_IMODE(os.stat(self._place()).st_mode)
+        except OSError:
+            return stat.S_IRUSR | stat.S_IWUSR
+
     def _size(self) -> int:
         try:
-            return os.stat(self.path).st_size
+            return os.lstat(self.path).st_size
         except FileNotFoundError as error:
             raise _parted(self.path, "which does not exist") from error
         except OSError as error:
@@ -291,6 +330,33 @@ def _check(mark: Mark, header: tuple[Mark, int] | None, path: str) -> int | None
         # Whoever folded it was killed before it began again.
         return None
     raise _parted(path, "which belongs to another network or another copy of it")
+
+
+def _copy(path: str, target: str) -> None:
+    descriptor = open_own(path, os.O_RDONLY)
+    try:
+        copy_file(descriptor, target)
+    finally:
+        close_file(descriptor, locked=False)
+
+
+def _is_own(descriptor: int) -> bool:
+    """Whether a file is a log, be it that its writer was killed as it began."""
+    return _MAGIC.startswith(_read(descriptor, len(_MAGIC), 0))
+
+
+def _check_own(descriptor: int, path: str) -> None:
+    """
+    Check that a file is a log, before anything in it is overwritten.
+
+    :raises StoreExistsError: it is something else.
+    """
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode) or not _is_own(descriptor):
+        raise StoreExistsError(
+            f"'{path}' is not a log of this package, which needs that name for the calls of ranks;"
+            " move it away",
+            location=path,
+        )
 
 
 def _parted(path: str, what: str) -> CorruptNetworkError:

@@ -44,13 +44,19 @@ class Relocation:
         path = free_path(target)
         descriptor, _ = self._opener.open(os.O_RDONLY)
         try:
-            self._calls.copy(path)
-            copy_file(descriptor, path, durable=self._settings.durable)
+            log = self._calls.copy(path)
+            try:
+                copy_file(descriptor, path, durable=self._settings.durable)
+            except BaseException:
+                if log is not None:
+                    remove_temporary(log)
+                raise
         finally:
             close_file(descriptor)
 
     def move(self, target: str) -> None:
         path, log = free_path(target), self._calls.path
+        self._calls.check_free(path)
         with self._open_alone() as held:
             try:
                 before_renaming(held.close)

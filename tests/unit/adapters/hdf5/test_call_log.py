@@ -9,8 +9,15 @@ from pathlib import Path
 import pytest
 
 from bsb_hdf5.adapters.hdf5 import call_log as module
+from bsb_hdf5.adapters.hdf5 import relocation
 from bsb_hdf5.adapters.hdf5.call_log import SUFFIX, Hdf5CallLog
-from bsb_hdf5.errors import CorruptNetworkError, LockTimeoutError, StoreIOError
+from bsb_hdf5.adapters.hdf5.store import Hdf5Store
+from bsb_hdf5.errors import (
+    CorruptNetworkError,
+    LockTimeoutError,
+    StoreExistsError,
+    StoreIOError,
+)
 from bsb_hdf5.platform import write_some
 from bsb_hdf5.ports.call_log import Mark, Position, Publication
 from bsb_hdf5.transactions.deadline import ignore_slow
@@ -215,3 +222,94 @@ def test_it_moves_with_its_file(path: Path, log: Hdf5CallLog) -> None:
     log.move(log.path, str(target))
     assert [(b"a call", b"rows")] == stored(new_log(target))
     assert [f"{target.name}{SUFFIX}"] == [each.name for each in path.parent.iterdir()]
+
+
+def test_the_log_has_the_mode_of_the_file_from_its_first_byte(path: Path) -> None:
+    path.touch(0o640)
+    path.chmod(0o640)
+    before = os.umask(0)
+    try:
+        log = new_log(path)
+        held = log.hold(None)
+        assert 0o640 == os.stat(log.path).st_mode & 0o777
+        held.restart(MARK, 1)
+        held.release()
+        os.umask(0o077)
+        copy = log.copy(str(path.with_name("copy.hdf5")))
+        assert copy is not None
+        assert 0o640 == os.stat(copy).st_mode & 0o777
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("text", ["", "the user's own notes, longer than any header of a log is"])
+def test_no_link_in_place_of_the_log_is_followed(path: Path, text: str) -> None:
+    path.touch()
+    notes = path.with_name("notes")
+    notes.write_text(text)
+    log = new_log(path)
+    os.symlink(notes, log.path)
+    with pytest.raises(StoreIOError) as raised:
+        log.hold(None)
+    assert errno.ELOOP == raised.value.errno
+    for ask in (lambda: log.titles(MARK, 0), lambda: log.copy(str(path.with_name("copy")))):
+        with pytest.raises(StoreIOError):
+            ask()
+    assert text == notes.read_text()
+
+
+def test_another_file_of_the_name_of_the_log_stays_as_it_is(path: Path) -> None:
+    path.touch()
+    log = new_log(path)
+    Path(log.path).write_text("the user's own notes, longer than any header of a log is")
+    with pytest.raises(StoreExistsError, match="is not a log of this package"):
+        log.hold(None)
+    log.discard(log.path)
+    assert Path(log.path).read_text().startswith("the user's own")
+
+
+def test_a_copy_or_a_move_replaces_no_file_of_others(path: Path, log: Hdf5CallLog) -> None:
+    path.touch()
+    target = path.with_name("target.hdf5")
+    taken = target.with_name(target.name + SUFFIX)
+    taken.write_text("notes")
+    with pytest.raises(StoreExistsError):
+        log.copy(str(target))
+    with pytest.raises(StoreExistsError):
+        log.check_free(str(target))
+    assert "notes" == taken.read_text()
+
+
+def test_a_log_moves_to_another_filesystem(
+    path: Path, log: Hdf5CallLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(log, b"first")
+    rename = os.rename
+
+    def across(first: str, second: str) -> None:
+        if first.endswith(SUFFIX):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(first, second)
+
+    monkeypatch.setattr(os, "rename", across)
+    target = path.with_name("moved.hdf5")
+    log.move(log.path, str(target))
+    assert not os.path.exists(log.path)
+    assert [(b"first", b"rows")] == stored(new_log(target))
+
+
+def test_a_copy_that_fails_leaves_no_log(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Hdf5Store(str(path))
+    store.create().commit()
+    held = store.calls.hold(None)
+    held.restart(MARK, 1)
+    held.release()
+    target = path.with_name("target")
+
+    def fails(*_: object, **__: object) -> None:
+        raise StoreIOError("no space left", errno=errno.ENOSPC)
+
+    monkeypatch.setattr(relocation, "copy_file", fails)
+    with pytest.raises(StoreIOError, match="no space"):
+        store.copy(str(target))
+    assert [path.name, path.name + SUFFIX] == sorted(os.listdir(path.parent))
