@@ -14,8 +14,10 @@ from .config import Root
 from .errors import InputError
 from .ports.versions import Expired, Version
 from .storages import versioned
+from .transactions.interrupts import without_interrupts
 
 
+@without_interrupts
 def versions(root: bsb.Storage | Root) -> list[Version]:
     """
     The versions of a network, the last first.
@@ -27,6 +29,7 @@ def versions(root: bsb.Storage | Root) -> list[Version]:
     return versioned(root).versions()
 
 
+@without_interrupts
 def tag(root: bsb.Storage | Root, name: str, version: str | None = None) -> Version:
     """
     Give a version a name, which keeps it from being expired.
@@ -39,6 +42,7 @@ def tag(root: bsb.Storage | Root, name: str, version: str | None = None) -> Vers
     return versioned(root).tag(name, version)
 
 
+@without_interrupts
 def expire(root: bsb.Storage | Root, older_than: datetime | timedelta) -> Expired:
     """
     Remove versions that are too old, but the last and those that have a name.

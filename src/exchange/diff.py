@@ -31,7 +31,7 @@ from ..engine import StorageEngine
 from ..ports.arrays import AnyArray
 from ..queries.progress import WORK, rows_in
 from ..storages import engine_of
-from ..transactions.interrupts import call_pending
+from ..transactions.interrupts import call_pending, without_interrupts
 
 _MOST_CELLS = 1 << 17
 _MOST_CONNECTIONS = 1 << 19
@@ -62,6 +62,7 @@ class Difference:
         return ": ".join(each for each in (self.part, self.where, self.what) if each)
 
 
+@without_interrupts
 def diff(
     first: bsb.Storage | Root,
     second: bsb.Storage | Root,

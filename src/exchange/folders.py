@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 from ..core.json_types import Document
-from ..errors import StorageError, StoreExistsError, StoreIOError
+from ..errors import StoreExistsError
+from ..platform import sync_file
 from ..queries.pages import check_folder
+from ..targets import folder_mode, writing
 
 
 def write_folder(
@@ -20,6 +21,7 @@ def write_folder(
     exported: Callable[[Path], Collection[str] | None],
     *,
     overwrite: bool,
+    mode: int | None = None,
 ) -> None:
     """
     Make a folder.
@@ -28,24 +30,25 @@ def write_folder(
     :param exported: the files, by their paths within it, that such an export wrote into a folder;
         None if none did.
     :param overwrite: replace what is at the target, if nothing else is there.
+    :param mode: of the network, so that no other users can read the folder; None leaves that to
+        the system.
     :raises StoreExistsError: there is something at the target, and ``overwrite`` is not given; or
         it holds what no export wrote.
-    :raises StoreIOError: the folder can't be written.
+    :raises StoreAccessError: the folder may not be written.
+    :raises StoreIOError: the system failed to write it.
     """
     target = Path(os.path.abspath(target))
     _check_target(target, exported, overwrite)
     check_folder(target)
     beside, before = (target.with_name(f".{target.name}.{os.getpid()}.{end}") for end in _ENDS)
     try:
-        beside.mkdir()
-        write(beside)
-        if target.exists():
-            target.rename(before)
-        beside.rename(target)
-    except (OSError, RuntimeError) as error:
-        if isinstance(error, StorageError):
-            raise
-        raise _failure(target, error) from error
+        with writing(target):
+            beside.mkdir(mode=0o777 if mode is None else folder_mode(mode))
+            write(beside)
+            _sync(beside)
+            if target.exists():
+                target.rename(before)
+            beside.rename(target)
     finally:
         if before.exists() and not target.exists():
             before.rename(target)
@@ -54,15 +57,13 @@ def write_folder(
 
 
 _ENDS = ("part", "before")
-# HDF5 names the error of the system among other things.
-_NUMBER = re.compile(r"errno = (\d+)")
 
 
-def _failure(target: Path, error: OSError | RuntimeError) -> StoreIOError:
-    found = _NUMBER.search(str(error))
-    number = int(found[1]) if found else getattr(error, "errno", None)
-    said = os.strerror(number) if number else str(error)
-    return StoreIOError(f"'{target}' can't be written: {said}", errno=number)
+def _sync(folder: Path) -> None:
+    """Make sure that all files are on the disk: it may be full without having said so yet."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            sync_file(str(path))
 
 
 def read_index(path: Path) -> Document | None:

@@ -40,7 +40,8 @@ from ..exceptions import bsb_errors
 from ..ports.arrays import GroupWriter
 from ..queries.progress import WORK, rows_in
 from ..storages import engine_of, make_engine, open_storage
-from ..transactions.interrupts import call_pending
+from ..targets import common_mode
+from ..transactions.interrupts import call_pending, without_interrupts
 from .diff import same_file, same_meta, same_morphology
 from .transfer import Portion, append_parts, as_blocks, cells_of
 
@@ -49,6 +50,7 @@ _MOST_NAMED = 10
 T = TypeVar("T")
 
 
+@without_interrupts
 def merge(
     sources: Sequence[bsb.Storage | Root],
     target: Root,
@@ -128,7 +130,8 @@ def _write(
             plan.write(made, options.trust)
             return made
 
-        target.sessions.create(fill)
+        # It must not be readable by users who can't read all of the sources.
+        target.sessions.create(fill, common_mode(*(each.sessions.store for each in sources)))
 
 
 def _check(network: NetworkReader, place: str, options: _Options) -> None:

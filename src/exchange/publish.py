@@ -13,9 +13,11 @@ from ..exceptions import bsb_errors
 from ..ports.services import ServiceOptions
 from ..ports.store import Publishing
 from ..storages import engine_of, open_storage
+from ..transactions.interrupts import without_interrupts
 from .convert import convert
 
 
+@without_interrupts
 def publish(
     source: bsb.Storage | Root,
     url: str,

@@ -23,7 +23,8 @@ from ..queries.networks import Network, connectivity_sets, engine_of_network, pl
 from ..queries.progress import WORK, rows_in
 from ..queries.streams import stream_of
 from ..queries.tables import cell_table, piece_rows
-from ..transactions.interrupts import call_pending
+from ..targets import common_mode
+from ..transactions.interrupts import call_pending, without_interrupts
 from ..transactions.session import Session
 from .csv_tables import CsvFormat
 from .folders import read_index, write_folder
@@ -41,6 +42,7 @@ _INDEX = "network.json"
 _SCHEMA = 1
 
 
+@without_interrupts
 def export_csv(
     network: Network, folder: str | os.PathLike[str], *, overwrite: bool = False
 ) -> None:
@@ -59,11 +61,13 @@ def export_csv(
     :param overwrite: replace what is at the folder, if an earlier export made it.
     :raises StoreExistsError: there is something at the folder, and ``overwrite`` is not given; or
         it holds what no export wrote.
-    :raises StoreIOError: it can't be written.
+    :raises StoreAccessError: it may not be written.
+    :raises StoreIOError: the system failed to write it.
     """
     _export(network, Path(folder), CsvFormat(), overwrite)
 
 
+@without_interrupts
 def export_parquet(
     network: Network, folder: str | os.PathLike[str], *, overwrite: bool = False
 ) -> None:
@@ -91,7 +95,11 @@ def _export(network: Network, target: Path, form: TableFormat, overwrite: bool) 
         with engine.read_scope() as session:
             _TableWriter(engine, session, folder, form).write()
 
-    engine.ranks.on_main(lambda: write_folder(target, write, _exported, overwrite=overwrite))
+    def make() -> None:
+        mode = common_mode(engine.sessions.store)
+        write_folder(target, write, _exported, overwrite=overwrite, mode=mode)
+
+    engine.ranks.on_main(make)
 
 
 def _exported(folder: Path) -> set[str] | None:

@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from ..errors import StorageError
-from ..transactions.interrupts import call_pending
+from ..transactions.interrupts import call_pending, is_of_handler
 
 # The most findings of a part that are listed; others are only counted.
 _MOST_LISTED = 100
@@ -131,6 +131,8 @@ class Findings:
         try:
             yield outcome
         except _UNREADABLE as error:
+            if is_of_handler(error):
+                raise
             outcome.failed = True
             self.note(
                 part, where, f"can't be read: {str(error) or type(error).__name__}", **options

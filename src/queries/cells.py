@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ..transactions.interrupts import without_interrupts
 from .degrees import check_choice
 from .groups import GROUPED_BY, GroupKey, grouping_of
 from .networks import PlacementSets, chosen_placement_sets, session_on
 from .populations import Population
 
 
+@without_interrupts
 def counts(cells: PlacementSets, *, by: str = "type") -> dict[GroupKey, int]:
     """
     How many cells there are.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..connectivity_set import ConnectivitySet
 from ..placement_set import PlacementSet
+from ..transactions.interrupts import without_interrupts
 from .degrees import Mean
 from .streams import stream
 
@@ -32,6 +33,7 @@ class Pairs:
         return len(self.pre)
 
 
+@without_interrupts
 def pairs(
     connections: ConnectivitySet,
     *,
@@ -67,6 +69,7 @@ def pairs(
     return Pairs(*np.divmod(every, width), counts)
 
 
+@without_interrupts
 def synapses_per_pair(
     connections: ConnectivitySet,
     *,

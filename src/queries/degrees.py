@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..connectivity_set import ConnectivitySet
 from ..errors import InputError
 from ..placement_set import PlacementSet
+from ..transactions.interrupts import without_interrupts
 from .streams import Stream, stream
 
 BY = ("synapses", "pairs")
@@ -44,6 +45,7 @@ class Mean:
         return f"{self.mean:.4g} ± {self.sd:.4g} (over {self.n} {self.over})"
 
 
+@without_interrupts
 def in_degree(
     connections: ConnectivitySet,
     *,
@@ -70,6 +72,7 @@ def in_degree(
     return _degree(connections, pre, post, "inc", by, progress)
 
 
+@without_interrupts
 def out_degree(
     connections: ConnectivitySet,
     *,
@@ -93,6 +96,7 @@ def out_degree(
     return _degree(connections, pre, post, "out", by, progress)
 
 
+@without_interrupts
 def convergence(
     connections: ConnectivitySet,
     *,
@@ -118,6 +122,7 @@ def convergence(
     return _mean(degrees, connections.post_type_name, over)
 
 
+@without_interrupts
 def divergence(
     connections: ConnectivitySet,
     *,

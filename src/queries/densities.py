@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..placement_set import PlacementSet
+from ..transactions.interrupts import without_interrupts
 from ..transactions.session import Session
 from .networks import PlacementSets, chosen_placement_sets, session_on
 from .populations import Population, load_positions
@@ -41,6 +42,7 @@ class Density:
         return self.per_um3 * 1e9
 
 
+@without_interrupts
 def density(cells: PlacementSets, partition: bsb.Partition | None = None) -> dict[str, Density]:
     """
     The density of the cells of each type.

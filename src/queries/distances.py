@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..connectivity_set import ConnectivitySet
 from ..errors import InputError
 from ..placement_set import PlacementSet
+from ..transactions.interrupts import without_interrupts
 from .degrees import check_choice
 from .networks import placement_set_of, session_on
 from .populations import Numbers, load_positions
@@ -41,6 +42,7 @@ class Distances:
     sd: float
 
 
+@without_interrupts
 def distances(
     connections: ConnectivitySet,
     *,

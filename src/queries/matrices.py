@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..connectivity_set import ConnectivitySet
 from ..errors import InputError
 from ..placement_set import PlacementSet
+from ..transactions.interrupts import without_interrupts
 from ..transactions.session import Session
 from .degrees import check_choice
 from .groups import GROUPED_BY, Grouping, GroupKey, grouping_of
@@ -52,6 +53,7 @@ class Matrix:
     post_cells: NDArray[np.int64]
 
 
+@without_interrupts
 def matrix(
     connections: ConnectivitySets,
     value: str = "count",

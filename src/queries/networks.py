@@ -16,6 +16,7 @@ from ..exceptions import as_bsb
 from ..handles import SessionEngine
 from ..placement_set import PlacementSet
 from ..storages import engine_of
+from ..transactions.interrupts import without_interrupts
 from ..transactions.session import Session
 
 _Set = TypeVar("_Set", PlacementSet, ConnectivitySet)
@@ -46,6 +47,7 @@ def placement_set_of(engine: SessionEngine, name: str) -> PlacementSet:
     return PlacementSet(engine, bsb.CellType(name=name, spatial={"radius": 1.0}))
 
 
+@without_interrupts
 def placement_sets(network: Network | StorageEngine) -> list[PlacementSet]:
     """
     The placement sets of a network by name, those of types that no configuration knows too.
@@ -57,6 +59,7 @@ def placement_sets(network: Network | StorageEngine) -> list[PlacementSet]:
         return [placement_set_of(engine, name) for name in session.network.placement_names()]
 
 
+@without_interrupts
 def connectivity_sets(network: Network | StorageEngine) -> list[ConnectivitySet]:
     """
     The connectivity sets of a network by tag.

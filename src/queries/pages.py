@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import errno
 import html
 import importlib
 import io
@@ -16,6 +18,8 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 import attrs
 
 from ..errors import InputError, StoreIOError
+from ..platform import open_descriptor
+from ..targets import writing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, FigureBase
@@ -74,8 +78,13 @@ def check_folder(target: Path) -> None:
     folder = target.parent
     if folder.is_dir():
         return
-    what = "is a file" if folder.exists() else "does not exist; create it first"
-    raise StoreIOError(f"the folder '{folder}' of '{target}' {what}", location=str(target))
+    is_file = folder.exists()
+    what = "is a file" if is_file else "does not exist; create it first"
+    raise StoreIOError(
+        f"the folder '{folder}' of '{target}' {what}",
+        location=str(target),
+        errno=errno.ENOTDIR if is_file else errno.ENOENT,
+    )
 
 
 def load_matplotlib() -> ModuleType:
@@ -93,21 +102,31 @@ def load_matplotlib() -> ModuleType:
         ) from error
 
 
-def write_beside(target: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_beside(
+    target: Path, write: Callable[[BinaryIO], object], mode: int | None = None
+) -> None:
     """
     Write a file under a temporary name, and rename it once it is complete.
 
-    :raises StoreIOError: the file can't be written.
+    :param mode: which users may read and write it at most; None leaves that to the system.
+    :raises StoreAccessError: the file may not be written.
+    :raises StoreIOError: the system failed to write it.
     """
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+
+    def opened(path: str, flags: int) -> int:
+        return open_descriptor(path, flags, 0o666 if mode is None else mode)
+
     try:
-        with beside.open("wb") as file:
-            write(file)
-        beside.replace(target)
-    except OSError as error:
-        raise StoreIOError(f"'{target}' can't be written: {error.strerror}") from error
+        with writing(target):
+            with open(beside, "wb", opener=opened) as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(target)
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 def _write_html(title: str, pictures: Sequence[Picture], file: BinaryIO) -> None:

@@ -15,7 +15,8 @@ from ..connectivity_set import ConnectivitySet
 from ..core.connectivity import batches
 from ..engine import StorageEngine
 from ..placement_set import PlacementSet
-from ..transactions.interrupts import call_pending
+from ..targets import common_mode
+from ..transactions.interrupts import call_pending, without_interrupts
 from ..transactions.session import Session
 from .degrees import in_degree, out_degree
 from .distances import distances
@@ -47,6 +48,7 @@ _MOST_SETS = 12
 _BINS = 40
 
 
+@without_interrupts
 def plot(network: Network, path: str | os.PathLike[str], *, progress: bool | None = None) -> None:
     """
     :guilabel:`collective` Draw a network: its cells in space, cells and connections by chunk,
@@ -60,7 +62,8 @@ def plot(network: Network, path: str | os.PathLike[str], *, progress: bool | Non
         or of a document (``.pdf``).
     :param progress: whether to show a bar on stderr; without, only on a terminal.
     :raises InputError: another kind of file, or matplotlib is not installed.
-    :raises StoreIOError: the file can't be written.
+    :raises StoreAccessError: the file may not be written.
+    :raises StoreIOError: the system failed to write it.
     """
     target = Path(path)
     write = page_writer(target)
@@ -72,7 +75,8 @@ def plot(network: Network, path: str | os.PathLike[str], *, progress: bool | Non
         location = engine.sessions.store.location
         with session_on(engine):
             pictures = list(_pictures(engine, progress))
-        write_beside(target, lambda file: write(os.path.basename(location), pictures, file))
+        name, mode = os.path.basename(location), common_mode(engine.sessions.store)
+        write_beside(target, lambda file: write(name, pictures, file), mode)
 
     engine.ranks.on_main(draw)
 

@@ -10,6 +10,7 @@ from ..connectivity_set import ConnectivitySet
 from ..core.cell_ids import as_cell_ids
 from ..core.rows import Locations
 from ..placement_set import PlacementSet
+from ..transactions.interrupts import without_interrupts
 from .populations import Population
 from .streams import Stream, stream
 
@@ -30,6 +31,7 @@ class Connections:
         return len(self.pre)
 
 
+@without_interrupts
 def afferent(
     connections: ConnectivitySet,
     cells: ArrayLike,
@@ -60,6 +62,7 @@ def afferent(
     return Connections(far, near)
 
 
+@without_interrupts
 def efferent(
     connections: ConnectivitySet,
     cells: ArrayLike,

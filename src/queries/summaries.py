@@ -8,6 +8,7 @@ import attrs
 
 from ..core.layouts.protocols import ConnectivityReader, PlacementReader
 from ..engine import StorageEngine
+from ..transactions.interrupts import without_interrupts
 from .networks import Network, engine_of_network, session_on
 
 
@@ -63,6 +64,7 @@ class NetworkSummary:
     files: int
 
 
+@without_interrupts
 def summary(network: Network | StorageEngine) -> NetworkSummary:
     """
     Summarize a network, without reading positions, labels of cells or connections.

@@ -16,6 +16,7 @@ from ..core.column_specs import ROTATION, additional_column
 from ..errors import InputError
 from ..placement_set import PlacementSet
 from ..ports.arrays import AnyArray
+from ..transactions.interrupts import without_interrupts
 from ..transactions.session import Session
 from .connections import pairs
 from .groups import group_text
@@ -37,6 +38,7 @@ _RESERVED = {
 CONNECTION_COLUMNS = ("pre", "pre_branch", "pre_point", "post", "post_branch", "post_point")
 
 
+@without_interrupts
 def to_sparse(
     connections: ConnectivitySet,
     *,
@@ -63,6 +65,7 @@ def to_sparse(
     return csr_array((found.synapses, found.post, starts), shape=shape)
 
 
+@without_interrupts
 def to_frame(
     asked: PlacementSet | ConnectivitySet | Matrix,
     *,

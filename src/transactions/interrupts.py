@@ -7,7 +7,8 @@ which no exception may leave. Handlers raise: KeyboardInterrupt is raised by tha
 programs raise a timeout for SIGALRM, or SystemExit for SIGTERM. So the handler of a signal that
 comes within an operation is called at its end, or where the operation waits or can be undone.
 Within the block of a scope it is called at once, but not in the methods that enter and leave the
-scope: an exception before they have begun, or after they are done, would leave it open for ever.
+scope: an exception before they have begun, or after they are done, would leave it open for ever;
+nor in those that HDF5 calls back while the block uses h5py.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _NAMES = ("INT", "TERM", "ALRM", "HUP", "QUIT", "USR1", "USR2", "XCPU", "BREAK")
 _SIGNALS = tuple(
     int(getattr(signal, f"SIG{name}")) for name in _NAMES if hasattr(signal, f"SIG{name}")
 )
-# Methods that enter and leave scopes, and how many calls below them a signal can come.
+# Methods in which no handler may raise, and how many calls below them a signal can come.
 _GUARDED: set[CodeType] = set()
 _CALLS_BELOW = 3
 # Seconds between two looks at the operations of other threads.
@@ -103,7 +104,11 @@ def _is_critical(frame: FrameType | None) -> bool:
 
 
 def guarded(method: F) -> F:
-    """Declare a method that enters or leaves a scope: a signal in it is handled later."""
+    """
+    Declare a method in which no handler may raise: a signal in it is handled later.
+
+    It enters or leaves a scope, or is called back by C code within one.
+    """
     _GUARDED.add(method.__code__)
     return method
 
@@ -215,6 +220,21 @@ def call_pending() -> None:
         _STATE.handlers[number](number, sys._getframe(1))
     finally:
         call_pending()
+
+
+def is_of_handler(error: BaseException) -> bool:
+    """
+    Whether the handler of a signal raised an error, within :func:`call_pending`.
+
+    A program may raise an ``OSError`` of the system from it, such as ``TimeoutError`` for an alarm,
+    which says nothing of the network.
+    """
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code is call_pending.__code__:
+            return True
+        trace = trace.tb_next
+    return False
 
 
 def without_interrupts(function: Callable[P, T]) -> Callable[P, T]:

@@ -24,6 +24,7 @@ from ..ports.arrays import GroupReader, GroupWriter
 from ..ports.cache import CacheView
 from ..ports.lock import Lock
 from ..ports.store import ReadSession, Store, WriteSession
+from .interrupts import is_of_handler
 from .session import ReadView, Session, WriteView, activate, deactivate
 from .staging import Fold, Folding, Staging
 from .store_lock import LockSettings, StoreLock
@@ -116,9 +117,13 @@ class TransactionContext:
         return upgraded
 
 
-def library_error(location: str, error: Exception) -> StorageError:
-    """An exception of the library of a backend as one of this package, which it may be already."""
-    if isinstance(error, StorageError):
+def library_error(location: str, error: Exception) -> Exception:
+    """
+    An exception of the library of a backend as one of this package.
+
+    It may be one already, or not be of the library but of the handler of a signal.
+    """
+    if isinstance(error, StorageError) or is_of_handler(error):
         return error
     number = error.errno if isinstance(error, OSError) else None
     return StoreIOError(

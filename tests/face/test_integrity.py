@@ -335,7 +335,8 @@ def test_whatever_has_become_unreadable_is_found(small: SmallNetwork, path: Path
     nested = small.storage.require_placement_set(cell_type("d/e/f"))
     nested.append_data(chunk(0), positions(3), additional={"w/x": [1.0, 2.0, 3.0]})
     small.storage._engine.close()
-    whole, names = path.read_bytes(), []
+    whole = path.read_bytes()
+    names: list[str] = []
     # What bsb-hdf5 8.0.2 looks for in other layouts holds nothing there.
     empty = {"placement", "connectivity", "morphologies", "morphology_meta", "files"}
     with h5py.File(path) as file:

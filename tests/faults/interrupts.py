@@ -29,6 +29,7 @@ import numpy as np
 from bsb import Storage
 
 import bsb_hdf5
+from bsb_hdf5 import queries
 from bsb_hdf5.config import NetworkRoot
 from bsb_hdf5.transactions.session import active_session
 from tests.face.samples import cell_type, chunk, morphology, on_soma, positions
@@ -137,11 +138,18 @@ class Case:
     storage: Storage
     before: State
     others: list[str] = field(default_factory=list)
+    exports: list[str] = field(default_factory=list)
 
     def root(self, name: str) -> str:
         root = root_in(self.folder, self.kind, name)
         self.others.append(root)
         return root
+
+    def export(self, name: str) -> str:
+        """Where something is written that is no network."""
+        path = str(self.folder / name)
+        self.exports.append(path)
+        return path
 
 
 Verb = Callable[[Case], Any]
@@ -191,6 +199,53 @@ def _convert(case: Case) -> None:
         bsb_hdf5.convert(case.storage, root, engine="hdf5", layout=others[case.kind])
 
 
+def _merge(case: Case) -> None:
+    bsb_hdf5.merge([case.storage] * 2, case.root("merged"))
+
+
+def _diff(case: Case) -> None:
+    assert [] == bsb_hdf5.diff(case.storage, case.storage)
+
+
+def _export_tables(case: Case) -> None:
+    path = case.export("tables")
+    bsb_hdf5.export_csv(case.storage, path)
+    bsb_hdf5.export_csv(case.storage, path, overwrite=True)
+
+
+def _import(case: Case) -> None:
+    path = case.export("circuit")
+    bsb_hdf5.export_sonata(case.storage, path)
+    engine = "hdf5" if case.kind in ("classic", "columnar") else case.kind
+    bsb_hdf5.import_sonata(path, case.root("imported"), engine=engine)
+
+
+def _own_rows(case: Case) -> None:
+    """What a user does with h5py, in whose callbacks a signal can come."""
+    with case.storage.write_scope() as scope:
+        if case.kind in ("classic", "columnar"):
+            scope.create_dataset("mine", data=np.arange(5000.0), chunks=(100,))
+            assert 4999.0 == scope["mine"][-1]
+            del scope["mine"]
+        _append(case)
+
+
+def _iterate(case: Case) -> None:
+    loop = case.storage.get_connectivity_set("loop")
+    for direction in ("inc", "out"):
+        assert 3 == sum(len(local) for *_, (local, _) in loop.flat_iter_connections(direction))
+    assert 3 == len(list(loop.load_connections()))
+    assert 3 == sum(len(pre) for _, pre, _, _ in loop.load_connections().chunk_iter())
+    assert 12 == sum(1 for _ in _cells(case))
+
+
+def _ask(case: Case) -> None:
+    queries.summary(case.storage)
+    queries.matrix(case.storage)
+    queries.in_degree(case.storage.get_connectivity_set("loop"))
+    queries.to_frame(_cells(case))
+
+
 VERBS: dict[str, Verb] = {
     "append": _append,
     "write scope": _scope,
@@ -212,6 +267,14 @@ VERBS: dict[str, Verb] = {
     "repack": lambda case: bsb_hdf5.repack(case.storage),
     "verify": lambda case: bsb_hdf5.verify(case.storage),
     "repair": lambda case: bsb_hdf5.repair(case.storage),
+    "merge": _merge,
+    "diff": _diff,
+    "export tables": _export_tables,
+    "export and import a circuit": _import,
+    "own rows": _own_rows,
+    "iterate": _iterate,
+    "ask": _ask,
+    "plot": lambda case: queries.plot(case.storage, case.export("page.html")),
 }
 
 
@@ -282,7 +345,7 @@ class Networks:
         self._folder = folder
         self._templates: dict[str, Storage] = {}
         self._states: dict[tuple[str, str], tuple[State, State | None]] = {}
-        self._lines: dict[tuple[str, str], tuple[int, float]] = {}
+        self._lines: dict[tuple[str, str], int] = {}
 
     def case(self, kind: str) -> Case:
         if kind not in self._templates:
@@ -297,23 +360,26 @@ class Networks:
         storage = open_storage(kind, root)
         return Case(kind, folder, storage, state_of(storage))
 
-    def length(self, kind: str, verb: str) -> tuple[int, float]:
-        """Lines of this package that an operation runs, and seconds that it takes."""
+    def seconds(self, kind: str, verb: str) -> float:
+        """That an operation takes."""
+        case = self.case(kind)
+        start = time.perf_counter()
+        VERBS[verb](case)
+        return time.perf_counter() - start
+
+    def lines(self, kind: str, verb: str) -> int:
+        """Lines of this package that an operation runs."""
         if (kind, verb) not in self._lines:
-            case = self.case(kind)
-            start = time.perf_counter()
-            VERBS[verb](case)
-            seconds = time.perf_counter() - start
             case = self.case(kind)
             with AtLine(None) as count:
                 VERBS[verb](case)
             self._states[kind, verb] = case.before, _state_at(case)
-            self._lines[kind, verb] = count.lines, seconds
+            self._lines[kind, verb] = count.lines
         return self._lines[kind, verb]
 
     def states(self, kind: str, verb: str) -> tuple[State, State | None]:
         """What is stored before an operation and after it; None if nothing is."""
-        self.length(kind, verb)
+        self.lines(kind, verb)
         return self._states[kind, verb]
 
 
@@ -369,7 +435,7 @@ def _judged(networks: Networks, case: Case, verb: str) -> list[str]:
 def _stored(networks: Networks, case: Case, verb: str) -> list[str]:
     """What is wrong with what is stored; all of it is used, and so nothing may be locked."""
     known = networks.states(case.kind, verb)
-    where = {str(case.folder / "network"), *case.others}
+    where = {str(case.folder / "network"), *case.others, *case.exports}
     wrong = [
         f"{name} is left over"
         for name in os.listdir(case.folder)
@@ -399,8 +465,9 @@ def _other(case: Case, root: str) -> list[str]:
     made._engine.sessions.settings.limit = LIMIT
     found = state_of(made)
     _use(made)
-    empty = root.endswith("made")
-    return [] if empty or found == case.before else [f"{found} is stored at {root}"]
+    # A circuit holds no files of the network.
+    is_another = root.endswith(("made", "merged", "imported"))
+    return [] if is_another or found == case.before else [f"{found} is stored at {root}"]
 
 
 def _use(storage: Storage) -> None:
@@ -412,13 +479,18 @@ def _use(storage: Storage) -> None:
 
 
 def trial(
-    networks: Networks, chance: random.Random, kinds: Sequence[str], *, timed: bool
+    networks: Networks,
+    chance: random.Random,
+    kinds: Sequence[str],
+    verbs: Sequence[str],
+    *,
+    timed: bool,
 ) -> tuple[str, list[str]]:
     """One signal, in one operation, at one instant: which, and what is wrong."""
-    kind, verb = chance.choice(kinds), chance.choice(list(VERBS))
-    lines, seconds = networks.length(kind, verb)
+    kind, verb = chance.choice(kinds), chance.choice(verbs)
+    lines = networks.lines(kind, verb)
     if timed:
-        at: Any = AfterTime(chance.uniform(1e-5, 1.2 * seconds))
+        at: Any = AfterTime(chance.uniform(1e-5, 1.2 * networks.seconds(kind, verb)))
         raised: type[BaseException] = AlarmError
     else:
         sent = chance.choice(list(HANDLERS))
@@ -431,13 +503,15 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1000, help="signals")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kinds", nargs="*", default=KINDS, choices=KINDS, help="of storages")
+    parser.add_argument("--verbs", nargs="*", default=[*VERBS], choices=[*VERBS])
     options = parser.parse_args()
     chance, tally = random.Random(options.seed), Counter[str]()
     failed = 0
     with tempfile.TemporaryDirectory() as folder, handlers():
         networks = Networks(Path(folder))
         for number in range(options.count):
-            title, wrong = trial(networks, chance, options.kinds, timed=number % 4 == 3)
+            timed = number % 4 == 3
+            title, wrong = trial(networks, chance, options.kinds, options.verbs, timed=timed)
             tally[title] += 1
             failed += bool(wrong)
             for each in wrong:

@@ -14,7 +14,8 @@ from ...engine import StorageEngine
 from ...errors import CorruptNetworkError
 from ...queries.networks import Network, engine_of_network
 from ...queries.progress import WORK, rows_in
-from ...transactions.interrupts import call_pending
+from ...targets import common_mode
+from ...transactions.interrupts import call_pending, without_interrupts
 from ..folders import read_index, write_folder
 from ..transfer import Portion
 from .columns import new_file
@@ -30,6 +31,7 @@ _NODES, _EDGES, _SETS = "nodes.h5", "edges.h5", "node_sets.json"
 MORPHOLOGIES = "morphologies"
 
 
+@without_interrupts
 def export_sonata(
     network: Network, folder: str | os.PathLike[str], *, overwrite: bool = False
 ) -> None:
@@ -51,7 +53,8 @@ def export_sonata(
     :param overwrite: replace what is at the folder, if an earlier export made it.
     :raises StoreExistsError: there is something at the folder, and ``overwrite`` is not given; or
         it holds what no export wrote.
-    :raises StoreIOError: it can't be written.
+    :raises StoreAccessError: it may not be written.
+    :raises StoreIOError: the system failed to write it.
     :raises CorruptNetworkError: a connection is on a cell that does not exist.
     """
     engine = engine_of_network(network)
@@ -63,7 +66,8 @@ def _export(engine: StorageEngine, target: Path, overwrite: bool) -> None:
         with engine.read_scope() as session:
             _write(session.network, folder)
 
-    write_folder(target, write, _exported, overwrite=overwrite)
+    mode = common_mode(engine.sessions.store)
+    write_folder(target, write, _exported, overwrite=overwrite, mode=mode)
 
 
 def _exported(folder: Path) -> set[str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,7 +30,7 @@ from ...exceptions import bsb_errors
 from ...ports.arrays import GroupWriter
 from ...queries.progress import WORK
 from ...storages import make_engine
-from ...transactions.interrupts import call_pending
+from ...transactions.interrupts import call_pending, is_of_handler, without_interrupts
 from ..transfer import Portion, copy_cells
 from .circuit import Circuit, read_circuit
 from .columns import Group, group_in, open_file
@@ -43,6 +44,7 @@ from .swc import from_swc
 _CHUNK_SIZE = 100.0
 
 
+@without_interrupts
 def import_sonata(
     folder: str | os.PathLike[str],
     root: Root,
@@ -116,10 +118,12 @@ def _import(
         try:
             target.sessions.create(fill)
         except (OSError, RuntimeError, MemoryError) as error:
-            if isinstance(error, StorageError):
+            if isinstance(error, StorageError) or is_of_handler(error):
                 raise
-            said = "there is not enough memory" if isinstance(error, MemoryError) else error
-            raise StoreIOError(f"'{folder}' can't be imported: {said}") from error
+            is_short = isinstance(error, MemoryError)
+            said = "there is not enough memory" if is_short else error
+            number = errno.ENOMEM if is_short else getattr(error, "errno", None)
+            raise StoreIOError(f"'{folder}' can't be imported: {said}", errno=number) from error
 
 
 def _fill(network: NetworkWriter, circuit: Circuit, size: NDArray[np.float64] | None) -> None:

@@ -16,6 +16,7 @@ from threading import get_ident
 
 from ....errors import CorruptNetworkError
 from ....platform import read_parts_into
+from ....transactions.interrupts import guarded
 from .callback import CALLBACK
 from .extent import Extent
 from .heaps import SIGNATURE, is_endless
@@ -37,7 +38,8 @@ class OverlayFile:
 
     HDF5 calls its methods from C code, which exceptions must not leave. They record the first one
     in ``error`` instead, which the caller of HDF5 has to check. After an error nothing is written
-    to the file; HDF5, which has to finish, reads what it wrote from memory.
+    to the file; HDF5, which has to finish, reads what it wrote from memory. Signals that come in
+    them, as a caller uses h5py within a scope, are handled later.
 
     :param extent: the extent of the open file.
     """
@@ -57,6 +59,7 @@ class OverlayFile:
         self._position = 0
         self.error: BaseException | None = None
 
+    @guarded
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         if whence == os.SEEK_SET:
             self._position = offset
@@ -65,9 +68,11 @@ class OverlayFile:
         self._position = origin + offset
         return self._position
 
+    @guarded
     def tell(self) -> int:
         return self._position
 
+    @guarded
     def readinto(self, buffer: bytearray | memoryview) -> int:
         """Fill the buffer; past the end of the file there are zeros."""
         CALLBACK.thread = get_ident()
@@ -109,6 +114,7 @@ class OverlayFile:
             begin, size, target = begins[i], ends[i] - begins[i], targets[i]
             self._read(view[target : target + size], begin)
 
+    @guarded
     def write(self, data: bytes | memoryview) -> int:
         start, size = self._position, len(data)
         end = start + size
@@ -131,6 +137,7 @@ class OverlayFile:
         extent.size = max(extent.size, end)
         return size
 
+    @guarded
     def truncate(self, size: int | None = None) -> int:
         self._extent.size = self._position if size is None else size
         try:
@@ -145,6 +152,7 @@ class OverlayFile:
         """Whether HDF5 is calling a method of a file in this thread, and can't be used."""
         return CALLBACK.is_here()
 
+    @guarded
     def flush(self) -> None:
         """Do nothing: changes wait in memory until the commit."""
 

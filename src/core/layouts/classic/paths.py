@@ -136,7 +136,8 @@ def names_of(group: GroupReader, kind: Kind) -> tuple[str, ...]:
     :raises CorruptNetworkError: its groups are without end.
     """
     walk = _walk(group, kind, "", frozenset(), [0])
-    return tuple(sorted(_name_of(kind, *item) for *item, what in walk if what == _ITEM))
+    found = [_name_of(kind, path, at, name) for path, at, name, what in walk if what == _ITEM]
+    return tuple(sorted(found))
 
 
 def unreadable_names(group: GroupReader, kind: Kind) -> Iterator[str]:

@@ -1,0 +1,54 @@
+"""What files and folders that are made of a network have in common: modes, and errors."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import operator
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .errors import StorageError, StoreAccessError, StoreIOError
+from .ports.store import HasMode, Store
+from .transactions.interrupts import is_of_handler
+
+_ALL = 0o666
+_DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def common_mode(*stores: Store) -> int | None:
+    """
+    Which users may read and write all networks, as the mode of a file.
+
+    None if that is left to the system, as none of the networks has a mode.
+    """
+    modes = [store.mode() for store in stores if isinstance(store, HasMode)]
+    known = [mode for mode in modes if mode is not None]
+    return functools.reduce(operator.and_, known, _ALL) if known else None
+
+
+def folder_mode(mode: int) -> int:
+    """The mode of a folder whose files may be read and written as those of a mode."""
+    return mode | (mode & 0o444) >> 2
+
+
+@contextmanager
+def writing(target: str | os.PathLike[str]) -> Iterator[None]:
+    """
+    Translate errors of the system.
+
+    :param target: that is written, for messages.
+    :raises StoreAccessError: the system does not allow it.
+    :raises StoreIOError: the system failed otherwise.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, StorageError) or is_of_handler(error):
+            raise
+        kind = StoreAccessError if error.errno in _DENIED else StoreIOError
+        said = error.strerror or str(error)
+        raise kind(
+            f"'{target}' can't be written: {said}", location=str(target), errno=error.errno
+        ) from error
