@@ -29,7 +29,8 @@ def arrays_in(path: Path) -> list[str]:
 
 @pytest.fixture
 def store(path: Path) -> ZarrStore:
-    store = make(ZarrStore(path))
+    store = ZarrStore(path)
+    make(store)
     with writing(store) as root:
         group = root.require_group("g")
         group.create_array("x", ROWS)
@@ -38,7 +39,7 @@ def store(path: Path) -> ZarrStore:
 
 
 def test_a_version_is_that_of_the_committed_state(store: ZarrStore, path: Path) -> None:
-    versions = []
+    versions: list[str] = []
     for change in (True, False, True):
         held = store.open_write()
         before = held.version
@@ -150,7 +151,7 @@ def test_rows_are_read_in_any_order_across_shards(
         root.create_array("empty", np.zeros((5, 0)))
     random = np.random.default_rng(1)
     with reading(ZarrStore(path)) as read:
-        array = read.array("x")
+        array: Any = read.array("x")
         node, held = array._node, array._view.arrays
         for chosen in (
             random.integers(0, 350, 40),

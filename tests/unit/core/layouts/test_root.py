@@ -57,7 +57,7 @@ def test_another_size_is_told(layout: str, wrong: Any) -> None:
 def test_the_versions_that_wrote_last_are_known(layout: str, cache: Any) -> None:
     root = new_root()
     create_network(root, layout)
-    network = open_network(root, "here", cache)
+    network: Any = open_network(root, "here", cache)
     assert (None, None) == network.versions
     for versions in (("6.0", "8.1"), ("6.0", "8.2"), ("6.1", "8.2")):
         network.set_versions(*versions)
