@@ -28,7 +28,8 @@ from ..morphology_repository import MorphologyRepository
 from ..placement_set import PlacementSet
 from ..ports.store import Store
 from ..storage_options import DurabilityOption, LayoutOption, value_of
-from ..transactions.staging import Contention, Staging
+from ..transactions.contention import Contention
+from ..transactions.staging import Staging
 
 __all__ = [
     "ConnectivitySet",

@@ -30,6 +30,7 @@ from ..errors import CorruptNetworkError, StorageError
 from ..platform import Forks, after_fork_in_child
 from ..ports.call_log import CallLog, HeldLog, Mark, Position, Publication
 from ..ports.store import ReadSession, WriteSession
+from .contention import Contention
 from .session import Session
 from .versioned_cache import Version
 
@@ -49,8 +50,6 @@ class Folding(enum.Enum):
     """No log, even if the rows in it are lost."""
 
 
-# The share of the latest sessions before which another program wrote, and the weight of the last.
-_MUCH, _WEIGHT = 0.25, 0.125
 # Calls that are larger take longer than what they would save.
 _MOST_BYTES = 8 * 1024 * 1024
 _MOST_TRIES = 3
@@ -70,29 +69,6 @@ class CallSessions(Protocol):
 
     def end_staging(self) -> None:
         """Carry out what is logged, as the process ends."""
-
-
-class Contention:
-    """How often other programs write between the sessions in which this one does."""
-
-    def __init__(self) -> None:
-        self._left: Version = None
-        self._share = 0.0
-
-    def begin(self, version: Version) -> bool:
-        """
-        A session that writes has begun.
-
-        :param version: of the store.
-        :returns: whether writers often find that another one came before them.
-        """
-        overtaken = self._left is not None and version != self._left
-        self._share += (overtaken - self._share) * _WEIGHT
-        return self._share > _MUCH
-
-    def commit(self, version: Version) -> None:
-        """It has stored a version."""
-        self._left = version
 
 
 @attrs.define
