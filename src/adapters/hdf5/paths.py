@@ -6,17 +6,15 @@ import contextlib
 import os
 import stat
 
-from ...errors import StoreExistsError
 from ...platform import (
-    give_other_name,
     is_named,
     open_descriptor,
     read_some,
     sync_folder,
     write_some,
 )
-from ..files.errors import system_error
 from ..files.names import hidden_path, is_hidden_name
+from ..native.drafts import give_name
 from .errors import translated
 
 _KIND = "new"
@@ -51,35 +49,6 @@ def remove_temporary(path: str) -> None:
 def sync_name(path: str) -> None:
     """Make sure that the name of a file survives a power cut."""
     sync_folder(os.path.dirname(path) or ".")
-
-
-def give_name(path: str, target: str) -> None:
-    """
-    Rename a file.
-
-    :raises StoreExistsError: the new name exists.
-    :raises StoreError: the system failed; the message says whether the file has both names now.
-    """
-    try:
-        give_other_name(path, target)
-    except FileExistsError as error:
-        raise StoreExistsError(f"'{target}' exists", location=target) from error
-    except OSError as error:
-        if not _is_same(path, target):
-            raise
-        raise type(system_error(error, target))(
-            f"'{target}' is complete, but its former name '{path}' can't be removed:"
-            f" {error.strerror}; remove that name",
-            location=target,
-            errno=error.errno,
-        ) from error
-
-
-def _is_same(path: str, target: str) -> bool:
-    try:
-        return os.path.samefile(path, target)
-    except OSError:
-        return False
 
 
 def copy_file(descriptor: int, path: str, *, durable: bool = False) -> None:

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from h5py import h5g
 
 from ..files.names import target_of
+from ..native.drafts import give_name
 from .context import Context, OpenObject
 from .errors import translated
 from .groups import Hdf5Group, Hdf5GroupWriter
 from .h5_types import H5Object
 from .new_file import NewFile
 from .open_file import OpenFile, Stamp
-from .paths import give_name, sync_name
+from .paths import sync_name
 
 # Receives a file that a session is done with.
 Keeper = Callable[[OpenFile], None]

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Sequence
 
-from ...errors import StoreExistsError
+from ...errors import StoreError, StoreExistsError
 from ...platform import give_other_name
 from ..files.errors import system_error
 from ..files.names import hidden_path
@@ -49,6 +49,7 @@ def give_name(path: str, target: str) -> None:
     Rename a file or folder, unless there is something at the target.
 
     :raises StoreExistsError: there is.
+    :raises StoreError: the system failed; the message says whether a file has both names now.
     """
     try:
         if not os.path.isdir(path):
@@ -58,9 +59,27 @@ def give_name(path: str, target: str) -> None:
         else:
             os.rename(path, target)
     except OSError as error:
-        if isinstance(error, FileExistsError) or os.path.lexists(target):
-            raise StoreExistsError(f"'{target}' exists", location=target) from error
-        raise system_error(error, target) from error
+        raise _renaming_error(error, path, target) from error
+
+
+def _renaming_error(error: OSError, path: str, target: str) -> StoreError:
+    if not isinstance(error, FileExistsError) and _is_same(path, target):
+        return type(system_error(error, target))(
+            f"'{target}' is complete, but its former name '{path}' can't be removed:"
+            f" {error.strerror}; remove that name",
+            location=target,
+            errno=error.errno,
+        )
+    if isinstance(error, FileExistsError) or os.path.lexists(target):
+        return StoreExistsError(f"'{target}' exists", location=target)
+    return system_error(error, target)
+
+
+def _is_same(path: str, target: str) -> bool:
+    try:
+        return os.path.samefile(path, target)
+    except OSError:
+        return False
 
 
 def delete(path: str, companions: Sequence[str] = ()) -> None:
