@@ -116,10 +116,3 @@ class CallLog(Protocol):
         :param mark: of the network; None to make a new log.
         :raises CorruptNetworkError: as for :meth:`titles`.
         """
-
-
-class KeepsCalls(Protocol):
-    """A store beside which a log of calls can lie."""
-
-    @property
-    def calls(self) -> CallLog: ...

@@ -116,6 +116,22 @@ class KeepsOpen(Protocol):
 
 
 @runtime_checkable
+class LimitsWaits(Protocol):
+    """A store whose waits for others can be cut short, as the process ends."""
+
+    def hurry(self, limit: float) -> None:
+        """Limit all later waits to this many seconds."""
+
+
+@runtime_checkable
+class ReadsWithoutLock(Protocol):
+    """A session that reads, which others may commit during."""
+
+    def is_current(self) -> bool:
+        """Whether everything that it has read belongs to one state of the store."""
+
+
+@runtime_checkable
 class SharesPlace(Protocol):
     """A store at a place where other things may lie."""
 
@@ -265,6 +281,7 @@ class Store(Protocol):
         """
 
 
+@runtime_checkable
 class NamesErrors(Protocol):
     """A store that leaves exceptions of its library as they are: each becomes a StoreIOError."""
 
@@ -273,6 +290,7 @@ class NamesErrors(Protocol):
         """The exceptions; errors of this package stay what they are."""
 
 
+@runtime_checkable
 class AdoptsHandles(Protocol):
     """A store of a backend whose own open files can be passed as ``handle``."""
 

@@ -27,7 +27,7 @@ from ..errors import (
     StoreIOError,
 )
 from ..ports.arrays import GroupWriter
-from ..ports.store import HasMode, Optimistic
+from ..ports.store import AdoptsHandles, HasMode, Optimistic
 from ..telemetry import is_recording
 from .deadline import POLL_INTERVAL, Deadline
 from .interrupts import (
@@ -315,8 +315,8 @@ class Sessions(StagedSessions):
 
     @contextmanager
     def _adopted(self, identity: str, handle: object, *, write: bool) -> Iterator[Session]:
-        adopt = getattr(self.store, "adopt", None)
-        adopted = None if adopt is None else adopt(handle)
+        store = self.store
+        adopted = store.adopt(handle) if isinstance(store, AdoptsHandles) else None
         if adopted is None:
             raise HandleError(
                 f"the handle is a {type(handle).__name__};"

@@ -8,7 +8,7 @@ from ..core.layouts.columnar.staged import StagedCall
 from ..core.layouts.protocols import NetworkReader
 from ..errors import HandleError, ReadOnlyError
 from ..ports.call_log import Position
-from ..ports.store import ReadSession, Store, WriteSession
+from ..ports.store import LimitsWaits, ReadSession, Store, WriteSession
 from .interrupts import without_interrupts
 from .session import Session, active_session
 from .staging import Folding
@@ -98,9 +98,8 @@ class StagedSessions:
         if settings.read_only:
             return
         settings.limit = min(settings.limit, _LONGEST_END)
-        hurry = getattr(self.store, "hurry", None)
-        if hurry is not None:
-            hurry(_LONGEST_END)
+        if isinstance(self.store, LimitsWaits):
+            self.store.hurry(_LONGEST_END)
         self.settle()
 
     def lost_calls(self, session: Session) -> str | None:

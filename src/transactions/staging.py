@@ -29,7 +29,7 @@ from ..core.provenance import WriterInfo, stamp
 from ..errors import CorruptNetworkError, StorageError
 from ..platform import Forks, after_fork_in_child
 from ..ports.call_log import CallLog, HeldLog, Mark, Position, Publication
-from ..ports.store import ReadSession, WriteSession
+from ..ports.store import ReadSession, ReadsWithoutLock, WriteSession
 from .contention import Contention
 from .session import Session
 from .versioned_cache import Version
@@ -118,8 +118,7 @@ class Staging:
             return self._targets(mark)
         except StorageError as error:
             # Without a lock, the network may have changed since; it will be read again.
-            check = getattr(session, "is_current", None)
-            if check is None or check():
+            if not isinstance(session, ReadsWithoutLock) or session.is_current():
                 self._on_hidden(f"'{location}' is read without rows that it lacks: {error}")
             return frozenset()
 

@@ -23,7 +23,7 @@ from ..errors import ReadOnlyError, StorageError, StoreAccessError, StoreIOError
 from ..ports.arrays import GroupReader, GroupWriter
 from ..ports.cache import CacheView
 from ..ports.lock import Lock
-from ..ports.store import ReadSession, Store, WriteSession
+from ..ports.store import NamesErrors, ReadSession, Store, WriteSession
 from .interrupts import is_of_handler
 from .session import ReadView, Session, WriteView, activate, deactivate
 from .staging import Fold, Folding, Staging
@@ -74,7 +74,7 @@ class TransactionContext:
 
     @errors.default
     def _errors_of_store(self) -> tuple[type[Exception], ...]:
-        return tuple(getattr(self.store, "errors", ()))
+        return self.store.errors if isinstance(self.store, NamesErrors) else ()
 
     @contextmanager
     def translated(self) -> Iterator[None]:
