@@ -71,6 +71,8 @@ _HAS_BYTE_LOCKS = (
 _NO_LOCK = struct.pack("h", getattr(fcntl, "F_UNLCK", 0))
 # Columns of a line of /proc/locks up to the file.
 _FILE_COLUMN = 5
+# The column of a line of /proc/self/fdinfo with the kind of a lock.
+_KIND_COLUMN = 4
 
 
 class LockAttempt(enum.Enum):
@@ -249,6 +251,29 @@ def lock_holders(descriptor: int) -> list[int]:
     }
     # Processes of other containers are shown as 0.
     return sorted(holders - {0})
+
+
+def locked_descriptors(descriptor: int) -> dict[int, bool]:
+    """
+    Other descriptors of this process that hold a lock on an open file, and whether exclusively.
+
+    None where the system does not report them.
+    """
+    found: dict[int, bool] = {}
+    status = os.fstat(descriptor)
+    with contextlib.suppress(OSError):
+        for name in os.listdir("/proc/self/fd"):
+            each = int(name)
+            with contextlib.suppress(OSError):
+                if each == descriptor or not os.path.samestat(os.fstat(each), status):
+                    continue
+                with open(f"/proc/self/fdinfo/{each}", encoding="ascii") as lines:
+                    # "lock: 1: FLOCK ADVISORY WRITE 1234 08:01:5678 0 EOF"
+                    locks = [line.split() for line in lines if line.startswith("lock:")]
+                kinds = [row[_KIND_COLUMN] for row in locks if "FLOCK" in row]
+                if kinds:
+                    found[each] = "WRITE" in kinds
+    return found
 
 
 @contextlib.contextmanager

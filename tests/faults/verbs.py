@@ -101,6 +101,7 @@ VERBS: dict[str, Verb] = {
     "move": lambda n, folder: n.storage.move(str(folder / TARGET)),
     "remove": lambda n, _: n.storage.remove(),
     "remove, beside a file of others": _remove_beside,
+    "merge": lambda n, folder: bsb_hdf5.merge([n.storage] * 2, str(folder / TARGET)),
     "repack": lambda n, _: bsb_hdf5.repack(n.storage),
     "convert to classic": _convert_into("hdf5", "classic"),
     "convert to columnar": _convert_into("hdf5", "columnar"),

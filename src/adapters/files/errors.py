@@ -11,7 +11,7 @@ from ...errors import StoreAccessError, StoreError, StoreIOError, StoreNotFoundE
 def system_error(error: OSError, location: str) -> StoreError:
     """Translate an error of the system."""
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return StoreNotFoundError(_missing(location), location=location)
+        return StoreNotFoundError(_missing(location), location=location, errno=error.errno)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StoreAccessError(
             f"'{location}' may not be opened or written: {error.strerror}",

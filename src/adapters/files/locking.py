@@ -14,7 +14,14 @@ import threading
 import time
 from functools import partial
 
-from ...platform import LockAttempt, lock_holders, try_lock, unlock
+from ...platform import (
+    LockAttempt,
+    after_fork_in_child,
+    lock_holders,
+    locked_descriptors,
+    try_lock,
+    unlock,
+)
 from ...transactions.deadline import Deadline, OnSlow, waits_for_itself
 from .errors import system_error
 from .turnstile import Turnstile, lets_pass
@@ -70,7 +77,10 @@ def lock_file(
             attempt = _wait_in_line(turnstile, descriptor, location, deadline, exclusive=exclusive)
         finally:
             turnstile.leave()
-    return attempt is LockAttempt.LOCKED
+    if attempt is not LockAttempt.LOCKED:
+        return False
+    _LOCKED_IN[descriptor] = threading.get_ident()
+    return True
 
 
 def _wait_in_line(
@@ -89,7 +99,7 @@ def _wait_in_line(
             raise deadline.expired(holders=lock_holders(descriptor))
         if not is_checked and deadline.waited > _LOOK_AFTER:
             is_checked = True
-            _check_other_holders(descriptor, location)
+            _check_other_holders(descriptor, location, exclusive=exclusive)
         time.sleep(interval)
         deadline.poll()
         longest = _WRITER_INTERVAL if exclusive else _SHORT_INTERVAL
@@ -151,11 +161,27 @@ def _holders(descriptor: int) -> list[str]:
     ]
 
 
-def _check_other_holders(descriptor: int, location: str) -> None:
+def _check_other_holders(descriptor: int, location: str, *, exclusive: bool) -> None:
     """
     Check that another thread or process can release the lock on a file.
 
+    This thread may hold it under another name of the file (a hard link).
+
     :raises LockTimeoutError: only this thread could.
     """
-    if threading.active_count() == 1 and lock_holders(descriptor) == [os.getpid()]:
+    own = os.getpid()
+    if own not in (holders := lock_holders(descriptor)):
+        return
+    here = threading.get_ident()
+    alone = threading.active_count() == 1 and holders == [own]
+    if alone or any(
+        _LOCKED_IN.get(each) == here and (exclusive or excludes)
+        for each, excludes in locked_descriptors(descriptor).items()
+    ):
         raise waits_for_itself(location, "an open file", _OWN_FILE)
+
+
+# The thread that locked each descriptor last; some may be unlocked, or closed, by now.
+_LOCKED_IN: dict[int, int] = {}
+# What a child inherits is its parent's.
+after_fork_in_child(_LOCKED_IN.clear)

@@ -21,7 +21,7 @@ from bsb_hdf5.errors import StoreAccessError, StoreError, StoreIOError, StoreNot
         (errno.EROFS, StoreAccessError),
         (errno.ENOSPC, StoreIOError),
         (errno.EIO, StoreIOError),
-        (errno.ENOTDIR, StoreIOError),
+        (errno.ENOTDIR, StoreNotFoundError),
     ],
 )
 def test_each_number_has_its_class(number: int, kind: type[StoreError], tmp_path: Path) -> None:

@@ -149,14 +149,18 @@ def test_a_long_wait_tells_which_process_is_waited_for(
 
 
 OWN_FILE = """
-    import os, sys, threading
+    import fcntl, os, sys, threading, time
     from bsb_hdf5.adapters.files.locking import lock_file
     from bsb_hdf5.errors import LockTimeoutError
     first, second = (os.open(sys.argv[1], os.O_RDWR) for _ in range(2))
     options = dict(exclusive=True, limit=float(sys.argv[2]), on_slow=print)
-    lock_file(first, "the file", **options)
     if sys.argv[3] == "helped":
+        fcntl.flock(first, fcntl.LOCK_EX)
         threading.Timer(0.3, os.close, [first]).start()
+    else:
+        lock_file(first, "the file", **options)
+    if sys.argv[3] == "beside others":
+        threading.Thread(target=time.sleep, args=[60], daemon=True).start()
     try:
         lock_file(second, "the file", **options)
         print("locked")
@@ -165,15 +169,15 @@ OWN_FILE = """
 """
 
 
-@pytest.mark.parametrize("helped", [True, False])
-def test_a_process_that_would_wait_for_itself_is_told_at_once(path: Path, helped: bool) -> None:
+@pytest.mark.parametrize("how", ["helped", "alone", "beside others"])
+def test_a_process_that_would_wait_for_itself_is_told_at_once(path: Path, how: str) -> None:
     with path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         if not platform.lock_holders(file.fileno()):
             pytest.skip("the system does not tell who holds a lock")
-    process = run_python(OWN_FILE, str(path), "60", "helped" if helped else "alone")
+    process = run_python(OWN_FILE, str(path), "60", how)
     said, _ = process.communicate(timeout=50)
-    if helped:
+    if how == "helped":
         assert "locked" == said.strip()
     else:
         assert "by an open file of this thread, which would wait for itself; close the file" in said
