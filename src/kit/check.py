@@ -8,7 +8,6 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
 
 import attrs
 import bsb
@@ -129,26 +128,26 @@ class _Granule:
     name = "granule"
 
 
-def _append(storage: Any) -> None:
+def _append(storage: bsb.Storage) -> None:
     cells = storage.require_placement_set(_Granule())
     positions = np.random.default_rng(1).random((500, 3))
     for number in range(100):
         cells.append_data(bsb.Chunk((number, 0, 0), (100, 100, 100)), positions=positions)
 
 
-def _load(storage: Any) -> None:
+def _load(storage: bsb.Storage) -> None:
     for _ in range(20):
         storage.get_placement_set(_Granule()).load_positions()
 
 
-def _load_chunks(storage: Any) -> None:
+def _load_chunks(storage: bsb.Storage) -> None:
     cells = storage.get_placement_set(_Granule())
     for number in range(100):
         cells.set_chunk_filter([bsb.Chunk((number, 0, 0), (100, 100, 100))])
         cells.load_positions()
 
 
-_TASKS: dict[str, Callable[[Any], None]] = {
+_TASKS: dict[str, Callable[[bsb.Storage], None]] = {
     "append 500 cells, 100 times": _append,
     "load 50,000 positions, 20 times": _load,
     "load a chunk, 100 times": _load_chunks,

@@ -72,7 +72,7 @@ def make(store: Store, fill: Callable[[GroupWriter], object] | None = None) -> S
     return store
 
 
-def outcome_of(action: Callable[[], Any]) -> Exception | None:
+def outcome_of(action: Callable[[], object]) -> Exception | None:
     """The exception that an action raises; None if it succeeds."""
     try:
         action()

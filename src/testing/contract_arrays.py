@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -11,7 +9,7 @@ from ..core.layouts.optional_verbs import create_fixed_array
 from ..errors import (
     ShapeError,
 )
-from ..ports.arrays import ArrayReader, ArrayWriter, GroupWriter
+from ..ports.arrays import AnyArray, ArrayReader, ArrayWriter, GroupWriter
 from .contents import (
     make,
     reading,
@@ -30,7 +28,7 @@ from .contract_samples import (
 )
 
 
-def make_array(root: GroupWriter, rows: Any, growable: bool) -> ArrayWriter:
+def make_array(root: GroupWriter, rows: AnyArray, growable: bool) -> ArrayWriter:
     """An array ``x`` that can grow, or need not."""
     return root.create_array("x", rows) if growable else create_fixed_array(root, "x", rows)
 

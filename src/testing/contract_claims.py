@@ -9,9 +9,9 @@ system can show.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -23,24 +23,13 @@ from .contract_samples import ROWS, NewStore, prepare
 from .processes import OtherProcess
 
 _TURNS = 8
+T = TypeVar("T")
 
 
-def in_thread(action: Callable[[], Any]) -> Any:
+def in_thread(action: Callable[[], T]) -> T:
     """Run an action in a thread of its own, and return or raise its outcome here."""
-    outcome: dict[str, Any] = {}
-
-    def run() -> None:
-        try:
-            outcome["result"] = action()
-        except BaseException as error:
-            outcome["error"] = error
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if "error" in outcome:
-        raise outcome["error"]
-    return outcome["result"]
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(action).result()
 
 
 def add_one(store: Store) -> None:

@@ -16,7 +16,7 @@ from ..ports.arrays import AttributeWriter, GroupWriter
 from ..ports.store import Store
 
 NewStore: TypeAlias = Callable[[str], Store]
-Change: TypeAlias = Callable[[GroupWriter], Any]
+Change: TypeAlias = Callable[[GroupWriter], object]
 
 ROWS = np.arange(12.0).reshape(4, 3)
 EVERY_BYTE = bytes(range(256)) + b"\0\0"

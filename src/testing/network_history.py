@@ -9,12 +9,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import attrs
 from bsb import Storage
 from hypothesis.stateful import RuleBasedStateMachine
 
+from ..config import Root
 from ..connectivity_set import ConnectivitySet
 from ..errors import SessionAbortedError
 from ..placement_set import PlacementSet
@@ -49,7 +50,7 @@ class NetworkHistory(RuleBasedStateMachine):
         """The storage at a root, made if it is absent."""
         return Storage(self.engine, root)
 
-    def make_root(self) -> Any:
+    def make_root(self) -> Root:
         """A root at which nothing is."""
         return str(self.folder / uuid.uuid4().hex)
 

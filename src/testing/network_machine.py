@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
+from ..config import Root
 from .network_choices import chunks, types
 from .network_comparison import check_storage
 from .network_mistakes import MISTAKES
@@ -51,7 +52,7 @@ def machine_settings(examples: int = 15, steps: int = 25) -> settings:
 
 
 def histories_on(
-    engine: str, *, root: Callable[[str], Any] = str, examples: int = 15, steps: int = 25
+    engine: str, *, root: Callable[[str], Root] = str, examples: int = 15, steps: int = 25
 ) -> type[unittest.TestCase]:
     """
     A test of random histories on an engine.
@@ -60,8 +61,8 @@ def histories_on(
     :param examples: see :func:`machine_settings`; ``steps`` likewise.
     """
 
-    def make_root(machine: NetworkMachine) -> Any:
-        return root(NetworkMachine.make_root(machine))
+    def make_root(machine: NetworkMachine) -> Root:
+        return root(str(NetworkMachine.make_root(machine)))
 
     members = {"engine": engine, "make_root": make_root}
     machine: Any = type(f"{engine} machine", (NetworkMachine,), members)

@@ -18,13 +18,13 @@ import uuid
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import bsb
 import pytest
 from bsb.storage import create_engine, get_engines
 
-from ..config import NetworkRoot
+from ..config import NetworkRoot, Root
 from ..engine import StorageEngine
 from ..exchange.convert import convert
 from ..ports.store import Store
@@ -33,7 +33,7 @@ from .network_contents import assert_equal, contents
 from .network_machine import histories_on
 from .store_contract import NewStore, StoreContract
 
-MakeRoot: TypeAlias = Callable[[str], Any]
+MakeRoot: TypeAlias = Callable[[str], Root]
 
 # Seconds that a test waits for a lock.
 _LOCK_LIMIT = 2.0
@@ -41,7 +41,7 @@ _LOCK_LIMIT = 2.0
 
 def engine_suite(
     engine: str, *, root: MakeRoot | None = None, examples: int = 15
-) -> dict[str, type[Any]]:
+) -> dict[str, type[object]]:
     """
     The tests of an engine, as classes by name, for the namespace of a test module.
 
@@ -50,7 +50,7 @@ def engine_suite(
     :param examples: random histories.
     """
     make_root = root or (lambda path: path)
-    classes: dict[str, type[Any]] = {
+    classes: dict[str, type[object]] = {
         "TestContract": _contract_of(engine, make_root),
         "TestNetworks": type("TestNetworks", (NetworkSuite,), _named(engine, make_root)),
         "TestHistories": histories_on(engine, root=make_root, examples=examples),
@@ -58,18 +58,18 @@ def engine_suite(
     return {**classes, **_suite_of_bsb(engine)}
 
 
-def store_of(engine: str, root: Any, *, lock_limit: float = _LOCK_LIMIT) -> Store:
+def store_of(engine: str, root: Root, *, lock_limit: float = _LOCK_LIMIT) -> Store:
     """The store of an engine at a root."""
     service = bsb.MPI
     made: StorageEngine = create_engine(engine, NetworkRoot(root, lock_limit=lock_limit), service)
     return made.sessions.store
 
 
-def _named(engine: str, root: MakeRoot) -> dict[str, Any]:
+def _named(engine: str, root: MakeRoot) -> dict[str, object]:
     return {"engine": engine, "make_root": staticmethod(root), "__module__": __name__}
 
 
-def _contract_of(engine: str, make_root: MakeRoot) -> type[Any]:
+def _contract_of(engine: str, make_root: MakeRoot) -> type[object]:
     class TestContract(StoreContract):
         """What the store promises."""
 
@@ -118,7 +118,7 @@ class _InItsFolder(unittest.TestCase):
         super().setUpClass()
 
 
-def sample_configuration(engine: str, root: Any) -> bsb.Configuration:
+def sample_configuration(engine: str, root: Root) -> bsb.Configuration:
     """A small network of two cell types, the same each time."""
     return bsb.Configuration.default(
         storage={"engine": engine, "root": root},
@@ -151,18 +151,18 @@ class NetworkSuite:
     """Whole networks: compiled, opened again, and converted."""
 
     engine: str
-    make_root: Callable[[str], Any]
+    make_root: Callable[[str], Root]
 
     @pytest.fixture
-    def root(self, tmp_path: Path) -> Any:
+    def root(self, tmp_path: Path) -> Root:
         return self.make_root(str(tmp_path / "network"))
 
-    def _compiled(self, engine: str, root: Any) -> bsb.Scaffold:
+    def _compiled(self, engine: str, root: Root) -> bsb.Scaffold:
         network = bsb.Scaffold(sample_configuration(engine, root))
         network.compile()
         return network
 
-    def test_a_network_is_compiled_and_equals_that_in_memory(self, root: Any) -> None:
+    def test_a_network_is_compiled_and_equals_that_in_memory(self, root: Root) -> None:
         in_memory = contents(self._compiled("memory", uuid.uuid4().hex))
         found = contents(self._compiled(self.engine, root))
         assert 40 == len(found["cells"]["granule"]["positions"])
@@ -170,7 +170,7 @@ class NetworkSuite:
         for part, expected in in_memory.items():
             assert_equal(expected, found[part], part)
 
-    def test_a_network_is_opened_by_its_root(self, root: Any) -> None:
+    def test_a_network_is_opened_by_its_root(self, root: Root) -> None:
         made = bsb.Storage(self.engine, root)
         # BSB's own function takes every folder for a storage of its engine ``fs``.
         assert self.engine == open_storage(root).format
@@ -179,7 +179,7 @@ class NetworkSuite:
         assert not get_engines()[self.engine].peek_exists(root)
 
     @pytest.mark.parametrize("layout", ["classic", "columnar"])
-    def test_a_network_is_converted_here_and_back(self, root: Any, layout: str) -> None:
+    def test_a_network_is_converted_here_and_back(self, root: Root, layout: str) -> None:
         original = self._compiled("memory", uuid.uuid4().hex)
         there = convert(original.storage, root, engine=self.engine, layout=layout)
         assert layout == there._engine.layout
@@ -188,7 +188,7 @@ class NetworkSuite:
         for part in expected:
             assert_equal(expected[part], found[part], part)
 
-    def test_what_raises_in_a_scope_leaves_no_trace(self, root: Any) -> None:
+    def test_what_raises_in_a_scope_leaves_no_trace(self, root: Root) -> None:
         storage = bsb.Storage(self.engine, root)
         before = storage._engine.metadata
         with pytest.raises(ZeroDivisionError), storage.write_scope():
@@ -197,7 +197,7 @@ class NetworkSuite:
         assert not storage.files.has("note")
         assert before == storage._engine.metadata
 
-    def test_the_engine_says_who_wrote_a_network(self, root: Any) -> None:
+    def test_the_engine_says_who_wrote_a_network(self, root: Root) -> None:
         storage = bsb.Storage(self.engine, root)
         name, version = type(storage._engine)._distribution()
         assert (name, version) == tuple(storage._engine.versions[k] for k in ("engine", "version"))
