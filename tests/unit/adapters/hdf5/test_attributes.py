@@ -1,0 +1,149 @@
+"""Attributes of an HDF5 file, as they lie there and as they are read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from bsb_hdf5.adapters.hdf5 import attributes
+from bsb_hdf5.adapters.hdf5.store import Hdf5Store
+from bsb_hdf5.errors import CorruptNetworkError, NodeNotFoundError
+from bsb_hdf5.testing.contents import make, reading, value_of, writing
+from tests.unit.memory import new_root
+
+
+@pytest.fixture
+def root(path: Path) -> Iterator[Any]:
+    """The root group of a session that writes."""
+    store = make(Hdf5Store(str(path)))
+    session = store.open_write()
+    yield session.root
+    session.rollback()
+
+
+def test_many_integers_are_read_and_written_at_once(root: Any) -> None:
+    held = root.attributes
+    held.set_integers({"a": 5, "b": -1})
+    held.set("one", np.array([7]))
+    held.set("small", np.int16(-3))
+    assert [-1, 5, 7, -3] == held.integers(["b", "a", "one", "small"]).tolist()
+    assert np.int64 == held.integers([]).dtype
+    held.set_integers({"a": 6, "small": 9})
+    assert [6, 9] == held.integers(["a", "small"]).tolist()
+    assert 9 == held.get("small")
+
+
+def test_numbers_that_are_none_are_told(root: Any) -> None:
+    held = root.attributes
+    held.set("two", np.array([1, 2]))
+    held.set("grid", np.array([[1]]))
+    for _ in range(2):
+        with pytest.raises(NodeNotFoundError, match="no attribute 'missing'") as caught:
+            held.integers(["missing"])
+        assert "missing" == caught.value.fields["asked"]
+        for name in ("two", "grid"):
+            with pytest.raises(CorruptNetworkError, match=f"'{name}' is not a number"):
+                held.integers([name])
+            held.get(name)
+
+
+def test_each_change_is_counted(root: Any) -> None:
+    held, context = root.attributes, root._context
+    for change in (
+        lambda: held.set("a", 1),
+        lambda: held.set("a", 2),
+        lambda: held.set_integers({"b": 1, "c": 2}),
+        lambda: held.delete("a"),
+        lambda: held.delete("missing"),
+    ):
+        before = context.changes
+        change()
+        assert before + 1 == context.changes
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (np.int64(1), np.int64(2)),
+        (np.int64(1), np.float64(2)),
+        (np.int64(1), np.int32(2)),
+        (np.arange(3), np.arange(4)),
+        (np.arange(3), np.arange(3)[::-1]),
+        (np.arange(3), np.int64(3)),
+        ("a text", "another"),
+        ("a text", ["a", "text"]),
+        (["a", "b"], ["c", "d"]),
+        (["a"], []),
+        ("a text", np.int64(3)),
+        (np.bool_(True), np.bool_(False)),
+        (np.bool_(True), np.int8(1)),
+        (np.zeros((0, 3)), np.zeros((0, 3))),
+    ],
+    ids=repr,
+)
+def test_a_value_is_replaced_by_one_of_whatever_kind(root: Any, first: Any, second: Any) -> None:
+    held = root.attributes
+    for value in (first, second, first):
+        held.set("a", value)
+        assert value_of(value) == value_of(held.get("a"))
+        # As one finds it who opens it again.
+        held._member.attributes.clear()
+        assert value_of(value) == value_of(held.get("a"))
+        assert ("a",) == held.names()
+    held.delete("a")
+    assert ((), None) == (held.names(), held.get("a"))
+
+
+def test_only_so_many_stay_open(root: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attributes, "_MOST_OPEN", 3)
+    held = root.attributes
+    for number in range(6):
+        held.set(f"a{number}", number)
+    assert 3 == len(held._member.attributes)
+    assert [*range(6)] == [held.get(f"a{number}") for number in range(6)]
+    assert [*range(6)] == held.integers([f"a{number}" for number in range(6)]).tolist()
+
+
+def test_attributes_of_any_type_are_copied_from_hdf5_alone(path: Path, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "other", "w") as file:
+        file.attrs["none"] = h5py.Empty("f8")
+        file.attrs["complex"] = np.arange(3) + 1j
+        file.attrs["fixed"] = np.bytes_("abc")
+        file.attrs["texts"] = ["a", "é"]
+    with (
+        reading(Hdf5Store(str(tmp_path / "other"))) as other,
+        writing(make(Hdf5Store(str(path)))) as root,
+    ):
+        before = root._context.changes  # type: ignore[attr-defined]
+        for name in other.attributes.names():
+            assert root.attributes.copy(other.attributes, name)  # type: ignore[attr-defined]
+        assert before + 4 == root._context.changes  # type: ignore[attr-defined]
+        assert not root.attributes.copy(new_root().attributes, "x")  # type: ignore[attr-defined]
+    with h5py.File(path) as file, h5py.File(tmp_path / "other") as other_file:
+        assert sorted(other_file.attrs) == sorted(file.attrs)
+        for name, value in other_file.attrs.items():
+            found = file.attrs[name]
+            assert value.shape is None if name == "none" else value_of(value) == value_of(found)
+            kinds = [each.attrs.get_id(name).get_type() for each in (file, other_file)]
+            assert kinds[0].equal(kinds[1])
+    with reading(Hdf5Store(str(path))) as root:
+        assert root.attributes.get("none") is None
+
+
+def test_texts_that_are_no_utf8_come_back_as_they_were(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file.require_group("placement")
+        for name, kind in (("fixed", h5py.string_dtype("utf-8", 4)), ("any", h5py.string_dtype())):
+            file.attrs.create(name, b"a\xffb", dtype=kind)
+            file.attrs.create(f"{name}s", [b"a\xff"], shape=(1,), dtype=kind)
+    with reading(Hdf5Store(str(path))) as root:
+        for name in ("fixed", "any"):
+            assert b"a\xffb" == root.attributes.get(name).encode("utf-8", "surrogateescape")
+            assert [b"a\xff"] == [
+                each.encode("utf-8", "surrogateescape") for each in root.attributes.get(f"{name}s")
+            ]
