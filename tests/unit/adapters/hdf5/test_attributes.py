@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +54,14 @@ def test_numbers_that_are_none_are_told(root: Any) -> None:
 
 def test_each_change_is_counted(root: Any) -> None:
     held, context = root.attributes, root._context
-    for change in (
+    changes: list[Callable[[], object]] = [
         lambda: held.set("a", 1),
         lambda: held.set("a", 2),
         lambda: held.set_integers({"b": 1, "c": 2}),
         lambda: held.delete("a"),
         lambda: held.delete("missing"),
-    ):
+    ]
+    for change in changes:
         before = context.changes
         change()
         assert before + 1 == context.changes
