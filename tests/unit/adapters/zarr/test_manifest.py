@@ -9,6 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bsb_hdf5.adapters.zarr.manifest import (
+    Manifest,
+    arrays_of,
+    make_manifest,
+    new_group,
+    read_manifest,
+    text_of,
+)
+from bsb_hdf5.adapters.zarr.metadata import new_grid
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
     CorruptNetworkError,
@@ -104,3 +113,106 @@ def _break(node: Any, random: Any) -> list[Any]:
             break
         node = node[key]
     return passed
+
+
+def whole(**attributes: Any) -> Manifest:
+    """A manifest with a group, arrays of numbers and of others, a document, and odd names."""
+    root = new_group()
+    root["attributes"] = dict(attributes)
+    group = {**new_group(), "path": "g", "attributes": {"a": 1}}
+    root["members"]["g"] = group
+
+    def put(into: Any, name: str, path: str, dtype: str, shape: list[int], kind: str) -> None:
+        node = {"kind": kind, "attributes": {}, "dtype": dtype, "shape": shape, "path": path}
+        node["grid"] = new_grid(np.dtype(dtype), tuple(shape[1:]))
+        into["members"][name] = {**node, "changed": True}
+
+    put(root, "few", "few", "<f8", [5, 3], "array")
+    put(group, "text", "g/text", "|u1", [7], "document")
+    put(group, "odd/name", "g/odd~2fname", "|S3", [0, 2], "array")
+    return Manifest("a state", root, ["old/x"], ["old"], ["few"])
+
+
+def test_a_manifest_is_read_as_it_was_made() -> None:
+    made = make_manifest(whole(x="text", y=[1, 2]))
+    found = read_manifest(made.data, "here")
+    assert ("a state", ["old/x"], ["old"], ["few"], 2) == (
+        found.generation,
+        found.stale,
+        found.stale_groups,
+        found.changed,
+        found.version,
+    )
+    assert made.data == found.data
+    assert {"x": "text", "y": [1, 2]} == found.tree["attributes"]
+    assert {"few", "g", "g/text", "g/odd~2fname"} == found.paths()
+    assert {"few", "g/text", "g/odd~2fname"} == arrays_of(found.tree)
+    group = found.tree["members"]["g"]
+    assert ["odd/name", "text"] == sorted(group["members"])
+    assert {"a": 1} == group["attributes"]
+    odd, text = group["members"]["odd/name"], group["members"]["text"]
+    assert ("array", "|S3", [0, 2]) == (odd["kind"], odd["dtype"], odd["shape"])
+    assert ("document", "|u1", [7]) == (text["kind"], text["dtype"], text["shape"])
+    assert text["grid"].counted and odd["grid"].counted
+    # As it is written again.
+    again = make_manifest(Manifest("a state", found.draft(), ["old/x"], ["old"], ["few"]))
+    assert json.loads(made.data) == json.loads(again.data) | {
+        "attributes": json.loads(made.data)["attributes"]
+    }
+
+
+def test_a_draft_may_be_changed() -> None:
+    found = read_manifest(make_manifest(whole(x=1)).data, "here")
+    before = json.dumps(found.tree, default=str)
+    draft = found.draft()
+    draft["attributes"]["x"] = 2
+    draft["members"]["g"]["attributes"]["a"] = 2
+    draft["members"]["few"]["shape"][0] = 9
+    del draft["members"]["g"]["members"]["text"]
+    assert before == json.dumps(found.tree, default=str)
+
+
+def test_a_node_is_written_once_until_it_changes() -> None:
+    node = whole().tree["members"]["few"]
+    text = text_of("few", node)
+    assert "changed" not in node
+    node["shape"][0] = 6
+    assert text == text_of("few", node)
+    node["changed"] = True
+    assert text != text_of("few", node)
+    assert [6, 3] == json.loads(text_of("few", node))["shape"]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("few", "attributes", "bsb_hdf5", "array"), "other", "is not the array that it says"),
+        (("g", "attributes", "bsb_hdf5", "group"), "other", "says that it is 'other'"),
+        (("few", "node_type"), "table", "is not the array that it says"),
+        (("g/odd~2fname", "attributes", "bsb_hdf5", "name"), "text", "two members are called"),
+        (("g/odd~2fname", "attributes", "bsb_hdf5", "name"), 5, "two members are called 5"),
+        (("g/odd~2fname", "attributes", "bsb_hdf5", "dtype"), "<f8", "is stored as"),
+        (("few", "attributes", "bsb_hdf5", "kind"), "table", "has the kind 'table'"),
+        (("few", "attributes", "bsb_hdf5", "kind"), "document", "a document has dtype"),
+        (("few", "attributes", "x"), [1, None], "an attribute has the value"),
+        (("g", "attributes", "a"), {}, "KeyError"),
+    ],
+)
+def test_what_contradicts_itself_is_told(place: tuple[str, ...], value: Any, message: str) -> None:
+    document = json.loads(make_manifest(whole()).data)
+    node = document["consolidated_metadata"]["metadata"]
+    for key in place[:-1]:
+        node = node[key]
+    node[place[-1]] = value
+    with pytest.raises(CorruptNetworkError, match=message) as caught:
+        read_manifest(json.dumps(document).encode(), "here")
+    assert "here" == caught.value.fields["location"]
+
+
+def test_a_checksum_that_differs_is_told() -> None:
+    data = make_manifest(whole(x="text")).data
+    assert read_manifest(data, "here").tree["attributes"] == {"x": "text"}
+    with pytest.raises(CorruptNetworkError, match="does not have its checksum"):
+        read_manifest(data.replace(b'"text"', b'"texT"'), "here")
+    # Other programs write it as they like, with a checksum that is of something else.
+    assert read_manifest(json.dumps(json.loads(data)).encode(), "here").paths()
