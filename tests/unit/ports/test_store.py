@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bsb_hdf5.ports.call_log import Mark
@@ -20,7 +22,8 @@ def test_nothing_is_claimed_that_is_not_said() -> None:
 
 @pytest.mark.parametrize("capability", Capability)
 def test_what_is_claimed_has_no_limit(capability: Capability) -> None:
-    claimed = Capabilities(**{capability.value: True})
+    claims: dict[str, Any] = {capability.value: True}
+    claimed = Capabilities(**claims)
     assert capability in claimed
     assert {*Capability} - {capability} == claimed.limits.keys()
     for other in {*Capability} - {capability}:

@@ -181,10 +181,10 @@ def test_what_was_not_completed_goes_after_an_hour(tmp_path: Path, age: int, goe
     left = files(tmp_path)
     assert not any(name.startswith(("left", "group")) for name in left)
     assert {"used/zarr.json", "used/c/0/0", "mine/zarr.json", "notes.partial"} <= set(left)
-    partial = [name for name in left if name.endswith(".partial") and name != "notes.partial"]
+    unfinished = [name for name in left if name.endswith(".partial") and name != "notes.partial"]
     # Sessions make no hidden folders.
-    assert (1 if goes else 6) == len(partial)
-    assert any(name.startswith(".hidden/") for name in partial)
+    assert (1 if goes else 6) == len(unfinished)
+    assert any(name.startswith(".hidden/") for name in unfinished)
 
 
 def test_names_of_shards_and_of_what_is_not_completed() -> None:
