@@ -12,7 +12,14 @@ from bsb.storage import create_engine, get_engines
 
 from .config import NetworkRoot, Root
 from .engine import Comm, StorageEngine
-from .errors import InputError, NotANetworkError, StorageError, StoreError, StoreNotFoundError
+from .errors import (
+    InputError,
+    NotANetworkError,
+    StorageError,
+    StoreAccessError,
+    StoreError,
+    StoreNotFoundError,
+)
 from .exceptions import callers_stacklevel
 from .ports.services import ServiceOptions
 from .ports.store import Versioned
@@ -70,7 +77,7 @@ def open_storage(
 
 def _not_found(
     root: Root, ours: Mapping[str, type[StorageEngine]], present: list[str]
-) -> StoreNotFoundError | NotANetworkError:
+) -> StoreNotFoundError | NotANetworkError | StoreAccessError:
     """
     Why no engine opens a root.
 
@@ -78,20 +85,25 @@ def _not_found(
     """
     if not present:
         return StoreNotFoundError(f"there is no storage at '{root}'", location=str(root))
-    reasons = "".join(f"; {name}: {_why_not(ours[name], root)}" for name in present)
+    reasons = {name: _why_not(ours[name], root) for name in present}
+    for each in reasons.values():
+        # What may not be read may well be a network.
+        if isinstance(each, StoreAccessError):
+            return each
+    said = "".join(f"; {name}: {each or 'unknown'}" for name, each in reasons.items())
     return NotANetworkError(
-        f"'{root}' does not hold a network of the engines {', '.join(ours)}{reasons}",
+        f"'{root}' does not hold a network of the engines {', '.join(ours)}{said}",
         location=str(root),
     )
 
 
-def _why_not(engine: type[StorageEngine], root: Root) -> str:
+def _why_not(engine: type[StorageEngine], root: Root) -> StorageError | None:
     """What keeps an engine from reading what is at a root."""
     try:
         engine(root, bsb.MPI).check_network()
     except StorageError as error:
-        return str(error)
-    return "unknown"
+        return error
+    return None
 
 
 def was_interrupted(root: Root) -> bool:

@@ -6,6 +6,7 @@ import errno
 import functools
 import operator
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -44,11 +45,26 @@ def writing(target: str | os.PathLike[str]) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         if isinstance(error, StorageError) or is_of_handler(error):
             raise
-        kind = StoreAccessError if error.errno in _DENIED else StoreIOError
-        said = error.strerror or str(error)
+        if isinstance(error, RuntimeError) and not _NUMBER.search(str(error)):
+            raise
+        number, said = cause_of(error)
+        kind = StoreAccessError if number in _DENIED else StoreIOError
         raise kind(
-            f"'{target}' can't be written: {said}", location=str(target), errno=error.errno
+            f"'{target}' can't be written: {said}", location=str(target), errno=number
         ) from error
+
+
+# HDF5 names the error of the system among other things, also in a RuntimeError as a file closes.
+_NUMBER = re.compile(r"errno = (\d+)")
+
+
+def cause_of(error: Exception) -> tuple[int | None, str]:
+    """The number of an error of the system, or of HDF5 or memory, and what it says."""
+    if isinstance(error, MemoryError):
+        return errno.ENOMEM, "there is not enough memory"
+    found = _NUMBER.search(str(error))
+    number = int(found[1]) if found else getattr(error, "errno", None)
+    return number, os.strerror(number) if number else str(error)

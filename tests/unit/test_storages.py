@@ -16,6 +16,7 @@ from bsb_hdf5 import storages
 from bsb_hdf5.errors import (
     InputError,
     NotANetworkError,
+    StorageError,
     StoreAccessError,
     StoreError,
     StoreNotFoundError,
@@ -118,7 +119,7 @@ def test_an_engine_is_made_where_nothing_is(tmp_path: Path) -> None:
 def test_why_an_engine_does_not_read_it_is_what_it_says(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("text")
-    look: Callable[..., str] = storages._why_not
+    look: Callable[..., StorageError | None] = storages._why_not
     engines = bsb.storage.get_engines()
-    assert "not an HDF5 file" in look(engines["hdf5"], str(path))
-    assert "unknown" == look(engines["hdf5"], str(tmp_path / "missing"))
+    assert "not an HDF5 file" in str(look(engines["hdf5"], str(path)))
+    assert look(engines["hdf5"], str(tmp_path / "missing")) is None

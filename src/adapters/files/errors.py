@@ -14,13 +14,21 @@ def system_error(error: OSError, location: str) -> StoreError:
         return StoreNotFoundError(_missing(location), location=location, errno=error.errno)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StoreAccessError(
-            f"'{location}' may not be opened or written: {error.strerror}",
+            f"{_forbidden(location)}: {error.strerror}",
             location=location,
             errno=error.errno,
         )
     return StoreIOError(
         f"'{location}': {error.strerror or error}", location=location, errno=error.errno
     )
+
+
+def _forbidden(location: str) -> str:
+    folder = os.path.dirname(os.path.realpath(location))
+    absent = os.path.isdir(folder) and not os.path.lexists(location)
+    if absent and not os.access(folder, os.W_OK | os.X_OK):
+        return f"the folder '{folder}' may not be written, so that '{location}' can't be made"
+    return f"'{location}' may not be opened or written"
 
 
 def _missing(location: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -30,6 +29,7 @@ from ...exceptions import bsb_errors
 from ...ports.arrays import GroupWriter
 from ...queries.progress import WORK
 from ...storages import make_engine
+from ...targets import cause_of
 from ...transactions.interrupts import call_pending, is_of_handler, without_interrupts
 from ..transfer import Portion, copy_cells
 from .circuit import Circuit, read_circuit
@@ -120,9 +120,7 @@ def _import(
         except (OSError, RuntimeError, MemoryError) as error:
             if isinstance(error, StorageError) or is_of_handler(error):
                 raise
-            is_short = isinstance(error, MemoryError)
-            said = "there is not enough memory" if is_short else error
-            number = errno.ENOMEM if is_short else getattr(error, "errno", None)
+            number, said = cause_of(error)
             raise StoreIOError(f"'{folder}' can't be imported: {said}", errno=number) from error
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from bsb_hdf5.cli import elapsed, running
 from bsb_hdf5.cli.specifications import COMMANDS
+from bsb_hdf5.engines.hdf5 import HDF5Engine
 from bsb_hdf5.engines.zarr import ZarrEngine
 from bsb_hdf5.errors import StoreAccessError
 from bsb_hdf5.queries import summary
@@ -250,3 +251,16 @@ def test_a_quick_command_shows_nothing(capsys: pytest.CaptureFixture[str]) -> No
     with elapsed.Elapsed("bsb storage info", True):
         pass
     assert "" == capsys.readouterr().err
+
+
+@pytest.mark.parametrize("layout", ["columnar"])
+def test_what_may_not_be_read_is_not_called_something_else(
+    run: Run, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(engine: Any) -> None:
+        raise StoreAccessError(f"'{root}' may not be opened")
+
+    monkeypatch.setattr(HDF5Engine, "recognizes", lambda *_: False)
+    monkeypatch.setattr(HDF5Engine, "check_network", refuse)
+    outcome = run("info", root)
+    assert (2, f"bsb storage info: '{root}' may not be opened\n") == (outcome.code, outcome.err)

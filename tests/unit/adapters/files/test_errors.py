@@ -41,6 +41,25 @@ def test_an_error_without_a_number_says_what_it_says() -> None:
     assert found.fields["errno"] is None
 
 
+def test_a_folder_that_may_not_be_written_is_named_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied = PermissionError(errno.EACCES, "Permission denied")
+    new = str(tmp_path / "new")
+    monkeypatch.setattr(os, "access", lambda path, mode: path != str(tmp_path))
+    assert str(system_error(denied, new)).startswith(f"the folder '{tmp_path}' may not be written")
+    Path(new).touch()
+    assert str(system_error(denied, new)).startswith(f"'{new}' may not be opened or written")
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    below = str(tmp_path / "file" / "x")
+    for number in (errno.ENOTDIR, errno.ENOENT):
+        found = system_error(OSError(number, os.strerror(number)), below)
+        assert str(found).startswith(f"'{tmp_path / 'file'}' is a file, not a folder for '{below}'")
+
+
 def test_what_is_missing_is_the_file_or_its_folder(tmp_path: Path) -> None:
     gone = OSError(errno.ENOENT, "")
     assert f"there is no file '{tmp_path / 'x'}'" == str(system_error(gone, str(tmp_path / "x")))
