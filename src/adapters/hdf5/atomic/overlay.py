@@ -117,13 +117,11 @@ class OverlayFile:
     @guarded
     def write(self, data: bytes | memoryview) -> int:
         start, size = self._position, len(data)
-        end = start + size
+        self._position = end = start + size
         CALLBACK.thread = get_ident()
         try:
-            if end > _LARGEST:
-                raise _no_such_place(start)
             if self.error is None:
-                self._write(memoryview(data).cast("B"), start)
+                self._write(memoryview(data).cast("B"), start, end)
         except BaseException as error:
             self._note(error)
         finally:
@@ -132,7 +130,6 @@ class OverlayFile:
             # Kept only so that HDF5 can read it back; the session has failed already.
             with contextlib.suppress(MemoryError):
                 self._patches.append((start, bytes(data)))
-        self._position = end
         extent = self._extent
         extent.size = max(extent.size, end)
         return size
@@ -230,15 +227,17 @@ class OverlayFile:
             if low < high:
                 view[low - start : high - start] = data[low - offset : high - offset]
 
-    def _write(self, view: memoryview, start: int) -> None:
-        below = self._extent.base_size - start
-        if below >= len(view):
+    def _write(self, view: memoryview, start: int, end: int) -> None:
+        base = self._extent.base_size
+        if end <= base:
             self._take(view, start)
             return
-        if below > 0:
-            self._take(view[:below], start)
-        below = max(0, below)
-        write_at(self._extent.descriptor, view[below:], start + below)
+        if end > _LARGEST:
+            raise _no_such_place(start)
+        if start < base:
+            self._take(view[: base - start], start)
+            view, start = view[base - start :], base
+        write_at(self._extent.descriptor, view, start)
 
     def _take(self, view: memoryview, start: int) -> None:
         """Hold a change of original content in memory until the commit."""
