@@ -38,6 +38,8 @@ TARGETS: dict[str, tuple[float | None, float | None, float | None]] = {
     "load locally, out": (None, 10, 1.5),
     "load locally, large, inc": (None, 3, None),
     "load locally, large, out": (None, 3, None),
+    "load locally, large, inc, one at a time": (None, 3, None),
+    "load locally, large, out, one at a time": (None, 3, None),
     "load blocks, large, inc": (None, None, None),
     "first load of a chunk": (None, None, None),
     "load all positions": (None, 20, None),

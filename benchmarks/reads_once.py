@@ -118,6 +118,15 @@ def read(path: Path) -> dict[str, float]:
     def local(found: Any, direction: str, of: list[Chunk]) -> Callable[[], Any]:
         return lambda: [found.load_local_connections(direction, each) for each in of]
 
+    def one_at_a_time(direction: str) -> Callable[[], Any]:
+        """As a simulator loads them, which drops what it has copied."""
+
+        def load() -> None:
+            for each in large:
+                blocks.load_local_connections(direction, each)
+
+        return load
+
     def begin() -> Any:
         return compiled.load_connections()
 
@@ -136,6 +145,8 @@ def read(path: Path) -> dict[str, float]:
         "load locally, out": local(compiled, "out", chunks),
         "load locally, large, inc": local(blocks, "inc", large),
         "load locally, large, out": local(blocks, "out", large),
+        "load locally, large, inc, one at a time": one_at_a_time("inc"),
+        "load locally, large, out, one at a time": one_at_a_time("out"),
         "load blocks, large, inc": lambda: [
             blocks.load_block_connections("inc", i, j) for i in large[:9] for j in large[:9]
         ],
