@@ -87,15 +87,26 @@ def as_service_options(value: Any) -> ServiceOptions:
                 asked=name,
                 valid=tuple(fields),
             )
-        expected = bool if name == "anonymous" else str
-        if type(given) is not expected:
-            # The value may be a secret.
+        _check_option(str(name), given)
+    return ServiceOptions(**value)
+
+
+def _check_option(name: str, given: object) -> None:
+    if name == "max_age":
+        if isinstance(given, bool) or not isinstance(given, int | float) or not given >= 0:
             raise InputError(
-                f"the storage option {name!r} must be a {expected.__name__},"
-                f" not {type(given).__name__}",
+                f"the storage option 'max_age' must be seconds, 0 or more, not {given!r}",
                 asked=name,
             )
-    return ServiceOptions(**value)
+        return
+    expected = bool if name == "anonymous" else str
+    if type(given) is not expected:
+        # The value may be a secret.
+        raise InputError(
+            f"the storage option {name!r} must be a {expected.__name__},"
+            f" not {type(given).__name__}",
+            asked=name,
+        )
 
 
 def _as_config(value: Any) -> ServiceOptions:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+import attrs
+
 from .. import engine as _engine
 from ..adapters.files.trial import locks_exclude_ranks
 from ..adapters.mpi.communicator import ServiceCommunicator
@@ -19,6 +21,7 @@ from ..exceptions import warn_of_slow_lock
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
 from ..placement_set import PlacementSet
+from ..ports.services import NO_OPTIONS
 
 if TYPE_CHECKING:
     from ..adapters.zarr.store import ZarrStore
@@ -55,9 +58,11 @@ class ZarrEngine(_engine.StorageEngine):
         super().__init__(root, comm, lock_limit)
 
     def _make_store(self, root: str) -> ZarrStore:
-        return _store_class()(
-            root, self._settings.limit, warn_of_slow_lock, self._version, self._options
-        )
+        options = self._options
+        if self.ranks.size > 1:
+            # What one rank stored, the others read next.
+            options = attrs.evolve(options or NO_OPTIONS, max_age=0.0)
+        return _store_class()(root, self._settings.limit, warn_of_slow_lock, self._version, options)
 
     def _make_communicator(self, comm: _engine.Comm) -> ServiceCommunicator:
         return ServiceCommunicator(comm)

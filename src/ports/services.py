@@ -19,6 +19,9 @@ class ServiceOptions:
     :param access_key_id: for S3; ``secret_access_key``, ``session_token``: that go with it.
     :param account_key: for Azure.
     :param service_account: for Google Cloud: path of the JSON file of a service account.
+    :param max_age: seconds for which the last state of a network is not asked for again. Until then
+        a read may miss what another process stored. 0 asks at each read; by default, all reads but
+        those in the first second after the network was opened ask.
     """
 
     endpoint: str | None = None
@@ -26,6 +29,7 @@ class ServiceOptions:
     anonymous: bool = False
     account: str | None = None
     service_account: str | None = None
+    max_age: float | None = None
     access_key_id: str | None = attrs.field(default=None, repr=False)
     secret_access_key: str | None = attrs.field(default=None, repr=False)
     session_token: str | None = attrs.field(default=None, repr=False)
@@ -36,7 +40,7 @@ class ServiceOptions:
         """Those that were given and are no secrets."""
         fields = [each for each in attrs.fields(ServiceOptions) if each.repr]
         values = {each.name: getattr(self, each.name) for each in fields}
-        return {name: value for name, value in values.items() if value}
+        return {k: each for k, each in values.items() if each is not None and each is not False}
 
 
 NO_OPTIONS = ServiceOptions()

@@ -8,7 +8,6 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
-import bsb
 import icechunk
 import numpy as np
 import obstore
@@ -37,7 +36,6 @@ from bsb_hdf5.testing.contents import make, reading, snapshot, writing
 
 from .appending import SESSIONS, CellType, append_cells
 from .conftest import SECRET
-from .proxy import Proxy
 
 ROWS = np.arange(60_000.0).reshape(-1, 3)
 
@@ -339,66 +337,3 @@ def test_a_bucket_that_does_not_exist_is_told(bucket: str) -> None:
     for use in (store.open_read, store.create):
         with pytest.raises(StoreNotFoundError, match=r"the bucket of .* does not exist"):
             use()
-
-
-def test_requests_are_few(bucket: str, proxy: Proxy) -> None:
-    """Each request more is a wait for the service."""
-    storage = Storage("zarr", f"{bucket}/net")
-    cells: Any = storage.require_placement_set(CellType())
-    chunks = [Chunk((x, 0, 0), (100, 100, 100)) for x in range(50)]
-    with storage._engine.write_scope():
-        for chunk in chunks:
-            cells.append_data(chunk, positions=np.ones((100, 3)))
-    assert 12 >= requests_of(proxy, lambda: cells.append_data(chunks[0], positions=np.ones((9, 3))))
-    other = open_any(f"{bucket}/net")
-
-    def load_each() -> None:
-        with other._engine.read_scope():
-            for chunk in chunks:
-                other.get_placement_set(CellType(), chunks=[chunk]).load_positions()
-
-    assert 12 >= requests_of(proxy, load_each)
-    assert 15 >= requests_of(proxy, lambda: open_any(f"{bucket}/net"))
-
-
-def test_a_compile_in_one_scope_takes_few_requests(bucket: str, proxy: Proxy) -> None:
-    names = ("granule", "golgi")
-    configuration = bsb.Configuration(
-        {
-            "storage": {"engine": "zarr", "root": f"{bucket}/net"},
-            "network": {"x": 300, "y": 300, "z": 100, "chunk_size": 100},
-            "partitions": {"layer": {"type": "layer", "thickness": 100}},
-            "cell_types": {name: {"spatial": {"radius": 2, "count": 30}} for name in names},
-            "placement": {
-                "cells": {
-                    "strategy": "bsb.placement.RandomPlacement",
-                    "cell_types": names,
-                    "partitions": ["layer"],
-                }
-            },
-            "connectivity": {
-                "all": {
-                    "strategy": "bsb.connectivity.AllToAll",
-                    "presynaptic": {"cell_types": ["granule"]},
-                    "postsynaptic": {"cell_types": ["golgi"]},
-                }
-            },
-        }
-    )
-    network = bsb.Scaffold(configuration)
-    made = versions(f"{bucket}/net")
-
-    def compile_in_one() -> None:
-        with network.storage.write_scope():
-            network.compile()
-
-    assert 40 >= requests_of(proxy, compile_in_one)
-    assert len(made) + 1 == len(versions(f"{bucket}/net"))
-    placed = len(network.get_placement_set("golgi"))
-    assert placed and placed == len(open_any(f"{bucket}/net").load().get_placement_set("golgi"))
-
-
-def requests_of(proxy: Proxy, call: Any) -> int:
-    before = proxy.asked
-    call()
-    return proxy.asked - before

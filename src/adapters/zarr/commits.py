@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
@@ -16,6 +17,7 @@ from .kept import KeptObjects
 from .locations import Tag, Target
 from .manifest import read_manifest
 from .paths import MANIFEST
+from .recent import note_change
 
 if TYPE_CHECKING:
     from icechunk import Repository, Session
@@ -26,15 +28,24 @@ _MESSAGE, _WRITER = "a session", "writer"
 
 
 class Snapshot(KeptObjects):
-    """The objects of a network as of one commit, looked for when the first is read."""
+    """
+    The objects of a network as of one commit.
 
-    def __init__(self, root: str, repository: Repository, id_: str) -> None:
+    :param open_session: reads that commit; called when the first object is read.
+    """
+
+    def __init__(self, root: str, id_: Tag, open_session: Callable[[], Session]) -> None:
         super().__init__(root)
-        self._repository = repository
+        self._open_session = open_session
         self.id = id_
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no network, as the first commit of a repository."""
+        return self.get(MANIFEST) is None
+
     def _open(self) -> Store:
-        return self._repository.readonly_session(snapshot_id=self.id).store
+        return self._open_session().store
 
 
 class Branch(Target):
@@ -72,15 +83,17 @@ class Branch(Target):
             if isinstance(error, ConflictError):
                 raise self._overtaken() from error
             raise
+        finally:
+            note_change(self.root)
 
     def _tip_of(self, manifest: bytes) -> Tag | None:
         """The last commit, if it is the one with this manifest."""
         with suppress(StorageError), translated(self.root):
-            tip = self._repository.lookup_branch(BRANCH)
-            found = Snapshot(self.root, self._repository, tip).get(MANIFEST)
-            own = read_manifest(manifest, self.root).generation
+            session = self._repository.readonly_session(BRANCH)
+            tip = Snapshot(self.root, session.snapshot_id, lambda: session)
+            found, own = tip.get(MANIFEST), read_manifest(manifest, self.root).generation
             if found is not None and read_manifest(found, self.root).generation == own:
-                return tip
+                return tip.id
         return None
 
     def _overtaken(self) -> StoreError:

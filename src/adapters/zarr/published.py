@@ -9,10 +9,12 @@ machine. They are stored nowhere.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 from urllib.parse import urlsplit
+
+import attrs
 
 from ...errors import InputError, NotANetworkError, ReadOnlyError, StorageError
 from ...ports.services import ServiceOptions
@@ -20,6 +22,7 @@ from .errors import absent, require, taken, translated
 from .kept import KeptObjects
 from .locations import Location, Tag
 from .paths import MANIFEST
+from .recent import Looked, Recent, changes_at, note_change
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
@@ -46,36 +49,80 @@ class PublishedLocation(Location):
         super().__init__(url.rstrip("/"))
         self._options = options
 
+        self._state: _State | None = None
+
     def _open(self) -> Store:
         return _read_store(self.root, self._options)
 
     def at(self, tag: Tag) -> PublishedObjects:
+        state = self._state
+        if state is not None and state.tag == tag:
+            return state.objects
         return PublishedObjects(self.root, self._options)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there was a group when it was asked for."""
+        return self._last() is not None
+
+    def is_group(self) -> bool:
+        """Whether there is a group."""
+        return self._look() is not None
 
     def exists(self) -> bool:
         """Whether there is a group, or anything else where objects can be listed."""
-        if self.get(MANIFEST) is not None:
-            return True
         # Web servers list nothing.
-        return not self.root.startswith(_WEB) and not self.sync(self.store.is_empty, "")
+        return self.is_group() or not (
+            self.root.startswith(_WEB) or self.sync(self.store.is_empty, "")
+        )
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
+        state = self._look()
+        if state is None:
+            raise self._missing()
+        return None if state.tag == known else (state.data, state.tag)
+
+    def _last(self) -> _State | None:
+        if self._state is None:
+            self._state = _STATES.get(place_of(self.root, self._options))
+        return self._state
+
+    def _look(self) -> _State | None:
+        """What is there; None if there is no group."""
+        last = self._last()
+        if last is not None and last.looked.is_recent(self._options.max_age):
+            return last
+        changes = changes_at(self.root)
+        found = self._found(last)
+        if found is None:
+            self._state = None
+            return None
+        if last is None or last.data != found[0]:
+            looked = Looked(self.root) if last is None else last.looked
+            objects = PublishedObjects(self.root, self._options)
+            last = self._state = _State(*found, objects, looked)
+            _STATES.put(place_of(self.root, self._options), last)
+        last.looked.note(changes)
+        return last
+
+    def _found(self, last: _State | None) -> tuple[bytes, Tag] | None:
+        """The root's metadata and their tag, as the last or new; None if they are not there."""
         import obstore
         from obstore.exceptions import NotModifiedError
 
-        tag = None if known is None else known.get("e_tag")
-        options: GetOptions = {} if tag is None else {"if_none_match": tag}
+        known = None if last is None else last.tag.get("e_tag")
+        options: GetOptions = {} if known is None else {"if_none_match": known}
         with translated(self.root):
             try:
                 service = cast("ObjectStore[Service]", self.store).store
                 found = obstore.get(service, MANIFEST, options=options)
-                data, tags = found.bytes().to_bytes(), _tag(found.meta)
+                data = found.bytes().to_bytes()
             except NotModifiedError:
+                assert last is not None
+                return last.data, last.tag
+            except FileNotFoundError:
                 return None
-            except FileNotFoundError as error:
-                raise self._missing() from error
-        # Some services ignore the condition, and some have no tags.
-        return None if tags and tags == known else (data, tags)
+        return data, _tag(found.meta) or {"content": data}
 
     def _missing(self) -> Exception:
         if not self.exists():
@@ -116,6 +163,19 @@ class PublishedObjects(KeptObjects):
         return _read_store(self.root, self._options)
 
 
+@attrs.define(eq=False)
+class _State:
+    """What was found of a published network, and its objects."""
+
+    data: bytes
+    tag: Tag
+    objects: PublishedObjects
+    looked: Looked
+
+
+_STATES: Recent[_State] = Recent()
+
+
 class PublishedTarget(PublishedLocation):
     """Objects below a URL that are a published network once there is a manifest."""
 
@@ -130,7 +190,10 @@ class PublishedTarget(PublishedLocation):
 
     def replace(self, manifest: bytes, known: Tag | None) -> Tag:
         self.check(known)
-        self.put(MANIFEST, manifest)
+        try:
+            self.put(MANIFEST, manifest)
+        finally:
+            note_change(self.root)
         return {}
 
     def discard(self) -> None:
@@ -170,6 +233,11 @@ def check_url(url: str) -> None:
             f"the root '{shown}' contains credentials or options;"
             " pass the URL alone, and the credentials in storage_options or environment variables"
         )
+
+
+def place_of(root: str, options: ServiceOptions) -> Hashable:
+    """Equal for roots that are reached in the same way."""
+    return root, attrs.evolve(options, max_age=None), endpoint(options)
 
 
 def endpoint(options: ServiceOptions) -> str | None:

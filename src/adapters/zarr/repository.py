@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import os
 import threading
-import time
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import attrs
 
 from ...errors import (
     InputError,
+    NotANetworkError,
     ReadOnlyError,
     StoreError,
     StoreIOError,
@@ -35,7 +36,8 @@ from .commits import BRANCH, Branch, NewBranch, Snapshot, ancestry, find_version
 from .errors import absent, require, taken, translated
 from .locations import Location, Objects, Tag, Target
 from .paths import MANIFEST
-from .published import PublishedLocation, check_url, endpoint, published
+from .published import PublishedLocation, check_url, endpoint, place_of, published
+from .recent import Looked, Recent, changes_at, note_change
 
 if TYPE_CHECKING:
     from icechunk import Repository, RepositoryConfig, Storage
@@ -66,35 +68,19 @@ def _note_fork() -> None:
 after_fork_in_child(_note_fork)
 
 
-# Finding, recognizing and opening a network uses several stores, one after the other.
-_RECENTLY = 5.0
-_Key: TypeAlias = tuple[str, ServiceOptions, str | None]
-_OPENED: dict[_Key, tuple[float, _Opened]] = {}
-
-
 @attrs.define(eq=False)
 class _Opened:
-    """A repository, and the commit that was read last, which stays the same."""
+    """A repository, its last commit as far as is known, and the commit that was read last."""
 
     storage: Storage
     repository: Repository
+    looked: Looked
+    tip: Snapshot | None = None
     snapshot: Snapshot | None = None
 
 
-def _note_opened(key: _Key, found: _Opened) -> None:
-    now = time.monotonic()
-    with _MEMORY_MUTEX:
-        for each in [each for each, opened in _OPENED.items() if now - opened[0] > _RECENTLY]:
-            del _OPENED[each]
-        _OPENED[key] = now, found
-
-
-def _recently_opened(key: _Key) -> _Opened | None:
-    """A repository that was opened just now, which need not be looked for again."""
-    found = _OPENED.get(key)
-    if found is None or time.monotonic() - found[0] > _RECENTLY:
-        return None
-    return found[1]
+# Finding, recognizing and opening a network uses several stores, one after the other.
+_OPENED: Recent[_Opened] = Recent()
 
 
 class RepositoryLocation(Location):
@@ -117,6 +103,7 @@ class RepositoryLocation(Location):
         self._found: _Opened | None = None
         # The commit of a version, which stays the same.
         self._fixed: Tag | None = None
+        self._published = PublishedLocation(self.root, options)
 
     @property
     def identity(self) -> str:
@@ -127,12 +114,8 @@ class RepositoryLocation(Location):
         raise NotImplementedError("a session opens the objects of a repository")
 
     @property
-    def _published(self) -> PublishedLocation:
-        return PublishedLocation(self.root, self._options)
-
-    @property
-    def _key(self) -> _Key:
-        return self.root, self._options, endpoint(self._options)
+    def _key(self) -> Hashable:
+        return place_of(self.root, self._options)
 
     @property
     def _is_in_memory(self) -> bool:
@@ -154,7 +137,7 @@ class RepositoryLocation(Location):
                 location=self.root,
             )
         if self._found is None:
-            self._found = _recently_opened(self._key)
+            self._found = _OPENED.get(self._key)
         if self._found is None or self._is_gone(self._found.storage):
             self._found = self._opened()
         return None if self._found is None else self._found.repository
@@ -174,60 +157,86 @@ class RepositoryLocation(Location):
             if not self._is_in_memory:
                 self._published.get(MANIFEST)
             raise
-        found = _Opened(storage, repository)
-        _note_opened(self._key, found)
+        found = _Opened(storage, repository, Looked(self.root))
+        _OPENED.put(self._key, found)
         return found
 
     def _is_gone(self, storage: Storage) -> bool:
         return self._is_in_memory and _MEMORY.get(self.root) is not storage
 
-    def _tip(self, repository: Repository) -> Tag:
+    def _seen(self, repository: Repository) -> Snapshot:
         """The commit that is seen."""
         if self._version is None:
-            with translated(self.root):
-                return repository.lookup_branch(BRANCH)
+            return self._tip(repository)
         if self._fixed is None:
             self._fixed = find_version(repository, self._version, self.root)
-        return self._fixed
+        return self._snapshot(repository, self._fixed)
 
-    def _manifest(self, repository: Repository) -> bytes | None:
-        """The manifest that is seen; None before the first commit."""
-        return self._snapshot(repository, self._tip(repository)).get(MANIFEST)
+    def _tip(self, repository: Repository) -> Snapshot:
+        """The last commit."""
+        found = self._found_for(repository)
+        tip = found.tip
+        # A repository without a network may be one that another program is about to make.
+        if tip is None or not found.looked.is_recent(self._options.max_age) or tip.is_empty:
+            changes = changes_at(self.root)
+            with translated(self.root):
+                session = repository.readonly_session(BRANCH)
+            if tip is None or tip.id != session.snapshot_id:
+                tip = found.tip = Snapshot(self.root, session.snapshot_id, lambda: session)
+            found.looked.note(changes)
+        return tip
 
     def _snapshot(self, repository: Repository, tag: Tag) -> Snapshot:
+        """The commit of a tag."""
+        found = self._found_for(repository)
+        for each in (found.tip, found.snapshot):
+            if each is not None and each.id == tag:
+                return each
+        made = partial(repository.readonly_session, snapshot_id=tag)
+        found.snapshot = Snapshot(self.root, tag, made)
+        return found.snapshot
+
+    def _found_for(self, repository: Repository) -> _Opened:
+        """What is known of a repository, which another thread may have let go."""
         found = self._found
-        last = None if found is None else found.snapshot
-        if last is None or last.id != tag or found is None or found.repository is not repository:
-            last = Snapshot(self.root, repository, tag)
-            if found is not None:
-                found.snapshot = last
-        return last
+        if found is None or found.repository is not repository:
+            storage = repository.storage
+            return _Opened(storage, repository, Looked(self.root))
+        return found
+
+    @property
+    def _was_published(self) -> bool:
+        """Whether what was found last is no repository, but a network that was published."""
+        return self._found is None and self._published.is_known
 
     def exists(self) -> bool:
+        if self._was_published and self._published.is_group():
+            return True
         repository = self.repository()
         if repository is not None:
-            return self._manifest(repository) is not None
+            return not self._seen(repository).is_empty
         return not self._is_in_memory and self._published.exists()
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
+        if self._was_published:
+            with suppress(StoreNotFoundError, NotANetworkError):
+                return self._published.fetch(known)
         repository = self.repository()
         if repository is None and not self._is_in_memory:
-            return self._published.fetch(known if isinstance(known, dict) else None)
+            return self._published.fetch(known)
         if repository is None:
             raise absent(self.root)
-        tip = self._tip(repository)
-        if tip == known:
+        seen = self._seen(repository)
+        if seen.id == known:
             return None
-        data = self._snapshot(repository, tip).get(MANIFEST)
+        data = seen.get(MANIFEST)
         if data is None:
             raise absent(self.root)
-        return data, tip
+        return data, seen.id
 
     def at(self, tag: Tag) -> Objects:
-        repository = self.repository()
-        if repository is None or isinstance(tag, dict):
-            return self._published.at(tag)
-        return self._snapshot(repository, tag)
+        repository = None if isinstance(tag, dict) else self.repository()
+        return self._published.at(tag) if repository is None else self._snapshot(repository, tag)
 
     def begin(self) -> Target:
         repository = self.repository()
@@ -254,8 +263,8 @@ class RepositoryLocation(Location):
                 Repository.create(storage)
             with translated(self.root):
                 repository = Repository.open(storage, config=_configuration())
-            self._found = _Opened(storage, repository)
-        if self._manifest(repository) is not None:
+            self._found = _Opened(storage, repository, Looked(self.root))
+        if not self._tip(repository).is_empty:
             raise taken(self.root)
         branch = NewBranch(self.root, repository, session_on(repository, self.root))
         branch.put(MANIFEST, _EMPTY_GROUP)
@@ -279,7 +288,7 @@ class RepositoryLocation(Location):
         """
         repository = self._required()
         id_ = str(
-            self._tip(repository)
+            self._seen(repository).id
             if version is None
             else find_version(repository, version, self.root)
         )
@@ -308,14 +317,15 @@ class RepositoryLocation(Location):
         repository = self.repository()
         if repository is None:
             return self._published.size()
-        seen = self._snapshot(repository, self._tip(repository))
+        seen = self._seen(repository)
         return int(seen.sync(seen.store.getsize_prefix, ""))
 
     def remove(self) -> None:
         if self.repository() is None:
             raise published(self.root)
         self._found = None
-        _OPENED.pop(self._key, None)
+        _OPENED.drop(self._key)
+        note_change(self.root)
         if self._is_in_memory:
             with _MEMORY_MUTEX:
                 _MEMORY.pop(self.root, None)
