@@ -1,0 +1,137 @@
+"""A state that was found a moment ago counts as the last one, unless this process changed it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import icechunk
+import pytest
+
+from bsb_hdf5.adapters.zarr import recent, repository
+from bsb_hdf5.adapters.zarr.manifest import read_manifest
+from bsb_hdf5.adapters.zarr.store import ZarrStore
+from bsb_hdf5.errors import CommitConflictError
+from bsb_hdf5.ports.services import ServiceOptions
+from bsb_hdf5.testing.contents import make, reading, writing
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A note for each time that it is asked for the last commit."""
+    notes: list[str] = []
+    original = icechunk.Repository.readonly_session
+
+    def note(self: icechunk.Repository, branch: str | None = None, **options: Any) -> Any:
+        notes.extend([] if branch is None else [branch])
+        return original(self, branch, **options)
+
+    monkeypatch.setattr(icechunk.Repository, "readonly_session", note)
+    return notes
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> str:
+    root = f"memory://{tmp_path.name}{os.getpid()}/net"
+    make(ZarrStore(root))
+    repository._OPENED.clear()
+    return root
+
+
+def state(store: ZarrStore) -> object:
+    with reading(store) as group:
+        return group.attributes.get("state") if "state" in group.attributes.names() else None
+
+
+def change(store: ZarrStore, value: str) -> None:
+    with writing(store) as group:
+        group.attributes.set("state", value)
+
+
+def change_elsewhere(root: str, value: str) -> None:
+    """Change a network as another process does, of which this one notes nothing."""
+    before = dict(recent._CHANGES)
+    change(ZarrStore(root), value)
+    recent._CHANGES.clear()
+    recent._CHANGES.update(before)
+
+
+def test_only_opening_asks_once(
+    root: str, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent, "_OPENING", 3600.0)
+    store = ZarrStore(root)
+    assert store.exists() and ZarrStore(root).recognizes()
+    assert state(store) is state(store) is None
+    assert 1 == len(asked)
+    monkeypatch.setattr(recent, "_OPENING", 0.0)
+    for number in (2, 3):
+        state(store)
+        assert number == len(asked)
+
+
+def test_this_process_sees_what_it_stored_at_once(
+    root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent, "_OPENING", 3600.0)
+    for options in (ServiceOptions(), ServiceOptions(max_age=3600.0)):
+        reader, writer = ZarrStore(root, options=options), ZarrStore(root)
+        for value in ("first", "second"):
+            state(reader)
+            change(writer, value)
+            assert value == state(reader) == state(writer)
+
+
+def test_a_conflict_shows_what_the_other_stored(root: str) -> None:
+    store = ZarrStore(root, options=ServiceOptions(max_age=3600.0))
+    state(store)
+    session = store.open_write()
+    session.root.attributes.set("state", "refused")
+    change_elsewhere(root, "stored")
+    with pytest.raises(CommitConflictError):
+        session.commit()
+    assert "stored" == state(store)
+
+
+@pytest.mark.parametrize(("age", "expected"), [(3600.0, None), (0.0, "new"), (None, "new")])
+def test_max_age_says_how_old_a_state_may_be(
+    root: str, age: float | None, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent, "_OPENING", 0.0)
+    store = ZarrStore(root, options=ServiceOptions(max_age=age))
+    assert state(store) is None
+    change_elsewhere(root, "new")
+    assert expected == state(store)
+    # A session that writes begins with the last state in any case.
+    session = store.open_write()
+    assert "new" == session.root.attributes.get("state")
+    session.rollback()
+
+
+def test_a_network_that_another_is_about_to_make_is_looked_for_again(
+    tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent, "_OPENING", 3600.0)
+    root = f"memory://{tmp_path.name}{os.getpid()}/later"
+    session = ZarrStore(root).create()
+    other = ZarrStore(root)
+    assert not other.exists()
+    before = dict(recent._CHANGES)
+    session.commit()
+    recent._CHANGES.clear()
+    recent._CHANGES.update(before)
+    assert other.exists()
+
+
+def test_versions_are_not_taken_for_the_last_state(
+    root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent, "_OPENING", 3600.0)
+    store = ZarrStore(root)
+    for value in ("first", "second"):
+        change(store, value)
+    first = ZarrStore(root, version=store.versions()[1].id)
+    assert ("first", "second", "first") == (state(first), state(ZarrStore(root)), state(first))
+    data = store._location.at(store.versions()[0].id).get("zarr.json")
+    assert read_manifest(data or b"", root).generation != ""
