@@ -49,7 +49,7 @@ class PublishedLocation(Location):
         super().__init__(url.rstrip("/"))
         self._options = options
 
-        self._state: _State | None = None
+        self._state: _PublishedState | None = None
 
     def _open(self) -> Store:
         return _read_store(self.root, self._options)
@@ -82,12 +82,12 @@ class PublishedLocation(Location):
             raise self._missing()
         return None if state.tag == known else (state.data, state.tag)
 
-    def _last(self) -> _State | None:
+    def _last(self) -> _PublishedState | None:
         if self._state is None:
             self._state = _STATES.get(place_of(self.root, self._options))
         return self._state
 
-    def _look(self) -> _State | None:
+    def _look(self) -> _PublishedState | None:
         """What is there; None if there is no group."""
         last = self._last()
         if last is not None and last.looked.is_recent(self._options.max_age):
@@ -100,12 +100,12 @@ class PublishedLocation(Location):
         if last is None or last.data != found[0]:
             looked = Looked(self.root) if last is None else last.looked
             objects = PublishedObjects(self.root, self._options)
-            last = self._state = _State(*found, objects, looked)
+            last = self._state = _PublishedState(*found, objects, looked)
             _STATES.put(place_of(self.root, self._options), last)
         last.looked.note(changes)
         return last
 
-    def _found(self, last: _State | None) -> tuple[bytes, Tag] | None:
+    def _found(self, last: _PublishedState | None) -> tuple[bytes, Tag] | None:
         """The root's metadata and their tag, as the last or new; None if they are not there."""
         import obstore
         from obstore.exceptions import NotModifiedError
@@ -164,7 +164,7 @@ class PublishedObjects(KeptObjects):
 
 
 @attrs.define(eq=False)
-class _State:
+class _PublishedState:
     """What was found of a published network, and its objects."""
 
     data: bytes
@@ -173,7 +173,7 @@ class _State:
     looked: Looked
 
 
-_STATES: Recent[_State] = Recent()
+_STATES: Recent[_PublishedState] = Recent()
 
 
 class PublishedTarget(PublishedLocation):
