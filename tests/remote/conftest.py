@@ -1,12 +1,19 @@
-"""A server of the S3 protocol on this machine."""
+"""
+A server of the S3 protocol on this machine: moto in this process, or another one.
+
+``BSB_HDF5_S3_SERVER=127.0.0.1:9000 pytest tests/remote`` runs the tests on what listens there. It
+takes the key ``an-id`` with the secret below, or any. Tests that ask moto itself are skipped.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import urllib.request
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from moto.server import ThreadedMotoServer
@@ -16,10 +23,15 @@ from bsb_hdf5.adapters.zarr import published, repository
 from .proxy import Proxy
 
 SECRET = "a-secret-that-is-stored-nowhere"
+OTHER = os.environ.get("BSB_HDF5_S3_SERVER")
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[tuple[str, int]]:
+    if OTHER:
+        host, _, number = OTHER.partition(":")
+        yield host, int(number)
+        return
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -43,8 +55,7 @@ def bucket(proxy: Proxy, server: tuple[str, int], monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(published, "_RETRIES", {**published._RETRIES, "backoff": backoff})
     monkeypatch.setattr(repository, "_RETRIES", (3, 5, 20))
     name = f"bucket-{uuid.uuid4().hex}"
-    url = f"http://{server[0]}:{server[1]}/{name}"
-    urllib.request.urlopen(urllib.request.Request(url, method="PUT")).close()
+    _make_bucket(f"http://{server[0]}:{server[1]}", name)
     for key, value in {
         "AWS_ENDPOINT_URL": proxy.url,
         "AWS_ACCESS_KEY_ID": "an-id",
@@ -53,3 +64,14 @@ def bucket(proxy: Proxy, server: tuple[str, int], monkeypatch: pytest.MonkeyPatc
     }.items():
         monkeypatch.setenv(key, value)
     return f"s3://{name}"
+
+
+def _make_bucket(url: str, name: str) -> None:
+    if not OTHER:
+        urllib.request.urlopen(urllib.request.Request(f"{url}/{name}", method="PUT")).close()
+        return
+    import boto3
+
+    keys = {"aws_access_key_id": "an-id", "aws_secret_access_key": SECRET}
+    service: Any = boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys)
+    service.create_bucket(Bucket=name)

@@ -12,7 +12,7 @@ pytest.importorskip("obstore")
 
 from bsb_hdf5.adapters.zarr import published
 
-EVERY = {
+EVERY: dict[str, Any] = {
     "endpoint": "http://here",
     "region": "eu",
     "account": "an account",
