@@ -36,6 +36,8 @@ LONG = (
     "tests/faults/test_soak.py::test_what_killed_stopped_and_moved_programs_do_can_be_put_in_order[zarr",
     "tests/parallel/test_mpi.py::test_the_suite_of_bsb_passes_on_every_rank[hdf5 classic",
     "tests/parallel/test_mpi.py::test_the_suite_of_bsb_passes_on_every_rank[zarr",
+    "tests/remote/test_faulty_service.py::test_each",
+    "tests/remote/test_faulty_service.py::test_two_writers",
     "tests/simulators/",
     "tests/unit/kit/test_new.py",
     "tests/unit/testing/test_machine_mutants.py",

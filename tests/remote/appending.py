@@ -16,8 +16,8 @@ class CellType:
     name = "granule"
 
 
-def append_cells(root: str, number: int) -> None:
+def append_cells(root: str, number: int, sessions: int = SESSIONS, first: int = 0) -> None:
     """Two cells to each of some chunks."""
     cells: Any = Storage("zarr", root).get_placement_set(CellType())
-    for each in range(SESSIONS):
+    for each in range(first, first + sessions):
         cells.append_data(Chunk((number, each, 0), (100, 100, 100)), positions=np.ones((2, 3)))

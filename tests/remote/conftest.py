@@ -13,6 +13,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -70,8 +71,8 @@ def _make_bucket(url: str, name: str) -> None:
     if not OTHER:
         urllib.request.urlopen(urllib.request.Request(f"{url}/{name}", method="PUT")).close()
         return
-    import boto3
-
     keys = {"aws_access_key_id": "an-id", "aws_secret_access_key": SECRET}
-    service: Any = boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys)
+    service: Any = import_module("boto3").client(
+        "s3", endpoint_url=url, region_name="us-east-1", **keys
+    )
     service.create_bucket(Bucket=name)

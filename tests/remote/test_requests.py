@@ -130,7 +130,7 @@ def test_chunks_are_read_one_by_one_in_few_requests(
             open_storage(root, storage_options=kept).load(),
         ):
             forget()
-            assert 12 >= counted(proxy, lambda found=found: read_each(found))
+            assert 12 >= counted(proxy, partial(read_each, found))
         # Each call asks which state is the last one, and nothing else.
         assert 2 * len(CHUNKS) >= counted(proxy, lambda: read_each(plain))
 

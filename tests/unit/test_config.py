@@ -121,6 +121,10 @@ def test_options_of_a_service_are_texts_and_known() -> None:
         ({"endpoint": True}, "'endpoint' must be a str, not bool"),
         ({"anonymous": "x"}, "'anonymous' must be a bool, not str"),
         ({"anonymous": 1}, "'anonymous' must be a bool, not int"),
+        ({"max_age": -1.0}, "'max_age' must be seconds, 0 or more, not -1.0"),
+        ({"max_age": float("nan")}, "'max_age' must be seconds, 0 or more, not nan"),
+        ({"max_age": True}, "'max_age' must be seconds, 0 or more, not True"),
+        ({"max_age": "5"}, "'max_age' must be seconds, 0 or more, not '5'"),
     ):
         with pytest.raises(InputError, match=message):
             as_service_options(wrong)
@@ -128,10 +132,15 @@ def test_options_of_a_service_are_texts_and_known() -> None:
 
 def test_only_what_is_no_secret_is_shown() -> None:
     secrets = ("access_key_id", "secret_access_key", "session_token", "account_key")
-    shown = {"endpoint": "here", "region": "eu", "account": "mine", "service_account": "a file"}
-    options = ServiceOptions(
-        **shown, **{name: f"secret {name}" for name in secrets}, anonymous=True
-    )
+    shown: dict[str, Any] = {
+        "endpoint": "here",
+        "region": "eu",
+        "account": "mine",
+        "service_account": "a file",
+        "max_age": 0.0,
+    }
+    hidden: dict[str, Any] = {name: f"secret {name}" for name in secrets}
+    options = ServiceOptions(**shown, **hidden, anonymous=True)
     assert {**shown, "anonymous": True} == options.public
     assert {} == ServiceOptions(access_key_id="x").public
     assert "secret" not in repr(options).replace("secret_access_key", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import re
 import sys
 import threading
 import zipfile
@@ -27,6 +28,8 @@ _UNREADABLE = (ValueError, TypeError, LookupError, RuntimeError, EOFError, zipfi
 # Parts of icechunk's messages about missing repositories and missing buckets.
 _NO_BUCKET = "NoSuchBucket"
 _NO_REPOSITORY = "repository doesn't exist"
+# Lines of icechunk's messages that say where in its code an error was.
+_CONTEXT = re.compile(r"context:$|\d+: \w+::|with \w+=|with a |with \w+$|at \S+\.rs:\d+$")
 _DENIED = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "Forbidden")
 
 

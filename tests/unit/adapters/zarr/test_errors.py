@@ -112,3 +112,27 @@ def test_a_package_that_is_missing_is_named_with_the_extra() -> None:
     require("json", "cloud")
     with pytest.raises(StorageError, match=r"no_such_package, which .*'bsb-hdf5\[cloud\]'"):
         require("no_such_package", "cloud")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        """  x session error: error writing object to object store service error
+  |
+  | context:
+  |    0: icechunk::storage::s3::write_ref
+  |            with ref_key="branch.main/ref.json"
+  |              at icechunk/src/storage/s3.rs:881
+  |    1: icechunk::session::_commit
+  |            with a session rewrite_manifests=false
+  |              at icechunk/src/session.rs:1043
+  |
+""",
+        "  x error writing object\n  |-> dispatch failure\n  `-> service error",
+    ],
+)
+def test_what_icechunk_says_is_said_without_places_in_its_code(said: str) -> None:
+    with pytest.raises(StoreIOError) as caught, translated("s3://lab/net"):
+        raise icechunk.IcechunkError(said)
+    assert str(caught.value).endswith("service error")
+    assert ".rs:" not in str(caught.value)
