@@ -41,6 +41,7 @@ _OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 # A member of an archive of more bytes than these is compressed to no fewer than so many times less.
 _MOST_UNQUESTIONED = 1 << 24
 _MOST_PACKED = 64
+_EVERYBODY = stat.S_IRWXU | stat.S_IRWXG | stat.S_IRWXO
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -290,6 +291,10 @@ class NewDirectory(DirectoryLocation):
             # A removal may have left some of its arrays behind.
             remove_own(self._target, keep_lock=True)
             self._check_apart()
+            if self._mode is not None:
+                # Whoever may not read the original may not read it beside what is here either.
+                held = stat.S_IMODE(os.stat(self._target).st_mode)
+                os.chmod(self._target, held & (self._mode | ~_EVERYBODY))
             try:
                 for name in self._names():
                     os.rename(os.path.join(self.root, name), os.path.join(self._target, name))

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from io import RawIOBase
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import h5py
@@ -21,115 +17,8 @@ Group: TypeAlias = Any
 Array: TypeAlias = Any
 """A dataset of h5py."""
 
-MAGIC = np.uint32(0x0A7A)
-VERSION = np.array([0, 1], dtype=np.uint32)
 LIBRARY = "@library"
 _TEXT = h5py.string_dtype("utf-8")
-
-
-class _Noting:
-    """
-    A file below HDF5 that notes the first error, and ignores what is written after it.
-
-    HDF5's own drivers leave its state broken where a write fails as a file is closed, and the
-    process may crash later.
-
-    :param raw: the file, without a buffer.
-    """
-
-    def __init__(self, raw: RawIOBase) -> None:
-        self._raw = raw
-        self.error: BaseException | None = None
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self._raw.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._raw.tell()
-
-    def flush(self) -> None:
-        """Do nothing: there is no buffer."""
-
-    def read(self, size: int) -> bytes:
-        """As :meth:`readinto`; h5py looks for it, to tell files from paths."""
-        data = bytearray(size)
-        self.readinto(memoryview(data))
-        return bytes(data)
-
-    def readinto(self, buffer: memoryview) -> int:
-        """Fill the buffer; there are zeros where nothing was written."""
-        view = memoryview(buffer).cast("B")
-        done = 0
-        try:
-            while done < len(view) and (more := self._raw.readinto(view[done:])):
-                done += more
-        except BaseException as error:
-            self._note(error)
-        view[done:] = bytes(len(view) - done)
-        return len(view)
-
-    def write(self, data: bytes | memoryview) -> int:
-        view = memoryview(data).cast("B")
-        done = 0
-        try:
-            while done < len(view) and self.error is None:
-                # The system may write less than it is given.
-                done += self._raw.write(view[done:]) or 0
-        except BaseException as error:
-            self._note(error)
-        return len(view)
-
-    def truncate(self, size: int | None = None) -> int:
-        size = self.tell() if size is None else size
-        try:
-            if self.error is None:
-                self._raw.truncate(size)
-        except BaseException as error:
-            self._note(error)
-        return size
-
-    def check(self) -> None:
-        """Raise the error that was noted, if any."""
-        if self.error is not None:
-            raise self.error
-
-    def _note(self, error: BaseException) -> None:
-        if self.error is None:
-            self.error = error
-
-
-@contextmanager
-def new_file(path: Path) -> Iterator[Group]:
-    """
-    A file of SONATA to fill.
-
-    :raises OSError: the system failed to write it.
-    """
-    with open(path, "w+b", buffering=0) as raw:
-        below = _Noting(raw)
-        try:
-            with h5py.File(below, "w") as file:
-                file.attrs["magic"] = MAGIC
-                file.attrs["version"] = VERSION
-                yield file
-        except Exception:
-            # What HDF5 found then may come of it.
-            below.check()
-            raise
-        below.check()
-
-
-@contextmanager
-def open_file(path: Path) -> Iterator[Group]:
-    """
-    A file of SONATA to read.
-
-    :raises CorruptNetworkError: it is no file of HDF5.
-    """
-    if not h5py.is_hdf5(path):
-        raise CorruptNetworkError(f"'{path}' is not an HDF5 file")
-    with h5py.File(path, "r") as file:
-        yield file
 
 
 class Columns:

@@ -18,8 +18,8 @@ from ...targets import common_mode
 from ...transactions.interrupts import call_pending, without_interrupts
 from ..folders import read_index, write_folder
 from ..transfer import Portion
-from .columns import new_file
 from .edges import write_edges
+from .files import new_file
 from .names import safe_name
 from .nodes import MODEL_TYPE, Nodes, node_sets, write_nodes
 from .sections import sections_in

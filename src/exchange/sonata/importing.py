@@ -33,8 +33,9 @@ from ...targets import cause_of
 from ...transactions.interrupts import call_pending, is_of_handler, without_interrupts
 from ..transfer import Portion, copy_cells
 from .circuit import Circuit, read_circuit
-from .columns import Group, group_in, open_file
+from .columns import Group, group_in
 from .edge_reader import EdgeReader
+from .files import open_file
 from .names import original_name
 from .node_reader import NodeReader
 from .sections import sections_in

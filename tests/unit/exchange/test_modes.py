@@ -76,3 +76,16 @@ def test_a_network_that_no_file_holds_leaves_the_mode_of_its_copy_to_the_system(
     finally:
         storage.remove()
     assert 0o640 == (tmp_path / "copy").stat().st_mode & 0o777
+
+
+def test_a_private_network_stays_private_in_a_folder_that_holds_more(tmp_path: Path) -> None:
+    storage = SmallNetwork.build(Storage("zarr", str(tmp_path / "network"))).storage
+    (tmp_path / "network").chmod(0o700)
+    place = tmp_path / "place"
+    earlier = Storage("zarr", str(place))
+    (place / "README").write_text("read me")
+    earlier.remove()
+    place.chmod(0o755)
+    bsb_hdf5.convert(storage, str(place), engine="zarr")
+    assert 0o700 == place.stat().st_mode & 0o777
+    assert "read me" == (place / "README").read_text()
