@@ -138,6 +138,15 @@ def _name_of(configuration: object) -> str | None:
     return str(configuration.get("name")) if isinstance(configuration, dict) else None
 
 
+def _chunk_table(chunks: tuple[_Chunk, ...]) -> list[str]:
+    head = ("chunk", "id", "cells", "incoming", "outgoing")
+    rows = [
+        (" ".join(map(str, each.coordinates)), each.id, each.cells, each.incoming, each.outgoing)
+        for each in chunks
+    ]
+    return table(head, rows)
+
+
 def _lines(described: _Description, given: argparse.Namespace) -> list[str]:
     found, saving = described.found, described.saving
     lines = [
@@ -157,18 +166,7 @@ def _lines(described: _Description, given: argparse.Namespace) -> list[str]:
         *_unfinished(given.root, described.was_interrupted),
     ]
     if given.chunks:
-        head = ("chunk", "id", "cells", "incoming", "outgoing")
-        rows = [
-            (
-                " ".join(map(str, each.coordinates)),
-                each.id,
-                each.cells,
-                each.incoming,
-                each.outgoing,
-            )
-            for each in described.chunks
-        ]
-        lines += ["", *table(head, rows)]
+        lines += ["", *_chunk_table(described.chunks)]
     if saving:
         lines += [
             "",

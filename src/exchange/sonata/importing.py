@@ -126,10 +126,7 @@ def _import(
 
 
 def _fill(network: NetworkWriter, circuit: Circuit, size: NDArray[np.float64] | None) -> None:
-    own = circuit.own
-    stored = np.full(3, _CHUNK_SIZE) if size is None else size
-    if own is not None:
-        stored = normalize_size(own.get("chunk_size"))
+    own, stored = circuit.own, _chunk_size_of(circuit, size)
     if not np.isnan(stored).any():
         network.set_chunk_size(stored)
     with ExitStack() as stack:
@@ -150,16 +147,28 @@ def _fill(network: NetworkWriter, circuit: Circuit, size: NDArray[np.float64] | 
         WORK.expect(sum(each.size for each in readers.values()))
         WORK.expect(sum(each.size for each in edges.values()))
         _copy_morphologies(network, circuit, readers)
-        for name, reader in readers.items():
-            type_ = _original(own, "nodes", name)
-            network.create_placement(type_, created_at=iso_now())
-            made = network.placement(type_)
-            made.require_keys(reader.additional_keys())
-            copy_cells(reader, made, Portion().cells)
+        _copy_nodes(network, own, readers)
         _copy_edges(network, own, edges, readers)
         for each in () if own is None else own["unconnected"]:
             types = each["pre"], each["post"]
             network.create_connectivity(each["name"], *types, created_at=iso_now())
+
+
+def _chunk_size_of(circuit: Circuit, size: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    if circuit.own is not None:
+        return normalize_size(circuit.own.get("chunk_size"))
+    return np.full(3, _CHUNK_SIZE) if size is None else size
+
+
+def _copy_nodes(
+    network: NetworkWriter, own: Document | None, readers: dict[str, NodeReader]
+) -> None:
+    for name, reader in readers.items():
+        type_ = _original(own, "nodes", name)
+        network.create_placement(type_, created_at=iso_now())
+        made = network.placement(type_)
+        made.require_keys(reader.additional_keys())
+        copy_cells(reader, made, Portion().cells)
 
 
 def _own(own: Document | None, part: str, name: str) -> Document | None:
