@@ -115,9 +115,9 @@ def _failure(error: Exception, location: str) -> StoreError:
 
 
 def _cause(error: Exception) -> str:
-    """The line that names the cause: the first of obstore, the last of icechunk."""
+    """The line that names the cause: obstore has it first, icechunk last but for places."""
     lines = [line.strip(" |`->x\t") for line in str(error).splitlines()]
-    texts = [line for line in lines if line]
+    texts = [line for line in lines if line and not _CONTEXT.match(line)]
     if not texts:
         return type(error).__name__
     return texts[-1] if type(error).__name__ == "IcechunkError" else texts[0]
