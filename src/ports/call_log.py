@@ -60,18 +60,18 @@ class Publication(enum.Enum):
 
 
 class HeldLog(Protocol):
-    """A log that nobody appends to, or folds, until it is released."""
+    """A locked log: until it is released, no other program appends to it or folds it."""
 
     def records(self) -> Sequence[Record]:
         """The calls that the network has not seen, in order."""
 
     @property
     def state(self) -> int:
-        """As in :class:`Position`; 0 if nobody may append."""
+        """As in :class:`Position`; 0 if appending is not allowed."""
 
     def close(self, mark: Mark) -> None:
         """
-        Let nobody append until :meth:`restart`, whatever becomes of this program; before a commit.
+        Prohibit appending until :meth:`restart`, even if this program ends; called before a commit.
 
         :param mark: of the network before it.
         """
@@ -99,7 +99,7 @@ class CallLog(Protocol):
         """
 
     def position(self, mark: Mark) -> Position | None:
-        """What a call can be checked against; None if nobody may append now."""
+        """The position that a call can be checked against; None if appending is not allowed now."""
 
     def publish(self, position: Position, title: bytes, rows: Sequence[Buffer], /) -> Publication:
         """

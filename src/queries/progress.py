@@ -42,7 +42,7 @@ class Work:
         self.done = self.expected = 0
 
     def begin(self) -> None:
-        """Start to count anew."""
+        """Reset the count."""
         self.done = self.expected = 0
 
     def expect(self, rows: int) -> None:

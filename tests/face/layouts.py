@@ -8,7 +8,7 @@ import pytest
 from bsb import Chunk, Storage
 
 from bsb_hdf5.config import NetworkRoot
-from tests.face.samples import PATIENCE
+from tests.face.samples import LOCK_LIMIT
 
 LAYOUTS = ("classic", "columnar")
 
@@ -24,7 +24,7 @@ _PLACES = {
 
 def new_storage(path: Path | str, layout: str) -> Storage:
     """A storage in a layout, that gives up on locks after seconds."""
-    return Storage("hdf5", NetworkRoot(path, layout, lock_limit=PATIENCE))
+    return Storage("hdf5", NetworkRoot(path, layout, lock_limit=LOCK_LIMIT))
 
 
 def place(layout: str, part: str, *names: str) -> str:

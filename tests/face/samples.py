@@ -23,14 +23,14 @@ from bsb_hdf5 import ConnectivitySet, PlacementSet
 
 SIZE = (100.0, 100.0, 100.0)
 # Nothing here waits for anybody on purpose for longer.
-PATIENCE = 5.0
+LOCK_LIMIT = 5.0
 
 
 def open_engine_quickly(storage: Storage) -> Storage:
     """Let whoever waits for a lock that nobody gives back fail within the test's time."""
     sessions = storage._engine.sessions
-    sessions.settings.limit = PATIENCE
-    sessions.store._settings.lock_limit = PATIENCE
+    sessions.settings.limit = LOCK_LIMIT
+    sessions.store._settings.lock_limit = LOCK_LIMIT
     return storage
 
 

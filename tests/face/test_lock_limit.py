@@ -38,7 +38,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(params=["hdf5", "zarr"])
-def lasting(request: pytest.FixtureRequest) -> str:
+def persistent(request: pytest.FixtureRequest) -> str:
     """An engine whose networks other programs see."""
     name: str = request.param
     return name
@@ -167,10 +167,10 @@ def test_seconds_are_any_number_above_0(engine: str, root: str, limit: Any) -> N
 
 @pytest.mark.parametrize("write", [False, True], ids=["a reader", "a writer"])
 def test_giving_up_on_a_program_names_the_network_and_the_process(
-    lasting: str, root: str, write: bool
+    persistent: str, root: str, write: bool
 ) -> None:
-    cells = new_cells(lasting, root)
-    lock = lock_of(lasting, root)
+    cells = new_cells(persistent, root)
+    lock = lock_of(persistent, root)
     before = time.monotonic()
     # A writer waits for those that read, too.
     with (
@@ -199,11 +199,11 @@ def test_giving_up_on_a_thread_names_the_network_and_the_thread(
     assert 5 == len(cells)
 
 
-def test_readers_do_not_wait_for_readers(lasting: str, root: str) -> None:
-    cells = new_cells(lasting, root)
-    storage = Storage(lasting, root)
+def test_readers_do_not_wait_for_readers(persistent: str, root: str) -> None:
+    cells = new_cells(persistent, root)
+    storage = Storage(persistent, root)
     with (
-        locked_elsewhere(lock_of(lasting, root), exclusive=False),
+        locked_elsewhere(lock_of(persistent, root), exclusive=False),
         held_by_a_thread(storage.read_scope),
     ):
         assert 5 == len(cells)
@@ -211,12 +211,12 @@ def test_readers_do_not_wait_for_readers(lasting: str, root: str) -> None:
 
 @pytest.mark.parametrize("limit", [LONG, inf])
 def test_who_waits_gets_its_turn_and_is_warned_once(
-    lasting: str, root: str, limit: float, monkeypatch: pytest.MonkeyPatch
+    persistent: str, root: str, limit: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cells = new_cells(lasting, root, limit)
+    cells = new_cells(persistent, root, limit)
     monkeypatch.setattr(locking, "_WARN_AFTER", 0.1)
     with (
-        locked_elsewhere(lock_of(lasting, root), seconds=0.5),
+        locked_elsewhere(lock_of(persistent, root), seconds=0.5),
         pytest.warns(HDF5SlowLockingWarning, match="seconds so far") as warned,
     ):
         cells.append_data(chunk(0), positions(1))

@@ -18,7 +18,7 @@ from bsb_hdf5 import errors as e
 from bsb_hdf5.connectivity_set import LocationOutOfBoundsError
 from tests.face.layouts import about_classic
 from tests.face.samples import (
-    PATIENCE,
+    LOCK_LIMIT,
     WIDTH,
     SmallNetwork,
     cell_type,
@@ -382,7 +382,7 @@ def test_a_locked_file_is_recognized(small: SmallNetwork) -> None:
 def test_a_locked_file_is_opened_when_it_is_free(small: SmallNetwork) -> None:
     with locked_elsewhere(small.path, seconds=0.7):
         opened = open_engine_quickly(open_storage(str(small.path)))
-    assert opened._engine.sessions.settings.limit == PATIENCE
+    assert opened._engine.sessions.settings.limit == LOCK_LIMIT
     assert 5 == len(opened.get_placement_set(small.a.cell_type))
 
 

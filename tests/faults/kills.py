@@ -33,7 +33,7 @@ LONGEST_LIFE = 0.15
 MOST_CALLS = 200
 """That a writer makes at most, if it is killed at one of them."""
 
-PATIENCE = 30
+LIMIT = 30
 """Seconds to read a storage, or for a writer to come to such a call."""
 
 NewStorage = Callable[[Path], Storage]
@@ -108,7 +108,7 @@ class History:
         return notes.count("end"), notes[-1:] == ["begin"]
 
     def _write(self, started: int, calls: int | None) -> None:
-        signal.alarm(PATIENCE)
+        signal.alarm(LIMIT)
         notes = os.open(self._notes, os.O_WRONLY | os.O_APPEND)
         try:
             parts = parts_of(self._new_storage(self.root))
@@ -240,7 +240,7 @@ def in_child(action: Callable[[], Any]) -> Any:
     reader, writer = os.pipe()
 
     def answer() -> None:
-        signal.alarm(PATIENCE)
+        signal.alarm(LIMIT)
         try:
             said = {"value": action()}
         except BaseException as error:

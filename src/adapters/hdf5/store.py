@@ -233,7 +233,7 @@ def _place_of(store: Hdf5Store) -> Callable[[], str]:
     """
     Finds the file that the path of a store leads to.
 
-    It does not refer to the store, which is gone once nobody else does: its file is closed then.
+    It holds no reference to the store, so that its file is closed once the last user drops it.
     """
     reference, path = weakref.ref(store), store.location
 

@@ -21,7 +21,7 @@ from tests.unit.memory import new_store
 LONG = 20.0
 
 # Sessions that block each other for good are to fail a test, not to hang it.
-PATIENCE = 5.0
+LIMIT = 5.0
 
 SHORT = 0.15
 
@@ -89,7 +89,7 @@ class Recorder:
         self.lock = ExclusionLock()
         self.upgrades = 0
         writer = WriterInfo("8.0.2", "8.1.0", lambda: {"storage_id": "s"}, self._upgraded)
-        limits = LockSettings(**{"limit": PATIENCE, **settings})
+        limits = LockSettings(**{"limit": LIMIT, **settings})
         context = TransactionContext(self.store, self.lock, open_network, writer, limits)
         self.sessions = Sessions(context)
 

@@ -19,10 +19,9 @@ from bsb_hdf5.core.layouts.detection import create_network
 from bsb_hdf5.errors import (
     LockTimeoutError,
 )
-from bsb_hdf5.transactions import deadline
-from bsb_hdf5.transactions import read_write_lock as gate
+from bsb_hdf5.transactions import deadline, read_write_lock
 from bsb_hdf5.transactions.read_write_lock import lock_for
-from tests.unit.transactions.recorder import LONG, PATIENCE, SHORT, Recorder, add, elsewhere
+from tests.unit.transactions.recorder import LIMIT, LONG, SHORT, Recorder, add, elsewhere
 
 
 def test_readers_that_write_at_the_same_time_take_turns(network: Recorder) -> None:
@@ -122,7 +121,7 @@ def test_another_context_of_a_thread_is_told_at_once_that_it_would_wait_for_itse
             add(session, "a")
         with pytest.raises(LockTimeoutError, match="scope of this thread, which would wait") as at:
             apart.run(use)
-    assert time.monotonic() - start < PATIENCE / 2
+    assert time.monotonic() - start < LIMIT / 2
     assert "handle" in str(at.value) and network.store.location in str(at.value)
     # The scope that was open is whole, and others go on.
     assert (("a",) if held else ()) == network.names()
@@ -177,7 +176,7 @@ def test_a_long_wait_says_who_is_waited_for_and_how_long(monkeypatch: pytest.Mon
     network = Recorder(limit=SHORT)
     network.sessions.settings.on_slow = slow.append
     network.sessions.create(create_network)
-    monkeypatch.setattr(gate, "POLL_INTERVAL", SHORT / 10)
+    monkeypatch.setattr(read_write_lock, "POLL_INTERVAL", SHORT / 10)
     with network.read:
         waiting = threading.Thread(target=partial(_fail_to_write, network))
         waiting.start()
@@ -206,7 +205,9 @@ def test_a_writer_that_waits_gets_its_turn_before_new_readers(network: Recorder)
     with ThreadPoolExecutor(2) as pool:
         with network.read:
             writer = pool.submit(use, True, "writer")
-            while not gate.lock_for(network.store.identity, network.store.location)._waiting:
+            while not read_write_lock.lock_for(
+                network.store.identity, network.store.location
+            )._waiting:
                 time.sleep(0.001)
             reader = pool.submit(use, False, "reader")
             time.sleep(0.05)
@@ -222,9 +223,9 @@ def test_the_lock_of_a_store_is_not_made_again_for_each_session(
 ) -> None:
     store = network.store
     with network.sessions.scope(write=write):
-        held = weakref.ref(gate.lock_for(store.identity, store.location))
+        held = weakref.ref(read_write_lock.lock_for(store.identity, store.location))
     with network.sessions.scope(write=write):
-        assert held() is gate.lock_for(store.identity, store.location)
+        assert held() is read_write_lock.lock_for(store.identity, store.location)
 
 
 @pytest.mark.parametrize("first", [False, True])
@@ -232,8 +233,8 @@ def test_the_lock_of_a_store_is_not_made_again_for_each_session(
 def test_who_waits_for_a_thread_is_woken_when_that_ends(
     network: Recorder, monkeypatch: pytest.MonkeyPatch, first: bool, second: bool
 ) -> None:
-    monkeypatch.setattr(gate, "POLL_INTERVAL", LONG)
-    gate_here = gate.lock_for(network.store.identity, network.store.location)
+    monkeypatch.setattr(read_write_lock, "POLL_INTERVAL", LONG)
+    gate_here = read_write_lock.lock_for(network.store.identity, network.store.location)
 
     def use() -> None:
         with network.sessions.scope(write=second):
@@ -246,7 +247,7 @@ def test_who_waits_for_a_thread_is_woken_when_that_ends(
                 time.sleep(0.001)
         start = time.monotonic()
         waiting.result(LONG)
-    assert time.monotonic() - start < PATIENCE / 2
+    assert time.monotonic() - start < LIMIT / 2
     assert not gate_here._waiting
 
 
@@ -306,15 +307,15 @@ def test_the_lock_of_a_store_is_one_while_anybody_uses_it() -> None:
     del first
     gc.collect()
     assert reference() is None
-    assert identity not in gate._LOCKS
+    assert identity not in read_write_lock._LOCKS
 
 
 def test_a_lock_that_is_forgotten_late_leaves_the_one_that_follows_it() -> None:
     identity = "a store that is used again"
     first = lock_for(identity, "network")
-    late = gate._LOCKS[identity]
-    del gate._LOCKS[identity]
+    late = read_write_lock._LOCKS[identity]
+    del read_write_lock._LOCKS[identity]
     second = lock_for(identity, "network")
     del first
-    gate._forget(identity, late)
+    read_write_lock._forget(identity, late)
     assert second is lock_for(identity, "network")
