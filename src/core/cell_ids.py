@@ -32,7 +32,7 @@ def as_cell_ids(ids: object, size: int, what: str) -> NDArray[np.int64]:
 
 
 def _check_cell_ids(cells: NDArray[np.int64], size: int, what: str) -> tuple[int, int]:
-    """The least and the most; 0 and -1 if there are none."""
+    """The least and greatest id; 0 and -1 if there are none."""
     if cells.ndim != 1:
         raise ShapeError(f"ids of {what} must have shape (n,), not {cells.shape}")
     least, most = min_max(cells) if cells.size else (0, -1)

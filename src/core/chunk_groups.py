@@ -176,7 +176,7 @@ class ChunkGroupsWriter(ChunkGroups):
             _below(made, steps(collection))
 
     def append(self, chunk: int, column: ColumnSpec, rows: Rows) -> None:
-        """Add rows to those of a chunk, which is there."""
+        """Add rows to a chunk, which exists."""
         group = self._chunk(chunk)
         if self.find(chunk, column) is None:
             self._create(group, _steps(column), column, rows)
@@ -224,7 +224,7 @@ class ChunkGroupsWriter(ChunkGroups):
             group.attributes.set(_keys_of(collection), sorted([*keys, key]))
 
     def remove(self, chunks: Iterable[int]) -> None:
-        """Delete chunks, those of them that are there."""
+        """Delete chunks, as far as they exist."""
         group = _below(self._root, self._names)
         for chunk in chunks:
             if str(chunk) in group:

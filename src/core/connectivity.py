@@ -116,7 +116,7 @@ class Side:
         """
         Check that every location is on a cell.
 
-        :raises LocationError: some aren't.
+        :raises LocationError: a location is not on a cell.
         """
         size = len(self.cells)
         outside = locations[:, 0] >= size

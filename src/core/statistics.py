@@ -89,7 +89,7 @@ class ChunkCounts:
         return np.where(self.ids[places] == chunks, self.offsets[places], 0)
 
     def select(self, chunks: Ids | None) -> ChunkCounts:
-        """Restricted to some chunks, those that exist; None restricts to nothing."""
+        """Restricted to some chunks, those that exist; None keeps all."""
         if chunks is None:
             return self
         if len(chunks) == 1:
@@ -147,7 +147,7 @@ class NetworkTotals:
         return cls(totals)
 
     def as_document(self) -> dict[str, Document]:
-        """All of them, those of chunks that hold nothing any more too."""
+        """The totals of all chunks, including those that hold nothing any more."""
         return {str(chunk): total.as_document() for chunk, total in self._totals.items()}
 
     def of_held(self) -> dict[str, Document]:

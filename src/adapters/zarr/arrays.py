@@ -111,7 +111,7 @@ class Arrays:
                 yield shard, Shard(parts, grid, key)
 
     def extend(self, node: Node, start: int, rows: AnyArray) -> None:
-        """Store rows from one on; what is past their end is no part of the array."""
+        """Store rows from a row on; stored rows past their end do not belong to the array."""
         grid = self.grid(node)
         if not grid.row_bytes:
             return

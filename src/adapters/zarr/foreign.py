@@ -42,7 +42,7 @@ _VACATED = b"A network of bsb-hdf5 was removed from this folder.\n"
 
 class _Content(NamedTuple):
     """
-    What a folder holds.
+    The content of a folder.
 
     :param arrays: paths of those that sessions made; ``groups``: of groups.
     :param foreign: paths of what they did not make; of a folder that is all foreign, its own.

@@ -214,7 +214,7 @@ def document_of(metadata: bytes) -> Document:
 
 
 def mark_of(metadata: bytes) -> Document:
-    """What a session noted of an array or group; an empty object if none made it."""
+    """The record of the session that made an array or group; an empty object if none made it."""
     attributes = document_of(metadata).get("attributes")
     found = attributes.get(MARK) if isinstance(attributes, dict) else None
     return found if isinstance(found, dict) else {}
@@ -231,6 +231,6 @@ def is_own_group(metadata: bytes, path: str) -> bool:
 
 
 def is_plain_group(metadata: bytes) -> bool:
-    """Whether it is the metadata of a group as zarr makes those above an array."""
+    """Whether these are the metadata of a group that zarr made above an array."""
     found = document_of(metadata)
     return found.get("node_type") == "group" and not found.get("attributes")

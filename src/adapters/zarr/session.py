@@ -118,7 +118,7 @@ class DraftView(View):
             self.arrays.extend(node, base, rows)
 
     def _path_of_group(self, names: tuple[str, ...]) -> str:
-        """Where a group lies; it is made, with those above, if it has no place."""
+        """The path of a group, which is made, with its parents, if it has none."""
         if not names:
             return ""
         node = self.tree

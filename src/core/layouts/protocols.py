@@ -99,7 +99,7 @@ class PlacementWriter(PlacementReader, Protocol):
 
     def relabel(self, counts: ChunkCounts, cells: Rows, change: LabelChange, /) -> None:
         """
-        Change the label codes of cells; any that have none may get that of no labels.
+        Change the label codes of cells; cells without a code may get the code of no labels.
 
         :param counts: all cells of the chunks that they are in.
         :param cells: (n,) their numbers among these.
@@ -203,12 +203,12 @@ class MorphologyReader(Protocol):
     """Morphologies by name."""
 
     def names(self) -> tuple[str, ...]:
-        """Of those that are stored, sorted; metadata may be there for others."""
+        """Names of the stored morphologies, sorted; there may be metadata of others."""
 
     def __contains__(self, name: str, /) -> bool: ...
 
     def lacks(self, names: Collection[str], /) -> Collection[str]:
-        """Those of some names that no morphology has."""
+        """The given names that no stored morphology has."""
 
     def load(self, name: str, /) -> MorphologyTable:
         """
@@ -304,7 +304,7 @@ class NetworkReader(Protocol):
         """Whether the layout alone may change what is at a path, or make something there."""
 
     def is_part(self, names: Sequence[str], /) -> bool:
-        """Whether what is at a path is a part of a set or morphology, which needs it."""
+        """Whether the object at a path is a part that a set or morphology needs."""
 
     @property
     def chunk_size(self) -> NDArray[np.float64]:
@@ -320,7 +320,7 @@ class NetworkReader(Protocol):
 
     @property
     def mark(self) -> Mark | None:
-        """What belongs to a log beside the network; None if there is none (columnar only)."""
+        """The mark of the log beside the network; None if it has no log (columnar only)."""
 
     @property
     def totals(self) -> NetworkTotals: ...
@@ -404,4 +404,4 @@ class NetworkWriter(NetworkReader, Protocol):
         """Count a change."""
 
     def flush(self) -> None:
-        """Store what was gathered during the session: totals, revisions."""
+        """Store the totals and revisions that were collected during the session."""

@@ -49,7 +49,7 @@ class Known:
 
 
 def named(*names: str) -> Callable[[str], bool]:
-    """Whether something has one of some names."""
+    """A test of whether a name is one of these."""
     return frozenset(names).__contains__
 
 

@@ -46,7 +46,7 @@ class LocalBlocks:
         return self.chunks.argsort(kind="stable")
 
     def find(self, globals_: Ids) -> tuple[NDArray[np.int64], Lengths]:
-        """First row and rows of the blocks to some global chunks; none of those that lack one."""
+        """First row and number of rows of the existing blocks to some global chunks."""
         if not len(self.chunks):
             return np.zeros_like(globals_), np.zeros_like(globals_)
         ordered = self.chunks[self.order]

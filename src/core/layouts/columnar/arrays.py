@@ -76,7 +76,7 @@ class LongArray:
 
     @property
     def length(self) -> int:
-        """Rows, those that wait included."""
+        """Number of rows, including those that are not written yet."""
         return self._length
 
     def put(self, first: int, rows: Rows, counts: Lengths | None = None) -> None:
@@ -147,7 +147,7 @@ class LongArray:
 
     def _read_both(self, held: int, starts: Bounds, stops: Bounds) -> Rows:
         """
-        Rows of which some are stored, and some wait.
+        Rows of which some are stored, and some are not written yet.
 
         :param held: how many are stored.
         """
