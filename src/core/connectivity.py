@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..errors import DirectionError, DirectionTypeError, LengthError, LocationError, ShapeError
 from .cell_ids import SelectedCells
 from .chunk_id import Ids
-from .min_max import min_max
+from .min_max import minimum
 from .rows import Locations
 from .statistics import ChunkCounts
 from .validation import as_integers
@@ -67,13 +67,13 @@ def as_locations(locations: object, what: str) -> Locations:
 
 
 def _check_signs(values: Locations, what: str) -> None:
-    least = min_max(values)[0] if values.size else 0
+    least = minimum(values) if values.size else 0
     if least >= 0:
         return
-    if least == -1 and min_max(values[:, 0])[0] >= 0:
+    if least == -1 and minimum(values[:, 0]) >= 0:
         # Below 0 where one of them is and the other is not.
         differing = values[:, 1] ^ values[:, 2]
-        if min_max(differing)[0] >= 0:
+        if minimum(differing) >= 0:
             return
     negative = values < 0
     bad = negative[:, 0] | (negative[:, 1] != negative[:, 2]) | (values < -1).any(axis=1)

@@ -20,3 +20,13 @@ def min_max(values: AnyArray) -> tuple[int, int]:
     if values.size >= _MANY:
         return int(values.min()), int(values.max())
     return values.item(values.argmin()), values.item(values.argmax())
+
+
+def minimum(values: AnyArray) -> int:
+    """The least of integers, of which there is at least one."""
+    return int(values.min()) if values.size >= _MANY else values.item(values.argmin())
+
+
+def maximum(values: AnyArray) -> int:
+    """The greatest of integers, of which there is at least one."""
+    return int(values.max()) if values.size >= _MANY else values.item(values.argmax())

@@ -6,14 +6,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bsb_hdf5.core.min_max import min_max
+from bsb_hdf5.core.min_max import maximum, min_max, minimum
 
 numbers = st.integers(-(2**63), 2**63 - 1)
 
 
 @given(st.lists(numbers, min_size=1, max_size=20))
 def test_the_least_and_the_most_are_those_of_python(values: list[int]) -> None:
-    assert (min(values), max(values)) == min_max(np.array(values, dtype=np.int64))
+    array = np.array(values, dtype=np.int64)
+    assert (min(values), max(values)) == min_max(array) == (minimum(array), maximum(array))
 
 
 @given(numbers)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ....ports.arrays import AnyArray
 from ...chunk_id import Ids, are_among
 from ...connectivity import Blocks, Perspective, batches
-from ...min_max import min_max
+from ...min_max import maximum
 from ...ranges import rows_of_ranges
 from ...rows import Lengths, Locations, Rows
 from ...statistics import ChunkCounts
@@ -330,7 +330,7 @@ class SortedBlocks:
 def _points(blocks: Blocks) -> AnyArray | None:
     """(n, 4) branches and points; None if there are none."""
     # A location has a branch if, and only if, it has a point.
-    if all(min_max(side[:, 1])[1] < 0 for side in (blocks.pre, blocks.post)):
+    if maximum(blocks.pre[:, 1]) < 0 and maximum(blocks.post[:, 1]) < 0:
         return None
     pre, post = blocks.pre.T, blocks.post.T
     return narrowed((pre[1], pre[2], post[1], post[2]), POINT_KINDS)
