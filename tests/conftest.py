@@ -25,6 +25,7 @@ TOGETHER = (
 
 # What takes long for what it holds beside the rest: left to ``make long``.
 LONG = (
+    "tests/backends/test_lmdb.py",
     "tests/backends/test_parquet.py",
     "tests/contract/test_fault_mutants.py",
     "tests/contract/test_mutants.py",

@@ -12,6 +12,8 @@ from tests.unit.kit.registration import registered
 @pytest.fixture(scope="session", autouse=True)
 def engines() -> Iterator[None]:
     with registered(
-        sqlite="examples.backends.sqlite:engine", parquet="examples.backends.parquet:engine"
+        sqlite="examples.backends.sqlite:engine",
+        lmdb="examples.backends.lmdb:engine",
+        parquet="examples.backends.parquet:engine",
     ):
         yield
