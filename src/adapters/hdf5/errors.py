@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Protocol
 
 from ...errors import CorruptNetworkError, StorageError, StoreIOError
+from ...transactions.interrupts import is_of_handler
 from ..files.errors import system_error
 
 # What HDF5 says of memory, in each of its errors about it.
@@ -44,7 +45,7 @@ class translated:  # noqa: N801  # a context manager that is used like a functio
     ) -> None:
         if self._source is not None and self._source.error is not None:
             raise as_ours(self._source.error, self._location) from error
-        if error is None or isinstance(error, StorageError):
+        if error is None or isinstance(error, StorageError) or is_of_handler(error):
             return
         if isinstance(error, OSError) and error.errno is not None:
             raise system_error(error, self._location) from error

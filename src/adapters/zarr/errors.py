@@ -20,6 +20,7 @@ from ...errors import (
     StoreIOError,
     StoreNotFoundError,
 )
+from ...transactions.interrupts import is_of_handler
 from ..files.errors import system_error
 
 _UNREADABLE = (ValueError, TypeError, LookupError, RuntimeError, EOFError, zipfile.BadZipFile)
@@ -57,8 +58,12 @@ def translated(location: str) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise absent(location) from error
     except _failures() as error:
+        if is_of_handler(error):
+            raise
         raise _failure(error, location) from error
     except _UNREADABLE as error:
+        if is_of_handler(error):
+            raise
         if isinstance(error, RuntimeError) and not threading.main_thread().is_alive():
             raise StoreIOError(
                 f"'{location}': zarr can't be used once the main thread of a program has ended"

@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 
+from bsb_hdf5.adapters.hdf5.errors import translated as of_hdf5
+from bsb_hdf5.adapters.zarr.errors import translated as of_zarr
+from bsb_hdf5.errors import StorageError
+from bsb_hdf5.targets import writing
 from bsb_hdf5.transactions.deadline import ignore_slow
 from bsb_hdf5.transactions.interrupts import (
     begin_uninterrupted,
@@ -175,3 +179,29 @@ def test_a_signal_in_a_finalizer_that_holds_handlers_up_is_sent_again_when_it_is
     with pytest.raises(HandledError):
         finalized(finalize)
         time.sleep(10)
+
+
+class LateError(TimeoutError):
+    """What a program raises from a handler."""
+
+
+@pytest.mark.parametrize("translate", [of_hdf5, of_zarr, writing])
+def test_what_a_handler_raises_is_no_error_of_the_system(translate: Any) -> None:
+    def late(number: int, frame: object) -> None:
+        raise LateError
+
+    before = signal.signal(signal.SIGALRM, late)
+    try:
+
+        @without_interrupts
+        def wait() -> None:
+            signal.raise_signal(signal.SIGALRM)
+            with translate("network"):
+                call_pending()
+
+        with pytest.raises(LateError):
+            wait()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    with pytest.raises(StorageError), translate("network"):
+        raise LateError(5, "the system's own")
