@@ -27,7 +27,7 @@ from bsb_hdf5 import PlacementSet
 from bsb_hdf5.transactions import interrupts
 from bsb_hdf5.transactions.interrupts import uninterrupted
 from bsb_hdf5.transactions.session import active_session
-from tests.face.samples import chunk, positions, run_python
+from tests.face.samples import SmallNetwork, chunk, positions, run_python
 from tests.faults.programs import ROOT, run_program
 
 INTERRUPTS = int(os.environ.get("BSB_HDF5_INTERRUPTS", "40"))
@@ -274,3 +274,28 @@ def test_an_interrupt_while_a_scope_is_entered_or_left_leaves_none_open(
         assert len(cells) in (before, before + 10)
         before = len(cells)
     assert 12 < line
+
+
+@pytest.mark.parametrize("engine", ["hdf5", "zarr"])
+def test_a_copy_that_takes_long_is_ended_by_a_signal(
+    tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = SmallNetwork.build(Storage(engine, str(tmp_path / "network"))).storage
+    monkeypatch.setattr("bsb_hdf5.adapters.hdf5.paths._PIECE", 100)
+    sent, begin = list[str](), os.open
+
+    def begun(path: Any, flags: int, *rest: Any, **options: Any) -> int:
+        if flags & os.O_CREAT and ".new" in str(path) and not sent:
+            sent.append(str(path))
+            signal.raise_signal(signal.SIGINT)
+        return begin(path, flags, *rest, **options)
+
+    monkeypatch.setattr(os, "open", begun)
+    with pytest.raises(KeyboardInterrupt):
+        storage.copy(str(tmp_path / "copy"))
+    assert sent
+    assert ["network"] == os.listdir(tmp_path)
+    storage.copy(str(tmp_path / "copy"))
+    assert len(SmallNetwork.of(storage).b) == len(
+        SmallNetwork.of(Storage(engine, str(tmp_path / "copy"))).b
+    )

@@ -13,6 +13,7 @@ from ...platform import (
     sync_folder,
     write_some,
 )
+from ...transactions.interrupts import call_pending
 from ..files.names import hidden_path, is_hidden_name
 from ..native.drafts import give_name
 from .errors import translated
@@ -90,5 +91,7 @@ def copy_content(source: int, target: int, size: int | None = None) -> None:
         piece = read_some(source, _PIECE if size is None else min(_PIECE, size - start), start)
         if not piece:
             break
+        # A copy that is not complete is removed.
+        call_pending()
         # The system may write less than it is given.
         start += write_some(target, piece, start)

@@ -18,6 +18,7 @@ from ...ports.services import NO_OPTIONS, ServiceOptions
 from ...ports.store import Capabilities, Capability
 from ...ports.versions import Expired, Version
 from ...transactions.deadline import OnSlow, ignore_slow
+from ...transactions.interrupts import call_pending
 from .errors import require, taken
 from .first_version import VERSION as FIRST_VERSION
 from .held import LockHandle
@@ -260,6 +261,8 @@ class ZarrStore:
         manifest, _, arrays = self._current()
         try:
             for key in (*_metadata_keys(manifest), *arrays.keys(manifest.tree)):
+                # What is not complete is removed.
+                call_pending()
                 building.put(key, arrays.object(key))
             building.replace(_of_copy(manifest), None)
         finally:
