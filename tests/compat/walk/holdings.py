@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,12 @@ Json = Any
 Entry = tuple[str, Json]
 
 CELL_TYPES = ("a", "b", "entities", "silent", "new", "newentity", "some/type", "unknown")
+
+
+@cache
+def _type(name: str) -> Any:
+    """A type of cell that no call changes, made once: it takes longer than a read."""
+    return cell_type(name)
 
 
 def holdings(world: World, parts: set[str] | None = None) -> dict[str, Json]:
@@ -79,9 +86,9 @@ def _sorted(stats: dict[str, Any]) -> Any:
 
 
 def _cells(w: World, name: str) -> Iterator[Entry]:
-    if not w.PlacementSet.exists(w.engine, cell_type(name)):
+    if not w.PlacementSet.exists(w.engine, _type(name)):
         return
-    ps = w.cells(name)
+    ps = w.storage.get_placement_set(_type(name))
     yield (
         f"placement/{name}: chunks",
         _read(lambda: [chunk.tolist() for chunk in ps.get_all_chunks()]),

@@ -29,7 +29,7 @@ from tests.compat.walk import (
 from tests.compat.walk.calls import Call
 from tests.compat.walk.holdings import holdings, part_of
 from tests.compat.walk.records import known_bases, most_specific, record, record_error
-from tests.compat.walk.traces import Traces, differing, traces
+from tests.compat.walk.traces import Traces, content_of_file, differing, traces
 from tests.compat.walk.world import World, Worlds
 
 Json = Any
@@ -64,13 +64,16 @@ class Before:
 
     holdings: dict[str, Json]
     traces: Traces | None
+    content: bytes | None
 
     @classmethod
     def of(cls, world: World) -> Before:
-        return cls(holdings(world), traces(world.root))
+        return cls(holdings(world), traces(world.root), content_of_file(world.root))
 
     def changed(self, world: World) -> dict[str, Json]:
         """What the network holds afterwards that it did not hold before, or that it is gone."""
+        if self.content is not None and self.content == content_of_file(world.root):
+            return {}
         try:
             parts = differing(self.traces, traces(world.root))
             after = {} if parts == set() else self._holdings(world, parts)

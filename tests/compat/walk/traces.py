@@ -2,68 +2,47 @@
 Which parts of a network may have changed, found without reading it through an engine.
 
 Reading all of a network after each of a thousand calls would take minutes, and most calls change
-nothing or one part. A classic file is compared part by part, other networks as a whole.
+nothing or one part. Each part is digested below the engine: by HDF5's own calls, from the files of
+a folder, or from the groups in memory. What is of no known part counts as everything.
 """
 
 from __future__ import annotations
 
-import hashlib
+import json
+import os
+import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import h5py
+import numpy as np
+from h5py import h5a, h5d, h5f, h5g, h5o, h5s
 
-WITHOUT_MEANING = {"revision", "created_at", "morphology_hashes", "bsb_provenance"}
+WITHOUT_MEANING = {"revision", "created_at", "morphology_hashes", "bsb_provenance", "state_id"}
 EVERYTHING = "everything"
+# Groups of sets, each of which is a part, by the names that they have in either layout.
+SETS_OF = ("placement", "connectivity")
+SETS = {name + suffix: name for name in SETS_OF for suffix in ("", "_sets")}
+TABLES = {"morphology_tables": "morphologies", "stored_files": "files"}
 
 Traces = dict[str, str]
+Where = tuple[str, ...]
+Content = Iterator[tuple[Where, bytes]]
 
 
 def traces(root: str) -> Traces | None:
-    """A digest of each part; None where only reading tells, as of a network in memory."""
+    """A digest of each part; None where there is no network."""
+    digests: dict[str, Any] = {}
+    for where, held in _content(root):
+        digests.setdefault(_part(where), sha256()).update(repr(where).encode() + held)
+    return {part: digest.hexdigest() for part, digest in digests.items()} or None
+
+
+def content_of_file(root: str) -> bytes | None:
+    """What equals itself where nothing was written; None where the network is no file."""
     path = Path(root)
-    if path.is_dir():
-        files = sorted(each for each in path.rglob("*") if each.is_file())
-        return {EVERYTHING: _digest(b"".join(each.read_bytes() for each in files))}
-    if not path.is_file():
-        return None
-    with h5py.File(path, "r") as file:
-        if not isinstance(file.get("placement"), h5py.Group):
-            return {EVERYTHING: _digest(path.read_bytes())}
-        return dict(_parts(file))
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _parts(file: h5py.File) -> Iterator[tuple[str, str]]:
-    yield "/", _digest(repr(_attributes(file)).encode())
-    for name, node in file.items():
-        if name in ("placement", "connectivity"):
-            for each, group in node.items():
-                yield f"{name}/{each}", _digest(repr(list(_content(group))).encode())
-        else:
-            yield name, _digest(repr(list(_content(node))).encode())
-
-
-def _content(node: Any) -> Iterator[Any]:
-    yield node.name, _attributes(node)
-    if isinstance(node, h5py.Dataset):
-        yield node.dtype, node.shape, _values(node[()])
-        return
-    for each in node.values():
-        yield from _content(each)
-
-
-def _attributes(node: Any) -> list[Any]:
-    attributes = node.attrs
-    return [(key, _values(attributes[key])) for key in attributes if key not in WITHOUT_MEANING]
-
-
-def _values(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else value
+    return path.read_bytes() if path.is_file() else None
 
 
 def differing(before: Traces | None, after: Traces | None) -> set[str] | None:
@@ -71,4 +50,102 @@ def differing(before: Traces | None, after: Traces | None) -> set[str] | None:
     if before is None or after is None:
         return None
     found = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
-    return None if EVERYTHING in found else found
+    if EVERYTHING in found:
+        return None
+    # Columns have no statistics of their own: they are those of the sets.
+    return found | ({"/"} if any(part.startswith(SETS_OF) for part in found) else set())
+
+
+def _part(where: Where) -> str:
+    """The part, by the name of its group in the classic layout."""
+    if not where:
+        return "/"
+    group, *members = where
+    if group not in SETS:
+        return TABLES.get(group, group)
+    if not members:
+        return SETS[group]
+    # Names that are written otherwise than they are.
+    return f"{SETS[group]}/{members[0]}" if members[0].isidentifier() else EVERYTHING
+
+
+def _content(root: str) -> Content:
+    path = Path(root)
+    if path.is_dir():
+        return _in_folder(path)
+    if path.is_file():
+        return _in_file(path)
+    return _in_memory(root)
+
+
+def _in_file(path: Path) -> Content:
+    try:
+        file = h5f.open(bytes(path), h5f.ACC_RDONLY)
+    except OSError:
+        yield (EVERYTHING,), path.read_bytes()
+        return
+    try:
+        yield from _in_object((), h5o.open(file, b"/"))
+    finally:
+        file.close()
+
+
+def _in_object(where: Where, node: Any) -> Content:
+    for index in range(h5a.get_num_attrs(node)):
+        attribute = h5a.open(node, index=index)
+        if attribute.name.decode() not in WITHOUT_MEANING:
+            yield where, attribute.name + _values(attribute)
+    if isinstance(node, h5d.DatasetID):
+        yield where, _values(node, h5s.ALL, h5s.ALL)
+    elif isinstance(node, h5g.GroupID):
+        yield where, b"group"
+        for name in node:
+            yield from _in_object((*where, name.decode()), h5o.open(node, name))
+
+
+def _values(node: Any, *spaces: Any) -> bytes:
+    if node.get_space().get_simple_extent_type() == h5s.NULL:
+        return b"null"
+    values = np.empty(node.shape, node.dtype)
+    node.read(*spaces, values)
+    return _bytes(values)
+
+
+def _bytes(value: Any) -> bytes:
+    """Values with their dtype and shape; of objects, what they hold."""
+    if not isinstance(value, np.ndarray):
+        return repr(value).encode()
+    held = repr(value.tolist()).encode() if value.dtype.hasobject else value.tobytes()
+    return f"{value.dtype} {value.shape}".encode() + held
+
+
+def _in_folder(path: Path) -> Content:
+    """The metadata of all members, which the root holds, and which files there are."""
+    held = json.loads(path.joinpath("zarr.json").read_bytes())
+    members = held.pop("consolidated_metadata")["metadata"]
+    yield (), repr(held).encode()
+    for name in sorted(members):
+        yield tuple(name.split("/")), repr(members[name]).encode()
+    for folder, folders, files in os.walk(path):
+        folders.sort()
+        for name in sorted({*files} - {".lock", "zarr.json"}):
+            # Copies share files, which an engine replaces, and never writes to.
+            identity = os.stat(os.path.join(folder, name)).st_ino
+            yield Path(folder).relative_to(path).parts, f"{name} {identity}".encode()
+
+
+def _in_memory(root: str) -> Content:
+    store = sys.modules.get("bsb_hdf5.adapters.memory.store")
+    network = None if store is None else store._NETWORKS.get(root)
+    if network is not None:
+        yield from _in_node((), network.members)
+
+
+def _in_node(where: Where, node: Any) -> Content:
+    kept = node.values.keys() - WITHOUT_MEANING
+    yield where, b"".join(name.encode() + _bytes(node.values[name]) for name in sorted(kept))
+    if hasattr(node, "nodes"):
+        for name in sorted(node.nodes):
+            yield from _in_node((*where, name), node.nodes[name])
+    else:
+        yield where, _bytes(node.view) if hasattr(node, "view") else node.data
