@@ -1,11 +1,13 @@
 """Run the scripts of the suite with either engine, and compare what they read."""
 
+import atexit
 import gzip
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,9 @@ import attrs
 FOLDER = Path(__file__).parent
 NETWORK = FOLDER / "network.py"
 DUMP = FOLDER / "dump.py"
+PREPARED = FOLDER / "prepared.py"
+TIME_LIMIT = 100
+"""Seconds for a script."""
 OUR_PYTHON_VARIABLE = "BSB_HDF5_COMPAT_PYTHON"
 """Names another interpreter to stand on our side, to try the suite itself."""
 
@@ -45,24 +50,56 @@ class Interpreter:
         return parse_dump(out.read_text(encoding="utf-8"))
 
     def run(self, script: Path, *arguments: str, folder: Path) -> None:
-        """Run a script with this engine, in a folder."""
-        environment = {
-            key: value for key, value in os.environ.items() if not key.startswith(LEAKING_VARIABLES)
+        """Run a script with this engine, in a folder and a process of its own."""
+        errors = folder / f"{script.stem}.{self.name}.errors"
+        task = {
+            "script": str(script),
+            "arguments": arguments,
+            "folder": str(folder),
+            "environment": _environment(),
+            "errors": str(errors),
+            "seconds": TIME_LIMIT,
         }
-        command = [str(self.python), str(script), *arguments]
-        result = subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
-        assert result.returncode == 0, (
+        status = _prepared(self.python).run(task)
+        assert status == 0, (
             f"{self.name}: {script.name} {' '.join(arguments)} ended with status "
-            f"{result.returncode}:\n{result.stderr[-4000:]}"
+            f"{status}:\n{errors.read_text(encoding='utf-8')[-4000:]}"
         )
+
+
+class Prepared:
+    """An interpreter that has imported BSB, from which a process is forked for each script."""
+
+    def __init__(self, python: Path) -> None:
+        self._process = subprocess.Popen(
+            [str(python), str(PREPARED)],
+            env=_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        atexit.register(self.close)
+
+    def run(self, task: dict[str, Any]) -> int:
+        """The exit status of a script; below 0 it is the number of a signal."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(task), file=self._process.stdin, flush=True)
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+@cache
+def _prepared(python: Path) -> Prepared:
+    return Prepared(python)
+
+
+def _environment() -> dict[str, str]:
+    return {
+        key: value for key, value in os.environ.items() if not key.startswith(LEAKING_VARIABLES)
+    }
 
 
 def our_interpreter() -> Interpreter:

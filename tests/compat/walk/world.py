@@ -168,15 +168,23 @@ def _copied(source: Path, target: Path) -> None:
 
 
 class Worlds:
-    """Networks of one engine, equal to each other, in the folder that is the current one."""
+    """
+    Networks of one engine, equal to each other, in the folder that is the current one.
 
-    def __init__(self, engine_name: str, prefix: str = "") -> None:
+    :param built: another that they equal; without, it is built.
+    """
+
+    def __init__(self, engine_name: str, prefix: str = "", built: World | None = None) -> None:
         self.engine_name = engine_name
         self._prefix = prefix
         self._made = 0
-        self._template = self._next_root()
-        self.template = World(engine_name, self._template)
-        build(self.template)
+        if built is None:
+            self._template = self._next_root()
+            self.template = World(engine_name, self._template)
+            build(self.template)
+        else:
+            self._template = built.root
+            self.template = self.new()
 
     def _next_root(self) -> str:
         self._made += 1
