@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.spec.sentences.conftest import world, worlds
+from tests.spec.sentences.conftest import built, held, held_by, world, worlds
 
-__all__ = ["world", "worlds"]
+__all__ = ["built", "held", "held_by", "world", "worlds"]

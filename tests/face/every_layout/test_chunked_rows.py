@@ -65,8 +65,9 @@ class UndoneError(Exception):
 
 @pytest.mark.parametrize("column", ROWS)
 @pytest.mark.parametrize("name", SETS)
-def test_what_is_accepted_can_be_loaded(world: World, name: str, column: str) -> None:
-    before = holdings(world)
+def test_what_is_accepted_can_be_loaded(
+    world: World, held: dict[str, Any], name: str, column: str
+) -> None:
     refused = accepted = 0
     for where in (chunk(0), chunk(8)):
         for rows in ROWS[column]:
@@ -83,7 +84,7 @@ def test_what_is_accepted_can_be_loaded(world: World, name: str, column: str) ->
                         raise UndoneError
     assert refused
     assert accepted
-    assert before == holdings(world)
+    assert held == holdings(world)
 
 
 @pytest.mark.parametrize(
@@ -96,13 +97,12 @@ def test_what_is_accepted_can_be_loaded(world: World, name: str, column: str) ->
     ],
 )
 def test_an_unknown_code_is_refused(
-    world: World, column: str, codes: Any, error: type[Exception], says: str
+    world: World, held: dict[str, Any], column: str, codes: Any, error: type[Exception], says: str
 ) -> None:
-    before = holdings(world)
     for write in writing(world, "a", column):
         with pytest.raises(error, match=says):
             write(chunk(0), codes)
-    assert before == holdings(world)
+    assert held == holdings(world)
     assert () == verify(world.storage).findings
 
 

@@ -172,16 +172,15 @@ CASES = [*_of_names(), *_of_labels(), *_of_directions(), *OTHERS]
 
 @pytest.mark.parametrize(("call", "classes"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
 def test_an_error_is_of_all_classes_that_a_caller_may_catch(
-    world: World, call: Call, classes: tuple[type[BaseException], ...]
+    world: World, held: dict[str, Any], call: Call, classes: tuple[type[BaseException], ...]
 ) -> None:
-    before = holdings(world)
     for each in classes:
         with pytest.raises(each) as caught:
             call(world)
         assert isinstance(caught.value, StorageError)
         copied = pickle.loads(pickle.dumps(caught.value))
         assert (type(caught.value), str(caught.value)) == (type(copied), str(copied))
-    assert before == holdings(world)
+    assert held == holdings(world)
 
 
 def test_what_python_says_of_a_bad_encoding_is_there(world: World) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.compat.walk.holdings import holdings
 from tests.compat.walk.world import World, Worlds
 
 ENGINES = {
@@ -17,16 +20,33 @@ ENGINES = {
 }
 
 
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], World]:
+    """The network in an engine and layout, for all tests to copy."""
+
+    @cache
+    def built(name: str) -> World:
+        engine, layout = ENGINES[name]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("BSB_HDF5_LAYOUT", layout or "classic")
+            return Worlds(engine, prefix=f"{tmp_path_factory.mktemp('built')}/").template
+
+    return built
+
+
 @pytest.fixture(params=ENGINES)
 def worlds(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    built: Callable[[str], World],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Worlds]:
     """Networks of one engine and layout, equal to each other."""
     engine, layout = ENGINES[request.param]
     monkeypatch.chdir(tmp_path)
     if layout:
         monkeypatch.setenv("BSB_HDF5_LAYOUT", layout)
-    worlds = Worlds(engine, prefix=f"{tmp_path.name}-")
+    worlds = Worlds(engine, prefix=f"{tmp_path.name}-", built=built(request.param))
     yield worlds
     if engine == "memory":
         worlds.template.engine.remove()
@@ -39,3 +59,18 @@ def world(worlds: Worlds) -> World:
     six ``entities``, a ``silent`` set without cells; connections ``a_to_b``, ``a_to_a``, ``void``.
     """
     return worlds.template
+
+
+@pytest.fixture(scope="session")
+def held_by(built: Callable[[str], World]) -> Callable[[str], dict[str, Any]]:
+    """What the network holds in an engine and layout, before a test."""
+    return cache(lambda name: holdings(built(name)))
+
+
+@pytest.fixture
+def held(
+    request: pytest.FixtureRequest, world: World, held_by: Callable[[str], dict[str, Any]]
+) -> dict[str, Any]:
+    """What ``world`` holds before the test."""
+    name: str = request.node.callspec.params["worlds"]
+    return held_by(name)
