@@ -13,7 +13,7 @@ import pytest
 from bsb import Chunk, DatasetNotFoundError, Storage
 from bsb.storage import interfaces
 
-from bsb_hdf5 import connection_blocks
+from bsb_hdf5 import ConnectivitySet, connection_blocks
 from bsb_hdf5.connectivity_iterator import ConnectivityIterator
 from bsb_hdf5.core.layouts.classic.connectivity import ClassicConnectivity
 from bsb_hdf5.core.layouts.columnar.arrays import LongArray
@@ -218,6 +218,29 @@ def test_iteration_in_batches_of_any_size_gives_the_same(
         assert model.rows(asked) == rows, verbs
         there = [len(here) for _, here, _, _ in found.chunk_iter()]
         assert len(rows) == sum(there), verbs
+
+
+def test_an_iteration_holds_a_batch_at_a_time(
+    any_storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cs, model = fill(any_storage, 5)
+    most = max(map(len, model.blocks.values()))
+    monkeypatch.setattr(connection_blocks, "_ROWS_AT_ONCE", most)
+    read, sizes = ConnectivitySet._read, list[int]()
+
+    def note(self: Any, task: Any) -> Any:
+        parts = list(read(self, task))
+        sizes.append(sum(len(part.local_locations) for part in parts))
+        return iter(parts)
+
+    monkeypatch.setattr(ConnectivitySet, "_read", note)
+    rows = iter(cs.load_connections())
+    batches = [len(sizes) for _ in rows]
+    # The first row takes one batch, and each later batch is read when the one before is over.
+    assert (1, sum(sizes)) == (batches[0], len(cs))
+    assert list(range(1, len(sizes) + 1)) == sorted(set(batches))
+    assert most >= max(sizes)
+    assert len(sizes) > 3
 
 
 def test_a_copy_keeps_what_was_asked_for(any_storage: Storage) -> None:

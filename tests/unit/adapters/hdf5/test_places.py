@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -144,6 +145,32 @@ def test_ranges_are_read_from_known_places(
         KNOWN[title](file)
     check_ranges_of(Hdf5Store(str(path)), ROWS.astype(">i4" if title == "swapped" else "i4"))
     assert len(uses) > 30
+
+
+@pytest.mark.skipif(not hasattr(os, "preadv"), reason="the system reads one part at a time")
+def test_ranges_that_lie_together_are_read_at_once_in_any_order(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with h5py.File(path, "w") as file:
+        whole(file)
+    sizes: list[int] = []
+    plain = os.preadv
+
+    def read(descriptor: int, parts: list[memoryview], place: int, /) -> int:
+        sizes.append(len(parts))
+        return plain(descriptor, parts, place)
+
+    starts = np.array([2000, 0, 1000, 4000, 3990, 3980])
+    stops = np.array([3000, 1000, 2000, 4100, 4000, 3990])
+    parts = [ROWS[start:stop] for start, stop in zip(starts, stops, strict=True)]
+    with reading(Hdf5Store(str(path))) as root:
+        array = root.array("rows")
+        array.read_ranges(starts, stops)
+        monkeypatch.setattr(os, "preadv", read)
+        found = array.read_ranges(starts, stops)
+    assert np.concatenate(parts).tolist() == found.tolist()
+    # Two of the ranges join where they follow each other as they are asked for.
+    assert [2, 3] == sizes
 
 
 @pytest.mark.parametrize("title", OTHERS)
