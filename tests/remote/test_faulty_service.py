@@ -80,6 +80,7 @@ def test_an_append_survives_each_fault_at_its_last_request(
         assert "stored" == append(faulty, root, cells, fault, last, 1)
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("times", [1, OFTEN])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_at_each_request_of_an_append(
@@ -97,6 +98,7 @@ def test_each_fault_at_each_request_of_an_append(
         assert {"stored", "no fault"} == set(outcomes)
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_at_each_request_of_reading_and_publishing(
     bucket: str, faulty: FaultyProxy, fault: Fault
@@ -128,6 +130,7 @@ def test_each_fault_at_each_request_of_reading_and_publishing(
     assert request > 5
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("often", [0, 25])
 def test_two_writers_lose_none_of_two_hundred_sessions(
     bucket: str, faulty: FaultyProxy, often: int

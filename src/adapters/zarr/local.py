@@ -31,7 +31,7 @@ from .folders import (
 )
 from .foreign import foreign_in, is_vacated, occupy, remove_own, vacate
 from .held import LockHandle
-from .locations import LOCK_FILE, Location, Tag
+from .locations import LOCK_FILE, Location, ReadOnlyLocation, Tag
 from .manifest import read_manifest
 from .objects import opened, write_again, write_object
 from .paths import MANIFEST
@@ -324,7 +324,7 @@ class NewDirectory(DirectoryLocation):
             shutil.rmtree(self.root)
 
 
-class ArchiveLocation(LocalLocation):
+class ArchiveLocation(LocalLocation, ReadOnlyLocation):
     """A zip archive, with the network at its top or in a folder of it."""
 
     _tag: Tag = None
@@ -374,22 +374,15 @@ class ArchiveLocation(LocalLocation):
 
     def lock(self, *, exclusive: bool) -> LockHandle:
         if exclusive:
-            raise ReadOnlyError(
-                f"'{self.root}' is a zip archive, which is only read;"
-                " copy it to a directory to change it",
-                location=self.root,
-            )
+            raise self.refusal()
         return LockHandle()
 
-    def replace(self, manifest: bytes, known: Tag | None) -> Tag:
-        self.lock(exclusive=True)
-
-    def sweep(self, used: Collection[str]) -> None:
-        self.lock(exclusive=True)
-
-    def build(self, mode: int | None = None) -> Location:
-        self.lock(exclusive=True)
-        return self
+    def refusal(self) -> ReadOnlyError:
+        return ReadOnlyError(
+            f"'{self.root}' is a zip archive, which is only read;"
+            " copy it to a directory to change it",
+            location=self.root,
+        )
 
 
 def _check_sizes(members: list[zipfile.ZipInfo]) -> None:

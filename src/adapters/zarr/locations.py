@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeAlias, TypeVar
 
-from ...errors import SessionAbortedError, StorageError
+from ...errors import ReadOnlyError, SessionAbortedError
 from .errors import require, translated
 from .held import LockHandle
 from .metadata import is_own_array, is_own_group, is_plain_group
@@ -232,19 +232,38 @@ class Location(Target):
         return False
 
     def discard(self) -> None:
-        with suppress(StorageError):
-            if self.get(MANIFEST) is None:
-                self.remove()
+        """Do nothing: new networks are built elsewhere."""
 
     def size(self) -> int:
         """The size of the network in bytes."""
         return int(self.sync(self.store.getsize_prefix, self.base))
 
+    @abstractmethod
     def remove(self) -> None:
         """Delete everything that is there."""
-        # Without its manifest the network is gone, however long removing the rest takes.
-        self.sync(self.store.delete, MANIFEST)
-        self.sync(self.store.delete_dir, "")
+
+
+class ReadOnlyLocation(Location):
+    """One root that is only read."""
+
+    @abstractmethod
+    def refusal(self) -> ReadOnlyError:
+        """The error where it is to be changed."""
+
+    def replace(self, manifest: bytes, known: Tag | None) -> Tag:
+        raise self.refusal()
+
+    def begin(self) -> NoReturn:
+        raise self.refusal()
+
+    def build(self, mode: int | None = None) -> NoReturn:
+        raise self.refusal()
+
+    def remove(self) -> None:
+        raise self.refusal()
+
+    def sweep(self, used: Collection[str]) -> None:
+        raise self.refusal()
 
 
 def overtaken(location: str) -> SessionAbortedError:

@@ -58,11 +58,14 @@ def opened(path: str) -> Iterator[ObjectFile | None]:
 def write_object(path: str, data: Buffer) -> None:
     """Make or replace a file, whole or not at all."""
     folder, name = os.path.split(path)
-    os.makedirs(folder, exist_ok=True)
     stem = os.path.splitext(name)[0]
     partial = os.path.join(folder, f"{stem}.{uuid.uuid4().hex}.{PARTIAL}")
     try:
-        _write(partial, memoryview(data).cast("B"))
+        try:
+            _write(partial, memoryview(data).cast("B"))
+        except FileNotFoundError:
+            os.makedirs(folder, exist_ok=True)
+            _write(partial, memoryview(data).cast("B"))
         os.replace(partial, path)
     except BaseException:
         # One that can't be removed is swept later.

@@ -9,7 +9,7 @@ machine. They are stored nowhere.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Hashable
+from collections.abc import Hashable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ from ...errors import InputError, NotANetworkError, ReadOnlyError, StorageError
 from ...ports.services import ServiceOptions
 from .errors import absent, require, taken, translated
 from .kept import KeptObjects
-from .locations import Location, Tag
+from .locations import ReadOnlyLocation, Tag
 from .paths import MANIFEST
 from .recent import Looked, Recent, changes_at, note_change
 
@@ -36,7 +36,7 @@ _RETRIES: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=20
 _WEB = ("http://", "https://")
 
 
-class PublishedLocation(Location):
+class PublishedLocation(ReadOnlyLocation):
     """
     A zarr group below a URL, which is read and never written to.
 
@@ -131,25 +131,11 @@ class PublishedLocation(Location):
             f"'{self.root}' is not a zarr network: it has no {MANIFEST}", location=self.root
         )
 
-    def replace(self, manifest: bytes, known: Tag | None) -> NoReturn:
-        raise published(self.root)
-
-    def begin(self) -> NoReturn:
-        raise published(self.root)
+    def refusal(self) -> ReadOnlyError:
+        return published(self.root)
 
     def build(self, mode: int | None = None) -> NoReturn:
-        if self.exists():
-            raise taken(self.root)
-        raise published(self.root)
-
-    def remove(self) -> NoReturn:
-        raise published(self.root)
-
-    def discard(self) -> None:
-        """Do nothing: nothing was built."""
-
-    def sweep(self, used: Collection[str]) -> None:
-        """Do nothing: nothing was written."""
+        raise taken(self.root) if self.exists() else published(self.root)
 
 
 class PublishedObjects(KeptObjects):

@@ -353,3 +353,25 @@ def test_long_sessions_keep_only_so_many_rows_in_memory(
     assert not (path / "y").exists()
     with reading(ZarrStore(path)) as read:
         assert np.array_equal(expected, read.array("x").read())
+
+
+def test_a_session_renames_a_file_for_each_array_that_it_changes_and_the_root(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk waits for each, as filesystems write what takes the place of another file."""
+    store = filled(path)
+    renamed: list[str] = []
+    replace = os.replace
+
+    def note(source: str, target: str) -> None:
+        renamed.append(os.path.relpath(target, path))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", note)
+    with writing(store) as root:
+        group = root.group("placement").group("granule")
+        group.array("few").append(np.arange(3))
+        group.array("position").append(ROWS)
+        group.attributes.set("count", 3)
+    folder = "placement/granule"
+    assert [f"{folder}/few/c/0", f"{folder}/position/c/0/0", "zarr.json"] == sorted(renamed)
