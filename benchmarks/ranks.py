@@ -71,10 +71,12 @@ def round_of(ours: Path, scale: float) -> dict[str, float]:
         ("2 ranks append, rows a second / 1 rank", "append", True),
         ("2 processes append, rows a second / 1 process", "append", False),
         ("2 ranks read, calls a second of each / 1 rank", "read", True),
+        ("2 processes read, calls a second of each / 1 process", "read", False),
+        ("2 processes read, each another file, calls a second of each / 1 process", "own", False),
     ):
         one, two = (run(ours, work, ranks, scale, mpi=mpi) for ranks in (1, 2))
         rates = two["calls a second"] / one["calls a second"]
-        ratios[name] = rates / 2 if work == "read" else rates
+        ratios[name] = rates if work == "append" else rates / 2
         ratios[f"{name}: processor time a call"] = (
             two["processor seconds a call"] / one["processor seconds a call"]
         )

@@ -1,11 +1,10 @@
 """What one rank, or one process of several, does while ``ranks.py`` measures it.
 
-``python ranks_work.py WORKDIR WORK`` with WORK one of ``append``, ``read``, ``hold`` and
+``python ranks_work.py WORKDIR WORK`` with WORK one of ``append``, ``read``, ``own``, ``hold`` and
 ``compile`` works in the network at ``WORKDIR/network.hdf5`` and, on the main rank, writes what it
-measured to
-``WORKDIR/measured.json``. Under mpiexec the ranks are those of MPI; without, ``--processes N``
-and ``--number I`` say how many processes there are and which one this is. It imports nothing but
-the installed packages, so it measures any engine that calls itself ``hdf5``.
+measured to ``WORKDIR/measured.json``. Under mpiexec the ranks are those of MPI; without,
+``--processes N`` and ``--number I`` say how many processes there are and which one this is. It
+imports nothing but the installed packages, so it measures any engine that calls itself ``hdf5``.
 """
 
 from __future__ import annotations
@@ -140,6 +139,19 @@ def read(storage: Storage, ranks: Any) -> dict[str, Any]:
     return measured(ranks, work)
 
 
+def own(storage: Storage, ranks: Any) -> dict[str, Any]:
+    """As :func:`read`, with nothing in common but the machine: of processes without MPI."""
+    beside = f"{storage.root}-{ranks.rank}.hdf5"
+    placed = Storage(ENGINE, beside).require_placement_set(cell_type("cell"))
+    placed.append_data(Chunk((0, 0, 0), CHUNK_SIZE), np.random.default_rng(0).random((CELLS, 3)))
+
+    def work(turn: int) -> None:
+        len(placed)
+        placed.load_positions()
+
+    return measured(ranks, work)
+
+
 def hold(storage: Storage, ranks: Any) -> dict[str, Any]:
     """For how long calls that write exclude the others, in milliseconds of the processor."""
     placed, linked = sets(storage, ranks)
@@ -175,7 +187,8 @@ def hold(storage: Storage, ranks: Any) -> dict[str, Any]:
 def log_calls(*storages: Storage) -> None:
     """Have storages of one process log calls, as those of several ranks do."""
     for storage in storages:
-        storage._engine.sessions._context.staging.shares = True
+        staging = storage._engine.sessions._context.staging
+        staging.shares, staging.contention = True, None
 
 
 def watch_records() -> Callable[[], float]:
@@ -264,7 +277,7 @@ def compile_network(workdir: Path, scale: float, ranks: Any) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("workdir", type=Path)
-    parser.add_argument("work", choices=("append", "read", "hold", "compile"))
+    parser.add_argument("work", choices=("append", "read", "own", "hold", "compile"))
     parser.add_argument("--scale", type=float, default=1.0, help="of the compile")
     parser.add_argument("--processes", type=int, help="without MPI: how many there are")
     parser.add_argument("--number", type=int, default=0, help="without MPI: which one this is")
@@ -280,7 +293,8 @@ def main() -> None:
         storage = Storage(ENGINE, str(workdir / "network.hdf5"))
         if lone and not ranks.rank:
             ranks.barrier()
-        found = {"append": append, "read": read, "hold": hold}[options_.work](storage, ranks)
+        works = {"append": append, "read": read, "own": own, "hold": hold}
+        found = works[options_.work](storage, ranks)
     if ranks.rank == 0:
         (workdir / "measured.json").write_text(json.dumps(found))
     if not lone:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections import deque
 from typing import TypeAlias
 
 from h5py import h5f, h5fd, h5i, h5p
@@ -23,12 +22,12 @@ Stamp: TypeAlias = tuple[int, int, int, int, int]
 
 # Seconds within which two changes of a file can have the same time on some filesystem.
 _COARSEST_CLOCK = 2.0
+# Filesystems that keep parts of it keep times apart that commits of this package give to files.
+_MILLISECOND = 1_000_000
 # What HDF5 may hold in memory of each array: some of the largest pieces that are written.
 _PIECE_SLOTS, _PIECE_BYTES = 31, 128 * 1024
 # Seconds between two looks whether HDF5 is in use.
 _LOOK_INTERVAL = 0.005
-# Times that this process gave to files: they tell apart what was written.
-_OWN_STAMPS: deque[Stamp] = deque(maxlen=64)
 
 
 class OpenFile:
@@ -244,8 +243,12 @@ def _stamp_of(status: os.stat_result) -> Stamp:
 
 def _distinct_stamp(stamp: Stamp) -> Stamp | None:
     """The stamp, or None if it is so recent that a further change could leave it the same."""
-    age = time.time_ns() - max(stamp[-2:])
-    return stamp if stamp in _OWN_STAMPS or age > _COARSEST_CLOCK * 1e9 else None
+    modified, changed = stamp[-2:]
+    # A commit gives the file a later time. What other programs write makes both times equal.
+    if modified != changed and modified % _MILLISECOND:
+        return stamp
+    age = time.time_ns() - max(modified, changed)
+    return stamp if age > _COARSEST_CLOCK * 1e9 else None
 
 
 def _give_new_stamp(descriptor: int) -> Stamp | None:
@@ -261,10 +264,7 @@ def _give_new_stamp(descriptor: int) -> Stamp | None:
     if not set_modification_time(descriptor, now):
         return None
     stamp = _stamp(descriptor)
-    if stamp[-2] != now:
-        return None
-    _OWN_STAMPS.append(stamp)
-    return stamp
+    return stamp if stamp[-2] == now else None
 
 
 def access_properties(file: AtomicFile | None) -> H5Object:

@@ -51,6 +51,12 @@ def rows_of(store: Hdf5Store) -> list[int]:
         return rows
 
 
+def version_of(store: Hdf5Store) -> object:
+    session = store.open_read()
+    session.close()
+    return session.version
+
+
 def refuse(number: int) -> Callable[..., Any]:
     def fail(*_: Any, **__: Any) -> Any:
         raise OSError(number, os.strerror(number))
@@ -263,6 +269,38 @@ def test_a_change_so_recent_that_another_could_look_the_same_makes_no_version(
     assert 0 == descriptors_of(path)
 
 
+def test_what_another_process_stored_just_now_is_a_version_that_stays_open(
+    store: Hdf5Store, path: Path
+) -> None:
+    before = version_of(store)
+    child = os.fork()
+    if not child:
+        with writing(Hdf5Store(str(path))) as root:
+            root.array("rows").write(0, np.array([5]))
+        os._exit(0)
+    assert 0 == os.waitpid(child, 0)[1]
+    found = version_of(store)
+    assert None is not found != before
+    assert found == version_of(store)
+    assert 1 == descriptors_of(path)
+    assert 5 == rows_of(store)[0]
+
+
+def test_a_plain_write_right_after_a_commit_makes_another_version(
+    store: Hdf5Store, path: Path
+) -> None:
+    for value in range(50):
+        with writing(store) as root:
+            root.array("rows").write(0, np.array([value]))
+        before = store.open_read()
+        before.close()
+        with open(path, "r+b", buffering=0) as file:
+            first = file.read(1)
+            file.seek(0)
+            file.write(first)
+        assert before.version != version_of(store)
+
+
 def test_a_forked_child_shares_no_lock_with_its_parent(store: Hdf5Store, path: Path) -> None:
     assert 100 == len(rows_of(store))
     child = os.fork()
@@ -354,7 +392,7 @@ def test_a_file_whose_folder_went_is_neither_used_nor_kept_locked(
     moved = tmp_path_factory.mktemp("elsewhere") / "folder"
     os.rename(path.parent, moved)
     path.parent.write_text("a file now")
-    with pytest.raises(StoreIOError):
+    with pytest.raises(StoreNotFoundError):
         store.open_read()
     with open(moved / path.name, "rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
