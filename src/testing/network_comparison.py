@@ -12,7 +12,7 @@ from bsb import Chunk, Storage
 
 from ..connectivity_set import ConnectivitySet
 from ..placement_set import PlacementSet
-from .network_model import Cells, Chunks, Connections, Labels, NetworkModel, Row
+from .network_model import Cells, Chunks, ConnectionBlocks, Labels, NetworkModel, Row
 from .network_samples import COORDINATES, KEYS, TYPES, cell_type, described, morphology_of
 
 # Chunks, by their index in COORDINATES, and labels.
@@ -141,7 +141,7 @@ def _check_cell_morphologies(
         assert names == [found.names[i] for i in found.get_indices()], what
 
 
-def _check_connections(found: ConnectivitySet, connections: Connections) -> None:
+def _check_connections(found: ConnectivitySet, connections: ConnectionBlocks) -> None:
     what = f"connections of '{found.tag}'"
     assert (connections.pre, connections.post) == (found.pre_type_name, found.post_type_name)
     assert len(connections) == len(found), what

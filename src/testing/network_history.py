@@ -19,7 +19,7 @@ from ..config import Root
 from ..connectivity_set import ConnectivitySet
 from ..errors import SessionAbortedError
 from ..placement_set import PlacementSet
-from .network_model import Cells, Connections, NetworkModel
+from .network_model import Cells, ConnectionBlocks, NetworkModel
 from .network_samples import TAGS, cell_type, chunk_id, chunks_at
 
 
@@ -88,10 +88,10 @@ class NetworkHistory(RuleBasedStateMachine):
         placed = self.storage.require_placement_set(cell_type(name))
         return placed, self.model.cells.setdefault(name, Cells())
 
-    def _connections(self, tag: str) -> tuple[ConnectivitySet, Connections]:
+    def _connections(self, tag: str) -> tuple[ConnectivitySet, ConnectionBlocks]:
         pre, post = (cell_type(name) for name in TAGS[tag])
         connected = self.storage.require_connectivity_set(pre, post, tag)
-        return connected, self.model.connections.setdefault(tag, Connections(*TAGS[tag]))
+        return connected, self.model.connections.setdefault(tag, ConnectionBlocks(*TAGS[tag]))
 
     def _selected(
         self, name: str, among: list[int] | None, by: list[str] | None

@@ -112,7 +112,7 @@ class Cells:
 
 
 @attrs.define
-class Connections:
+class ConnectionBlocks:
     """A connectivity set: the connections of each block, by pre- and postsynaptic chunk."""
 
     pre: str
@@ -187,7 +187,7 @@ class NetworkModel:
 
     sized: bool = False
     cells: dict[str, Cells] = attrs.field(factory=dict)
-    connections: dict[str, Connections] = attrs.field(factory=dict)
+    connections: dict[str, ConnectionBlocks] = attrs.field(factory=dict)
     morphologies: dict[str, str] = attrs.field(factory=dict)
     meta: dict[str, Any] = attrs.field(factory=dict)
     files: dict[str, tuple[Any, Any]] = attrs.field(factory=dict)
