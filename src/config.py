@@ -6,13 +6,13 @@ import difflib
 import math
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import attrs
-from bsb import CastError, config
+from bsb import CastError, ConfigurationError, config, get_config_attributes
 from bsb import StorageNode as _StorageNode
 
 from .core.layouts.detection import LAYOUTS
@@ -184,6 +184,24 @@ class RootAttribute(_Attribute):
         given = {name: value for name, value in settings.items() if value is not None}
         return NetworkRoot(root, **given) if given else root
 
+    def __catch__(self, node: _CheckedAtBoot, key: str, value: object) -> None:
+        """Look at a key that no attribute has, which BSB sets next and then refuses."""
+        node.__dict__[_REFUSED] = key
+        raise KeyError(key)
+
+    def contains(self, node: object, key: str) -> bool:
+        """Whether it has caught a key: none."""
+        return False
+
+
+# Where a node notes the key that BSB is about to refuse.
+_REFUSED = "_bsb_hdf5_refused"
+
+
+def _nearest(text: str, choices: Iterable[str]) -> str:
+    near = difflib.get_close_matches(text, list(choices), 1)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
 
 def _one_of(choices: tuple[str, ...]) -> Callable[[Any], str]:
     """A type of BSB's that takes one of some texts, and suggests the nearest to another."""
@@ -191,8 +209,7 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[Any], str]:
     def choose(value: object) -> str:
         if value in choices:
             return str(value)
-        near = difflib.get_close_matches(str(value), choices, 1)
-        meant = f"; did you mean '{near[0]}'?" if near else ""
+        meant = _nearest(str(value), choices)
         raise CastError(f"{value!r} is not one of {', '.join(choices)}{meant}")
 
     choose.__name__ = f"one of {', '.join(choices)}"
@@ -200,9 +217,21 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[Any], str]:
 
 
 class _CheckedAtBoot:
-    """A node whose network is looked at before BSB boots what is to be stored in it."""
+    """A node whose keys, and whose network before BSB boots what it is to hold, are looked at."""
 
     scaffold: Any
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """
+        Set an attribute.
+
+        :raises bsb.ConfigurationError: the configuration has a key that nothing is known by; BSB
+            says so without the nearest that is known.
+        """
+        if self.__dict__.pop(_REFUSED, None) == name:
+            known = _nearest(name, get_config_attributes(type(self)))
+            raise ConfigurationError(f"Unknown attribute: '{name}'{known}")
+        super().__setattr__(name, value)
 
     def boot(self) -> None:
         self.scaffold.storage._engine.check_network()

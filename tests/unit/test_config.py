@@ -48,6 +48,25 @@ def test_a_misspelt_setting_names_the_choices_and_the_nearest(
     assert (f"did you mean '{meant}'?" in message) == (meant is not None)
 
 
+@pytest.mark.parametrize("engine", ["hdf5", "memory", "zarr"])
+@pytest.mark.parametrize(
+    ("key", "meant"), [("lock_limt", "lock_limit"), ("rot", "root"), ("surprise", None)]
+)
+def test_an_unknown_key_names_the_nearest(engine: str, key: str, meant: str | None) -> None:
+    with pytest.raises(bsb.CastError) as caught:
+        configuration("x", engine, **{key: "y"})
+    message = str(caught.value)
+    assert f"Unknown attribute: '{key}'" in message
+    assert (f"; did you mean '{meant}'?" in message) == (meant is not None)
+
+
+def test_other_attributes_of_a_storage_may_be_set(tmp_path: Path) -> None:
+    node = configuration(tmp_path / "network.hdf5").storage
+    node.surprise = 1
+    assert 1 == node.surprise
+    assert "surprise" not in node.__tree__()
+
+
 @pytest.mark.parametrize(
     ("engine", "foreign"), [("hdf5", "a file of text"), ("zarr", "a folder with a file")]
 )
