@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import bsb
 import h5py
 import pytest
 from bsb import Storage
@@ -14,7 +15,8 @@ from bsb_hdf5.config import NetworkRoot
 from bsb_hdf5.engines.hdf5 import HDF5Engine
 from bsb_hdf5.engines.memory import MemoryEngine
 from bsb_hdf5.engines.zarr import ZarrEngine
-from bsb_hdf5.errors import DtypeError
+from bsb_hdf5.errors import DtypeError, StoreError
+from bsb_hdf5.storages import make_engine
 
 ENGINES: dict[str, Any] = {"hdf5": HDF5Engine, "memory": MemoryEngine, "zarr": ZarrEngine}
 every_engine = pytest.mark.parametrize("name", ENGINES)
@@ -48,3 +50,17 @@ def test_what_is_no_root_is_refused_and_not_recognized(name: str, root: Any) -> 
 def test_where_nothing_is_nothing_is_recognized(name: str, tmp_path: Path) -> None:
     for root in (tmp_path / "nothing", str(tmp_path / "no\0thing"), tmp_path):
         assert not ENGINES[name].recognizes(root, MPIService())
+
+
+@pytest.mark.parametrize("name", ["hdf5", "zarr"])
+def test_what_is_no_network_is_not_taken_for_one_that_was_made(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("mine")
+    with pytest.raises(StoreError):
+        make_engine(name, str(path), bsb.MPI).create()
+    assert "mine" == path.read_text()
+    made = make_engine(name, str(tmp_path / "network"), bsb.MPI)
+    made.create()
+    before = made.metadata
+    made.create()
+    assert before == made.metadata

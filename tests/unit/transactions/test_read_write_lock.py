@@ -319,3 +319,22 @@ def test_a_lock_that_is_forgotten_late_leaves_the_one_that_follows_it() -> None:
     del first
     read_write_lock._forget(identity, late)
     assert second is lock_for(identity, "network")
+
+
+def test_after_a_writer_that_waited_readers_come_in_at_once() -> None:
+    lock = lock_for("test:after a writer", "here")
+    reader = lock.acquire_shared(LONG, deadline.ignore_slow)
+    with ThreadPoolExecutor(1) as pool:
+
+        def write() -> None:
+            lock.release(lock.acquire_exclusive(LONG, deadline.ignore_slow))
+
+        waiting = pool.submit(write)
+        end = time.monotonic() + LONG
+        while not lock._writers_waiting and time.monotonic() < end:
+            time.sleep(0.001)
+        assert 1 == lock._writers_waiting
+        lock.release(reader)
+        waiting.result(LONG)
+    assert 0 == lock._writers_waiting
+    assert lock._is_quiet() and lock._is_free()

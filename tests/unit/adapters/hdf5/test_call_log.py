@@ -313,3 +313,20 @@ def test_a_copy_that_fails_leaves_no_log(path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(StoreIOError, match="no space"):
         store.copy(str(target))
     assert [path.name, path.name + SUFFIX] == sorted(os.listdir(path.parent))
+
+
+def test_what_the_system_reads_and_writes_in_parts_is_whole(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pread, pwrite = os.pread, os.pwrite
+    monkeypatch.setattr(os, "pread", lambda file, size, start: pread(file, min(size, 7), start))
+    monkeypatch.setattr(os, "pwrite", lambda file, data, start: pwrite(file, data[:5], start))
+    log = new_log(path)
+    held = log.hold(None)
+    held.restart(MARK, 1)
+    held.release()
+    calls = [(f"call {number}".encode(), b"rows" * number) for number in range(1, 4)]
+    for title, rows in calls:
+        assert Publication.DONE is publish(log, title, rows)
+    monkeypatch.undo()
+    assert calls == stored(new_log(path))

@@ -17,6 +17,7 @@ from bsb_hdf5.errors import (
     InputError,
     NodeExistsError,
     NodeNotFoundError,
+    SessionClosedError,
     ShapeError,
 )
 from bsb_hdf5.testing.contents import make, reading
@@ -219,3 +220,13 @@ def test_a_session_that_handed_out_h5py_keeps_nothing_open(path: Path) -> None:
     session.commit()
     with reading(store) as root:
         assert "x" not in root
+
+
+def test_what_belongs_to_a_file_that_was_discarded_is_not_used(path: Path) -> None:
+    session: Any = Hdf5Store(str(path)).create()
+    array = session.root.create_array("x", np.arange(3))
+    session.rollback()
+    for use in (array.read, lambda: session.root, lambda: array.append(np.arange(2))):
+        with pytest.raises(SessionClosedError):
+            use()
+    assert not path.exists()

@@ -159,3 +159,12 @@ def test_names_that_no_morphology_can_have_are_refused(name: str) -> None:
     with pytest.raises(InvalidNameError):
         network.morphologies.save(name, table(2))
     assert () == network.morphologies.names()
+
+
+def test_all_metadata_are_replaced_for_whoever_reads_them_later() -> None:
+    network = new_network()
+    network.morphologies.update_meta({"m": {"a": 1}, "n": {"b": 2}})
+    network = reopened(network)
+    network.morphologies.replace_meta({"n": {"c": 3}})
+    for each in (network, reopened(network)):
+        assert {"n": {"c": 3}} == each.morphologies.meta()

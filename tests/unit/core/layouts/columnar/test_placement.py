@@ -122,3 +122,17 @@ def test_a_column_has_no_name_of_the_layout(name: str) -> None:
     key: dict[str, Any] = {name: [1.0]}
     data.append(0, cells(1, **key))
     assert (name,) == data.additional_keys()
+
+
+@pytest.mark.parametrize("append", [True, False])
+def test_a_key_without_cells_may_get_rows_of_another_width(append: bool) -> None:
+    network, key = new_network(), additional_column("k")
+    network.placement("cell").append(0, cells(2, k=[[1.0, 2.0], [3.0, 4.0]]))
+    network.placement("cell").clear(None)
+    network = reopened(network)
+    placed = network.placement("cell")
+    placed.append(0, cells(2))
+    rows = np.arange(6.0).reshape(2, 3)
+    (placed.append_column if append else placed.overwrite_column)(key, 0, rows)
+    found, lengths = reopened(network).placement("cell").read_column(key, np.array([0]))
+    assert (rows.tolist(), [2]) == (found.tolist(), lengths.tolist())

@@ -1,0 +1,116 @@
+"""What may be made and removed in an object store, by the metadata that lie there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from zarr.core.buffer import default_buffer_prototype
+
+from bsb_hdf5.adapters.zarr.locations import Objects, together
+from tests.unit.adapters.zarr.test_folders import ARRAY, GROUP, PLAIN, metadata
+
+
+class Held:
+    """A zarr store in memory."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    async def get(self, key: str, prototype: Any) -> Any:
+        found = self.objects.get(key)
+        return None if found is None else prototype.buffer.from_bytes(found)
+
+    async def set(self, key: str, value: Any) -> None:
+        self.objects[key] = value.to_bytes()
+
+    async def delete(self, key: str) -> None:
+        self.objects.pop(key, None)
+
+    async def delete_dir(self, path: str) -> None:
+        for key in [key for key in self.objects if key.startswith(f"{path}/")]:
+            del self.objects[key]
+
+    def close(self) -> None:
+        """It holds nothing open."""
+
+
+class InMemory(Objects):
+    held = Held()
+
+    def _open(self) -> Any:
+        return self.held
+
+
+@pytest.fixture
+def objects(monkeypatch: pytest.MonkeyPatch) -> InMemory:
+    monkeypatch.setattr(InMemory, "held", Held())
+    assert default_buffer_prototype()
+    return InMemory("here")
+
+
+def test_a_place_is_free_for_what_a_session_made_there(objects: InMemory) -> None:
+    for path, says, kind in (
+        ("a", "a", ARRAY),
+        ("g", "g", GROUP),
+        ("p", "p", PLAIN),
+        ("copy", "a", ARRAY),
+        ("moved", "g", GROUP),
+    ):
+        objects.put(f"{path}/zarr.json", metadata(says, kind))
+    for path, array, group in (
+        ("missing", True, True),
+        ("a", True, False),
+        ("g", False, True),
+        ("p", False, True),
+        ("copy", False, False),
+        ("moved", False, False),
+    ):
+        assert (array, group) == (objects.is_free(path), objects.is_free_for_group(path)), path
+
+
+def test_only_what_a_session_made_is_removed(objects: InMemory) -> None:
+    for path, says, kind in (
+        ("a", "a", ARRAY),
+        ("g", "g", GROUP),
+        ("copy", "a", ARRAY),
+        ("moved", "g", GROUP),
+    ):
+        objects.put_many([(f"{path}/zarr.json", metadata(says, kind)), (f"{path}/c/0", b"rows")])
+    before = dict(objects.held.objects)
+    for path in ("g", "copy", "moved", "missing"):
+        objects.remove_array(path)
+    for path in ("a", "copy", "moved", "missing"):
+        objects.remove_group(path)
+    assert before == objects.held.objects
+    objects.remove_array("a")
+    objects.remove_group("g")
+    gone = {"a/zarr.json", "a/c/0", "g/zarr.json"}
+    assert before.keys() - gone == objects.held.objects.keys()
+
+
+def test_objects_are_put_and_read(objects: InMemory) -> None:
+    objects.put_again("x", b"text")
+    assert (b"text", None) == (objects.get("x"), objects.get("y"))
+    with objects.parts("x") as parts:
+        assert parts is not None
+        assert b"ex" == parts.read(1, 3)
+
+
+def test_requests_are_made_at_once_and_all_end_before_one_fails(objects: InMemory) -> None:
+    done: list[int] = []
+
+    def request(number: int) -> Callable[[], Any]:
+        async def answer() -> int:
+            if number == 1:
+                raise KeyError(number)
+            done.append(number)
+            return number
+
+        return answer
+
+    assert [2, 3] == objects.sync(together, [request(2), request(3)])
+    with pytest.raises(Exception, match="1"):
+        objects.sync(together, [request(each) for each in (0, 1, 4)])
+    assert [2, 3, 0, 4] == done
