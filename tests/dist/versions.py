@@ -4,8 +4,8 @@ Run the tests with each Python of this machine, and with the oldest and newest d
 python tests/dist/versions.py [--tests PATH ...] [--only TITLE]
 
 Each Python that the package allows gets an environment with the newest dependencies; the oldest of
-them also one with the oldest that ``pyproject.toml`` allows. Prints a line for each, and ends with 1 if
-the tests failed in any.
+them also one with the oldest that ``pyproject.toml`` allows. Prints a line for each, and ends with
+1 if the tests failed in any.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ PYTHONS = tuple(f"python3.{minor}" for minor in range(11, 16))
 TESTS = ("tests/engines", "tests/face", "tests/contract", "tests/unit")
 # What the tests that run here need beside the package; MPI and the docs are left out.
 WITH = (
-    *("cloud", "plot", "testing", "zarr"),
+    *("cloud", "parquet", "plot", "testing", "zarr"),
     *("bsb-json~=8.0", "bsb-test~=8.0", "bsb-yaml~=8.0", "opentelemetry-sdk~=1.0"),
 )
-ALSO = ("pytest-timeout", "pytest-xdist>=3.6", "portalocker>=3.1", "pandas")
+ALSO = ("libsonata", "pandas", "portalocker>=3.1", "pytest-timeout", "pytest-xdist>=3.6")
 # The oldest matplotlib calls what later ones warn of.
 BESIDE_OLDEST = ("pyparsing<3.3",)
 QUICK = "not mpi and not compat and not slow"
