@@ -17,6 +17,7 @@ from bsb_hdf5 import export_sonata
 from bsb_hdf5.errors import CorruptNetworkError, StoreExistsError, StoreIOError
 from bsb_hdf5.exchange.sonata.names import safe_name
 from bsb_hdf5.queries import connectivity_sets, placement_sets
+from tests.face.samples import cell_type, chunk, positions
 from tests.unit.exchange.sonata.circuits import NAMES, full_network
 from tests.unit.queries.networks import ENGINES, Sample, new_storage
 
@@ -134,6 +135,16 @@ def test_bluepysnap_reads_morphologies_of_nodes_that_have_no_model(tmp_path: Pat
     first = next(iter(placed.load_morphologies()))
     assert file.is_file()
     assert file.stem == names[0] == safe_name(first.meta["name"])
+
+
+def test_cells_that_are_not_rotated_stand_upright(tmp_path: Path) -> None:
+    storage = new_storage("columnar", tmp_path)
+    storage.require_placement_set(cell_type("a")).append_data(chunk(0), positions(3))
+    export_sonata(storage, tmp_path / "circuit")
+    config = libsonata.CircuitConfig.from_file(str(tmp_path / "circuit" / "circuit_config.json"))
+    nodes = config.node_population("a")
+    found = [values(nodes, f"orientation_{axis}").tolist() for axis in "xyzw"]
+    assert [[0.0] * 3] * 3 + [[1.0] * 3] == found
 
 
 def test_a_set_between_types_without_cells_is_no_population(tmp_path: Path) -> None:

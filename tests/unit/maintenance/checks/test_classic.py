@@ -164,6 +164,14 @@ CLASSIC = [
         True,
     ),
     classic(
+        "a count of one direction only",
+        edit("chunks", lambda held: held["4"].__delitem__("inc"), *C),
+        "connectivity",
+        "'c', chunk 4",
+        "0 and 8 are counted; there are 8 and 8",
+        True,
+    ),
+    classic(
         "counts of a chunk without connections",
         edit("chunks", lambda held: held.update({"5": {"inc": 1, "out": 0}}), *C),
         "connectivity",
@@ -307,6 +315,15 @@ def test_everything_is_found_at_once_and_all_of_it_is_repaired() -> None:
     report = verified(root)
     assert {"placement", "connectivity", "totals", "provenance"} == {each.part for each in report}
     assert () == repaired(root, "inc").findings
+    assert Report() == verified(root)
+
+
+@pytest.mark.parametrize(("lost", "trust"), [("inc", "out"), ("out", "inc")])
+def test_a_copy_that_is_lost_is_made_from_the_other(lost: str, trust: str) -> None:
+    root = rich("classic")
+    drop(*C, lost)(root)
+    assert verified(root).findings
+    assert () == repaired(root, trust).findings
     assert Report() == verified(root)
 
 
