@@ -33,8 +33,8 @@ from bsb_hdf5 import queries
 from bsb_hdf5.config import NetworkRoot
 from bsb_hdf5.transactions.session import active_session
 from tests.face.samples import cell_type, chunk, morphology, on_soma, positions
+from tests.faults.instants import AfterTime, AlarmError, AtLine, on_alarm
 
-SOURCE = str(Path(bsb_hdf5.__file__).parent)
 LIMIT = 2.0
 """Seconds to wait for a lock that nobody holds."""
 
@@ -46,21 +46,13 @@ State = dict[str, Any]
 _NUMBER = iter(range(1 << 62))
 
 
-class AlarmError(TimeoutError):
-    """What a program raises from its handler of SIGALRM."""
-
-
-def _on_alarm(number: int, frame: FrameType | None) -> None:
-    raise AlarmError
-
-
 def _on_request(number: int, frame: FrameType | None) -> None:
     raise SystemExit(3)
 
 
 HANDLERS: dict[int, tuple[Any, type[BaseException]]] = {
     signal.SIGINT: (signal.default_int_handler, KeyboardInterrupt),
-    signal.SIGALRM: (_on_alarm, AlarmError),
+    signal.SIGALRM: (on_alarm, AlarmError),
     signal.SIGTERM: (_on_request, SystemExit),
 }
 
@@ -276,66 +268,6 @@ VERBS: dict[str, Verb] = {
     "ask": _ask,
     "plot": lambda case: queries.plot(case.storage, case.export("page.html")),
 }
-
-
-class AtLine:
-    """
-    Sends a signal before one of the lines of this package that are run.
-
-    :param number: of the line; None only counts them.
-    """
-
-    def __init__(self, number: int | None, sent: int = signal.SIGINT) -> None:
-        self.lines = 0
-        self.came = ""
-        self._number = number
-        self._sent = sent
-
-    def __enter__(self) -> AtLine:
-        sys.settrace(self._trace)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.settrace(None)
-
-    def _trace(self, frame: FrameType, event: str, argument: object) -> Any:
-        name = frame.f_code.co_filename
-        return self._line if name.startswith(SOURCE) or "contextlib" in name else None
-
-    def _line(self, frame: FrameType, event: str, argument: object) -> Any:
-        if event == "line":
-            self.lines += 1
-            if self.lines == self._number:
-                self.came = f"{frame.f_code.co_filename[len(SOURCE) :]}:{frame.f_lineno}"
-                signal.raise_signal(self._sent)
-        return self._line
-
-
-class AfterTime:
-    """Sends an alarm when so many seconds have passed."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self.came = ""
-
-    def __enter__(self) -> AfterTime:
-        signal.signal(signal.SIGALRM, self._on_alarm)
-        try:
-            signal.setitimer(signal.ITIMER_REAL, self._seconds)
-        except AlarmError:
-            signal.signal(signal.SIGALRM, _on_alarm)
-            raise
-        return self
-
-    def _on_alarm(self, number: int, frame: FrameType | None) -> None:
-        self.came = f"after {self._seconds:.6f} s"
-        raise AlarmError
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        finally:
-            signal.signal(signal.SIGALRM, _on_alarm)
 
 
 class Networks:

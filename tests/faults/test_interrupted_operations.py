@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.interrupts import HANDLERS, KINDS, VERBS, AtLine, Networks, handlers, interrupt
+from tests.faults.instants import AtLine
+from tests.faults.interrupts import HANDLERS, KINDS, VERBS, Networks, handlers, interrupt
 
 
 @pytest.fixture(autouse=True)
