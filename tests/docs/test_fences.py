@@ -27,8 +27,7 @@ ELSEWHERE = {
     ("engines", "python"): 2,
     # tests/unit/testing/test_documents.py
     ("testing", "python"): 6,
-    # Parts of a package; the template of the kit, which is whole, is tested in tests/unit/kit.
-    ("write-a-backend", "python"): 1,
+    # A part of a package; the template of the kit, which is whole, is tested in tests/unit/kit.
     ("write-a-backend", "toml"): 1,
 }
 HERE = {
