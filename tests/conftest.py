@@ -13,14 +13,33 @@ MARK_OF_FOLDER = {"parallel": "mpi", "compat": "compat", "simulators": "compat"}
 # Of the tests on ranks, those that start none.
 WITHOUT_RANKS = {"test_contention.py", "test_staged_calls.py"}
 # Tests that share what takes long to make: side by side with others, but in one process.
-TOGETHER = (
-    "tests/compat/",
-    "tests/engines/test_equal_networks.py",
-    "tests/face/test_hostile.py",
-    "tests/face/test_limits.py",
-    "tests/remote/",
-    "tests/parallel/test_mixed.py",
-    "tests/simulators/",
+WIDE = "tests/face/test_limits.py"
+TOGETHER = {
+    each: each
+    for each in (
+        "tests/compat/",
+        "tests/engines/test_equal_networks.py",
+        "tests/face/test_hostile.py",
+        WIDE,
+        "tests/remote/",
+        "tests/parallel/test_mixed.py",
+        "tests/simulators/",
+    )
+} | {
+    "tests/face/test_upstream_defects.py::test_more_global_chunks": WIDE,
+}
+# Where single tests take long: each goes to a process by itself, and first with those above.
+APART = (
+    "tests/backends/",
+    "tests/docs/",
+    "tests/face/test_flipped_bits.py",
+    "tests/face/test_integrity.py",
+    "tests/face/test_read_only_cost.py",
+    "tests/face/test_sizes.py",
+    "tests/faults/",
+    "tests/unit/queries/test_pictures.py",
+    "tests/unit/test_platform.py",
+    "tests/unit/testing/",
 )
 
 # What takes long for what it holds beside the rest: left to ``make long``.
@@ -31,8 +50,9 @@ LONG = (
     "tests/contract/test_mutants.py",
     "tests/face/test_hostile.py",
     "tests/faults/test_end_of_process.py::test_processes_end_quietly_and_leave_networks_that_are_whole[memory",
-    "tests/faults/test_end_of_process.py::test_processes_end_quietly_and_leave_networks_that_are_whole[columnar-r",
+    "tests/faults/test_end_of_process.py::test_processes_end_quietly_and_leave_networks_that_are_whole[columnar-",
     "tests/faults/test_end_of_process.py::test_processes_end_quietly_and_leave_networks_that_are_whole[zarr-r",
+    "tests/faults/test_interrupts.py::test_interrupts_at_any_time_neither_kill_the_program_nor_harm_the_file[columnar",
     "tests/faults/test_soak.py::test_what_killed_stopped_and_moved_programs_do_can_be_put_in_order[classic",
     "tests/faults/test_soak.py::test_what_killed_stopped_and_moved_programs_do_can_be_put_in_order[zarr",
     "tests/parallel/test_mpi.py::test_the_suite_of_bsb_passes_on_every_rank[hdf5 classic",
@@ -51,17 +71,25 @@ settings.load_profile("repeatable")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Tests in several processes: each goes to the next that is free, with those in TOGETHER."""
+    """Tests in several processes: each module goes to the next that is free, in their order."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return next((each for each in TOGETHER if nodeid.startswith(each)), nodeid)
+            return _scope(nodeid)
 
+    config.option.loadscopereorder = False
     return Scheduling(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def _scope(nodeid: str) -> str:
+    """What goes to one process: tests that share something, those of a module, or a test."""
+    module = nodeid.partition("::")[0]
+    own = nodeid if nodeid.startswith(APART) else module
+    return next((scope for each, scope in TOGETHER.items() if nodeid.startswith(each)), own)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what a folder has in common, so that ``-m`` can leave it out."""
     for item in items:
         if not item.path.is_relative_to(TESTS):
@@ -71,6 +99,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(mark)
         if item.nodeid.startswith(LONG) or _is_another(item.nodeid):
             item.add_marker("long")
+    if hasattr(config, "workerinput"):
+        # What takes longest begins first, so that no process waits for another at the end.
+        items.sort(key=lambda item: not item.nodeid.startswith((*TOGETHER, *APART)))
 
 
 def _is_another(nodeid: str) -> bool:

@@ -337,7 +337,8 @@ def test_cells_that_lost_their_labels_count_as_unlabelled(small: SmallNetwork) -
 
 
 def test_more_morphology_names_than_fit_into_64_kilobytes_are_loaded(storage: Storage) -> None:
-    names = [f"cell {i}" for i in range(4_200)]
+    names = [f"cell {i:0145}" for i in range(460)]
+    assert sum(map(len, names)) > 2**16
     with storage.write_scope():
         for name in names:
             storage.morphologies.save(name, morphology(1), update_meta=False)

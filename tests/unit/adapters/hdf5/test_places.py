@@ -113,7 +113,7 @@ def check_ranges_of(store: Hdf5Store, rows: NDArray[Any]) -> None:
             found = array.read_ranges(starts, stops)
             parts = [rows[start:stop] for start, stop in zip(starts, stops, strict=True)]
             assert rows.dtype == found.dtype
-            assert np.concatenate([rows[:0], *parts]).tolist() == found.tolist()
+            np.testing.assert_array_equal(found, np.concatenate([rows[:0], *parts]))
 
 
 @pytest.fixture(params=[(0, 100), (40, 100), (100, 2000), (8192, 1 << 20)], ids=str)
