@@ -108,13 +108,15 @@ def in_turns_of(storage: Storage, number: int, turns: int) -> None:
 
 def test_workers_of_a_pool_leave_nothing_in_the_log(root: Path) -> None:
     context = multiprocessing.get_context("fork")
-    workers = [context.Process(target=_work, args=(root, number, 60)) for number in range(2)]
+    # One is left alone in the end: it waits for nobody.
+    turns = 60, 90
+    workers = [context.Process(target=_work, args=(root, *each)) for each in enumerate(turns)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
         assert worker.exitcode == 0
     assert not log_of(root).exists()
-    assert 5 * (1 + 2 * 60) == len(sets(opened(root))[0])
-    assert 2 + 2 * 60 * 4 == len(sets(opened(root))[1])
+    assert 5 * (1 + sum(turns)) == len(sets(opened(root))[0])
+    assert 2 + 4 * sum(turns) == len(sets(opened(root))[1])
     assert not bsb_hdf5.verify(str(root)).findings
