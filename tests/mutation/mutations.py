@@ -33,6 +33,8 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 }
 # Changes of what they are given, or of nothing but speed, that no caller sees.
 WITHOUT_EFFECT = ("cast", "TypeVar", "getLogger", "overload", "warn")
+# Functions of two numbers or files that give the same in either order.
+SYMMETRIC = frozenset(("min", "max", "minimum", "maximum", "samestat", "samefile"))
 
 
 @attrs.frozen
@@ -117,7 +119,8 @@ def _of_values(node: ast.expr) -> Iterator[str]:
         case ast.Call(func=ast.Attribute(value=owner, attr="copy"), args=[], keywords=[]):
             yield _unparsed(owner)
         case ast.Call(args=[first, second, *rest]) if ast.dump(first) != ast.dump(second):
-            if not ast.unparse(node.func).endswith(WITHOUT_EFFECT):
+            name = ast.unparse(node.func)
+            if not name.endswith(WITHOUT_EFFECT) and name.split(".")[-1] not in SYMMETRIC:
                 yield ast.unparse(ast.Call(node.func, [second, first, *rest], node.keywords))
         case ast.IfExp():
             yield _unparsed(ast.IfExp(node.test, node.orelse, node.body))

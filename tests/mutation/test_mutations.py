@@ -33,6 +33,19 @@ def test_each_kind_of_place_is_changed(tmp_path: Path) -> None:
     assert source not in changed
 
 
+def test_arguments_that_have_no_order_are_not_swapped(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    for source, is_swapped in (
+        ("x = max(a, b)\n", False),
+        ("x = np.minimum(a, b)\n", False),
+        ("x = argmax(a, b)\n", True),
+        ("x = f.max(a)(a, b)\n", True),
+    ):
+        path.write_text(source)
+        changed = [mutation.apply(source) for mutation in mutations_of(path)]
+        assert is_swapped == any("b, a" in each for each in changed), source
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_sample_is_of_valid_modules_and_comes_again(seed: int) -> None:
     chosen = sample(60, seed, "")

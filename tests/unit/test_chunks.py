@@ -279,3 +279,26 @@ def test_the_path_of_a_chunk_names_what_is_given(tmp_path: Path) -> None:
     assert f"{cells._path}/0" == cells.get_chunk_path(chunk)
     assert f"{cells._path}/0/additional" == cells.get_chunk_path(chunk, "additional")
     assert f"{cells._path}/0/additional/k" == cells.get_chunk_path(chunk, "additional", "k")
+
+
+@pytest.mark.parametrize("name", ["mine", "position"])
+def test_a_reader_of_chunks_reads_columns_of_ones_own(name: str, tmp_path: Path) -> None:
+    storage = Storage("memory", str(tmp_path / "network"))
+    cells = storage.require_placement_set(cell_type("a"))
+    cells.append_data(FIRST, np.ones((2, 3)))
+    loader: Any = cells if name == "mine" else Mine(storage, "/mine")
+    own = ChunkedProperty(loader, name, (0,), float)
+    own.append(FIRST, [1.0, 2.0, 3.0])
+    with storage._engine.read_scope() as session:
+        assert [1.0, 2.0, 3.0] == own.get_chunk_reader(session, raw=False)(FIRST).tolist()
+    assert [1.0, 2.0, 3.0] == own.load().tolist()
+
+
+def test_the_columnar_layout_has_no_paths_of_chunks(tmp_path: Path) -> None:
+    storage = new_storage(tmp_path / "network", "columnar")
+    cells = storage.require_placement_set(cell_type("a"))
+    assert cells._path == cells.get_chunk_path()
+    with pytest.raises(NodeNotFoundError, match="has no groups of chunks: in the columnar layout"):
+        cells.get_chunk_path(FIRST)
+    own = Mine(storage, "/mine")
+    assert f"/mine/{FIRST.id}/extras/x" == own.get_chunk_path(FIRST, "extras", "x")

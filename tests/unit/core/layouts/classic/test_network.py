@@ -113,3 +113,12 @@ def test_versions_and_provenance_come_back() -> None:
     network = reopened(network)
     assert ("8.0.2", "8.1.0") == network.versions
     assert {"storage_id": "x", "state_id": 3} == network.provenance
+
+
+@pytest.mark.parametrize("direction", ["inc", "out"])
+def test_a_set_is_known_by_its_directions_alone(direction: str) -> None:
+    network = new_network()
+    sets = network._root.group("connectivity")
+    sets.require_group("x").require_group(direction)
+    sets.require_group("leads").require_group("on")
+    assert ("x",) == network.connectivity_tags()
