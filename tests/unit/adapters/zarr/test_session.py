@@ -12,7 +12,7 @@ from bsb_hdf5.adapters.zarr import arrays, metadata, session
 from bsb_hdf5.adapters.zarr.local import DirectoryLocation
 from bsb_hdf5.adapters.zarr.manifest import Manifest, read_manifest
 from bsb_hdf5.adapters.zarr.store import ZarrStore
-from bsb_hdf5.errors import StoreIOError
+from bsb_hdf5.errors import ShapeError, StoreIOError
 from bsb_hdf5.testing.contents import make, reading, writing
 
 ROWS = np.arange(30.0).reshape(10, 3)
@@ -173,3 +173,16 @@ def test_rows_are_read_in_any_order_across_shards(
     keys = set(held.keys(manifest(path).tree))
     stored = {str(each.relative_to(path)) for each in path.rglob("c/**/*") if each.is_file()}
     assert stored == keys
+
+
+@pytest.mark.parametrize("count", [1, 2, 15, 16, 40])
+def test_ranges_lie_within_the_rows(store: ZarrStore, count: int) -> None:
+    starts = np.zeros(count, dtype=np.int64)
+    with reading(store) as root:
+        array = root.group("g").array("x")
+        assert 3 * count == len(array.read_ranges(starts, starts + 3))
+        for first, last in ((0, 11), (-1, 2), (5, 4)):
+            wrong_starts, wrong_stops = starts.copy(), starts + 3
+            wrong_starts[-1], wrong_stops[-1] = first, last
+            with pytest.raises(ShapeError, match=f"rows {first} to {last} are not within the 10"):
+                array.read_ranges(wrong_starts, wrong_stops)

@@ -122,3 +122,16 @@ def test_a_set_is_known_by_its_directions_alone(direction: str) -> None:
     sets.require_group("x").require_group(direction)
     sets.require_group("leads").require_group("on")
     assert ("x",) == network.connectivity_tags()
+
+
+def test_additional_data_at_long_paths_are_known() -> None:
+    network = new_network()
+    network.create_placement("a", created_at="now")
+    rows = PlacementRows.of_cells(np.ones((2, 3)), None, None, {"x/y/z": [1.0, 2.0], "w": [0, 1]})
+    network.placement("a").append(0, rows)
+    network.flush()
+    assert [] == list(network.unknown())
+    network._root.group("placement").group("a").group("0").group("additional").group(
+        "x"
+    ).require_group("other")
+    assert ["'/placement/a/0/additional/x/other'"] == list(map(str, network.unknown()))
