@@ -60,10 +60,11 @@ def test_a_directory_is_recognized_and_opened(root: str) -> None:
 def test_commands_of_bsb_that_take_it_for_a_directory_leave_it_whole(root: str) -> None:
     cells = placed(root)
     before = {path.name for path in Path(root).iterdir()}
+    # Which engine BSB asks first differs between environments: this is what comes of "fs".
     with pytest.raises(FileNotFoundError, match="files"):
-        from_storage(root)
+        Storage("fs", root, missing_ok=False).load()
     with pytest.raises(FileNotFoundError, match="file_meta"):
-        open_storage(root).store_active_config(Configuration.default())
+        Storage("fs", root, missing_ok=False).store_active_config(Configuration.default())
     assert {"metadata.json"} == {path.name for path in Path(root).iterdir()} - before
     found: Any = Storage("zarr", root, missing_ok=False).get_placement_set(CellType())
     assert cells.load_positions().tolist() == found.load_positions().tolist()
