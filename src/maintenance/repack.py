@@ -13,6 +13,9 @@ from ..ports.store import Rewritable, RewriteSession
 from ..storages import engine_of
 from ..transactions.interrupts import without_interrupts
 
+# Others may log calls between a look at the log and the lock on the network.
+_MOST_TRIES = 20
+
 
 @attrs.frozen
 class Repacked:
@@ -71,22 +74,28 @@ def _rewrite(
             " convert them into another storage",
             asked=engine._format,
         )
-    with bsb_errors(), sessions.hold_exclusive():
-        before = store.size()
-        _rewrite_store(store.rewrite(compress=compress), store.location, trust, drop_unknown)
-        return Repacked(before, store.size())
+    for _ in range(_MOST_TRIES):
+        with bsb_errors(), sessions.hold_exclusive():
+            before = store.size()
+            raw = store.rewrite(compress=compress)
+            if _rewrite_store(raw, store.location, trust, drop_unknown):
+                return Repacked(before, store.size())
+    raise StoreError(
+        f"other programs or ranks add rows to '{store.location}' all the time; repack it when"
+        " they are done",
+        location=store.location,
+    )
 
 
 def _rewrite_store(
     raw: RewriteSession, location: str, trust: str | None, drop_unknown: bool
-) -> None:
+) -> bool:
+    """Whether it is done: not if calls were logged since the log was carried out."""
     try:
         network = open_network(raw.before, location)
         if network.mark is not None:
-            raise StoreError(
-                f"ranks of a program are adding rows to '{location}'; repack it when they are done",
-                location=location,
-            )
+            raw.rollback()
+            return False
         made = create_network(raw.root, network.layout)
         copy_whole(
             NetworkSource(network, raw.before),
@@ -99,3 +108,4 @@ def _rewrite_store(
         raw.rollback()
         raise
     raw.commit()
+    return True

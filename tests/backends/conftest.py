@@ -9,7 +9,7 @@ import pytest
 from tests.unit.kit.registration import registered
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def engines() -> Iterator[None]:
     with registered(
         sqlite="examples.backends.sqlite:engine",

@@ -278,9 +278,12 @@ def test_an_interrupt_while_a_scope_is_entered_or_left_leaves_none_open(
 
 @pytest.mark.parametrize("engine", ["hdf5", "zarr"])
 def test_a_copy_that_takes_long_is_ended_by_a_signal(
-    tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = SmallNetwork.build(Storage(engine, str(tmp_path / "network"))).storage
+    # Where tests run side by side, their processes leave SIGINT to the first.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     monkeypatch.setattr("bsb_hdf5.adapters.hdf5.paths._PIECE", 100)
     sent, begin = list[str](), os.open
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 from bsb import Storage
 
 import bsb_hdf5
+from bsb_hdf5.errors import StoreError
+from bsb_hdf5.transactions.sessions import Sessions
 from tests.parallel.ranks import signed
-from tests.parallel.staged import add, begin, chunk, contents, log_of, sets, size_of_log
+from tests.parallel.staged import add, begin, chunk, contents, log_of, sets, shared, size_of_log
 
 # Enough for each to notice that the other writes, too.
 TURNS = 8
@@ -93,6 +96,29 @@ def test_durable_and_classic_networks_have_no_log(
     begin(classic)
     in_turns([opened(classic), opened(classic)])
     assert not log_of(classic).exists()
+
+
+@pytest.mark.parametrize(("logged", "repacked"), [(3, True), (1000, False)])
+def test_a_network_is_repacked_while_others_log_calls(
+    root: Path, monkeypatch: pytest.MonkeyPatch, logged: int, repacked: bool
+) -> None:
+    writer, storage = shared(root), opened(root)
+    settle, turns = Sessions.settle, iter(range(logged))
+
+    def settle_and_log(sessions: Sessions) -> None:
+        settle(sessions)
+        if sessions is storage._engine.sessions:
+            for turn in turns:
+                add(writer, 0, turn)
+                break
+
+    monkeypatch.setattr(Sessions, "settle", settle_and_log)
+    with nullcontext() if repacked else pytest.raises(StoreError, match="all the time"):
+        bsb_hdf5.repack(storage)
+    monkeypatch.undo()
+    calls = logged if repacked else logged - len(list(turns))
+    assert 5 * (1 + calls) == len(sets(opened(root))[0])
+    assert not bsb_hdf5.verify(str(root)).findings
 
 
 def _work(root: Path, number: int, turns: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from itertools import takewhile
+from pathlib import Path
 
 import lmdb
 from bsb_hdf5.kit import (
@@ -16,6 +18,8 @@ from bsb_hdf5.kit import (
 
 # Address space of a file, not bytes on the disk.
 _MOST_BYTES = 1 << 40
+# What LMDB writes after the head of the first page.
+_SIGNATURE, _SIGNATURE_AT = struct.pack("=I", 0xBEEFC0DE), 16
 ENVIRONMENTS = OpenOnce(
     lambda path: lmdb.open(path, subdir=False, map_size=_MOST_BYTES), lmdb.Environment.close
 )
@@ -73,13 +77,21 @@ class LmdbStore(KeyValueStore):
     companions = ("-lock", "-writer")
 
     def open(self, path: str, *, write: bool, new: bool, wait: float) -> Pairs:
+        # LMDB makes a file for its locks, before it looks what is there.
+        if not new and not _is_lmdb(path):
+            raise NotANetworkError(f"'{path}' is not an LMDB file", location=path)
         # LMDB itself waits for other writers without a limit.
         writer = self.lock(f"{path}-writer", exclusive=True) if write else None
         try:
             return Pairs(path, writer)
-        except lmdb.Error as error:
+        except lmdb.Error:
             if writer is not None:
                 writer.close()
-            if not isinstance(error, lmdb.InvalidError):
-                raise
-            raise NotANetworkError(f"'{path}' holds no network: {error}", location=path) from error
+            raise
+
+
+def _is_lmdb(path: str) -> bool:
+    if not Path(path).is_file():
+        return False
+    with open(path, "rb") as file:
+        return file.read(64)[_SIGNATURE_AT:].startswith(_SIGNATURE)
