@@ -178,6 +178,15 @@ class NetworkSuite:
         made.remove()
         assert not get_engines()[self.engine].peek_exists(root)
 
+    def test_what_is_no_network_is_not_recognized_and_left_alone(self, root: Root) -> None:
+        path = Path(str(root))
+        if not path.is_absolute():
+            pytest.skip("Its networks do not lie in folders.")
+        path.write_text("A text that somebody keeps here.")
+        assert not get_engines()[self.engine].recognizes(root, None)
+        assert [path] == list(path.parent.iterdir())
+        assert path.read_text() == "A text that somebody keeps here."
+
     @pytest.mark.parametrize("layout", ["classic", "columnar"])
     def test_a_network_is_converted_here_and_back(self, root: Root, layout: str) -> None:
         original = self._compiled("memory", uuid.uuid4().hex)
