@@ -30,6 +30,7 @@ from ..errors import CorruptNetworkError, StorageError
 from ..platform import Forks, after_fork_in_child
 from ..ports.call_log import CallLog, HeldLog, Mark, Position, Publication
 from ..ports.store import ReadSession, ReadsWithoutLock, WriteSession
+from ..telemetry import is_recording, span
 from .contention import Contention
 from .session import Session
 from .versioned_cache import Version
@@ -226,7 +227,8 @@ class Staging:
 
     def _publish(self, position: Position, call: StagedCall, sessions: CallSessions) -> Publication:
         title, rows = call.encode()
-        if sum(map(len, rows)) > _MOST_BYTES:
+        size = sum(map(len, rows))
+        if size > _MOST_BYTES:
             return Publication.FULL
         if self._forks != Forks.count:
             # A thread of the parent may have held it.
@@ -235,7 +237,12 @@ class Staging:
             if not _USED:
                 _register_end()
             _USED.setdefault(id(self), sessions.end_staging)
-            return self._log.publish(position, title, rows)
+            if not is_recording():
+                return self._log.publish(position, title, rows)
+            with span("hdf5.publish", {"hdf5.publish.bytes": len(title) + size}) as recorded:
+                found = self._log.publish(position, title, rows)
+                recorded.set_attribute("hdf5.publish.done", found is Publication.DONE)
+                return found
 
 
 class Fold:
@@ -255,7 +262,15 @@ class Fold:
         self._state = log.state
 
     def carry_out(self, session: Session, writer: WriterInfo) -> None:
-        """Carry out what is logged."""
+        """Carry out what is logged, recorded as an OpenTelemetry span ``hdf5.fold``."""
+        if not is_recording():
+            self._carry_out(session, writer)
+            return
+        with span("hdf5.fold", {}) as recorded:
+            calls = self._carry_out(session, writer)
+            recorded.set_attribute("hdf5.fold.calls", calls)
+
+    def _carry_out(self, session: Session, writer: WriterInfo) -> int:
         network = self._network
         calls = replay(network, self._log.records())
         if calls:
@@ -264,6 +279,7 @@ class Fold:
             network.set_mark(None)
         # What changes from now on is the session's own.
         session.folded = session.changes
+        return calls
 
     def prepare(self, session: Session, *, changed: bool) -> None:
         """

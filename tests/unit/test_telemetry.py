@@ -19,6 +19,7 @@ from bsb_hdf5.resource import Resource
 from bsb_hdf5.telemetry import TRACER, is_recording, span
 from bsb_hdf5.transactions import recorded
 from tests.face.samples import cell_type
+from tests.parallel.staged import begin, shared
 
 Span = dict[str, Any]
 CHUNK = Chunk((0, 0, 0), (100.0, 100.0, 100.0))
@@ -144,6 +145,26 @@ def test_a_commit_is_recorded_with_its_bytes_and_syncs(tmp_path: Path, durabilit
     assert opened["context"]["span_id"] == commit["parent_id"]
     assert 8000 <= commit["attributes"]["hdf5.commit.bytes"] < 100_000
     assert (durability == "power") == (commit["attributes"]["hdf5.commit.syncs"] > 0)
+
+
+def test_calls_that_are_logged_and_carried_out_are_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BSB_HDF5_LAYOUT", "columnar")
+    begin(root := tmp_path / "network.hdf5")
+    cells = shared(root).get_placement_set(cell_type("cell"))
+    cells.append_data(CHUNK, np.zeros((1, 3)))
+
+    def log_and_read() -> None:
+        for _ in range(2):
+            cells.append_data(CHUNK, np.zeros((1000, 3)))
+        assert 2006 == len(cells)
+
+    spans = spans_of(log_and_read)
+    logged = [each["attributes"] for each in spans if each["name"] == "hdf5.publish"]
+    assert [True, True] == [each["hdf5.publish.done"] for each in logged]
+    assert all(24_000 < each["hdf5.publish.bytes"] < 25_000 for each in logged)
+    assert 3 == named(spans, "hdf5.fold")["attributes"]["hdf5.fold.calls"]
 
 
 @pytest.mark.parametrize(("rows", "added"), [([[1.0], [2.0]], 2), (3.0, 1), (np.zeros((0, 2)), 0)])
