@@ -2,7 +2,6 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.NOTPARALLEL:
 
 # The first of these that runs and is new enough, unless PYTHON names another.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -66,9 +65,10 @@ demo: env
 	@python examples/demo.py
 
 .PHONY: test
-test: lint types contracts docs
+test: env
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint types contracts docs
 	@pytest $(SIDE_BY_SIDE) -m "not mpi and not long"; status=$$?; \
-	pytest -m "mpi and not long" && exit $$status
+	pytest tests/parallel -m "mpi and not long" && exit $$status
 
 .PHONY: long
 long: env
