@@ -38,7 +38,15 @@ import attrs
 import numpy as np
 from bsb import Chunk, Storage
 from compile_once import ENGINE
-from ranks_work import CELLS, CHUNK_SIZE, Lone, cell_type, log_calls, watch_records
+from ranks_work import (
+    CELLS,
+    CHUNK_SIZE,
+    Lone,
+    cell_type,
+    log_calls,
+    store_at_once,
+    watch_records,
+)
 
 JOBS = (10**3, 10**4, 10**5, 10**6)
 RANKS = (4, 64, 1024, 8192)
@@ -130,6 +138,7 @@ def measure(folder: Path) -> Costs:
     placed = []
     for _ in range(2):
         storage = Storage(ENGINE, root)
+        store_at_once(storage)
         placed.append(storage.require_placement_set(cell_type("cell")))
     positions = np.random.default_rng(0).random((CELLS, 3))
     spent: dict[str, list[float]] = {"read": [], "append": []}
@@ -246,8 +255,7 @@ def work(folder: Path, scheme: str, processes: int, number: int) -> None:
     ranks.barrier()
     storage = Storage(ENGINE, root)
     placed = storage.get_placement_set(cell_type("cell"))
-    if scheme == "logged":
-        log_calls(storage)
+    (log_calls if scheme == "logged" else store_at_once)(storage)
     positions = np.zeros((CELLS, 3))
     placed.append_data(Chunk((number, 0, 0), CHUNK_SIZE), positions)
     ranks.barrier()

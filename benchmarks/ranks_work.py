@@ -191,6 +191,12 @@ def log_calls(*storages: Storage) -> None:
         staging.shares, staging.contention = True, None
 
 
+def store_at_once(*storages: Storage) -> None:
+    """Have storages log no calls, although others write to the same network."""
+    for storage in storages:
+        storage._engine.sessions._context.staging.contention = None
+
+
 def watch_records() -> Callable[[], float]:
     """A clock of the processor time for which this process holds the log of a network."""
     from bsb_hdf5.adapters.hdf5.call_log import Hdf5CallLog

@@ -12,6 +12,7 @@ from bsb import Storage
 
 import bsb_hdf5
 from bsb_hdf5.errors import StoreError
+from bsb_hdf5.transactions import contention
 from bsb_hdf5.transactions.sessions import Sessions
 from tests.parallel.ranks import signed
 from tests.parallel.staged import add, begin, chunk, contents, log_of, sets, shared, size_of_log
@@ -66,10 +67,11 @@ def test_they_store_what_one_writer_does(root: Path, tmp_path: Path) -> None:
     assert not bsb_hdf5.verify(str(root)).findings
 
 
-def test_who_is_left_alone_ceases_to_log(root: Path) -> None:
+def test_who_is_left_alone_ceases_to_log(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writers = [opened(root), opened(root)]
     in_turns(writers)
     placed = sets(writers[0])[0]
+    monkeypatch.setattr(contention, "_SECONDS", 0.0)
     for turn in range(2 * TURNS):
         placed.append_data(chunk(0), signed(0, turn, 5))
         # Carries out what is logged.
