@@ -46,6 +46,7 @@ APART = (
 LONG = (
     "tests/backends/test_lmdb.py",
     "tests/backends/test_parquet.py",
+    "tests/backends/test_sqlite.py::TestHistories",
     "tests/contract/test_fault_mutants.py",
     "tests/contract/test_mutants.py",
     "tests/face/test_hostile.py",
