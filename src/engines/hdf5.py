@@ -29,6 +29,7 @@ from ..placement_set import PlacementSet
 from ..ports.store import Store
 from ..storage_options import DurabilityOption, LayoutOption, value_of
 from ..transactions.contention import Contention
+from ..transactions.interrupts import without_interrupts
 from ..transactions.staging import Staging
 
 __all__ = [
@@ -45,6 +46,9 @@ __all__ = [
 
 # Turns the staging of small calls of several ranks off.
 STAGING_VARIABLE = "BSB_HDF5_STAGING"
+# BSB takes what is raised while it looks an option up, also by the handler of a signal, for a
+# failure of the option, and goes on.
+_value_of = without_interrupts(value_of)
 
 
 class HDF5Engine(_engine.StorageEngine):
@@ -75,7 +79,7 @@ class HDF5Engine(_engine.StorageEngine):
     ) -> None:
         self._wanted_layout = layout or getattr(root, "layout", None)
         given = durability or getattr(root, "durability", None)
-        self._durability = given or value_of(DurabilityOption) or DURABILITIES[0]
+        self._durability = given or _value_of(DurabilityOption) or DURABILITIES[0]
         if self._durability not in DURABILITIES:
             raise InputError(
                 f"durability must be one of {DURABILITIES}, not {self._durability!r}",
@@ -86,7 +90,7 @@ class HDF5Engine(_engine.StorageEngine):
 
     def new_layout(self) -> str:
         """The layout of a network that is made."""
-        return self._wanted_layout or value_of(LayoutOption) or self._layout
+        return self._wanted_layout or _value_of(LayoutOption) or self._layout
 
     def _check_network(self) -> None:
         super()._check_network()

@@ -42,9 +42,8 @@ _NAMES = ("INT", "TERM", "ALRM", "HUP", "QUIT", "USR1", "USR2", "XCPU", "BREAK")
 _SIGNALS = tuple(
     int(getattr(signal, f"SIG{name}")) for name in _NAMES if hasattr(signal, f"SIG{name}")
 )
-# Methods in which no handler may raise, and how many calls below them a signal can come.
+# Methods in which no handler may raise, nor in what they call.
 _GUARDED: set[CodeType] = set()
-_CALLS_BELOW = 3
 # Seconds between two looks at the operations of other threads.
 _LOOK_INTERVAL = 0.005
 # Seconds until a finalizer in which a signal came has returned.
@@ -93,13 +92,13 @@ def _handle(number: int, frame: FrameType | None) -> None:
 
 def _is_critical(frame: FrameType | None) -> bool:
     """Whether a scope is being entered or left, or Python would discard an exception."""
-    calls = 0
     while frame is not None:
-        if calls < _CALLS_BELOW and frame.f_code in _GUARDED:
+        code = frame.f_code
+        if code in _GUARDED or code.co_name == "__del__":
             return True
-        if frame.f_code.co_name == "__del__" or frame.f_globals.get("__name__") == "weakref":
+        if frame.f_globals.get("__name__") == "weakref":
             return True
-        frame, calls = frame.f_back, calls + 1
+        frame = frame.f_back
     return False
 
 
@@ -224,17 +223,21 @@ def call_pending() -> None:
 
 def is_of_handler(error: BaseException) -> bool:
     """
-    Whether the handler of a signal raised an error, within :func:`call_pending`.
+    Whether the handler of a signal raised an error.
 
     A program may raise an ``OSError`` of the system from it, such as ``TimeoutError`` for an alarm,
     which says nothing of the network.
     """
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code is call_pending.__code__:
+        if trace.tb_frame.f_code in _CALLERS:
             return True
         trace = trace.tb_next
     return False
+
+
+# What calls the handlers of the program.
+_CALLERS = (call_pending.__code__, _handle.__code__)
 
 
 def without_interrupts(function: Callable[P, T]) -> Callable[P, T]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -95,3 +97,26 @@ def test_bsb_finds_the_options() -> None:
     found = {each.name: each.load() for each in entry_points(group="bsb.options")}
     assert LayoutOption is found["hdf5_layout"]
     assert DurabilityOption is found["hdf5_durability"]
+
+
+class AlarmError(Exception):
+    """What a program raises from a handler."""
+
+
+def test_an_alarm_while_bsb_looks_an_option_up_is_not_taken_for_its_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def late(number: int, frame: object) -> None:
+        raise AlarmError
+
+    def look_up(option: DurabilityOption, prio: str | None = None) -> None:
+        with contextlib.suppress(Exception):
+            signal.raise_signal(signal.SIGALRM)
+
+    monkeypatch.setattr(DurabilityOption, "get", look_up)
+    before = signal.signal(signal.SIGALRM, late)
+    try:
+        with pytest.raises(AlarmError):
+            Storage("hdf5", "net")
+    finally:
+        signal.signal(signal.SIGALRM, before)

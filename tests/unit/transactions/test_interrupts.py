@@ -23,6 +23,8 @@ from bsb_hdf5.transactions.interrupts import (
     call_pending,
     end_finalizer,
     end_uninterrupted,
+    guarded,
+    is_of_handler,
     uninterrupted,
     without_interrupts,
 )
@@ -179,6 +181,34 @@ def test_a_signal_in_a_finalizer_that_holds_handlers_up_is_sent_again_when_it_is
     with pytest.raises(HandledError):
         finalized(finalize)
         time.sleep(10)
+
+
+@guarded
+def called_back(calls: int) -> None:
+    """What C code calls back, which no exception may leave."""
+    below(calls)
+
+
+def below(calls: int) -> None:
+    if calls:
+        below(calls - 1)
+    else:
+        press()
+
+
+@pytest.mark.parametrize("calls", [0, 1, 10])
+def test_a_signal_anywhere_in_a_callback_within_a_scope_is_handled_at_its_end(calls: int) -> None:
+    went_on = []
+    with pytest.raises(HandledError), uninterrupted(nullcontext):
+        called_back(calls)
+        went_on.append(True)
+    assert [True] == went_on
+
+
+def test_what_a_handler_raises_in_the_block_of_a_scope_is_known_as_its_own() -> None:
+    with pytest.raises(HandledError) as raised, uninterrupted(nullcontext):
+        press()
+    assert is_of_handler(raised.value)
 
 
 class LateError(TimeoutError):
