@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from bsb import Branch, Morphology
+from bsb import Branch, Morphology, Storage
 
 from bsb_hdf5.errors import DtypeError, InputError
 from bsb_hdf5.morphology_repository import _to_morphology, _to_table
@@ -111,3 +112,32 @@ def test_what_is_no_morphology_is_refused() -> None:
     with pytest.raises(DtypeError, match=r"must be a bsb.Morphology, not 'a'") as caught:
         _to_table("a")
     assert "a" == caught.value.fields["asked"]
+
+
+@pytest.mark.parametrize("update_meta", [False, True])
+def test_what_is_saved_can_be_loaded_from_wherever_it_comes(
+    tmp_path: Path, update_meta: bool
+) -> None:
+    morphologies = Storage("memory", str(tmp_path / "network")).morphologies
+    saved = morphologies.save("tree", tree(), update_meta=update_meta)
+    kept = {"made": "here", "name": "tree", "ldc": [0.0, 1.0, 2.0], "mdc": [209.0, 210.0, 211.0]}
+    of_others = kept if update_meta else {}
+    found = [saved, morphologies.preload("tree"), *morphologies.all()]
+    expected = [kept, of_others, *([of_others] if update_meta else [])]
+    assert len(expected) == len(found)
+    for stored, meta in zip(found, expected, strict=True):
+        loaded = stored.load()
+        assert "tree" == stored.name
+        assert plain(meta) == plain(stored.get_meta()) == plain(loaded.meta)
+        assert [3, 2, 0, 4] == [len(each.points) for each in loaded.branches]
+        # What is changed is no other's.
+        loaded.meta["mine"] = 1
+        loaded.branches[0].points[:] = 7
+        assert "mine" not in stored.get_meta()
+    assert 0.0 == morphologies.load("tree").branches[0].points[0, 0]
+    assert {"a": 1} == morphologies.load("tree", preloaded_meta={"a": 1}).meta
+    assert {"a": 1} == morphologies.preload("tree", meta={"a": 1}).load().meta
+
+
+def plain(meta: Any) -> dict[str, Any]:
+    return {key: np.asarray(value).tolist() for key, value in meta.items()}

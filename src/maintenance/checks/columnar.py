@@ -29,7 +29,7 @@ from ...errors import CorruptNetworkError
 from ...ports.arrays import GroupReader
 from ...ports.cache import CacheView
 from ...queries.progress import WORK
-from ..findings import Findings
+from ..findings import Findings, plain
 from .parts import check_chunk, check_codes, check_history, note_members, note_strangers, writable
 
 _PLACEMENT, _CONNECTIVITY = "placement_sets", "connectivity_sets"
@@ -235,7 +235,7 @@ class ColumnarCheck:
             writable(group).attributes.set(TALLY, tally_of([generation, *says], recent))
 
         held = _as_list(tally)[1 : 1 + len(says)]
-        what = f"is {held or tally!r}; the stored rows give {says}"
+        what = f"is {held or plain(tally)}; the stored rows give {says}"
         self._found.note(part, f"{where}, {TALLY}", what, ((part, where, TALLY), write))
 
 

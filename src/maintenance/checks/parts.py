@@ -12,7 +12,7 @@ from ...core.files import checksum
 from ...core.json_types import DocumentView
 from ...core.labels import LabelSets
 from ...core.layouts.documents import read_json
-from ...core.layouts.nodes import OTHER, kind_of
+from ...core.layouts.nodes import ARRAY, DOCUMENT, GROUP, kind_of
 from ...core.layouts.protocols import MorphologyReader, NetworkReader, NetworkWriter
 from ...errors import CorruptNetworkError
 from ...ports.arrays import AnyArray, ArrayReader, AttributeReader, GroupReader, GroupWriter
@@ -22,6 +22,7 @@ _PROVENANCE, _STATE = "bsb_provenance", "state_id"
 _PIECE_BYTES = 8 * 1024 * 1024
 _CHUNKS = 1 << 48
 _MOST_NAMED = 10
+_KINDS = {GROUP: "is a group", ARRAY: "is an array", DOCUMENT: "is a document"}
 
 NewBundle = Callable[[], DocumentView]
 
@@ -123,7 +124,7 @@ def note_members(
     part, group = part or group_name, root.group(group_name)
     for name in group.names():
         if (kind := kind_of(group, name)) not in kinds:
-            is_ = "is neither a group, an array nor a text" if kind == OTHER else f"is an {kind}"
+            is_ = _KINDS.get(kind, "is neither a group, an array nor a text")
             what = f"{is_}, not a {' or '.join(kinds)}, and so not part of the network"
             found.note(part, f"'{name}'", what)
 

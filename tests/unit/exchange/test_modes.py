@@ -89,3 +89,19 @@ def test_a_private_network_stays_private_in_a_folder_that_holds_more(tmp_path: P
     bsb_hdf5.convert(storage, str(place), engine="zarr")
     assert 0o700 == place.stat().st_mode & 0o777
     assert "read me" == (place / "README").read_text()
+
+
+@pytest.mark.parametrize("engine", ["hdf5", "zarr"])
+def test_the_system_decides_who_may_read_and_write_what_is_new(tmp_path: Path, engine: str) -> None:
+    before = os.umask(0)
+    try:
+        storage = SmallNetwork.build(Storage(engine, str(tmp_path / "network"))).storage
+        bsb_hdf5.convert(storage, str(tmp_path / "copy"))
+        bsb_hdf5.export_sonata(storage, tmp_path / "circuit")
+        bsb_hdf5.export_csv(storage, tmp_path / "tables")
+        bsb_hdf5.repack(storage)
+        storage._engine.copy(str(tmp_path / "another"))
+    finally:
+        os.umask(before)
+    for path in tmp_path.rglob("*"):
+        assert (0o777 if path.is_dir() else 0o666) == path.stat().st_mode & 0o7777, path

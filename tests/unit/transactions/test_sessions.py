@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import pytest
@@ -111,3 +112,33 @@ def test_an_operation_without_enough_memory_names_the_network(network: Recorder)
         with pytest.raises(StoreIOError, match="more than fits in memory: of 1 TiB") as caught:
             network.sessions.run(fail, write=write)
         assert network.store.location == caught.value.fields["location"]
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("write", [False, True])
+@pytest.mark.parametrize("fails", [False, True])
+def test_signals_are_handled_again_however_an_operation_ends(
+    network: Recorder, write: bool, read_only: bool, fails: bool
+) -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda number, _: seen.append(number))
+
+    def operate(session: Any) -> str:
+        signal.raise_signal(signal.SIGALRM)
+        assert [] == seen
+        if fails:
+            raise InterruptionError
+        return "done"
+
+    network.sessions.settings.read_only = read_only
+    refused = write and read_only
+    try:
+        if refused or fails:
+            with pytest.raises(ReadOnlyError if refused else InterruptionError):
+                network.sessions.run(operate, write=write)
+        else:
+            assert "done" == network.sessions.run(operate, write=write)
+        signal.raise_signal(signal.SIGALRM)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert [signal.SIGALRM] * (1 if refused else 2) == seen

@@ -1,0 +1,66 @@
+"""A task counts each row that it goes through, as many as it said that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bsb import Storage
+
+import bsb_hdf5
+from bsb_hdf5.queries.progress import WORK
+from tests.face.samples import SmallNetwork
+
+# Cells and connections of the sample.
+ROWS = 12 + 3
+Task = Callable[[Storage, Path], Any]
+
+
+def import_again(storage: Storage, folder: Path) -> None:
+    bsb_hdf5.export_sonata(storage, folder / "circuit")
+    WORK.begin()
+    bsb_hdf5.import_sonata(folder / "circuit", f"imported {folder}", engine="memory")
+
+
+def merge_twice(storage: Storage, folder: Path) -> None:
+    other = bsb_hdf5.convert(storage, f"other {folder}")
+    WORK.begin()
+    bsb_hdf5.merge([storage, other], f"merged {folder}", engine="memory")
+
+
+def verify_in(layout: str) -> Task:
+    def verify(storage: Storage, folder: Path) -> None:
+        other = bsb_hdf5.convert(storage, f"{layout} {folder}", layout=layout)
+        WORK.begin()
+        bsb_hdf5.verify(other)
+
+    return verify
+
+
+TASKS: dict[str, tuple[Task, int, int]] = {
+    "convert": (lambda s, f: bsb_hdf5.convert(s, f"copy {f}"), ROWS, ROWS),
+    "diff": (lambda s, f: bsb_hdf5.diff(s, s), ROWS, ROWS),
+    "export_sonata": (lambda s, f: bsb_hdf5.export_sonata(s, f / "circuit"), ROWS, ROWS),
+    "import_sonata": (import_again, ROWS, ROWS),
+    "merge": (merge_twice, 2 * ROWS, 2 * ROWS),
+    # Cells are read twice: to find all columns, and to write them.
+    "export_csv": (lambda s, f: bsb_hdf5.export_csv(s, f / "tables"), ROWS + 12, ROWS + 12),
+    "export_parquet": (lambda s, f: bsb_hdf5.export_parquet(s, f / "tables"), ROWS + 12, ROWS + 12),
+    # How much there is to verify is not known before.
+    "verify a classic one": (verify_in("classic"), 0, ROWS),
+    "verify a columnar one": (verify_in("columnar"), 0, ROWS),
+    "repair": (lambda s, f: bsb_hdf5.repair(s), 0, ROWS),
+    "repack": (lambda s, f: bsb_hdf5.repack(s), ROWS, ROWS),
+}
+
+
+@pytest.mark.parametrize("title", TASKS)
+def test_a_task_counts_all_rows(title: str, tmp_path: Path) -> None:
+    storage = SmallNetwork.build(Storage("memory", f"network {tmp_path}")).storage
+    task, expected, done = TASKS[title]
+    WORK.begin()
+    assert (0, 0) == (WORK.expected, WORK.done)
+    task(storage, tmp_path)
+    assert (expected, done) == (WORK.expected, WORK.done)
