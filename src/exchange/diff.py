@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
 
@@ -154,14 +154,16 @@ def _placement(a: PlacementReader, b: PlacementReader) -> Iterator[Difference]:
 
 
 def _cells(
-    a: PlacementReader, b: PlacementReader, specs: Sequence[ColumnSpec], counts: ChunkCounts
+    a: PlacementReader, b: PlacementReader, specs: list[ColumnSpec], counts: ChunkCounts
 ) -> Iterator[Difference]:
-    for spec in specs:
+    """The differences of some chunks; columns of different widths are removed from ``specs``."""
+    for spec in tuple(specs):
         first, second = (each.read_column(spec, counts.ids) for each in (a, b))
         rows = [_aligned(spec, *each, counts) for each in (first, second)]
         if rows[0].shape != rows[1].shape and len(first[0]) and len(second[0]):
             widths = [each.shape[1] for each in rows]
             yield Difference("placement", f"'{a.name}'", f"{spec.title} of {widths} numbers a cell")
+            specs.remove(spec)
             continue
         yield from _rows(a.name, spec.title, rows[0], rows[1], counts, first[1] != second[1])
     for title, numbers in (("morphology", _names(a, b, counts)), ("labels", _labels(a, b, counts))):
