@@ -2,7 +2,7 @@
 Change the engine in some places, one at a time, and see whether a test fails.
 
 ``python -m tests.mutation --count 50 --seed 1`` prints each change that no test noticed, as a diff,
-and how many there were by room. ``--only core/labels`` restricts the places, and ``--limit`` the
+and how many there were by room. ``--only core/labels`` or ``--only face`` restricts the places, and ``--limit`` the
 seconds that tests take for one change. Which tests reach which change is found first, and kept in
 ``build/mutants`` for the same source, tests and changes.
 """
@@ -51,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--seed", type=int, default=[1], nargs="+")
-    parser.add_argument("--only", default="", help="part of the path of a module")
+    parser.add_argument("--only", default="", help="part of the path of a module, or a room")
     parser.add_argument("--limit", type=float, default=60, help="seconds of tests for a change")
     parser.add_argument("--tests", default=TESTS, nargs="+", help="folders and files of tests")
     options = parser.parse_args()
@@ -134,7 +134,9 @@ def is_test(path: Path) -> bool:
 
 def sample(count: int, seed: int, only: str) -> list[Mutation]:
     """Some of all changes, in random order; the same for the same seed and source."""
-    every = [each for each in every_mutation() if only in str(each.path)]
+    every = [
+        each for each in every_mutation() if only in str(each.path) or only == room_of(each.path)
+    ]
     return random.Random(seed).sample(every, min(count, len(every)))
 
 
