@@ -9,72 +9,29 @@ import attrs
 import numpy as np
 import pytest
 
-from bsb_hdf5.core import columns
-from bsb_hdf5.core.column_specs import LABELS, POSITION, ROTATION, additional_column
 from bsb_hdf5.core.files import StoredContent
 from bsb_hdf5.core.labels import LabelSets
 from bsb_hdf5.core.layouts.detection import create_network
-from bsb_hdf5.core.layouts.protocols import NetworkReader, NetworkWriter
-from bsb_hdf5.core.mirrored import perspectives
+from bsb_hdf5.core.layouts.protocols import NetworkWriter
 from bsb_hdf5.core.morphology import MorphologyTable
 from bsb_hdf5.errors import ChunkSizeError, FileStoredError, MorphologyExistsError, SetTypeError
 from bsb_hdf5.exchange.transfer import Portion
-from tests.unit.exchange.networks import FAR, NEAR, TABLE, cells, network
+from tests.unit.exchange.networks import (
+    FAR,
+    NEAR,
+    TABLE,
+    Content,
+    cells,
+    connections_of,
+    content,
+    network,
+)
 from tests.unit.memory import new_root
 
 merge_module = importlib.import_module("bsb_hdf5.exchange.merge")
 OTHER = MorphologyTable(TABLE.data + 1, TABLE.graph, TABLE.labels, TABLE.properties)
 THIRD = MorphologyTable(TABLE.data + 2, TABLE.graph, TABLE.labels, TABLE.properties)
-Content = dict[str, Any]
 Names = dict[str, str]
-
-
-def content(held: NetworkReader) -> Content:
-    """All of a network: cells by type and chunk, connections by set and chunks."""
-    return {
-        "size": held.chunk_size.tolist(),
-        "cells": {name: cells_of(held, name) for name in held.placement_names()},
-        "sets": {tag: connections_of(held, tag) for tag in held.connectivity_tags()},
-        "morphologies": {
-            name: str((held.morphologies.load(name).data, held.morphologies.meta_of(name)))
-            for name in held.morphologies.names()
-        },
-        "files": {id_: held.files.load(id_) for id_ in held.files.ids()},
-    }
-
-
-def cells_of(held: NetworkReader, name: str) -> dict[int, list[Any]]:
-    source = held.placement(name)
-    counts = source.counts()
-    specs = [POSITION, ROTATION, *map(additional_column, source.additional_keys())]
-    found: dict[int, list[Any]] = {}
-    for chunk in counts.ids.tolist():
-        one = counts.select(np.array([chunk]))
-        rows = [
-            columns.align(each, *source.read_column(each, one.ids), one).tolist() for each in specs
-        ]
-        codes = columns.align(LABELS, *source.read_column(LABELS, one.ids), one)
-        names = source.read_morphologies(one.ids)
-        held_names = [names.names[i] for i in names.indices.tolist()]
-        held_names += [""] * (one.total - len(held_names))
-        labels = map(sorted, source.label_sets().of(codes))
-        titles = [each.title for each in specs]
-        found[chunk] = [
-            {**dict(zip(titles, values, strict=True)), "morphology": morphology, "labels": label}
-            for *values, morphology, label in zip(*rows, held_names, labels, strict=True)
-        ]
-    return found
-
-
-def connections_of(held: NetworkReader, tag: str) -> tuple[Any, dict[tuple[int, int], list[Any]]]:
-    source = held.connectivity(tag)
-    found = {}
-    for part in perspectives(source, "out", 1000):
-        rows = np.hstack([part.local_locations, part.global_locations]).tolist()
-        for i, (first, end) in enumerate(zip(part.starts[:-1], part.starts[1:], strict=True)):
-            pair = int(part.local_chunks[i]), int(part.global_chunks[i])
-            found[pair] = rows[first:end]
-    return (source.pre_type, source.post_type), found
 
 
 def joined(sources: list[Content], names: list[dict[str, Names]]) -> Content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import morphio
@@ -32,8 +33,8 @@ def random_table(seed: int) -> MorphologyTable:
     ends = np.cumsum(sizes)
     codes = np.where(np.arange(ends[-1]) < ends[0], 1, 2)
     points = random.uniform(0, 100, (ends[-1], 3))
-    data = np.column_stack([points, np.ones(ends[-1]), codes, random.random(ends[-1])])
-    return MorphologyTable(data, np.column_stack([ends, parents]), LABELS, ("depth",))
+    data = np.column_stack([points, np.ones(ends[-1]), codes, random.random((ends[-1], 2))])
+    return MorphologyTable(data, np.column_stack([ends, parents]), LABELS, ("depth", "width"))
 
 
 def locations(table: MorphologyTable) -> tuple[np.ndarray, np.ndarray]:
@@ -115,8 +116,45 @@ def test_branches_without_points_and_morphologies_without_branches_are_kept() ->
         assert len(Sections.of(table).points.section) == points
 
 
+def test_samples_are_numbered_from_one_with_their_parents() -> None:
+    data = np.array([[0.0, 1, 2, 3, 1, 7, 8], [4, 5, 6, 7.5, 2, 9, 10], [1, 1, 1, 1, 0, 11, 12]])
+    table = MorphologyTable(data, np.array([[1, -1], [2, 0]]), LABELS, ("depth", "width"))
+    title, header, *samples = to_swc(table, {"of": 1}).split("\n")
+    assert "# id type x y z radius parent" == title
+    assert ["1 1 0.0 1.0 2.0 3.0 -1", "2 3 4.0 5.0 6.0 7.5 1", ""] == samples
+    assert json.loads(header.removeprefix("# bsb-hdf5 ")) == {
+        "graph": [[1, -1], [2, 0]],
+        "labels": {"0": [], "1": ["soma"], "2": ["dendrites", "x"]},
+        "codes": [1, 2],
+        "properties": {"depth": [7.0, 9.0], "width": [8.0, 10.0]},
+        "meta": {"of": 1},
+    }
+
+
+def test_a_file_of_another_program_may_number_its_samples_as_it_likes() -> None:
+    lines = ["# of another program", "", "10 3 0 0 0 1 -1 # a root", " 12 1 5 0 0 2 -1", "  "]
+    lines += ["7 3 0 1 0 1 10", "8 3 0 2 0 1 7", "9 2 1 1 0 1 7", "20 0 9 9 9 1 12"]
+    made, meta = from_swc("\n".join(lines), "m")
+    assert {} == meta
+    # The soma, then a section for each bifurcation and each change of type.
+    assert [[1, -1], [3, -1], [4, 1], [5, 1], [6, 0]] == made.graph.tolist()
+    assert [5.0, 0, 0, 0, 1, 9] == made.data[:, 0].tolist()
+    assert [2.0, 1, 1, 1, 1, 1] == made.data[:, 3].tolist()
+    labels = made.labels.of(made.data[:, 4].astype(np.int64))
+    assert [["soma"], *[["dendrites"]] * 3, ["axon"], []] == list(map(sorted, labels))
+    assert () == made.properties
+
+
 @pytest.mark.parametrize(
-    "text", ["1 1 0 0 0 1", "1 1 a 0 0 1 -1", "1 1 0 0 0 1 2\n2 1 0 0 0 1 -1", "1 1 0 0 0 1 1"]
+    "text",
+    [
+        "1 1 0 0 0 1",
+        "1 1 a 0 0 1 -1",
+        "1 1 0 0 0 1 2\n2 1 0 0 0 1 -1",
+        "1 1 0 0 0 1 1",
+        "1 1 0 0 0 1 -1\n1 1 0 0 0 1 -1",
+        "1 1 0 0 0 1 -1\n2 1 0 0 0 1 9",
+    ],
 )
 def test_what_is_no_swc_file_is_refused(text: str) -> None:
     with pytest.raises(CorruptNetworkError, match="'m'"):
