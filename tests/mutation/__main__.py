@@ -2,8 +2,8 @@
 Change the engine in some places, one at a time, and see whether a test fails.
 
 ``python -m tests.mutation --count 50 --seed 1`` prints each change that no test noticed, as a diff,
-and how many there were by room. ``--only core/labels`` restricts the places, or ``--only face``, and
-``--limit`` the seconds that tests take for one change. Which tests reach which change is found
+and how many there were by room. ``--only core/labels``, or ``--only face``, restricts the places,
+and ``--limit`` the seconds that tests take for a change. Which tests reach which change is found
 first, and kept in ``build/mutants`` for the same source, tests and changes.
 """
 

@@ -64,3 +64,20 @@ def test_what_is_no_network_is_not_taken_for_one_that_was_made(name: str, tmp_pa
     before = made.metadata
     made.create()
     assert before == made.metadata
+
+
+@every_engine
+def test_an_engine_follows_its_network_to_another_root(name: str, tmp_path: Path) -> None:
+    storage = Storage(name, str(tmp_path / "before"))
+    storage.files.store("text", id="note")
+    engine = storage._engine
+    first = engine.root
+    engine.move(NetworkRoot(tmp_path / "after"))
+    assert (str(tmp_path / "before"), str(tmp_path / "after")) == (first, engine.root)
+    assert (str, ["note"]) == (type(engine.root), list(storage.files.all()))
+    assert engine.exists()
+    assert not ENGINES[name](first, MPIService()).exists()
+    engine.copy(NetworkRoot(tmp_path / "copy"))
+    assert str(tmp_path / "after") == engine.root
+    copied = Storage(name, str(tmp_path / "copy"), missing_ok=False)
+    assert ["note"] == list(copied.files.all())

@@ -177,10 +177,14 @@ def test_a_signal_in_a_finalizer_that_holds_handlers_up_is_sent_again_when_it_is
         begin_uninterrupted()
         press()
         end_finalizer()
+        timers.extend(each for each in threading.enumerate() if isinstance(each, threading.Timer))
 
+    timers: list[threading.Timer] = []
     with pytest.raises(HandledError):
         finalized(finalize)
         time.sleep(10)
+    # A program that ends does not wait for it.
+    assert [True] == [each.daemon for each in timers]
 
 
 @guarded

@@ -45,6 +45,61 @@ def test_the_metadata_of_an_array_say_how_it_is_stored() -> None:
         assert (grid, 5) == read_grid(document([6, 3], [chunk, 3]))
 
 
+LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
+CRC = {"name": "crc32c"}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name", "fill"),
+    [
+        ("?", "bool", False),
+        *((f"i{size}", f"int{8 * size}", 0) for size in (1, 2, 4, 8)),
+        *((f"u{size}", f"uint{8 * size}", 0) for size in (1, 2, 4, 8)),
+        *((f"f{size}", f"float{8 * size}", 0.0) for size in (4, 8)),
+        *((f"c{size}", f"complex{8 * size}", [0.0, 0.0]) for size in (8, 16)),
+    ],
+)
+@pytest.mark.parametrize("width", [(), (3,), (2, 4)])
+def test_other_programs_find_all_that_zarr_says_of_an_array(
+    dtype: str, name: str, fill: object, width: tuple[int, ...]
+) -> None:
+    grid = Grid(np.dtype(dtype), width, 100, 400, counted=True)
+    titles = ["rows_row", "rows_column", "rows_axis_2"]
+    size = np.dtype(dtype).itemsize
+    blosc = {
+        "typesize": size,
+        "cname": "lz4",
+        "clevel": 1,
+        "shuffle": "shuffle",
+        "blocksize": 100 * size * int(np.prod(width)),
+    }
+    made = array_document(grid, 5, "rows", {"mine": 1})
+    assert type(fill) is type(made["fill_value"])
+    assert {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": [5, *width],
+        "data_type": name,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [400, *width]}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": fill,
+        "codecs": [
+            {
+                "name": "sharding_indexed",
+                "configuration": {
+                    "chunk_shape": [100, *width],
+                    "codecs": [LITTLE, {"name": "blosc", "configuration": blosc}, CRC],
+                    "index_codecs": [LITTLE, CRC],
+                    "index_location": "end",
+                },
+            }
+        ],
+        "dimension_names": titles[: 1 + len(width)],
+        "attributes": {"mine": 1},
+        "storage_transformers": [],
+    } == made
+
+
 @pytest.mark.parametrize(
     ("shard", "chunk"),
     [

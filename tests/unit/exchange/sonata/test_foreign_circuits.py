@@ -159,7 +159,7 @@ def test_orientations_are_rotations(tmp_path: Path) -> None:
     nodes = {**X, **{f"orientation_{a}": rows[:, i] for i, a in enumerate("xyzw")}}
     found = imported(circuit(tmp_path / "circuit", nodes), "made")
     angles = [[0.0, 0, 0], [10, 20, 30], [90, 0, 0], [0, 0, 0]]
-    assert np.allclose(angles, np.array(column(found, "rotation")))
+    assert np.allclose(np.array(angles), np.array(column(found, "rotation")))
     nodes = {**X, **{f"orientation_{a}": rows[:, i] for i, a in enumerate("xyz")}}
     found = imported(circuit(tmp_path / "partly", nodes), "made")
     assert [[0.0] * 3] * 4 == column(found, "rotation")

@@ -111,6 +111,17 @@ def test_backends_that_check_what_they_read_keep_no_checksums() -> None:
         assert [] == list(network.placement("cell").damaged_rows(5))
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_tally_of_a_new_set_has_the_room_that_it_needs(kept: bool) -> None:
+    with patch.object(MemoryGroupWriter, "unchecked_rows", kept, create=True):
+        network = new_network()
+        before = group_of(network).attributes.get("tally")
+        network.placement("cell").append(0, cells(3))
+        after = group_of(reopened(network)).attributes.get("tally")
+    assert len(before) == len(after)
+    assert kept is (checksums.RecentRecords.of(before) is not None)
+
+
 def placed() -> ColumnarNetwork:
     network = new_network()
     for chunk in range(3):
