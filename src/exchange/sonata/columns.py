@@ -40,15 +40,17 @@ class Columns:
         """Make an array whose rows are all the same; it takes no room before others come."""
         self._group.create_dataset(name, (self.size,), dtype, fillvalue=fill)
 
-    def write(self, name: str, first: int, values: Rows, fill: float) -> None:
+    def require(self, name: str, dtype: Any, fill: float) -> None:
+        """As :meth:`make`, if the array is not there."""
+        if name not in self._group:
+            self.make(name, dtype, fill)
+
+    def write(self, name: str, first: int, values: Rows) -> None:
         """
-        Write rows of an array, which is made if it is not there.
+        Write rows of an array.
 
         :param first: their place.
-        :param fill: of the rows that are never written.
         """
-        if name not in self._group:
-            self.make(name, values.dtype, fill)
         self._group[name][first : first + len(values)] = values
 
     def enumerate(self, name: str, texts: Sequence[str]) -> None:

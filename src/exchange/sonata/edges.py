@@ -128,17 +128,17 @@ class _Side:
         :param sizes: of these.
         """
         numbers = self._numbers(chunks, sizes, rows[:, 0])
-        self._ends.write(self._title, first, numbers.astype(np.uint64), 0)
+        self._ends.write(self._title, first, numbers.astype(np.uint64))
         xyz = np.zeros((len(rows), 3))
         if (rows[:, 1:] >= 0).any():
             for i, name in enumerate(self._own):
-                self._attributes.write(name, first, rows[:, i + 1], -1)
+                self._attributes.write(name, first, rows[:, i + 1])
             if self._nodes.codes is not None:
                 codes = np.where(rows[:, 1] >= 0, self._nodes.codes[numbers], 0)
                 self._write_places(first, codes, rows, xyz)
         if self._centers is not None:
             for name, values in zip(_CENTER, self._centers.of(numbers, xyz).T, strict=True):
-                self._attributes.write(name, first, values, np.nan)
+                self._attributes.write(name, first, values)
 
     def _numbers(self, chunks: Ids, sizes: Lengths, ranks: Ids) -> Ids:
         """The numbers of cells that are named by their rank in a chunk."""
@@ -171,6 +171,6 @@ class _Side:
             offset[at], position[at] = found.offset, found.position
             type_[at], xyz[at] = found.type, found.xyz
         for name, values in zip(self._places, (section, segment, offset, position), strict=True):
-            self._attributes.write(name, first, values, 0)
+            self._attributes.write(name, first, values)
         if self._centers is not None:
-            self._attributes.write(_TYPE, first, type_, SOMA)
+            self._attributes.write(_TYPE, first, type_)

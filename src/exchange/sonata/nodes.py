@@ -131,7 +131,7 @@ class _NodeWriter:
         """Write the cells of some chunks."""
         chunks = np.repeat(unpack(batch.ids), batch.counts, axis=0)
         for name, values in zip(CHUNK, chunks.T, strict=True):
-            self._columns.write(name, first, values, 0)
+            self._columns.write(name, first, values)
         self._write_triples(first, batch)
         for key in self._source.additional_keys():
             self._write_additional(key, first, batch)
@@ -139,7 +139,7 @@ class _NodeWriter:
         codes = load_label_codes(self._source, batch)
         self._labels, codes = self._labels.translate(codes, self._source.label_sets())
         if codes.any():
-            self._columns.write(LABELS, first, codes.astype(np.uint32), 0)
+            self._columns.write(LABELS, first, codes.astype(np.uint32))
 
     def _write_triples(self, first: int, batch: ChunkCounts) -> None:
         positions = read_rows(self._source, POSITION, batch)
@@ -154,8 +154,7 @@ class _NodeWriter:
 
     def _make_orientation(self) -> None:
         for name, fill in zip(ORIENTATION, UNTURNED, strict=True):
-            if name not in self._columns:
-                self._columns.make(name, np.float64, fill)
+            self._columns.require(name, np.float64, fill)
 
     def _write_additional(self, key: str, first: int, batch: ChunkCounts) -> None:
         rows = read_rows(self._source, additional_column(key), batch)
@@ -179,7 +178,8 @@ class _NodeWriter:
 
     def _write(self, names: Any, first: int, rows: Rows) -> None:
         for name, values in zip(names, rows.T, strict=True):
-            self._columns.write(name, first, values, np.nan)
+            self._columns.require(name, np.float64, np.nan)
+            self._columns.write(name, first, values)
 
     def _write_morphologies(self, first: int, batch: ChunkCounts) -> None:
         held = self._source.read_morphologies(batch.ids)
@@ -190,7 +190,8 @@ class _NodeWriter:
         ranks = np.arange(batch.total) - np.repeat(batch.offsets, batch.counts)
         codes = np.zeros(batch.total, dtype=np.uint32)
         codes[ranks < np.repeat(lengths, batch.counts)] = np.array(numbers, np.uint32)[indices]
-        self._columns.write(MORPHOLOGY, first, codes, 0)
+        self._columns.require(MORPHOLOGY, np.uint32, 0)
+        self._columns.write(MORPHOLOGY, first, codes)
         self._codes[first : first + batch.total] = codes
 
     def finish(self) -> Nodes:
