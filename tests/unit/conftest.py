@@ -1,13 +1,16 @@
-"""Other processes that hold a file."""
+"""Descriptors and processes that hold a file."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from bsb_hdf5 import platform
 
 HOLD = """
 import fcntl, sys
@@ -36,3 +39,13 @@ def hold(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., subprocess.P
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def twice(tmp_path: Path) -> Iterator[tuple[int, int]]:
+    """Two descriptors of a file, which lock it apart from each other."""
+    path = str(tmp_path / "file")
+    found = [platform.open_descriptor(path, os.O_RDWR | os.O_CREAT) for _ in range(2)]
+    yield found[0], found[1]
+    for each in found:
+        os.close(each)

@@ -167,16 +167,6 @@ def test_a_folder_that_can_not_be_synced_is_an_error_where_folders_can_be(
         platform.sync_folder(str(tmp_path))
 
 
-@pytest.fixture
-def twice(tmp_path: Path) -> Iterator[tuple[int, int]]:
-    """Two descriptors of a file, which lock it apart from each other."""
-    path = str(tmp_path / "file")
-    found = [platform.open_descriptor(path, os.O_RDWR | os.O_CREAT) for _ in range(2)]
-    yield found[0], found[1]
-    for each in found:
-        os.close(each)
-
-
 def test_a_file_is_locked_for_readers_or_one_writer(twice: tuple[int, int]) -> None:
     locked, busy = platform.LockAttempt.LOCKED, platform.LockAttempt.BUSY
     first, second = twice

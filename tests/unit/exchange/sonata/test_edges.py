@@ -34,7 +34,8 @@ def counted(outgoing: int) -> NetworkReader:
     counts = json.loads(attributes.get("chunks"))
     counts[str(NEAR)]["out"] = outgoing
     attributes.set("chunks", json.dumps(counts))
-    return open_network(root, "here")
+    found: NetworkReader = open_network(root, "here")
+    return found
 
 
 @pytest.mark.parametrize("most", [1, 3, 10])
