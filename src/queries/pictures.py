@@ -249,13 +249,13 @@ def _bytes(engine: StorageEngine) -> Picture:
     parts = {name: size for name, size in (taken.parts or {}).items() if size}
     if taken.rest is not None:
         parts["texts, tables and holes"] = taken.rest
-    caption = "" if taken.total is None else f"{taken.total:,} bytes in all"
+    said = [] if taken.total is None else [f"{taken.total:,} bytes in all"]
     if taken.parts is None:
-        caption += "; there are too many arrays to look at each"
+        said.append("there are too many arrays to look at each")
 
     def draw(figure: FigureBase) -> None:
         axes = figure.subplots()
         axes.barh(list(parts), [size / 1e6 for size in parts.values()])
         axes.set_xlabel("MB")
 
-    return Picture("Bytes by part", caption, draw)
+    return Picture("Bytes by part", "; ".join(said), draw)

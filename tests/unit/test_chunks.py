@@ -12,7 +12,13 @@ from bsb import Chunk, Storage
 
 from bsb_hdf5 import PlacementSet
 from bsb_hdf5.chunks import ChunkedCollection, ChunkedProperty, ChunkLoader
-from bsb_hdf5.errors import InputError, LengthError, NodeNotFoundError, UnknownContentError
+from bsb_hdf5.errors import (
+    ChunkSizeError,
+    InputError,
+    LengthError,
+    NodeNotFoundError,
+    UnknownContentError,
+)
 from bsb_hdf5.exchange.convert import convert
 from bsb_hdf5.maintenance.integrity import verify
 from bsb_hdf5.maintenance.repack import repack
@@ -67,6 +73,12 @@ class Mine(
     def __init__(self, storage: Storage, path: str) -> None:
         Resource.__init__(self, storage._engine, path)
         ChunkLoader.__init__(self)
+
+
+@pytest.fixture(params=["hdf5", "memory", "zarr"])
+def engine(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 @pytest.fixture(params=["classic", "columnar", "memory", "zarr"])
@@ -152,6 +164,36 @@ def test_data_of_ones_own_in_a_placement_set_make_no_cells(anywhere: Storage) ->
     assert (5, 10) == (len(cells), len(own.load()))
     cells.clear([FIRST])
     assert (0, 0) == (len(cells), len(own.load()))
+
+
+@pytest.mark.parametrize("change", ["append", "overwrite"])
+def test_a_key_has_one_width_in_all_chunks(anywhere: Storage, change: str) -> None:
+    cells = cells_of(anywhere)
+    cells.append_data(SECOND, np.ones((2, 3)))
+    columns = cells._additional_chunks
+    columns.append(FIRST, "pair", np.ones((4, 2)))
+    for rows in (np.ones(2), np.ones((2, 3)), np.ones((2, 2, 1))):
+        with pytest.raises(InputError, match="pair"):
+            getattr(columns, change)(SECOND, key="pair", data=rows)
+    columns.append(SECOND, "pair", np.full((2, 2), 3.0))
+    assert [[1.0, 1.0]] * 4 + [[3.0, 3.0]] * 2 == cells.load_additional("pair").tolist()
+
+
+@pytest.mark.parametrize("change", ["append", "overwrite"])
+def test_data_of_ones_own_have_chunks_of_the_network(
+    change: str, engine: str, tmp_path: Path
+) -> None:
+    storage = Storage(engine, str(tmp_path / "network"))
+    mine = Mine(storage, "/mine")
+    getattr(mine._size_chunks, change)(SECOND, np.ones((1, 2)))
+    (found,) = mine.get_all_chunks()
+    assert (SECOND.id, list(SIZE)) == (found.id, found.dimensions.tolist())
+    # A chunk has all columns and collections of its class.
+    place = f"/mine/{SECOND.id}"
+    assert {"size", "extras"} <= {*(Resource(storage._engine, place).keys() or ())}
+    with pytest.raises(ChunkSizeError):
+        getattr(mine._size_chunks, change)(Chunk((3, 0, 0), (5, 5, 5)), np.ones((1, 2)))
+    assert [SECOND.id] == [each.id for each in mine.get_all_chunks()]
 
 
 def test_columns_of_cells_stay_tied_to_them(anywhere: Storage) -> None:

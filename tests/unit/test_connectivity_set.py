@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bsb import Chunk, Storage
+from bsb import CellType, Chunk, Storage
 
 from tests.face.layouts import new_storage
 from tests.face.samples import cell_type
@@ -74,3 +74,15 @@ def test_chunks_that_were_given_are_returned_with_their_size(connected: Any) -> 
         at = 1 if "local_" in given else 2
         assert found
         assert {(100.0, 100.0, 100.0)} == {tuple(each[at].dimensions) for each in found}
+
+
+def test_cell_types_are_those_that_a_scaffold_gives(connected: Any) -> None:
+    found = type(connected)(connected._engine, "loop")
+    assert (None, None) == (found.pre_type, found.post_type)
+    assert ("a", "a", "loop") == (found.pre_type_name, found.post_type_name, found.tag)
+    types = cell_type("a"), CellType(name="a", spatial={"radius": 1, "density": 1})
+    for made in (type(connected).require, type(connected).create):
+        tag = made.__name__
+        given = made(connected._engine, *types, tag)
+        assert types == (given.pre_type, given.post_type)
+        assert tag == given.tag

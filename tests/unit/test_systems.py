@@ -160,6 +160,12 @@ def test_where_folders_can_not_be_synced_nothing_is_done(
     assert 1 == len(synced)
 
 
+def test_only_a_folder_is_synced_as_one(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        platform.sync_folder(str(tmp_path / "file"))
+
+
 def test_a_system_without_times_of_open_files_says_so(
     twice: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

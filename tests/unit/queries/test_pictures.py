@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure
 
 from bsb_hdf5.errors import InputError, StoreIOError
 from bsb_hdf5.queries import pictures, plot, summary
+from bsb_hdf5.queries.sizes import Sizes
 from bsb_hdf5.storages import engine_of
 from bsb_hdf5.testing.network_samples import CHUNK_SIZE, cell_type
 from tests.unit.queries.networks import TAGS, Sample, new_storage, random_network
@@ -66,6 +68,45 @@ def test_a_page_shows_everything_and_needs_no_other_file(sample: Sample, tmp_pat
     assert all(colours(each) > _COLOURS for each in shown)
     assert [] == re.findall(r'(?:src|href)="(?!data:)', page)
     assert ["page.html"] == [each.name for each in tmp_path.iterdir()]
+    assert "<html" == page.removeprefix("<!doctype html>")[:5]
+    assert page.endswith("</figure>\n</body></html>")
+
+
+REST = "texts, tables and holes"
+MANY = "there are too many arrays to look at each"
+
+
+@pytest.mark.parametrize(
+    ("total", "parts", "caption", "bars"),
+    [
+        (
+            5000,
+            {"a": 3000, "b": 0},
+            "5,000 bytes in all",
+            {"a": 3e-3, "texts, tables and holes": 2e-3},
+        ),
+        (None, {"a": 3000}, "", {"a": 3e-3}),
+        (5000, None, f"5,000 bytes in all; {MANY}", {}),
+        (None, None, MANY, {}),
+    ],
+)
+def test_bytes_are_drawn_by_part(
+    total: int | None,
+    parts: dict[str, int] | None,
+    caption: str,
+    bars: dict[str, float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pictures, "sizes", lambda _: Sizes(total, parts))
+    engine: Any = None
+    picture = pictures._bytes(engine)
+    assert ("Bytes by part", caption) == (picture.title, picture.caption)
+    figure = Figure()
+    picture.draw(figure)
+    (axes,) = figure.axes
+    assert list(bars) == [each.get_text() for each in axes.get_yticklabels()] or not bars
+    assert list(bars.values()) == pytest.approx([each.get_width() for each in axes.patches])
+    assert "MB" == axes.get_xlabel()
 
 
 @pytest.mark.parametrize(("name", "magic"), [("a.png", b"\x89PNG"), ("a.pdf", b"%PDF")])

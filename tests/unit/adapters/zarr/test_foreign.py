@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+
+import pytest
 
 from bsb_hdf5.adapters.zarr.foreign import foreign_in, remove_own
 from tests.unit.adapters.zarr.test_strangers import marked
@@ -33,3 +36,59 @@ def test_what_lies_among_the_shards_of_an_array_is_foreign(tmp_path: Path) -> No
     (shards / "1" / "0").write_bytes(b"precious")
     (shards / "1" / "mine").write_text("mine")
     assert ["a/c/1/mine", "a/c/notes.txt"] == foreign_in(str(tmp_path))
+
+
+OF_FS = json.dumps({"engine_name": "fs"})
+
+
+@pytest.mark.parametrize(
+    ("text", "folder", "foreign"),
+    [
+        (OF_FS, None, []),
+        (OF_FS, "file_meta", ["file_meta", "metadata.json"]),
+        (OF_FS, "mine", ["mine"]),
+        (json.dumps({"engine_name": "other"}), None, ["metadata.json"]),
+        ("[]", None, ["metadata.json"]),
+        ("{", None, ["metadata.json"]),
+    ],
+)
+def test_what_the_engine_of_folders_leaves_where_it_looked_is_not_foreign(
+    text: str, folder: str | None, foreign: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "metadata.json").write_text(text)
+    if folder:
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "file").touch()
+    assert foreign == foreign_in(str(tmp_path))
+    # Nothing else is taken for it, nor the same in another folder.
+    (tmp_path / "notes.json").write_text(text)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "metadata.json").write_text(text)
+    assert sorted([*foreign, "notes.json", "other"]) == foreign_in(str(tmp_path))
+
+
+@pytest.mark.parametrize(("keep", "left"), [(True, [".lock"]), (False, [])])
+def test_what_sessions_leave_is_removed_with_the_network(
+    keep: bool, left: list[str], tmp_path: Path
+) -> None:
+    root = tmp_path / "network"
+    marked(root / "a" / "b", "a/b")
+    (root / ".lock").touch()
+    (root / "metadata.json").write_text(OF_FS)
+    remove_own(str(root), keep_lock=keep)
+    assert left == (sorted(each.name for each in root.iterdir()) if root.exists() else [])
+
+
+def test_what_is_foreign_outlives_its_network(tmp_path: Path) -> None:
+    root = tmp_path / "network"
+    marked(root / "a", "a")
+    for path in ("notes.txt", "a/notes.txt", ".hidden/file", "a/.hidden/file"):
+        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).write_text("mine")
+    (root / "link").symlink_to(tmp_path)
+    found = [".hidden", "a/.hidden", "a/notes.txt", "link", "notes.txt"]
+    assert found == foreign_in(str(root))
+    remove_own(str(root), keep_lock=False)
+    # What was an array is a folder of others.
+    assert [".hidden", "a", "link", "notes.txt"] == foreign_in(str(root))
+    assert [".hidden", "notes.txt"] == sorted(each.name for each in (root / "a").iterdir())
