@@ -196,6 +196,22 @@ def test_data_of_ones_own_have_chunks_of_the_network(
     assert [SECOND.id] == [each.id for each in mine.get_all_chunks()]
 
 
+@pytest.mark.parametrize("change", ["append", "overwrite"])
+@pytest.mark.parametrize("name", ["position", "additional"])
+def test_columns_of_cells_have_chunks_of_the_network(
+    name: str, change: str, anywhere: Storage
+) -> None:
+    cells = cells_of(anywhere)
+    column: Any = getattr(cells, f"_{name}_chunks")
+    rows, key = np.zeros((4, 3)), "weight" if name == "additional" else None
+    for x in (0, 3):
+        with pytest.raises(ChunkSizeError):
+            getattr(column, change)(Chunk((x, 0, 0), (5, 5, 5)), data=rows, key=key)
+    assert [0] == [each.id for each in cells.get_all_chunks()]
+    assert (4, [1.0] * 3) == (len(cells), cells.load_positions()[0].tolist())
+    assert {} == cells.load_additional()
+
+
 def test_columns_of_cells_stay_tied_to_them(anywhere: Storage) -> None:
     cells = cells_of(anywhere)
     cells._additional_chunks.append(FIRST, "weight", np.ones(4))

@@ -104,8 +104,9 @@ def test_bytes_are_drawn_by_part(
     figure = Figure()
     picture.draw(figure)
     (axes,) = figure.axes
+    drawn: list[Any] = [*axes.patches]
     assert list(bars) == [each.get_text() for each in axes.get_yticklabels()] or not bars
-    assert list(bars.values()) == pytest.approx([each.get_width() for each in axes.patches])
+    assert list(bars.values()) == pytest.approx([each.get_width() for each in drawn])
     assert "MB" == axes.get_xlabel()
 
 
