@@ -173,7 +173,7 @@ class ClassicNetwork(RootedNetwork):
         self.touch()
         self._forget("placement")
         self._placements.clear()
-        self._replace("placement")
+        self._drop("placement")
         self._forget_chunk_size()
         self.totals.forget_placement()
 
@@ -181,7 +181,7 @@ class ClassicNetwork(RootedNetwork):
         self.touch()
         self._forget("connectivity")
         self._connectivities.clear()
-        self._replace("connectivity")
+        self._drop("connectivity")
         self.totals.forget_connectivity()
 
     @cached_property
@@ -216,7 +216,7 @@ class ClassicNetwork(RootedNetwork):
             self.cache.invalidate((part, name))
             self.cache.invalidate(blocks_key(name))
 
-    def _replace(self, part: str) -> None:
+    def _drop(self, part: str) -> None:
+        """Delete all sets; a flush makes the part again."""
         if part in self._root:
             self._root.delete(part)
-        self._root.require_group(part)
