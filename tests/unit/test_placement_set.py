@@ -43,7 +43,6 @@ CHUNKS: list[list[Chunk] | None] = [
     [NEVER],
 ]
 LABELS: list[list[str] | None] = [None, ["a"], ["b", "never"], [], ["never"]]
-FILTERS = list(itertools.product(range(len(CHUNKS)), range(len(LABELS))))
 
 
 @pytest.fixture
@@ -84,15 +83,16 @@ def chosen(chunks: list[Chunk] | None, labels: list[str] | None) -> list[tuple[i
     ]
 
 
-@pytest.mark.parametrize(("chunk_filter", "label_filter"), FILTERS)
-def test_all_that_is_loaded_is_of_the_cells_that_filters_keep(
-    cells: Any, chunk_filter: int, label_filter: int
-) -> None:
-    chunks, labels = CHUNKS[chunk_filter], LABELS[label_filter]
+def test_all_that_is_loaded_is_of_the_cells_that_filters_keep(cells: Any) -> None:
+    for chunks, labels in itertools.product(CHUNKS, LABELS):
+        if chunks is not None:
+            cells.set_chunk_filter(chunks)
+        cells.set_label_filter(labels)
+        check_loaded(cells, chunks, labels)
+
+
+def check_loaded(cells: Any, chunks: list[Chunk] | None, labels: list[str] | None) -> None:
     kept = chosen(chunks, labels)
-    if chunks is not None:
-        cells.set_chunk_filter(chunks)
-    cells.set_label_filter(labels)
     assert len(kept) == len(cells)
     assert [number for number, _ in kept] == cells.load_ids().tolist()
     assert [[cell[3]] * 3 for _, cell in kept] == cells.load_positions().tolist()
@@ -127,29 +127,27 @@ def test_chunks_are_counted_whatever_the_filters(cells: Any) -> None:
     assert [NEAR.id, FAR.id, BARE.id] == [each.id for each in cells.get_all_chunks()]
 
 
-@pytest.mark.parametrize(
-    ("chunks", "ids", "local"),
-    [
-        (None, [6, 0, 3], [6, 0, 3]),
-        ([NEAR], [0, 2, 5], [0, 2]),
-        ([FAR, BARE], [6, 3, 0, 5], [3, 0, 2]),
-        ([FAR, BARE], [False, True, True, False, True, True, False], [1, 2]),
-        ([FAR], [0, 1], [False, False]),
-        ([NEAR], [], [False, False, False]),
-        (None, [], []),
-    ],
-)
-def test_numbers_become_those_within_the_chunks(
-    cells: Any, chunks: list[Chunk] | None, ids: list[int], local: list[int]
-) -> None:
-    if chunks is not None:
-        cells.set_chunk_filter(chunks)
-    found = cells.convert_to_local(ids)
-    assert local == found.tolist()
-    assert (bool if local and local[0] is False else int) == found.dtype
-    for wrong, error in (([7], CellIdError), ([-1], CellIdError), ([True] * 6, LabelError)):
-        with pytest.raises(error):
-            cells.convert_to_local(wrong)
+LOCAL: list[tuple[list[Chunk] | None, list[int], list[int]]] = [
+    (None, [6, 0, 3], [6, 0, 3]),
+    (None, [], []),
+    ([NEAR], [0, 2, 5], [0, 2]),
+    ([FAR, BARE], [6, 3, 0, 5], [3, 0, 2]),
+    ([FAR, BARE], [False, True, True, False, True, True, False], [1, 2]),
+    ([FAR], [0, 1], [False, False]),
+    ([NEAR], [], [False, False, False]),
+]
+
+
+def test_numbers_become_those_within_the_chunks(cells: Any) -> None:
+    for chunks, ids, local in LOCAL:
+        if chunks is not None:
+            cells.set_chunk_filter(chunks)
+        found = cells.convert_to_local(ids)
+        assert local == found.tolist()
+        assert (bool if local and local[0] is False else int) == found.dtype
+        for wrong, error in (([7], CellIdError), ([-1], CellIdError), ([True] * 6, LabelError)):
+            with pytest.raises(error):
+                cells.convert_to_local(wrong)
 
 
 def test_morphologies_that_are_not_stored_are_refused_if_cells_have_them(cells: Any) -> None:

@@ -128,36 +128,35 @@ MERGES: dict[str, list[tuple[dict[str, Any], dict[str, Names]]]] = {
 @pytest.mark.parametrize(
     ("layout", "portion"), [("classic", Portion(cells=1, connections=1)), ("columnar", Portion())]
 )
-@pytest.mark.parametrize("title", MERGES)
 def test_all_of_each_network_is_in_the_merged_one(
-    title: str, layout: str, portion: Portion, monkeypatch: pytest.MonkeyPatch
+    layout: str, portion: Portion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(merge_module, "Portion", lambda: portion)
-    cases = MERGES[title]
-    sources = [network("classic", **changes) for changes, _ in cases]
-    expected = joined(list(map(content, sources)), [names for _, names in cases])
-    found = content(merged(sources, layout, rename=True))
-    for part, value in expected.items():
-        assert value == found[part], part
-    assert sorted(expected) == sorted(found)
+    for title, cases in MERGES.items():
+        sources = [network("classic", **changes) for changes, _ in cases]
+        expected = joined(list(map(content, sources)), [names for _, names in cases])
+        found = content(merged(sources, layout, rename=True))
+        for part, value in expected.items():
+            assert value == found[part], f"{title}: {part}"
+        assert sorted(expected) == sorted(found), title
 
 
-@pytest.mark.parametrize(
-    ("title", "error", "what"),
-    [
-        ("morphologies of one name", MorphologyExistsError, "the morphology 'm'"),
-        ("metadata of morphologies", MorphologyExistsError, "the morphology 'm'"),
-        ("files", FileStoredError, "the file 'f'"),
-        ("presynaptic types", SetTypeError, "the connectivity set 'c'"),
-        ("postsynaptic types", SetTypeError, "the connectivity set 'c'"),
-    ],
-)
-def test_what_differs_is_refused_by_name(title: str, error: type[Exception], what: str) -> None:
-    sources = [network(**changes) for changes, _ in MERGES[title]]
-    text = f"^{what} differs between 'place 0' and 'place 1'; pass rename=True to keep both$"
-    with pytest.raises(error, match=text) as raised:
-        merged(sources, "columnar", rename=False)
-    assert what.split("'")[1] == raised.value.fields["asked"]  # type: ignore[attr-defined]
+REFUSED: list[tuple[str, type[Exception], str]] = [
+    ("morphologies of one name", MorphologyExistsError, "the morphology 'm'"),
+    ("metadata of morphologies", MorphologyExistsError, "the morphology 'm'"),
+    ("files", FileStoredError, "the file 'f'"),
+    ("presynaptic types", SetTypeError, "the connectivity set 'c'"),
+    ("postsynaptic types", SetTypeError, "the connectivity set 'c'"),
+]
+
+
+def test_what_differs_is_refused_by_name() -> None:
+    for title, error, what in REFUSED:
+        sources = [network(**changes) for changes, _ in MERGES[title]]
+        text = f"^{what} differs between 'place 0' and 'place 1'; pass rename=True to keep both$"
+        with pytest.raises(error, match=text) as raised:
+            merged(sources, "columnar", rename=False)
+        assert what.split("'")[1] == raised.value.fields["asked"]  # type: ignore[attr-defined]
 
 
 def test_one_configuration_is_active() -> None:

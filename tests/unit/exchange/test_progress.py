@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from bsb import Storage
 
 import bsb_hdf5
@@ -56,11 +55,11 @@ TASKS: dict[str, tuple[Task, int, int]] = {
 }
 
 
-@pytest.mark.parametrize("title", TASKS)
-def test_a_task_counts_all_rows(title: str, tmp_path: Path) -> None:
-    storage = SmallNetwork.build(Storage("memory", f"network {tmp_path}")).storage
-    task, expected, done = TASKS[title]
-    WORK.begin()
-    assert (0, 0) == (WORK.expected, WORK.done)
-    task(storage, tmp_path)
-    assert (expected, done) == (WORK.expected, WORK.done)
+def test_a_task_counts_all_rows(tmp_path: Path) -> None:
+    for title, (task, expected, done) in TASKS.items():
+        (folder := tmp_path / title).mkdir()
+        storage = SmallNetwork.build(Storage("memory", f"network {folder}")).storage
+        WORK.begin()
+        assert (0, 0) == (WORK.expected, WORK.done)
+        task(storage, folder)
+        assert (expected, done) == (WORK.expected, WORK.done), title

@@ -48,34 +48,34 @@ def made(points: list[list[float]], graph: list[list[int]], *labels: str) -> Mor
     return MorphologyTable(data, np.array(graph).reshape(-1, 2), LabelSets(sets), ())
 
 
-@pytest.mark.parametrize(
-    ("labels", "type_"),
-    [
-        ("soma", 1),
-        ("axon", 2),
-        ("dendrites", 3),
-        ("axon soma", 1),
-        ("dendrites axon x", 2),
-        ("tag_7", 7),
-        ("tag_16 soma", 1),
-        ("tag_3 tag_12", 12),
-        ("tag_x tag_9", 9),
-        ("tag_x", 0),
-        ("tag_-3", 0),
-        ("tag_", 0),
-        ("tag_\u0663", 0),
-        ("my_tag_7", 0),
-        ("x", 0),
-        ("", 0),
-    ],
-)
-def test_the_type_of_a_point_is_that_of_its_labels(labels: str, type_: int) -> None:
+TYPES = [
+    ("soma", 1),
+    ("axon", 2),
+    ("dendrites", 3),
+    ("axon soma", 1),
+    ("dendrites axon x", 2),
+    ("tag_7", 7),
+    ("tag_16 soma", 1),
+    ("tag_3 tag_12", 12),
+    ("tag_x tag_9", 9),
+    ("tag_x", 0),
+    ("tag_-3", 0),
+    ("tag_", 0),
+    ("tag_\u0663", 0),
+    ("my_tag_7", 0),
+    ("x", 0),
+    ("", 0),
+]
+
+
+def test_the_type_of_a_point_is_that_of_its_labels() -> None:
     points = [[0.0, 0, 0], [1.0, 0, 0]]
-    found = types_of(made(points, [[2, -1]], labels, "soma"))
-    assert np.dtype(np.int64) == found.dtype
-    assert [type_, 1] == found.tolist()
-    # Points that no branch has are left out.
-    assert [type_] == types_of(made(points, [[1, -1]], labels, "soma")).tolist()
+    for labels, type_ in TYPES:
+        found = types_of(made(points, [[2, -1]], labels, "soma"))
+        assert np.dtype(np.int64) == found.dtype
+        assert [type_, 1] == found.tolist(), labels
+        # Points that no branch has are left out.
+        assert [type_] == types_of(made(points, [[1, -1]], labels, "soma")).tolist(), labels
 
 
 def test_labels_of_types_are_those_of_bsb() -> None:
@@ -119,29 +119,28 @@ def test_points_are_placed_along_their_sections() -> None:
     assert [[1, 0, 0], [3, 0, 0], [9, 4, 0]] == found.xyz.tolist()
 
 
-@pytest.mark.parametrize(
-    ("section", "segment", "offset", "point"),
-    [
-        (0, 0, 0.0, (3, 0)),
-        (0, 5, 9.0, (3, 0)),
-        (1, 0, 0.0, (0, 0)),
-        (2, 0, 0.2, (1, 0)),
-        (2, 0, 0.9, (1, 0)),
-        (2, 1, 1.0, (1, 0)),
-        (2, 1, 1.1, (1, 1)),
-        (2, 7, 0.0, (1, 1)),
-        (3, 0, 1.5, (2, 0)),
-        (4, 0, 1.5, (4, 0)),
-        (4, 0, 1.6, (4, 1)),
-    ],
-)
-def test_the_nearest_point_of_a_segment_is_found(
-    section: int, segment: int, offset: float, point: tuple[int, int]
-) -> None:
-    known, branch, index = Sections.of(FORK).nearest(
-        np.array([section]), np.array([segment]), np.array([offset])
-    )
-    assert (True, *point) == (known[0], branch[0], index[0])
+NEAREST = [
+    (0, 0, 0.0, (3, 0)),
+    (0, 5, 9.0, (3, 0)),
+    (1, 0, 0.0, (0, 0)),
+    (2, 0, 0.2, (1, 0)),
+    (2, 0, 0.9, (1, 0)),
+    (2, 1, 1.0, (1, 0)),
+    (2, 1, 1.1, (1, 1)),
+    (2, 7, 0.0, (1, 1)),
+    (3, 0, 1.5, (2, 0)),
+    (4, 0, 1.5, (4, 0)),
+    (4, 0, 1.6, (4, 1)),
+]
+
+
+def test_the_nearest_point_of_a_segment_is_found() -> None:
+    sections = Sections.of(FORK)
+    for section, segment, offset, point in NEAREST:
+        known, branch, index = sections.nearest(
+            np.array([section]), np.array([segment]), np.array([offset])
+        )
+        assert (True, *point) == (known[0], branch[0], index[0])
 
 
 def test_sections_of_a_network_are_those_of_its_morphologies() -> None:
