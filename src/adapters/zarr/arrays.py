@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import CorruptNetworkError
 from ...ports.arrays import AnyArray
-from . import first_version
 from .errors import MissingObjectError, translated
+from .first_version import grid_of
 from .locations import Objects
 from .manifest import Node, walk
-from .metadata import Grid, read_grid, stored_form
+from .metadata import Grid, stored_form
 from .paths import MANIFEST
 from .shards import Shard, Whole, make_shard
 
@@ -36,8 +34,6 @@ class Arrays:
 
     def read(self, node: Node, start: int, stop: int) -> AnyArray:
         """Rows of an array or document that are stored, as a copy."""
-        if "content" in node:
-            return first_version.content_of(node)[start:stop]
         if stop <= start:
             return np.zeros((0, *node["shape"][1:]), np.dtype(node["dtype"]))
         with translated(self.location.title):
@@ -45,28 +41,17 @@ class Arrays:
 
     def read_rows(self, node: Node, rows: NDArray[np.int64]) -> AnyArray:
         """Rows of an array that are stored, in any order."""
-        if "content" in node or not len(rows):
-            return self.read(node, 0, node["shape"][0] if len(rows) else 0)[rows]
+        if not len(rows):
+            return self.read(node, 0, 0)
         with translated(self.location.title):
             return _as_given(self._picked(self.grid(node), node["path"], rows), node)
 
     def grid(self, node: Node) -> Grid:
         """How the rows of an array are stored."""
         if "grid" not in node:
-            node["grid"] = self._grid_of_first_version(node)
+            with translated(self.location.title):
+                node["grid"] = grid_of(node, self.object(f"{node['path']}/{MANIFEST}"))
         grid: Grid = node["grid"]
-        return grid
-
-    def _grid_of_first_version(self, node: Node) -> Grid:
-        with translated(self.location.title):
-            grid, rows = read_grid(json.loads(self.object(f"{node['path']}/{MANIFEST}")))
-        expected = stored_form(np.dtype(node["dtype"]), tuple(node["shape"][1:]))
-        if (grid.dtype, grid.width) != expected or rows < node["shape"][0]:
-            raise CorruptNetworkError(
-                f"'{node['path']}' in '{self.location.root}' has {rows} rows of {grid.dtype}"
-                f" {grid.width}; the manifest says {node['shape']} and {node['dtype']}",
-                location=self.location.root,
-            )
         return grid
 
     def _rows(self, grid: Grid, path: str, start: int, stop: int) -> AnyArray:

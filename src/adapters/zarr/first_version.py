@@ -7,12 +7,13 @@ arrays packed; the path of a long array did not follow its names.
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
 from ...core.json_types import Document
-from ...ports.arrays import AnyArray
 from ..native.attributes import check_dtype
-from .metadata import check_shape
+from .metadata import Grid, check_shape, read_grid, stored_form
 from .paths import checked_path
 from .values import bytes_of, decode, encode, unpacked_rows
 
@@ -50,8 +51,7 @@ def _read(stored: Document) -> Document:
         return {**node, "path": checked_path(stored["path"])}
     if bytes_of(dtype, shape) > _SMALL:
         raise ValueError(f"rows of {dtype} {shape} are too large for a manifest")
-    unpacked_rows(stored["content"], dtype, shape)
-    return {**node, "content": stored["content"]}
+    return {**node, "base": 0, "tail": [unpacked_rows(stored["content"], dtype, shape)]}
 
 
 def _value(stored: object) -> object:
@@ -59,6 +59,18 @@ def _value(stored: object) -> object:
     return encode(decode(stored))
 
 
-def content_of(node: Document) -> AnyArray:
-    """The rows of an array that the manifest holds."""
-    return unpacked_rows(node["content"], np.dtype(node["dtype"]), node["shape"])
+def grid_of(node: Document, metadata: bytes) -> Grid:
+    """
+    How the rows of an array are stored, which the manifest did not say.
+
+    :param metadata: the ``zarr.json`` of the array.
+    :raises ValueError: the two contradict each other; or another error of the same kind.
+    """
+    grid, rows = read_grid(json.loads(metadata))
+    expected = stored_form(np.dtype(node["dtype"]), tuple(node["shape"][1:]))
+    if (grid.dtype, grid.width) != expected or rows < node["shape"][0]:
+        raise ValueError(
+            f"'{node['path']}' has {rows} rows of {grid.dtype} {grid.width};"
+            f" the manifest says {node['shape']} and {node['dtype']}"
+        )
+    return grid

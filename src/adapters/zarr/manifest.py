@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import attrs
@@ -41,8 +41,9 @@ Node: TypeAlias = Document
 A member of the tree: ``kind``, ``attributes``, where it lies (``path``), and if it is a group,
 ``members``.
 
-Arrays and documents (of bytes) have ``dtype``, ``shape`` and ``grid``; while a session changes
-them, also a ``tail``. ``text`` is the metadata as it is stored, unless the node is ``changed``.
+Arrays and documents (of bytes) have ``dtype``, ``shape`` and ``grid``; rows from ``base`` on that
+are not stored at the path are the ``tail``. ``text`` is the metadata as it is stored, and ``entry``
+what the root says of it, unless the node is ``changed``.
 """
 
 
@@ -70,9 +71,21 @@ class Manifest:
     data: bytes = b""
     version: int = _VERSION
 
-    def paths(self) -> set[str]:
-        """The paths of the groups and arrays."""
-        return paths_of(self.tree)
+    @cached_property
+    def arrays(self) -> set[str]:
+        """The paths of the arrays."""
+        return paths_of(self.tree) - self.groups
+
+    @cached_property
+    def groups(self) -> set[str]:
+        """The paths of the groups."""
+        nodes = (node for _, node in walk(self.tree) if node["kind"] == "group")
+        return {str(node["path"]) for node in nodes if "path" in node}
+
+    @property
+    def is_old(self) -> bool:
+        """Whether it was stored in the first version of the format."""
+        return self.version == first_version.VERSION
 
     def draft(self) -> Node:
         """A copy of the tree, to be changed."""
@@ -90,14 +103,21 @@ def _copy(node: Node) -> Node:
         copied["members"] = {name: _copy(member) for name, member in node["members"].items()}
     else:
         copied["shape"] = list(node["shape"])
+        if "tail" in node:
+            copied["tail"] = [part.copy() for part in node["tail"]]
     return copied
 
 
-def walk(node: Node, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Node]]:
+def walk(node: Node, names: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Node]]:
     """A node and all below it, with the names that lead to them."""
-    yield names, node
+    found = [(names, node)]
+    # perf: append 400 cells; a session looks at all nodes several times.
     for name, member in node.get("members", {}).items():
-        yield from walk(member, (*names, name))
+        if "members" in member:
+            found += walk(member, (*names, name))
+        else:
+            found.append(((*names, name), member))
+    return found
 
 
 def paths_of(tree: Node) -> set[str]:
@@ -105,17 +125,18 @@ def paths_of(tree: Node) -> set[str]:
     return {str(node["path"]) for _, node in walk(tree) if "path" in node}
 
 
-def arrays_of(tree: Node) -> set[str]:
-    """Where the arrays of a tree are."""
-    nodes = (node for _, node in walk(tree) if "path" in node)
-    return {str(node["path"]) for node in nodes if node["kind"] != "group"}
-
-
 def text_of(name: str, node: Node) -> str:
     """The metadata of a group or array, as JSON."""
     if node.pop("changed", False) or "text" not in node:
         node["text"] = json.dumps(_document(name, node), separators=(",", ":"))
+        node["entry"] = f"{json.dumps(node['path'])}:{node['text']}"
     return str(node["text"])
+
+
+def entry_of(name: str, node: Node) -> str:
+    """What the consolidated metadata say of a group or array: its path, and its metadata."""
+    text_of(name, node)
+    return str(node["entry"])
 
 
 def _document(name: str, node: Node) -> Document:
@@ -150,11 +171,7 @@ def make_manifest(manifest: Manifest) -> Manifest:
     }
     root = group_document(attributes_of(tree["attributes"], mark))
     # perf: append 400 cells; what did not change keeps its text.
-    nodes = ",".join(
-        f"{json.dumps(node['path'])}:{text_of(names[-1], node)}"
-        for names, node in walk(tree)
-        if names
-    )
+    nodes = ",".join([entry_of(names[-1], node) for names, node in walk(tree) if names])
     consolidated = '{"kind":"inline","must_understand":false,"metadata":{' + nodes + "}}"
     text = json.dumps(root, separators=(",", ":"))
     data = f'{text[:-1]},"consolidated_metadata":{consolidated}}}'.encode("ascii")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from ...core.ranges import check_ranges, rows_of_ranges
 from ...errors import SessionClosedError
 from ...ports.arrays import AnyArray, DType
 from ..native.arrays import Array, ArrayWriter, Document, DocumentWriter
-from ..native.attributes import Attributes, AttributesWriter, StoredValue
+from ..native.attributes import AttributesBase, AttributesWriterBase, StoredValue
 from ..native.groups import Group, GroupWriter, Member
 from .arrays import Arrays
 from .held import LockHandle
@@ -56,48 +57,36 @@ class View:
         """Note that rows were added to an array; there may be too many to hold in memory."""
 
 
-class ZarrAttributes(Attributes):
-    """Attributes, to read."""
-
-    def __init__(self, node: Node, view: View) -> None:
-        self._mapping = EncodedValues(node, view)
-
-    def _values(self) -> EncodedValues:
-        return self._mapping
-
-
-class ZarrAttributesWriter(ZarrAttributes, AttributesWriter):
-    """Attributes that can be changed."""
-
-
-class EncodedValues(MutableMapping[str, StoredValue]):
-    """Attributes, as the manifest holds them."""
+class ZarrAttributes(AttributesBase):
+    """Attributes, to read, as the manifest holds them."""
 
     def __init__(self, node: Node, view: View) -> None:
         self._node = node
         self._held: dict[str, Encoded] = node["attributes"]
         self._view = view
 
-    def __getitem__(self, name: str) -> StoredValue:
+    def names(self) -> tuple[str, ...]:
         self._view.check()
-        return decode(self._held[name])
+        return tuple(self._held)
 
-    def __setitem__(self, name: str, value: StoredValue) -> None:
+    def get(self, name: str) -> Any:
+        self._view.check()
+        return decode(self._held[name]) if name in self._held else None
+
+
+class ZarrAttributesWriter(ZarrAttributes, AttributesWriterBase):
+    """Attributes that can be changed."""
+
+    def _put(self, name: str, value: StoredValue) -> None:
         self._view.change()
         self._held[name] = encode(value)
         self._node["changed"] = True
 
-    def __delitem__(self, name: str) -> None:
-        self._view.change()
-        del self._held[name]
-        self._node["changed"] = True
-
-    def __iter__(self) -> Iterator[str]:
-        self._view.check()
-        return iter(self._held)
-
-    def __len__(self) -> int:
-        return len(self._held)
+    def _drop(self, name: str) -> None:
+        if name in self.names():
+            self._view.change()
+            del self._held[name]
+            self._node["changed"] = True
 
 
 class ZarrMember:
@@ -185,15 +174,17 @@ class ZarrArrayWriter(ZarrMemberWriter, ZarrArray, ArrayWriter):
     def _begin(self, start: int) -> None:
         """Move all rows from one on into the tail, as stored rows are never changed."""
         self._view.change()
-        node = self._node
-        node["changed"] = True
-        if start < self._base or "content" in node:
-            # They get a path of their own.
-            node["tail"], node["base"] = [self.read()], 0
-            for key in ("path", "grid", "content"):
-                node.pop(key, None)
-        elif "tail" not in node:
-            node["tail"], node["base"] = [np.zeros((0, *self.shape[1:]), self.dtype)], self._base
+        self._node["changed"] = True
+        if start < self._base:
+            self.detach()
+        elif "tail" not in self._node:
+            self._node.update(tail=[self._no_rows()], base=self._base)
+
+    def detach(self) -> None:
+        """Have all rows stored again, at a path of their own."""
+        self._node.update(tail=[self.read()], base=0)
+        del self._node["path"]
+        self._node.pop("grid", None)
 
 
 class ZarrDocument(ZarrMember, Document):
@@ -210,6 +201,9 @@ class ZarrDocumentWriter(ZarrMemberWriter, ZarrDocument, DocumentWriter):
 class ZarrGroup(ZarrMember, Group):
     """A group, to read."""
 
+    # Of its members, by kind.
+    _classes: ClassVar[dict[str, Callable[[Node, View, tuple[str, ...]], Member]]]
+
     def _names(self) -> Iterable[str]:
         self._view.check()
         return list(self._node["members"])
@@ -220,13 +214,9 @@ class ZarrGroup(ZarrMember, Group):
     def _member(self, name: str) -> Member | None:
         self._view.check()
         node = self._node["members"].get(name)
-        return None if node is None else self._opened(node, (*self._path, name))
-
-    def _opened(self, node: Node, path: tuple[str, ...]) -> Member:
-        if node["kind"] == "group":
-            return ZarrGroup(node, self._view, path)
-        made = ZarrArray if node["kind"] == "array" else ZarrDocument
-        return made(node, self._view, path)
+        if node is None:
+            return None
+        return self._classes[node["kind"]](node, self._view, (*self._path, name))
 
 
 class ZarrGroupWriter(ZarrMemberWriter, ZarrGroup, GroupWriter):
@@ -235,12 +225,6 @@ class ZarrGroupWriter(ZarrMemberWriter, ZarrGroup, GroupWriter):
 
     Rows are not overwritten in place: readers may see them until the manifest is replaced.
     """
-
-    def _opened(self, node: Node, path: tuple[str, ...]) -> Member:
-        if node["kind"] == "group":
-            return ZarrGroupWriter(node, self._view, path)
-        made = ZarrArrayWriter if node["kind"] == "array" else ZarrDocumentWriter
-        return made(node, self._view, path)
 
     def _make_group(self, name: str) -> None:
         self._put(name, new_group())
@@ -263,6 +247,14 @@ class ZarrGroupWriter(ZarrMemberWriter, ZarrGroup, GroupWriter):
     def _put(self, name: str, node: Node) -> None:
         self._view.change()
         self._node["members"][name] = node
+
+
+ZarrGroup._classes = {"group": ZarrGroup, "array": ZarrArray, "document": ZarrDocument}
+ZarrGroupWriter._classes = {
+    "group": ZarrGroupWriter,
+    "array": ZarrArrayWriter,
+    "document": ZarrDocumentWriter,
+}
 
 
 def _new_rows(kind: str, rows: AnyArray, values: dict[str, Encoded]) -> Node:

@@ -31,13 +31,15 @@ class Places:
 
     Nothing lies within an array, and arrays lie nowhere but where nothing was. A group may lie
     again where there was one.
+
+    :param taken: the paths of groups in use, and of arrays.
     """
 
-    def __init__(self, taken: Iterable[str], live: Iterable[str]) -> None:
+    def __init__(self, taken: Iterable[str]) -> None:
         self._taken: dict[str, str] = {}
         # Groups that are in use, and everything that has the place of an array.
-        self._closed: set[str] = set(live)
-        for path in taken:
+        self._closed: set[str] = set(taken)
+        for path in self._closed:
             self._note(path)
 
     def _note(self, path: str) -> None:

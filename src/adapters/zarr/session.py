@@ -18,21 +18,11 @@ import numpy as np
 
 from ...errors import SessionAbortedError, StorageError, StoreExistsError
 from .arrays import Arrays
-from .first_version import VERSION
 from .held import LockHandle
 from .locations import Tag, Target
-from .manifest import (
-    Manifest,
-    Node,
-    arrays_of,
-    make_manifest,
-    new_group,
-    paths_of,
-    text_of,
-    walk,
-)
+from .manifest import Manifest, Node, make_manifest, new_group, paths_of, text_of, walk
 from .metadata import new_grid
-from .nodes import View, ZarrGroup, ZarrGroupWriter
+from .nodes import View, ZarrArrayWriter, ZarrGroup, ZarrGroupWriter
 from .paths import MANIFEST, Places
 
 # Rows that a session gathers before it stores them.
@@ -66,11 +56,12 @@ class DraftView(View):
     What the members of a write session share.
 
     :param before: the state that the session began with.
+    :param tree: what is changed.
     """
 
-    def __init__(self, arrays: Arrays, held: LockHandle, before: Manifest) -> None:
+    def __init__(self, arrays: Arrays, held: LockHandle, before: Manifest, tree: Node) -> None:
         super().__init__(arrays, held)
-        self.tree = before.draft()
+        self.tree = tree
         self.made: set[str] = set()
         self.made_groups: set[str] = set()
         # The metadata that were stored already, by path.
@@ -85,25 +76,13 @@ class DraftView(View):
     def store(self) -> None:
         """Store all groups that are new, and all rows that were added or changed."""
         for names, node in walk(self.tree):
-            if self._before.version == VERSION and node["kind"] != "group":
-                self._upgrade(names, node)
+            if self._before.is_old and node["kind"] != "group" and "path" in node:
+                # It lies where arrays of the first version of the format did.
+                ZarrArrayWriter(node, self, names).detach()
             if "tail" in node:
                 self._store(names, node)
             elif node["kind"] == "group" and names:
                 self._path_of_group(names)
-
-    def _upgrade(self, names: tuple[str, ...], node: Node) -> None:
-        """Make an array one of the present version of the format."""
-        lies_apart = "path" in node and node["path"].rpartition("/")[0] != self._path_of_group(
-            names[:-1]
-        )
-        if "content" in node or lies_apart:
-            held = self.arrays.read(node, 0, node.get("base", node["shape"][0]))
-            node["tail"], node["base"] = [held, *node.get("tail", ())], 0
-            for key in ("path", "grid", "content"):
-                node.pop(key, None)
-        elif "path" in node:
-            self.arrays.grid(node)
 
     def _store(self, names: tuple[str, ...], node: Node) -> None:
         base, rows = node.pop("base"), np.concatenate(node.pop("tail"), dtype=node["dtype"])
@@ -133,9 +112,8 @@ class DraftView(View):
     def _new_path(self, names: tuple[str, ...], *, is_group: bool) -> str:
         above = self._path_of_group(names[:-1])
         if self._places is None:
-            arrays = {*self._before.stale, *arrays_of(self._before.tree)}
-            live = paths_of(self.tree)
-            self._places = Places({*arrays, *live, *self.made}, {*arrays, *live, *self.made})
+            before = self._before
+            self._places = Places({*before.stale, *before.arrays, *paths_of(self.tree), *self.made})
         location = self.arrays.location
         is_free = location.is_free_for_group if is_group else location.is_free
         return self._places.new(above, names[-1], is_free, is_group=is_group)
@@ -182,9 +160,13 @@ class ZarrWriteSession:
         self._location = target
         self._held = held
         self._committed = committed
-        self._draft = DraftView(arrays, held, self._manifest)
+        self._draft = DraftView(arrays, held, self._manifest, self._begin_with())
         # Whether the manifest that names what was made may have been put.
         self._uncertain = False
+
+    def _begin_with(self) -> Node:
+        """The tree that is changed."""
+        return self._manifest.draft()
 
     @property
     def root(self) -> ZarrGroupWriter:
@@ -218,15 +200,19 @@ class ZarrWriteSession:
         self._location.check(self._tag)
         draft.store()
         after = self._after()
-        draft.arrays.remove(before.stale, {*before.stale_groups} - paths_of(draft.tree))
+        draft.arrays.remove(before.stale, {*before.stale_groups} - after.arrays - after.groups)
         changed = draft.changed()
         if self._location.undone_by_itself:
+            # Readers have views of their own.
+            draft.arrays.remove(after.stale, after.stale_groups)
+            after.stale = after.stale_groups = []
             draft.write_changed(changed)
         after = make_manifest(attrs.evolve(after, changed=sorted(changed)))
         # A server may store it and fail to say so.
         self._uncertain = True
         self._manifest, self._tag = after, self._location.replace(after.data, self._tag)
         self._uncertain = False
+        draft.made, draft.made_groups = set(), set()
         self._committed((self._manifest, self._tag))
         if not self._location.undone_by_itself:
             with contextlib.suppress(StorageError):
@@ -235,11 +221,11 @@ class ZarrWriteSession:
 
     def _after(self) -> Manifest:
         draft, before = self._draft, self._manifest
-        arrays, groups = arrays_of(draft.tree), paths_of(draft.tree)
-        of_before = arrays_of(before.tree)
-        stale = {*of_before, *draft.made} - arrays
-        stale_groups = {*before.paths(), *draft.made_groups} - of_before - groups
-        return Manifest(uuid.uuid4().hex, draft.tree, sorted(stale), sorted(stale_groups))
+        after = Manifest(uuid.uuid4().hex, draft.tree)
+        after.stale = sorted({*before.arrays, *draft.made} - after.arrays)
+        gone = {*before.groups, *draft.made_groups} - before.arrays - after.arrays - after.groups
+        after.stale_groups = sorted(gone)
+        return after
 
     def _discard(self) -> None:
         """Remove what was stored, as far as the store still responds, and it is not a parent's."""
@@ -256,6 +242,28 @@ class ZarrWriteSession:
     def _end(self) -> None:
         self._draft.closed = True
         self._held.close()
+
+
+class ZarrRewriteSession(ZarrWriteSession):
+    """A new state of a network, beside a view of what was there."""
+
+    @property
+    def before(self) -> ZarrGroup:
+        self._draft.check()
+        return ZarrGroup(self._manifest.tree, self._draft)
+
+    def _begin_with(self) -> Node:
+        return new_group()
+
+    def commit(self) -> None:
+        self._draft.changes += 1
+        super().commit()
+
+    def _store(self) -> None:
+        super()._store()
+        if self._manifest.stale or self._manifest.stale_groups:
+            # Nobody reads what was there before.
+            super()._store()
 
 
 class ZarrCreationSession(ZarrWriteSession):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -19,20 +19,24 @@ from ...ports.store import Capabilities, Capability
 from ...ports.versions import Expired, Version
 from ...transactions.deadline import OnSlow, ignore_slow
 from ...transactions.interrupts import call_pending
+from .arrays import Arrays
 from .errors import require, taken
-from .first_version import VERSION as FIRST_VERSION
 from .held import LockHandle
 from .local import ArchiveLocation, DirectoryLocation
 from .locations import Location, Tag, Target
 from .manifest import Manifest, make_manifest, read_manifest, text_of, walk
 from .paths import MANIFEST
-from .rewrite import SnapshotRewrite
+from .session import (
+    ZarrCreationSession,
+    ZarrReadSession,
+    ZarrRewriteSession,
+    ZarrWriteSession,
+)
 
 if TYPE_CHECKING:
-    from .arrays import Arrays
     from .repository import RepositoryLocation
-    from .session import ZarrCreationSession, ZarrReadSession, ZarrWriteSession
 
+W = TypeVar("W", bound=ZarrWriteSession)
 _READ = 0o444
 
 
@@ -162,34 +166,33 @@ class ZarrStore:
 
     def create(self, *, mode: int | None = None) -> ZarrCreationSession:
         require("numcodecs", "zarr")
-        from .session import ZarrCreationSession
-
         # Who may read a folder may look for files in it.
         of_folder = None if mode is None else mode | (mode & _READ) >> 2
         return ZarrCreationSession(self._location.build(of_folder))
 
     def open_read(self, *, locking: bool = True) -> ZarrReadSession:
         require("numcodecs", "zarr")
-        from .session import ZarrReadSession
-
         with self._location.lock(exclusive=False) if locking else LockHandle() as held:
             manifest, _, arrays = self._current()
             return ZarrReadSession(arrays, manifest, held.handed_over())
 
     def open_write(self) -> ZarrWriteSession:
-        require("numcodecs", "zarr")
-        from .session import ZarrWriteSession
+        return self._open_write(ZarrWriteSession)
 
+    def rewrite(self, *, compress: bool = False) -> ZarrRewriteSession:
+        return self._open_write(ZarrRewriteSession)
+
+    def _open_write(self, kind: type[W]) -> W:
+        require("numcodecs", "zarr")
         with self._location.lock(exclusive=True) as held:
             (manifest, tag, arrays), target = self._begin()
             if held.safe and self._swept != manifest.generation:
-                used = {*manifest.paths(), *manifest.stale, *manifest.stale_groups}
+                used = {*manifest.arrays, *manifest.stale}
+                used |= {*manifest.groups, *manifest.stale_groups}
                 self._location.sweep(used)
                 self._follow(manifest)
                 self._swept = manifest.generation
-            return ZarrWriteSession(
-                target, arrays, (manifest, tag), held.handed_over(), self._committed
-            )
+            return kind(target, arrays, (manifest, tag), held.handed_over(), self._committed)
 
     def _follow(self, manifest: Manifest) -> None:
         """Store the metadata that a killed session left as they were before it."""
@@ -199,9 +202,6 @@ class ZarrStore:
                 key, text = f"{node['path']}/{MANIFEST}", text_of(names[-1], node).encode("ascii")
                 if (self._location.get(key) or b"").rstrip() != text:
                     self._location.put(key, text)
-
-    def rewrite(self, *, compress: bool = False) -> SnapshotRewrite:
-        return SnapshotRewrite(self)
 
     def let_go(self) -> None:
         self._seen = None
@@ -270,8 +270,6 @@ class ZarrStore:
 
     def _current(self) -> tuple[Manifest, Tag, Arrays]:
         """The committed state, read again if another program changed it."""
-        from .arrays import Arrays
-
         seen = self._seen
         found = self._location.fetch(seen[1] if seen else None)
         if found is not None:
@@ -282,8 +280,6 @@ class ZarrStore:
 
     def _begin(self) -> tuple[tuple[Manifest, Tag, Arrays], Target]:
         """The committed state, and where a session writes that begins with it."""
-        from .arrays import Arrays
-
         target = self._location.begin()
         if target.tag is None:
             return self._current(), target
@@ -294,8 +290,6 @@ class ZarrStore:
         return (seen[0], seen[1], Arrays(target)), target
 
     def _committed(self, result: tuple[Manifest, Tag] | None) -> None:
-        from .arrays import Arrays
-
         seen = self._seen
         if result is None or seen is None:
             self._seen = None
@@ -308,16 +302,15 @@ class ZarrStore:
 
 def _metadata_keys(manifest: Manifest) -> Iterator[str]:
     """The keys of the metadata of groups and arrays."""
-    paths = manifest.paths()
-    if manifest.version == FIRST_VERSION:
-        above = {path[:i] for path in paths for i, letter in enumerate(path) if letter == "/"}
-        paths = paths | above
+    paths = manifest.arrays | manifest.groups
+    # Groups that the first version of the format did not name lie above arrays.
+    paths |= {path[:i] for path in paths for i, letter in enumerate(path) if letter == "/"}
     return (f"{path}/{MANIFEST}" for path in sorted(paths))
 
 
 def _of_copy(manifest: Manifest) -> bytes:
     """The manifest of a copy, in which there is nothing else."""
-    if manifest.version == FIRST_VERSION:
+    if manifest.is_old:
         return manifest.data
     copied = attrs.evolve(manifest, stale=[], stale_groups=[], changed=[])
     return make_manifest(copied).data

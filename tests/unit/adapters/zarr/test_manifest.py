@@ -11,7 +11,6 @@ import pytest
 
 from bsb_hdf5.adapters.zarr.manifest import (
     Manifest,
-    arrays_of,
     make_manifest,
     new_group,
     read_manifest,
@@ -145,8 +144,8 @@ def test_a_manifest_is_read_as_it_was_made() -> None:
     )
     assert made.data == found.data
     assert {"x": "text", "y": [1, 2]} == found.tree["attributes"]
-    assert {"few", "g", "g/text", "g/odd~2fname"} == found.paths()
-    assert {"few", "g/text", "g/odd~2fname"} == arrays_of(found.tree)
+    assert {"g"} == found.groups
+    assert {"few", "g/text", "g/odd~2fname"} == found.arrays
     group = found.tree["members"]["g"]
     assert ["odd/name", "text"] == sorted(group["members"])
     assert {"a": 1} == group["attributes"]
@@ -215,4 +214,4 @@ def test_a_checksum_that_differs_is_told() -> None:
     with pytest.raises(CorruptNetworkError, match="does not have its checksum"):
         read_manifest(data.replace(b'"text"', b'"texT"'), "here")
     # Other programs write it as they like, with a checksum that is of something else.
-    assert read_manifest(json.dumps(json.loads(data)).encode(), "here").paths()
+    assert read_manifest(json.dumps(json.loads(data)).encode(), "here").arrays
