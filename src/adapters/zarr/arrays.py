@@ -90,10 +90,13 @@ class Arrays:
             if not i % _TOGETHER:
                 self.location.prefetch([grid.key(path, j) for j in shards[i : i + _TOGETHER]])
             key = grid.key(path, shard)
-            with self.location.parts(key) as parts:
-                if parts is None:
-                    raise MissingObjectError(key)
+            parts = self.location.open(key)
+            if parts is None:
+                raise MissingObjectError(key)
+            try:
                 yield shard, Shard(parts, grid, key)
+            finally:
+                parts.close()
 
     def extend(self, node: Node, start: int, rows: AnyArray) -> None:
         """Store rows from a row on; stored rows past their end do not belong to the array."""

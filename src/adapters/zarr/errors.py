@@ -8,8 +8,6 @@ import re
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from ...errors import (
     CorruptNetworkError,
@@ -38,48 +36,56 @@ class MissingObjectError(Exception):
     """An object of an array is missing from the store; the argument is its key."""
 
 
-@contextmanager
-def translated(location: str) -> Iterator[None]:
+class translated:  # noqa: N801
     """
-    Translate errors of the system, of obstore and of zarr.
+    Translates errors of the system, of obstore and of zarr in a block.
 
     :param location: of the store, for messages.
     """
-    try:
-        yield
-    except StorageError:
-        raise
-    except MissingObjectError as error:
-        raise StoreIOError(
+
+    def __init__(self, location: str) -> None:
+        self._location = location
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, StorageError):
+            made = _translation(error, self._location)
+            if made is not None:
+                raise made from error
+
+
+def _translation(error: Exception, location: str) -> StoreError | None:
+    """The error of this package; None for one that stays as it is."""
+    if isinstance(error, MissingObjectError):
+        return StoreIOError(
             f"'{location}' lacks '{error}': it was damaged, or changed while it was read"
             " without a lock; open it again to see what is there now",
             location=location,
-        ) from error
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise absent(location) from error
-    except _failures() as error:
-        if is_of_handler(error):
-            raise
-        raise _failure(error, location) from error
-    except _UNREADABLE as error:
-        if is_of_handler(error):
-            raise
-        if isinstance(error, RuntimeError) and not threading.main_thread().is_alive():
-            raise StoreIOError(
-                f"'{location}': zarr can't be used once the main thread of a program has ended"
-                f" ({error}); let it join the threads that read or write",
-                location=location,
-            ) from error
-        if _is_for_want_of_threads(error):
-            raise _no_thread(location, error) from error
-        raise CorruptNetworkError(
-            f"'{location}': zarr can't read or write this: {error}", location=location
-        ) from error
+        )
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return absent(location)
+    if is_of_handler(error):
+        return None
+    if isinstance(error, _failures()):
+        return _failure(error, location)
+    return _of_zarr(error, location) if isinstance(error, _UNREADABLE) else None
 
 
-def _is_for_want_of_threads(error: Exception) -> bool:
-    """Whether Python could not start a thread, which it says in words alone."""
-    return isinstance(error, RuntimeError) and "start new thread" in str(error)
+def _of_zarr(error: Exception, location: str) -> StoreError:
+    if isinstance(error, RuntimeError) and not threading.main_thread().is_alive():
+        return StoreIOError(
+            f"'{location}': zarr can't be used once the main thread of a program has ended"
+            f" ({error}); let it join the threads that read or write",
+            location=location,
+        )
+    # Python says in words alone that it could not start a thread.
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return _no_thread(location, error)
+    return CorruptNetworkError(
+        f"'{location}': zarr can't read or write this: {error}", location=location
+    )
 
 
 def _no_thread(location: str, error: Exception) -> StoreIOError:

@@ -2,54 +2,44 @@
 The contents of the folder of a network.
 
 The folder may come from any source, and may contain more than the network. Links within it are not
-followed, no path leaves it, and only files that this package wrote are removed: arrays that are
-marked so, at the path that they were created for, and files that were never completed.
+followed, no path leaves it, and only files that this package wrote are removed: arrays and groups
+that are marked so, at the path that they were created for, and files that were never completed.
+Groups that zarr creates above arrays, and empty folders, have no content, and are not foreign.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
-import stat
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from ...errors import CorruptNetworkError
-from ...platform import open_descriptor, read_some
+from ...platform import open_descriptor
 from .metadata import is_own_array, is_own_group, is_plain_group
+from .objects import ObjectFile, no_follow, path_in
 from .paths import MANIFEST
 
-# Files that zarr has not completed, and names of shards.
+LOCK_FILE = ".lock"
+# Files that are not complete, and the names of shards and of the folders that they lie in.
 _PARTIAL = re.compile(r"(zarr|\d+)\.[0-9a-f]{32}\.partial")
 _SHARD = re.compile(r"\d+(\.[0-9a-f]{32}\.partial)?")
-SHARDS = "c"
+_SHARD_FOLDER = re.compile(r"\d+")
+_SHARDS = "c"
 # Seconds after which an incomplete file is considered abandoned.
 _AGE = 3600.0
 # Bytes of the metadata of an array at most.
 _MOST_OF_METADATA = 1 << 16
-
-
-def check_contained(root: str, key: str) -> None:
-    """
-    Check that a key names something in a folder, and that no link leads to it.
-
-    :param root: the folder; a link may lead to it.
-    :param key: names separated by slashes.
-    :raises CorruptNetworkError: it leads elsewhere.
-    """
-    names = key.split("/")
-    if key.startswith("/") or ".." in names or "\\" in key or "\0" in key:
-        raise CorruptNetworkError(f"'{root}' names {key!r}, which leads out of it", location=root)
-    path = root
-    for name in names:
-        path = os.path.join(path, name)
-        if os.path.islink(path):
-            raise CorruptNetworkError(
-                f"'{path}' is a symbolic link within a network, which is not followed;"
-                " replace it by what it leads to, if that belongs to the network",
-                location=root,
-            )
+# Folders within each other that are looked into; sessions of this package make fewer.
+_DEEPEST = 200
+# BSB's engine `fs` takes every folder for its own, and leaves this file in those that it opens.
+_TRACE_OF_FS = "metadata.json"
+# What makes a folder a storage of that engine.
+_FOLDER_OF_FS = "file_meta"
+# What the lock file says where a network was removed; it is empty otherwise.
+_VACATED = b"A network of bsb-hdf5 was removed from this folder.\n"
 
 
 def read_file(root: str, name: str) -> bytes:
@@ -58,48 +48,37 @@ def read_file(root: str, name: str) -> bytes:
 
     :raises CorruptNetworkError: it is a link or a device.
     """
-    check_contained(root, name)
-    descriptor = open_descriptor(os.path.join(root, name), os.O_RDONLY | no_follow())
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise CorruptNetworkError(f"'{name}' in '{root}' is not a regular file", location=root)
-        return read_whole(descriptor, 0, status.st_size)
-    finally:
-        os.close(descriptor)
+    with ObjectFile(path_in(root, name)) as file:
+        return file.read(0, file.size)
 
 
-def read_whole(descriptor: int, start: int, stop: int) -> bytes:
-    """Bytes of a file; fewer if it ends before."""
-    parts: list[bytes] = []
-    while start < stop:
-        part = read_some(descriptor, stop - start, start)
-        if not part:
-            break
-        parts.append(part)
-        start += len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+def metadata_of(root: str, path: str) -> bytes:
+    """
+    The zarr metadata of an array or group; empty if there is none.
 
-
-def no_follow() -> int:
-    """The flag with which the system opens no links, if it has one."""
-    return getattr(os, "O_NOFOLLOW", 0)
+    :raises OSError: the system could not read it, so that its owner is unknown.
+    """
+    key = f"{path}/{MANIFEST}"
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, CorruptNetworkError):
+        if os.lstat(os.path.join(root, key)).st_size <= _MOST_OF_METADATA:
+            return read_file(root, key)
+    return b""
 
 
 def is_free(root: str, path: str) -> bool:
     """Whether an array can be made at a path, as nothing is there."""
-    check_contained(root, path)
+    folder = path_in(root, path)
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        return not os.listdir(os.path.join(root, path))
-    return not os.path.lexists(os.path.join(root, path))
+        return not os.listdir(folder)
+    return not os.path.lexists(folder)
 
 
 def is_free_for_group(root: str, path: str) -> bool:
     """Whether a group can be made at a path: a folder may be there, if it is not another's."""
-    check_contained(root, path)
-    if not os.path.isdir(os.path.join(root, path)):
-        return not os.path.lexists(os.path.join(root, path))
-    if not os.path.lexists(os.path.join(root, path, MANIFEST)):
+    folder = path_in(root, path)
+    if not os.path.isdir(folder):
+        return not os.path.lexists(folder)
+    if not os.path.lexists(os.path.join(folder, MANIFEST)):
         return True
     metadata = metadata_of(root, path)
     return is_plain_group(metadata) or is_own_group(metadata, path)
@@ -116,42 +95,104 @@ def size_of(root: str) -> int:
 
 def remove_array(root: str, path: str) -> None:
     """Remove an array, if a session made it there, and the groups above that are empty then."""
-    check_contained(root, f"{path}/{SHARDS}")
+    shards = path_in(root, f"{path}/{_SHARDS}")
     if not is_own_array(metadata_of(root, path), path):
         return
     folder = os.path.join(root, path)
-    for above, _, names in os.walk(os.path.join(folder, SHARDS), topdown=False):
-        for name in names:
-            if _SHARD.fullmatch(name):
-                os.unlink(os.path.join(above, name))
-        _remove_if_empty(above)
-    for name in os.listdir(folder):
-        if _PARTIAL.fullmatch(name):
-            os.unlink(os.path.join(folder, name))
+    for above, _, names in os.walk(shards, topdown=False):
+        _unlink(above, [name for name in names if _SHARD.fullmatch(name)])
+        with contextlib.suppress(OSError):
+            os.rmdir(above)
+    _unlink(folder, [name for name in os.listdir(folder) if _PARTIAL.fullmatch(name)])
     # It comes last: a process that is killed before leaves an array that is removed later.
-    os.unlink(os.path.join(folder, MANIFEST))
-    _remove_if_empty(folder)
-    _remove_groups(root, path)
+    _unlink(folder, [MANIFEST])
+    while path:
+        _remove_if_empty(root, path)
+        path = path.rpartition("/")[0]
 
 
 def remove_group(root: str, path: str) -> None:
     """Remove the metadata of a group, if a session made it there, and its folder if it is empty."""
-    check_contained(root, f"{path}/{MANIFEST}")
+    folder = path_in(root, path)
     if is_own_group(metadata_of(root, path), path):
-        os.unlink(os.path.join(root, path, MANIFEST))
-        _remove_if_empty(os.path.join(root, path))
+        _unlink(folder, [MANIFEST])
+        _remove_if_empty(root, path)
 
 
-def _remove_groups(root: str, path: str) -> None:
-    """Remove the groups above an array that hold nothing."""
-    names = path.split("/")[:-1]
-    for length in range(len(names), 0, -1):
-        group = "/".join(names[:length])
-        folder = os.path.join(root, group)
-        if os.listdir(folder) != [MANIFEST] or not is_plain_group(metadata_of(root, group)):
+class Content:
+    """
+    What is in a folder, with paths below it.
+
+    :param read: the metadata in a folder that a path names.
+    :ivar arrays: that sessions made; ``groups``: groups, those above first.
+    :ivar foreign: what they did not make; of a folder that is all foreign, its own path.
+    :ivar unfinished: files that were never completed.
+    :ivar folders: all that may be of a network, those above first.
+    """
+
+    def __init__(self, root: str, read: Callable[[str, str], bytes] = metadata_of) -> None:
+        self._root, self._read = root, read
+        self.arrays: list[str] = []
+        self.groups: list[str] = []
+        self.foreign: list[str] = []
+        self.unfinished: list[str] = []
+        self.folders: list[str] = []
+        self._look("", 0)
+
+    def _look(self, path: str, depth: int) -> None:
+        if depth > _DEEPEST:
+            self.foreign.append(path)
             return
-        os.unlink(os.path.join(folder, MANIFEST))
-        _remove_if_empty(folder)
+        metadata = self._read(self._root, path) if path else b""
+        is_array, is_group = is_own_array(metadata, path), is_own_group(metadata, path)
+        self.arrays += [path] if is_array else []
+        self.groups += [path] if is_group else []
+        is_known = is_array or is_group or is_plain_group(metadata) or not path
+        for entry, key in self._entries(path):
+            if not entry.is_dir(follow_symlinks=False):
+                is_own = entry.name == MANIFEST and is_known
+                self._note_file(entry, key, is_own=is_own or (not path and self._is_ours(key)))
+            elif is_array and entry.name == _SHARDS:
+                self._look_among_shards(key, 0)
+            elif entry.name.startswith("."):
+                # Sessions make no hidden folders.
+                self.foreign.append(key)
+            else:
+                own, foreign = len(self.arrays) + len(self.groups), len(self.foreign)
+                self._look(key, depth + 1)
+                if own == len(self.arrays) + len(self.groups) and foreign < len(self.foreign):
+                    self.foreign[foreign:] = [key]
+
+    def _look_among_shards(self, path: str, depth: int) -> None:
+        for entry, key in self._entries(path):
+            if not entry.is_dir(follow_symlinks=False):
+                self._note_file(entry, key, is_own=_SHARD.fullmatch(entry.name) is not None)
+            elif _SHARD_FOLDER.fullmatch(entry.name) and depth < _DEEPEST:
+                self._look_among_shards(key, depth + 1)
+            else:
+                self.foreign.append(key)
+
+    def _entries(self, path: str) -> Iterator[tuple[os.DirEntry[str], str]]:
+        self.folders.append(path)
+        with os.scandir(os.path.join(self._root, path)) as entries:
+            for entry in entries:
+                yield entry, f"{path}/{entry.name}" if path else entry.name
+
+    def _note_file(self, entry: os.DirEntry[str], key: str, *, is_own: bool) -> None:
+        is_file = entry.is_file(follow_symlinks=False)
+        if is_file and _PARTIAL.fullmatch(entry.name):
+            self.unfinished.append(key)
+        elif not (is_file and is_own):
+            self.foreign.append(key)
+
+    def _is_ours(self, name: str) -> bool:
+        """Whether a file in the root is of the network, or means nothing."""
+        return name == LOCK_FILE or (name == _TRACE_OF_FS and _has_trace_of_fs(self._root))
+
+
+def foreign_in(root: str) -> list[str]:
+    """Paths of what no session made in the folder of a network, sorted."""
+    return sorted(Content(root).foreign)
 
 
 def sweep(root: str, used: Collection[str]) -> None:
@@ -160,68 +201,101 @@ def sweep(root: str, used: Collection[str]) -> None:
 
     :param used: paths of arrays and groups that stay.
     """
-    now = time.time()
-    for path, entries in list(_walk(root)):
-        if path and path not in used and _is_known_as_own(root, path):
-            remove_array(root, path)
-            remove_group(root, path)
-            continue
-        for entry in entries:
-            with contextlib.suppress(FileNotFoundError):
-                if now - entry.stat(follow_symlinks=False).st_mtime > _AGE:
-                    os.unlink(entry.path)
+
+    def read(root: str, path: str) -> bytes:
+        with contextlib.suppress(OSError):
+            return b"" if path in used else metadata_of(root, path)
+        return b""
+
+    now, found = time.time(), Content(root, read)
+    for path in found.arrays:
+        remove_array(root, path)
+    for path in reversed(found.groups):
+        remove_group(root, path)
+    for key in found.unfinished:
+        with contextlib.suppress(FileNotFoundError):
+            if now - os.lstat(os.path.join(root, key)).st_mtime > _AGE:
+                os.unlink(os.path.join(root, key))
 
 
-def _is_known_as_own(root: str, path: str) -> bool:
-    """Whether a session made the array or group at a path; not if that can't be read."""
-    with contextlib.suppress(OSError):
-        metadata = metadata_of(root, path)
-        return is_own_array(metadata, path) or is_own_group(metadata, path)
+def remove_own(root: str, *, keep_lock: bool) -> None:
+    """
+    Delete what sessions made in the folder of a removed network, and the folder if it is empty.
+
+    :param keep_lock: leave the lock file, which says that there was a network.
+    """
+    _unlink(root, [MANIFEST])
+    found = Content(root)
+    for path in found.arrays:
+        remove_array(root, path)
+    for path in reversed(found.groups):
+        remove_group(root, path)
+    _unlink(root, [_TRACE_OF_FS] if _has_trace_of_fs(root) else [])
+    _unlink(root, found.unfinished if keep_lock else [*found.unfinished, LOCK_FILE])
+    for path in reversed(found.folders):
+        _remove_if_empty(root, path)
+
+
+def is_vacated(root: str) -> bool:
+    """
+    Whether a network was removed from a folder that held more than the network.
+
+    Some of its arrays may still be there, if their deletion failed or was interrupted.
+    """
+    with contextlib.suppress(OSError, CorruptNetworkError):
+        if not os.path.lexists(os.path.join(root, MANIFEST)):
+            return read_file(root, LOCK_FILE) == _VACATED
     return False
 
 
-def _walk(root: str) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
-    """The folders that may be of a network, those below first, with files not completed."""
-    folders = [""]
-    found: list[tuple[str, list[os.DirEntry[str]]]] = []
-    while folders:
-        path = folders.pop()
-        with os.scandir(os.path.join(root, path)) as entries:
-            partial: list[os.DirEntry[str]] = []
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    # Sessions make no hidden folders.
-                    if not entry.name.startswith("."):
-                        folders.append(f"{path}/{entry.name}" if path else entry.name)
-                elif _PARTIAL.fullmatch(entry.name):
-                    partial.append(entry)
-        found.append((path, partial))
-    yield from reversed(found)
-
-
-def is_shard(name: str) -> bool:
-    """Whether a file among the shards of an array may be one."""
-    return _SHARD.fullmatch(name) is not None
-
-
-def is_unfinished(name: str) -> bool:
-    """Whether a file is one that a session has not completed."""
-    return _PARTIAL.fullmatch(name) is not None
-
-
-def metadata_of(root: str, path: str) -> bytes:
+def vacate(root: str) -> None:
     """
-    The zarr metadata of an array or group; empty if there is none.
+    Remove a network from a folder that holds more, at once; its arrays are left behind.
 
-    :raises OSError: the system could not read it, so that its owner is unknown.
+    :raises OSError: the network is still there.
     """
-    key = f"{path}/{MANIFEST}"
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError, CorruptNetworkError):
-        if os.lstat(os.path.join(root, key)).st_size <= _MOST_OF_METADATA:
-            return read_file(root, key)
-    return b""
+    flags = os.O_WRONLY | os.O_TRUNC | no_follow()
+    descriptor = open_descriptor(os.path.join(root, LOCK_FILE), flags)
+    try:
+        os.write(descriptor, _VACATED)
+    finally:
+        os.close(descriptor)
+    try:
+        os.unlink(os.path.join(root, MANIFEST))
+    except BaseException:
+        occupy(root)
+        raise
 
 
-def _remove_if_empty(folder: str) -> None:
+def occupy(root: str) -> None:
+    """Note that the network in a folder was not removed from there."""
+    path = os.path.join(root, LOCK_FILE)
     with contextlib.suppress(OSError):
+        if os.lstat(path).st_size:
+            os.truncate(path, 0)
+
+
+def _has_trace_of_fs(root: str) -> bool:
+    """Whether BSB's engine ``fs`` took the folder for its own, and stored nothing in it."""
+    if os.path.lexists(os.path.join(root, _FOLDER_OF_FS)):
+        return False
+    with contextlib.suppress(OSError, ValueError, RecursionError, CorruptNetworkError):
+        found = json.loads(read_file(root, _TRACE_OF_FS))
+        return isinstance(found, dict) and found.get("engine_name") == "fs"
+    return False
+
+
+def _unlink(root: str, keys: Iterable[str]) -> None:
+    """Delete files, as far as they exist."""
+    for key in keys:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(root, key))
+
+
+def _remove_if_empty(root: str, path: str) -> None:
+    """Remove a folder that holds nothing, or only the metadata of a group that zarr made."""
+    folder = os.path.join(root, path)
+    with contextlib.suppress(OSError):
+        if os.listdir(folder) == [MANIFEST] and is_plain_group(metadata_of(root, path)):
+            os.unlink(os.path.join(folder, MANIFEST))
         os.rmdir(folder)

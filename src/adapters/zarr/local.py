@@ -8,8 +8,8 @@ import os
 import shutil
 import stat
 import zipfile
-from collections.abc import Collection, Iterator, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Collection, Sequence
+from typing import Concatenate, NoReturn
 
 from ...errors import NotANetworkError, ReadOnlyError, StoreError
 from ...platform import open_descriptor
@@ -19,23 +19,24 @@ from ..files.locking import lock_file
 from ..files.names import MODE_OF_FILE, checked_path, hidden_path, target_of
 from .errors import absent, taken, translated
 from .folders import (
-    check_contained,
+    LOCK_FILE,
+    foreign_in,
     is_free,
     is_free_for_group,
-    no_follow,
-    read_file,
+    is_vacated,
+    occupy,
     remove_array,
     remove_group,
+    remove_own,
     size_of,
     sweep,
+    vacate,
 )
-from .foreign import foreign_in, is_vacated, occupy, remove_own, vacate
 from .held import LockHandle
-from .locations import LOCK_FILE, Location, ReadOnlyLocation, Tag
+from .locations import Location, P, T, Tag
 from .manifest import read_manifest
-from .objects import opened, write_again, write_object
+from .objects import ObjectFile, no_follow, path_in, write_again, write_object
 from .paths import MANIFEST
-from .shards import Parts
 
 _OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 # A member of an archive of more bytes than these is compressed to no fewer than so many times less.
@@ -85,52 +86,58 @@ class DirectoryLocation(LocalLocation):
         self._on_slow = on_slow
 
     def get(self, key: str) -> bytes | None:
-        with self.parts(key) as parts:
-            return None if parts is None else parts.read(0, parts.size)
+        file = self.open(key)
+        if file is None:
+            return None
+        with file, translated(self.title):
+            return file.read(0, file.size)
 
-    @contextlib.contextmanager
-    def parts(self, key: str) -> Iterator[Parts | None]:
+    def open(self, key: str) -> ObjectFile | None:
         with translated(self.title):
-            check_contained(self.root, key)
-            with opened(os.path.join(self.root, key)) as file:
-                yield file
+            try:
+                return ObjectFile(path_in(self.root, key))
+            except (FileNotFoundError, NotADirectoryError):
+                return None
 
     def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
         with translated(self.title):
             for key, data in objects:
-                check_contained(self.root, key)
-                write_object(os.path.join(self.root, key), data)
+                write_object(path_in(self.root, key), data)
 
     def put_again(self, key: str, text: bytes) -> None:
         with translated(self.title):
-            check_contained(self.root, key)
-            write_again(os.path.join(self.root, key), text)
+            write_again(path_in(self.root, key), text)
 
     def size(self) -> int:
+        return self._in_folder(size_of)
+
+    def _in_folder(
+        self, act: Callable[Concatenate[str, P], T], *given: P.args, **options: P.kwargs
+    ) -> T:
+        """The result of a function of the folder."""
         with translated(self.title):
-            return size_of(self.root)
+            return act(self.root, *given, **options)
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
-        try:
-            with translated(self.title):
-                data = read_file(self.root, MANIFEST)
-        except FileNotFoundError as error:
-            if not self.exists():
-                raise
+        data = self.get(MANIFEST)
+        if data is None and self.exists():
             raise NotANetworkError(
-                f"'{self.root}' is not a zarr network: it has no {MANIFEST}",
-                location=self.root,
-            ) from error
+                f"'{self.root}' is not a zarr network: it has no {MANIFEST}", location=self.root
+            )
+        if data is None:
+            raise absent(self.root)
         # The content is its own tag: the times of files are too coarse to tell commits apart.
         return None if data == known else (data, data)
+
+    def begin(self) -> DirectoryLocation:
+        return self
 
     def replace(self, manifest: bytes, known: Tag | None) -> Tag:
         self.put(MANIFEST, manifest)
         return manifest
 
     def lock(self, *, exclusive: bool) -> LockHandle:
-        path = os.path.join(self.root, LOCK_FILE)
-        check_contained(self.root, LOCK_FILE)
+        path = path_in(self.root, LOCK_FILE)
         if not os.path.exists(path):
             # In the directory of something else, no file is made.
             found = self.fetch(None)
@@ -168,25 +175,20 @@ class DirectoryLocation(LocalLocation):
         )
 
     def sweep(self, used: Collection[str]) -> None:
-        with translated(self.title):
-            sweep(self.root, used)
-            occupy(self.root)
+        self._in_folder(sweep, used)
+        occupy(self.root)
 
     def is_free(self, path: str) -> bool:
-        with translated(self.title):
-            return is_free(self.root, path)
+        return self._in_folder(is_free, path)
 
     def is_free_for_group(self, path: str) -> bool:
-        with translated(self.title):
-            return is_free_for_group(self.root, path)
+        return self._in_folder(is_free_for_group, path)
 
     def remove_array(self, path: str) -> None:
-        with translated(self.title):
-            remove_array(self.root, path)
+        self._in_folder(remove_array, path)
 
     def remove_group(self, path: str) -> None:
-        with translated(self.title):
-            remove_group(self.root, path)
+        self._in_folder(remove_group, path)
 
     @property
     def mode(self) -> int | None:
@@ -202,8 +204,7 @@ class DirectoryLocation(LocalLocation):
         return isinstance(target, DirectoryLocation) and _renamed(self.root, target.root)
 
     def foreign(self) -> list[str]:
-        with translated(self.title):
-            return foreign_in(self.root)
+        return self._in_folder(foreign_in)
 
     def remove(self) -> None:
         with translated(self.title):
@@ -214,7 +215,8 @@ class DirectoryLocation(LocalLocation):
             # Others see it disappear at once, however long the deletion takes.
             gone = hidden_path(path, "gone")
             os.rename(path, gone)
-            self._unlink_if_link()
+            if os.path.islink(self.root):
+                os.unlink(self.root)
             try:
                 remove_own(gone, keep_lock=False)
                 if os.path.exists(gone) and not foreign_in(gone):
@@ -244,10 +246,6 @@ class DirectoryLocation(LocalLocation):
             location=self.root,
             errno=error.errno,
         )
-
-    def _unlink_if_link(self) -> None:
-        if os.path.islink(self.root):
-            os.unlink(self.root)
 
 
 class NewDirectory(DirectoryLocation):
@@ -324,7 +322,7 @@ class NewDirectory(DirectoryLocation):
             shutil.rmtree(self.root)
 
 
-class ArchiveLocation(LocalLocation, ReadOnlyLocation):
+class ArchiveLocation(LocalLocation):
     """A zip archive, with the network at its top or in a folder of it."""
 
     _tag: Tag = None

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 from ...errors import ReadOnlyError, SessionAbortedError
 from .errors import require, translated
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-LOCK_FILE = ".lock"
 
 Tag: TypeAlias = Any
 """What a location compares to tell one content of the manifest from another."""
@@ -67,11 +65,10 @@ class Objects(ABC):
         found = self.sync(self.store.get, self.base + key, default_buffer_prototype())
         return None if found is None else bytes(found.to_bytes())
 
-    @contextmanager
-    def parts(self, key: str) -> Iterator[Parts | None]:
-        """An object, to read parts of it; None if it does not exist."""
+    def open(self, key: str) -> Parts | None:
+        """An object, to read parts of it, until it is closed; None if it does not exist."""
         found = self.get(key)
-        yield None if found is None else Whole(found)
+        return None if found is None else Whole(found)
 
     def prefetch(self, keys: Sequence[str]) -> None:  # noqa: B027
         """Get ready to read objects, all at once where each takes a request."""
@@ -184,17 +181,21 @@ class Location(Target):
         """What sessions read that see the manifest of a tag."""
         return self
 
+    def refusal(self) -> ReadOnlyError:
+        """The error where it is to be changed, and is only read."""
+        return ReadOnlyError(f"'{self.root}' is only read", location=self.root)
+
     def begin(self) -> Target:
         """Where a session writes."""
-        return self
+        raise self.refusal()
 
-    @abstractmethod
     def build(self, mode: int | None = None, /) -> Target:
         """
         A place to build a network, which becomes this location when its manifest is put.
 
         :param mode: which users may do what there; None leaves that to the system.
         """
+        raise self.refusal()
 
     def foreign(self) -> list[str]:
         """The paths of foreign files at this location, where they can be listed."""
@@ -223,7 +224,9 @@ class Location(Target):
         if self.fetch(known) is not None:
             raise overtaken(self.root)
 
-    @abstractmethod
+    def replace(self, manifest: bytes, known: Tag | None, /) -> Tag:
+        raise self.refusal()
+
     def sweep(self, used: Collection[str], /) -> None:
         """Remove what killed sessions left behind; the arrays at these paths stay."""
 
@@ -238,31 +241,8 @@ class Location(Target):
         """The size of the network in bytes."""
         return int(self.sync(self.store.getsize_prefix, self.base))
 
-    @abstractmethod
     def remove(self) -> None:
         """Delete everything that is there."""
-
-
-class ReadOnlyLocation(Location):
-    """One root that is only read."""
-
-    @abstractmethod
-    def refusal(self) -> ReadOnlyError:
-        """The error where it is to be changed."""
-
-    def replace(self, manifest: bytes, known: Tag | None) -> Tag:
-        raise self.refusal()
-
-    def begin(self) -> NoReturn:
-        raise self.refusal()
-
-    def build(self, mode: int | None = None) -> NoReturn:
-        raise self.refusal()
-
-    def remove(self) -> None:
-        raise self.refusal()
-
-    def sweep(self, used: Collection[str]) -> None:
         raise self.refusal()
 
 

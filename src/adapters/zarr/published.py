@@ -20,7 +20,7 @@ from ...errors import InputError, NotANetworkError, ReadOnlyError, StorageError
 from ...ports.services import ServiceOptions
 from .errors import absent, require, taken, translated
 from .kept import KeptObjects
-from .locations import ReadOnlyLocation, Tag
+from .locations import Location, Tag
 from .paths import MANIFEST
 from .recent import Looked, Recent, changes_at, note_change
 
@@ -36,7 +36,7 @@ _RETRIES: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=20
 _WEB = ("http://", "https://")
 
 
-class PublishedLocation(ReadOnlyLocation):
+class PublishedLocation(Location):
     """
     A zarr group below a URL, which is read and never written to.
 

@@ -37,6 +37,8 @@ class Parts(Protocol):
 
     def read(self, start: int, stop: int, /) -> bytes: ...
 
+    def close(self) -> None: ...
+
 
 class Whole:
     """An object that was read whole."""
@@ -47,6 +49,9 @@ class Whole:
 
     def read(self, start: int, stop: int) -> bytes:
         return self._data[start:stop]
+
+    def close(self) -> None:
+        """Do nothing: there is nothing open."""
 
 
 class Shard:

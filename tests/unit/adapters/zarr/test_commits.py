@@ -295,9 +295,16 @@ def test_an_unchanged_store_is_read_with_one_small_read(
 ) -> None:
     store = filled(path)
     store.open_read().close()
-    monkeypatch.setattr(ObjectFile, "read", None)
+    read, seen = ObjectFile.read, list[int]()
+
+    def note(self: ObjectFile, start: int, stop: int) -> bytes:
+        seen.append(stop - start)
+        return read(self, start, stop)
+
+    monkeypatch.setattr(ObjectFile, "read", note)
     monkeypatch.setattr("bsb_hdf5.adapters.zarr.store.read_manifest", None)
     store.open_read().close()
+    assert [(path / "zarr.json").stat().st_size] == seen
 
 
 def test_a_whole_network_is_few_files(path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bsb_hdf5.adapters.zarr import folders
+from bsb_hdf5.adapters.zarr.objects import ObjectFile, path_in
 from bsb_hdf5.errors import CorruptNetworkError
 
 ARRAY, GROUP, PLAIN = "array", "group", "plain"
@@ -45,7 +46,7 @@ def files(root: Path) -> list[str]:
 @pytest.mark.parametrize("key", ["/etc", "..", "a/../b", "a\\b", "a\0b"])
 def test_no_key_leads_out_of_a_folder(tmp_path: Path, key: str) -> None:
     with pytest.raises(CorruptNetworkError, match="leads out of it") as caught:
-        folders.check_contained(str(tmp_path), key)
+        path_in(str(tmp_path), key)
     assert str(tmp_path) == caught.value.fields["location"]
 
 
@@ -55,19 +56,17 @@ def test_no_link_is_followed_but_to_the_folder_itself(tmp_path: Path) -> None:
     (tmp_path / "net" / "l").symlink_to("a")
     for root in ("net", "link"):
         for key in ("a", "a/b", "a/b/c", "missing/x"):
-            folders.check_contained(str(tmp_path / root), key)
+            path_in(str(tmp_path / root), key)
         for key in ("l", "l/b", "l/b/c"):
             with pytest.raises(CorruptNetworkError, match=r"net/l|link/l"):
-                folders.check_contained(str(tmp_path / root), key)
+                path_in(str(tmp_path / root), key)
 
 
 def test_files_are_read_whole_and_nothing_else(tmp_path: Path) -> None:
     put(tmp_path, "a/x", b"0123456789")
     assert b"0123456789" == folders.read_file(str(tmp_path), "a/x")
-    with open(tmp_path / "a/x", "rb") as file:
-        assert [b"2345", b"89", b""] == [
-            folders.read_whole(file.fileno(), *part) for part in ((2, 6), (8, 99), (20, 30))
-        ]
+    with ObjectFile(str(tmp_path / "a/x")) as file:
+        assert [b"2345", b"89", b""] == [file.read(*part) for part in ((2, 6), (8, 99), (20, 30))]
     with pytest.raises(CorruptNetworkError, match="not a regular file"):
         folders.read_file(str(tmp_path), "a")
     with pytest.raises(FileNotFoundError):
@@ -187,8 +186,8 @@ def test_what_was_not_completed_goes_after_an_hour(tmp_path: Path, age: int, goe
     assert any(name.startswith(".hidden/") for name in unfinished)
 
 
-def test_names_of_shards_and_of_what_is_not_completed() -> None:
-    unique = uuid.uuid4().hex
+def test_names_of_shards_and_of_what_is_not_completed(tmp_path: Path) -> None:
+    unique, root = uuid.uuid4().hex, str(tmp_path)
     for name, shard, unfinished in (
         ("0", True, False),
         ("17", True, False),
@@ -198,7 +197,20 @@ def test_names_of_shards_and_of_what_is_not_completed() -> None:
         ("0.partial", False, False),
         (f"0.{unique[:-1]}.partial", False, False),
         ("0x", False, False),
-        ("", False, False),
         ("zarr.json", False, False),
     ):
-        assert (shard, unfinished) == (folders.is_shard(name), folders.is_unfinished(name)), name
+        made(tmp_path, "a", ARRAY)
+        for path in ("a/c/1", "other"):
+            put(tmp_path, f"{path}/{name}")
+        found = folders.Content(root)
+        of_others = {key for key in (f"a/c/1/{name}", "other") if key in found.foreign}
+        expected = set() if unfinished else {"other"} if shard else {f"a/c/1/{name}", "other"}
+        if name == "zarr.json":
+            expected = {f"a/c/1/{name}", "other"}
+        assert expected == of_others, name
+        assert unfinished == (f"other/{name}" in found.unfinished), name
+        (tmp_path / "other" / name).unlink()
+        folders.remove_array(root, "a")
+        left = tmp_path / "a" / "c" / "1" / name
+        assert shard != left.exists(), name
+        left.unlink(missing_ok=True)

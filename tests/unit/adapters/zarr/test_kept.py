@@ -99,8 +99,7 @@ def test_a_store_that_was_let_go_is_opened_again(objects: Some) -> None:
 
 
 def test_objects_are_read_whole_where_parts_are_asked_for(objects: Some) -> None:
-    with objects.parts("ab") as parts:
-        assert parts is not None
-        assert (6, b"b ") == (parts.size, parts.read(1, 3))
-    with objects.parts("missing") as parts:
-        assert parts is None
+    parts = objects.open("ab")
+    assert parts is not None
+    assert (6, b"b ") == (parts.size, parts.read(1, 3))
+    assert objects.open("missing") is None

@@ -93,9 +93,9 @@ def test_only_what_a_session_made_is_removed(objects: InMemory) -> None:
 def test_objects_are_put_and_read(objects: InMemory) -> None:
     objects.put_again("x", b"text")
     assert (b"text", None) == (objects.get("x"), objects.get("y"))
-    with objects.parts("x") as parts:
-        assert parts is not None
-        assert b"ex" == parts.read(1, 3)
+    parts = objects.open("x")
+    assert parts is not None
+    assert b"ex" == parts.read(1, 3)
 
 
 def test_requests_are_made_at_once_and_all_end_before_one_fails(objects: InMemory) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bsb_hdf5.adapters.zarr import objects
-from bsb_hdf5.adapters.zarr.objects import opened, write_again, write_object
+from bsb_hdf5.adapters.zarr.objects import ObjectFile, write_again, write_object
+from bsb_hdf5.errors import CorruptNetworkError
 
 
 def names(folder: Path) -> list[str]:
@@ -18,8 +18,7 @@ def names(folder: Path) -> list[str]:
 
 def test_parts_of_a_file_are_read(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"0123456789")
-    with opened(str(tmp_path / "x")) as file:
-        assert file is not None
+    with ObjectFile(str(tmp_path / "x")) as file:
         assert 10 == file.size
         assert [b"234", b"89", b"", b""] == [
             file.read(*part) for part in ((2, 5), (8, 20), (5, 5), (12, 15))
@@ -38,8 +37,7 @@ def test_a_file_is_read_to_its_end_however_little_the_system_gives(
     pread = os.pread
     monkeypatch.setattr(os, "pread", lambda file, size, start: pread(file, min(size, 3), start))
     (tmp_path / "x").write_bytes(b"0123456789")
-    with opened(str(tmp_path / "x")) as file:
-        assert file is not None
+    with ObjectFile(str(tmp_path / "x")) as file:
         assert b"12345678" == file.read(1, 9)
 
 
@@ -48,11 +46,14 @@ def test_what_is_no_file_is_not_there(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to("file")
-    for name in ("missing", "folder", "pipe", "file/x"):
-        with opened(str(tmp_path / name)) as file:
-            assert file is None, name
-    with pytest.raises(OSError, match="link"), opened(str(tmp_path / "link")):
-        pass
+    for name in ("missing", "file/x"):
+        with pytest.raises((FileNotFoundError, NotADirectoryError)):
+            ObjectFile(str(tmp_path / name))
+    for name in ("folder", "pipe"):
+        with pytest.raises(CorruptNetworkError, match=f"{name}' is not a regular file"):
+            ObjectFile(str(tmp_path / name))
+    with pytest.raises(OSError, match="link"):
+        ObjectFile(str(tmp_path / "link"))
 
 
 @pytest.mark.parametrize("write", [write_object, write_again])
@@ -113,4 +114,3 @@ def test_a_file_with_another_name_is_replaced_and_the_other_stays(tmp_path: Path
     write_again(str(path), b"mine")
     assert (b"mine", b"shared") == (path.read_bytes(), (tmp_path / "copy").read_bytes())
     assert ["copy", "zarr.json"] == names(tmp_path)
-    assert objects.PARTIAL == "partial"

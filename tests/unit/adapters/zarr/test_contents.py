@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bsb_hdf5.adapters.zarr.foreign import foreign_in, remove_own
+from bsb_hdf5.adapters.zarr.folders import foreign_in, remove_own
 from tests.unit.adapters.zarr.test_strangers import marked
 
 
