@@ -20,8 +20,8 @@ class ServiceOptions:
     :param account_key: for Azure.
     :param service_account: for Google Cloud: path of the JSON file of a service account.
     :param max_age: seconds for which the last state of a network is not asked for again. Until then
-        a read may miss what another process stored. 0 asks at each read; by default, all reads but
-        those in the first second after the network was opened ask.
+        a read may miss what another process stored. 0 asks at each read; by default, all reads ask
+        but those in the first second after the network was opened, and those right after another.
     """
 
     endpoint: str | None = None

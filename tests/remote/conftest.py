@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
-from bsb_hdf5.adapters.zarr import published, repository
+from bsb_hdf5.adapters.zarr import services
 
 from .proxy import Proxy
 
@@ -53,8 +53,8 @@ def bucket(proxy: Proxy, server: tuple[str, int], monkeypatch: pytest.MonkeyPatc
     """URL of an empty bucket, in the settings of the environment; retries follow at once."""
     at_once = {"init_backoff": timedelta(milliseconds=5), "max_backoff": timedelta(milliseconds=20)}
     backoff = {**at_once, "base": 2}
-    monkeypatch.setattr(published, "_RETRIES", {**published._RETRIES, "backoff": backoff})
-    monkeypatch.setattr(repository, "_RETRIES", (3, 5, 20))
+    monkeypatch.setattr(services, "_RETRIES", {**services._RETRIES, "backoff": backoff})
+    monkeypatch.setattr(services, "_ICECHUNK_RETRIES", (3, 5, 20))
     name = f"bucket-{uuid.uuid4().hex}"
     _make_bucket(f"http://{server[0]}:{server[1]}", name)
     for key, value in {

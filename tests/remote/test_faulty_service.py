@@ -11,7 +11,7 @@ import pytest
 from bsb import Chunk, Storage
 
 from bsb_hdf5 import open_storage, publish
-from bsb_hdf5.adapters.zarr import recent, repository
+from bsb_hdf5.adapters.zarr import repository, states
 from bsb_hdf5.errors import StorageError
 
 from .appending import CellType, append_cells
@@ -28,7 +28,7 @@ SESSIONS = 100
 def faulty(
     bucket: str, server: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[FaultyProxy]:
-    monkeypatch.setattr(recent, "_OPENING", 0.0)
+    monkeypatch.setattr(states, "_OPENING", 0.0)
     proxy = FaultyProxy(server)
     monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
     yield proxy
@@ -41,7 +41,7 @@ def cells_at(root: str) -> Any:
 
 def count_of(root: str) -> int:
     """The cells that a program that starts now finds."""
-    repository._OPENED.clear()
+    repository._OPENED._opened.clear()
     return len(open_storage(root).get_placement_set(CellType()))
 
 

@@ -14,7 +14,7 @@ import pytest
 from bsb import Chunk, Storage
 
 from bsb_hdf5 import convert, open_storage, publish, versions
-from bsb_hdf5.adapters.zarr import published, recent, repository
+from bsb_hdf5.adapters.zarr import published, repository, states
 
 from .appending import CellType
 from .proxy import Proxy
@@ -34,20 +34,20 @@ def counted(proxy: Proxy, call: Callable[[], object]) -> int:
 def forget() -> None:
     """Know of no network, as a process that starts."""
     for each in (repository._OPENED, published._STATES):
-        each.clear()
+        each._opened.clear()
 
 
 @pytest.fixture(autouse=True)
 def opening(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks are opened within a moment, however busy the machine is."""
-    monkeypatch.setattr(recent, "_OPENING", 3600.0)
+    monkeypatch.setattr(states, "_OPENING", 3600.0)
 
 
 @contextlib.contextmanager
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The moment in which networks are opened has passed."""
     with monkeypatch.context() as patch:
-        patch.setattr(recent, "_OPENING", 0.0)
+        patch.setattr(states, "_OPENING", 0.0)
         yield
 
 
@@ -119,8 +119,14 @@ def test_a_network_is_opened_read_and_appended_to_in_few_requests(
         ):
             forget()
             assert 12 >= counted(proxy, partial(read_each, found))
-        # Each call asks which state is the last one, and nothing else.
-        assert 10 == counted(proxy, partial(read_each, plain, CHUNKS[:5]))
+        # One call after the other asks once which state is the last one; later calls ask again,
+        # and for nothing else.
+        forget()
+        later = open_storage(root).load()
+        monkeypatch.setattr(states, "_PAUSE", 3600.0)
+        assert 13 >= counted(proxy, partial(read_each, later))
+        monkeypatch.setattr(states, "_PAUSE", 0.0)
+        assert 10 == counted(proxy, partial(read_each, later, CHUNKS[:5]))
         cells: Any = plain.get_placement_set("granule")
         append = partial(cells.append_data, CHUNKS[0], positions=np.ones((9, 3)))
         assert 12 >= counted(proxy, append)

@@ -19,7 +19,7 @@ from obstore.store import S3Store, from_url
 from bsb_hdf5 import expire, tag, versions
 from bsb_hdf5 import open_storage as open_any
 from bsb_hdf5.adapters.zarr.commits import Branch
-from bsb_hdf5.adapters.zarr.repository import storage_of
+from bsb_hdf5.adapters.zarr.services import storage_of
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
     CommitConflictError,

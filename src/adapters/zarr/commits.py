@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
@@ -13,50 +12,34 @@ from typing import TYPE_CHECKING
 from ...errors import CommitConflictError, InputError, StorageError, StoreError
 from ...ports.versions import Version
 from .errors import taken, translated
-from .kept import KeptObjects
 from .locations import Tag, Target
-from .manifest import read_manifest
 from .paths import MANIFEST
-from .recent import note_change
+from .states import State, note_change
 
 if TYPE_CHECKING:
-    from icechunk import Repository, Session
+    from icechunk import Repository
     from zarr.abc.store import Store
 
 BRANCH = "main"
 _MESSAGE, _WRITER = "a session", "writer"
 
 
-class Snapshot(KeptObjects):
-    """
-    The objects of a network as of one commit.
-
-    :param open_session: reads that commit; called when the first object is read.
-    """
-
-    def __init__(self, root: str, id_: Tag, open_session: Callable[[], Session]) -> None:
-        super().__init__(root)
-        self._open_session = open_session
-        self.id = id_
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it has no network, as the first commit of a repository."""
-        return self.get(MANIFEST) is None
-
-    def _open(self) -> Store:
-        return self._open_session().store
-
-
 class Branch(Target):
-    """The objects of a network as an icechunk session sees and changes them."""
+    """
+    The objects of a network as an icechunk session sees and changes them.
+
+    :param is_new: whether the network is made by the session.
+    :raises StoreError: icechunk can't begin a session.
+    """
 
     undone_by_itself = True
 
-    def __init__(self, root: str, repository: Repository, session: Session) -> None:
+    def __init__(self, root: str, repository: Repository, *, is_new: bool = False) -> None:
         super().__init__(root)
         self._repository = repository
-        self._session = session
+        self._is_new = is_new
+        with translated(root):
+            self._session = repository.writable_session(BRANCH)
 
     def _open(self) -> Store:
         return self._session.store
@@ -89,14 +72,14 @@ class Branch(Target):
     def _tip_of(self, manifest: bytes) -> Tag | None:
         """The last commit, if it is the one with this manifest."""
         with suppress(StorageError), translated(self.root):
-            session = self._repository.readonly_session(BRANCH)
-            tip = Snapshot(self.root, session.snapshot_id, lambda: session)
-            found, own = tip.get(MANIFEST), read_manifest(manifest, self.root).generation
-            if found is not None and read_manifest(found, self.root).generation == own:
-                return tip.id
+            tip = state_at(self.root, self._repository, self._repository.lookup_branch(BRANCH))
+            if tip.get(MANIFEST) == manifest:
+                return tip.tag
         return None
 
     def _overtaken(self) -> StoreError:
+        if self._is_new:
+            return taken(self.root)
         return CommitConflictError(
             f"another program changed '{self.root}' during this write session, which is not stored",
             location=self.root,
@@ -106,16 +89,9 @@ class Branch(Target):
         """Do nothing: uncommitted changes are invisible."""
 
 
-class NewBranch(Branch):
-    """The first commit of a network."""
-
-    def _overtaken(self) -> StoreError:
-        return taken(self.root)
-
-
-def session_on(repository: Repository, location: str) -> Session:
-    with translated(location):
-        return repository.writable_session(BRANCH)
+def state_at(root: str, repository: Repository, commit: Tag) -> State:
+    """The objects of a network as of a commit."""
+    return State(root, commit, lambda: repository.readonly_session(snapshot_id=commit).store)
 
 
 def find_version(repository: Repository, version: str | datetime, location: str) -> Tag:

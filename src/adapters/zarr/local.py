@@ -325,6 +325,8 @@ class NewDirectory(DirectoryLocation):
 class ArchiveLocation(LocalLocation):
     """A zip archive, with the network at its top or in a folder of it."""
 
+    # What the names of all members of the network begin with.
+    _base = ""
     _tag: Tag = None
     _archive: zipfile.ZipFile | None = None
 
@@ -341,7 +343,7 @@ class ArchiveLocation(LocalLocation):
                 raise NotANetworkError(
                     f"'{self.root}' is not a zip archive of a zarr network", location=self.root
                 ) from error
-            self.base = first.removesuffix(MANIFEST)
+            self._base = first.removesuffix(MANIFEST)
             self._archive = archive
         return self._archive
 
@@ -353,13 +355,13 @@ class ArchiveLocation(LocalLocation):
     def get(self, key: str) -> bytes | None:
         with translated(self.title), contextlib.suppress(KeyError):
             archive = self._opened()
-            return archive.read(self.base + key)
+            return archive.read(self._base + key)
         return None
 
     def size(self) -> int:
         with translated(self.title):
             members = self._opened().infolist()
-            return sum(each.file_size for each in members if each.filename.startswith(self.base))
+            return sum(each.file_size for each in members if each.filename.startswith(self._base))
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
         with translated(self.title):

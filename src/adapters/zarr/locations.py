@@ -33,9 +33,6 @@ class Objects(ABC):
     :ivar title: the path or URL in messages.
     """
 
-    base = ""
-    """What all keys in the store begin with."""
-
     def __init__(self, root: str) -> None:
         self.root = self.title = root
 
@@ -60,10 +57,16 @@ class Objects(ABC):
 
     def get(self, key: str) -> bytes | None:
         """The content of an object; None if it does not exist."""
+        return self.get_many([key])[0]
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The contents of objects, which are asked for at once."""
         from zarr.core.buffer import default_buffer_prototype
 
-        found = self.sync(self.store.get, self.base + key, default_buffer_prototype())
-        return None if found is None else bytes(found.to_bytes())
+        prototype = default_buffer_prototype()
+        gets = [partial(self.store.get, key, prototype) for key in keys]
+        found = self.sync(together, gets)
+        return [None if each is None else bytes(each.to_bytes()) for each in found]
 
     def open(self, key: str) -> Parts | None:
         """An object, to read parts of it, until it is closed; None if it does not exist."""
@@ -108,6 +111,10 @@ class Objects(ABC):
         """Remove the metadata of the group at a path, if a session made it."""
         if is_own_group(self.get(f"{path}/{MANIFEST}") or b"", path):
             self.sync(self.store.delete, f"{path}/{MANIFEST}")
+
+    def size(self) -> int:
+        """The size of all objects in bytes."""
+        return int(self.sync(self.store.getsize_prefix, ""))
 
     def sync(
         self, method: Callable[P, Coroutine[object, object, T]], *args: P.args, **options: P.kwargs
@@ -236,10 +243,6 @@ class Location(Target):
 
     def discard(self) -> None:
         """Do nothing: new networks are built elsewhere."""
-
-    def size(self) -> int:
-        """The size of the network in bytes."""
-        return int(self.sync(self.store.getsize_prefix, self.base))
 
     def remove(self) -> None:
         """Delete everything that is there."""

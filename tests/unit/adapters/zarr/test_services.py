@@ -10,7 +10,7 @@ from bsb_hdf5.ports.services import ServiceOptions
 
 pytest.importorskip("obstore")
 
-from bsb_hdf5.adapters.zarr import published
+from bsb_hdf5.adapters.zarr import services
 
 EVERY: dict[str, Any] = {
     "endpoint": "http://here",
@@ -43,7 +43,7 @@ def test_each_service_gets_its_options(
 ) -> None:
     seen: list[dict[str, Any]] = []
     monkeypatch.setattr("obstore.store.from_url", lambda _, **named: seen.append(named))
-    published._connect(url, ServiceOptions(**EVERY, anonymous=anonymous))
+    services.connect(url, ServiceOptions(**EVERY, anonymous=anonymous))
     unsigned = {"skip_signature": True} if anonymous and "http" not in url else {}
     (given,) = seen
     assert given.pop("client_options")["allow_http"]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from zarr.core.buffer import default_buffer_prototype
 
-from bsb_hdf5.adapters.zarr import kept
-from bsb_hdf5.adapters.zarr.kept import KeptObjects
+from bsb_hdf5.adapters.zarr import states
+from bsb_hdf5.adapters.zarr.states import State
 
 
 class Served:
@@ -27,19 +27,19 @@ class Served:
         """It holds nothing."""
 
 
-class Some(KeptObjects):
-    served = Served()
+class Some(State):
+    """A state of which it is known what was asked for."""
 
-    def _open(self) -> Any:
-        return self.served
+    def __init__(self, manifest: bytes | None = None) -> None:
+        self.served: Any = Served()
+        super().__init__("here", "a tag", lambda: self.served, manifest)
 
 
 @pytest.fixture
 def objects(monkeypatch: pytest.MonkeyPatch) -> Some:
-    monkeypatch.setattr(kept, "_MOST_KEPT", 18)
-    monkeypatch.setattr(Some, "served", Served())
+    monkeypatch.setattr(states, "_MOST_KEPT", 18)
     assert default_buffer_prototype()
-    return Some("here")
+    return Some()
 
 
 def test_an_object_is_read_once(objects: Some) -> None:
@@ -96,6 +96,13 @@ def test_a_store_that_was_let_go_is_opened_again(objects: Some) -> None:
     objects.let_go()
     assert "store" not in vars(objects)
     assert first is objects.store
+
+
+def test_a_manifest_that_was_read_already_is_not_asked_for() -> None:
+    known = Some(b"manifest")
+    assert b"manifest" == known.get("zarr.json")
+    assert not known.is_empty
+    assert [] == known.served.asked
 
 
 def test_objects_are_read_whole_where_parts_are_asked_for(objects: Some) -> None:

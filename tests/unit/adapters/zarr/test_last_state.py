@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import icechunk
 import pytest
 
-from bsb_hdf5.adapters.zarr import recent, repository
+from bsb_hdf5.adapters.zarr import repository, states
 from bsb_hdf5.adapters.zarr.manifest import read_manifest
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import CommitConflictError
@@ -35,7 +36,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def root(tmp_path: Path) -> str:
     root = f"memory://{tmp_path.name}{os.getpid()}/net"
     make(ZarrStore(root))
-    repository._OPENED.clear()
+    repository._OPENED._opened.clear()
     return root
 
 
@@ -51,30 +52,67 @@ def change(store: ZarrStore, value: str) -> None:
 
 def change_elsewhere(root: str, value: str) -> None:
     """Change a network as another process does, of which this one notes nothing."""
-    before = dict(recent._CHANGES)
+    before = dict(states._CHANGES)
     change(ZarrStore(root), value)
-    recent._CHANGES.clear()
-    recent._CHANGES.update(before)
+    states._CHANGES.clear()
+    states._CHANGES.update(before)
 
 
 def test_only_opening_asks_once(
     root: str, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recent, "_OPENING", 3600.0)
+    monkeypatch.setattr(states, "_OPENING", 3600.0)
     store = ZarrStore(root)
     assert store.exists() and ZarrStore(root).recognizes()
     assert state(store) is state(store) is None
     assert 1 == len(asked)
-    monkeypatch.setattr(recent, "_OPENING", 0.0)
+    repository._OPENED._opened.clear()
+    monkeypatch.setattr(states, "_OPENING", 0.0)
+    monkeypatch.setattr(states, "_PAUSE", 0.0)
+    store = ZarrStore(root)
     for number in (2, 3):
         state(store)
         assert number == len(asked)
 
 
+def test_a_burst_of_reads_asks_once_but_no_longer_than_a_second(
+    root: str, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(states, "_OPENING", 0.0)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    store = ZarrStore(root)
+    # Seconds after the read before, and how often it was asked until then.
+    for pause, count in ((0.0, 1), (0.009, 1), (0.011, 2), (0.009, 2), (0.009, 2), (1.0, 3)):
+        now[0] += pause
+        state(store)
+        assert count == len(asked), pause
+    for _ in range(300):
+        now[0] += 0.005
+        state(store)
+    assert 4 == len(asked)
+
+
+def test_a_read_that_takes_long_does_not_end_a_burst(
+    root: str, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(states, "_OPENING", 0.0)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    store = ZarrStore(root)
+    for _ in range(5):
+        with reading(store):
+            now[0] += 0.1
+            # As at the end of a request for rows.
+            store._location.at(store._seen[1]).get("zarr.json")  # type: ignore[index]
+        now[0] += 0.009
+    assert 1 == len(asked)
+
+
 def test_this_process_sees_what_it_stored_at_once(
     root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recent, "_OPENING", 3600.0)
+    monkeypatch.setattr(states, "_OPENING", 3600.0)
     for options in (ServiceOptions(), ServiceOptions(max_age=3600.0)):
         reader, writer = ZarrStore(root, options=options), ZarrStore(root)
         for value in ("first", "second"):
@@ -98,7 +136,8 @@ def test_a_conflict_shows_what_the_other_stored(root: str) -> None:
 def test_max_age_says_how_old_a_state_may_be(
     root: str, age: float | None, expected: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recent, "_OPENING", 0.0)
+    monkeypatch.setattr(states, "_OPENING", 0.0)
+    monkeypatch.setattr(states, "_PAUSE", 0.0)
     store = ZarrStore(root, options=ServiceOptions(max_age=age))
     assert state(store) is None
     change_elsewhere(root, "new")
@@ -112,22 +151,22 @@ def test_max_age_says_how_old_a_state_may_be(
 def test_a_network_that_another_is_about_to_make_is_looked_for_again(
     tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recent, "_OPENING", 3600.0)
+    monkeypatch.setattr(states, "_OPENING", 3600.0)
     root = f"memory://{tmp_path.name}{os.getpid()}/later"
     session = ZarrStore(root).create()
     other = ZarrStore(root)
     assert not other.exists()
-    before = dict(recent._CHANGES)
+    before = dict(states._CHANGES)
     session.commit()
-    recent._CHANGES.clear()
-    recent._CHANGES.update(before)
+    states._CHANGES.clear()
+    states._CHANGES.update(before)
     assert other.exists()
 
 
 def test_versions_are_not_taken_for_the_last_state(
     root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recent, "_OPENING", 3600.0)
+    monkeypatch.setattr(states, "_OPENING", 3600.0)
     store = ZarrStore(root)
     for value in ("first", "second"):
         change(store, value)

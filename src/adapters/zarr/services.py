@@ -1,0 +1,176 @@
+"""
+How services are reached: by obstore for plain objects, by icechunk for repositories.
+
+Credentials and endpoints come from the options of a storage, or from the settings of the service:
+its environment variables (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``, ...), or the role of the
+machine. They are stored nowhere. ``memory://name`` is a repository of this process.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Hashable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from ...errors import InputError
+from ...ports.services import NO_OPTIONS, ServiceOptions
+
+if TYPE_CHECKING:
+    from icechunk import RepositoryConfig, Storage
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
+
+_CLIENT: ClientConfig = {"timeout": timedelta(seconds=30), "connect_timeout": timedelta(seconds=5)}
+_RETRIES: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+# How often icechunk makes a request again, and milliseconds before the first and the last time.
+_ICECHUNK_RETRIES = (4, 200, 5000)
+_MOST_INLINE = 4096
+
+_MEMORY: dict[str, Storage] = {}
+_MEMORY_MUTEX = threading.Lock()
+
+
+def check_url(url: str) -> None:
+    """
+    Check that a URL is one alone.
+
+    :raises InputError: it comes with credentials or options.
+    """
+    parts = urlsplit(url)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+        raise InputError(
+            f"the root '{shown}' contains credentials or options;"
+            " pass the URL alone, and the credentials in storage_options or environment variables"
+        )
+
+
+def place_of(root: str, options: ServiceOptions) -> Hashable:
+    """Equal for roots that are reached in the same way."""
+    return root, attrs.evolve(options, max_age=None), endpoint(options)
+
+
+def endpoint(options: ServiceOptions) -> str | None:
+    """The S3 service that the options or the environment name, if it is not that of AWS."""
+    if options.endpoint:
+        return options.endpoint
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
+
+
+def connect(url: str, options: ServiceOptions) -> ObjectStore:
+    """The plain objects below a URL."""
+    from obstore.store import MemoryStore, from_url
+
+    if url.startswith("memory://"):
+        # Nothing was published in this process.
+        return MemoryStore()
+
+    # The settings may name a service without encryption, as on the own machine.
+    plain = url.startswith("http://") or (endpoint(options) or "").startswith("http://")
+    return from_url(
+        url,
+        client_options={**_CLIENT, "allow_http": plain},
+        retry_config=_RETRIES,
+        **_settings(url, options),
+    )
+
+
+def _settings(url: str, options: ServiceOptions) -> dict[str, Any]:
+    """What obstore calls the options of a service."""
+    scheme = url.split("://", maxsplit=1)[0]
+    if scheme in ("http", "https"):
+        return {}
+    named: dict[str, Any] = {"skip_signature": options.anonymous or None}
+    if scheme in ("gs", "gcs"):
+        named["service_account"] = options.service_account
+    elif scheme in ("az", "azure", "abfs"):
+        named.update(account_name=options.account, account_key=options.account_key)
+    else:
+        of_s3 = ("endpoint", "region", "access_key_id", "secret_access_key", "session_token")
+        named.update({name: getattr(options, name) for name in of_s3})
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def drop_from_memory(url: str) -> bool:
+    """Drop a repository of this process; False if it is not one."""
+    with _MEMORY_MUTEX:
+        _MEMORY.pop(url, None)
+    return url.startswith("memory://")
+
+
+def is_dropped(url: str, storage: Storage) -> bool:
+    """Whether a repository was one of this process that was dropped."""
+    return url.startswith("memory://") and _MEMORY.get(url) is not storage
+
+
+def storage_of(url: str, options: ServiceOptions = NO_OPTIONS, *, new: bool = False) -> Storage:
+    """
+    The icechunk storage of a repository.
+
+    :param options: how the service is reached.
+    :param new: create one in memory.
+    :raises InputError: icechunk does not support the service of the URL.
+    """
+    import icechunk
+
+    parts = urlsplit(url)
+    prefix = parts.path.strip("/")
+    if parts.scheme == "memory":
+        with _MEMORY_MUTEX:
+            made = _MEMORY.get(url) or icechunk.in_memory_storage()
+            return _MEMORY.setdefault(url, made) if new else made
+    if parts.scheme in ("s3", "s3a"):
+        service = endpoint(options)
+        return icechunk.s3_storage(
+            bucket=parts.netloc,
+            prefix=prefix or None,
+            region=options.region or _environment("AWS_REGION", "AWS_DEFAULT_REGION"),
+            endpoint_url=service,
+            allow_http=(service or "").startswith("http://"),
+            force_path_style=service is not None,
+            **_credentials(options),
+        )
+    if parts.scheme in ("gs", "gcs"):
+        given = options.service_account
+        how: dict[str, Any] = {"service_account_file": given} if given else {"from_env": True}
+        how = {"anonymous": True} if options.anonymous else how
+        return icechunk.gcs_storage(bucket=parts.netloc, prefix=prefix or None, **how)
+    if parts.scheme in ("az", "azure", "abfs"):
+        account = options.account or _environment("AZURE_STORAGE_ACCOUNT_NAME") or ""
+        key = options.account_key
+        how = {"access_key": key} if key else {"from_env": True}
+        return icechunk.azure_storage(account=account, container=parts.netloc, prefix=prefix, **how)
+    raise InputError(
+        f"networks can't be written to '{url}'; pass a URL that begins with s3://, gs:// or az://",
+        asked=url,
+    )
+
+
+def _environment(*names: str) -> str | None:
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
+
+
+def _credentials(options: ServiceOptions) -> dict[str, Any]:
+    """How icechunk signs requests to S3."""
+    if options.anonymous:
+        return {"anonymous": True}
+    if options.access_key_id is None:
+        return {"from_env": True}
+    names = ("access_key_id", "secret_access_key", "session_token")
+    return {name: getattr(options, name) for name in names}
+
+
+def configuration() -> RepositoryConfig:
+    """How repositories are read and written."""
+    from icechunk import RepositoryConfig, StorageRetriesSettings, StorageSettings
+
+    return RepositoryConfig(
+        # Small tables lie within icechunk's manifests: an object of their own is a request more.
+        inline_chunk_threshold_bytes=_MOST_INLINE,
+        storage=StorageSettings(retries=StorageRetriesSettings(*_ICECHUNK_RETRIES)),
+    )
