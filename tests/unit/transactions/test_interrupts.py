@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -17,6 +18,7 @@ from bsb_hdf5.adapters.hdf5.errors import translated as of_hdf5
 from bsb_hdf5.adapters.zarr.errors import translated as of_zarr
 from bsb_hdf5.errors import StorageError
 from bsb_hdf5.targets import writing
+from bsb_hdf5.transactions import interrupts
 from bsb_hdf5.transactions.deadline import ignore_slow
 from bsb_hdf5.transactions.interrupts import (
     begin_uninterrupted,
@@ -239,3 +241,20 @@ def test_what_a_handler_raises_is_no_error_of_the_system(translate: Any) -> None
         signal.signal(signal.SIGALRM, before)
     with pytest.raises(StorageError), translate("network"):
         raise LateError(5, "the system's own")
+
+
+def test_a_thread_that_ends_more_than_it_began_is_not_busy() -> None:
+    before = dict(interrupts._STATE.busy)
+
+    def work() -> None:
+        for begun in (0, 1, 2):
+            for _ in range(begun):
+                begin_uninterrupted()
+            assert begun == interrupts._STATE.busy.get(threading.get_ident(), 0)
+            for _ in range(begun + 1):
+                end_uninterrupted()
+            assert threading.get_ident() not in interrupts._STATE.busy
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(work).result()
+    assert before == interrupts._STATE.busy

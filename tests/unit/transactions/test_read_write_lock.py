@@ -9,7 +9,9 @@ import signal
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -20,7 +22,7 @@ from bsb_hdf5.errors import (
     LockTimeoutError,
 )
 from bsb_hdf5.transactions import deadline, read_write_lock
-from bsb_hdf5.transactions.read_write_lock import lock_for
+from bsb_hdf5.transactions.read_write_lock import ReadWriteLock, lock_for
 from tests.unit.transactions.recorder import LIMIT, LONG, SHORT, Recorder, add, elsewhere
 
 
@@ -338,3 +340,66 @@ def test_after_a_writer_that_waited_readers_come_in_at_once() -> None:
         waiting.result(LONG)
     assert 0 == lock._writers_waiting
     assert lock._is_quiet() and lock._is_free()
+
+
+# Seconds to wait for what is free already.
+HASTE = 0.02
+
+
+@contextmanager
+def held_elsewhere(lock: ReadWriteLock, holders: list[bool]) -> Iterator[None]:
+    """Other threads hold a lock, exclusively or not, or wait for it where it is not free."""
+    done = threading.Event()
+
+    def hold(exclusive: bool, begun: threading.Event) -> None:
+        acquire = lock.acquire_exclusive if exclusive else lock.acquire_shared
+        thread = acquire(LONG, deadline.ignore_slow)
+        begun.set()
+        done.wait(LONG)
+        lock.release(thread)
+
+    with ThreadPoolExecutor(max(1, len(holders))) as pool:
+        for each in holders:
+            begun, waiting = threading.Event(), lock._waiting
+            pool.submit(hold, each, begun)
+            while not begun.is_set() and lock._waiting == waiting:
+                time.sleep(0.001)
+        yield
+        done.set()
+
+
+# Who holds the lock, or waits for it, exclusively or not; and what others get then.
+STATES = [
+    ([], True, True),
+    ([False], True, False),
+    ([False, False], True, False),
+    ([True], False, False),
+    # A writer waits for a reader: others come in beside that one, if only after a while.
+    ([False, True], True, False),
+    # A second writer, and a reader, wait for a writer.
+    ([True, True], False, False),
+    ([True, False], False, False),
+]
+
+
+@pytest.mark.parametrize("courtesy", [0.0, 10.0])
+def test_one_writer_or_many_readers_hold_a_lock(
+    courtesy: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_write_lock, "_COURTESY", courtesy)
+    for holders, shared, exclusive in STATES:
+        lock = ReadWriteLock("the store")
+        with held_elsewhere(lock, holders):
+            for acquire, is_free in (
+                (lock.acquire_shared, shared),
+                (lock.acquire_exclusive, exclusive),
+            ):
+                before = dict(lock._readers), lock._writer
+                if is_free:
+                    lock.release(acquire(HASTE, deadline.ignore_slow))
+                else:
+                    with pytest.raises(LockTimeoutError, match="the store"):
+                        acquire(HASTE, deadline.ignore_slow)
+                assert before == (lock._readers, lock._writer), holders
+        assert lock._is_free(), holders
+        assert (0, 0) == (lock._waiting, lock._writers_waiting), holders

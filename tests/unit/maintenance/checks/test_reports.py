@@ -8,6 +8,7 @@ it is committed.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 
 from bsb_hdf5.adapters.memory.arrays import MemoryGroupWriter
 from bsb_hdf5.core.layouts.nodes import ARRAY, DOCUMENT, kind_of
@@ -24,7 +26,6 @@ from tests.unit.maintenance.checks.damages import (
     Root,
     at,
     drop,
-    layouts,
     lose,
     put,
     repaired,
@@ -37,13 +38,37 @@ from tests.unit.maintenance.checks.damages import (
 
 EXPECTED = Path(__file__).with_name("reports.json")
 # Parts that others are like.
+OF_ROOT = "the root"
 LIKE_OTHERS = ("/8", "/n", "inc/9")
 Change = Callable[[Root], Any]
 
 
+# What is damaged in a test: members of the root, or its own attributes.
+PARTS = {
+    "classic": [
+        [OF_ROOT, "files", "morphology_meta"],
+        ["morphologies"],
+        ["placement"],
+        ["connectivity"],
+    ],
+    "columnar": [
+        [OF_ROOT, "stored_files"],
+        ["morphology_tables"],
+        ["placement_sets"],
+        ["connectivity_sets"],
+    ],
+}
+
+
+def changes_in(root: Root, parts: list[str]) -> Iterator[tuple[str, Change]]:
+    """Ways to change each attribute, array, text and group in some parts of a network."""
+    for title, change in changes_of(root):
+        if any(re.search(rf"(^|no ){part}\b", title) for part in parts):
+            yield title, change
+
+
 def changes_of(root: Root, *path: str) -> Iterator[tuple[str, Change]]:
-    """Ways to change each attribute, array, text and group of a network."""
-    place = "/".join(path) or "the root"
+    place = "/".join(path) or OF_ROOT
     for name in root.attributes.names():
         yield f"{place} without @{name}", lose(name, *path)
         for value in (-7, "x"):
@@ -107,9 +132,9 @@ def described(findings: Iterable[Finding]) -> list[list[Any]]:
     ]
 
 
-def outcomes(layout: str) -> dict[str, list[Any]]:
+def outcomes(layout: str, parts: list[str]) -> dict[str, list[Any]]:
     root = rich(layout)
-    return {title: outcome(root, change) for title, change in changes_of(root)}
+    return {title: outcome(root, change) for title, change in changes_in(root, parts)}
 
 
 def of_checksums() -> dict[str, list[Any]]:
@@ -123,9 +148,20 @@ def of_checksums() -> dict[str, list[Any]]:
         }
 
 
-@layouts
-def test_whatever_is_damaged_is_reported_as_it_was(layout: str) -> None:
-    compare(layout, outcomes(layout))
+@pytest.mark.parametrize("parts", PARTS["classic"], ids=lambda parts: parts[-1])
+def test_whatever_is_damaged_of_the_classic_layout_is_reported_as_it_was(parts: list[str]) -> None:
+    compare(parts[-1], outcomes("classic", parts))
+
+
+@pytest.mark.parametrize("parts", PARTS["columnar"], ids=lambda parts: parts[-1])
+def test_whatever_is_damaged_of_the_columnar_layout_is_reported_as_it_was(parts: list[str]) -> None:
+    compare(parts[-1], outcomes("columnar", parts))
+
+
+def test_each_part_is_damaged() -> None:
+    for layout, every in PARTS.items():
+        held = {name for parts in every for name in parts} - {OF_ROOT}
+        assert held == {*rich(layout).names()}
 
 
 def test_rows_that_changed_by_themselves_are_reported_by_chunk() -> None:
@@ -141,7 +177,9 @@ def compare(kind: str, found: dict[str, list[Any]]) -> None:
 
 if __name__ == "__main__":
     lines = []
-    kinds = {each: outcomes(each) for each in ("classic", "columnar")}
+    kinds = {
+        parts[-1]: outcomes(layout, parts) for layout, every in PARTS.items() for parts in every
+    }
     for each, held in {**kinds, "checksums": of_checksums()}.items():
         rows = [f"{json.dumps(title)}: {json.dumps(value)}" for title, value in held.items()]
         lines.append(f'"{each}": {{\n' + ",\n".join(rows) + "\n}")
