@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 
 from bsb_hdf5 import repack
 from bsb_hdf5.errors import StoreIOError
 from tests.face.layouts import new_storage
-from tests.face.samples import cell_type, chunk, positions
+from tests.face.samples import SmallNetwork, cell_type, chunk, positions
 
 
 @pytest.mark.parametrize("layout", ["classic", "columnar"])
@@ -35,3 +36,25 @@ def test_a_repack_that_fails_changes_nothing(
     cells.append_data(chunk(0), positions(2))
     repack(storage)
     assert 5 == len(cells.load_positions())
+
+
+@pytest.mark.parametrize("layout", ["classic", "columnar"])
+@pytest.mark.parametrize(("options", "packed"), [({}, None), ({"compress": True}, "gzip")])
+def test_whole_numbers_are_compressed_where_that_is_asked(
+    layout: str, options: dict[str, Any], packed: str | None, tmp_path: Path
+) -> None:
+    storage = SmallNetwork.build(new_storage(tmp_path / "network", layout)).storage
+    before = Path(storage.root).stat().st_size
+    found = repack(storage, **options)
+    assert (before, Path(storage.root).stat().st_size) == (found.before, found.after)
+    kinds: dict[str, set[str | None]] = {"i": set(), "f": set()}
+
+    def note(_: str, node: Any) -> None:
+        if isinstance(node, h5py.Dataset) and node.shape and node.dtype.kind in kinds:
+            kinds[node.dtype.kind].add(node.compression)
+
+    with h5py.File(storage.root) as file:
+        file.visititems(note)
+    # Some are too small, or of a fixed shape.
+    assert packed in kinds["i"] <= {packed, None}
+    assert {None} == kinds["f"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bsb_hdf5.maintenance.checks import parts
 from tests.unit.maintenance.checks.damages import (
     Damage,
     at,
@@ -12,9 +13,11 @@ from tests.unit.maintenance.checks.damages import (
     check_repaired,
     columnar,
     put,
+    repaired,
     replace,
     resize,
     retally,
+    rich,
     write,
 )
 
@@ -168,3 +171,31 @@ def test_damage_of_the_columnar_layout_is_found_where_it_is(damage: Damage) -> N
 @pytest.mark.parametrize("damage", COLUMNAR, ids=str)
 def test_damage_of_the_columnar_layout_is_repaired_or_left_alone(damage: Damage) -> None:
     check_repaired(damage)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(5, 6), (0, 1), (-3, 0), (2**63 - 1, 0), (2**63 - 2, 2**63 - 1)]
+)
+def test_a_tally_that_is_put_right_is_of_another_generation(before: int, after: int) -> None:
+    root = rich("columnar")
+    attributes = at(root, "placement_sets", "a").attributes
+    tally = attributes.get("tally")
+    whole = tally.copy()
+    tally[:2] = before, 99
+    attributes.set("tally", tally)
+    assert 1 == len(repaired(root).repaired)
+    whole[0] = after
+    assert whole.tolist() == attributes.get("tally").tolist()
+
+
+@pytest.mark.parametrize("width", [(), (2,), (2, 3), (0,)])
+@pytest.mark.parametrize("rows", [0, 1, 5, 12])
+def test_arrays_are_read_in_pieces(
+    rows: int, width: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "_PIECE_BYTES", 96)
+    values = np.random.default_rng(rows).random((rows, *width))
+    found = list(parts.pieces(rich("columnar").create_array("x", values)))
+    assert values.tolist() == [row for piece in found for row in piece.tolist()]
+    most = 96 // max(1, int(np.prod(width)) * 8)
+    assert -(-rows // max(1, most)) == len(found)
