@@ -11,7 +11,16 @@ from typing import Any
 import bsb
 import pytest
 
-from bsb_hdf5.config import NetworkRoot, as_lock_limit, as_service_options, plain_root
+from bsb_hdf5.config import (
+    MemoryStorageNode,
+    NetworkRoot,
+    RootAttribute,
+    StorageNode,
+    ZarrStorageNode,
+    as_lock_limit,
+    as_service_options,
+    plain_root,
+)
 from bsb_hdf5.engines.hdf5 import HDF5Engine
 from bsb_hdf5.errors import DtypeError, InputError
 from bsb_hdf5.exceptions import LayoutKeptWarning
@@ -226,3 +235,9 @@ def test_a_network_without_a_root_gets_one_of_its_own(engine: str, pattern: str)
         roots.add(str(made.storage.root))
     assert 2 == len(roots)
     assert all(re.fullmatch(pattern, root) for root in roots), roots
+
+
+@pytest.mark.parametrize("node", [StorageNode, MemoryStorageNode, ZarrStorageNode])
+def test_the_root_of_a_class_of_nodes_is_its_attribute(node: Any) -> None:
+    assert isinstance(node.root, RootAttribute)
+    assert "root" == node.root.attr_name

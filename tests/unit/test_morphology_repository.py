@@ -134,6 +134,7 @@ def test_what_is_saved_can_be_loaded_from_wherever_it_comes(
         loaded.meta["mine"] = 1
         loaded.branches[0].points[:] = 7
         assert "mine" not in stored.get_meta()
+        assert 0.0 == stored.load().branches[0].points[0, 0]
     assert 0.0 == morphologies.load("tree").branches[0].points[0, 0]
     assert {"a": 1} == morphologies.load("tree", preloaded_meta={"a": 1}).meta
     assert {"a": 1} == morphologies.preload("tree", meta={"a": 1}).load().meta

@@ -187,6 +187,32 @@ def test_an_error_within_a_handle_dooms_its_session(network: Recorder) -> None:
     assert () == network.names()
 
 
+def test_the_first_error_is_why_a_session_can_not_go_on(network: Recorder) -> None:
+    first, second = InterruptionError("first"), InterruptionError("second")
+    with pytest.raises(SessionAbortedError) as raised, network.write as session:
+        with pytest.raises(InterruptionError), network.write:
+            try:
+                with network.write:
+                    add(session, "a")
+                    raise first
+            except InterruptionError:
+                raise second from None
+        assert session.aborted_by is first
+    assert str(raised.value).endswith("InterruptionError: first")
+    assert () == network.names()
+
+
+def test_an_error_before_anything_is_changed_aborts_nothing(network: Recorder) -> None:
+    with network.write as session:
+        add(session, "a")
+        with pytest.raises(InterruptionError), network.write:
+            raise InterruptionError
+        with pytest.raises(InterruptionError), network.read:
+            raise InterruptionError
+        assert session.aborted_by is None
+    assert ("a",) == network.names()
+
+
 def test_an_open_file_of_the_backend_is_a_handle(network: Recorder) -> None:
     handle = Handle(network.store)
     with network.sessions.scope(write=True, handle=handle) as session:

@@ -153,6 +153,14 @@ COLUMNAR = [
         False,
     ),
     columnar(
+        "blocks of a chunk below 0",
+        write(1, [[4, -8, 2, 2, -1]], "connectivity_sets", "c", "blocks"),
+        "connectivity",
+        "'c'",
+        "-8 is not the id of a chunk",
+        False,
+    ),
+    columnar(
         "points below -1",
         write(0, [[-7, 0, 0, 0]], "connectivity_sets", "c", "points"),
         "connectivity",
