@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from tests.scratch import fast_folder
 
 TESTS = Path(__file__).parent
 MARK_OF_FOLDER = {"parallel": "mpi", "compat": "compat", "simulators": "compat"}
@@ -54,8 +58,6 @@ LONG = (
     "tests/faults/test_end_of_process.py::test_processes_end_quietly_and_leave_networks_that_are_whole[columnar-",
     "tests/faults/test_end_of_process.py::test_processes_end_quietly_and_leave_networks_that_are_whole[zarr-r",
     "tests/faults/test_interrupts.py::test_interrupts_at_any_time_neither_kill_the_program_nor_harm_the_file[columnar",
-    "tests/faults/test_soak.py::test_what_killed_stopped_and_moved_programs_do_can_be_put_in_order[classic",
-    "tests/faults/test_soak.py::test_what_killed_stopped_and_moved_programs_do_can_be_put_in_order[zarr",
     "tests/parallel/test_mpi.py::test_the_suite_of_bsb_passes_on_every_rank[hdf5 classic",
     "tests/parallel/test_mpi.py::test_the_suite_of_bsb_passes_on_every_rank[zarr",
     "tests/remote/test_faulty_service.py::test_each",
@@ -64,6 +66,8 @@ LONG = (
     "tests/unit/kit/test_new.py",
     "tests/unit/testing/test_machine_mutants.py",
 )
+
+os.environ["TMPDIR"] = tempfile.tempdir = fast_folder()
 
 # The same examples in every run: a failure in CI can be repeated anywhere.
 settings.register_profile("repeatable", derandomize=True, deadline=None)

@@ -42,6 +42,8 @@ from tests.faults.kills import fork, in_child
 KINDS = ("classic", "columnar", "zarr")
 PROCESSES, THREADS = 4, 2
 ROUND = 12.0
+NICENESS = 10
+"""Of these processes: what counts is how long they run beside each other, not how much they do."""
 LIMIT = 60.0
 """Seconds to wait for a lock; nobody is stopped for that long."""
 
@@ -335,6 +337,7 @@ def found_in(kind: str, folder: Path) -> dict[str, Any]:
 def work(kind: str, folder: Path, number: int, seed: int) -> None:
     """A process of several threads; what goes wrong in one is noted."""
     warnings.simplefilter("ignore")
+    os.nice(NICENESS)
 
     def run(thread: int) -> None:
         try:

@@ -25,3 +25,19 @@ def storage(shared_path: Path) -> Any:
     from tests.parallel.engine import ENGINE
 
     return Storage(ENGINE, str(shared_path / f"network.{ENGINE}"))
+
+
+@pytest.fixture
+def columnar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New HDF5 files are columnar."""
+    monkeypatch.setenv("BSB_HDF5_LAYOUT", "columnar")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Where a network begins that is written by processes or ranks."""
+    from tests.parallel.staged import begin
+
+    root = tmp_path / "network.hdf5"
+    begin(root)
+    return root

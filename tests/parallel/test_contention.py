@@ -20,17 +20,7 @@ from tests.parallel.staged import add, begin, chunk, contents, log_of, sets, sha
 # Enough for each to notice that the other writes, too.
 TURNS = 8
 
-
-@pytest.fixture(autouse=True)
-def columnar(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BSB_HDF5_LAYOUT", "columnar")
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    root = tmp_path / "network.hdf5"
-    begin(root)
-    return root
+pytestmark = pytest.mark.usefixtures("columnar")
 
 
 def in_turns(writers: list[Storage], turns: int = TURNS) -> None:

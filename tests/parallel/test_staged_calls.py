@@ -38,17 +38,7 @@ from tests.parallel.staged import (
 
 TURNS = 3
 
-
-@pytest.fixture(autouse=True)
-def columnar(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BSB_HDF5_LAYOUT", "columnar")
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    root = tmp_path / "network.hdf5"
-    begin(root)
-    return root
+pytestmark = pytest.mark.usefixtures("columnar")
 
 
 @pytest.fixture

@@ -15,14 +15,10 @@ import attrs
 from tests.compat.exchange import LEAKING_VARIABLES
 from tests.compat.upstream import upstream_python
 from tests.compat.walk.compare import Difference, Outcomes, differences
+from tests.scratch import fast_folder
 
 REPOSITORY = Path(__file__).parents[3]
 TIME_LIMIT = 600.0
-
-
-def _fast_folder() -> str | None:
-    """A folder in memory, if there is one: thousands of commits would wait for the disk."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
 
 
 @attrs.frozen
@@ -36,7 +32,7 @@ class Walker:
 
     def start(self) -> Walk:
         folder = tempfile.TemporaryDirectory(
-            prefix="walk-", dir=_fast_folder(), ignore_cleanup_errors=True
+            prefix="walk-", dir=fast_folder(), ignore_cleanup_errors=True
         )
         environment = {
             key: value for key, value in os.environ.items() if not key.startswith(LEAKING_VARIABLES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,11 @@ def writing_calls() -> Iterator[Call]:
         several = any(word in call.variant for word in SEVERAL)
         if call.writes and call.member.partition(".")[0] in PARTS and not several:
             yield call
+
+
+@cache
+def calls_of(member: str) -> list[Call]:
+    return [call for call in writing_calls() if call.member == member]
 
 
 def members() -> list[str]:
@@ -71,8 +77,7 @@ class UndoneError(Exception):
 def test_what_the_walk_gets_refused_is_refused_harmlessly_in_a_scope(
     world: World, member: str
 ) -> None:
-    calls = [call for call in writing_calls() if call.member == member]
-    refused = [call for call in calls if _is_refused(world, call)]
+    refused = _refused(world, member)
     with world.storage.write_scope():
         add_marker(world)
         expected = holdings(world)
@@ -90,8 +95,7 @@ def test_what_is_refused_while_rows_wait_to_be_stored_leaves_them_to_be_stored(
     worlds: Worlds, member: str
 ) -> None:
     world, twin = worlds.new(), worlds.new()
-    calls = [call for call in writing_calls() if call.member == member]
-    calls = [call for call in calls if _is_refused(world, call)]
+    calls = _refused(world, member)
     # More cells make some of them valid.
     accepted = []
     with world.storage.write_scope():
@@ -107,6 +111,18 @@ def test_what_is_refused_while_rows_wait_to_be_stored_leaves_them_to_be_stored(
             if call in accepted:
                 call.run(twin)
     assert holdings(twin.again()) == holdings(world.again())
+
+
+# By engine, layout and member: trying all calls takes most of the time of a test.
+_REFUSED: dict[tuple[str, str, str], list[Call]] = {}
+
+
+def _refused(world: World, member: str) -> list[Call]:
+    """The calls of a member that raise, with the network as it was built."""
+    key = world.engine_name, world.engine.layout, member
+    if key not in _REFUSED:
+        _REFUSED[key] = [call for call in calls_of(member) if _is_refused(world, call)]
+    return _REFUSED[key]
 
 
 def _is_refused(world: World, call: Call) -> bool:
