@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -107,6 +108,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         # What takes longest begins first, so that no process waits for another at the end.
         items.sort(key=lambda item: not item.nodeid.startswith((*TOGETHER, *APART)))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let no garbage collection look through the thousands of tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _is_another(nodeid: str) -> bool:
