@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+from functools import cache
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from tests.face.samples import run_python
+from tests.faults import origin
 
 ROOT = Path(__file__).parents[2]
 
 
-def run_program(code: str, *arguments: str, seconds: float = 60) -> list[str]:
-    """The lines that a program prints; it has to end well."""
+def run_new_program(code: str, *arguments: str, seconds: float = 60) -> list[str]:
+    """The lines that a program prints, in a process that has done nothing before; it ends well."""
     process = run_python(code, *arguments, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
     try:
         output, _ = process.communicate(timeout=seconds)
@@ -20,3 +30,36 @@ def run_program(code: str, *arguments: str, seconds: float = 60) -> list[str]:
         process.wait()
     assert 0 == process.returncode, output
     return output.splitlines()
+
+
+def run_program(code: str, *arguments: str, seconds: float = 60) -> list[str]:
+    """
+    The lines that a program prints; it has to end well.
+
+    Its process is a fork of one that has imported BSB and this package, and done nothing else: to
+    import them takes longer than most programs do.
+    """
+    with tempfile.NamedTemporaryFile("w+") as output:
+        connection = _connection(os.getpid())
+        connection.send((textwrap.dedent(code), arguments, output.name, dict(os.environ)))
+        child = connection.recv()
+        if not connection.poll(seconds):
+            os.kill(child, signal.SIGKILL)
+        status = connection.recv()
+        printed = output.read()
+    assert 0 == status, printed
+    return printed.splitlines()
+
+
+@cache
+def _connection(of: int) -> Connection:
+    """To the origin of the programs of a process."""
+    connection, other = Pipe()
+    command = [sys.executable, "-m", origin.__name__, str(other.fileno())]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, pass_fds=[other.fileno()]
+    )
+    other.close()
+    atexit.register(process.wait)
+    atexit.register(connection.close)
+    return connection
