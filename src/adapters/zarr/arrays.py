@@ -15,7 +15,7 @@ from .locations import Objects
 from .manifest import Node, walk
 from .metadata import Grid, stored_form
 from .paths import MANIFEST
-from .shards import Shard, Whole, make_shard
+from .shards import Packed, Shard, Whole, make_shard
 
 # Shards that are read or put at a time, where each takes a request.
 _TOGETHER = 8
@@ -126,11 +126,11 @@ class Arrays:
 
         :param held: rows of it that stay, before the new ones.
         """
-        key, before = grid.key(path, shard), []
+        key, before = grid.key(path, shard), Packed.of([])
         if held:
             old = Shard(Whole(self.object(key)), grid, key)
             whole = held // grid.chunk
-            before = [old.packed(piece) for piece in range(whole)]
+            before = old.beginning(whole)
             rest = np.empty((held - whole * grid.chunk, *grid.width), grid.dtype)
             old.read(whole * grid.chunk, held, rest)
             rows = np.concatenate((rest, rows)) if len(rest) else rows

@@ -24,15 +24,13 @@ class LockHandle:
 
     def __init__(self, descriptor: int | None = None) -> None:
         self.descriptor = descriptor
-        self._is_inherited = False
+        self._is_inherited = self._is_kept = False
         _HELD.add(self)
 
-    def handed_over(self) -> LockHandle:
-        """The same lock, which the end of this handle does not release any more."""
-        handle = LockHandle(self.descriptor)
-        handle.safe, handle._is_inherited = self.safe, self._is_inherited
-        self.descriptor = None
-        return handle
+    def kept(self) -> Self:
+        """The lock, which the end of the block does not release any more."""
+        self._is_kept = True
+        return self
 
     @property
     def is_inherited(self) -> bool:
@@ -67,10 +65,12 @@ class LockHandle:
                 os.close(descriptor)
 
     def __enter__(self) -> Self:
+        self._is_kept = False
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is not None or not self._is_kept:
+            self.close()
 
 
 _HELD: WeakSet[LockHandle] = WeakSet()

@@ -51,13 +51,20 @@ class LocalLocation(Location):
 
     def __init__(self, path: str) -> None:
         super().__init__(os.path.abspath(checked_path(path)))
+        # The path without links, as far as it is known.
+        self._real = ""
 
     def _open(self) -> NoReturn:
         raise NotImplementedError("files are read and written without a store of zarr's")
 
     @property
     def identity(self) -> str:
-        return f"zarr:{os.path.realpath(self.root)}"
+        # perf: load the positions of a chunk; to resolve all links of a path takes longer.
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.stat(self.root), os.lstat(self._real)):
+                return f"zarr:{self._real}"
+        self._real = os.path.realpath(self.root)
+        return f"zarr:{self._real}"
 
     def exists(self) -> bool:
         # A link that leads to nothing is a place where a network can be made.
@@ -84,6 +91,8 @@ class DirectoryLocation(LocalLocation):
         super().__init__(path)
         self._limit = limit
         self._on_slow = on_slow
+        # Keys of folders to which no link leads.
+        self._checked: set[str] = set()
 
     def get(self, key: str) -> bytes | None:
         file = self.open(key)
@@ -95,18 +104,18 @@ class DirectoryLocation(LocalLocation):
     def open(self, key: str) -> ObjectFile | None:
         with translated(self.title):
             try:
-                return ObjectFile(path_in(self.root, key))
+                return ObjectFile(path_in(self.root, key, self._checked))
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
     def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
         with translated(self.title):
             for key, data in objects:
-                write_object(path_in(self.root, key), data)
+                write_object(path_in(self.root, key, self._checked), data)
 
     def put_again(self, key: str, text: bytes) -> None:
         with translated(self.title):
-            write_again(path_in(self.root, key), text)
+            write_again(path_in(self.root, key, self._checked), text)
 
     def size(self) -> int:
         return self._in_folder(size_of)
@@ -119,6 +128,8 @@ class DirectoryLocation(LocalLocation):
             return act(self.root, *given, **options)
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
+        # A session begins.
+        self._checked.clear()
         data = self.get(MANIFEST)
         if data is None and self.exists():
             raise NotANetworkError(
@@ -150,7 +161,7 @@ class DirectoryLocation(LocalLocation):
                 # Another program may have moved or removed the directory meanwhile.
                 with contextlib.suppress(OSError):
                     if os.path.samestat(os.fstat(held.descriptor), os.lstat(path)):
-                        return held.handed_over()
+                        return held.kept()
 
     def _open_lock(self, path: str, *, exclusive: bool) -> int | None:
         try:

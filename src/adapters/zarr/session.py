@@ -13,7 +13,6 @@ import contextlib
 import uuid
 from collections.abc import Callable
 
-import attrs
 import numpy as np
 
 from ...errors import SessionAbortedError, StorageError, StoreExistsError
@@ -125,18 +124,11 @@ class DraftView(View):
             put(f"{node['path']}/{MANIFEST}", text.encode("ascii"))
             self.written[node["path"]] = text
 
-    def changed(self) -> dict[str, tuple[str, Node]]:
-        """What was changed, by path: names and nodes."""
-        return {
-            node["path"]: (names[-1], node)
-            for names, node in walk(self.tree)
-            if names and (node.get("changed") or "text" not in node)
-        }
-
-    def write_changed(self, changed: dict[str, tuple[str, Node]]) -> None:
-        """Store the metadata of what was changed."""
-        for name, node in changed.values():
-            self._write(name, node, self.arrays.location.put_again)
+    def write_changed(self, after: Manifest) -> None:
+        """Store the metadata of what a state changed."""
+        for names, node in after.nodes:
+            if node["path"] in after.changed:
+                self._write(names[-1], node, self.arrays.location.put_again)
 
 
 class ZarrWriteSession:
@@ -201,13 +193,12 @@ class ZarrWriteSession:
         draft.store()
         after = self._after()
         draft.arrays.remove(before.stale, {*before.stale_groups} - after.arrays - after.groups)
-        changed = draft.changed()
         if self._location.undone_by_itself:
             # Readers have views of their own.
             draft.arrays.remove(after.stale, after.stale_groups)
             after.stale = after.stale_groups = []
-            draft.write_changed(changed)
-        after = make_manifest(attrs.evolve(after, changed=sorted(changed)))
+            draft.write_changed(after)
+        after = make_manifest(after)
         # A server may store it and fail to say so.
         self._uncertain = True
         self._manifest, self._tag = after, self._location.replace(after.data, self._tag)
@@ -217,7 +208,7 @@ class ZarrWriteSession:
         if not self._location.undone_by_itself:
             with contextlib.suppress(StorageError):
                 # The next session that writes does what fails here.
-                draft.write_changed(changed)
+                draft.write_changed(after)
 
     def _after(self) -> Manifest:
         draft, before = self._draft, self._manifest
@@ -225,6 +216,8 @@ class ZarrWriteSession:
         after.stale = sorted({*before.arrays, *draft.made} - after.arrays)
         gone = {*before.groups, *draft.made_groups} - before.arrays - after.arrays - after.groups
         after.stale_groups = sorted(gone)
+        changed = (node for _, node in after.nodes if node.get("changed") or "text" not in node)
+        after.changed = sorted(str(node["path"]) for node in changed)
         return after
 
     def _discard(self) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -54,6 +54,17 @@ class Whole:
         """Do nothing: there is nothing open."""
 
 
+class Packed(NamedTuple):
+    """Chunks as they are stored, one after the other, and the length of each."""
+
+    data: bytes
+    lengths: list[int]
+
+    @classmethod
+    def of(cls, chunks: list[bytes]) -> Packed:
+        return cls(b"".join(chunks), [len(chunk) for chunk in chunks])
+
+
 class Shard:
     """
     A shard to be read.
@@ -70,7 +81,7 @@ class Shard:
         index = tail[-length:]
         if len(index) != length or not _is_intact(index):
             raise ValueError(f"the index of the shard '{key}' is damaged")
-        self._entries = np.frombuffer(index[: -_CRC.size], "<u8").reshape(-1, 2).tolist()
+        self._entries = np.frombuffer(index[: -_CRC.size], "<u8").reshape(-1, 2)
         self.rows = _COUNT.unpack_from(tail)[0] if grid.counted else grid.shard
 
     def read(self, start: int, stop: int, out: AnyArray) -> None:
@@ -97,13 +108,22 @@ class Shard:
                 self._decode(piece, whole)
                 target[:] = whole[low - first : high - first]
 
-    def packed(self, piece: int) -> bytes:
+    def beginning(self, pieces: int) -> Packed:
         """
-        A chunk as it is stored.
+        The first chunks as they are stored.
 
-        :raises ValueError: it is damaged, or not there.
+        :raises ValueError: they are not there, or damaged where they don't lie one after the other.
         """
-        offset, length = self._entries[piece]
+        lengths = self._entries[:pieces, 1]
+        ends = np.cumsum(lengths)
+        size = int(ends[-1]) if pieces else 0
+        # perf: append 400 cells; each chunk has a checksum of its own for whoever reads it.
+        if size <= self._parts.size and np.array_equal(self._entries[:pieces, 0], ends - lengths):
+            return Packed(self._parts.read(0, size), lengths.tolist())
+        return Packed.of([self._packed(piece) for piece in range(pieces)])
+
+    def _packed(self, piece: int) -> bytes:
+        offset, length = self._entries[piece].tolist()
         if offset == _ABSENT or offset + length > self._parts.size:
             raise ValueError(f"the shard '{self._key}' lacks its chunk {piece}")
         data = self._parts.read(offset, offset + length)
@@ -112,7 +132,7 @@ class Shard:
         return data
 
     def _decode(self, piece: int, out: AnyArray) -> None:
-        data = self.packed(piece)
+        data = self._packed(piece)
         if len(data) < _BLOSC.size or _BLOSC.unpack_from(data)[4] != out.nbytes:
             raise ValueError(f"a chunk of {out.nbytes} bytes is compressed as one of another size")
         if out.nbytes:
@@ -121,20 +141,20 @@ class Shard:
             blosc.decompress(data[: -_CRC.size], out)
 
 
-def make_shard(before: list[bytes], rows: AnyArray, grid: Grid) -> bytes:
+def make_shard(before: Packed, rows: AnyArray, grid: Grid) -> bytes:
     """
     A shard.
 
-    :param before: chunks that it begins with, as they are stored.
+    :param before: what it begins with.
     :param rows: those after the chunks, from the first row of the next chunk on.
     """
-    packed = [*before, *_packed(rows, grid)]
+    after = Packed.of(list(_packed(rows, grid)))
+    lengths = np.array([*before.lengths, *after.lengths], np.uint64)
     entries = np.full((grid.pieces, 2), _ABSENT, "<u8")
-    lengths = np.fromiter(map(len, packed), np.uint64, len(packed))
-    entries[: len(packed), 0] = np.cumsum(lengths) - lengths
-    entries[: len(packed), 1] = lengths
-    count = _COUNT.pack(len(before) * grid.chunk + len(rows)) if grid.counted else b""
-    return b"".join((*packed, count, _with_check(entries.tobytes())))
+    entries[: len(lengths), 0] = np.cumsum(lengths) - lengths
+    entries[: len(lengths), 1] = lengths
+    count = _COUNT.pack(len(before.lengths) * grid.chunk + len(rows)) if grid.counted else b""
+    return b"".join((before.data, after.data, count, _with_check(entries.tobytes())))
 
 
 def _packed(rows: AnyArray, grid: Grid) -> Iterator[bytes]:

@@ -174,7 +174,7 @@ class ZarrStore:
         require("numcodecs", "zarr")
         with self._location.lock(exclusive=False) if locking else LockHandle() as held:
             manifest, _, arrays = self._current()
-            return ZarrReadSession(arrays, manifest, held.handed_over())
+            return ZarrReadSession(arrays, manifest, held.kept())
 
     def open_write(self) -> ZarrWriteSession:
         return self._open_write(ZarrWriteSession)
@@ -192,7 +192,7 @@ class ZarrStore:
                 self._location.sweep(used)
                 self._follow(manifest)
                 self._swept = manifest.generation
-            return kind(target, arrays, (manifest, tag), held.handed_over(), self._committed)
+            return kind(target, arrays, (manifest, tag), held.kept(), self._committed)
 
     def _follow(self, manifest: Manifest) -> None:
         """Store the metadata that a killed session left as they were before it."""

@@ -62,6 +62,22 @@ def test_no_link_is_followed_but_to_the_folder_itself(tmp_path: Path) -> None:
                 path_in(str(tmp_path / root), key)
 
 
+def test_folders_that_were_checked_are_not_checked_again(tmp_path: Path) -> None:
+    root, checked = str(tmp_path), set[str]()
+    put(tmp_path, "a/b/c")
+    assert str(tmp_path / "a/b/c") == path_in(root, "a/b/c", checked)
+    assert {"a/b"} == checked
+    (tmp_path / "a/b/l").symlink_to("c")
+    (tmp_path / "l").symlink_to("a")
+    for key in ("a/b/l", "l/b/c"):
+        with pytest.raises(CorruptNetworkError, match="symbolic link"):
+            path_in(root, key, checked)
+    with pytest.raises(CorruptNetworkError, match="leads out of it"):
+        path_in(root, "a/b/..", checked)
+    assert str(tmp_path / "x") == path_in(root, "x", checked)
+    assert {"a/b"} == checked
+
+
 def test_files_are_read_whole_and_nothing_else(tmp_path: Path) -> None:
     put(tmp_path, "a/x", b"0123456789")
     assert b"0123456789" == folders.read_file(str(tmp_path), "a/x")

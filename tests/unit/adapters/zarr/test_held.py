@@ -37,14 +37,19 @@ def test_a_handle_closes_its_file_once(descriptor: int) -> None:
     os.close(other)
 
 
-def test_whom_it_was_handed_to_closes_it(descriptor: int) -> None:
+def test_one_that_is_kept_outlives_its_block_but_no_error(descriptor: int) -> None:
     with LockHandle(descriptor) as handle:
-        handle.safe = True
-        other = handle.handed_over()
+        assert handle is handle.kept()
     assert is_open(descriptor)
-    assert (descriptor, True) == (other.descriptor, other.safe)
-    other.close()
+    # Another block keeps it only if it says so.
+    with handle:
+        assert is_open(descriptor)
     assert not is_open(descriptor)
+    other = os.dup(0)
+    with pytest.raises(ValueError, match="in the block"), LockHandle(other) as handle:
+        handle.kept()
+        raise ValueError("in the block")
+    assert not is_open(other)
 
 
 def test_a_child_leaves_it_to_its_parent(descriptor: int) -> None:
@@ -52,10 +57,9 @@ def test_a_child_leaves_it_to_its_parent(descriptor: int) -> None:
     handle.abandon()
     assert handle.is_inherited
     assert not is_open(descriptor)
-    for each in (handle, handle.handed_over()):
-        assert each.is_inherited and each.descriptor is None
-        with pytest.raises(SessionClosedError, match="'here' belongs to the process that began"):
-            each.check("here")
+    assert handle.is_inherited and handle.descriptor is None
+    with pytest.raises(SessionClosedError, match="'here' belongs to the process that began"):
+        handle.check("here")
     handle.abandon()
     LockHandle().abandon()
 

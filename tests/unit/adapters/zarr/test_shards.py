@@ -12,11 +12,12 @@ import pytest
 from numcodecs import blosc
 
 from bsb_hdf5.adapters.zarr.metadata import Grid
-from bsb_hdf5.adapters.zarr.shards import Shard, Whole, make_shard
+from bsb_hdf5.adapters.zarr.shards import Packed, Shard, Whole, make_shard
 
 GRID = Grid(np.dtype("<i4"), (2,), 4, 12, counted=True)
 ROWS = np.arange(24, dtype="<i4").reshape(12, 2)
 ABSENT = (1 << 64) - 1
+NONE = Packed.of([])
 
 
 def checked(data: bytes) -> bytes:
@@ -47,7 +48,7 @@ def read(shard: Shard, start: int, stop: int) -> Any:
 @pytest.mark.parametrize("rows", range(1, 13))
 def test_a_shard_holds_chunks_a_count_and_an_index(rows: int, counted: bool) -> None:
     grid = GRID._replace(counted=counted)
-    data = make_shard([], ROWS[:rows], grid)
+    data = make_shard(NONE, ROWS[:rows], grid)
     chunks, count, entries = parts_of(data, grid)
     assert (rows if counted else None) == count
     assert -(-rows // 4) == len(chunks)
@@ -63,20 +64,38 @@ def test_a_shard_holds_chunks_a_count_and_an_index(rows: int, counted: bool) -> 
 
 @pytest.mark.parametrize("start", range(13))
 def test_any_rows_are_read(start: int) -> None:
-    shard = shard_of(make_shard([], ROWS, GRID))
+    shard = shard_of(make_shard(NONE, ROWS, GRID))
     for stop in range(start, 13):
         assert ROWS[start:stop].tolist() == read(shard, start, stop).tolist()
 
 
 def test_chunks_stay_as_they_are_stored_where_rows_follow() -> None:
-    before = shard_of(make_shard([], ROWS[:8], GRID))
-    data = make_shard([before.packed(0), before.packed(1)], -ROWS[8:11], GRID)
-    assert [before.packed(0), before.packed(1)] == parts_of(data)[0][:2]
+    before = shard_of(make_shard(NONE, ROWS[:8], GRID))
+    data = make_shard(before.beginning(2), -ROWS[8:11], GRID)
+    assert parts_of(make_shard(NONE, ROWS[:8], GRID))[0] == parts_of(data)[0][:2]
     after = shard_of(data)
     assert 11 == after.rows
     assert np.concatenate((ROWS[:8], -ROWS[8:11])).tolist() == read(after, 0, 11).tolist()
     with pytest.raises(ValueError, match="holds 11 rows and 12 are expected"):
         read(after, 11, 12)
+
+
+def test_chunks_in_another_order_are_put_one_after_the_other() -> None:
+    (first, second, third), _, _ = parts_of(WHOLE)
+    index = struct.pack("<6Q", len(second), len(first), 0, len(second), ABSENT, ABSENT)
+    turned = shard_of(second + first + struct.pack("<Q", 8) + checked(index))
+    assert ROWS[:8].tolist() == read(turned, 0, 8).tolist()
+    assert Packed.of([first, second]) == turned.beginning(2)
+    assert Packed.of([first, second, third]) == shard_of(WHOLE).beginning(3)
+    assert NONE == turned.beginning(0)
+    for data, message in (
+        (second[:-1] + b"x" + first, r"chunk 1 .* is damaged"),
+        (second, r"chunk 0 .* is damaged"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            shard_of(data + struct.pack("<Q", 8) + checked(index)).beginning(2)
+    with pytest.raises(ValueError, match="lacks its chunk 2"):
+        turned.beginning(3)
 
 
 def _entry(data: bytes, place: int, value: int) -> bytes:
@@ -86,7 +105,7 @@ def _entry(data: bytes, place: int, value: int) -> bytes:
     return data[:-52] + checked(bytes(index))
 
 
-WHOLE = make_shard([], ROWS, GRID)
+WHOLE = make_shard(NONE, ROWS, GRID)
 DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "nothing": (lambda data: b"", "index .* is damaged"),
     "three bytes": (lambda data: data[-3:], "index .* is damaged"),
@@ -108,10 +127,18 @@ def test_damage_is_told(damage: str) -> None:
         read(shard_of(change(WHOLE)), 0, 1)
 
 
+def test_a_damaged_chunk_stays_one_where_rows_follow() -> None:
+    before = shard_of(b"\0\0\0\0\0" + WHOLE[5:])
+    after = shard_of(make_shard(before.beginning(2), ROWS[8:11], GRID))
+    assert ROWS[4:11].tolist() == read(after, 4, 11).tolist()
+    with pytest.raises(ValueError, match=r"chunk 0 .* is damaged"):
+        read(after, 0, 1)
+
+
 def test_a_chunk_is_as_long_as_its_rows() -> None:
     for rows in (3, 5):
         wrong = checked(blosc.compress(np.zeros((rows, 2), "<i4"), b"lz4", 1, blosc.SHUFFLE))
         with pytest.raises(ValueError, match="as one of another size"):
-            read(shard_of(make_shard([wrong], ROWS[:1], GRID)), 0, 1)
+            read(shard_of(make_shard(Packed.of([wrong]), ROWS[:1], GRID)), 0, 1)
     with pytest.raises(ValueError, match="as one of another size"):
-        read(shard_of(make_shard([checked(bytes(11))], ROWS[:1], GRID)), 0, 1)
+        read(shard_of(make_shard(Packed.of([checked(bytes(11))]), ROWS[:1], GRID)), 0, 1)
