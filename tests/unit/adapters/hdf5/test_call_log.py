@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -330,3 +332,46 @@ def test_what_the_system_reads_and_writes_in_parts_is_whole(
         assert Publication.DONE is publish(log, title, rows)
     monkeypatch.undo()
     assert calls == stored(new_log(path))
+
+
+def packed(form: str, *values: object) -> bytes:
+    """Numbers and their checksum."""
+    data = struct.pack(form, *values)
+    return data + struct.pack("<I", zlib.crc32(data))
+
+
+def test_the_bytes_of_a_log_are_those_that_every_version_reads(
+    path: Path, log: Hdf5CallLog
+) -> None:
+    publish(log, b"title", b"some rows")
+    publish(log, b"", b"")
+    content = b"titlesome rows"
+    expected = packed("<8sqqq", b"bsbcalls", 12345, 1, 1)
+    expected += packed("<IQI", 5, 9, zlib.crc32(content)) + content
+    expected += packed("<IQI", 0, 0, 0)
+    assert expected == Path(f"{path}{SUFFIX}").read_bytes()
+    held = log.hold(MARK)
+    held.restart(MARK.next(), 7)
+    held.release()
+    after = packed("<8sqqq", b"bsbcalls", 12345, MARK.next().generation, 7)
+    assert after == Path(f"{path}{SUFFIX}").read_bytes()
+
+
+@pytest.mark.parametrize(("length", "is_nameable"), [(248, True), (249, False)])
+def test_a_log_has_no_longer_name_than_files_can_have(
+    tmp_path: Path, length: int, is_nameable: bool
+) -> None:
+    log = new_log(tmp_path / ("n" * length))
+    assert is_nameable is log.is_nameable
+    if not is_nameable:
+        assert log.copy(str(tmp_path / "copy")) is None
+        log.check_free(str(tmp_path / "other"))
+        log.move(log.path, str(tmp_path / "other"))
+        log.discard(log.path)
+        return
+    held = log.hold(None)
+    held.restart(MARK, 1)
+    held.release()
+    assert str(tmp_path / f"copy{SUFFIX}") == log.copy(str(tmp_path / "copy"))
+    log.discard(log.path)
+    assert [f"copy{SUFFIX}"] == os.listdir(tmp_path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bsb_hdf5.adapters.hdf5 import new_file
+from bsb_hdf5.adapters.hdf5 import new_file, paths
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.errors import (
     InputError,
@@ -19,6 +19,7 @@ from bsb_hdf5.errors import (
     StoreIOError,
     StoreNotFoundError,
 )
+from bsb_hdf5.platform import write_some
 from bsb_hdf5.testing.contents import make, reading, snapshot, writing
 from tests.unit.adapters.hdf5.stores import change_much, fail_with, files
 
@@ -283,3 +284,19 @@ def test_a_relative_path_is_meant_where_it_was_given(
     monkeypatch.chdir("/")
     assert store.location == relative.location
     assert relative.exists()
+
+
+@pytest.mark.parametrize("size", [None, 0, 1, 6, 7, 8, 20, 30])
+@pytest.mark.parametrize("most", [3, 1 << 20])
+def test_a_file_is_copied_up_to_a_size(
+    tmp_path: Path, size: int | None, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "_PIECE", 7)
+    monkeypatch.setattr(
+        paths, "write_some", lambda file, data, start: write_some(file, data[:most], start)
+    )
+    content = bytes(range(20))
+    (tmp_path / "source").write_bytes(content)
+    with (tmp_path / "source").open("rb") as source, (tmp_path / "copy").open("wb") as target:
+        paths.copy_content(source.fileno(), target.fileno(), size)
+    assert content[:size] == (tmp_path / "copy").read_bytes()
