@@ -40,6 +40,8 @@ TESTS = (
     "tests/faults",
     "tests/backends",
     "tests/remote",
+    "tests/parallel/test_staged_calls.py",
+    "tests/parallel/test_contention.py",
 )
 MARKED = "not mpi and not compat and not slow and not long"
 # Shipped tests, and programs of their own.
