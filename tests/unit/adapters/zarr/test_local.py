@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bsb_hdf5.adapters.zarr.local import LocalLocation, NewDirectory
+from bsb_hdf5.adapters.zarr.locations import together
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
     InputError,
@@ -21,6 +26,7 @@ from bsb_hdf5.errors import (
     ReadOnlyError,
     SessionAbortedError,
     StoreExistsError,
+    StoreIOError,
     StoreNotFoundError,
 )
 from bsb_hdf5.testing.contents import make, reading, snapshot, writing
@@ -216,3 +222,69 @@ def test_messages_name_a_new_network_by_its_own_name(tmp_path: Path) -> None:
     with pytest.raises(StoreNotFoundError, match=r"net\.zarr'$") as caught:
         place.remove()
     assert ".new" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.EIO, errno.ENOTEMPTY])
+def test_a_network_moves_to_another_filesystem_as_a_copy(
+    path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = filled(path)
+    before = snapshot(store)
+    target = path.with_name("moved")
+    rename = os.rename
+
+    def across(first: str, second: str) -> None:
+        if str(first) == str(path) and str(second) == str(target):
+            raise OSError(number, os.strerror(number))
+        rename(first, second)
+
+    monkeypatch.setattr(os, "rename", across)
+    if number == errno.EXDEV:
+        store.move(str(target))
+        assert before == snapshot(ZarrStore(target))
+        assert [target.name] == os.listdir(path.parent)
+        return
+    refused = StoreExistsError if number == errno.ENOTEMPTY else StoreIOError
+    with pytest.raises(refused):
+        store.move(str(target))
+    assert before == snapshot(ZarrStore(path))
+    assert [path.name] == os.listdir(path.parent)
+
+
+def test_what_another_program_makes_within_a_network_that_is_removed_is_kept(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = filled(path)
+    rename = os.rename
+
+    def make_meanwhile(first: str, second: str) -> None:
+        rename(first, second)
+        if str(first) == str(path):
+            Path(second, "notes.txt").write_text("mine")
+
+    monkeypatch.setattr(os, "rename", make_meanwhile)
+    store.remove()
+    assert [path.name] == os.listdir(path.parent)
+    assert ["notes.txt"] == os.listdir(path)
+    assert not ZarrStore(path).recognizes()
+
+
+def test_requests_at_once_have_all_ended_when_one_fails() -> None:
+    ended: list[str] = []
+
+    async def request(name: str, seconds: float, fails: bool) -> str:
+        await asyncio.sleep(seconds)
+        ended.append(name)
+        if fails:
+            raise InputError(name)
+        return name
+
+    def asked(*fails: bool) -> list[Any]:
+        return [partial(request, str(i), 0.002 * i, each) for i, each in enumerate(fails)]
+
+    assert ["0", "1", "2"] == asyncio.run(together(asked(False, False, False)))
+    ended.clear()
+    with pytest.raises(InputError, match="0"):
+        asyncio.run(together(asked(True, False, True)))
+    assert ["0", "1", "2"] == ended
+    assert [] == asyncio.run(together([]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,15 @@ def test_a_file_is_read_to_its_end_however_little_the_system_gives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pread = os.pread
-    monkeypatch.setattr(os, "pread", lambda file, size, start: pread(file, min(size, 3), start))
     (tmp_path / "x").write_bytes(b"0123456789")
     with ObjectFile(str(tmp_path / "x")) as file:
-        assert b"12345678" == file.read(1, 9)
+        for most in range(1, 11):
+            give = partial(
+                lambda most, file, size, start: pread(file, min(size, most), start), most
+            )
+            monkeypatch.setattr(os, "pread", give)
+            assert b"12345678" == file.read(1, 9)
+            assert b"0123456789" == file.read(0, 12)
 
 
 def test_what_is_no_file_is_not_there(tmp_path: Path) -> None:
