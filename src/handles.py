@@ -99,33 +99,32 @@ def _with_session(
     engine_named = "engine" in signature.parameters
 
     @functools.wraps(function)
+    def by_position(*args: Any, handle: Session, **kwargs: Any) -> R:
+        # What is too much, or given twice, is Python's to refuse.
+        return untyped(*args[:position], handle, *args[position + 1 :], **kwargs)
+
+    @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> R:
-        by_position = len(args) > position
-        handle = args[position] if by_position else kwargs.pop("handle", None)
+        target, handle = untyped, None
+        if len(args) > position:
+            target, handle = by_position, args[position]
         if kwargs:
+            if target is untyped:
+                handle = kwargs.pop("handle", None)
             # Of bsb-hdf5 8.0.2, where it silences a warning that is not given here.
             kwargs.pop("promote_from_read", None)
-
-        def operation(session: Session) -> R:
-            if by_position:
-                # What is too much, or given twice, is Python's to refuse.
-                return untyped(*args[:position], session, *args[position + 1 :], **kwargs)
-            return untyped(*args, handle=session, **kwargs)
-
         engine: SessionEngine
-        if engine_named and "engine" in kwargs:
-            engine = kwargs["engine"]
-        else:
-            try:
-                engine = handler(args)
-            except IndexError:
-                signature.bind(*args, **kwargs)
-                raise
-        if write and engine.sessions.is_optimistic:
+        try:
+            engine = kwargs["engine"] if engine_named and "engine" in kwargs else handler(args)
+        except IndexError:
+            signature.bind(*args, **kwargs)
+            raise
+        sessions = engine.sessions
+        if write and sessions.is_optimistic:
             args = tuple(map(_kept, args))
             kwargs = {name: _kept(each) for name, each in kwargs.items()}
         try:
-            return engine.sessions.run(operation, write=write, handle=handle)
+            return sessions.call(target, args, kwargs, write=write, handle=handle)
         except LockTimeoutError as error:
             raise_as_bsb(_with_verb(error, function.__name__, engine.ranks))
         except StorageError as error:

@@ -52,19 +52,13 @@ class Session:
     :param owner: the object whose sessions it is one of.
     """
 
-    __slots__ = (
-        "_suspended",
-        "_view",
-        "_writer",
-        "aborted_by",
-        "bypassed",
-        "folded",
-        "identity",
-        "mutex",
-        "owner",
-        "source",
-        "writable",
-    )
+    aborted_by: BaseException | None = None
+    # Whether a group was handed out that can be changed past the network.
+    bypassed = False
+    # Changes at its begin, which stored what other ranks had logged.
+    folded = 0
+    # Whether what it reads from is suspended.
+    _suspended = False
 
     def __init__(
         self,
@@ -79,16 +73,10 @@ class Session:
         self._view: ReadView | None = view
         self._writer = writer
         self.writable = writer is not None
-        # What a session reads from, if it can be suspended, and whether it is.
+        # What a session reads from, if it can be suspended.
         self.source = source
         self.owner = owner
-        self._suspended = False
         self.mutex = _RLock()
-        self.aborted_by: BaseException | None = None
-        # Whether a group was handed out that can be changed past the network.
-        self.bypassed = False
-        # Changes at its begin, which stored what other ranks had logged.
-        self.folded = 0
 
     @property
     def closed(self) -> bool:
@@ -187,7 +175,8 @@ class Session:
     @property
     def network(self) -> NetworkReader:
         """The stored network."""
-        return self._open_view()[1]
+        view = self._view
+        return (self._resumed() if view is None else view)[1]
 
     @property
     def network_writer(self) -> NetworkWriter:
@@ -201,12 +190,12 @@ class Session:
     @property
     def changes(self) -> int:
         """How many changes the session made so far; 0 if it only reads."""
-        if self._writer is None:
+        writer = self._writer
+        if writer is None:
             if self.closed:
                 self._open_view()
             return 0
-        raw, network = self._writer
-        return network.changes + raw.changes
+        return writer[0].changes + writer[1].changes
 
     @property
     def is_current(self) -> bool:
@@ -268,7 +257,8 @@ class Session:
         """End the session: nothing can be read or written from now on."""
         # What it reads from refers to it: both go now, not when Python looks for garbage.
         self._view = self._writer = self.source = None
-        self._suspended = False
+        if self._suspended:
+            self._suspended = False
 
     def _open_view(self) -> ReadView:
         view = self._view
@@ -283,32 +273,26 @@ class Session:
             return self._view
 
     def _open_writer(self) -> WriteView:
-        self._open_view()
-        if self._writer is None:
+        if self._view is None:
+            self._resumed()
+        writer = self._writer
+        if writer is None:
             raise ReadOnlyError(
                 "the handle only reads, and this operation writes;"
                 " pass the session of a write_scope()"
             )
-        return self._writer
+        return writer
 
 
-# The sessions that what runs in a context joins, the innermost last. Some may be over.
-_ACTIVE: ContextVar[tuple[Session, ...]] = ContextVar("bsb_hdf5_sessions", default=())
+ACTIVE: ContextVar[tuple[Session, ...]] = ContextVar("bsb_hdf5_sessions", default=())
+"""The sessions that what runs in a context joins, the innermost last. Some may be over."""
 # The sessions of a process are not those of its forked children.
-after_fork_in_child(lambda: _ACTIVE.set(()))
-
-
-def innermost_of(owner: object) -> Session | None:
-    """The innermost session that is open in this context, if it is one of the owner's."""
-    current = _ACTIVE.get()
-    if current and current[-1].owner is owner and not current[-1].closed:
-        return current[-1]
-    return None
+after_fork_in_child(lambda: ACTIVE.set(()))
 
 
 def active_session(identity: str) -> Session | None:
     """The innermost session of a store that is open in this context."""
-    for session in reversed(_ACTIVE.get()):
+    for session in reversed(ACTIVE.get()):
         if session.identity == identity and not session.closed:
             return session
     return None
@@ -316,23 +300,23 @@ def active_session(identity: str) -> Session | None:
 
 def activate(session: Session) -> None:
     """Make a session the innermost of this context, which later calls join."""
-    current = _ACTIVE.get()
+    current = ACTIVE.get()
     if current:
-        _ACTIVE.set((*(each for each in current if not each.closed), session))
+        ACTIVE.set((*(each for each in current if not each.closed), session))
     else:
-        _ACTIVE.set((session,))
+        ACTIVE.set((session,))
 
 
 def deactivate(session: Session) -> None:
     """Remove a session from those that calls in this context join."""
-    current = _ACTIVE.get()
+    current = ACTIVE.get()
     if current and current[-1] is session:
-        _ACTIVE.set(current[:-1])
+        ACTIVE.set(current[:-1])
         return
     # Others came and have not gone yet, or this is another context.
     for place in reversed(range(len(current))):
         if current[place] is session:
-            _ACTIVE.set(current[:place] + current[place + 1 :])
+            ACTIVE.set(current[:place] + current[place + 1 :])
             return
 
 

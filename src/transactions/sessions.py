@@ -11,9 +11,9 @@ from __future__ import annotations
 import errno
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
@@ -37,7 +37,7 @@ from .interrupts import (
     uninterrupted,
 )
 from .recorded import RecordedTransaction, opening_span
-from .session import Joined, Session, activate, active_session, deactivate, innermost_of
+from .session import ACTIVE, Joined, Session, activate, active_session, deactivate
 from .staged_sessions import StagedSessions
 from .store_lock import LockSettings
 from .transaction import (
@@ -50,6 +50,8 @@ from .transaction import (
 from .versioned_cache import VersionedCache
 
 T = TypeVar("T")
+Arguments: TypeAlias = tuple[Any, ...]
+Options: TypeAlias = Mapping[str, Any]
 
 # How often what is read without a lock is read again, as the store changed meanwhile.
 _MOST_REPEATS = 3
@@ -93,28 +95,47 @@ class Sessions(StagedSessions):
         :returns: what the operation returns.
         :raises StoreIOError: there is not enough memory.
         """
+        result: T = self.call(_given, (operation,), {}, write=write, handle=handle)
+        return result
+
+    def call(
+        self,
+        function: Callable[..., T],
+        args: Arguments,
+        kwargs: Options,
+        *,
+        write: bool,
+        handle: object,
+    ) -> T:
+        """As :meth:`run`, for a function with arguments that gets the session as ``handle``."""
         begin_uninterrupted()
         try:
-            if self._context.settings.read_only and not write and handle is None:
-                return self._run_without_lock(operation)
+            if handle is None and not write and self._context.settings.read_only:
+                return self._call_without_lock(function, args, kwargs)
             try:
                 with self._open(write=write, handle=handle, on_pending=OnPending.GUARD) as session:
-                    return self._run_in(session, operation)
+                    return self._call_in(session, function, args, kwargs)
             except RowsPendingError as pending:
                 if pending.identity != self.store.identity or self.in_scope:
                     raise
                 with self._open(write=write, handle=None) as session:
-                    return self._run_in(session, operation)
+                    return self._call_in(session, function, args, kwargs)
             except CommitConflictError as conflict:
                 # Raised where a session ends, not where one was joined, and it may be another's.
                 if conflict.fields.get("location") != self.store.location:
                     raise
-                return self._run_again(operation, conflict)
+                return self._call_again(function, args, kwargs, conflict)
         finally:
             end_uninterrupted()
 
-    def _run_again(self, operation: Callable[[Session], T], conflict: CommitConflictError) -> T:
-        """Repeat an operation on what another program committed, until the deadline."""
+    def _call_again(
+        self,
+        function: Callable[..., T],
+        args: Arguments,
+        kwargs: Options,
+        conflict: CommitConflictError,
+    ) -> T:
+        """Repeat a call on what another program committed, until the deadline."""
         settings = self._context.settings
         deadline = Deadline(self.store.location, settings.limit, settings.on_slow, list)
         while not deadline.is_over:
@@ -123,17 +144,19 @@ class Sessions(StagedSessions):
             deadline.poll()
             try:
                 with self._open(write=True, handle=None) as session:
-                    return self._run_in(session, operation)
+                    return self._call_in(session, function, args, kwargs)
             except CommitConflictError as again:
                 conflict = again
         raise conflict
 
-    def _run_in(self, session: Session, operation: Callable[[Session], T]) -> T:
+    def _call_in(
+        self, session: Session, function: Callable[..., T], args: Arguments, kwargs: Options
+    ) -> T:
         # perf: load a chunk; ``with`` takes twice as long.
         while not session.mutex.acquire(timeout=POLL_INTERVAL):
             call_pending()
         try:
-            return operation(session)
+            return function(*args, handle=session, **kwargs)
         except MemoryError as error:
             raise _too_large(self.store.location, error) from error
         except self._errors as error:
@@ -141,9 +164,9 @@ class Sessions(StagedSessions):
         finally:
             session.mutex.release()
 
-    def _run_without_lock(self, operation: Callable[[Session], T]) -> T:
+    def _call_without_lock(self, function: Callable[..., T], args: Arguments, kwargs: Options) -> T:
         """
-        Run an operation that reads; again, if another program committed meanwhile.
+        Call a function that reads; again, if another program committed meanwhile.
 
         The number of tries is limited, as a program may be changing the file all the time.
         """
@@ -151,11 +174,11 @@ class Sessions(StagedSessions):
         active = active_session(identity)
         if active is not None:
             with Joined(active, write=False) as session:
-                return self._run_in(session, operation)
+                return self._call_in(session, function, args, kwargs)
         for _ in range(_MOST_REPEATS):
             with self._transaction(identity, write=False) as session:
                 try:
-                    result = self._run_in(session, operation)
+                    result = self._call_in(session, function, args, kwargs)
                 except StorageError:
                     if session.is_current:
                         raise
@@ -163,20 +186,23 @@ class Sessions(StagedSessions):
                     if session.is_current:
                         return result
         with self._open(write=False, handle=None) as session:
-            return self._run_in(session, operation)
+            return self._call_in(session, function, args, kwargs)
 
     def _open(
         self, *, write: bool, handle: object, on_pending: OnPending = OnPending.FOLD
     ) -> AbstractContextManager[Session]:
         """As :meth:`scope`, without holding up interrupts; to be entered at once."""
-        if write:
+        context = self._context
+        if write and context.settings.read_only:
             self._check_writable()
-        # perf: 729 blocks, one scope; else the system is asked which file a path names.
-        active = innermost_of(self._context)
-        if active is not None and handle is None:
-            return self._within(active, write=write)
-        identity = self._context.store.identity
-        active = active_session(identity)
+        current = ACTIVE.get()
+        if handle is None and current:
+            # perf: 729 blocks, one scope; else the system is asked which file a path names.
+            innermost = current[-1]
+            if innermost.owner is context and not innermost.closed:
+                return self._within(innermost, write=write)
+        identity = context.store.identity
+        active = active_session(identity) if current else None
         if handle is not None:
             return self._given(identity, active, handle, write=write)
         if active is None:
@@ -278,11 +304,11 @@ class Sessions(StagedSessions):
     @contextmanager
     def _locked(self, identity: str, *, exclusive: bool) -> Iterator[None]:
         lock = self._context.lock(identity)
-        lock.acquire(exclusive=exclusive)
+        hold = lock.acquire(exclusive=exclusive)
         try:
             yield
         finally:
-            lock.release()
+            lock.release(hold)
 
     def _given(
         self, identity: str, active: Session | None, handle: object, *, write: bool
@@ -338,6 +364,10 @@ class Sessions(StagedSessions):
             session.end()
         if upgraded:
             self._context.writer.on_upgrade()
+
+
+def _given(operation: Callable[[Session], T], *, handle: Session) -> T:
+    return operation(handle)
 
 
 @contextmanager

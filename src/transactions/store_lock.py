@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from threading import Thread
+from typing import TypeAlias
 
 import attrs
 
+from ..platform import Forks
 from ..ports.lock import Lock
 from .deadline import OnSlow, ignore_slow
 from .read_write_lock import lock_for
@@ -27,65 +29,63 @@ class LockSettings:
     on_slow: OnSlow = ignore_slow
 
 
+Hold: TypeAlias = tuple[Thread, AbstractContextManager[None] | None]
+"""The thread that has acquired a lock, and its hold on the other ranks."""
+
+
 class StoreLock:
     """
-    One hold on a store.
+    The lock on a store, which several sessions may hold.
 
     :param identity: of the store.
     :param location: of the store, for messages.
     :param ranks: excludes the other ranks; None if there are none, or the store excludes them.
     """
 
-    __slots__ = (
-        "_identity",
-        "_location",
-        "_rank_hold",
-        "_ranks",
-        "_settings",
-        "_thread",
-        "_threads",
-    )
+    __slots__ = ("_forks", "_identity", "_ranks", "_settings", "_threads")
 
     def __init__(
         self, identity: str, location: str, ranks: Lock | None, settings: LockSettings
     ) -> None:
+        self._forks = Forks.count
         self._identity = identity
-        self._location = location
         self._ranks = ranks
         self._settings = settings
+        # Lookups find it for as long as it is referenced.
+        self._threads = lock_for(identity, location)
 
-    def acquire(self, *, exclusive: bool, ranks: bool = True) -> None:
+    def is_of(self, identity: str) -> bool:
+        """Whether it is the lock of a store, and not of the parent of this process."""
+        return self._identity == identity and self._forks == Forks.count
+
+    def acquire(self, *, exclusive: bool, ranks: bool = True) -> Hold:
         """
         Wait for the lock.
 
         :param exclusive: exclude all others, and not only writers.
         :param ranks: hold off other ranks too.
+        :returns: what to release.
         :raises LockTimeoutError: other threads, or ranks, took longer than the limit.
         """
-        settings = self._settings
-        # Kept after its release, too: lookups find it for as long as it is referenced.
-        self._threads = threads = lock_for(self._identity, self._location)
+        settings, threads = self._settings, self._threads
         acquire = threads.acquire_exclusive if exclusive else threads.acquire_shared
-        self._thread: Thread | None = acquire(settings.limit, settings.on_slow)
-        self._rank_hold: AbstractContextManager[None] | None = None
-        if not ranks or self._ranks is None:
-            return
+        thread = acquire(settings.limit, settings.on_slow)
+        if self._ranks is None or not ranks:
+            return thread, None
         try:
             hold = self._ranks.exclusive() if exclusive else self._ranks.shared()
             hold.__enter__()
         except BaseException:
-            self.release()
+            threads.release(thread)
             raise
-        self._rank_hold = hold
+        return thread, hold
 
-    def release(self) -> None:
-        """Release the lock; calling it again does nothing."""
-        thread, self._thread = self._thread, None
+    def release(self, hold: Hold) -> None:
+        """Release the lock; its holder calls this once."""
+        thread, of_ranks = hold
         try:
-            if self._rank_hold is not None:
-                hold, self._rank_hold = self._rank_hold, None
+            if of_ranks is not None:
                 # An error of the block is not for a lock to judge.
-                hold.__exit__(None, None, None)
+                of_ranks.__exit__(None, None, None)
         finally:
-            if thread is not None:
-                self._threads.release(thread)
+            self._threads.release(thread)

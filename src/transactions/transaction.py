@@ -27,7 +27,7 @@ from ..ports.store import NamesErrors, ReadSession, Store, WriteSession
 from .interrupts import is_of_handler
 from .session import ReadView, Session, WriteView, activate, deactivate
 from .staging import Fold, Folding, Staging
-from .store_lock import LockSettings, StoreLock
+from .store_lock import Hold, LockSettings, StoreLock
 from .versioned_cache import VersionedCache
 
 
@@ -67,10 +67,12 @@ class TransactionContext:
     root: str = attrs.field(default=attrs.Factory(lambda self: self.store.location, True))
     staging: Staging | None = None
     cache: VersionedCache = attrs.field(factory=VersionedCache)
+    location: str = attrs.field(
+        default=attrs.Factory(lambda self: self.store.location, True), init=False
+    )
     # The exceptions of the library that the store is kept by (:class:`.NamesErrors`).
     errors: tuple[type[Exception], ...] = attrs.field(init=False)
-    # perf: load a chunk; the lock that it found is not made again for the next.
-    latest: StoreLock | None = attrs.field(default=None, init=False)
+    _lock: StoreLock | None = attrs.field(default=None, init=False)
 
     @errors.default
     def _errors_of_store(self) -> tuple[type[Exception], ...]:
@@ -86,19 +88,24 @@ class TransactionContext:
         try:
             yield
         except self.errors as error:
-            raise library_error(self.store.location, error) from error
+            raise library_error(self.location, error) from error
 
     def lock(self, identity: str) -> StoreLock:
-        """A new lock on the store, not acquired yet."""
-        return StoreLock(identity, self.store.location, self.ranks, self.settings)
+        """The lock on the store."""
+        # perf: load a chunk; it is not made again for each session.
+        lock = self._lock
+        if lock is None or not lock.is_of(identity):
+            lock = StoreLock(identity, self.location, self.ranks, self.settings)
+            self._lock = lock
+        return lock
 
     def read_view(self, raw: ReadSession) -> ReadView:
         """The session of a reader, and its network."""
-        return raw, self.open_network(raw.root, self.store.location, self.cache.at(raw.version))
+        return raw, self.open_network(raw.root, self.location, self.cache.at(raw.version))
 
     def write_view(self, raw: WriteSession) -> WriteView:
         """The session of a writer, and its network."""
-        return raw, self.open_network(raw.root, self.store.location, self.cache.at(raw.version))
+        return raw, self.open_network(raw.root, self.location, self.cache.at(raw.version))
 
     def finish(self, session: Session) -> bool:
         """
@@ -149,7 +156,7 @@ class ReadTransaction:
     :param on_pending: what it does about calls that are logged at its begin.
     """
 
-    __slots__ = ("_context", "_identity", "_lock", "_on_pending", "_raw", "_session")
+    __slots__ = ("_context", "_hold", "_identity", "_lock", "_on_pending", "_raw", "_session")
 
     def __init__(
         self,
@@ -160,7 +167,6 @@ class ReadTransaction:
         self._context = context
         self._identity = identity
         self._on_pending = on_pending
-        self._lock = context.lock(identity)
 
     def __enter__(self) -> Session:
         view = self.begin()
@@ -183,21 +189,21 @@ class ReadTransaction:
         context = self._context
         locking = not context.settings.read_only
         self._raw: ReadSession | None = None
-        self._lock.acquire(exclusive=False, ranks=locking)
-        context.latest = self._lock
+        self._lock = lock = context.lock(self._identity)
+        self._hold: Hold | None = lock.acquire(exclusive=False, ranks=locking)
         try:
             self._raw = raw = context.store.open_read(locking=locking)
             view = context.read_view(raw)
             staging = context.staging
             if staging is None or view[1].mark is None or self._on_pending is OnPending.IGNORE:
                 return view
-            targets = staging.pending(*view, context.store.location)
+            targets = staging.pending(*view, context.location)
             if targets and not locking:
-                staging.tell_hidden(context.store.location, targets)
+                staging.tell_hidden(context.location, targets)
                 return view
         except context.errors as error:
             self.end()
-            raise library_error(context.store.location, error) from error
+            raise library_error(context.location, error) from error
         except BaseException:
             self.end()
             raise
@@ -217,17 +223,20 @@ class ReadTransaction:
             with WriteTransaction(context, self._identity):
                 """All is done by its begin and its commit."""
         except (StoreAccessError, ReadOnlyError):
-            staging.tell_hidden(context.store.location, targets)
+            staging.tell_hidden(context.location, targets)
         return self.begin()
 
     def end(self) -> None:
         """Close the view, and release the lock."""
-        raw, self._raw = self._raw, None
+        raw, hold = self._raw, self._hold
+        self._raw = self._hold = None
         try:
             if raw is not None:
                 raw.close()
         finally:
-            self._lock.release()
+            # It may have been suspended.
+            if hold is not None:
+                self._lock.release(hold)
 
 
 class WriteTransaction:
@@ -238,7 +247,8 @@ class WriteTransaction:
     """
 
     __slots__ = (
-        *("_before", "_context", "_fold", "_folding", "_identity", "_lock", "_raw", "_session"),
+        *("_before", "_context", "_fold", "_folding", "_hold", "_identity", "_lock", "_raw"),
+        "_session",
     )
 
     def __init__(
@@ -248,11 +258,10 @@ class WriteTransaction:
         self._folding = folding
         self._fold: Fold | None = None
         self._identity = identity
-        self._lock = context.lock(identity)
 
     def __enter__(self) -> Session:
-        self._lock.acquire(exclusive=True)
-        self._context.latest = self._lock
+        self._lock = lock = self._context.lock(self._identity)
+        self._hold = lock.acquire(exclusive=True)
         try:
             self._session = session = self._begin()
         except BaseException:
@@ -266,7 +275,7 @@ class WriteTransaction:
             if self._fold is not None:
                 self._fold.release()
         finally:
-            self._lock.release()
+            self._lock.release(self._hold)
 
     def __exit__(
         self,
@@ -287,7 +296,7 @@ class WriteTransaction:
             self._context.writer.on_upgrade()
         if isinstance(error, BlockingIOError):
             error.add_note(
-                f"This write scope locks '{self._context.store.location}', so that nothing else"
+                f"This write scope locks '{self._context.location}', so that nothing else"
                 " opens it meanwhile. Pass the session that the scope yields as 'handle', or open"
                 " the file before or after the scope."
             )
@@ -298,7 +307,7 @@ class WriteTransaction:
         try:
             self._raw = raw = context.store.open_write()
         except context.errors as error:
-            raise library_error(context.store.location, error) from error
+            raise library_error(context.location, error) from error
         try:
             self._before = raw.version
             view = context.write_view(raw)
@@ -329,7 +338,7 @@ class WriteTransaction:
             raw.commit()
         except context.errors as error:
             context.cache.clear()
-            raise library_error(context.store.location, error) from error
+            raise library_error(context.location, error) from error
         except BaseException:
             context.cache.clear()
             raise

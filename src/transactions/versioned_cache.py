@@ -7,7 +7,7 @@ be read again while no other program changes the store.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, TypeAlias
 
 from ..platform import Forks
@@ -15,40 +15,26 @@ from ..ports.cache import Key
 
 Version: TypeAlias = Hashable | None
 
-
-class _Epoch:
-    """
-    Versions of a store that followed one another and were all known here.
-
-    :param version: the last of them.
-    """
-
-    __slots__ = ("version",)
-
-    def __init__(self, version: Version) -> None:
-        self.version = version
-
-
-# Of values that belong to no version that can be distinguished from others.
-_NO_EPOCH = _Epoch(None)
 _NEVER_SEEN = object()
-_NOTHING: tuple[_Epoch, Any] = (_NO_EPOCH, None)
 
 
 class VersionedCache:
-    """Values by key, each with the epoch of the store that it belongs to."""
+    """Values by key, each of which is valid for one version of the store or for several."""
 
     def __init__(self) -> None:
         self._begin()
 
     def _begin(self) -> None:
         self._forks = Forks.count
-        self._entries: dict[Key, tuple[_Epoch, Any]] = {}
+        # The last values, whichever version they are valid for.
+        self._values: dict[Key, Any] = {}
         self._latest = self._blank()
 
     def _blank(self) -> VersionView:
         """For a session whose version can't be distinguished from others."""
-        return VersionView(self._entries, _NO_EPOCH, _NEVER_SEEN)
+        view = VersionView(self._values, {}, _NEVER_SEEN)
+        view.detach()
+        return view
 
     def at(self, version: Version) -> VersionView:
         """The view of the cache for a session that sees this version."""
@@ -60,7 +46,7 @@ class VersionedCache:
             if version is None:
                 return self._blank()
             # Also if it is an older one: a session that sees that shares nothing with the others.
-            self._latest = latest = VersionView(self._entries, _Epoch(version), version)
+            self._latest = latest = VersionView(self._values, {}, version)
         return latest
 
     def advance(self, before: Version, after: Version) -> None:
@@ -71,15 +57,12 @@ class VersionedCache:
         """
         latest = self._latest
         if latest.version == before != after:
-            latest.epoch.version = after
-            known = after is not None
-            self._latest = (
-                VersionView(self._entries, latest.epoch, after) if known else self._blank()
-            )
+            self._latest = latest.succeeded_by(after) if after is not None else self._blank()
+            latest.detach()
 
     def clear(self) -> None:
         """Drop all values: a session put some and was then rolled back."""
-        self._entries.clear()
+        self._values.clear()
         # What is put late belongs to what is over.
         self._latest = self._blank()
 
@@ -88,33 +71,46 @@ class VersionView:
     """
     The view of one session (:class:`.CacheView`), until one commits another version.
 
-    :param epoch: of what is true of what the session sees.
-    :param version: that the session sees: the object that the epoch holds.
+    :param values: the last values by key, of all views.
+    :param valid: those of them that are valid for the version.
+    :param version: that the session sees.
     """
 
-    __slots__ = ("_entries", "epoch", "version")
+    __slots__ = ("_is_detached", "_valid", "_values", "get", "version")
 
-    def __init__(
-        self, entries: dict[Key, tuple[_Epoch, Any]], epoch: _Epoch, version: object
-    ) -> None:
-        self._entries = entries
-        self.epoch = epoch
+    def __init__(self, values: dict[Key, Any], valid: dict[Key, Any], version: object) -> None:
+        self._values = values
+        self._valid = valid
         self.version = version
-
-    def get(self, key: Key) -> Any:
+        self._is_detached = False
+        # perf: load a chunk; a method takes several times as long as that of the dictionary.
+        self.get: Callable[[Key], Any] = valid.get
         """The value if it is valid for what the session sees; None otherwise."""
-        epoch, value = self._entries.get(key, _NOTHING)
-        return value if epoch is self.epoch and epoch.version is self.version else None
+
+    def succeeded_by(self, version: object) -> VersionView:
+        """The view of the version that a session has made of this one."""
+        return VersionView(self._values, self._valid, version)
+
+    def detach(self) -> None:
+        """Have nothing valid from now on, neither what is there nor what is put."""
+        self._is_detached = True
+        self.get = _get_nothing
 
     def get_stale(self, key: Key) -> Any:
         """The value, whichever version it was valid for; None if there never was one."""
-        return self._entries.get(key, _NOTHING)[1]
+        return self._values.get(key)
 
     def put(self, key: Key, value: object) -> None:
         """Keep a value that holds for what the session sees, or will have stored."""
-        epoch = self.epoch
-        self._entries[key] = (epoch if epoch.version is self.version else _NO_EPOCH, value)
+        self._values[key] = value
+        if not self._is_detached:
+            self._valid[key] = value
 
     def invalidate(self, key: Key) -> None:
         """Drop the value of a key."""
-        self._entries.pop(key, None)
+        self._valid.pop(key, None)
+        self._values.pop(key, None)
+
+
+def _get_nothing(_: Key) -> None:
+    """For a view in which nothing is valid."""

@@ -64,11 +64,14 @@ def lock_file(
     :raises LockTimeoutError: other programs held the lock for longer, or this process holds it and
         has no other thread that could release it.
     """
-    if is_switched_off(switch):
+    if switch is not None and is_switched_off(switch):
         return False
     attempt = LockAttempt.BUSY
     if exclusive or lets_pass(descriptor):
-        attempt = _try_lock(descriptor, location, exclusive=exclusive)
+        try:
+            attempt = try_lock(descriptor, exclusive=exclusive)
+        except OSError as error:
+            raise system_error(error, location) from error
     if attempt is LockAttempt.BUSY:
         turnstile = Turnstile(descriptor)
         holders = partial(_holders, descriptor)

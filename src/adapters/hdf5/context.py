@@ -92,7 +92,6 @@ class OpenObjects:
         self._kept.clear()
 
 
-@attrs.define(eq=False)
 class Context:
     """
     What the groups and arrays of a session share.
@@ -100,23 +99,29 @@ class Context:
     :param location: of the store, for messages.
     :param source: the file below HDF5, which knows why it failed; None where HDF5 itself opened it.
     :param objects: open beyond the session.
-    :param compress: whether new growable arrays of integers are compressed.
-    :param changes: made so far.
-    :param ended: whether the session is over, so that nothing can be read or written.
-    :param shared: whether objects of h5py's were handed out, which may change what is open here.
+    :param translation: of errors; it has no state, so that one serves all sessions on a file.
     """
 
-    location: str
-    source: Content | None = None
-    objects: OpenObjects = attrs.field(factory=OpenObjects)
-    compress: bool = False
-    changes: int = 0
-    ended: bool = False
-    shared: bool = False
-    # perf: load a chunk; it has no state, so that one serves all sessions on a file.
-    _translated: translated = attrs.field(
-        default=attrs.Factory(lambda self: translated(self.location, self.source), True)
-    )
+    # Whether new growable arrays of integers are compressed.
+    compress = False
+    # How many changes were made so far.
+    changes = 0
+    # Whether the session is over, so that nothing can be read or written.
+    ended = False
+    # Whether objects of h5py's were handed out, which may change what is open here.
+    shared = False
+
+    def __init__(
+        self,
+        location: str,
+        source: Content | None = None,
+        objects: OpenObjects | None = None,
+        translation: translated | None = None,
+    ) -> None:
+        self.location = location
+        self.source = source
+        self.objects = OpenObjects() if objects is None else objects
+        self._translated = translated(location, source) if translation is None else translation
 
     def translated(self) -> translated:
         """

@@ -8,11 +8,10 @@ unchanged.
 
 from __future__ import annotations
 
-import threading
 import time
 import weakref
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from ...platform import after_fork_in_child, is_named
 from ...transactions.ending import at_end_of_process
@@ -41,7 +40,9 @@ class FilePool:
 
     def __init__(self, limit: int = MOST_KEPT) -> None:
         self._limit = limit
-        self._kept: OrderedDict[int, OpenFile] = OrderedDict()
+        # Each change of it is one step to other threads, and to finalizers in this one. Those
+        # that are kept longest come first.
+        self._kept: dict[int, OpenFile] = {}
         # All that are open in this process, kept or used by a session.
         self._open: weakref.WeakSet[OpenFile] = weakref.WeakSet()
         self._looked = time.monotonic()
@@ -49,8 +50,6 @@ class FilePool:
         self._postponed: list[OpenFile] = []
         # What HDF5 has open in a forked child; closing it there is left to the end of the process.
         self._inherited: list[OpenFile] = []
-        # Python may find a store to be gone, and drop its file, while it is held.
-        self._lock = threading.RLock()
         # Whether the process ends.
         self._is_over = False
         after_fork_in_child(self._reset_in_child)
@@ -72,26 +71,27 @@ class FilePool:
         """Remove the file of a store from the pool, and return it; None if it is absent."""
         while self._postponed:
             self._discard(self._postponed.pop())
-        with self._lock:
-            return self._kept.pop(id(store), None)
+        return self._kept.pop(id(store), None)
 
-    def keep(self, store: object, file: OpenFile) -> None:
-        """Keep a file that is not in use; the one kept longest may be closed for it."""
+    def keeper(self, store: object) -> Callable[[OpenFile], None]:
+        """What keeps the files of a store that are not in use, without a reference to the store."""
+        return partial(self._keep, id(store))
+
+    def _keep(self, key: int, file: OpenFile) -> None:
+        """Keep a file; the one kept longest may be closed for it."""
         if self._is_over:
             # Later it could not be closed any more: the parts of Python that it needs are gone.
             file.discard()
             return
-        if self._kept:
+        kept = self._kept
+        if kept:
             self._drop_gone_now_and_then()
-        with self._lock:
-            before, surplus = self._kept.pop(id(store), None), None
-            self._kept[id(store)] = file
-            if len(self._kept) > self._limit:
-                surplus = self._kept.popitem(last=False)[1]
-        if before is not None:
-            before.discard()
-        if surplus is not None:
-            surplus.discard()
+        if kept.setdefault(key, file) is not file:
+            # That of a session beside this one is kept already.
+            file.discard()
+        elif len(kept) > self._limit:
+            for longest in list(kept)[:1]:
+                self._drop(longest)
 
     def drop(self, store: object) -> None:
         """Close what is kept for a store."""
@@ -99,8 +99,7 @@ class FilePool:
 
     def drop_named(self, path: str) -> None:
         """Close the kept file that a path names, whichever store it is kept for."""
-        with self._lock:
-            keys = [key for key, file in self._files_kept() if is_named(file.descriptor, path)]
+        keys = [key for key, file in self._files_kept() if is_named(file.descriptor, path)]
         for key in keys:
             self._drop(key)
 
@@ -113,12 +112,9 @@ class FilePool:
 
     def drop_gone(self) -> None:
         """Close files that were removed or replaced; they use disk space until then."""
-        with self._lock:
-            keys = [
-                key
-                for key, file in self._files_kept()
-                if not is_named(file.descriptor, file.location)
-            ]
+        keys = [
+            key for key, file in self._files_kept() if not is_named(file.descriptor, file.location)
+        ]
         for key in keys:
             self._drop(key)
 
@@ -130,15 +126,14 @@ class FilePool:
             end_finalizer()
 
     def _files_kept(self) -> Iterator[tuple[int, OpenFile]]:
-        """What is kept, although a finalizer in this thread may close some of it meanwhile."""
+        """What is kept, although another thread or a finalizer may close some of it meanwhile."""
         for key in list(self._kept):
             file = self._kept.get(key)
             if file is not None:
                 yield key, file
 
     def _drop(self, key: int) -> None:
-        with self._lock:
-            file = self._kept.pop(key, None)
+        file = self._kept.pop(key, None)
         if file is not None:
             self._discard(file)
 
@@ -165,7 +160,6 @@ class FilePool:
         """A forked child shares the descriptors of its parent, and the locks on them."""
         for file in list(self._open):
             file.abandon()
-        self._lock = threading.RLock()
         self._inherited.extend((*self._kept.values(), *self._postponed))
         self._postponed.clear()
         self._kept.clear()

@@ -81,7 +81,7 @@ class OpenFile:
 
     def context(self) -> Context:
         """The context of a new session."""
-        return Context(self.location, self.content, self._objects, translated=self._translated)
+        return Context(self.location, self.content, self._objects, self._translated)
 
     def _calling_hdf5(self) -> translated:
         check_free(self.location)

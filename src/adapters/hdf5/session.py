@@ -45,13 +45,14 @@ class Hdf5ReadSession:
         return self._file.locked or self._file.is_current
 
     def close(self) -> None:
-        if self._context.ended:
+        context, file = self._context, self._file
+        if context.ended:
             return
-        self._context.ended = True
-        if self._context.shared:
-            self._file.discard_unchanged()
-        elif self._file.put_down():
-            self._keeper(self._file)
+        context.ended = True
+        if context.shared:
+            file.discard_unchanged()
+        elif file.put_down():
+            self._keeper(file)
 
 
 class Hdf5AdoptedSession:
@@ -178,10 +179,10 @@ class Hdf5CreationSession(Hdf5AdoptedSession):
 
 
 def _root(file: H5Object, context: Context) -> OpenObject:
-    context.check_usable()
+    guard = context.translated()
     found = context.objects.find("")
     if found is None:
-        with context.translated():
+        with guard:
             found = OpenObject("group", h5g.open(file, b"/"))
         context.objects.add("", found)
     return found

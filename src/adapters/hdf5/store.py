@@ -83,6 +83,7 @@ class Hdf5Store:
         )
         self._identity: _Identity | None = None
         self._pool.serve(self)
+        self._keep = self._pool.keeper(self)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -210,9 +211,6 @@ class Hdf5Store:
         # perf: load a chunk; reading the environment takes as long as a lock.
         file.is_lockless = not locked and is_switched_off(HDF5_SWITCH)
         return file
-
-    def _keep(self, file: OpenFile) -> None:
-        self._pool.keep(self, file)
 
     def _is_usable(self, file: OpenFile, *, exclusive: bool, locking: bool) -> bool:
         """Lock the file of an earlier session; whether the path still names it, unchanged."""

@@ -16,7 +16,7 @@ from bsb_hdf5.errors import (
     ReadOnlyError,
     SessionAbortedError,
 )
-from bsb_hdf5.transactions.session import _ACTIVE, Session
+from bsb_hdf5.transactions.session import ACTIVE, Session
 from tests.unit.transactions.recorder import (
     LONG,
     Handle,
@@ -94,7 +94,7 @@ def test_scopes_of_two_places_may_end_in_any_order(network: Recorder) -> None:
     add(other.found()[0], "b")
     second.__exit__(None, None, None)
     assert ("b",) == other.names()
-    assert () == _ACTIVE.get()
+    assert () == ACTIVE.get()
 
 
 def test_scopes_that_end_in_another_context_are_not_kept(network: Recorder) -> None:
@@ -102,10 +102,10 @@ def test_scopes_that_end_in_another_context_are_not_kept(network: Recorder) -> N
         scope = network.read
         scope.__enter__()
         contextvars.copy_context().run(scope.__exit__, None, None, None)
-        assert 1 == len(_ACTIVE.get())
+        assert 1 == len(ACTIVE.get())
     with network.read as session:
-        assert (session,) == _ACTIVE.get()
-    assert () == _ACTIVE.get()
+        assert (session,) == ACTIVE.get()
+    assert () == ACTIVE.get()
 
 
 def test_a_session_is_a_handle(network: Recorder) -> None:

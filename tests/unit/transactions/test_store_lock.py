@@ -1,4 +1,4 @@
-"""One hold on a store, among the threads of a process and the ranks of a program."""
+"""The lock on a store, among the threads of a process and the ranks of a program."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bsb_hdf5.errors import LockTimeoutError
+from bsb_hdf5.platform import Forks
 from bsb_hdf5.transactions.store_lock import LockSettings, StoreLock
 
 
@@ -48,42 +49,35 @@ def lock(identity: str, ranks: Any = None) -> StoreLock:
 def test_ranks_are_held_off_as_threads_are(identity: str, exclusive: bool, kind: str) -> None:
     ranks = Ranks()
     held = lock(identity, ranks)
-    held.acquire(exclusive=exclusive)
+    hold = held.acquire(exclusive=exclusive)
     assert [kind] == ranks.done
-    held.release()
-    assert [kind, "released"] == ranks.done
-    held.release()
+    held.release(hold)
     assert [kind, "released"] == ranks.done
     # It may be had again.
-    held.acquire(exclusive=True)
-    held.release()
+    held.release(held.acquire(exclusive=True))
 
 
 def test_ranks_may_be_left_out(identity: str) -> None:
     ranks = Ranks()
     held = lock(identity, ranks)
-    held.acquire(exclusive=True, ranks=False)
-    held.release()
+    held.release(held.acquire(exclusive=True, ranks=False))
     assert [] == ranks.done
     alone = lock(identity)
-    alone.acquire(exclusive=False)
-    alone.release()
+    alone.release(alone.acquire(exclusive=False))
 
 
 def test_readers_share_and_writers_exclude(identity: str) -> None:
     reader, other, writer = (lock(identity) for _ in range(3))
-    reader.acquire(exclusive=False)
-    other.acquire(exclusive=False)
-    with pytest.raises(LockTimeoutError):
-        writer.acquire(exclusive=True)
-    reader.release()
-    other.release()
-    writer.acquire(exclusive=True)
+    holds = [each.acquire(exclusive=False) for each in (reader, reader, other)]
+    for each, hold in zip((reader, reader, other), holds, strict=True):
+        with pytest.raises(LockTimeoutError):
+            writer.acquire(exclusive=True)
+        each.release(hold)
+    hold = writer.acquire(exclusive=True)
     with pytest.raises(LockTimeoutError):
         reader.acquire(exclusive=False)
-    writer.release()
-    reader.acquire(exclusive=False)
-    reader.release()
+    writer.release(hold)
+    reader.release(reader.acquire(exclusive=False))
 
 
 def test_where_ranks_can_not_be_held_off_threads_are_let_go(identity: str) -> None:
@@ -92,5 +86,12 @@ def test_where_ranks_can_not_be_held_off_threads_are_let_go(identity: str) -> No
         lock(identity, Ranks(error)).acquire(exclusive=True)
     assert error is caught.value
     held = lock(identity)
-    held.acquire(exclusive=True)
-    held.release()
+    held.release(held.acquire(exclusive=True))
+
+
+def test_it_is_of_one_store_in_one_process(identity: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = lock(identity)
+    assert held.is_of(identity)
+    assert not held.is_of(f"{identity}-other")
+    monkeypatch.setattr(Forks, "count", Forks.count + 1)
+    assert not held.is_of(identity)

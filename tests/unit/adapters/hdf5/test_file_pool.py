@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -404,11 +403,11 @@ def test_a_store_that_is_found_to_be_gone_while_files_are_kept_stops_nobody(
 ) -> None:
     others: list[Hdf5Store] = []
 
-    class Files(OrderedDict[int, OpenFile]):
-        def __setitem__(self, key: int, file: OpenFile) -> None:
-            super().__setitem__(key, file)
+    class Files(dict[int, OpenFile]):
+        def setdefault(self, key: int, file: Any = None) -> Any:
             # As the garbage collector may do at any time.
             others.clear()
+            return super().setdefault(key, file)
 
     monkeypatch.setattr(FILE_POOL, "_kept", Files(FILE_POOL._kept))
     others.append(Hdf5Store(str(path)))
