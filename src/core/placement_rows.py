@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import compress
+from typing import NoReturn
 
 import attrs
 import numpy as np
@@ -102,41 +103,50 @@ class PlacementRows:
         rows._check_lengths()
         return rows
 
-    def columns(self) -> Iterable[tuple[ColumnSpec, Rows]]:
+    def columns(self) -> list[tuple[ColumnSpec, Rows]]:
         """The columns given, morphologies aside, as they are needed to index names."""
+        found: list[tuple[ColumnSpec, Rows]] = []
         if self.positions is not None:
-            yield POSITION, self.positions
+            found.append((POSITION, self.positions))
         if self.rotations is not None:
-            yield ROTATION, self.rotations
+            found.append((ROTATION, self.rotations))
         for key, values in self.additional.items():
-            yield additional_column(key), values
+            found.append((additional_column(key), values))
+        return found
 
     def _check_lengths(self) -> None:
+        count = self.count
+        for _, values in self.columns():
+            if len(values) != count:
+                self._refuse_lengths()
+        if self.morphologies is not None and len(self.morphologies.indices) != count:
+            self._refuse_lengths()
+
+    def _refuse_lengths(self) -> NoReturn:
         lengths = {spec.title: len(values) for spec, values in self.columns()}
         if self.morphologies is not None:
             lengths["morphology"] = len(self.morphologies.indices)
         wrong = {name: length for name, length in lengths.items() if length != self.count}
-        if wrong:
-            found = ", ".join(f"{length} of '{name}'" for name, length in wrong.items())
-            raise LengthError(
-                f"{self.count} cells need one row per cell, but were given {found}",
-                found=wrong,
-                valid=self.count,
-            )
+        found = ", ".join(f"{length} of '{name}'" for name, length in wrong.items())
+        raise LengthError(
+            f"{self.count} cells need one row per cell, but were given {found}",
+            found=wrong,
+            valid=self.count,
+        )
 
 
 def _as_triplets(values: object, what: str) -> NDArray[np.float64]:
     array = as_floats(values, what)
+    if array.ndim == 2 and array.shape[1] == 3:  # noqa: PLR2004
+        return array
     if array.shape == (1,):
         # A lone number stands for one cell with that coordinate on every axis.
         return np.repeat(array, 3).reshape(1, 3)
     if array.size == 0 and array.ndim <= 2:  # noqa: PLR2004
         return np.zeros((0, 3))
-    if array.ndim != 2 or array.shape[1] != 3:  # noqa: PLR2004
-        raise ShapeError(
-            f"{what} must have shape (n, 3), not {array.shape}", found=array.shape, valid="(n, 3)"
-        )
-    return array
+    raise ShapeError(
+        f"{what} must have shape (n, 3), not {array.shape}", found=array.shape, valid="(n, 3)"
+    )
 
 
 def _as_morphologies(names: Sequence[str], indices: object) -> MorphologyRows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast, overload
+from typing import overload
 
 from ...errors import InputError, NotANetworkError
 from ...ports.arrays import GroupReader, GroupWriter
@@ -39,7 +39,7 @@ def open_network(root: GroupReader, location: str, cache: CacheView | None = Non
     :raises NotANetworkError: the group holds no network of a known layout and version.
     """
     # One class both reads and writes a layout; a reader gets the reading part of it.
-    writer = cast(GroupWriter, root)
+    writer: GroupWriter = root  # type: ignore[assignment]
     known: KnownRoot | None = None if cache is None else cache.get(CHECKED)
     if known is not None:
         return ColumnarNetwork(writer, cache, known)

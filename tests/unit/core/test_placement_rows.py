@@ -90,4 +90,4 @@ def test_entities_have_no_place() -> None:
     rows = PlacementRows.of_entities(5, None)
     assert 5 == rows.count
     assert rows.positions is None
-    assert [] == list(rows.columns())
+    assert [] == rows.columns()

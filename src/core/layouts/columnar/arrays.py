@@ -345,15 +345,20 @@ def _holds(kind: DType, low: int, high: int) -> bool:
     return least <= low and high <= most
 
 
-def narrowed(columns: Sequence[AnyArray], kinds: Sequence[DType]) -> AnyArray:
+def narrowed(
+    columns: Sequence[AnyArray], kinds: Sequence[DType], bounds: tuple[int, int]
+) -> AnyArray:
     """
     Columns of integers side by side, in the first dtype that holds them.
 
     :param columns: (n,) each, n > 0; copied, as what they are parts of may be large.
     :param kinds: the narrowest first; the last holds them all.
+    :param bounds: none of the integers is less or greater.
     """
-    lows, highs = zip(*map(min_max, columns), strict=True)
-    kind = next(kind for kind in kinds if _holds(kind, min(lows), max(highs)))
+    kind = kinds[0]
+    if not _holds(kind, *bounds):
+        lows, highs = zip(*map(min_max, columns), strict=True)
+        kind = next(kind for kind in kinds if _holds(kind, min(lows), max(highs)))
     rows = np.empty((len(columns[0]), len(columns)), dtype=kind)
     for i, column in enumerate(columns):
         rows[:, i] = column

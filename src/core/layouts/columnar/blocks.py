@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ....ports.arrays import AnyArray
 from ...chunk_id import Ids, are_among
 from ...connectivity import Blocks, Perspective, batches
-from ...min_max import maximum
+from ...min_max import maximum, min_max
 from ...ranges import rows_of_ranges
 from ...rows import Lengths, Locations, Rows
 from ...statistics import ChunkCounts
@@ -292,8 +292,9 @@ class SortedBlocks:
     def of(cls, blocks: Blocks) -> SortedBlocks:
         """Sort connections, of which there are some; those of a block keep their order."""
         pre_chunks, post_chunks, one = blocks.pre_chunks, blocks.post_chunks, blocks.one
-        cells = narrowed((blocks.pre[:, 0], blocks.post[:, 0]), CELL_KINDS)
-        points = _points(blocks)
+        bounds = _bounds(blocks)
+        cells = narrowed((blocks.pre[:, 0], blocks.post[:, 0]), CELL_KINDS, bounds)
+        points = _points(blocks, bounds)
         if not one and not _in_order(pre_chunks, post_chunks):
             order = np.lexsort((post_chunks, pre_chunks))
             pre_chunks, post_chunks, cells = pre_chunks[order], post_chunks[order], cells[order]
@@ -327,13 +328,20 @@ class SortedBlocks:
         return rows
 
 
-def _points(blocks: Blocks) -> AnyArray | None:
+def _bounds(blocks: Blocks) -> tuple[int, int]:
+    """The minimum and the maximum of all that is in the locations."""
+    least, most = min_max(blocks.pre)
+    low, high = min_max(blocks.post)
+    return min(least, low), max(most, high)
+
+
+def _points(blocks: Blocks, bounds: tuple[int, int]) -> AnyArray | None:
     """(n, 4) branches and points; None if there are none."""
-    # A location has a branch if, and only if, it has a point.
-    if maximum(blocks.pre[:, 1]) < 0 and maximum(blocks.post[:, 1]) < 0:
-        return None
     pre, post = blocks.pre.T, blocks.post.T
-    return narrowed((pre[1], pre[2], post[1], post[2]), POINT_KINDS)
+    # A location has a branch if, and only if, it has a point.
+    if bounds[0] < 0 and maximum(pre[1]) < 0 and maximum(post[1]) < 0:
+        return None
+    return narrowed((pre[1], pre[2], post[1], post[2]), POINT_KINDS, bounds)
 
 
 def _first_rows(pre: Ids, post: Ids) -> NDArray[np.int64]:

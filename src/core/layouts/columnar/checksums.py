@@ -134,11 +134,12 @@ class SetChecksums:
     Backends that check what they read keep none.
     """
 
+    _kept: bool | None = None
+
     def __init__(self, place: SetGroup) -> None:
         self._place = place
         # Column, first row, number of rows and check.
         self._new: list[tuple[str, int, int, int]] = []
-        self._kept: bool | None = None
 
     @property
     def are_kept(self) -> bool:

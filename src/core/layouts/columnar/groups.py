@@ -39,12 +39,13 @@ class SetGroup:
     :param name: of the set.
     """
 
+    _group: GroupWriter | None = None
+    _attributes: AttributeWriter | None = None
+
     def __init__(self, network: Holder, part: str, name: str) -> None:
         self.network = network
         self.part = part
         self.name = name
-        self._group: GroupWriter | None = None
-        self._attributes: AttributeWriter | None = None
 
     @property
     def group(self) -> GroupWriter:
@@ -53,13 +54,15 @@ class SetGroup:
 
         :raises SetNotFoundError: the set does not exist.
         """
-        if self._group is None:
-            self._group = self.network.group_of(self.part, self.name)
-        return self._group
+        group = self._group
+        if group is None:
+            group = self._group = self.network.group_of(self.part, self.name)
+        return group
 
     @property
     def attributes(self) -> AttributeWriter:
         """The attributes of the group."""
-        if self._attributes is None:
-            self._attributes = self.group.attributes
-        return self._attributes
+        attributes = self._attributes
+        if attributes is None:
+            attributes = self._attributes = self.group.attributes
+        return attributes

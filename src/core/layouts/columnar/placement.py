@@ -109,7 +109,7 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
             self._touch()
 
     def append(self, chunk: int, rows: PlacementRows, *, gaps: bool = False) -> None:
-        columns = list(rows.columns())
+        columns = rows.columns()
         arrays = [self._find_array(column, values) for column, values in columns]
         with_morphology = rows.morphologies is not None and rows.count > 0
         if rows.count and not gaps:

@@ -22,12 +22,13 @@ class ColumnarSet(ABC, Generic[Names, Sums, Index]):
     :raises SetNotFoundError: the set does not exist.
     """
 
+    _touched = False
+    # Sessions that a change of this one stands for.
+    _sessions = 1
+
     def __init__(self, source: TableSource[Names, Sums, Index]) -> None:
         self._place = source.place
         self._checksums = source.checksums
-        self._touched = False
-        # Sessions that a change of this one stands for.
-        self._sessions = 1
         key = ("columnar", self._place.part, self._place.name)
         self._table = Table(source, key, self._place.network.cache)
         self._names = self._table.names

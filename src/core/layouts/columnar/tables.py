@@ -141,11 +141,12 @@ class TableSource(ABC, Generic[Names, Sums, Index]):
     :param checksums: of the rows that its entries point to.
     """
 
+    _array: ArrayWriter | None = None
+
     def __init__(self, place: SetGroup, form: Form[Sums], checksums: SetChecksums) -> None:
         self.place = place
         self.form = form
         self.checksums = checksums
-        self._array: ArrayWriter | None = None
 
     @property
     def attributes(self) -> AttributeWriter:
@@ -158,9 +159,10 @@ class TableSource(ABC, Generic[Names, Sums, Index]):
 
         :raises CorruptNetworkError: it is missing, or of another shape or kind.
         """
-        if self._array is None:
-            self._array = self._open()
-        return self._array
+        array = self._array
+        if array is None:
+            array = self._array = self._open()
+        return array
 
     def read(self, start: int, stop: int, names: Names) -> Entries:
         """
@@ -263,6 +265,13 @@ class Table(Generic[Names, Sums, Index]):
     :param key: of the state in the cache.
     """
 
+    # Entries instead of those that are stored.
+    _replaced: Index | None = None
+    # The first and the last that differ from those stored; None if that is not known.
+    _amended: tuple[int, int] | None = None
+    # Of the entries as they are now.
+    _index: Index | None = None
+
     def __init__(
         self, source: TableSource[Names, Sums, Index], key: Hashable, cache: CacheView
     ) -> None:
@@ -270,11 +279,6 @@ class Table(Generic[Names, Sums, Index]):
         self._key = key
         self._cache = cache
         self._new: list[Entries] = []
-        self._replaced: Index | None = None
-        # The first and the last that differ from those stored; None if that is not known.
-        self._amended: tuple[int, int] | None = None
-        # Of the entries as they are now.
-        self._index: Index | None = None
         state: TableState[Names, Sums, Index] | None = cache.get(key)
         if state is None:
             state = load_state(source, cache.get_stale(key))
