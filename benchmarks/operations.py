@@ -1,9 +1,10 @@
 """Operations of Python's bytecode that calls take: a count, whatever else the machine does.
 
 ``python benchmarks/operations.py --layout columnar`` counts those of small calls, each the mean of
-some that follow two of the same kind. ``--against PYTHON`` counts those of the engine of another
-environment too, such as an earlier commit of this one, and prints the ratios; ``--where CALL`` says
-which functions run the most. What numpy, HDF5 and the system do is not counted.
+some that follow two of the same kind, in an HDF5 file or with ``--engine memory``. ``--against
+PYTHON`` counts those of the engine of another environment too, such as an earlier commit of this
+one, and prints the ratios; ``--where CALL`` says which functions run the most. What numpy, HDF5 and
+the system do is not counted.
 """
 
 from __future__ import annotations
@@ -94,10 +95,10 @@ def calls(storage: Storage) -> dict[str, Call]:
 IN_SCOPE = ("append", "chunk_connect", "load a chunk")
 
 
-def count_all() -> dict[str, Counter[str]]:
+def count_all(engine: str) -> dict[str, Counter[str]]:
     """Operations of each call, by function."""
     with tempfile.TemporaryDirectory() as folder:
-        storage = Storage("hdf5", str(Path(folder) / "network.hdf5"))
+        storage = Storage(engine, str(Path(folder) / "network"))
         made = calls(storage)
         found = {name: count(call) for name, call in made.items()}
         with storage._engine.write_scope():
@@ -105,9 +106,9 @@ def count_all() -> dict[str, Counter[str]]:
     return found
 
 
-def count_in(python: str, layout: str) -> dict[str, dict[str, int]]:
+def count_in(python: str, engine: str, layout: str) -> dict[str, dict[str, int]]:
     """As :func:`count_all`, in a process of its own."""
-    command = [python, __file__, "--print-counts"]
+    command = [python, __file__, "--print-counts", "--engine", engine]
     environment = {**os.environ, LAYOUT: layout}
     output = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True)
     counts: dict[str, dict[str, int]] = json.loads(output.stdout.splitlines()[-1])
@@ -116,16 +117,18 @@ def count_in(python: str, layout: str) -> dict[str, dict[str, int]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--engine", choices=("hdf5", "memory"), default="hdf5")
     parser.add_argument("--layout", choices=("columnar", "classic"), default="columnar")
     parser.add_argument("--against", metavar="PYTHON", help="of an environment to compare with")
     parser.add_argument("--where", metavar="CALL", help="list the functions of a call")
     parser.add_argument("--print-counts", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.print_counts:
-        print(json.dumps(count_all()))
+        print(json.dumps(count_all(arguments.engine)))
         return
-    found = count_in(sys.executable, arguments.layout)
-    before = count_in(arguments.against, arguments.layout) if arguments.against else {}
+    which = arguments.engine, arguments.layout
+    found = count_in(sys.executable, *which)
+    before = count_in(arguments.against, *which) if arguments.against else {}
     for name, counts in found.items():
         total = sum(counts.values()) / COUNTED
         held = sum(before.get(name, {}).values()) / COUNTED

@@ -8,7 +8,7 @@ columns of a placement set's own are those of its cells; all others are the user
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -73,8 +73,16 @@ class ChunkLoader(ChunkStorage):
         cls._property_makers = tuple(properties) or cls._property_makers
         cls._collection_makers = tuple(collections) or cls._collection_makers
 
+    _properties: Sequence[ChunkedProperty] = ()
+    _collections: Sequence[ChunkedCollection] = ()
+
     def __init__(self) -> None:
         ChunkStorage.__init__(self)
+        # perf: get a placement set of a chunk; it is given none.
+        if self._property_makers or self._collection_makers:
+            self._make_columns()
+
+    def _make_columns(self) -> None:
         self._properties = [make(self) for make in self._property_makers]
         self._collections = [make(self) for make in self._collection_makers]
         for property_ in self._properties:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 import bsb
@@ -98,10 +98,7 @@ def _with_session(
     signature = inspect.signature(function)
     engine_named = "engine" in signature.parameters
 
-    @functools.wraps(function)
-    def by_position(*args: Any, handle: Session, **kwargs: Any) -> R:
-        # What is too much, or given twice, is Python's to refuse.
-        return untyped(*args[:position], handle, *args[position + 1 :], **kwargs)
+    by_position = _with_handle_at(untyped, position)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> R:
@@ -111,8 +108,9 @@ def _with_session(
         if kwargs:
             if target is untyped:
                 handle = kwargs.pop("handle", None)
-            # Of bsb-hdf5 8.0.2, where it silences a warning that is not given here.
-            kwargs.pop("promote_from_read", None)
+            if kwargs:
+                # Of bsb-hdf5 8.0.2, where it silences a warning that is not given here.
+                kwargs.pop("promote_from_read", None)
         engine: SessionEngine
         try:
             engine = kwargs["engine"] if engine_named and "engine" in kwargs else handler(args)
@@ -121,14 +119,24 @@ def _with_session(
             raise
         sessions = engine.sessions
         if write and sessions.is_optimistic:
-            args = tuple(map(_kept, args))
-            kwargs = {name: _kept(each) for name, each in kwargs.items()}
+            args, kwargs = _kept(args, kwargs)
         try:
             return sessions.call(target, args, kwargs, write=write, handle=handle)
         except LockTimeoutError as error:
             raise_as_bsb(_with_verb(error, function.__name__, engine.ranks))
         except StorageError as error:
             raise_as_bsb(error)
+
+    return call
+
+
+def _with_handle_at(function: Callable[..., R], position: int) -> Callable[..., R]:
+    """The same function, with its handle where a caller gave one by position."""
+
+    @functools.wraps(function)
+    def call(*args: Any, handle: Session, **kwargs: Any) -> R:
+        # What is too much, or given twice, is Python's to refuse.
+        return function(*args[:position], handle, *args[position + 1 :], **kwargs)
 
     return call
 
@@ -142,8 +150,15 @@ def _with_verb(error: LockTimeoutError, verb: str, ranks: Communicator) -> LockT
     return LockTimeoutError(message, **error.fields, verb=verb, rank=ranks.rank)
 
 
-def _kept(argument: Any) -> Any:
-    """An argument that can be read more than once."""
+def _kept(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments that can be read more than once."""
+    named = {name: _listed(each) for name, each in kwargs.items()}
+    return tuple(map(_listed, args)), named
+
+
+def _listed(argument: Any) -> Any:
     return list(argument) if isinstance(argument, Iterator) else argument
 
 

@@ -54,7 +54,10 @@ class LabelledCells:
 
         :raises LabellingError: a bare text, or labels that are not texts.
         """
-        known = None if morphology_labels is None else _checked(morphology_labels)
+        if morphology_labels is None:
+            self._morphology_labels = None
+            return
+        known = _checked(morphology_labels)
         keeps = isinstance(morphology_labels, tuple | set | frozenset)
         self._morphology_labels = morphology_labels if keeps else known
 

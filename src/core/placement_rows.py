@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import compress
-from typing import NoReturn
 
 import attrs
 import numpy as np
@@ -105,30 +104,28 @@ class PlacementRows:
 
     def columns(self) -> list[tuple[ColumnSpec, Rows]]:
         """The columns given, morphologies aside, as they are needed to index names."""
-        found: list[tuple[ColumnSpec, Rows]] = []
-        if self.positions is not None:
-            found.append((POSITION, self.positions))
-        if self.rotations is not None:
-            found.append((ROTATION, self.rotations))
+        given = [(POSITION, self.positions), (ROTATION, self.rotations)]
+        found = [(column, rows) for column, rows in given if rows is not None]
         for key, values in self.additional.items():
             found.append((additional_column(key), values))
         return found
 
     def _check_lengths(self) -> None:
-        count = self.count
-        for _, values in self.columns():
-            if len(values) != count:
-                self._refuse_lengths()
-        if self.morphologies is not None and len(self.morphologies.indices) != count:
-            self._refuse_lengths()
+        count, rotations, morphologies = self.count, self.rotations, self.morphologies
+        if (
+            (rotations is not None and len(rotations) != count)
+            or (morphologies is not None and len(morphologies.indices) != count)
+            or (self.additional and {*map(len, self.additional.values())} != {count})
+        ):
+            raise self._wrong_lengths()
 
-    def _refuse_lengths(self) -> NoReturn:
+    def _wrong_lengths(self) -> LengthError:
         lengths = {spec.title: len(values) for spec, values in self.columns()}
         if self.morphologies is not None:
             lengths["morphology"] = len(self.morphologies.indices)
         wrong = {name: length for name, length in lengths.items() if length != self.count}
         found = ", ".join(f"{length} of '{name}'" for name, length in wrong.items())
-        raise LengthError(
+        return LengthError(
             f"{self.count} cells need one row per cell, but were given {found}",
             found=wrong,
             valid=self.count,
@@ -164,13 +161,15 @@ def _as_morphologies(names: Sequence[str], indices: object) -> MorphologyRows:
 def _as_additional(
     additional: Mapping[str, object] | None, count: int
 ) -> dict[str, NDArray[np.float64]]:
-    if not isinstance(additional, Mapping | None):
+    if additional is None:
+        return {}
+    if not isinstance(additional, Mapping):
         raise DtypeError(
             f"additional data must be a dictionary, not {additional!r}", asked=additional
         )
     return {
         check_name(key, "key of additional data"): as_additional_rows(key, values)
-        for key, values in (additional or {}).items()
+        for key, values in additional.items()
     }
 
 

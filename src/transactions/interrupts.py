@@ -115,11 +115,11 @@ def guarded(method: F) -> F:
 def begin_uninterrupted() -> None:
     """Hold up the handlers of signals, until :func:`end_uninterrupted`."""
     state = _STATE
-    ident = get_ident()
-    if ident != state.thread:
+    if get_ident() != state.thread:
         if state.is_ending and threading.current_thread().daemon:
             # Whatever it began now would be cut off half-way.
             threading.Event().wait()
+        ident = get_ident()
         state.busy[ident] = state.busy.get(ident, 0) + 1
         return
     try:
@@ -147,8 +147,9 @@ def _look_at(seen: list[Any]) -> None:
 
 def _release() -> None:
     """Restore the handlers of the program, unless it has set others meanwhile."""
-    handlers = _STATE.handlers
-    for number in _STATE.held:
+    state = _STATE
+    handlers = state.handlers
+    for number in state.held:
         if _get_handler(number) is _handle:
             _set_handler(number, handlers[number])
 
@@ -159,18 +160,18 @@ def end_uninterrupted() -> None:
 
     :raises BaseException: what a handler raises, such as KeyboardInterrupt.
     """
+    state = _STATE
     try:
-        _end()
+        _end(state)
     finally:
-        if _STATE.pending and not _STATE.depth:
+        if state.pending and not state.depth:
             call_pending()
 
 
-def _end() -> None:
+def _end(state: _State) -> None:
     """As :func:`end_uninterrupted`, without calling the handlers of signals that came."""
-    state = _STATE
-    ident = get_ident()
-    if ident != state.thread:
+    if get_ident() != state.thread:
+        ident = get_ident()
         left = state.busy.pop(ident, 1) - 1
         if left:
             state.busy[ident] = left
@@ -190,7 +191,7 @@ def _end() -> None:
 
 def end_finalizer() -> None:
     """As :func:`end_uninterrupted`, where Python would discard what a handler raises."""
-    _end()
+    _end(_STATE)
     if _STATE.pending and not _STATE.depth and get_ident() == _STATE.thread:
         numbers = list(_STATE.pending)
         _STATE.pending.clear()
@@ -327,7 +328,7 @@ class uninterrupted(AbstractContextManager[T], Generic[T]):  # noqa: N801  # use
         _count_scope(1)
         _OPEN[self] = get_ident()
         # What comes from now on is handled by the next operation, or at the end of the scope.
-        _end()
+        _end(_STATE)
         return value
 
     @guarded

@@ -336,9 +336,13 @@ class Joined:
 
     def __enter__(self) -> Session:
         session = self._session
-        session.check(write=self._write)
-        if self._write:
-            self._before = session.changes
+        if not self._write:
+            session._open_view()
+            return session
+        session._open_writer()
+        if session.aborted_by is not None:
+            session.check_whole()
+        self._before = session.changes
         return session
 
     def __exit__(

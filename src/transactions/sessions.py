@@ -196,13 +196,15 @@ class Sessions(StagedSessions):
         if write and context.settings.read_only:
             self._check_writable()
         current = ACTIVE.get()
-        if handle is None and current:
+        if not current and handle is None:
+            return self._transaction(context.store.identity, write=write, on_pending=on_pending)
+        if handle is None:
             # perf: 729 blocks, one scope; else the system is asked which file a path names.
             innermost = current[-1]
             if innermost.owner is context and not innermost.closed:
                 return self._within(innermost, write=write)
         identity = context.store.identity
-        active = active_session(identity) if current else None
+        active = active_session(identity)
         if handle is not None:
             return self._given(identity, active, handle, write=write)
         if active is None:

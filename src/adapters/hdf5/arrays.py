@@ -177,7 +177,7 @@ class Hdf5Array(Array):
         return prod(self.shape[1:]) * self.dtype.itemsize
 
     def _rows(self, start: int, shape: tuple[int, ...]) -> H5Object:
-        space = self._id.get_space()
+        space = self._member.id.get_space()
         space.select_hyperslab((start,) + (0,) * (len(shape) - 1), shape)
         return space
 
@@ -208,9 +208,9 @@ class Hdf5ArrayWriter(Hdf5Array, ArrayWriter):
         return None
 
     def _append(self, rows: AnyArray) -> None:
-        held = self.shape[0]
-        self._context.changes += 1
-        with self._context.translated():
+        held, context = self.shape[0], self._context
+        context.changes += 1
+        with context.translated():
             self._set_length(held + len(rows))
             self._write(held, rows)
 
@@ -229,23 +229,25 @@ class Hdf5ArrayWriter(Hdf5Array, ArrayWriter):
 
     def _set_length(self, rows: int) -> None:
         """Set the length; rewrite the array in larger pieces if there would be too many."""
-        held, *width = self.shape
+        shape = self.shape
         # Looked at when the length passes a power of two: it costs as much as an append.
-        if rows.bit_length() > held.bit_length() and self._is_in_too_many_pieces(rows):
+        if rows.bit_length() > shape[0].bit_length() and self._is_in_too_many_pieces(rows):
             self._rewrite(self.read(), rows)
         else:
-            self._set_shape((rows, *width))
+            self._set_shape((rows, *shape[1:]))
 
     def _set_shape(self, shape: tuple[int, ...]) -> None:
-        self._member.shape = self._member.places = None
-        self._id.set_extent(shape)
-        self._member.shape = shape
+        member = self._member
+        member.shape = member.places = None
+        member.id.set_extent(shape)
+        member.shape = shape
 
     def _write(self, start: int, rows: AnyArray) -> None:
         if rows.size:
-            data = np.ascontiguousarray(rows)
-            rows_of_file = self._rows(start, data.shape)
-            self._id.write(_space(data.shape), rows_of_file, data, native_type(data.dtype))
+            data, shape = np.ascontiguousarray(rows), rows.shape
+            self._member.id.write(
+                _space(shape), self._rows(start, shape), data, native_type(data.dtype)
+            )
 
     def _is_in_too_many_pieces(self, rows: int) -> bool:
         properties = self._id.get_create_plist()

@@ -112,11 +112,11 @@ class Hdf5AttributesWriter(Hdf5Attributes, AttributesWriterBase):
             key = name.encode()
             # perf: append 50 cells; as _find, as most numbers that are overwritten are open.
             held = self._member.attributes.get(key) or self._find(key)
-            if held is not None and _fits(held, array):
-                if array.size:
-                    held.id.write(array, native_type(array.dtype))
-                return
             if held is not None:
+                if held.shape == array.shape and _is_of_type(held.dtype, array.dtype):
+                    if array.size:
+                        held.id.write(array, native_type(array.dtype))
+                    return
                 del held
                 self._remove(key)
             self._create(key, array)
@@ -169,11 +169,8 @@ class Hdf5AttributesWriter(Hdf5Attributes, AttributesWriterBase):
             made.id.write(array)
 
 
-def _fits(held: OpenAttribute, array: AnyArray) -> bool:
-    """Whether an attribute has the shape and type of an array, which can be written over it."""
-    if held.shape != array.shape:
-        return False
-    stored, given = held.dtype, array.dtype
+def _is_of_type(stored: DType, given: DType) -> bool:
+    """Whether values of one type can be written over those of another."""
     if stored.kind in "iuf":
         return stored == given
     stored_text, given_text = h5py.check_string_dtype(stored), h5py.check_string_dtype(given)

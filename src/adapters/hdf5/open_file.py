@@ -121,8 +121,7 @@ class OpenFile:
         except BaseException:
             self.roll_back()
             raise
-        self.stamp = _give_new_stamp(self.descriptor)
-        self._seen = _stamp(self.descriptor)
+        self._seen, self.stamp = _give_new_stamp(self.descriptor)
 
     def roll_back(self) -> None:
         """Undo the changes, and close the file."""
@@ -251,20 +250,19 @@ def _distinct_stamp(stamp: Stamp) -> Stamp | None:
     return stamp if age > _COARSEST_CLOCK * 1e9 else None
 
 
-def _give_new_stamp(descriptor: int) -> Stamp | None:
+def _give_new_stamp(descriptor: int) -> tuple[Stamp, Stamp | None]:
     """
     Set a unique modification time on a changed file.
 
     The system's own times are coarse: two changes in a row can get the same.
 
-    :returns: None if the system or the filesystem does not support this.
+    :returns: what identifies its state from now on; the second is None if the system or the
+        filesystem does not support this.
     """
-    status = os.fstat(descriptor)
-    now = max(time.time_ns(), status.st_mtime_ns + 1)
-    if not set_modification_time(descriptor, now):
-        return None
+    now = max(time.time_ns(), os.fstat(descriptor).st_mtime_ns + 1)
+    is_set = set_modification_time(descriptor, now)
     stamp = _stamp(descriptor)
-    return stamp if stamp[-2] == now else None
+    return stamp, stamp if is_set and stamp[-2] == now else None
 
 
 def access_properties(file: AtomicFile | None) -> H5Object:

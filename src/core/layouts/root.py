@@ -47,6 +47,7 @@ class RootedNetwork:
     :param cache: what is remembered of it.
     """
 
+    changes = 0
     mark: Mark | None = None
     # Names of the groups that hold the parts.
     _parts: ClassVar[Mapping[str, str]]
@@ -57,7 +58,6 @@ class RootedNetwork:
     def __init__(self, root: GroupWriter, cache: CacheView | None) -> None:
         self._root = root
         self.cache = _NoCache() if cache is None else cache
-        self.changes = 0
 
     def place(self, part: str, *names: str) -> str:
         return "/".join(["", self._parts[part], *names])

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from ....telemetry import is_recording, span
 from .extent import Extent
 from .journal import Journal
-from .pieces import Piece, changed_part, read_at, write_at
+from .pieces import FEW_BYTES, Piece, changed_part, read_at, write_at
 
 # Where it begins, what the file holds there, and what it will hold.
 Replacement: TypeAlias = tuple[int, bytes, bytes]
@@ -84,13 +84,23 @@ class Commit:
         descriptor = self._extent.descriptor
         found: list[Replacement] = []
         for start, data in written:
-            if start >= end:
+            size = len(data)
+            if start + size > end:
+                if start >= end:
+                    continue
+                size = end - start
+                data = data[:size]  # noqa: PLW2901
+            held = read_at(descriptor, size, start)
+            if held == data:
                 continue
-            kept = data if start + len(data) <= end else data[: end - start]
-            held = read_at(descriptor, len(kept), start).ljust(len(kept), b"\0")
-            part = changed_part(held, kept)
+            if len(held) < size:
+                held = held.ljust(size, b"\0")
+            if size <= FEW_BYTES:
+                found.append((start, held, data))
+                continue
+            part = changed_part(held, data)
             if part.stop:
-                found.append((start + part.start, held[part], kept[part]))
+                found.append((start + part.start, held[part], data[part]))
         return found
 
     def _announce(self, journal: Journal) -> None:

@@ -15,13 +15,14 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, repeat
 from typing import Protocol
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ....platform import Buffer
 from .pieces import Piece, read_at, read_into, write_at
 
 _MAGIC = b"bsb-hdf5 journal"
@@ -109,9 +110,12 @@ class Journal:
 
     def write(self, descriptor: int) -> None:
         """Store it in the file; it counts once its last byte is there."""
-        entries = [entry for start, data in self.pieces for entry in _entries(start, len(data))]
-        head = struct.pack(f"<{2 * len(entries)}q", *chain.from_iterable(entries))
-        parts = [head, *(data for _, data in self.pieces)]
+        numbers: list[int] = []
+        parts: list[Buffer] = [b""]
+        for start, data in self.pieces:
+            _add_entries(numbers, start, len(data))
+            parts.append(data)
+        parts[0] = struct.pack(f"<{len(numbers)}q", *numbers)
         place, checksum = self.place, 0
         if sum(map(len, parts)) <= _MOST_AT_ONCE:
             parts = [b"".join(parts)]
@@ -119,7 +123,7 @@ class Journal:
             checksum = zlib.crc32(part, checksum)
             write_at(descriptor, part, place)
             place += len(part)
-        trailer = self._trailer(len(entries), zlib.crc32(parts[-1], checksum))
+        trailer = self._trailer(len(numbers) // 2, zlib.crc32(parts[-1], checksum))
         write_at(descriptor, b"".join((parts[-1], trailer)), place)
 
     def _trailer(self, entries: int, checksum: int) -> bytes:
@@ -151,11 +155,14 @@ class StoredJournal(Journal):
     pieces: StoredPieces
 
 
-def _entries(start: int, size: int) -> list[tuple[int, int]]:
-    if size <= _MOST_OF_ENTRY:
-        return [(start, size)]
-    end = start + size
-    return [(low, min(_MOST_OF_ENTRY, end - low)) for low in range(start, end, _MOST_OF_ENTRY)]
+def _add_entries(numbers: list[int], start: int, size: int) -> None:
+    """Add where the entries of a piece begin, and how many bytes each has."""
+    if size > _MOST_OF_ENTRY:
+        lows = range(start, start + size - _MOST_OF_ENTRY, _MOST_OF_ENTRY)
+        numbers.extend(chain.from_iterable(zip(lows, repeat(_MOST_OF_ENTRY))))
+        done = len(lows) * _MOST_OF_ENTRY
+        start, size = start + done, size - done
+    numbers += (start, size)
 
 
 def has_journal(descriptor: int) -> bool:

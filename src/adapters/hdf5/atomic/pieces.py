@@ -9,8 +9,9 @@ from ....platform import Buffer, read_some, read_some_into, write_some
 # Where it begins in the file, and bytes.
 Piece: TypeAlias = tuple[int, Buffer]
 
-# perf: append 50 cells; below this size, writing bytes is faster than comparing them.
-_FEW_BYTES = 2048
+# perf: append 50 cells; the search for what changed takes longer than to write it.
+FEW_BYTES = 2048
+"""Up to this size, pieces are written whole."""
 
 
 def changed_part(held: bytes, data: bytes) -> slice:
@@ -21,7 +22,7 @@ def changed_part(held: bytes, data: bytes) -> slice:
     """
     if held == data:
         return slice(0, 0)
-    if len(held) <= _FEW_BYTES:
+    if len(held) <= FEW_BYTES:
         return slice(0, len(held))
     return slice(_edge(held, data, last=False), _edge(held, data, last=True))
 
@@ -29,7 +30,7 @@ def changed_part(held: bytes, data: bytes) -> slice:
 def _edge(held: bytes, data: bytes, *, last: bool) -> int:
     """Roughly where the first byte that differs is, or where the last one ends."""
     low, high = 0, len(held)
-    while high - low > _FEW_BYTES:
+    while high - low > FEW_BYTES:
         middle = (low + high) // 2
         half = slice(middle, high) if last else slice(low, middle)
         # Two bytes objects are compared many at a time.

@@ -39,6 +39,10 @@ class LongArray:
     :param column: what the checksums call the array, if not by its name.
     """
 
+    _waiting_bytes = 0
+    _length = 0
+    _width: tuple[int, ...] = ()
+
     def __init__(
         self,
         group: GroupWriter,
@@ -57,15 +61,14 @@ class LongArray:
         self._checksums = checksums
         self._column = name if column is None else column
         self._waiting: list[Rows] = []
-        self._waiting_bytes = 0
-        self._array: ArrayWriter | None = self._find()
-        self._length, self._dtype = 0, kinds[0]
-        self._width: tuple[int, ...] = ()
-        if self._array is not None:
-            shape = self._array.shape
-            self._length, self._width, self._dtype = shape[0], shape[1:], self._array.dtype
-            if self._dtype.kind not in "biuf":
-                raise CorruptNetworkError(f"'{name}' is of dtype '{self._dtype}'")
+        self._array = array = self._find()
+        if array is None:
+            self._dtype = kinds[0]
+            return
+        shape = array.shape
+        self._length, self._width, self._dtype = shape[0], shape[1:], array.dtype
+        if self._dtype.kind not in "biuf":
+            raise CorruptNetworkError(f"'{name}' is of dtype '{self._dtype}'")
 
     @property
     def width(self) -> tuple[int, ...] | None:
@@ -93,12 +96,13 @@ class LongArray:
         if rows.dtype != self._dtype:
             rows = self._fitting(rows)
         self._place(first, rows)
-        if self._checksums is None:
+        checksums = self._checksums
+        if checksums is None:
             return
         if counts is None:
-            self._checksums.written(self._column, first, rows)
+            checksums.written(self._column, first, rows)
         else:
-            self._checksums.blocks_written(self._column, first, counts, rows)
+            checksums.blocks_written(self._column, first, counts, rows)
 
     def _place(self, first: int, rows: Rows) -> None:
         """As :meth:`put`, for rows that fit and that are noted by the caller."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 import attrs
 import numpy as np
@@ -47,19 +48,19 @@ _IS_LITTLE_ENDIAN = sys.byteorder == "little"
 # Numbers before the records of a tally, and how many records it has at most.
 _HEAD = 3
 _MOST = 32
+_SIZE = _HEAD + _MOST * WIDTH
 _COUNT, _BEFORE, _AFTER = range(_HEAD)
 
 
 def check_of(rows: Rows) -> int:
     """The check of rows, which is the same on every machine."""
-    plain = _plain(rows)
-    return xxh3_64_intdigest(plain.data) & _HASH_MASK | plain.itemsize << _HASH_BITS
+    # perf: append 50 cells; converting takes longer than the hash of some hundred rows.
+    if not (_IS_LITTLE_ENDIAN and rows.dtype.isnative and rows.flags.c_contiguous):
+        rows = _plain(rows)
+    return xxh3_64_intdigest(rows.data) & _HASH_MASK | rows.itemsize << _HASH_BITS
 
 
 def _plain(rows: Rows) -> Rows:
-    # perf: append 50 cells; converting takes longer than the hash of some hundred rows.
-    if _IS_LITTLE_ENDIAN and rows.dtype.isnative and rows.flags.c_contiguous:
-        return rows
     return np.ascontiguousarray(rows, dtype=rows.dtype.newbyteorder("<"))
 
 
@@ -77,19 +78,18 @@ class RecentRecords:
     @classmethod
     def none(cls, revision: int) -> RecentRecords:
         """No record, of a set of this revision."""
-        numbers = np.zeros(_size(), dtype=np.int64)
+        numbers = np.zeros(_SIZE, dtype=np.int64)
         numbers[_BEFORE:_HEAD] = revision
         return cls(numbers)
 
     @classmethod
     def of(cls, tally: object) -> RecentRecords | None:
         """Those of a tally; None if it has none."""
-        size = _size()
         if not isinstance(tally, np.ndarray) or tally.dtype != np.int64:
             return None
-        if tally.ndim != 1 or len(tally) <= size or not 0 <= tally[-size] <= _MOST:
+        if tally.ndim != 1 or len(tally) <= _SIZE or not 0 <= tally[-_SIZE] <= _MOST:
             return None
-        return cls(tally[-size:])
+        return cls(tally[-_SIZE:])
 
     @property
     def count(self) -> int:
@@ -116,15 +116,11 @@ class RecentRecords:
         numbers = self.numbers.copy()
         if records:
             end = _HEAD + self.count * WIDTH
-            flat = [number for record in records for number in record]
+            flat = list(chain.from_iterable(records))
             numbers[end : end + len(flat)] = flat
             numbers[_COUNT] += len(records)
         numbers[_AFTER] = revision
         return RecentRecords(numbers)
-
-
-def _size() -> int:
-    return _HEAD + _MOST * WIDTH
 
 
 class SetChecksums:
@@ -210,7 +206,7 @@ class SetChecksums:
             return None
         new = [(columns[name], first, count, check) for name, first, count, check in self._new]
         self._new.clear()
-        if recent is None or recent.after != before or len(recent.numbers) != _size():
+        if recent is None or recent.after != before or len(recent.numbers) != _SIZE:
             recent = RecentRecords.none(before)
         if recent.count + len(new) <= _MOST:
             return recent.with_more(new, after)

@@ -77,8 +77,11 @@ class ConnectivityArrays:
 class ConnectivityTable(TableSource[ConnectivityNames, ConnectivitySums, BlockOrders]):
     """Where the blocks of a set are stored."""
 
+    form = FORM
+
     def __init__(self, place: SetGroup, arrays: ConnectivityArrays) -> None:
-        super().__init__(place, FORM, arrays.checksums)
+        self.place = place
+        self.checksums = arrays.checksums
         self._arrays = arrays
 
     def read_names(self) -> ConnectivityNames:

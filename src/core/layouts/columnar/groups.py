@@ -46,6 +46,8 @@ class SetGroup:
         self.network = network
         self.part = part
         self.name = name
+        self.key = "columnar", part, name
+        """Of what the cache holds of the set."""
 
     @property
     def group(self) -> GroupWriter:

@@ -247,7 +247,7 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
 
         :raises LengthError: rows of a column are as wide in every chunk, and these are not.
         """
-        array = self._arrays.of(column)
+        array = self._arrays.get(column.title, column.dtype)
         if array.width in (None, rows.shape[1:]):
             return array
         bit = self._names.columns.get(column.title)

@@ -22,6 +22,7 @@ from .tables import Entries, Form, TableSource
 PREFIX = f"{ADDITIONAL}/"
 # The attribute that says the key of an array that can't bear it as its name.
 KEY = "key"
+_CODED = frozenset((MORPHOLOGY.name, LABELS.name))
 CODE_KINDS = (np.dtype(np.int32), np.dtype(np.int64))
 _FLOATS = np.dtype(np.float64)
 
@@ -59,7 +60,7 @@ class PlacementArrays:
         """The array of the column of a title; one that does not exist yet gets a dtype."""
         found = self.opened.get(title)
         if found is None:
-            kinds = CODE_KINDS if title in (MORPHOLOGY.name, LABELS.name) else (dtype,)
+            kinds = CODE_KINDS if title in _CODED else (dtype,)
             if title.startswith(PREFIX):
                 found = self._additional(title, kinds)
             else:
@@ -86,8 +87,11 @@ class PlacementArrays:
 class PlacementTable(TableSource[PlacementNames, PlacementSums, Segments]):
     """Where the segments of a set are stored."""
 
+    form = FORM
+
     def __init__(self, place: SetGroup, arrays: PlacementArrays) -> None:
-        super().__init__(place, FORM, arrays.checksums)
+        self.place = place
+        self.checksums = arrays.checksums
         self._arrays = arrays
 
     def read_names(self) -> PlacementNames:

@@ -27,11 +27,10 @@ class ColumnarSet(ABC, Generic[Names, Sums, Index]):
     _sessions = 1
 
     def __init__(self, source: TableSource[Names, Sums, Index]) -> None:
-        self._place = source.place
+        self._place = place = source.place
         self._checksums = source.checksums
-        key = ("columnar", self._place.part, self._place.name)
-        self._table = Table(source, key, self._place.network.cache)
-        self._names = self._table.names
+        self._table = table = Table(source, place.key, place.network.cache)
+        self._names = table.names
 
     def history(self) -> SetHistory:
         return read_history(self._place.attributes)

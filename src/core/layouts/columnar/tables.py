@@ -137,16 +137,14 @@ class TableSource(ABC, Generic[Names, Sums, Index]):
     """
     Where the table of a set is stored, and what its entries mean.
 
-    :param place: group of the set.
-    :param checksums: of the rows that its entries point to.
+    ``place`` is the group of the set, and ``checksums`` are those of the rows that its entries
+    point to.
     """
 
+    form: Form[Sums]
+    place: SetGroup
+    checksums: SetChecksums
     _array: ArrayWriter | None = None
-
-    def __init__(self, place: SetGroup, form: Form[Sums], checksums: SetChecksums) -> None:
-        self.place = place
-        self.form = form
-        self.checksums = checksums
 
     @property
     def attributes(self) -> AttributeWriter:

@@ -14,7 +14,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bsb_hdf5.adapters.hdf5.atomic import overlay, pieces
+from bsb_hdf5.adapters.hdf5.atomic import commit, overlay, pieces
 from bsb_hdf5.adapters.hdf5.atomic.atomic_file import AtomicFile
 
 PAGE = 16
@@ -70,7 +70,8 @@ class AtomicFileMachine(RuleBasedStateMachine):
         # A few bytes are many here.
         self.patch.setattr(overlay, "_MOST_WAITING", 2 * PAGE)
         self.patch.setattr(overlay, "_MOST_PAGES", 2)
-        self.patch.setattr(pieces, "_FEW_BYTES", 4)
+        for module in (pieces, commit):
+            self.patch.setattr(module, "FEW_BYTES", 4)
         self.stored = bytes(1 + i % 255 for i in range(size))
         self.disk = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
         self.disk.write(self.stored)

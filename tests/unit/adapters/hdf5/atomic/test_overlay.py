@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bsb_hdf5.adapters.hdf5.atomic import overlay, pieces
+from bsb_hdf5.adapters.hdf5.atomic import commit, overlay, pieces
 from bsb_hdf5.adapters.hdf5.atomic.atomic_file import AtomicFile
 
 PAGE = 16
@@ -41,7 +41,8 @@ def overlaid(size: int, *, durable: bool = False) -> Iterator[tuple[AtomicFile, 
         # A few bytes are many here.
         patch.setattr(overlay, "_MOST_WAITING", 2 * PAGE)
         patch.setattr(overlay, "_MOST_PAGES", 2)
-        patch.setattr(pieces, "_FEW_BYTES", 4)
+        patch.setattr(pieces, "FEW_BYTES", 4)
+        patch.setattr(commit, "FEW_BYTES", 4)
         file.write(content)
         file.flush()
         yield AtomicFile.open(file.fileno(), writable=True, durable=durable), content, file.fileno()
@@ -192,7 +193,7 @@ def test_the_part_that_changes_is_all_that_changes_and_little_more(
     if not places:
         assert part.start == part.stop
         return
-    few = pieces._FEW_BYTES
+    few = pieces.FEW_BYTES
     assert min(places) - few < part.start <= min(places)
     assert max(places) < part.stop <= max(places) + few
 

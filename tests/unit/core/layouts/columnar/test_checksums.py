@@ -92,6 +92,7 @@ def test_every_row_has_its_checksum_whatever_happened(
     with (
         patch.object(checksums, "_LEAST_TOGETHER", together),
         patch.object(checksums, "_MOST", recent),
+        patch.object(checksums, "_SIZE", checksums._HEAD + recent * checksums.WIDTH),
     ):
         side = Side.of("columnar")
         for number, step in enumerate(history):
