@@ -12,7 +12,12 @@ _PLACES = frozenset(("", ".", ".."))
 
 def can_name(name: object) -> bool:
     """Whether something can name a member of a group."""
-    if not isinstance(name, str) or name in _PLACES or "/" in name or "\0" in name:
+    # perf: append 250 x 400, one scope; most names are identifiers or numbers.
+    if not isinstance(name, str):
+        return False
+    if name.isalnum() and name.isascii():
+        return True
+    if name in _PLACES or "/" in name or "\0" in name:
         return False
     return name.isascii() or _encodable(name)
 

@@ -30,10 +30,8 @@ class ChunkCounts:
     def of(cls, counts: Mapping[int, int]) -> ChunkCounts:
         """From chunk id to count."""
         order = sorted(counts)
-        return cls(
-            np.array(order, dtype=np.int64),
-            np.array([counts[chunk] for chunk in order], dtype=np.int64),
-        )
+        in_order = list(map(counts.__getitem__, order))
+        return cls(np.array(order, dtype=np.int64), np.array(in_order, dtype=np.int64))
 
     @classmethod
     def united(cls, counts: Sequence[ChunkCounts]) -> ChunkCounts:

@@ -73,15 +73,16 @@ class Hdf5Group(Group):
 
     def _names(self) -> Iterable[str]:
         with self._context.translated():
-            return [name.decode() for name in self._id]
+            return list(map(bytes.decode, self._id))
 
     def __contains__(self, name: str) -> bool:
         # To HDF5 a name with a slash is a path.
         if not can_name(name):
             return False
-        with self._context.translated():
-            found = self._context.objects.find(self._inside(name))
-            return found is not None or bool(self._id.links.exists(name.encode()))
+        context = self._context
+        with context.translated():
+            found = context.objects.find(f"{self._path}/{name}")
+            return found is not None or bool(self._held.id.links.exists(name.encode()))
 
     def _member(self, name: str) -> Member | None:
         found = self._object(name)

@@ -34,5 +34,5 @@ def is_chunk_id(name: str) -> bool:
 
 def chunk_ids(names: Iterable[str]) -> Ids:
     """Ids of chunks from the names of their groups, ascending; other names are left out."""
-    ids = sorted_ids([int(name) for name in names if _match_number(name)])
+    ids = sorted_ids(list(map(int, filter(_match_number, names))))
     return ids[: ids.searchsorted(_CHUNKS)]

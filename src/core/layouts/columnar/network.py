@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from functools import cached_property
 from typing import ClassVar
 
@@ -193,9 +192,11 @@ class ColumnarNetwork(RootedNetwork):
     def group_of(self, part: str, name: str) -> GroupWriter:
         sets = self._root.group(self._parts[part])
         member = name if is_plain(name) else find_member(sets, name, NAMED_BY[part])
-        with suppress(NodeNotFoundError):
+        try:
             if member is not None:
                 return sets.group(member)
+        except NodeNotFoundError:
+            pass
         raise not_found(part, name, self._names(part))
 
     def placement_names(self) -> tuple[str, ...]:
