@@ -10,7 +10,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
-# Tests run in so many processes; those with MPI ranks have the machine to themselves.
+# Tests run in so many processes; those with MPI ranks one after the other, in one of them.
 PROCESSES ?= 2
 SIDE_BY_SIDE := --numprocesses $(PROCESSES)
 STAMP := $(VENV)/.installed
@@ -67,8 +67,7 @@ demo: env
 .PHONY: test
 test: env
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint types contracts docs
-	@pytest $(SIDE_BY_SIDE) -m "not mpi and not long"; status=$$?; \
-	pytest tests/parallel -m "mpi and not long" && exit $$status
+	@pytest $(SIDE_BY_SIDE) -m "not long"
 
 .PHONY: long
 long: env

@@ -27,7 +27,7 @@ TOGETHER = {
         "tests/face/test_hostile.py",
         WIDE,
         "tests/remote/",
-        "tests/parallel/test_mixed.py",
+        "tests/parallel/",
         "tests/simulators/",
     )
 } | {
@@ -118,10 +118,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def _is_another(nodeid: str) -> bool:
     """Whether it is another test again, on another engine or at another instant."""
-    if "test_killed.py" in nodeid or "test_mixed.py" in nodeid:
-        return not nodeid.endswith(("-0]", "[0]"))
-    if "test_leaving.py" in nodeid:
-        return nodeid.endswith("-3]")
+    if "test_mixed.py" in nodeid:
+        return not nodeid.endswith("[0]")
     if "test_crashes.py::test_wherever_a_process_dies" in nodeid:
         return "[classic-" in nodeid
     if "test_interrupted_operations.py::test_a_signal_in_any" in nodeid:

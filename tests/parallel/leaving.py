@@ -23,7 +23,7 @@ ROWS = 3
 LIMIT = 60.0
 
 
-def run(kind: str, ranks: int, folder: Path, seconds: float = 0.5) -> None:
+def run(kind: str, ranks: int, folder: Path, seconds: float = 2.0) -> None:
     """
     Have ranks work in a new network, each for longer than the one before.
 
