@@ -158,10 +158,8 @@ def _try_lock(descriptor: int, location: str, *, exclusive: bool) -> LockAttempt
 
 def _holders(descriptor: int) -> list[str]:
     """The holders of the lock on a file, for messages; empty if the system does not know them."""
-    own = os.getpid()
-    return [
-        f"process {pid}{' (this one)' if pid == own else ''}" for pid in lock_holders(descriptor)
-    ]
+    known = {os.getpid(): " (this one)", os.getppid(): " (which started this one)"}
+    return [f"process {pid}{known.get(pid, '')}" for pid in lock_holders(descriptor)]
 
 
 def _check_other_holders(descriptor: int, location: str, *, exclusive: bool) -> None:

@@ -183,6 +183,21 @@ def test_a_process_that_would_wait_for_itself_is_told_at_once(path: Path, how: s
         assert "by an open file of this thread, which would wait for itself; close the file" in said
 
 
+def test_an_error_says_which_process_is_this_one_or_started_it(
+    descriptor: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fcntl, "flock", Locking(*[errno.EAGAIN] * 10_000))
+    monkeypatch.setattr(
+        locking, "lock_holders", lambda descriptor: [os.getpid(), os.getppid(), 999_999]
+    )
+    monkeypatch.setattr(locking, "_check_other_holders", lambda *_, **__: None)
+    with pytest.raises(LockTimeoutError) as raised:
+        lock(descriptor, limit=0.05)
+    own, parent = f"process {os.getpid()} (this one)", f"process {os.getppid()} (which started"
+    assert own in str(raised.value)
+    assert f"{parent} this one) and process 999999" in str(raised.value)
+
+
 def test_a_short_wait_is_not_told(descriptor: int, monkeypatch: pytest.MonkeyPatch) -> None:
     system, slow = Locking(*[errno.EAGAIN] * 3), list[SlowWait]()
     monkeypatch.setattr(fcntl, "flock", system)
