@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 
 from bsb_hdf5.adapters.zarr.store import ZarrStore
+from bsb_hdf5.adapters.zarr.values import MARK
+from bsb_hdf5.core.layouts.nodes import ARRAY, GROUP, kind_of
 from bsb_hdf5.errors import (
     DtypeError,
     SessionClosedError,
@@ -95,3 +98,44 @@ def test_an_array_that_is_made_again_has_another_type_and_width(path: Path) -> N
                 found = read.group("set").array("x").read()
                 assert rows.dtype == found.dtype
                 assert np.array_equal(np.concatenate((rows, rows)), found)
+
+
+def test_other_programs_see_each_change_of_attributes_shapes_and_members(path: Path) -> None:
+    store = filled(path)
+    changes: list[Any] = [
+        lambda root: root.attributes.set("a", 1),
+        lambda root: root.group("placement").attributes.set("a", 2.5),
+        lambda root: root.group("placement").group("granule").attributes.set("a", "text"),
+        lambda root: root.group("placement").group("granule").array("few").attributes.set("b", [1]),
+        lambda root: root.document("document").attributes.set("c", "d"),
+        lambda root: root.group("placement").attributes.set("a", 7),
+        lambda root: root.group("placement").group("granule").attributes.delete("a"),
+        lambda root: root.group("placement").group("granule").array("few").append(np.arange(3)),
+        lambda root: root.group("placement").require_group("new").attributes.set("e", True),
+        lambda root: root.group("placement").group("granule").delete("gone"),
+    ]
+    for number, change in enumerate(changes):
+        with writing(ZarrStore(path) if number % 2 else store) as root:
+            change(root)
+        with reading(ZarrStore(path)) as root:
+            compare(root, zarr.open_group(path, mode="r", use_consolidated=False))
+            compare(root, zarr.open_group(path, mode="r"))
+
+
+def compare(group: Any, seen: Any) -> None:
+    """What this package and zarr read of a group, and of all below it."""
+    compare_attributes(group, seen)
+    for name in group.names():
+        kind = kind_of(group, name)
+        if kind == GROUP:
+            compare(group.group(name), seen[name])
+            continue
+        compare_attributes(getattr(group, kind)(name), seen[name])
+        if kind == ARRAY:
+            assert np.array_equal(group.array(name).read(), seen[name][:])
+
+
+def compare_attributes(node: Any, seen: Any) -> None:
+    for name in node.attributes.names():
+        assert np.array_equal(node.attributes.get(name), seen.attrs[name]), name
+    assert {*node.attributes.names()} == {*seen.attrs} - {MARK}
