@@ -16,7 +16,7 @@ from bsb_hdf5.errors import (
     DtypeError,
     SessionClosedError,
 )
-from bsb_hdf5.testing.contents import make, reading, writing
+from bsb_hdf5.testing.contents import contents_of, make, reading, writing
 from tests.unit.adapters.zarr.stores import ROWS, filled
 
 NAMES = ["zarr.json", "packs", "c", ".", "..", ".lock", "__x", "a/b", "A", "a", "é", "x" * 300, " "]
@@ -100,7 +100,10 @@ def test_an_array_that_is_made_again_has_another_type_and_width(path: Path) -> N
                 assert np.array_equal(np.concatenate((rows, rows)), found)
 
 
-def test_other_programs_see_each_change_of_attributes_shapes_and_members(path: Path) -> None:
+@pytest.mark.parametrize("same", [True, False])
+def test_other_programs_see_each_change_of_attributes_shapes_and_members(
+    same: bool, path: Path
+) -> None:
     store = filled(path)
     changes: list[Any] = [
         lambda root: root.attributes.set("a", 1),
@@ -114,12 +117,14 @@ def test_other_programs_see_each_change_of_attributes_shapes_and_members(path: P
         lambda root: root.group("placement").require_group("new").attributes.set("e", True),
         lambda root: root.group("placement").group("granule").delete("gone"),
     ]
-    for number, change in enumerate(changes):
-        with writing(ZarrStore(path) if number % 2 else store) as root:
+    for change in changes:
+        with writing(store if same else ZarrStore(path)) as root:
             change(root)
-        with reading(ZarrStore(path)) as root:
-            compare(root, zarr.open_group(path, mode="r", use_consolidated=False))
-            compare(root, zarr.open_group(path, mode="r"))
+            written = contents_of(root)
+        with reading(ZarrStore(path)) as read:
+            assert written == contents_of(read)
+            for consolidated in (True, False):
+                compare(read, zarr.open_group(path, mode="r", use_consolidated=consolidated))
 
 
 def compare(group: Any, seen: Any) -> None:
