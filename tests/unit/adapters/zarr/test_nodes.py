@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any
 
+import icechunk
 import numpy as np
 import pytest
 import zarr
 
+from bsb_hdf5.adapters.zarr.services import storage_of
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.adapters.zarr.values import MARK
 from bsb_hdf5.core.layouts.nodes import ARRAY, GROUP, kind_of
@@ -100,11 +103,22 @@ def test_an_array_that_is_made_again_has_another_type_and_width(path: Path) -> N
                 assert np.array_equal(np.concatenate((rows, rows)), found)
 
 
+def seen_by_zarr(place: Path | str, *, consolidated: bool) -> Any:
+    """The network, as zarr reads it in a folder or a repository."""
+    store: Any = place
+    if isinstance(place, str):
+        repository = icechunk.Repository.open(storage_of(place))
+        store = repository.readonly_session("main").store
+    return zarr.open_group(store, mode="r", use_consolidated=consolidated)
+
+
 @pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("kind", ["folder", "repository"])
 def test_other_programs_see_each_change_of_attributes_shapes_and_members(
-    same: bool, path: Path
+    same: bool, kind: str, path: Path
 ) -> None:
-    store = filled(path)
+    place = path if kind == "folder" else f"memory://{uuid.uuid4().hex}/net"
+    store = filled(path, ZarrStore(place))
     changes: list[Any] = [
         lambda root: root.attributes.set("a", 1),
         lambda root: root.group("placement").attributes.set("a", 2.5),
@@ -118,13 +132,14 @@ def test_other_programs_see_each_change_of_attributes_shapes_and_members(
         lambda root: root.group("placement").group("granule").delete("gone"),
     ]
     for change in changes:
-        with writing(store if same else ZarrStore(path)) as root:
+        with writing(store if same else ZarrStore(place)) as root:
             change(root)
             written = contents_of(root)
-        with reading(ZarrStore(path)) as read:
+        with reading(ZarrStore(place)) as read:
             assert written == contents_of(read)
-            for consolidated in (True, False):
-                compare(read, zarr.open_group(path, mode="r", use_consolidated=consolidated))
+            # icechunk has no consolidated metadata.
+            for consolidated in (True, False) if kind == "folder" else (False,):
+                compare(read, seen_by_zarr(place, consolidated=consolidated))
 
 
 def compare(group: Any, seen: Any) -> None:
