@@ -41,7 +41,7 @@ def cells_at(root: str) -> Any:
 
 def count_of(root: str) -> int:
     """The cells that a program that starts now finds."""
-    repository._OPENED._opened.clear()
+    repository._OPENED.clear()
     return len(open_storage(root).get_placement_set(CellType()))
 
 

@@ -34,7 +34,7 @@ def counted(proxy: Proxy, call: Callable[[], object]) -> int:
 def forget() -> None:
     """Know of no network, as a process that starts."""
     for each in (repository._OPENED, published._STATES):
-        each._opened.clear()
+        each.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar
 
 import attrs
 import numpy as np
@@ -11,7 +12,7 @@ from ...core.names import can_name
 from ...errors import CorruptNetworkError, InvalidNameError
 from ...ports.arrays import AnyArray, DType
 from ..native.arrays import Array, ArrayWriter, Document, DocumentWriter
-from ..native.attributes import Attributes, AttributesWriter, StoredValue
+from ..native.attributes import AttributesBase, AttributesWriterBase, StoredValue
 from ..native.groups import Group, GroupWriter, Member
 from . import encoding
 from .encoding import ArrayForm
@@ -74,49 +75,59 @@ class Tree:
             yield name
 
 
-class KeyAttributes(Attributes):
-    """Attributes, to read."""
-
-    def __init__(self, tree: Tree, node: int) -> None:
-        self._mapping = AttributeValues(tree, node)
-
-    def _values(self) -> AttributeValues:
-        return self._mapping
-
-
-class KeyAttributesWriter(KeyAttributes, AttributesWriter):
-    """Attributes that can be changed."""
-
-
-class AttributeValues(MutableMapping[str, StoredValue]):
-    """The attributes of a node: a key each."""
+class KeyAttributes(AttributesBase):
+    """Attributes, to read: a key each."""
 
     def __init__(self, tree: Tree, node: int) -> None:
         self._tree = tree
-        self._transaction = tree.transaction
         self._node = node
 
-    def __getitem__(self, name: str) -> StoredValue:
-        found = self._transaction.get(self._key(name)) if can_encode(name) else None
-        if found is None:
-            raise KeyError(name)
-        return encoding.load_value(encoding.split(found)[1])
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._tree.names(encoding.attributes(self._node)))
 
-    def __setitem__(self, name: str, value: StoredValue) -> None:
-        check_encodable(name)
-        self._transaction.put(self._key(name), encoding.named(name, encoding.dump_value(value)))
-
-    def __delitem__(self, name: str) -> None:
-        self._transaction.delete(self._key(name))
-
-    def __iter__(self) -> Iterator[str]:
-        return self._tree.names(encoding.attributes(self._node))
-
-    def __len__(self) -> int:
-        return len(self._transaction.keys(encoding.attributes(self._node)))
+    def get(self, name: str) -> Any:
+        found = self._tree.transaction.get(self._key(name)) if can_encode(name) else None
+        return None if found is None else encoding.load_value(encoding.split(found)[1])
 
     def _key(self, name: str) -> bytes:
         return encoding.attribute(self._node, name)
+
+
+class KeyAttributesWriter(KeyAttributes, AttributesWriterBase):
+    """Attributes that can be changed."""
+
+    def _put(self, name: str, value: StoredValue) -> None:
+        check_encodable(name)
+        stored = encoding.named(name, encoding.dump_value(value))
+        self._tree.transaction.put(self._key(name), stored)
+
+    def _drop(self, name: str) -> None:
+        if can_encode(name) and self._tree.transaction.get(self._key(name)) is not None:
+            self._tree.transaction.delete(self._key(name))
+
+
+class KeyMember:
+    """A group, array or document, to read."""
+
+    def __init__(self, tree: Tree, node: int) -> None:
+        self._tree = tree
+        self._node = node
+
+    @property
+    def attributes(self) -> KeyAttributes:
+        return KeyAttributes(self._tree, self._node)
+
+    @property
+    def _rows(self) -> Rows:
+        return Rows(self._tree, self._node)
+
+
+class KeyMemberWriter(KeyMember):
+    """A group, array or document that can be changed."""
+
+    @property
+    def attributes(self) -> KeyAttributesWriter:
+        return KeyAttributesWriter(self._tree, self._node)
 
 
 def can_encode(name: str) -> bool:
@@ -213,12 +224,8 @@ class Rows:
         self._transaction.put(encoding.array(self.node), form.dump())
 
 
-class KeyArray(Array):
+class KeyArray(KeyMember, Array):
     """Rows, to read."""
-
-    def __init__(self, tree: Tree, node: int) -> None:
-        self._tree = tree
-        self._rows = Rows(tree, node)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -229,20 +236,12 @@ class KeyArray(Array):
     def dtype(self) -> DType:
         return self._rows.form.dtype
 
-    @property
-    def attributes(self) -> KeyAttributes:
-        return KeyAttributes(self._tree, self._rows.node)
-
     def _read(self, start: int, stop: int) -> AnyArray:
         return self._rows.read(start, stop)
 
 
-class KeyArrayWriter(KeyArray, ArrayWriter):
+class KeyArrayWriter(KeyMemberWriter, KeyArray, ArrayWriter):
     """Rows that can be changed."""
-
-    @property
-    def attributes(self) -> KeyAttributesWriter:
-        return KeyAttributesWriter(self._tree, self._rows.node)
 
     def _append(self, rows: AnyArray) -> None:
         form = self._rows.form
@@ -255,40 +254,22 @@ class KeyArrayWriter(KeyArray, ArrayWriter):
         self._rows.write(self._rows.form, start, rows)
 
 
-class KeyDocument(Document):
+class KeyDocument(KeyMember, Document):
     """A byte string, to read: an array of bytes."""
 
-    def __init__(self, tree: Tree, node: int) -> None:
-        self._tree = tree
-        self._rows = Rows(tree, node)
-
-    @property
-    def attributes(self) -> KeyAttributes:
-        return KeyAttributes(self._tree, self._rows.node)
-
     def read(self) -> bytes:
-        length = self._rows.form.length
-        return self._rows.read(0, length).tobytes()
+        return self._rows.read(0, self._rows.form.length).tobytes()
 
 
-class KeyDocumentWriter(KeyDocument, DocumentWriter):
+class KeyDocumentWriter(KeyMemberWriter, KeyDocument, DocumentWriter):
     """A byte string that was written."""
 
-    @property
-    def attributes(self) -> KeyAttributesWriter:
-        return KeyAttributesWriter(self._tree, self._rows.node)
 
-
-class KeyGroup(Group):
+class KeyGroup(KeyMember, Group):
     """A group, to read."""
 
-    def __init__(self, tree: Tree, node: int) -> None:
-        self._tree = tree
-        self._node = node
-
-    @property
-    def attributes(self) -> KeyAttributes:
-        return KeyAttributes(self._tree, self._node)
+    # Of its members, by kind.
+    _classes: ClassVar[dict[bytes, Callable[[Tree, int], Member]]] = {}
 
     def _names(self) -> Iterable[str]:
         return self._tree.names(encoding.members(self._node))
@@ -301,29 +282,14 @@ class KeyGroup(Group):
 
     def _member(self, name: str) -> Member | None:
         entry = self._entry(name)
-        return None if entry is None else self._opened(*entry[:2])
-
-    def _opened(self, kind: bytes, node: int) -> Member:
-        if kind == GROUP:
-            return KeyGroup(self._tree, node)
-        return KeyArray(self._tree, node) if kind == _ARRAY else KeyDocument(self._tree, node)
+        return None if entry is None else self._classes[entry[0]](self._tree, entry[1])
 
 
-class KeyGroupWriter(KeyGroup, GroupWriter):
+class KeyGroupWriter(KeyMemberWriter, KeyGroup, GroupWriter):
     """A group that can be changed."""
 
     overwrites_in_place = True
-
-    @property
-    def attributes(self) -> KeyAttributesWriter:
-        return KeyAttributesWriter(self._tree, self._node)
-
-    def _opened(self, kind: bytes, node: int) -> Member:
-        if kind == GROUP:
-            return KeyGroupWriter(self._tree, node)
-        if kind == _ARRAY:
-            return KeyArrayWriter(self._tree, node)
-        return KeyDocumentWriter(self._tree, node)
+    _classes: ClassVar[dict[bytes, Callable[[Tree, int], Member]]] = {}
 
     def _make_group(self, name: str) -> None:
         self._put(name, GROUP)
@@ -358,3 +324,11 @@ class KeyGroupWriter(KeyGroup, GroupWriter):
         entry = encoding.named(name, kind + node.to_bytes(8, "big"))
         self._tree.transaction.put(encoding.member(self._node, name), entry)
         return node
+
+
+KeyGroup._classes |= {GROUP: KeyGroup, _ARRAY: KeyArray, _DOCUMENT: KeyDocument}
+KeyGroupWriter._classes |= {
+    GROUP: KeyGroupWriter,
+    _ARRAY: KeyArrayWriter,
+    _DOCUMENT: KeyDocumentWriter,
+}

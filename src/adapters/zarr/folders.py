@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 from ...errors import CorruptNetworkError
 from ...platform import open_descriptor
-from .metadata import is_own_array, is_own_group, is_plain_group
+from .metadata import kind_of
 from .objects import ObjectFile, no_follow, path_in
 from .paths import MANIFEST
 
@@ -80,8 +80,7 @@ def is_free_for_group(root: str, path: str) -> bool:
         return not os.path.lexists(folder)
     if not os.path.lexists(os.path.join(folder, MANIFEST)):
         return True
-    metadata = metadata_of(root, path)
-    return is_plain_group(metadata) or is_own_group(metadata, path)
+    return kind_of(metadata_of(root, path), path) in ("plain", "group")
 
 
 def size_of(root: str) -> int:
@@ -96,7 +95,7 @@ def size_of(root: str) -> int:
 def remove_array(root: str, path: str) -> None:
     """Remove an array, if a session made it there, and the groups above that are empty then."""
     shards = path_in(root, f"{path}/{_SHARDS}")
-    if not is_own_array(metadata_of(root, path), path):
+    if kind_of(metadata_of(root, path), path) != "array":
         return
     folder = os.path.join(root, path)
     for above, _, names in os.walk(shards, topdown=False):
@@ -114,7 +113,7 @@ def remove_array(root: str, path: str) -> None:
 def remove_group(root: str, path: str) -> None:
     """Remove the metadata of a group, if a session made it there, and its folder if it is empty."""
     folder = path_in(root, path)
-    if is_own_group(metadata_of(root, path), path):
+    if kind_of(metadata_of(root, path), path) == "group":
         _unlink(folder, [MANIFEST])
         _remove_if_empty(root, path)
 
@@ -143,16 +142,14 @@ class Content:
         if depth > _DEEPEST:
             self.foreign.append(path)
             return
-        metadata = self._read(self._root, path) if path else b""
-        is_array, is_group = is_own_array(metadata, path), is_own_group(metadata, path)
-        self.arrays += [path] if is_array else []
-        self.groups += [path] if is_group else []
-        is_known = is_array or is_group or is_plain_group(metadata) or not path
+        kind = kind_of(self._read(self._root, path), path) if path else "plain"
+        self.arrays += [path] if kind == "array" else []
+        self.groups += [path] if kind == "group" else []
         for entry, key in self._entries(path):
             if not entry.is_dir(follow_symlinks=False):
-                is_own = entry.name == MANIFEST and is_known
+                is_own = entry.name == MANIFEST and kind != ""
                 self._note_file(entry, key, is_own=is_own or (not path and self._is_ours(key)))
-            elif is_array and entry.name == _SHARDS:
+            elif kind == "array" and entry.name == _SHARDS:
                 self._look_among_shards(key, 0)
             elif entry.name.startswith("."):
                 # Sessions make no hidden folders.
@@ -296,6 +293,10 @@ def _remove_if_empty(root: str, path: str) -> None:
     """Remove a folder that holds nothing, or only the metadata of a group that zarr made."""
     folder = os.path.join(root, path)
     with contextlib.suppress(OSError):
-        if os.listdir(folder) == [MANIFEST] and is_plain_group(metadata_of(root, path)):
+        if (
+            path
+            and os.listdir(folder) == [MANIFEST]
+            and kind_of(metadata_of(root, path), path) == "plain"
+        ):
             os.unlink(os.path.join(folder, MANIFEST))
         os.rmdir(folder)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 from ...errors import ReadOnlyError, SessionAbortedError
 from .errors import require, translated
 from .held import LockHandle
-from .metadata import is_own_array, is_own_group, is_plain_group
+from .metadata import kind_of
 from .paths import MANIFEST
 from .shards import Parts, Whole
 
@@ -94,23 +94,25 @@ class Objects(ABC):
 
     def is_free(self, path: str) -> bool:
         """Whether an array can be made at a path: nothing is there, or what a session made."""
-        metadata = self.get(f"{path}/{MANIFEST}")
-        return metadata is None or is_own_array(metadata, path)
+        return self._kind_at(path) in (None, "array")
 
     def is_free_for_group(self, path: str) -> bool:
         """Whether a group can be made at a path: it holds no metadata but that of a group."""
-        metadata = self.get(f"{path}/{MANIFEST}")
-        return metadata is None or is_plain_group(metadata) or is_own_group(metadata, path)
+        return self._kind_at(path) in (None, "plain", "group")
 
     def remove_array(self, path: str) -> None:
         """Remove the array at a path, if a session made it."""
-        if is_own_array(self.get(f"{path}/{MANIFEST}") or b"", path):
+        if self._kind_at(path) == "array":
             self.sync(self.store.delete_dir, path)
 
     def remove_group(self, path: str) -> None:
         """Remove the metadata of the group at a path, if a session made it."""
-        if is_own_group(self.get(f"{path}/{MANIFEST}") or b"", path):
+        if self._kind_at(path) == "group":
             self.sync(self.store.delete, f"{path}/{MANIFEST}")
+
+    def _kind_at(self, path: str) -> str | None:
+        metadata = self.get(f"{path}/{MANIFEST}")
+        return None if metadata is None else kind_of(metadata, path)
 
     def size(self) -> int:
         """The size of all objects in bytes."""

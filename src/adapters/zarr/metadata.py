@@ -9,6 +9,7 @@ zarr can't say.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Sequence
@@ -204,33 +205,22 @@ def _names(codecs: list[Document]) -> list[str]:
     return [each["name"] for each in codecs]
 
 
-def document_of(metadata: bytes) -> Document:
-    """The object that some JSON holds; an empty one if it is none."""
-    try:
-        found = json.loads(metadata)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+def kind_of(metadata: bytes, path: str) -> str:
+    """
+    What some metadata at a path are of.
 
-
-def mark_of(metadata: bytes) -> Document:
-    """The record of the session that made an array or group; an empty object if none made it."""
-    attributes = document_of(metadata).get("attributes")
-    found = attributes.get(MARK) if isinstance(attributes, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
-def is_own_array(metadata: bytes, path: str) -> bool:
-    """Whether a session made the zarr array of this metadata, at this path."""
-    return mark_of(metadata).get("array") == path
-
-
-def is_own_group(metadata: bytes, path: str) -> bool:
-    """Whether a session made the zarr group of this metadata, at this path."""
-    return mark_of(metadata).get("group") == path
-
-
-def is_plain_group(metadata: bytes) -> bool:
-    """Whether these are the metadata of a group that zarr made above an array."""
-    found = document_of(metadata)
-    return found.get("node_type") == "group" and not found.get("attributes")
+    :returns: ``array`` or ``group``, if a session made it there; ``plain`` for a group that zarr
+        made above an array; empty for anything else.
+    """
+    document = None
+    with contextlib.suppress(ValueError, RecursionError):
+        document = json.loads(metadata)
+    if not isinstance(document, dict):
+        return ""
+    attributes = document.get("attributes")
+    if document.get("node_type") == "group" and not attributes:
+        return "plain"
+    mark = attributes.get(MARK) if isinstance(attributes, dict) else None
+    if not isinstance(mark, dict):
+        return ""
+    return next((kind for kind in ("array", "group") if mark.get(kind) == path), "")

@@ -29,6 +29,8 @@ class PublishedLocation(Location):
     :raises InputError: the URL comes with credentials.
     """
 
+    _is_only_read = True
+
     def __init__(self, url: str, options: ServiceOptions) -> None:
         check_url(url)
         require("obstore", "cloud")
@@ -38,7 +40,9 @@ class PublishedLocation(Location):
         self._state: State | None = None
 
     def _open(self) -> Store:
-        return _store_at(self.root, self._options, read_only=True)
+        from zarr.storage import ObjectStore
+
+        return ObjectStore(connect(self.root, self._options), read_only=self._is_only_read)
 
     def at(self, tag: Tag) -> Objects:
         state = self._state
@@ -119,8 +123,7 @@ _STATES: Recent[State] = Recent()
 class PublishedTarget(PublishedLocation):
     """Objects below a URL, which are a published network once there is a manifest."""
 
-    def _open(self) -> Store:
-        return _store_at(self.root, self._options, read_only=False)
+    _is_only_read = False
 
     def check(self, known: Tag | None) -> None:
         if self.get(MANIFEST) is not None:
@@ -156,9 +159,3 @@ def _tag(meta: ObjectMeta) -> Tag:
     """The identifiers that the service gave this content of an object."""
     tags = {"e_tag": meta["e_tag"], "version": meta["version"]}
     return {name: tag for name, tag in tags.items() if tag is not None}
-
-
-def _store_at(url: str, options: ServiceOptions, *, read_only: bool) -> Store:
-    from zarr.storage import ObjectStore
-
-    return ObjectStore(connect(url, options), read_only=read_only)

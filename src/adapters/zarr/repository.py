@@ -23,7 +23,7 @@ from ...errors import (
     StoreIOError,
     StoreNotFoundError,
 )
-from ...platform import after_fork_in_child
+from ...platform import Forks
 from ...ports.services import ServiceOptions
 from ...ports.versions import Expired, Version
 from .commits import BRANCH, Branch, ancestry, find_version, state_at
@@ -46,14 +46,8 @@ _PARTS = ("refs", "config.yaml", "repo", "snapshots", "transactions", "manifests
 class _Threads:
     """icechunk's threads do not exist in a forked child, which would wait for them for ever."""
 
-    started = forked = False
-
-
-def _note_fork() -> None:
-    _Threads.forked = _Threads.started
-
-
-after_fork_in_child(_note_fork)
+    # The count of forks where they were started.
+    forks: int | None = None
 
 
 @attrs.define(eq=False)
@@ -123,7 +117,7 @@ class RepositoryLocation(Location):
 
         :raises StoreIOError: the service can't be reached, or the process was forked since.
         """
-        if _Threads.forked:
+        if _Threads.forks not in (None, Forks.count):
             raise StoreIOError(
                 f"'{self.root}' can't be used in a process that was forked from one that used"
                 " networks in object stores; start processes with the method 'spawn'",
@@ -138,7 +132,7 @@ class RepositoryLocation(Location):
     def _opened(self, storage: Storage) -> _Opened | None:
         from icechunk import Repository
 
-        _Threads.started = True
+        _Threads.forks = Forks.count
         try:
             with translated(self.root):
                 found = _Opened(storage, Repository.open(storage, config=configuration()))
@@ -285,7 +279,7 @@ class RepositoryLocation(Location):
         if self.repository() is None:
             raise self.refusal()
         self._found = None
-        _OPENED.drop(self._place)
+        _OPENED.clear()
         note_change(self.root)
         if drop_from_memory(self.root):
             return

@@ -135,25 +135,22 @@ def last_state(
 
 
 class Recent(Generic[T]):
-    """What was opened just now, by place."""
+    """What was opened just now: of one place, as stores of others are rarely opened between."""
 
     def __init__(self) -> None:
-        self._opened: dict[Hashable, tuple[float, T]] = {}
+        self._opened: tuple[float, Hashable, T] | None = None
 
-    def put(self, key: Hashable, value: T) -> None:
+    def put(self, place: Hashable, value: T) -> None:
         """Keep something for a while."""
-        now = time.monotonic()
-        with _MUTEX:
-            old = [each for each, (when, _) in self._opened.items() if now - when > _RECENTLY]
-            for each in old:
-                del self._opened[each]
-            self._opened[key] = now, value
+        self._opened = time.monotonic(), place, value
 
-    def get(self, key: Hashable) -> T | None:
+    def get(self, place: Hashable) -> T | None:
         """What was opened at a place; None if that was not just now."""
-        found = self._opened.get(key)
-        return None if found is None or time.monotonic() - found[0] > _RECENTLY else found[1]
+        opened = self._opened
+        if opened is None or opened[1] != place or time.monotonic() - opened[0] > _RECENTLY:
+            return None
+        return opened[2]
 
-    def drop(self, key: Hashable) -> None:
-        """Forget what was opened at a place."""
-        self._opened.pop(key, None)
+    def clear(self) -> None:
+        """Forget it."""
+        self._opened = None

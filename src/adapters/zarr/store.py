@@ -273,8 +273,7 @@ class ZarrStore:
         seen = self._seen
         found = self._location.fetch(seen[1] if seen else None)
         if found is not None:
-            manifest = read_manifest(found[0], self.location)
-            seen = self._seen = manifest, found[1], Arrays(self._location.at(found[1]))
+            seen = self._note(read_manifest(found[0], self.location), found[1])
         assert seen is not None
         return seen
 
@@ -285,18 +284,20 @@ class ZarrStore:
             return self._current(), target
         seen = self._seen
         if seen is None or seen[1] != target.tag:
-            manifest = read_manifest(target.get(MANIFEST) or b"", self.location)
-            seen = self._seen = manifest, target.tag, Arrays(self._location.at(target.tag))
+            data = target.get(MANIFEST) or b""
+            seen = self._note(read_manifest(data, self.location), target.tag)
         return (seen[0], seen[1], Arrays(target)), target
 
+    def _note(self, manifest: Manifest, tag: Tag) -> tuple[Manifest, Tag, Arrays]:
+        """Note a state that was seen."""
+        self._seen = seen = manifest, tag, Arrays(self._location.at(tag))
+        return seen
+
     def _committed(self, result: tuple[Manifest, Tag] | None) -> None:
-        seen = self._seen
-        if result is None or seen is None:
+        if result is None:
             self._seen = None
-        elif seen[2].location is self._location:
-            self._seen = *result, seen[2]
         else:
-            self._seen = *result, Arrays(self._location.at(result[1]))
+            self._note(*result)
         self._swept = result[0].generation if result else ""
 
 

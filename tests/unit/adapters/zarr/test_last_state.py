@@ -36,7 +36,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def root(tmp_path: Path) -> str:
     root = f"memory://{tmp_path.name}{os.getpid()}/net"
     make(ZarrStore(root))
-    repository._OPENED._opened.clear()
+    repository._OPENED.clear()
     return root
 
 
@@ -66,7 +66,7 @@ def test_only_opening_asks_once(
     assert store.exists() and ZarrStore(root).recognizes()
     assert state(store) is state(store) is None
     assert 1 == len(asked)
-    repository._OPENED._opened.clear()
+    repository._OPENED.clear()
     monkeypatch.setattr(states, "_OPENING", 0.0)
     monkeypatch.setattr(states, "_PAUSE", 0.0)
     store = ZarrStore(root)

@@ -270,7 +270,7 @@ def test_a_repository_that_was_opened_just_now_is_used_again(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbered(url, 2)
-    repository._OPENED._opened.clear()
+    repository._OPENED.clear()
     opened: list[Any] = []
     open_, now = icechunk.Repository.open, [1000.0]
 
