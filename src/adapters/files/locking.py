@@ -9,10 +9,13 @@ HDF5 library, which looks at it where it opens a file: ``FALSE`` or ``0`` disabl
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 from functools import partial
+from typing import Self
+from weakref import WeakSet
 
 from ...platform import (
     LockAttempt,
@@ -129,12 +132,15 @@ class HeldDescriptor:
     """
     An open and locked file, which is closed once: at the end of a block, or before.
 
+    A forked child leaves it to its parent, which would lose the lock if it were released there.
+
     :param descriptor: of the file.
     """
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
-        self.is_closed = False
+        self.is_closed = self.is_inherited = self._is_kept = False
+        _HELD.add(self)
 
     def close(self) -> None:
         """Close the file and release its lock."""
@@ -142,11 +148,38 @@ class HeldDescriptor:
             self.is_closed = True
             close_file(self.descriptor)
 
-    def __enter__(self) -> HeldDescriptor:
+    def abandon(self) -> None:
+        """Close the file of a parent process, whose lock stays."""
+        self.is_inherited = True
+        if not self.is_closed:
+            self.is_closed = True
+            # Another thread of the parent may have been about to close it.
+            with contextlib.suppress(OSError):
+                os.close(self.descriptor)
+
+    def kept(self) -> Self:
+        """The same, which the end of the block does not close any more, but an error does."""
+        self._is_kept = True
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __enter__(self) -> Self:
+        self._is_kept = False
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is not None or not self._is_kept:
+            self.close()
+
+
+_HELD: WeakSet[HeldDescriptor] = WeakSet()
+
+
+def _abandon_in_child() -> None:
+    for held in list(_HELD):
+        held.abandon()
+
+
+after_fork_in_child(_abandon_in_child)
 
 
 def _try_lock(descriptor: int, location: str, *, exclusive: bool) -> LockAttempt:

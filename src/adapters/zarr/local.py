@@ -154,8 +154,8 @@ class DirectoryLocation(LocalLocation):
             found = self.fetch(None)
             read_manifest(found[0] if found else b"", self.root)
         while True:
-            with LockHandle(self._open_lock(path, exclusive=exclusive)) as held:
-                if held.descriptor is None:
+            with self._open_lock(path, exclusive=exclusive) as held:
+                if held.is_closed:
                     return held
                 held.safe = self._wait(held.descriptor, exclusive=exclusive)
                 # Another program may have moved or removed the directory meanwhile.
@@ -163,17 +163,17 @@ class DirectoryLocation(LocalLocation):
                     if os.path.samestat(os.fstat(held.descriptor), os.lstat(path)):
                         return held.kept()
 
-    def _open_lock(self, path: str, *, exclusive: bool) -> int | None:
+    def _open_lock(self, path: str, *, exclusive: bool) -> LockHandle:
         try:
-            return open_descriptor(path, os.O_RDWR | os.O_CREAT | no_follow())
+            return LockHandle(open_descriptor(path, os.O_RDWR | os.O_CREAT | no_follow()))
         except FileNotFoundError as error:
             raise absent(self.root) from error
         except OSError as error:
             if exclusive or error.errno not in _DENIED:
                 raise system_error(error, self.root) from error
         with contextlib.suppress(OSError):
-            return open_descriptor(path, os.O_RDONLY | no_follow())
-        return None
+            return LockHandle(open_descriptor(path, os.O_RDONLY | no_follow()))
+        return LockHandle()
 
     def _wait(self, descriptor: int, *, exclusive: bool) -> bool:
         return lock_file(

@@ -30,7 +30,7 @@ def test_a_handle_closes_its_file_once(descriptor: int) -> None:
         handle.check("here")
         assert not handle.safe and not handle.is_inherited
     assert not is_open(descriptor)
-    assert handle.descriptor is None
+    assert handle.is_closed
     other = os.dup(0)
     handle.close()
     assert is_open(other)
@@ -57,7 +57,7 @@ def test_a_child_leaves_it_to_its_parent(descriptor: int) -> None:
     handle.abandon()
     assert handle.is_inherited
     assert not is_open(descriptor)
-    assert handle.is_inherited and handle.descriptor is None
+    assert handle.is_inherited and handle.is_closed
     with pytest.raises(SessionClosedError, match="'here' belongs to the process that began"):
         handle.check("here")
     handle.abandon()
