@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -98,8 +98,12 @@ class Arrays:
             finally:
                 parts.close()
 
-    def extend(self, node: Node, start: int, rows: AnyArray) -> None:
-        """Store rows from a row on; stored rows past their end do not belong to the array."""
+    def extended(self, node: Node, start: int, rows: AnyArray) -> Iterator[list[tuple[str, bytes]]]:
+        """
+        The shards that hold rows from a row on, to be stored, with their keys, some at a time.
+
+        Stored rows past the end of an array do not belong to it.
+        """
         grid = self.grid(node)
         if not grid.row_bytes:
             return
@@ -107,16 +111,16 @@ class Arrays:
         if stored_form(stored.dtype, ())[1]:
             stored = stored.view(np.uint8).reshape(len(rows), *grid.width)
         stored = stored.astype(grid.dtype, copy=False)
-        with translated(self.location.title):
+        shards = range(start // grid.shard, -(-(start + len(rows)) // grid.shard))
+        for i in range(0, len(shards), _TOGETHER):
             made: list[tuple[str, bytes]] = []
-            for shard in range(start // grid.shard, -(-(start + len(rows)) // grid.shard)):
-                first = shard * grid.shard
-                part = stored[max(0, first - start) : first + grid.shard - start]
-                made.append(self._shard(node["path"], shard, max(0, start - first), part, grid))
-                if len(made) == _TOGETHER:
-                    self.location.put_many(made)
-                    made = []
-            self.location.put_many(made)
+            with translated(self.location.title):
+                for shard in shards[i : i + _TOGETHER]:
+                    first = shard * grid.shard
+                    part = stored[max(0, first - start) : first + grid.shard - start]
+                    held = max(0, start - first)
+                    made.append(self._shard(node["path"], shard, held, part, grid))
+            yield made
 
     def _shard(
         self, path: str, shard: int, held: int, rows: AnyArray, grid: Grid
@@ -155,14 +159,6 @@ class Arrays:
             if found is None:
                 raise MissingObjectError(key)
             return found
-
-    def remove(self, arrays: Iterable[str], groups: Iterable[str]) -> None:
-        """Delete arrays and groups, as far as they exist, and sessions made them."""
-        with translated(self.location.title):
-            for path in arrays:
-                self.location.remove_array(path)
-            for path in sorted(groups, key=len, reverse=True):
-                self.location.remove_group(path)
 
 
 def _as_given(rows: AnyArray, node: Node) -> AnyArray:

@@ -48,9 +48,6 @@ class Branch(Target):
     def tag(self) -> Tag:
         return self._session.snapshot_id
 
-    def check(self, known: Tag | None) -> None:
-        """Do nothing: icechunk does, at the commit."""
-
     def replace(self, manifest: bytes, known: Tag | None) -> Tag:
         from icechunk import ConflictError
 
@@ -84,9 +81,6 @@ class Branch(Target):
             f"another program changed '{self.root}' during this write session, which is not stored",
             location=self.root,
         )
-
-    def discard(self) -> None:
-        """Do nothing: uncommitted changes are invisible."""
 
 
 def state_at(root: str, repository: Repository, commit: Tag) -> State:

@@ -11,12 +11,19 @@ import zipfile
 from collections.abc import Callable, Collection, Sequence
 from typing import Concatenate, NoReturn
 
-from ...errors import NotANetworkError, ReadOnlyError, StoreError
+from ...errors import (
+    NotANetworkError,
+    ReadOnlyError,
+    SessionAbortedError,
+    StoreError,
+    StoreIOError,
+)
 from ...platform import open_descriptor
 from ...transactions.deadline import OnSlow, ignore_slow
 from ..files.errors import system_error
 from ..files.locking import lock_file
 from ..files.names import MODE_OF_FILE, checked_path, hidden_path, target_of
+from ..native.drafts import give_name
 from .errors import absent, taken, translated
 from .folders import (
     LOCK_FILE,
@@ -33,12 +40,11 @@ from .folders import (
     vacate,
 )
 from .held import LockHandle
-from .locations import Location, P, T, Tag
+from .locations import Location, P, T, Tag, Target
 from .manifest import read_manifest
 from .objects import ObjectFile, no_follow, path_in, write_again, write_object
 from .paths import MANIFEST
 
-_OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 # A member of an archive of more bytes than these is compressed to no fewer than so many times less.
 _MOST_UNQUESTIONED = 1 << 24
 _MOST_PACKED = 64
@@ -76,7 +82,7 @@ class LocalLocation(Location):
             return stat.S_IMODE(os.stat(self.root).st_mode) & MODE_OF_FILE
 
 
-class DirectoryLocation(LocalLocation):
+class DirectoryLocation(LocalLocation, Target):
     """
     A directory.
 
@@ -142,6 +148,14 @@ class DirectoryLocation(LocalLocation):
 
     def begin(self) -> DirectoryLocation:
         return self
+
+    def check(self, known: Tag | None) -> None:
+        if self.fetch(known) is not None:
+            raise SessionAbortedError(
+                f"another program changed '{self.root}' during this write session, which is not"
+                " stored",
+                location=self.root,
+            )
 
     def replace(self, manifest: bytes, known: Tag | None) -> Tag:
         self.put(MANIFEST, manifest)
@@ -212,7 +226,15 @@ class DirectoryLocation(LocalLocation):
         return NewDirectory(self.root, mode)
 
     def rename(self, target: Location) -> bool:
-        return isinstance(target, DirectoryLocation) and _renamed(self.root, target.root)
+        if not isinstance(target, DirectoryLocation):
+            return False
+        try:
+            give_name(self.root, target.root)
+        except StoreIOError as error:
+            if error.fields.get("errno") != errno.EXDEV:
+                raise
+            return False
+        return True
 
     def foreign(self) -> list[str]:
         return self._in_folder(foreign_in)
@@ -283,10 +305,8 @@ class NewDirectory(DirectoryLocation):
                 os.chmod(self.root, self._mode)
         if is_vacated(self._target):
             self._move_in()
-        elif os.path.lexists(self._target):
-            raise taken(self._target)
         else:
-            _renamed(self.root, self._target)
+            give_name(self.root, self._target)
         return tag
 
     def _move_in(self) -> None:
@@ -405,15 +425,3 @@ def _check_sizes(members: list[zipfile.ZipInfo]) -> None:
     for member in members:
         if member.file_size > max(_MOST_UNQUESTIONED, _MOST_PACKED * member.compress_size):
             raise ValueError(f"{member.filename!r} claims to hold {member.file_size} bytes")
-
-
-def _renamed(path: str, target: str) -> bool:
-    try:
-        os.rename(path, target)
-    except OSError as error:
-        if error.errno == errno.EXDEV:
-            return False
-        if error.errno in _OCCUPIED:
-            raise taken(target) from error
-        raise system_error(error, target) from error
-    return True

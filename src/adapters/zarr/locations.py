@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
-from ...errors import ReadOnlyError, SessionAbortedError
+from ...errors import ReadOnlyError
 from .errors import require, translated
 from .held import LockHandle
 from .metadata import kind_of
@@ -76,6 +76,40 @@ class Objects(ABC):
     def prefetch(self, keys: Sequence[str]) -> None:  # noqa: B027
         """Get ready to read objects, all at once where each takes a request."""
 
+    def size(self) -> int:
+        """The size of all objects in bytes."""
+        return int(self.sync(self.store.getsize_prefix, ""))
+
+    def sync(
+        self, method: Callable[P, Coroutine[object, object, T]], *args: P.args, **options: P.kwargs
+    ) -> T:
+        """The result of an asynchronous method of the store."""
+        from zarr.core.sync import sync
+
+        with translated(self.title):
+            return sync(method(*args, **options))
+
+
+class Target(Objects):
+    """Where a session writes: its objects become visible with its manifest."""
+
+    undone_by_itself = False
+    """Whether objects without a manifest disappear at the end of the session."""
+
+    @property
+    def tag(self) -> Tag | None:
+        """The tag of the manifest that a session begins with, where it has a view of its own."""
+        return None
+
+    def check(self, known: Tag | None, /) -> None:
+        """
+        Check that no other program stored a manifest since a session began, if that is possible.
+
+        :param known: the tag of the manifest at the start; None if there was none.
+        :raises SessionAbortedError: another program replaced the manifest.
+        :raises StoreExistsError: another program stored the first manifest.
+        """
+
     def put(self, key: str, data: bytes) -> None:
         """Store an object, whole or not at all."""
         self.put_many([(key, data)])
@@ -114,51 +148,15 @@ class Objects(ABC):
         metadata = self.get(f"{path}/{MANIFEST}")
         return None if metadata is None else kind_of(metadata, path)
 
-    def size(self) -> int:
-        """The size of all objects in bytes."""
-        return int(self.sync(self.store.getsize_prefix, ""))
-
-    def sync(
-        self, method: Callable[P, Coroutine[object, object, T]], *args: P.args, **options: P.kwargs
-    ) -> T:
-        """The result of an asynchronous method of the store."""
-        from zarr.core.sync import sync
-
-        with translated(self.title):
-            return sync(method(*args, **options))
-
-
-class Target(Objects):
-    """Where a session writes: its objects become visible with its manifest."""
-
-    undone_by_itself = False
-    """Whether objects without a manifest disappear at the end of the session."""
-
-    @property
-    def tag(self) -> Tag | None:
-        """The tag of the manifest that a session begins with, where it has a view of its own."""
-        return None
-
-    @abstractmethod
-    def check(self, known: Tag | None, /) -> None:
-        """
-        Check that no other program stored a manifest since a session began.
-
-        :param known: the tag of the manifest at the start; None if there was none.
-        :raises SessionAbortedError: another program replaced the manifest.
-        :raises StoreExistsError: another program stored the first manifest.
-        """
-
     @abstractmethod
     def replace(self, manifest: bytes, known: Tag | None, /) -> Tag:
         """Put the manifest, the last of a commit; errors as for :meth:`check`."""
 
-    @abstractmethod
     def discard(self) -> None:
-        """Remove a new network that was not completed."""
+        """Remove a new network that was not completed, if it is visible."""
 
 
-class Location(Target):
+class Location(Objects):
     """
     One root.
 
@@ -229,13 +227,6 @@ class Location(Target):
         """
         return LockHandle()
 
-    def check(self, known: Tag | None) -> None:
-        if self.fetch(known) is not None:
-            raise overtaken(self.root)
-
-    def replace(self, manifest: bytes, known: Tag | None, /) -> Tag:
-        raise self.refusal()
-
     def sweep(self, used: Collection[str], /) -> None:
         """Remove what killed sessions left behind; the arrays at these paths stay."""
 
@@ -243,20 +234,9 @@ class Location(Target):
         """Go to another place at once; False if that can't be done."""
         return False
 
-    def discard(self) -> None:
-        """Do nothing: new networks are built elsewhere."""
-
     def remove(self) -> None:
         """Delete everything that is there."""
         raise self.refusal()
-
-
-def overtaken(location: str) -> SessionAbortedError:
-    """The error where another program committed meanwhile."""
-    return SessionAbortedError(
-        f"another program changed '{location}' during this write session, which is not stored",
-        location=location,
-    )
 
 
 async def together(requests: Sequence[Callable[[], Coroutine[object, object, T]]]) -> list[T]:

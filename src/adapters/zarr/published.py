@@ -120,7 +120,7 @@ class PublishedLocation(Location):
 _STATES: Recent[State] = Recent()
 
 
-class PublishedTarget(PublishedLocation):
+class PublishedTarget(PublishedLocation, Target):
     """Objects below a URL, which are a published network once there is a manifest."""
 
     _is_only_read = False

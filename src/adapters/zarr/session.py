@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -58,8 +58,9 @@ class DraftView(View):
     :param tree: what is changed.
     """
 
-    def __init__(self, arrays: Arrays, held: LockHandle, before: Manifest, tree: Node) -> None:
-        super().__init__(arrays, held)
+    def __init__(self, target: Target, held: LockHandle, before: Manifest, tree: Node) -> None:
+        super().__init__(Arrays(target), held)
+        self._target = target
         self.tree = tree
         self.made: set[str] = set()
         self.made_groups: set[str] = set()
@@ -91,9 +92,9 @@ class DraftView(View):
             node["path"] = self._new_path(names, is_group=False)
             self.made.add(node["path"])
             # Who finds what a killed session left knows by it whose that is.
-            self._write(names[-1], node, self.arrays.location.put)
-        if len(rows):
-            self.arrays.extend(node, base, rows)
+            self._write(names[-1], node, self._target.put)
+        for shards in self.arrays.extended(node, base, rows) if len(rows) else ():
+            self._target.put_many(shards)
 
     def _path_of_group(self, names: tuple[str, ...]) -> str:
         """The path of a group, which is made, with its parents, if it has none."""
@@ -105,7 +106,7 @@ class DraftView(View):
         if "path" not in node:
             node["path"] = self._new_path(names, is_group=True)
             self.made_groups.add(node["path"])
-            self._write(names[-1], node, self.arrays.location.put)
+            self._write(names[-1], node, self._target.put)
         return str(node["path"])
 
     def _new_path(self, names: tuple[str, ...], *, is_group: bool) -> str:
@@ -113,8 +114,7 @@ class DraftView(View):
         if self._places is None:
             before = self._before
             self._places = Places({*before.stale, *before.arrays, *paths_of(self.tree), *self.made})
-        location = self.arrays.location
-        is_free = location.is_free_for_group if is_group else location.is_free
+        is_free = self._target.is_free_for_group if is_group else self._target.is_free
         return self._places.new(above, names[-1], is_free, is_group=is_group)
 
     def _write(self, name: str, node: Node, put: Callable[[str, bytes], None]) -> None:
@@ -124,18 +124,25 @@ class DraftView(View):
             put(f"{node['path']}/{MANIFEST}", text.encode("ascii"))
             self.written[node["path"]] = text
 
+    def remove(self, arrays: Iterable[str], groups: Iterable[str]) -> None:
+        """Delete arrays and groups, as far as they exist, and sessions made them."""
+        for path in arrays:
+            self._target.remove_array(path)
+        for path in sorted(groups, key=len, reverse=True):
+            self._target.remove_group(path)
+
     def write_changed(self, after: Manifest) -> None:
         """Store the metadata of what a state changed."""
         for names, node in after.nodes:
             if node["path"] in after.changed:
-                self._write(names[-1], node, self.arrays.location.put_again)
+                self._write(names[-1], node, self._target.put_again)
 
 
 class ZarrWriteSession:
     """
     Changes in memory, or where no reader looks, until the commit.
 
-    :param target: where the session stores; ``arrays`` are those there.
+    :param target: where the session stores.
     :param seen: the manifest that the session begins with, and its tag.
     :param committed: called with the new manifest and its tag, or None if the state is unknown.
     """
@@ -143,7 +150,6 @@ class ZarrWriteSession:
     def __init__(
         self,
         target: Target,
-        arrays: Arrays,
         seen: tuple[Manifest, Tag],
         held: LockHandle,
         committed: Callable[[tuple[Manifest, Tag] | None], None],
@@ -152,7 +158,7 @@ class ZarrWriteSession:
         self._location = target
         self._held = held
         self._committed = committed
-        self._draft = DraftView(arrays, held, self._manifest, self._begin_with())
+        self._draft = DraftView(target, held, self._manifest, self._begin_with())
         # Whether the manifest that names what was made may have been put.
         self._uncertain = False
 
@@ -192,10 +198,10 @@ class ZarrWriteSession:
         self._location.check(self._tag)
         draft.store()
         after = self._after()
-        draft.arrays.remove(before.stale, {*before.stale_groups} - after.arrays - after.groups)
+        draft.remove(before.stale, {*before.stale_groups} - after.arrays - after.groups)
         if self._location.undone_by_itself:
             # Readers have views of their own.
-            draft.arrays.remove(after.stale, after.stale_groups)
+            draft.remove(after.stale, after.stale_groups)
             after.stale = after.stale_groups = []
             draft.write_changed(after)
         after = make_manifest(after)
@@ -225,7 +231,7 @@ class ZarrWriteSession:
         leaves_remains = not self._location.undone_by_itself
         if leaves_remains and not self._uncertain and not self._held.is_inherited:
             with contextlib.suppress(StorageError):
-                self._draft.arrays.remove(self._draft.made, self._draft.made_groups)
+                self._draft.remove(self._draft.made, self._draft.made_groups)
 
     def rollback(self) -> None:
         if not self._draft.closed:
@@ -268,7 +274,7 @@ class ZarrCreationSession(ZarrWriteSession):
 
     def __init__(self, location: Target) -> None:
         seen = Manifest("", new_group()), None
-        super().__init__(location, Arrays(location), seen, LockHandle(), lambda result: None)
+        super().__init__(location, seen, LockHandle(), lambda result: None)
 
     def _end(self) -> None:
         super()._end()

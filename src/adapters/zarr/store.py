@@ -185,23 +185,23 @@ class ZarrStore:
     def _open_write(self, kind: type[W]) -> W:
         require("numcodecs", "zarr")
         with self._location.lock(exclusive=True) as held:
-            (manifest, tag, arrays), target = self._begin()
+            manifest, tag, target = self._begin()
             if held.safe and self._swept != manifest.generation:
                 used = {*manifest.arrays, *manifest.stale}
                 used |= {*manifest.groups, *manifest.stale_groups}
                 self._location.sweep(used)
-                self._follow(manifest)
+                self._follow(manifest, target)
                 self._swept = manifest.generation
-            return kind(target, arrays, (manifest, tag), held.kept(), self._committed)
+            return kind(target, (manifest, tag), held.kept(), self._committed)
 
-    def _follow(self, manifest: Manifest) -> None:
+    def _follow(self, manifest: Manifest, target: Target) -> None:
         """Store the metadata that a killed session left as they were before it."""
         changed = set(manifest.changed)
         for names, node in walk(manifest.tree):
             if names and node.get("path") in changed:
                 key, text = f"{node['path']}/{MANIFEST}", text_of(names[-1], node).encode("ascii")
-                if (self._location.get(key) or b"").rstrip() != text:
-                    self._location.put(key, text)
+                if (target.get(key) or b"").rstrip() != text:
+                    target.put(key, text)
 
     def let_go(self) -> None:
         self._seen = None
@@ -277,16 +277,16 @@ class ZarrStore:
         assert seen is not None
         return seen
 
-    def _begin(self) -> tuple[tuple[Manifest, Tag, Arrays], Target]:
-        """The committed state, and where a session writes that begins with it."""
+    def _begin(self) -> tuple[Manifest, Tag, Target]:
+        """The committed state, its tag, and where a session writes that begins with it."""
         target = self._location.begin()
         if target.tag is None:
-            return self._current(), target
+            return *self._current()[:2], target
         seen = self._seen
         if seen is None or seen[1] != target.tag:
             data = target.get(MANIFEST) or b""
             seen = self._note(read_manifest(data, self.location), target.tag)
-        return (seen[0], seen[1], Arrays(target)), target
+        return seen[0], seen[1], target
 
     def _note(self, manifest: Manifest, tag: Tag) -> tuple[Manifest, Tag, Arrays]:
         """Note a state that was seen."""

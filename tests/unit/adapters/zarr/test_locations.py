@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from zarr.core.buffer import default_buffer_prototype
 
-from bsb_hdf5.adapters.zarr.locations import Objects, together
+from bsb_hdf5.adapters.zarr.locations import Target, together
 from tests.unit.adapters.zarr.test_folders import ARRAY, GROUP, PLAIN, metadata
 
 
@@ -36,11 +36,15 @@ class Held:
         """It holds nothing open."""
 
 
-class InMemory(Objects):
+class InMemory(Target):
     held = Held()
 
     def _open(self) -> Any:
         return self.held
+
+    def replace(self, manifest: bytes, known: Any) -> None:
+        self.check(known)
+        self.put("zarr.json", manifest)
 
 
 @pytest.fixture
