@@ -258,8 +258,8 @@ class ZarrStore:
         return location
 
     def _copy_to(self, building: Target) -> None:
-        manifest, _, arrays = self._current()
         try:
+            manifest, _, arrays = self._current()
             for key in (*_metadata_keys(manifest), *arrays.keys(manifest.tree)):
                 # What is not complete is removed.
                 call_pending()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bsb_hdf5.adapters.zarr import objects
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
     InputError,
@@ -60,6 +62,19 @@ def test_a_copy_that_fails_leaves_nothing(path: Path, tmp_path: Path) -> None:
     assert not ZarrStore(url).exists()
 
 
+def test_a_copy_of_which_nothing_can_be_written_leaves_nothing(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: str, *_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    store = filled(path)
+    monkeypatch.setattr(objects, "open_descriptor", full)
+    with pytest.raises(StoreIOError):
+        store.copy(str(tmp_path / "copy.zarr"))
+    assert [path.name] == [each.name for each in tmp_path.iterdir()]
+
+
 @pytest.mark.parametrize("url", ["s3://key:secret@bucket/net", "s3://bucket/net?key=secret"])
 def test_credentials_in_a_root_are_refused_and_not_shown(url: str) -> None:
     with pytest.raises(InputError, match=r"s3://bucket/net") as caught:
@@ -75,6 +90,7 @@ import bsb
 assert {"hdf5", "memory", "zarr"} <= set(bsb.get_engines()), bsb.get_engines()
 bsb.Storage("memory", "x")
 import bsb_hdf5.engines.zarr as engine
+from bsb_hdf5.adapters.zarr import objects
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import StoreError
 assert not engine.ZarrEngine.peek_exists("nothing.zarr")
