@@ -67,7 +67,11 @@ class Array(ABC):
         hull = high - low
         if hull <= _MOST_SURPLUS * total or hull * _row_bytes(self._no_rows()) <= _LEAST_HULL:
             return take_ranges(self._read(low, high), first - low, last - low)
-        rows, end = self._room(total), 0
+        return self._read_apart(first, last)
+
+    def _read_apart(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> AnyArray:
+        """The rows of ranges that lie far apart."""
+        rows, end = self._room(int((last - first).sum())), 0
         for start, stop in zip(first.tolist(), last.tolist(), strict=True):
             rows[end : end + stop - start] = self._read(start, stop)
             end += stop - start

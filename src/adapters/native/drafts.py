@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Sequence
@@ -70,7 +71,9 @@ def _renaming_error(error: OSError, path: str, target: str) -> StoreError:
             location=target,
             errno=error.errno,
         )
-    if isinstance(error, FileExistsError) or os.path.lexists(target):
+    # A folder that another program filled meanwhile may be empty again, or gone.
+    taken = isinstance(error, FileExistsError) or error.errno == errno.ENOTEMPTY
+    if taken or os.path.lexists(target):
         return StoreExistsError(f"'{target}' exists", location=target)
     return system_error(error, target)
 

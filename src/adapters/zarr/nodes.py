@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.ranges import check_ranges, rows_of_ranges
+from ...core.ranges import rows_of_ranges
 from ...errors import SessionClosedError
 from ...ports.arrays import AnyArray, DType
 from ..native.arrays import Array, ArrayWriter, Document, DocumentWriter
@@ -134,13 +134,12 @@ class ZarrArray(ZarrMember, Array):
         added = self._tail()[max(0, start - base) : stop - base]
         return np.concatenate((stored, added), dtype=self.dtype)
 
-    def read_ranges(self, starts: Bounds, stops: Bounds) -> AnyArray:
+    def _read_apart(self, first: Bounds, last: Bounds) -> AnyArray:
+        if len(first) < _MANY or "tail" in self._node:
+            return super()._read_apart(first, last)
         self._view.check()
-        check_ranges(starts, stops, self.shape[0])
-        if len(starts) < _MANY or "tail" in self._node:
-            return super().read_ranges(starts, stops)
         # Each chunk is read once, however many ranges it has rows of.
-        return self._view.arrays.read_rows(self._node, rows_of_ranges(starts, stops))
+        return self._view.arrays.read_rows(self._node, rows_of_ranges(first, last))
 
     @property
     def _base(self) -> int:

@@ -13,7 +13,8 @@ decompresses to more than its rows.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -27,6 +28,8 @@ _COUNT = struct.Struct("<Q")
 _CRC = struct.Struct("<I")
 _ENTRY = 16
 _ABSENT = (1 << 64) - 1
+# Chunks that are read at a time.
+_TOGETHER = 16
 
 
 class Parts(Protocol):
@@ -61,7 +64,7 @@ class Packed(NamedTuple):
     lengths: list[int]
 
     @classmethod
-    def of(cls, chunks: list[bytes]) -> Packed:
+    def of(cls, chunks: Sequence[bytes]) -> Packed:
         return cls(b"".join(chunks), [len(chunk) for chunk in chunks])
 
 
@@ -97,42 +100,47 @@ class Shard:
                 " have been copied while it was written"
             )
         chunk = self._grid.chunk
-        for piece in range(start // chunk, -(-stop // chunk)):
-            first = piece * chunk
-            low, high = max(start, first), min(stop, first + chunk)
-            target = out[low - start : high - start]
-            if high - low == chunk:
-                self._decode(piece, target)
-            else:
-                whole = np.empty((chunk, *out.shape[1:]), out.dtype)
-                self._decode(piece, whole)
-                target[:] = whole[low - first : high - first]
+        pieces = range(start // chunk, -(-stop // chunk))
+        for i in range(0, len(pieces), _TOGETHER):
+            some = pieces[i : i + _TOGETHER]
+            for piece, data in zip(some, self._packed(some), strict=True):
+                first = piece * chunk
+                low, high = max(start, first), min(stop, first + chunk)
+                target = out[low - start : high - start]
+                if high - low == chunk:
+                    self._decode(piece, data, target)
+                else:
+                    whole = np.empty((chunk, *out.shape[1:]), out.dtype)
+                    self._decode(piece, data, whole)
+                    target[:] = whole[low - first : high - first]
 
     def beginning(self, pieces: int) -> Packed:
         """
-        The first chunks as they are stored.
+        The first chunks as they are stored; each has a checksum for whoever reads it.
 
-        :raises ValueError: they are not there, or damaged where they don't lie one after the other.
+        :raises ValueError: they are not there.
         """
-        lengths = self._entries[:pieces, 1]
-        ends = np.cumsum(lengths)
-        size = int(ends[-1]) if pieces else 0
-        # perf: append 400 cells; each chunk has a checksum of its own for whoever reads it.
-        if size <= self._parts.size and np.array_equal(self._entries[:pieces, 0], ends - lengths):
-            return Packed(self._parts.read(0, size), lengths.tolist())
-        return Packed.of([self._packed(piece) for piece in range(pieces)])
+        return Packed.of(self._packed(range(pieces)))
 
-    def _packed(self, piece: int) -> bytes:
-        offset, length = self._entries[piece].tolist()
-        if offset == _ABSENT or offset + length > self._parts.size:
-            raise ValueError(f"the shard '{self._key}' lacks its chunk {piece}")
-        data = self._parts.read(offset, offset + length)
+    def _packed(self, pieces: range) -> list[bytes]:
+        """Chunks as they are stored, read at once where they lie one after the other."""
+        places: list[tuple[int, int]] = []
+        for piece, (start, length) in zip(
+            pieces, self._entries[pieces.start : pieces.stop].tolist(), strict=True
+        ):
+            # That of a chunk that is absent is past any end.
+            if start + length > self._parts.size:
+                raise ValueError(f"the shard '{self._key}' lacks its chunk {piece}")
+            places.append((start, start + length))
+        if any(stop != start for (_, stop), (start, _) in pairwise(places)):
+            return [self._parts.read(*place) for place in places]
+        first = places[0][0] if places else 0
+        data = self._parts.read(first, places[-1][1]) if places else b""
+        return [data[start - first : stop - first] for start, stop in places]
+
+    def _decode(self, piece: int, data: bytes, out: AnyArray) -> None:
         if not _is_intact(data):
             raise ValueError(f"chunk {piece} of the shard '{self._key}' is damaged")
-        return data
-
-    def _decode(self, piece: int, out: AnyArray) -> None:
-        data = self._packed(piece)
         if len(data) < _BLOSC.size or _BLOSC.unpack_from(data)[4] != out.nbytes:
             raise ValueError(f"a chunk of {out.nbytes} bytes is compressed as one of another size")
         if out.nbytes:
