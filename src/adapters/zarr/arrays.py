@@ -19,6 +19,8 @@ from .shards import Packed, Shard, Whole, make_shard
 
 # Shards that are read or put at a time, where each takes a request.
 _TOGETHER = 8
+# Neighbouring chunks that are read at once where only some of their rows are asked for.
+_RUN = 16
 
 
 class Arrays:
@@ -71,7 +73,12 @@ class Arrays:
             return out
         order = np.argsort(rows, kind="stable")
         ordered = rows[order]
-        pieces, starts = np.unique(ordered // grid.chunk, return_index=True)
+        of_rows = ordered // grid.chunk
+        step = np.diff(of_rows)
+        # Neighbouring chunks of a shard are read at once, some at a time.
+        is_first = (step > 1) | ((step == 1) & (of_rows[1:] % grid.pieces % _RUN == 0))
+        starts = np.concatenate(([0], np.flatnonzero(is_first) + 1))
+        pieces = of_rows[starts]
         runs = zip(pieces.tolist(), starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=True)
         by_shard = groupby(runs, lambda run: run[0] // grid.pieces)
         shards = np.unique(pieces // grid.pieces).tolist()
@@ -82,7 +89,7 @@ class Arrays:
                 first, last = piece * grid.chunk, int(ordered[high - 1]) + 1
                 part = np.empty((last - first, *grid.width), grid.dtype)
                 found.read(first - shard * grid.shard, last - shard * grid.shard, part)
-                out[order[low:high]] = part[ordered[low:high] - first]
+                out[order[low:high]] = part.take(ordered[low:high] - first, axis=0)
         return out
 
     def _shards(self, grid: Grid, path: str, shards: Sequence[int]) -> Iterator[tuple[int, Shard]]:
