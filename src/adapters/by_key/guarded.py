@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
 from ...errors import SessionClosedError, StorageError, StoreIOError
 from ...platform import Forks
 from .transaction import Transaction
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Guarded:
@@ -41,50 +47,38 @@ class Guarded:
             )
 
     def get(self, key: bytes) -> bytes | None:
-        self.check()
-        try:
-            return self._raw.get(key)
-        except self._errors as error:
-            raise self._translated(error) from error
+        return self._call(self._raw.get, key)
 
     def get_range(self, key: bytes, start: int, stop: int) -> bytes | None:
-        self.check()
-        try:
-            return self._raw.get_range(key, start, stop)
-        except self._errors as error:
-            raise self._translated(error) from error
+        return self._call(self._raw.get_range, key, start, stop)
 
     def put(self, key: bytes, value: bytes) -> None:
         self.check()
         self.changes += 1
-        try:
-            self._raw.put(key, value)
-        except self._errors as error:
-            raise self._translated(error) from error
+        self._call(self._raw.put, key, value)
 
     def delete(self, key: bytes) -> None:
         self.check()
         self.changes += 1
-        try:
-            self._raw.delete(key)
-        except self._errors as error:
-            raise self._translated(error) from error
+        self._call(self._raw.delete, key)
 
     def keys(self, prefix: bytes) -> list[bytes]:
-        self.check()
-        try:
-            return list(self._raw.keys(prefix))
-        except self._errors as error:
-            raise self._translated(error) from error
+        return self._call(lambda: list(self._raw.keys(prefix)))
 
     def commit(self) -> None:
         self.check()
         try:
-            self._raw.commit()
-        except self._errors as error:
-            raise self._translated(error) from error
+            self._call(self._raw.commit)
         finally:
             self.close()
+
+    def _call(self, act: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+        """The result of a method of the transaction."""
+        self.check()
+        try:
+            return act(*given, **named)
+        except self._errors as error:
+            raise translated(error, self.location) from error
 
     def close(self) -> None:
         """End the transaction; calling it again does nothing."""
@@ -97,10 +91,7 @@ class Guarded:
         try:
             self._raw.close()
         except self._errors as error:
-            raise self._translated(error) from error
-
-    def _translated(self, error: Exception) -> Exception:
-        return translated(error, self.location)
+            raise translated(error, self.location) from error
 
 
 def translated(error: Exception, location: str) -> Exception:

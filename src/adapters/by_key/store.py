@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ...errors import ReadOnlyError, StorageError, StoreIOError
+from ...errors import ReadOnlyError, StorageError
 from ...platform import before_renaming
 from ...ports.store import Capability
 from ..files.errors import system_error
 from ..files.names import file_number
-from ..native.drafts import Draft, delete, give_name
+from ..native.drafts import Draft, delete, rename_within
 from ..native.store import ArrayStore, free_path
 from . import encoding
 from .guarded import Guarded, translated
@@ -98,12 +97,8 @@ class KeyValueStore(ArrayStore):
         try:
             path = free_path(target)
             before_renaming(held.close)
-            try:
-                give_name(os.path.realpath(self.location), path)
-            except StoreIOError as error:
-                if error.fields.get("errno") != errno.EXDEV:
-                    raise
-                # To another filesystem: the copy is complete before the original goes.
+            if not rename_within(os.path.realpath(self.location), path):
+                # The copy is complete before the original goes.
                 held.close()
                 self.copy(path)
             self._delete()

@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Sequence
 
-from ...errors import StoreError, StoreExistsError
+from ...errors import StoreError, StoreExistsError, StoreIOError
 from ...platform import give_other_name
 from ..files.errors import system_error
 from ..files.names import hidden_path
@@ -61,6 +61,17 @@ def give_name(path: str, target: str) -> None:
             os.rename(path, target)
     except OSError as error:
         raise _renaming_error(error, path, target) from error
+
+
+def rename_within(path: str, target: str) -> bool:
+    """As :func:`give_name`; False if the target lies on another filesystem."""
+    try:
+        give_name(path, target)
+    except StoreIOError as error:
+        if error.fields.get("errno") != errno.EXDEV:
+            raise
+        return False
+    return True
 
 
 def _renaming_error(error: OSError, path: str, target: str) -> StoreError:

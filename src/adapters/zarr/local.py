@@ -1,4 +1,4 @@
-"""Networks as directories, and as zip archives, which are only read."""
+"""Networks as directories."""
 
 from __future__ import annotations
 
@@ -7,23 +7,20 @@ import errno
 import os
 import shutil
 import stat
-import zipfile
 from collections.abc import Callable, Collection, Sequence
 from typing import Concatenate, NoReturn
 
 from ...errors import (
     NotANetworkError,
-    ReadOnlyError,
     SessionAbortedError,
     StoreError,
-    StoreIOError,
 )
 from ...platform import open_descriptor
 from ...transactions.deadline import OnSlow, ignore_slow
 from ..files.errors import system_error
 from ..files.locking import lock_file
 from ..files.names import MODE_OF_FILE, checked_path, hidden_path, target_of
-from ..native.drafts import give_name
+from ..native.drafts import give_name, rename_within
 from .errors import absent, taken, translated
 from .folders import (
     LOCK_FILE,
@@ -45,9 +42,6 @@ from .manifest import read_manifest
 from .objects import ObjectFile, no_follow, path_in, write_again, write_object
 from .paths import MANIFEST
 
-# A member of an archive of more bytes than these is compressed to no fewer than so many times less.
-_MOST_UNQUESTIONED = 1 << 24
-_MOST_PACKED = 64
 _EVERYBODY = stat.S_IRWXU | stat.S_IRWXG | stat.S_IRWXO
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -226,15 +220,7 @@ class DirectoryLocation(LocalLocation, Target):
         return NewDirectory(self.root, mode)
 
     def rename(self, target: Location) -> bool:
-        if not isinstance(target, DirectoryLocation):
-            return False
-        try:
-            give_name(self.root, target.root)
-        except StoreIOError as error:
-            if error.fields.get("errno") != errno.EXDEV:
-                raise
-            return False
-        return True
+        return isinstance(target, DirectoryLocation) and rename_within(self.root, target.root)
 
     def foreign(self) -> list[str]:
         return self._in_folder(foreign_in)
@@ -351,77 +337,3 @@ class NewDirectory(DirectoryLocation):
         # All of it was made here.
         with translated(self.title):
             shutil.rmtree(self.root)
-
-
-class ArchiveLocation(LocalLocation):
-    """A zip archive, with the network at its top or in a folder of it."""
-
-    # What the names of all members of the network begin with.
-    _base = ""
-    _tag: Tag = None
-    _archive: zipfile.ZipFile | None = None
-
-    def _opened(self) -> zipfile.ZipFile:
-        if self._archive is None:
-            try:
-                archive = zipfile.ZipFile(self.root)
-                members = archive.infolist()
-                _check_sizes(members)
-                names = [member.filename for member in members]
-                found = [name for name in names if name.split("/")[-1] == MANIFEST]
-                first = min(found, key=lambda name: (name.count("/"), name))
-            except (zipfile.BadZipFile, IsADirectoryError, ValueError) as error:
-                raise NotANetworkError(
-                    f"'{self.root}' is not a zip archive of a zarr network", location=self.root
-                ) from error
-            self._base = first.removesuffix(MANIFEST)
-            self._archive = archive
-        return self._archive
-
-    def let_go(self) -> None:
-        archive, self._archive = self._archive, None
-        if archive is not None:
-            archive.close()
-
-    def get(self, key: str) -> bytes | None:
-        with translated(self.title), contextlib.suppress(KeyError):
-            archive = self._opened()
-            return archive.read(self._base + key)
-        return None
-
-    def size(self) -> int:
-        with translated(self.title):
-            members = self._opened().infolist()
-            return sum(each.file_size for each in members if each.filename.startswith(self._base))
-
-    def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
-        with translated(self.title):
-            status = os.stat(self.root)
-        tag = (status.st_ino, status.st_size, status.st_mtime_ns)
-        if tag != self._tag:
-            self.let_go()
-            self._tag = tag
-        return None if tag == known else (self.get(MANIFEST) or b"", tag)
-
-    def lock(self, *, exclusive: bool) -> LockHandle:
-        if exclusive:
-            raise self.refusal()
-        return LockHandle()
-
-    def refusal(self) -> ReadOnlyError:
-        return ReadOnlyError(
-            f"'{self.root}' is a zip archive, which is only read;"
-            " copy it to a directory to change it",
-            location=self.root,
-        )
-
-
-def _check_sizes(members: list[zipfile.ZipInfo]) -> None:
-    """
-    Check that the members of an archive do not decompress to implausible sizes.
-
-    :raises ValueError: one does.
-    """
-    for member in members:
-        if member.file_size > max(_MOST_UNQUESTIONED, _MOST_PACKED * member.compress_size):
-            raise ValueError(f"{member.filename!r} claims to hold {member.file_size} bytes")

@@ -19,10 +19,11 @@ from ...ports.store import Capabilities, Capability
 from ...ports.versions import Expired, Version
 from ...transactions.deadline import OnSlow, ignore_slow
 from ...transactions.interrupts import call_pending
+from .archives import ArchiveLocation
 from .arrays import Arrays
 from .errors import require, taken
 from .held import LockHandle
-from .local import ArchiveLocation, DirectoryLocation
+from .local import DirectoryLocation
 from .locations import Location, Tag, Target
 from .manifest import Manifest, make_manifest, read_manifest, text_of, walk
 from .paths import MANIFEST
