@@ -38,7 +38,7 @@ from tests.mutation import patches
 from tests.mutation.mutations import Mutation
 
 # The first tests that are tried, and with how many of their parameters.
-UNITS = "tests/unit/"
+UNITS = ("tests/unit/", "tests/backends/", "tests/parallel/")
 PARAMETERS = 2
 MEMORY = 6 << 30
 PROCESSES = ("os.fork", "os.posix_spawn", "subprocess.Popen")

@@ -41,30 +41,29 @@ def test_what_lies_among_the_shards_of_an_array_is_foreign(tmp_path: Path) -> No
 OF_FS = json.dumps({"engine_name": "fs"})
 
 
-@pytest.mark.parametrize(
-    ("text", "folder", "foreign"),
-    [
-        (OF_FS, None, []),
-        (OF_FS, "file_meta", ["file_meta", "metadata.json"]),
-        (OF_FS, "mine", ["mine"]),
-        (json.dumps({"engine_name": "other"}), None, ["metadata.json"]),
-        ("[]", None, ["metadata.json"]),
-        ("{", None, ["metadata.json"]),
-    ],
-)
-def test_what_the_engine_of_folders_leaves_where_it_looked_is_not_foreign(
-    text: str, folder: str | None, foreign: list[str], tmp_path: Path
-) -> None:
-    (tmp_path / "metadata.json").write_text(text)
-    if folder:
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "file").touch()
-    assert foreign == foreign_in(str(tmp_path))
-    # Nothing else is taken for it, nor the same in another folder.
-    (tmp_path / "notes.json").write_text(text)
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "metadata.json").write_text(text)
-    assert sorted([*foreign, "notes.json", "other"]) == foreign_in(str(tmp_path))
+TRACES: list[tuple[str, str | None, list[str]]] = [
+    (OF_FS, None, []),
+    (OF_FS, "file_meta", ["file_meta", "metadata.json"]),
+    (OF_FS, "mine", ["mine"]),
+    (json.dumps({"engine_name": "other"}), None, ["metadata.json"]),
+    ("[]", None, ["metadata.json"]),
+    ("{", None, ["metadata.json"]),
+]
+
+
+def test_what_the_engine_of_folders_leaves_where_it_looked_is_not_foreign(tmp_path: Path) -> None:
+    for number, (text, folder, foreign) in enumerate(TRACES):
+        (root := tmp_path / str(number)).mkdir()
+        (root / "metadata.json").write_text(text)
+        if folder:
+            (root / folder).mkdir()
+            (root / folder / "file").touch()
+        assert foreign == foreign_in(str(root))
+        # Nothing else is taken for it, nor the same in another folder.
+        (root / "notes.json").write_text(text)
+        (root / "other").mkdir()
+        (root / "other" / "metadata.json").write_text(text)
+        assert sorted([*foreign, "notes.json", "other"]) == foreign_in(str(root))
 
 
 @pytest.mark.parametrize(("keep", "left"), [(True, [".lock"]), (False, [])])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -196,14 +198,12 @@ def test_a_tally_that_is_put_right_is_of_another_generation(before: int, after: 
     assert whole.tolist() == attributes.get("tally").tolist()
 
 
-@pytest.mark.parametrize("width", [(), (2,), (2, 3), (0,)])
-@pytest.mark.parametrize("rows", [0, 1, 5, 12])
-def test_arrays_are_read_in_pieces(
-    rows: int, width: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_arrays_are_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "_PIECE_BYTES", 96)
-    values = np.random.default_rng(rows).random((rows, *width))
-    found = list(parts.pieces(rich("columnar").create_array("x", values)))
-    assert values.tolist() == [row for piece in found for row in piece.tolist()]
-    most = 96 // max(1, int(np.prod(width)) * 8)
-    assert -(-rows // max(1, most)) == len(found)
+    widths: tuple[tuple[int, ...], ...] = ((), (2,), (2, 3), (0,))
+    for width, rows in product(widths, (0, 1, 5, 12)):
+        values = np.random.default_rng(rows).random((rows, *width))
+        found = list(parts.pieces(rich("columnar").create_array("x", values)))
+        assert values.tolist() == [row for piece in found for row in piece.tolist()]
+        most = 96 // max(1, int(np.prod(width)) * 8)
+        assert -(-rows // max(1, most)) == len(found)

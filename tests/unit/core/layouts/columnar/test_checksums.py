@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 from unittest.mock import patch
 
@@ -188,26 +188,23 @@ def test_checksums_that_make_no_sense_are_damage(rows: Any) -> None:
         checked_rows(group, 1)
 
 
-@pytest.mark.parametrize("known", range(5))
-@pytest.mark.parametrize("breaks", range(4))
-def test_records_count_from_the_last_session_of_a_writer_without_any(
-    breaks: int, known: int
-) -> None:
-    sessions = [(3 * each, 3 * each + 1) for each in range(breaks)]
-    sessions += [(3 * breaks + each, 3 * breaks + each + 1) for each in range(known + 1)]
+def test_records_count_from_the_last_session_of_a_writer_without_any() -> None:
     stamp = checksums._STAMP
-    rows = [
-        row
-        for number, (before, after) in enumerate(sessions)
-        for row in ((0, number, 1, 7), (1, number, 2, 8), (stamp, before, after, 0))
-    ]
-    group = group_of(placed())
-    group.create_array(CHECKSUMS, np.array(rows))
-    last = sessions[-1][1]
-    assert rows[3 * breaks :] == list(map(tuple, checksums._appended(group, last).tolist()))
-    assert [] == checksums._appended(group, last + 1).tolist()
-    group.array(CHECKSUMS).append(np.array([(0, 99, 1, 7)]))
-    assert [] == checksums._appended(group, last).tolist()
+    for breaks, known in product(range(4), range(5)):
+        sessions = [(3 * each, 3 * each + 1) for each in range(breaks)]
+        sessions += [(3 * breaks + each, 3 * breaks + each + 1) for each in range(known + 1)]
+        rows = [
+            row
+            for number, (before, after) in enumerate(sessions)
+            for row in ((0, number, 1, 7), (1, number, 2, 8), (stamp, before, after, 0))
+        ]
+        group = group_of(placed())
+        group.create_array(CHECKSUMS, np.array(rows))
+        last = sessions[-1][1]
+        assert rows[3 * breaks :] == list(map(tuple, checksums._appended(group, last).tolist()))
+        assert [] == checksums._appended(group, last + 1).tolist()
+        group.array(CHECKSUMS).append(np.array([(0, 99, 1, 7)]))
+        assert [] == checksums._appended(group, last).tolist()
 
 
 def test_rows_are_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:

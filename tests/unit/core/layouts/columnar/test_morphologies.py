@@ -168,3 +168,37 @@ def test_all_metadata_are_replaced_for_whoever_reads_them_later() -> None:
     network.morphologies.replace_meta({"n": {"c": 3}})
     for each in (network, reopened(network)):
         assert {"n": {"c": 3}} == each.morphologies.meta()
+
+
+def odd(
+    points: int, graph: list[list[int]], *properties: str, labels: bool = True
+) -> MorphologyTable:
+    """A morphology that lacks something."""
+    width = 5 + len(properties)
+    data = np.arange(float(points * width)).reshape(points, width)
+    data[:, 4] = 1 if labels else 0
+    sets = LabelSets.from_lists({0: [], 1: ["soma"]}) if labels else LabelSets()
+    return MorphologyTable(data, np.array(graph, np.int64).reshape(-1, 2), sets, properties)
+
+
+def test_morphologies_that_lack_something_come_back_as_they_were() -> None:
+    network = new_network()
+    tables = {
+        "nothing": odd(0, []),
+        "no points": odd(0, [[0, -1], [0, 0]]),
+        "no branches": odd(3, []),
+        "no properties": odd(2, [[1, -1], [2, 0]]),
+        "no labels": odd(2, [[2, -1]], "depth", labels=False),
+        "all": odd(3, [[1, -1], [3, 0]], "depth", "width"),
+    }
+    for name, table in tables.items():
+        network.morphologies.save(name, table)
+    for _ in range(2):
+        for name, table in tables.items():
+            found = network.morphologies.load(name)
+            assert np.array_equal(table.data, found.data), name
+            assert np.array_equal(table.graph, found.graph), name
+            assert table.properties == found.properties
+            codes = table.data[:, 4].astype(int)
+            assert table.labels.of(codes) == found.labels.of(found.data[:, 4].astype(int))
+        network = reopened(network)
