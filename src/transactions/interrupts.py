@@ -160,16 +160,16 @@ def end_uninterrupted() -> None:
 
     :raises BaseException: what a handler raises, such as KeyboardInterrupt.
     """
-    state = _STATE
     try:
-        _end(state)
+        _end()
     finally:
-        if state.pending and not state.depth:
+        if _STATE.pending and not _STATE.depth:
             call_pending()
 
 
-def _end(state: _State) -> None:
+def _end() -> None:
     """As :func:`end_uninterrupted`, without calling the handlers of signals that came."""
+    state = _STATE
     if get_ident() != state.thread:
         ident = get_ident()
         left = state.busy.pop(ident, 1) - 1
@@ -191,7 +191,7 @@ def _end(state: _State) -> None:
 
 def end_finalizer() -> None:
     """As :func:`end_uninterrupted`, where Python would discard what a handler raises."""
-    _end(_STATE)
+    _end()
     if _STATE.pending and not _STATE.depth and get_ident() == _STATE.thread:
         numbers = list(_STATE.pending)
         _STATE.pending.clear()
@@ -328,7 +328,7 @@ class uninterrupted(AbstractContextManager[T], Generic[T]):  # noqa: N801  # use
         _count_scope(1)
         _OPEN[self] = get_ident()
         # What comes from now on is handled by the next operation, or at the end of the scope.
-        _end(_STATE)
+        _end()
         return value
 
     @guarded

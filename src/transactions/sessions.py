@@ -305,12 +305,13 @@ class Sessions(StagedSessions):
 
     @contextmanager
     def _locked(self, identity: str, *, exclusive: bool) -> Iterator[None]:
-        lock = self._context.lock(identity)
-        hold = lock.acquire(exclusive=exclusive)
+        lock, settings = self._context.lock(identity), self._context.settings
+        acquire = lock.acquire_exclusive if exclusive else lock.acquire_shared
+        holder = acquire(settings.limit, settings.on_slow)
         try:
             yield
         finally:
-            lock.release(hold)
+            lock.release(holder)
 
     def _given(
         self, identity: str, active: Session | None, handle: object, *, write: bool

@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Thread
 from types import TracebackType
 from typing import Protocol, overload
 
@@ -20,14 +21,16 @@ from ..core.layouts.pending import Targets, as_far_as_stored
 from ..core.layouts.protocols import NetworkReader, NetworkWriter
 from ..core.provenance import WriterInfo, stamp
 from ..errors import ReadOnlyError, StorageError, StoreAccessError, StoreIOError
+from ..platform import Forks
 from ..ports.arrays import GroupReader, GroupWriter
 from ..ports.cache import CacheView
 from ..ports.lock import Lock
 from ..ports.store import NamesErrors, ReadSession, Store, WriteSession
 from .interrupts import is_of_handler
+from .read_write_lock import ReadWriteLock, lock_for
 from .session import ReadView, Session, WriteView, activate, deactivate
 from .staging import Fold, Folding, Staging
-from .store_lock import Hold, LockSettings, StoreLock
+from .store_lock import LockSettings, RankedLock, StoreLock
 from .versioned_cache import VersionedCache
 
 
@@ -72,7 +75,8 @@ class TransactionContext:
     )
     # The exceptions of the library that the store is kept by (:class:`.NamesErrors`).
     errors: tuple[type[Exception], ...] = attrs.field(init=False)
-    _lock: StoreLock | None = attrs.field(default=None, init=False)
+    # Lookups of others find the lock for as long as it is referenced here.
+    _threads: tuple[tuple[str, int], ReadWriteLock] | None = attrs.field(default=None, init=False)
 
     @errors.default
     def _errors_of_store(self) -> tuple[type[Exception], ...]:
@@ -90,14 +94,19 @@ class TransactionContext:
         except self.errors as error:
             raise library_error(self.location, error) from error
 
-    def lock(self, identity: str) -> StoreLock:
-        """The lock on the store."""
-        # perf: load a chunk; it is not made again for each session.
-        lock = self._lock
-        if lock is None or not lock.is_of(identity):
-            lock = StoreLock(identity, self.location, self.ranks, self.settings)
-            self._lock = lock
-        return lock
+    def lock(self, identity: str, *, ranks: bool = True) -> StoreLock:
+        """
+        The lock on the store, not acquired yet.
+
+        :param identity: of the store, which links in its path may change.
+        :param ranks: hold off other ranks too.
+        """
+        # perf: load a chunk; a lookup takes longer. A forked child has locks of its own.
+        wanted, known = (identity, Forks.count), self._threads
+        if known is None or known[0] != wanted:
+            known = self._threads = (wanted, lock_for(identity, self.location))
+        threads = known[1]
+        return threads if self.ranks is None or not ranks else RankedLock(threads, self.ranks)
 
     def read_view(self, raw: ReadSession) -> ReadView:
         """The session of a reader, and its network."""
@@ -156,7 +165,7 @@ class ReadTransaction:
     :param on_pending: what it does about calls that are logged at its begin.
     """
 
-    __slots__ = ("_context", "_hold", "_identity", "_lock", "_on_pending", "_raw", "_session")
+    __slots__ = ("_context", "_holder", "_identity", "_lock", "_on_pending", "_raw", "_session")
 
     def __init__(
         self,
@@ -187,10 +196,11 @@ class ReadTransaction:
     def begin(self) -> ReadView:
         """Wait for the lock, and open a view of the store."""
         context = self._context
-        locking = not context.settings.read_only
+        settings = context.settings
+        locking = not settings.read_only
         self._raw: ReadSession | None = None
-        self._lock = lock = context.lock(self._identity)
-        self._hold: Hold | None = lock.acquire(exclusive=False, ranks=locking)
+        self._lock = lock = context.lock(self._identity, ranks=locking)
+        self._holder: Thread | None = lock.acquire_shared(settings.limit, settings.on_slow)
         try:
             self._raw = raw = context.store.open_read(locking=locking)
             view = context.read_view(raw)
@@ -228,15 +238,15 @@ class ReadTransaction:
 
     def end(self) -> None:
         """Close the view, and release the lock."""
-        raw, hold = self._raw, self._hold
-        self._raw = self._hold = None
+        raw, holder = self._raw, self._holder
+        self._raw = self._holder = None
         try:
             if raw is not None:
                 raw.close()
         finally:
             # It may have been suspended.
-            if hold is not None:
-                self._lock.release(hold)
+            if holder is not None:
+                self._lock.release(holder)
 
 
 class WriteTransaction:
@@ -247,7 +257,8 @@ class WriteTransaction:
     """
 
     __slots__ = (
-        *("_before", "_context", "_fold", "_folding", "_hold", "_identity", "_lock", "_raw"),
+        *("_before", "_context", "_fold", "_folding", "_holder", "_identity", "_lock"),
+        "_raw",
         "_session",
     )
 
@@ -260,8 +271,9 @@ class WriteTransaction:
         self._identity = identity
 
     def __enter__(self) -> Session:
+        settings = self._context.settings
         self._lock = lock = self._context.lock(self._identity)
-        self._hold = lock.acquire(exclusive=True)
+        self._holder = lock.acquire_exclusive(settings.limit, settings.on_slow)
         try:
             self._session = session = self._begin()
         except BaseException:
@@ -275,7 +287,7 @@ class WriteTransaction:
             if self._fold is not None:
                 self._fold.release()
         finally:
-            self._lock.release(self._hold)
+            self._lock.release(self._holder)
 
     def __exit__(
         self,

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from threading import Thread
+from typing import Any, TypeAlias
 
 import pytest
 
+from bsb_hdf5.adapters.memory.store import MemoryStore
+from bsb_hdf5.core.layouts.detection import open_network
+from bsb_hdf5.core.provenance import WriterInfo
 from bsb_hdf5.errors import LockTimeoutError
 from bsb_hdf5.platform import Forks
-from bsb_hdf5.transactions.store_lock import LockSettings, StoreLock
+from bsb_hdf5.transactions import read_write_lock
+from bsb_hdf5.transactions.deadline import ignore_slow
+from bsb_hdf5.transactions.read_write_lock import lock_for
+from bsb_hdf5.transactions.store_lock import LockSettings, RankedLock, StoreLock
+from bsb_hdf5.transactions.transaction import TransactionContext
+
+Acquire: TypeAlias = Callable[[StoreLock], Thread]
 
 
 class Ranks:
@@ -42,56 +52,80 @@ def identity() -> str:
 
 
 def lock(identity: str, ranks: Any = None) -> StoreLock:
-    return StoreLock(identity, "here", ranks, LockSettings(limit=0.05))
+    threads = lock_for(identity, "here")
+    return threads if ranks is None else RankedLock(threads, ranks)
 
 
-@pytest.mark.parametrize(("exclusive", "kind"), [(True, "exclusive"), (False, "shared")])
-def test_ranks_are_held_off_as_threads_are(identity: str, exclusive: bool, kind: str) -> None:
+def shared(held: StoreLock) -> Thread:
+    return held.acquire_shared(0.05, ignore_slow)
+
+
+def exclusive(held: StoreLock) -> Thread:
+    return held.acquire_exclusive(0.05, ignore_slow)
+
+
+@pytest.mark.parametrize(("acquire", "kind"), [(exclusive, "exclusive"), (shared, "shared")])
+def test_ranks_are_held_off_as_threads_are(identity: str, acquire: Acquire, kind: str) -> None:
     ranks = Ranks()
     held = lock(identity, ranks)
-    hold = held.acquire(exclusive=exclusive)
+    thread = acquire(held)
     assert [kind] == ranks.done
-    held.release(hold)
+    held.release(thread)
     assert [kind, "released"] == ranks.done
     # It may be had again.
-    held.release(held.acquire(exclusive=True))
+    held.release(exclusive(held))
+
+
+def test_readers_share_and_writers_exclude(identity: str) -> None:
+    readers, writer = [lock(identity, Ranks()) for _ in range(3)], lock(identity, Ranks())
+    for each, thread in [(each, shared(each)) for each in readers]:
+        with pytest.raises(LockTimeoutError):
+            exclusive(writer)
+        each.release(thread)
+    thread = exclusive(writer)
+    with pytest.raises(LockTimeoutError):
+        shared(readers[0])
+    writer.release(thread)
+    readers[0].release(shared(readers[0]))
+
+
+@pytest.mark.parametrize("acquire", [exclusive, shared])
+def test_where_ranks_can_not_be_held_off_threads_are_let_go(
+    identity: str, acquire: Acquire
+) -> None:
+    error = LockTimeoutError("a rank took long")
+    with pytest.raises(LockTimeoutError) as caught:
+        acquire(lock(identity, Ranks(error)))
+    assert error is caught.value
+    held = lock(identity)
+    held.release(exclusive(held))
+
+
+def context_of(identity: str, ranks: Any = None) -> TransactionContext:
+    writer = WriterInfo("8.0.2", "8.1.0", lambda: {}, lambda: None)
+    return TransactionContext(MemoryStore(identity), ranks, open_network, writer, LockSettings())
+
+
+def test_the_lock_of_a_store_is_that_of_its_other_users_in_this_process(
+    identity: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, other = context_of(identity), context_of(identity)
+    found = context.lock(identity)
+    assert found is other.lock(identity) is lock(identity)
+    assert found is not context.lock(f"{identity}-other")
+    assert found is context.lock(identity)
+    monkeypatch.setattr(read_write_lock, "_LOCKS", {})
+    monkeypatch.setattr(Forks, "count", Forks.count + 1)
+    assert found is not context.lock(identity)
+    assert context.lock(identity) is other.lock(identity)
 
 
 def test_ranks_may_be_left_out(identity: str) -> None:
     ranks = Ranks()
-    held = lock(identity, ranks)
-    held.release(held.acquire(exclusive=True, ranks=False))
+    context = context_of(identity, ranks)
+    held = context.lock(identity, ranks=False)
+    held.release(exclusive(held))
     assert [] == ranks.done
-    alone = lock(identity)
-    alone.release(alone.acquire(exclusive=False))
-
-
-def test_readers_share_and_writers_exclude(identity: str) -> None:
-    reader, other, writer = (lock(identity) for _ in range(3))
-    holds = [each.acquire(exclusive=False) for each in (reader, reader, other)]
-    for each, hold in zip((reader, reader, other), holds, strict=True):
-        with pytest.raises(LockTimeoutError):
-            writer.acquire(exclusive=True)
-        each.release(hold)
-    hold = writer.acquire(exclusive=True)
-    with pytest.raises(LockTimeoutError):
-        reader.acquire(exclusive=False)
-    writer.release(hold)
-    reader.release(reader.acquire(exclusive=False))
-
-
-def test_where_ranks_can_not_be_held_off_threads_are_let_go(identity: str) -> None:
-    error = LockTimeoutError("a rank took long")
-    with pytest.raises(LockTimeoutError) as caught:
-        lock(identity, Ranks(error)).acquire(exclusive=True)
-    assert error is caught.value
-    held = lock(identity)
-    held.release(held.acquire(exclusive=True))
-
-
-def test_it_is_of_one_store_in_one_process(identity: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    held = lock(identity)
-    assert held.is_of(identity)
-    assert not held.is_of(f"{identity}-other")
-    monkeypatch.setattr(Forks, "count", Forks.count + 1)
-    assert not held.is_of(identity)
+    held = context.lock(identity)
+    held.release(shared(held))
+    assert ["shared", "released"] == ranks.done

@@ -37,9 +37,11 @@ from .tables import create_table, prepare_tally
 class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
     """The cells of one type, for the duration of a session."""
 
+    # Cells, and cells with morphology, of every chunk.
+    _held: dict[int, list[int]] | None = None
+
     def __init__(self, name: str, network: Holder) -> None:
         self.name = name
-        self._held: dict[int, list[int]] | None = None
         place = SetGroup(network, "placement", name)
         self._arrays = PlacementArrays(place)
         super().__init__(PlacementTable(place, self._arrays))
