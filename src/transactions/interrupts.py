@@ -154,27 +154,16 @@ def _release() -> None:
             _set_handler(number, handlers[number])
 
 
-def end_uninterrupted() -> None:
+def end_uninterrupted(*, calling: bool = True) -> None:
     """
     Call the handlers of the signals that came, if this is the outermost operation.
 
+    :param calling: False leaves them to the next operation.
     :raises BaseException: what a handler raises, such as KeyboardInterrupt.
     """
-    try:
-        _end()
-    finally:
-        if _STATE.pending and not _STATE.depth:
-            call_pending()
-
-
-def _end() -> None:
-    """As :func:`end_uninterrupted`, without calling the handlers of signals that came."""
     state = _STATE
     if get_ident() != state.thread:
-        ident = get_ident()
-        left = state.busy.pop(ident, 1) - 1
-        if left:
-            state.busy[ident] = left
+        _end_elsewhere()
         return
     try:
         # A forked child may end what its parent began.
@@ -187,11 +176,22 @@ def _end() -> None:
         if not state.depth and not state.scopes:
             _release()
         raise
+    finally:
+        if calling and state.pending and not state.depth:
+            call_pending()
+
+
+def _end_elsewhere() -> None:
+    """Count the operation of another thread."""
+    ident = get_ident()
+    left = _STATE.busy.pop(ident, 1) - 1
+    if left:
+        _STATE.busy[ident] = left
 
 
 def end_finalizer() -> None:
     """As :func:`end_uninterrupted`, where Python would discard what a handler raises."""
-    _end()
+    end_uninterrupted(calling=False)
     if _STATE.pending and not _STATE.depth and get_ident() == _STATE.thread:
         numbers = list(_STATE.pending)
         _STATE.pending.clear()
@@ -328,7 +328,7 @@ class uninterrupted(AbstractContextManager[T], Generic[T]):  # noqa: N801  # use
         _count_scope(1)
         _OPEN[self] = get_ident()
         # What comes from now on is handled by the next operation, or at the end of the scope.
-        _end()
+        end_uninterrupted(calling=False)
         return value
 
     @guarded

@@ -125,10 +125,11 @@ class TransactionContext:
         :raises SessionAbortedError: an error interrupted a change within it.
         """
         session.check_whole()
-        if not session.changes:
+        changes = session.changes
+        if not changes:
             return False
         network = session.network_writer
-        upgraded = session.changes != session.folded and stamp(network, self.writer)
+        upgraded = changes != session.folded and stamp(network, self.writer)
         network.flush()
         return upgraded
 

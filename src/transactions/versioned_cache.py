@@ -57,7 +57,9 @@ class VersionedCache:
         """
         latest = self._latest
         if latest.version == before != after:
-            self._latest = latest.succeeded_by(after) if after is not None else self._blank()
+            self._latest = (
+                self._blank() if after is None else VersionView(self._values, latest.valid, after)
+            )
             latest.detach()
 
     def clear(self) -> None:
@@ -76,20 +78,16 @@ class VersionView:
     :param version: that the session sees.
     """
 
-    __slots__ = ("_is_detached", "_valid", "_values", "get", "version")
+    __slots__ = ("_is_detached", "_values", "get", "valid", "version")
 
     def __init__(self, values: dict[Key, Any], valid: dict[Key, Any], version: object) -> None:
         self._values = values
-        self._valid = valid
+        self.valid = valid
         self.version = version
         self._is_detached = False
         # perf: load a chunk; a method takes several times as long as that of the dictionary.
         self.get: Callable[[Key], Any] = valid.get
         """The value if it is valid for what the session sees; None otherwise."""
-
-    def succeeded_by(self, version: object) -> VersionView:
-        """The view of the version that a session has made of this one."""
-        return VersionView(self._values, self._valid, version)
 
     def detach(self) -> None:
         """Have nothing valid from now on, neither what is there nor what is put."""
@@ -104,11 +102,11 @@ class VersionView:
         """Keep a value that holds for what the session sees, or will have stored."""
         self._values[key] = value
         if not self._is_detached:
-            self._valid[key] = value
+            self.valid[key] = value
 
     def invalidate(self, key: Key) -> None:
         """Drop the value of a key."""
-        self._valid.pop(key, None)
+        self.valid.pop(key, None)
         self._values.pop(key, None)
 
 

@@ -187,6 +187,16 @@ class MemoryArrayWriter(MemoryArray, ArrayWriter):
     def attributes(self) -> MemoryAttributesWriter:
         return MemoryAttributesWriter(self._rows.values, self._undo_log)
 
+    def _fitting(self, rows: AnyArray) -> AnyArray:
+        # perf: append 400 cells; nearly always they fit as they are.
+        held = self._rows.buffer
+        fits = type(rows) is np.ndarray and rows.dtype == held.dtype
+        return (
+            rows
+            if fits and rows.shape[1:] == held.shape[1:] and rows.ndim
+            else super()._fitting(rows)
+        )
+
     def _append(self, rows: AnyArray) -> None:
         target = self._rows
         held = target.length

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import itertools
 from typing import Any, ClassVar, NoReturn
-from weakref import WeakSet
 
 import attrs
 
@@ -109,7 +108,7 @@ class MemoryWriteSession:
 
 
 # The sessions that have neither been committed nor rolled back.
-_OPEN: WeakSet[MemoryWriteSession] = WeakSet()
+_OPEN: set[MemoryWriteSession] = set()
 
 
 def _abandon_in_child() -> None:

@@ -146,7 +146,7 @@ class SetChecksums:
 
     def written(self, column: str, first: int, rows: Rows) -> None:
         """Rows of a column were written, from one on."""
-        if len(rows) and (self._kept or self.are_kept):
+        if len(rows) and (self.are_kept if self._kept is None else self._kept):
             self._new.append((column, first, len(rows), check_of(rows)))
 
     def blocks_written(self, column: str, first: int, counts: Lengths, rows: Rows) -> None:
