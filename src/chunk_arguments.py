@@ -50,9 +50,13 @@ def as_chunk(chunk: ChunkLike) -> Chunk:
 
 def as_id(chunk: ChunkLike) -> int:
     """The id of a chunk; parameters and errors as for :func:`as_chunk`."""
-    found = as_chunk(chunk)
+    return id_of(as_chunk(chunk))
+
+
+def id_of(chunk: Chunk) -> int:
+    """The id of a chunk that :func:`as_chunk` returned."""
     # Sums and differences of chunks can be of another type.
-    return pack_one(*found.tolist()) if found.dtype == np.int16 else int(found.id)
+    return pack_one(*chunk.tolist()) if chunk.dtype == np.int16 else int(chunk.id)
 
 
 def each_chunk(chunks: Iterable[ChunkLike]) -> list[Chunk]:
@@ -93,7 +97,7 @@ def _by_id(chunks: Chunk | Iterable[ChunkLike]) -> dict[int, Chunk]:
         return {as_id(chunks): chunks}
     found: dict[int, Chunk] = {}
     for chunk in each_chunk(chunks):
-        found.setdefault(as_id(chunk), chunk)
+        found.setdefault(id_of(chunk), chunk)
     return dict(sorted(found.items()))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from bsb import Chunk
 
-from .chunk_arguments import ChunkLike, as_chunk, as_id, each_chunk
+from .chunk_arguments import ChunkLike, as_chunk, as_id, each_chunk, id_of
 from .core.chunk_id import Ids
 from .errors import InputError
 
@@ -56,9 +56,8 @@ class ChunkFilter:
 
     def set_chunk_filter(self, chunks: Iterable[ChunkLike]) -> None:
         """Restrict the set to some chunks; an empty list lifts the restriction."""
-        given = each_chunk(chunks)
-        by_id = {as_id(chunk): chunk for chunk in reversed(given)}
-        self._chunks = dict(sorted(by_id.items()))
+        by_id = {id_of(chunk): chunk for chunk in reversed(each_chunk(chunks))}
+        self._chunks = dict(sorted(by_id.items())) if len(by_id) > 1 else by_id
 
     def clear_chunk_filter(self) -> None:
         """Lift the restriction to some chunks."""

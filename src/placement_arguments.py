@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,8 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from .core.placement_rows import PlacementRows
 from .core.rows import Rows
 from .errors import DtypeError, InputError, LabelError, LengthError
-
-_name_of = operator.attrgetter("name")
 
 
 def as_placement_rows(
@@ -55,7 +52,7 @@ def as_placement_rows(
                 f"morphologies must be a MorphologySet, not {morphologies!r}",
                 asked=morphologies,
             )
-        names = (list(map(_name_of, morphologies._loaders)), morphologies.get_indices())
+        names = ([loader.name for loader in morphologies._loaders], morphologies.get_indices())
     return PlacementRows.of_cells(positions, names, rotations, additional)
 
 

@@ -15,7 +15,7 @@ from bsb._encoding import EncodedLabels
 from bsb.storage.provenance import iso_now
 from numpy.typing import ArrayLike, NDArray
 
-from .chunk_arguments import ChunkLike, agreed_chunk_size, as_chunk, as_id, as_ids
+from .chunk_arguments import ChunkLike, agreed_chunk_size, as_chunk, as_id, as_ids, id_of
 from .chunks import ChunkedCollection, ChunkedProperty, ChunkLoader
 from .core import columns, placement
 from .core.cell_ids import SelectedCells, as_cell_ids, to_local_ids
@@ -308,7 +308,7 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
         sessions = self._engine.sessions
         if handle is HANDLED and sessions.stages:
             size = normalize_size(getattr(target, "_size", None))
-            if sessions.stage(StagedCells(self.tag, as_id(target), rows, size)):
+            if sessions.stage(StagedCells(self.tag, id_of(target), rows, size)):
                 return
         self._append(target, rows, handle=handle)
 
@@ -316,7 +316,7 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
     def _append(self, target: Chunk, rows: PlacementRows, handle: Session = HANDLED) -> None:
         self._check_stored(rows.morphologies, handle)
         size = agreed_chunk_size(handle.network, target)
-        self._writer(handle).append(as_id(target), rows)
+        self._writer(handle).append(id_of(target), rows)
         # What raises above leaves nothing changed.
         if size is not None:
             handle.network_writer.set_chunk_size(size)

@@ -16,7 +16,7 @@ from .rows import Lengths, Rows
 from .validation import as_count, as_floats, as_integers
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class MorphologyRows:
     """
     A morphology per cell.

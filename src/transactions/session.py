@@ -72,11 +72,15 @@ class Session:
         self.identity = identity
         self._view: ReadView | None = view
         self._writer = writer
-        self.writable = writer is not None
         # What a session reads from, if it can be suspended.
         self.source = source
         self.owner = owner
         self.mutex = _RLock()
+
+    @property
+    def writable(self) -> bool:
+        """Whether it also writes."""
+        return self._writer is not None
 
     @property
     def closed(self) -> bool:

@@ -108,10 +108,6 @@ class TransactionContext:
         threads = known[1]
         return threads if self.ranks is None or not ranks else RankedLock(threads, self.ranks)
 
-    def read_view(self, raw: ReadSession) -> ReadView:
-        """The session of a reader, and its network."""
-        return raw, self.open_network(raw.root, self.location, self.cache.at(raw.version))
-
     def write_view(self, raw: WriteSession) -> WriteView:
         """The session of a writer, and its network."""
         return raw, self.open_network(raw.root, self.location, self.cache.at(raw.version))
@@ -204,7 +200,8 @@ class ReadTransaction:
         self._holder: Thread | None = lock.acquire_shared(settings.limit, settings.on_slow)
         try:
             self._raw = raw = context.store.open_read(locking=locking)
-            view = context.read_view(raw)
+            cache = context.cache.at(raw.version)
+            view = raw, context.open_network(raw.root, context.location, cache)
             staging = context.staging
             if staging is None or view[1].mark is None or self._on_pending is OnPending.IGNORE:
                 return view

@@ -88,7 +88,7 @@ class StoredPieces:
                 yield start, self._content[end - length : end]
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class Journal:
     """
     What a commit does to a file.
@@ -148,7 +148,7 @@ class Journal:
         os.ftruncate(descriptor, self.size)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class StoredJournal(Journal):
     """A journal that was read."""
 

@@ -64,7 +64,7 @@ def _plain(rows: Rows) -> Rows:
     return np.ascontiguousarray(rows, dtype=rows.dtype.newbyteorder("<"))
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class RecentRecords:
     """
     The latest records of a set.

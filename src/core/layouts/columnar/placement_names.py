@@ -66,8 +66,11 @@ class PlacementNames:
         :raises InputError: there are too many, or one can't be named so.
         """
         # perf: append morphologies; nearly always all are known.
+        known, bits = self.columns, 0
         try:
-            return self, sum(map(_BIT, map(self.columns.__getitem__, titles)))
+            for title in titles:
+                bits |= 1 << known[title]
+            return self, bits
         except KeyError:
             pass
         for title in titles:
@@ -90,10 +93,6 @@ class PlacementNames:
             names = attrs.evolve(self, morphologies=_extended(self.morphologies, morphologies))
         codes = map(names.morphologies.__getitem__, morphologies)
         return names, np.fromiter(codes, dtype=np.int32, count=len(morphologies))
-
-
-# The value of a bit.
-_BIT = (1).__lshift__
 
 
 def _extended(codes: Mapping[str, int], names: Sequence[str]) -> dict[str, int]:
