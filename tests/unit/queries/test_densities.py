@@ -55,6 +55,14 @@ def test_in_a_layer_it_counts_the_cells_that_lie_there(sample: Sample) -> None:
             assert "partition 'layer'" == found.within
 
 
+def test_a_layer_has_the_cells_on_its_lower_sides_only(own_sample: Sample) -> None:
+    golgi = own_sample.placement("golgi")
+    before = density(golgi, layer())["golgi"].cells
+    places = [[0.0, 0.0, 0.0], [79.0, 0.0, 59.0], [80.0, 0, 0], [0, 90.0, 0], [0, 0, SIDE]]
+    golgi.append_data(Chunk((0, 0, 0), CHUNK_SIZE), places)
+    assert before + 2 == density(golgi, layer())["golgi"].cells
+
+
 class Cubes(bsb.Voxels, classmap_entry="cubes of the test"):  # type: ignore[call-arg]
     """Two voxels of 50 um."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -216,6 +217,18 @@ def test_who_waits_for_it_gives_up_after_the_limit(path: Path, log: Hdf5CallLog)
         publish(log, b"title")
     held.release()
     assert Publication.DONE is publish(log, b"title")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="lists open files as Linux does")
+def test_a_log_that_is_closed_holds_no_file_open(log: Hdf5CallLog) -> None:
+    def files() -> int:
+        descriptors = [Path("/proc/self/fd", each) for each in os.listdir("/proc/self/fd")]
+        return sum(each.is_symlink() and os.readlink(each) == log.path for each in descriptors)
+
+    publish(log, b"a call")
+    assert 1 == files()
+    log.forget()
+    assert 0 == files()
 
 
 def test_it_moves_with_its_file(path: Path, log: Hdf5CallLog) -> None:

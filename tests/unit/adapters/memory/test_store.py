@@ -12,7 +12,7 @@ import pytest
 
 from bsb_hdf5.adapters.memory.arrays import ArrayNode
 from bsb_hdf5.adapters.memory.store import MemoryStore
-from bsb_hdf5.errors import StoreExistsError, StoreNotFoundError
+from bsb_hdf5.errors import SessionClosedError, StoreExistsError, StoreNotFoundError
 from bsb_hdf5.testing.contents import make, reading, snapshot, writing
 
 
@@ -132,6 +132,25 @@ def test_a_version_changes_with_the_network(store: Any) -> None:
     rewritten.commit()
     assert ["c"] == list(snapshot(store)["members"])
     assert after != version()
+
+
+def test_an_abandoned_session_changes_nothing_more(store: Any) -> None:
+    before = snapshot(store)
+    session = store.open_write()
+    session.root.group("a").delete("x")
+    session.abandon()
+    assert before == snapshot(store)
+    changes: list[Callable[[Any], object]] = [
+        lambda root: root.require_group("c"),
+        lambda root: root.group("a").array("x").append(np.zeros((1, 3))),
+        lambda root: root.delete("b"),
+    ]
+    for each in changes:
+        with pytest.raises(SessionClosedError, match="belongs to the process that began it"):
+            each(session.root)
+    with pytest.raises(SessionClosedError):
+        session.commit()
+    session.rollback()
 
 
 def test_a_name_stands_for_one_network(store: Any) -> None:

@@ -135,6 +135,15 @@ def test_shards_and_chunks_have_a_largest_size(chunks: int, rows: int) -> None:
         read_grid(document([larger[0] * larger[1], 3], [larger[1], 3]))
 
 
+def test_a_chunk_may_have_the_largest_size_or_one_row() -> None:
+    for width, chunk in ((4, (8 << 20) // 32), ((1 << 20) + 1, 1)):
+        grid = new_grid(np.dtype(np.float64), (width,))._replace(chunk=chunk, shard=chunk)
+        made = json.loads(
+            json.dumps(array_document(grid, 5, "position", {MARK: {"counted": True}}))
+        )
+        assert (grid, 5) == read_grid(made)
+
+
 NUMBERS = ["bool", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8", "c8", "c16"]
 OTHERS = ["f2", "S5", "U3", "M8[s]", "m8[ms]", "V4"]
 

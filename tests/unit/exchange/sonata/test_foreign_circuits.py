@@ -277,6 +277,14 @@ def test_edges_between_nodes_of_no_population_are_refused(tmp_path: Path) -> Non
         imported(folder, "made")
 
 
+def test_edges_name_their_population_in_text(tmp_path: Path) -> None:
+    folder = circuit(tmp_path / "bytes", X, ENDS, population=np.bytes_("cells"))
+    assert edges_of(imported(folder, "made"))
+    folder = circuit(tmp_path / "number", X, ENDS, population=5)
+    with pytest.raises(CorruptNetworkError, match="source_node_id' has no text 'node_population'"):
+        imported(folder, "made")
+
+
 def test_what_is_made_says_who_made_it_and_when(tmp_path: Path) -> None:
     folder = circuit(tmp_path / "circuit", X, ENDS)
     made = import_sonata(folder, f"made {folder}", engine="memory")
