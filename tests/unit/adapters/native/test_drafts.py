@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bsb_hdf5.adapters.native import drafts
-from bsb_hdf5.adapters.native.drafts import Draft, delete, give_name
+from bsb_hdf5.adapters.native.drafts import Draft, delete, give_name, rename_within
 from bsb_hdf5.adapters.native.store import ArrayStore, free_path
 from bsb_hdf5.errors import (
     CorruptNetworkError,
@@ -94,6 +94,31 @@ def test_an_error_of_the_system_is_told(tmp_path: Path, monkeypatch: pytest.Monk
         caught.value.errno,
         caught.value.fields["location"],
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(errno.EXDEV, False), (errno.EIO, StoreIOError), (errno.ENOTEMPTY, StoreExistsError)],
+)
+def test_a_folder_is_renamed_within_its_filesystem_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, expected: Any
+) -> None:
+    path, target = str(tmp_path / "x"), str(tmp_path / "y")
+    fill(path, "folder")
+
+    def fail(*_: str) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", fail)
+        if expected is False:
+            assert not rename_within(path, target)
+        else:
+            with pytest.raises(expected):
+                rename_within(path, target)
+    assert ["x"] == names(tmp_path)
+    assert rename_within(path, target)
+    assert ["y"] == names(tmp_path)
 
 
 def test_a_link_is_deleted_and_not_what_it_leads_to(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import icechunk
+import numpy as np
 import pytest
 
 from bsb_hdf5.adapters.zarr import repository
@@ -231,6 +232,24 @@ def test_old_versions_expire_but_the_last_and_those_with_a_name(url: str) -> Non
     assert gone.bytes >= 0
     assert [found[0].id, found[3].id] == [each.id for each in store.versions()]
     assert [1, 4] == [number_at(url, "kept"), number_at(url, None)]
+
+
+def test_what_a_commit_removes_is_gone_at_once_and_stays_in_its_version(url: str) -> None:
+    store = numbered(url, 1)
+    with writing(store) as root:
+        root.require_group("g").create_array("x", np.arange(5))
+    session = store.rewrite()
+    assert [0, 1, 2, 3, 4] == session.before.group("g").array("x").read().tolist()
+    session.root.create_array("y", np.arange(3))
+    session.commit()
+    # One commit, and nothing that the next one would have to remove.
+    assert 3 == len(store.versions())
+    manifest, tag, _ = store._current()
+    assert (["y"], [], []) == (sorted(manifest.arrays), manifest.stale, manifest.stale_groups)
+    objects = store._location.at(tag)
+    assert [None, None] == objects.get_many(["g/zarr.json", "g/x/zarr.json"])
+    with reading(ZarrStore(url, version=store.versions()[1].id)) as read:
+        assert 5 == len(read.group("g").array("x").read())
 
 
 def test_what_is_not_there_is_told(url: str) -> None:
