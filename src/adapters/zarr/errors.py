@@ -36,12 +36,17 @@ class MissingObjectError(Exception):
     """An object of an array is missing from the store; the argument is its key."""
 
 
-class translated:  # noqa: N801
+def translated(location: str) -> TranslatedBlock:
     """
-    Translates errors of the system, of obstore and of zarr in a block.
+    Translate errors of the system, of obstore and of zarr in a block.
 
     :param location: of the store, for messages.
     """
+    return TranslatedBlock(location)
+
+
+class TranslatedBlock:
+    """A block whose errors are translated."""
 
     def __init__(self, location: str) -> None:
         self._location = location

@@ -118,7 +118,7 @@ def remove_group(root: str, path: str) -> None:
         _remove_if_empty(root, path)
 
 
-class Content:
+class FolderContent:
     """
     What is in a folder, with paths below it.
 
@@ -189,7 +189,7 @@ class Content:
 
 def foreign_in(root: str) -> list[str]:
     """Paths of what no session made in the folder of a network, sorted."""
-    return sorted(Content(root).foreign)
+    return sorted(FolderContent(root).foreign)
 
 
 def sweep(root: str, used: Collection[str]) -> None:
@@ -204,7 +204,7 @@ def sweep(root: str, used: Collection[str]) -> None:
             return b"" if path in used else metadata_of(root, path)
         return b""
 
-    now, found = time.time(), Content(root, read)
+    now, found = time.time(), FolderContent(root, read)
     for path in found.arrays:
         remove_array(root, path)
     for path in reversed(found.groups):
@@ -222,7 +222,7 @@ def remove_own(root: str, *, keep_lock: bool) -> None:
     :param keep_lock: leave the lock file, which says that there was a network.
     """
     _unlink(root, [MANIFEST])
-    found = Content(root)
+    found = FolderContent(root)
     for path in found.arrays:
         remove_array(root, path)
     for path in reversed(found.groups):

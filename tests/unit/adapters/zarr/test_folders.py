@@ -218,7 +218,7 @@ def test_names_of_shards_and_of_what_is_not_completed(tmp_path: Path) -> None:
         made(tmp_path, "a", ARRAY)
         for path in ("a/c/1", "other"):
             put(tmp_path, f"{path}/{name}")
-        found = folders.Content(root)
+        found = folders.FolderContent(root)
         of_others = {key for key in (f"a/c/1/{name}", "other") if key in found.foreign}
         expected = set() if unfinished else {"other"} if shard else {f"a/c/1/{name}", "other"}
         if name == "zarr.json":
