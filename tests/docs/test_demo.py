@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -16,7 +17,7 @@ from tests.docs.pages import ROOT
 
 
 @pytest.fixture
-def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The demonstration, on a ninth of the ground and in one layout."""
     found = importlib.util.spec_from_file_location("demo", ROOT / "examples" / "demo.py")
     assert found is not None
@@ -34,7 +35,9 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(module, "LAYOUTS", ("columnar",))
     # perf: pictures of all sets take as long as the rest.
     monkeypatch.setattr("bsb_hdf5.queries.pictures._MOST_SETS", 0)
-    return module
+    yield module
+    # Of the copy, which goes with the folder of the test.
+    sys.modules.pop("cerebellar_column", None)
 
 
 def test_it_compiles_the_example_and_its_advice_works(
