@@ -27,6 +27,7 @@ from xxhash import xxh3_64_intdigest
 from ....errors import CorruptNetworkError, NodeNotFoundError
 from ....ports.arrays import AnyArray, GroupReader, GroupWriter
 from ...rows import Lengths, Rows
+from ..history import read_history
 from ..optional_verbs import lacks_checks
 from .groups import TALLY, SetGroup
 
@@ -128,12 +129,15 @@ class SetChecksums:
     The checksums of the rows that a session writes to a set.
 
     Backends that check what they read keep none.
+
+    :param numbers: finds the numbers of the columns that are stored.
     """
 
     _kept: bool | None = None
 
-    def __init__(self, place: SetGroup) -> None:
+    def __init__(self, place: SetGroup, numbers: Callable[[], Mapping[str, int]]) -> None:
         self._place = place
+        self._numbers = numbers
         # Column, first row, number of rows and check.
         self._new: list[tuple[str, int, int, int]] = []
 
@@ -187,6 +191,30 @@ class SetChecksums:
         """There are no rows of a column any more from one on."""
         if self.are_kept:
             self._new.append((column, first, _VOID, 0))
+
+    def across(self, column: str, row: int) -> CheckedRows | None:
+        """The rows before and after the beginning of one that have a checksum in common, if any."""
+        if not self.are_kept:
+            return None
+        # A column without a number is new.
+        number = self._numbers().get(column, -1)
+        revision = read_history(self._place.attributes).revision or 0
+        apart = _Apart(checked_rows(self._place.group, revision).get(number, ()))
+        for name, first, count, check in self._new:
+            if name == column:
+                apart.note(first, count, check)
+        return apart.across(row)
+
+    def shortened(self, column: str, whole: CheckedRows, rows: AnyArray, count: int) -> None:
+        """
+        Of the rows that have a checksum in common, the first so many stay.
+
+        :param rows: all of them. If they are damaged, those that stay count as damaged, too.
+        """
+        check = check_of(rows[:count])
+        if not whole.holds(rows):
+            check ^= 1
+        self._new.append((column, whole.first, count, check))
 
     def advance(
         self, recent: RecentRecords | None, columns: Mapping[str, int], before: int, after: int
@@ -311,22 +339,31 @@ def _without_replaced(records: NDArray[np.int64]) -> dict[int, list[CheckedRows]
     for column, first, count, check in records.tolist():
         if column == _STAMP:
             continue
-        apart = kept.setdefault(column, _Apart())
-        if count == _VOID:
-            apart.drop(first)
-        elif first < 0 or count < 1:
+        if count != _VOID and (first < 0 or count < 1):
             raise CorruptNetworkError(f"a record of '{CHECKSUMS}' is of {count} rows from {first}")
-        else:
-            apart.add(CheckedRows(first, first + count, check))
+        kept.setdefault(column, _Apart()).note(first, count, check)
     return {column: apart.rows for column, apart in kept.items()}
 
 
 class _Apart:
     """Ranges that do not overlap, ascending."""
 
-    def __init__(self) -> None:
-        self.rows: list[CheckedRows] = []
-        self._firsts: list[int] = []
+    def __init__(self, rows: Iterable[CheckedRows] = ()) -> None:
+        self.rows = list(rows)
+        self._firsts = [each.first for each in self.rows]
+
+    def note(self, first: int, count: int, check: int) -> None:
+        """Take in a record."""
+        if count == _VOID:
+            self.drop(first)
+        else:
+            self.add(CheckedRows(first, first + count, check))
+
+    def across(self, row: int) -> CheckedRows | None:
+        """What begins before a row and ends after its beginning, and can't be divided."""
+        place = bisect_left(self._firsts, row) - 1
+        found = self.rows[place] if place >= 0 else None
+        return found if found and found.end > row and found.check != _ZEROS else None
 
     def add(self, new: CheckedRows) -> None:
         begin, end = self._overlapping(new.first, new.end)

@@ -52,7 +52,7 @@ class ConnectivityArrays:
 
     def __init__(self, place: SetGroup) -> None:
         self._place = place
-        self.checksums = SetChecksums(place)
+        self.checksums = SetChecksums(place, lambda: COLUMN_NUMBERS)
         self.opened: dict[str, LongArray] = {}
 
     def get(self, name: str) -> LongArray:

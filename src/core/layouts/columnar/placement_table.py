@@ -49,7 +49,7 @@ class PlacementArrays:
 
     def __init__(self, place: SetGroup) -> None:
         self._place = place
-        self.checksums = SetChecksums(place)
+        self.checksums = SetChecksums(place, lambda: PlacementNames.read(place.group).columns)
         self.opened: dict[str, LongArray] = {}
 
     def of(self, column: ColumnSpec) -> LongArray:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from bsb_hdf5.adapters.memory.arrays import MemoryGroupWriter
+from bsb_hdf5.core.connectivity import Blocks
 from bsb_hdf5.core.labels import LabelSets
 from bsb_hdf5.core.layouts.columnar import blocks, checksums, segments
 from bsb_hdf5.core.layouts.columnar.arrays import LongArray
@@ -141,6 +142,35 @@ def test_a_row_that_changed_by_itself_is_found(row: int) -> None:
     array.write(0, rows)
     first = row // 4 * 4
     assert [("position", first, first + 4)] == list(network.placement("cell").damaged_rows(5))
+
+
+def flip(network: ColumnarNetwork, row: int) -> None:
+    """A bit of the cells of a connection changes by itself."""
+    array = group_of(network, "connectivity_sets").array("cells")
+    rows = array.read()
+    rows[row, 1] ^= 1
+    array.write(0, rows)
+
+
+@pytest.mark.parametrize("when", ["never", "before", "after"])
+def test_rows_that_were_stored_with_others_stay_checked_when_these_are_dropped(when: str) -> None:
+    network = new_network()
+    locations = np.array([(cell, -1, -1) for cell in range(5)], dtype=np.int64)
+    chunks = np.array([0, 0, 0, 0, 1], dtype=np.int64)
+    blocks_of_two = Blocks(np.zeros_like(chunks), chunks, locations, locations)
+    network.connectivity("loop").append(blocks_of_two)
+    network = reopened(network)
+    network.connectivity("loop").clear(np.array([1]))
+    network = reopened(network)
+    if when == "before":
+        flip(network, 2)
+    # In the place of the last row.
+    network.connectivity("loop").append(links(0, 0, [3]))
+    network = reopened(network)
+    if when == "after":
+        flip(network, 2)
+    expected = [] if when == "never" else [("cells", 0, 4)]
+    assert expected == list(network.connectivity("loop").damaged_rows(5))
 
 
 def test_rows_of_a_writer_that_keeps_no_checksums_are_not_known() -> None:
