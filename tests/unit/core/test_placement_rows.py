@@ -91,3 +91,9 @@ def test_entities_have_no_place() -> None:
     assert 5 == rows.count
     assert rows.positions is None
     assert [] == rows.columns()
+
+
+def test_a_lone_number_places_one_cell_with_it_on_every_axis() -> None:
+    rows = PlacementRows.of_cells([5.0], None, None, {})
+    assert 1 == rows.count
+    assert [[5.0, 5.0, 5.0]] == rows.positions.tolist()
