@@ -87,6 +87,8 @@ def main(directory: Path, test_limit: float, run_limit: float, modules: list[str
     with open(directory / f"{rank}.outcomes", "w", encoding="utf-8") as outcomes:
         # The settings of the project hold on a rank too, except those that are the launcher's.
         options = ["addopts=", "timeout=0", "faulthandler_timeout=0"]
+        # Other ranks may be at work in the folder of one whose test has passed.
+        options.append("tmp_path_retention_policy=all")
         return pytest.main(
             [
                 *modules,

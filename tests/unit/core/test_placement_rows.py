@@ -96,4 +96,4 @@ def test_entities_have_no_place() -> None:
 def test_a_lone_number_places_one_cell_with_it_on_every_axis() -> None:
     rows = PlacementRows.of_cells([5.0], None, None, {})
     assert 1 == rows.count
-    assert [[5.0, 5.0, 5.0]] == rows.positions.tolist()
+    np.testing.assert_array_equal(rows.positions, [[5.0, 5.0, 5.0]])
