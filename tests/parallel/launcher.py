@@ -16,18 +16,13 @@ PROGRAM = HERE / "program.py"
 # From the first rank that shows its stacks to the end of the run.
 SECONDS_TO_SHOW_STACKS = 5.0
 POLL = 0.05
-# Open MPI starts no more ranks than there are cores, and none for root, unless it is asked to.
+# Open MPI starts no more ranks than there are cores, and none for root, unless it is asked to. Of
+# ranks that share a core, those that wait are to let the others work, as those of MPICH do.
 _OPEN_MPI = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-}
-# Of ranks that share a core, those that wait are to let the others work: in Open MPI, and in
-# MPICH, where they sleep for a microsecond after so many looks in vain.
-_PATIENT = {
     "OMPI_MCA_mpi_yield_when_idle": "1",
-    "MPIR_CVAR_CH4_PROGRESS_THROTTLE": "1",
-    "MPIR_CVAR_CH4_PROGRESS_THROTTLE_NO_PROGRESS_COUNT": "100",
 }
 
 
@@ -165,7 +160,7 @@ def environment() -> dict[str, str]:
     pool of BSB does. The main rank is responsive without it, as these tests have it call MPI.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    return {"MPILOCK_PUMP": "0", **_OPEN_MPI, **_PATIENT, **kept, "UCX_LOG_LEVEL": "error"}
+    return {"MPILOCK_PUMP": "0", **_OPEN_MPI, **kept, "UCX_LOG_LEVEL": "error"}
 
 
 def ends_in_time(
