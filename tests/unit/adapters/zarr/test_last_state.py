@@ -75,12 +75,18 @@ def test_only_opening_asks_once(
         assert number == len(asked)
 
 
-def test_a_burst_of_reads_asks_once_but_no_longer_than_a_second(
-    root: str, asked: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the clock says, long after anything was opened."""
     now = [1000.0]
     monkeypatch.setattr(states, "_OPENING", 0.0)
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_burst_of_reads_asks_once_but_no_longer_than_a_second(
+    root: str, asked: list[str], now: list[float]
+) -> None:
     store = ZarrStore(root)
     # Seconds after the read before, and how often it was asked until then.
     for pause, count in ((0.0, 1), (0.009, 1), (0.011, 2), (0.009, 2), (0.009, 2), (1.0, 3)):
@@ -94,11 +100,8 @@ def test_a_burst_of_reads_asks_once_but_no_longer_than_a_second(
 
 
 def test_a_read_that_takes_long_does_not_end_a_burst(
-    root: str, asked: list[str], monkeypatch: pytest.MonkeyPatch
+    root: str, asked: list[str], now: list[float]
 ) -> None:
-    now = [1000.0]
-    monkeypatch.setattr(states, "_OPENING", 0.0)
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     store = ZarrStore(root)
     for _ in range(5):
         with reading(store):
