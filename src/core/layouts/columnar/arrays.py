@@ -282,22 +282,11 @@ class LongArray:
         if array is None:
             array = self._array = self._create(self._name, rows[:0], first + len(rows))
         if first != self._length:
-            if first < self._length:
-                self._note_cut(array, first)
+            if first < self._length and self._checksums is not None:
+                self._checksums.cut(self._column, first, array.read)
             array.resize(first)
             self._length = first
         return array
-
-    def _note_cut(self, array: ArrayWriter, first: int) -> None:
-        """Some rows that stay may have a checksum in common with some that are dropped."""
-        checksums = self._checksums
-        if checksums is None:
-            return
-        whole = checksums.across(self._column, first)
-        checksums.dropped(self._column, first)
-        if whole is not None:
-            rows = array.read(whole.first, whole.end)
-            checksums.shortened(self._column, whole, rows, first - whole.first)
 
     def _note_dropped(self, first: int) -> None:
         if self._checksums is not None:

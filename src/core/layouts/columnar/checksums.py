@@ -192,10 +192,27 @@ class SetChecksums:
         if self.are_kept:
             self._new.append((column, first, _VOID, 0))
 
-    def across(self, column: str, row: int) -> CheckedRows | None:
-        """The rows before and after the beginning of one that have a checksum in common, if any."""
+    def cut(self, column: str, first: int, read: Callable[[int, int], AnyArray]) -> None:
+        """
+        Rows of a column are about to be dropped from one on.
+
+        Those before it that have a checksum in common with some of them get one of their own; if
+        any of these are damaged, it is a wrong one.
+
+        :param read: rows of the column, from one on to another.
+        """
         if not self.are_kept:
-            return None
+            return
+        whole = self._across(column, first)
+        self.dropped(column, first)
+        if whole is not None:
+            rows = read(whole.first, whole.end)
+            kept = first - whole.first
+            check = check_of(rows[:kept])
+            self._new.append((column, whole.first, kept, check ^ (not whole.holds(rows))))
+
+    def _across(self, column: str, row: int) -> CheckedRows | None:
+        """The rows before and after the beginning of one that have a checksum in common, if any."""
         # A column without a number is new.
         number = self._numbers().get(column, -1)
         revision = read_history(self._place.attributes).revision or 0
@@ -204,17 +221,6 @@ class SetChecksums:
             if name == column:
                 apart.note(first, count, check)
         return apart.across(row)
-
-    def shortened(self, column: str, whole: CheckedRows, rows: AnyArray, count: int) -> None:
-        """
-        Of the rows that have a checksum in common, the first so many stay.
-
-        :param rows: all of them. If they are damaged, those that stay count as damaged, too.
-        """
-        check = check_of(rows[:count])
-        if not whole.holds(rows):
-            check ^= 1
-        self._new.append((column, whole.first, count, check))
 
     def advance(
         self, recent: RecentRecords | None, columns: Mapping[str, int], before: int, after: int
