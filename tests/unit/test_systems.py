@@ -227,10 +227,10 @@ def test_a_signal_for_the_main_thread_is_sent_where_threads_get_none(
 
 def test_forks_are_counted_where_there_are_any(monkeypatch: pytest.MonkeyPatch) -> None:
     assert platform.can_fork() is hasattr(os, "fork")
-    before = platform.Forks.count
+    # Set before it is counted up, so that it is set back: this process was not forked.
+    monkeypatch.setattr(platform.Forks, "count", before := platform.Forks.count)
     platform._count_fork()
     assert before + 1 == platform.Forks.count
-    monkeypatch.setattr(platform.Forks, "count", before)
     registered: list[Any] = []
     monkeypatch.setattr(os, "register_at_fork", lambda **each: registered.append(each))
     platform.after_fork_in_child(print)
