@@ -19,6 +19,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(BIN):$(PATH)
 export UCX_LOG_LEVEL := error
 unexport PYTHONPATH PYTHONHOME
+# To rewrite the assertions of all tests, and to compile them, takes longer than to collect them.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help:

@@ -68,6 +68,9 @@ LONG = (
     "tests/unit/testing/test_machine_mutants.py",
 )
 
+# Nothing of what collecting makes is garbage, and there is much of it to look through.
+gc.disable()
+
 os.environ["TMPDIR"] = tempfile.tempdir = fast_folder()
 
 # The same examples in every run: a failure in CI can be repeated anywhere.
@@ -112,6 +115,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Let no garbage collection look through the thousands of tests again and again."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 
