@@ -1,15 +1,25 @@
-"""Runs a module of tests on several MPI ranks, under a limit, and says what each rank did."""
+"""
+Runs a module of tests on several MPI ranks, under a limit, and says what each rank did.
+
+Ranks are forks of a process that has imported BSB and this package already, where it is mpich that
+starts them: to import them takes longer than most ranks work.
+"""
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+from tests.parallel import forked, origin
 
 HERE = Path(__file__).parent
 PROGRAM = HERE / "program.py"
@@ -93,16 +103,64 @@ def mpiexec() -> Path:
     return launcher
 
 
+def as_rank(*program: str) -> list[str]:
+    """
+    The command by which mpiexec starts a rank, which is a fork.
+
+    :param program: what follows ``python`` in the command that it stands for.
+    """
+    if not _is_mpich():
+        return [sys.executable, *program]
+    return [sys.executable, "-I", "-S", forked.__file__, _origin(os.getpid()), *program]
+
+
+@cache
+def _is_mpich() -> bool:
+    """Whether it is mpich: what others tell a rank to speak with is for its own process only."""
+    said = subprocess.run([mpiexec(), "--version"], capture_output=True, text=True, check=True)
+    return "HYDRA" in said.stdout
+
+
+@cache
+def _origin(of: int) -> str:
+    """Where the origin of the ranks of a process is asked for them."""
+    name = f"bsb-hdf5-ranks-{of}-{time.monotonic_ns()}"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"\0{name}")
+        listener.listen(64)
+        process = subprocess.Popen(
+            [sys.executable, "-m", origin.__name__, str(listener.fileno())],
+            cwd=HERE.parents[1],
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[listener.fileno()],
+        )
+    atexit.register(process.communicate)
+    return name
+
+
 def run_on_ranks(
-    *modules: str, directory: Path, ranks: int = 2, limits: Limits | None = None
+    *modules: str,
+    directory: Path,
+    ranks: int = 2,
+    limits: Limits | None = None,
+    anew: bool = False,
 ) -> RankRun:
-    """Run modules of this folder on every rank; ``directory`` takes the files of the run."""
+    """
+    Run modules of this folder on every rank.
+
+    :param directory: takes the files of the run.
+    :param anew: whether mpiexec starts a Python for each rank, rather than a fork.
+    """
     limits = limits or Limits()
     launcher_log = directory / "mpiexec.log"
-    rank = [sys.executable, str(PROGRAM), str(directory), str(limits.test), str(limits.run)]
+    program = [str(PROGRAM), str(directory), str(limits.test), str(limits.run)]
+    program += [str(HERE / each) for each in modules]
+    rank = [sys.executable, *program] if anew else as_rank(*program)
     with open(launcher_log, "w", encoding="utf-8") as log:
         process = subprocess.Popen(
-            [mpiexec(), "-n", str(ranks), *rank, *(str(HERE / each) for each in modules)],
+            [mpiexec(), "-n", str(ranks), *rank],
             cwd=directory,
             env=environment(),
             stdin=subprocess.DEVNULL,
@@ -127,7 +185,7 @@ def launch(
 ) -> subprocess.Popen[str]:
     """Start a module of this repository on ranks; what they print comes through the pipe."""
     return subprocess.Popen(
-        [mpiexec(), "-n", str(ranks), sys.executable, "-m", *program],
+        [mpiexec(), "-n", str(ranks), *as_rank("-m", *program)],
         cwd=HERE.parents[1],
         env=environment() | dict(variables),
         stdin=subprocess.DEVNULL,

@@ -12,7 +12,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -23,10 +22,11 @@ import numpy as np
 from bsb import Storage
 
 import bsb_hdf5
+from tests.parallel.launcher import as_rank
 from tests.parallel.ranks import signed
 from tests.parallel.staged import begin, chunk, sets, shared
 
-PROCESSES, KILLED, SECONDS, LIMIT = 4, 2, 4.0, 120.0
+PROCESSES, KILLED, SECONDS, LIMIT = 4, 2, 2.0, 120.0
 ROWS, CONNECTIONS = 5, 3
 
 
@@ -94,7 +94,7 @@ def run(seed: int, folder: Path) -> str:
     notes = [folder / f"done-{number}" for number in range(1, PROCESSES + 1)]
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", __spec__.name, "--work", str(root), str(number)],
+            as_rank("-m", __spec__.name, "--work", str(root), str(number)),
             cwd=Path(__file__).parents[2],
         )
         for number in range(1, PROCESSES + 1)

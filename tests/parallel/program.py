@@ -95,6 +95,8 @@ def main(directory: Path, test_limit: float, run_limit: float, modules: list[str
                 "-v",
                 "--import-mode=importlib",
                 "-pno:cacheprovider",
+                # In a fork, packages that have plugins are there before pytest is.
+                "-Wignore:Module already imported so cannot be rewritten",
                 f"--basetemp={directory / rank}",
                 *(f"--override-ini={option}" for option in options),
             ],

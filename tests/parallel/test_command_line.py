@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from bsb import CellType, Chunk, Storage
 
 from bsb_hdf5 import ConnectivitySet
 from bsb_hdf5.queries import counts
-from tests.parallel.launcher import mpiexec
+from tests.parallel.launcher import as_rank, mpiexec
 
 RANKS = 2
 CHUNK = Chunk((0, 0, 0), (100, 100, 100))
@@ -35,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 
 def carried_out(folder: Path, *arguments: str) -> Any:
     """The code that a command exits with, and what its ranks print as JSON."""
-    command = [str(mpiexec()), "-n", str(RANKS), sys.executable, "-m", "bsb_hdf5", *arguments]
+    command = [str(mpiexec()), "-n", str(RANKS), *as_rank("-m", "bsb_hdf5", *arguments)]
     done = subprocess.run(
         [*command, "--json"], cwd=folder, capture_output=True, text=True, check=False, timeout=100
     )

@@ -15,7 +15,7 @@ import pytest
 
 from tests.parallel import bsb_suite
 from tests.parallel.engine import KINDS
-from tests.parallel.launcher import HERE, Limits, RankReport, run_on_ranks
+from tests.parallel.launcher import HERE, Limits, RankReport, RankRun, run_on_ranks
 from tests.parallel.suite import LIMITS, SERIAL_ONLY, SUITE, run_suite, suite_of_bsb
 
 RANKS = 2
@@ -84,10 +84,19 @@ def test_our_tests_pass_on_every_rank(kind: str, tmp_path: Path) -> None:
     assert [] == list(tmp_path.rglob("*.staged"))
 
 
-def test_a_run_that_hangs_ends_and_shows_where_each_rank_stands(tmp_path: Path) -> None:
-    run = run_on_ranks(
-        "sample_stuck.py", directory=tmp_path, ranks=RANKS, limits=Limits(test=1.0, run=30.0)
-    )
+@pytest.fixture(scope="module")
+def stuck(tmp_path_factory: pytest.TempPathFactory) -> tuple[RankRun, Path]:
+    """A run that hangs, and its folder, which the command line of each process names."""
+    folder = tmp_path_factory.mktemp("stuck")
+    limits = Limits(test=1.0, run=30.0)
+    run = run_on_ranks("sample_stuck.py", directory=folder, ranks=RANKS, limits=limits, anew=True)
+    return run, folder
+
+
+def test_a_run_that_hangs_ends_and_shows_where_each_rank_stands(
+    stuck: tuple[RankRun, Path],
+) -> None:
+    run, _ = stuck
     assert run.out_of_time
     assert not run.succeeded
     for report, function in zip(run.reports, ("wait_for_the_others", "never_arrive"), strict=True):
@@ -96,13 +105,10 @@ def test_a_run_that_hangs_ends_and_shows_where_each_rank_stands(tmp_path: Path) 
         assert "started tests/parallel/sample_stuck.py::test_that_hangs" in report.outcomes
 
 
-def test_a_run_that_hangs_leaves_no_process_behind(tmp_path: Path) -> None:
-    run_on_ranks(
-        "sample_stuck.py", directory=tmp_path, ranks=RANKS, limits=Limits(test=1.0, run=30.0)
-    )
+def test_a_run_that_hangs_leaves_no_process_behind(stuck: tuple[RankRun, Path]) -> None:
     # The ranks die when they miss mpiexec, which takes a moment.
     deadline = time.monotonic() + 5
-    while (left := processes_that_mention(tmp_path)) and time.monotonic() < deadline:
+    while (left := processes_that_mention(stuck[1])) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert [] == left
 
