@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from bsb import Branch, CellType, Chunk, Morphology, MorphologySet, Storage
 from numpy.typing import NDArray
 
 from bsb_hdf5 import ConnectivitySet, PlacementSet
+from bsb_hdf5.core.connectivity import Blocks, Perspective
 
 SIZE = (100.0, 100.0, 100.0)
 # Nothing here waits for anybody on purpose for longer.
@@ -168,7 +169,29 @@ def build_wide_network(storage: Storage) -> None:
     pre.append_data(chunk(0), positions(1))
     place_without_data(storage, "b", [wide_chunk(i) for i in range(WIDTH)])
     cs = storage.require_connectivity_set(pre.cell_type, post.cell_type, "wide")
-    cs.connect(pre, post, on_soma(*[0] * WIDTH), on_soma(*range(WIDTH)))
+    if storage._engine.layout == "columnar":
+        cs.connect(pre, post, on_soma(*[0] * WIDTH), on_soma(*range(WIDTH)))
+        return
+    # The classic layout has a group for each chunk that is connected, and to make so many takes
+    # long: only the first, the one in the middle and the last have their side,
+    # and the others are counted.
+    middle, last = WIDTH // 2, WIDTH - 1
+    with storage.write_scope() as session:
+        data = session.network.connectivity("wide")
+        for first, end in ((0, middle), (middle, last), (last, WIDTH)):
+            cs.connect(pre, post, on_soma(0), on_soma(first))
+            data._touch()
+            side = seen_from_the_cell(range(first + 1, end))
+            data._append(side)
+            for each in side.global_chunks.tolist():
+                data._count("inc", each, 1)
+
+
+def seen_from_the_cell(numbers: Iterable[int]) -> Perspective:
+    """Connections of the one cell to one in each of some chunks: its side of them."""
+    ids = np.array([wide_chunk(i).id for i in numbers], dtype=np.int64)
+    soma = on_soma(*[0] * len(ids))
+    return Blocks(np.zeros(len(ids), dtype=np.int64), ids, soma, soma).seen("out")
 
 
 def rewrite_in_first_format(path: Path) -> None:

@@ -13,9 +13,7 @@ import numpy as np
 import pytest
 from bsb import MorphologySet, Storage, StoredMorphology
 from bsb.storage import open_storage
-from numpy.typing import NDArray
 
-from bsb_hdf5.core.connectivity import Blocks, Perspective
 from bsb_hdf5.placement_set import PlacementSet
 from tests.face.layouts import about_classic, new_storage, place
 from tests.face.samples import (
@@ -32,6 +30,7 @@ from tests.face.samples import (
     positions,
     rewrite_as_legacy,
     rewrite_in_first_format,
+    seen_from_the_cell,
     untouched,
     wide_chunk,
 )
@@ -145,18 +144,12 @@ def test_a_chunk_in_the_first_format_is_connected_to_more_than_fit_into_64_kilob
     with storage.write_scope() as session:
         # Only the side that has the long list; connect() makes both.
         data = session.network.connectivity("wide")
-        ids = np.array([wide_chunk(i).id for i in range(held - 1, WIDTH)], dtype=np.int64)
-        data._append(_seen_from_the_cell(ids))
+        data._append(seen_from_the_cell(range(held - 1, WIDTH)))
     near, far_chunks, far = cs.load_local_connections("out", chunk(0))
     expected = sorted(wide_chunk(i).id for i in (*range(WIDTH), held - 1))
     assert expected == far_chunks.tolist()
     assert near.tolist() == far.tolist() == on_soma(*[0] * (WIDTH + 1)).tolist()
     assert WIDTH == len(cs.get_global_chunks("out", chunk(0)))
-
-
-def _seen_from_the_cell(ids: NDArray[np.int64]) -> Perspective:
-    soma = on_soma(*[0] * len(ids))
-    return Blocks(np.zeros(len(ids), dtype=np.int64), ids, soma, soma).seen("out")
 
 
 def test_a_file_in_the_first_format_is_read_and_extended_like_any_other(

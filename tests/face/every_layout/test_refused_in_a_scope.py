@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -51,78 +52,121 @@ def add_marker(world: World) -> None:
     world.cells("b").append_data(chunk(0), grid(1))
 
 
-def add_to_all(world: World, number: int) -> None:
+class Rows:
     """Rows of every column, label codes and connections, which wait to be stored."""
-    a, b = world.cells("a"), world.cells("b")
-    a.append_data(
-        chunk(0),
-        grid(1, start=number),
-        morphologies=world.morphology_set(["stub"], [0]),
-        rotations=RotationSet(grid(1)),
-        additional={"weight": [float(number)]},
-    )
-    a.label(["core"], [3])
-    b.append_data(chunk(2), grid(1, start=number))
-    connections = world.connections("a_to_b")
-    connections.chunk_connect(chunk(1), chunk(2), on_soma(number % 2), on_soma(number % 3))
-    point = np.array([[0, 0, 1]])
-    world.connections("a_to_a").chunk_connect(chunk(0), chunk(0), point, point)
+
+    def __init__(self, world: World) -> None:
+        self._a, self._b = world.cells("a"), world.cells("b")
+        self._a_to_b, self._a_to_a = world.connections("a_to_b"), world.connections("a_to_a")
+        self._morphologies = world.morphology_set(["stub"], [0])
+
+    def add(self, number: int) -> None:
+        self._a.append_data(
+            chunk(0),
+            grid(1, start=number),
+            morphologies=self._morphologies,
+            rotations=RotationSet(grid(1)),
+            additional={"weight": [float(number)]},
+        )
+        self._a.label(["core"], [3])
+        self._b.append_data(chunk(2), grid(1, start=number))
+        self._a_to_b.chunk_connect(chunk(1), chunk(2), on_soma(number % 2), on_soma(number % 3))
+        point = np.array([[0, 0, 1]])
+        self._a_to_a.chunk_connect(chunk(0), chunk(0), point, point)
 
 
 class UndoneError(Exception):
     """Ends a scope without storing it."""
 
 
+class InMemory:
+    """
+    What the calls of a member do to the network in memory, once for all engines.
+
+    Trying all calls, and reading the whole network, takes most of the time of a test, and least
+    in memory. Where another engine took what memory refuses, its network would not be the same.
+    """
+
+    def __init__(self, template: World) -> None:
+        self._template = template
+        self._refused: dict[str, list[Call]] = {}
+        self._stored: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    def _new(self) -> World:
+        return Worlds("memory", prefix=f"{uuid.uuid4().hex}-", built=self._template).template
+
+    def refused(self, member: str) -> list[Call]:
+        """The calls of a member that raise, with the network as it was built."""
+        if member not in self._refused:
+            world = self._new()
+            found = [call for call in calls_of(member) if _is_refused(world, call)]
+            self._refused[member] = found
+            world.engine.remove()
+        return self._refused[member]
+
+    @cached_property
+    def marked(self) -> dict[str, Any]:
+        """The network with a marker that waits to be stored."""
+        world = self._new()
+        with world.storage.write_scope():
+            add_marker(world)
+            found = holdings(world)
+        world.engine.remove()
+        return found
+
+    def stored(self, calls: list[Call], accepted: list[Call]) -> dict[str, Any]:
+        """The network with the rows that were added before each call, and what was accepted."""
+        key = (str(len(calls)), *(f"{calls.index(call)} {call.id}" for call in accepted))
+        if key not in self._stored:
+            world = self._new()
+            with world.storage.write_scope():
+                rows = Rows(world)
+                for number, call in enumerate(calls):
+                    rows.add(number)
+                    if call in accepted:
+                        call.run(world)
+            self._stored[key] = holdings(world.again())
+            world.engine.remove()
+        return self._stored[key]
+
+
+@pytest.fixture(scope="module")
+def in_memory(built: Callable[[str], World]) -> InMemory:
+    return InMemory(built("memory"))
+
+
 @pytest.mark.parametrize("member", members())
 def test_what_the_walk_gets_refused_is_refused_harmlessly_in_a_scope(
-    world: World, member: str
+    world: World, member: str, in_memory: InMemory
 ) -> None:
-    refused = _refused(world, member)
+    refused = in_memory.refused(member)
     with world.storage.write_scope():
         add_marker(world)
-        expected = holdings(world)
         for call in refused:
             with contextlib.suppress(Exception):
                 call.run(world)
         # Once for all: what one of them had changed, no other that is refused would undo.
-        assert expected == holdings(world), [call.id for call in refused]
+        assert in_memory.marked == holdings(world), [call.id for call in refused]
         add_marker(world)
     assert 9 == len(world.cells("b"))
 
 
 @pytest.mark.parametrize("member", members())
 def test_what_is_refused_while_rows_wait_to_be_stored_leaves_them_to_be_stored(
-    worlds: Worlds, member: str
+    world: World, member: str, in_memory: InMemory
 ) -> None:
-    world, twin = worlds.new(), worlds.new()
-    calls = _refused(world, member)
+    calls = in_memory.refused(member)
     # More cells make some of them valid.
     accepted = []
     with world.storage.write_scope():
+        rows = Rows(world)
         for number, call in enumerate(calls):
-            add_to_all(world, number)
+            rows.add(number)
             with contextlib.suppress(Exception):
                 call.run(world)
                 accepted.append(call)
     assert len(accepted) < len(calls) or not calls
-    with twin.storage.write_scope():
-        for number, call in enumerate(calls):
-            add_to_all(twin, number)
-            if call in accepted:
-                call.run(twin)
-    assert holdings(twin.again()) == holdings(world.again())
-
-
-# By engine, layout and member: trying all calls takes most of the time of a test.
-_REFUSED: dict[tuple[str, str, str], list[Call]] = {}
-
-
-def _refused(world: World, member: str) -> list[Call]:
-    """The calls of a member that raise, with the network as it was built."""
-    key = world.engine_name, world.engine.layout, member
-    if key not in _REFUSED:
-        _REFUSED[key] = [call for call in calls_of(member) if _is_refused(world, call)]
-    return _REFUSED[key]
+    assert in_memory.stored(calls, accepted) == holdings(world.again())
 
 
 def _is_refused(world: World, call: Call) -> bool:
