@@ -88,11 +88,17 @@ class PlacementNames:
         self, morphologies: tuple[str, ...]
     ) -> tuple[PlacementNames, NDArray[np.int32]]:
         """Names that know some morphologies, and the codes of these; the new ones get one."""
-        names = self
-        if not self.morphologies.keys() >= set(morphologies):
-            names = attrs.evolve(self, morphologies=_extended(self.morphologies, morphologies))
-        codes = map(names.morphologies.__getitem__, morphologies)
-        return names, np.fromiter(codes, dtype=np.int32, count=len(morphologies))
+        # perf: append morphologies; nearly always all are known.
+        try:
+            return self, self._codes_of(morphologies)
+        except KeyError:
+            known = _extended(self.morphologies, morphologies)
+        names = attrs.evolve(self, morphologies=known)
+        return names, names._codes_of(morphologies)
+
+    def _codes_of(self, morphologies: tuple[str, ...]) -> NDArray[np.int32]:
+        codes = map(self.morphologies.__getitem__, morphologies)
+        return np.fromiter(codes, dtype=np.int32, count=len(morphologies))
 
 
 def _extended(codes: Mapping[str, int], names: Sequence[str]) -> dict[str, int]:
