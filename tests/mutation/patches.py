@@ -24,6 +24,8 @@ class Functions:
 
     def __init__(self, folder: Path) -> None:
         self._of: dict[Key, list[FunctionType]] = {}
+        # What is frozen, as all that was collected is, the collector does not list.
+        gc.unfreeze()
         for each in gc.get_objects():
             if type(each) is FunctionType and each.__code__.co_filename.startswith(str(folder)):
                 self._of.setdefault(_key(each.__code__), []).append(each)

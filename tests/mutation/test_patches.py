@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -52,6 +53,8 @@ def module(tmp_path: Path) -> ModuleType:
     path.write_text(SOURCE)
     module = ModuleType("counting")
     exec(compile(SOURCE, str(path), "exec"), module.__dict__)
+    # As what was there when tests had been collected.
+    gc.freeze()
     return module
 
 
