@@ -110,6 +110,19 @@ def test_only_so_many_stay_open(root: Any, monkeypatch: pytest.MonkeyPatch) -> N
     assert [*range(6)] == held.integers([f"a{number}" for number in range(6)]).tolist()
 
 
+def test_of_many_integers_none_stays_open(root: Any) -> None:
+    """HDF5 looks through all open attributes of a file whenever it opens one."""
+    held = root.attributes
+    held.set("a0", 7)
+    for first in (10, 20):
+        held.set_integers({f"a{number}": first + number for number in range(4)})
+        assert [b"a0"] == list(held._member.attributes)
+        assert [first + number for number in range(4)] == [
+            held.get("a0"),
+            *held.integers([f"a{number}" for number in range(1, 4)]),
+        ]
+
+
 def test_attributes_of_any_type_are_copied_from_hdf5_alone(path: Path, tmp_path: Path) -> None:
     with h5py.File(tmp_path / "other", "w") as file:
         file.attrs["none"] = h5py.Empty("f8")
