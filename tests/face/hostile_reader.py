@@ -8,6 +8,7 @@ died or took too long.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -278,6 +279,7 @@ def main() -> None:
     for module in pkgutil.walk_packages(importlib.import_module("bsb_hdf5").__path__, "bsb_hdf5."):
         if not module.name.startswith(("bsb_hdf5.testing", "bsb_hdf5.adapters.mpi")):
             importlib.import_module(module.name)
+    gc.freeze()
     warnings.simplefilter("ignore")
     for line in sys.stdin:
         print(json.dumps(asdict(judge(Case(**json.loads(line))))), flush=True)

@@ -8,6 +8,7 @@ The programs come through the connection of that descriptor; it tells how each o
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -28,6 +29,8 @@ def main(descriptor: int) -> None:
     sys.modules["mpi4py"] = None  # type: ignore[assignment]
     for name in MODULES:
         importlib.import_module(name)
+    # Else each program looks through all that was imported, again and again.
+    gc.freeze()
     connection = Connection(descriptor)
     while True:
         try:
@@ -51,7 +54,8 @@ def run(code: str, arguments: list[str], output: str, variables: dict[str, str])
     os.dup2(descriptor, 1)
     os.close(descriptor)
     sys.argv = ["-c", *arguments]
-    exec(compile(code, "<program>", "exec"), {"__name__": "__main__"})
+    # What it defines lives until the process ends, and longer than what was imported.
+    exec(compile(code, "<program>", "exec"), sys.modules["__main__"].__dict__)
 
 
 if __name__ == "__main__":

@@ -14,22 +14,9 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from tests.face.samples import run_python
 from tests.faults import origin
 
 ROOT = Path(__file__).parents[2]
-
-
-def run_new_program(code: str, *arguments: str, seconds: float = 60) -> list[str]:
-    """The lines that a program prints, in a process that has done nothing before; it ends well."""
-    process = run_python(code, *arguments, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    try:
-        output, _ = process.communicate(timeout=seconds)
-    finally:
-        process.kill()
-        process.wait()
-    assert 0 == process.returncode, output
-    return output.splitlines()
 
 
 def run_program(code: str, *arguments: str, seconds: float = 60) -> list[str]:

@@ -12,15 +12,11 @@ from bsb import Storage
 import bsb_hdf5
 from tests.face.layouts import new_storage
 from tests.face.samples import cell_type, chunk, positions
-from tests.faults.programs import run_new_program
+from tests.faults.programs import run_program
 
-# Each way to end is that of a child, so that not each has to import everything again.
+# Each way to end is that of a child.
 LAUNCH = """
     import json, os, signal, sys, threading, time
-    import mpi4py
-    # What MPI has registered for the end of a process complains in a forked one.
-    mpi4py.rc.finalize = False
-    import zarr
     from bsb import Storage
     from bsb_hdf5.config import NetworkRoot
     from tests.face.layouts import new_storage
@@ -172,7 +168,7 @@ def test_processes_end_quietly_and_leave_networks_that_are_whole(
     tmp_path: Path, kind: str, mode: str
 ) -> None:
     ends = {end: textwrap.dedent(code) for end, code in ENDS.items()}
-    lines = run_new_program(
+    lines = run_program(
         LAUNCH, kind, mode, str(tmp_path), json.dumps(list(ends.values())), seconds=250
     )
     ended = dict(zip(ends, map(json.loads, lines), strict=True))
@@ -201,7 +197,7 @@ LATE = """
 
 def test_a_thread_writes_a_zarr_network_after_the_main_thread_has_ended(tmp_path: Path) -> None:
     root = tmp_path / "network"
-    assert ["2500"] == run_new_program(LATE, str(root))
+    assert ["2500"] == run_program(LATE, str(root))
     cells = Storage("zarr", str(root)).get_placement_set(cell_type("a"))
     assert 2500 == len(cells.load_positions())
 
