@@ -19,9 +19,9 @@ from tests.face.samples import (
     chunk,
     digest,
     positions,
-    run_python,
     untouched,
 )
+from tests.faults.programs import run_program
 
 
 def _forbid(monkeypatch: pytest.MonkeyPatch, path: Path, code: int, flags: int) -> None:
@@ -118,10 +118,9 @@ def test_somebody_who_may_only_read_is_told_so(small: SmallNetwork, tmp_path: Pa
         file = Path(shutil.copy(small.path, readable))
         file.chmod(0o644)
         with untouched(file):
-            process = run_python(
+            printed = run_program(
                 code, str(file), str(shutil.copy(small.path, tmp_path / "own.hdf5"))
             )
-            output, _ = process.communicate(timeout=60)
-        assert ["['stub']", *["StoreAccessError True"] * 5] == output.splitlines()
+        assert ["['stub']", *["StoreAccessError True"] * 5] == printed
     finally:
         shutil.rmtree(readable)

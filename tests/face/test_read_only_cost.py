@@ -17,7 +17,8 @@ from bsb import Storage
 from bsb_hdf5.errors import StoreIOError
 from bsb_hdf5.transactions.session import Session
 from tests.face.layouts import new_storage
-from tests.face.samples import SmallNetwork, chunk, connections, positions, run_python
+from tests.face.samples import SmallNetwork, chunk, connections, positions
+from tests.faults.programs import run_program
 
 _WATCHED: list[tuple[str, list[str]]] = []
 
@@ -111,13 +112,10 @@ APPEND = """
 
 def test_what_another_program_stores_is_seen_by_the_next_read(small: SmallNetwork) -> None:
     root = str(small.storage.root)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     with small.storage.read_only():
         for count in (7, 9):
             assert count == len(small.b) == len(small.b.load_positions())
-            program = run_python(APPEND, small.storage.format, root, "2", env=environment)
-            program.communicate(timeout=60)
-            assert 0 == program.returncode
+            run_program(APPEND, small.storage.format, root, "2")
         assert 11 == len(small.b) == len(small.b.load_positions())
     small.b.append_data(chunk(6), positions(1))
     with small.storage.read_only():

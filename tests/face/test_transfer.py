@@ -310,7 +310,7 @@ def test_a_file_written_anew_holds_the_same_and_takes_less(path: Path, layout: s
 def test_a_file_that_is_compressed_holds_the_same_and_takes_less(path: Path, layout: str) -> None:
     storage = small_storage("hdf5", NetworkRoot(path, layout))
     small = SmallNetwork.of(storage)
-    locations = np.stack([np.arange(40_000) % 2, np.full(40_000, -1), np.full(40_000, -1)], axis=1)
+    locations = np.stack([np.arange(8_000) % 2, np.full(8_000, -1), np.full(8_000, -1)], axis=1)
     storage.require_connectivity_set(small.a.cell_type, small.a.cell_type, "many").connect(
         small.a, small.a, locations, locations
     )
@@ -322,7 +322,7 @@ def test_a_file_that_is_compressed_holds_the_same_and_takes_less(path: Path, lay
     many = storage.get_connectivity_set("many")
     many.connect(small.a, small.a, locations[:10], locations[:10])
     incoming = [len(rows) for _, _, _, (rows, _) in many.flat_iter_connections("inc")]
-    assert 40_010 == len(many) == sum(incoming)
+    assert 8_010 == len(many) == sum(incoming)
     assert plain * 0.9 < (repack(storage).after or 0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -98,15 +99,15 @@ def dump(path: Path) -> Nodes:
             found[f"{name} values"] = str(node[()])
         else:
             found[name] = None
+            link = node.get("stranger", getlink=True)
+            if isinstance(link, h5py.SoftLink):
+                found[f"{name} ->"] = link.path
         for key, value in node.attrs.items():
             found[f"{name} @{key}"] = (type(value).__name__, str(value))
 
     with h5py.File(path) as file:
         note("/", file)
         file.visititems(note)
-        for name in places(path)[0]:
-            if isinstance(file[name].get("stranger", getlink=True), h5py.SoftLink):
-                found[f"{name} ->"] = file[name].get("stranger", getlink=True).path
     return found
 
 
@@ -114,13 +115,24 @@ def strange(found: Nodes) -> Nodes:
     return {key: value for key, value in found.items() if "stranger" in key or "->" in key}
 
 
+@pytest.fixture(scope="module")
+def packed_file(small_file: FileOf, tmp_path_factory: pytest.TempPathFactory) -> FileOf:
+    """A network in a layout that repacks to what it is, for all tests to copy."""
+
+    @cache
+    def packed_file(layout: str) -> Path:
+        path = tmp_path_factory.mktemp("packed") / "network.hdf5"
+        shutil.copy(small_file(layout), path)
+        repack(str(path))
+        return path
+
+    return packed_file
+
+
 @pytest.fixture
-def packed(small_file: FileOf, layout: str, tmp_path: Path) -> Path:
+def packed(packed_file: FileOf, layout: str, tmp_path: Path) -> Path:
     """A network that repacks to what it is."""
-    path = tmp_path / "packed.hdf5"
-    shutil.copy(small_file(layout), path)
-    repack(str(path))
-    return path
+    return Path(shutil.copy(packed_file(layout), tmp_path / "packed.hdf5"))
 
 
 PARTS_OF_A_NETWORK = {"an empty group": ["placement"], "a text": ["files", "stored_files"]}

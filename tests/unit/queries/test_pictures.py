@@ -50,8 +50,9 @@ def images(page: str) -> list[bytes]:
 def colours(content: bytes) -> int:
     from matplotlib.image import imread
 
-    pixels = imread(io.BytesIO(content), format="png")
-    return len(np.unique((pixels * 255).astype(np.uint8).reshape(-1, pixels.shape[-1]), axis=0))
+    pixels = (imread(io.BytesIO(content), format="png") * 255).astype(np.int64)
+    # Each as one number: numbers are sorted many times faster than rows.
+    return len(np.unique(pixels @ (1 << 8 * np.arange(pixels.shape[-1]))))
 
 
 def test_a_page_shows_everything_and_needs_no_other_file(sample: Sample, tmp_path: Path) -> None:
