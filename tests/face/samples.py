@@ -121,8 +121,10 @@ class SmallNetwork:
     @classmethod
     def of(cls, storage: Storage) -> SmallNetwork:
         """The one that a storage holds."""
-        a, b = (storage.get_placement_set(cell_type(name)) for name in "ab")
-        ab = storage.get_connectivity_set("a_to_b")
+        # In one session: a file that was just copied is opened for each.
+        with storage.read_scope():
+            a, b = (storage.get_placement_set(cell_type(name)) for name in "ab")
+            ab = storage.get_connectivity_set("a_to_b")
         return cls(storage, a, b, ab, storage._engine.layout)
 
     @property

@@ -329,7 +329,7 @@ def everything(network: NetworkReader) -> dict[str, Any]:
 
 def plain(values: Any) -> tuple[str, str]:
     array = np.asarray(values)
-    return str(array.dtype), repr(array.tolist())
+    return array.dtype.str, repr(array.tolist())
 
 
 def all_cells(network: NetworkReader, name: str) -> dict[str, Any]:
