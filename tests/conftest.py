@@ -52,6 +52,7 @@ LONG = (
     "tests/backends/test_lmdb.py",
     "tests/backends/test_parquet.py",
     "tests/backends/test_sqlite.py::TestHistories",
+    "tests/compat/test_walk.py::test_8_0_2_answers_as_it_is_recorded",
     "tests/contract/test_fault_mutants.py",
     "tests/contract/test_mutants.py",
     "tests/face/test_hostile.py",

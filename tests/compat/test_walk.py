@@ -15,19 +15,30 @@ from typing import Any
 import pytest
 
 from tests.compat.exchange import Interpreter
-from tests.compat.walk import pages
+from tests.compat.walk import pages, recording
 from tests.compat.walk.compare import Difference, differences
-from tests.compat.walk.engines import OTHERS, Observed, observe
-from tests.compat.walk.run import all_calls
+from tests.compat.walk.engines import OTHERS, Observed, Walker, observe
+from tests.compat.walk.run import AFTER_READING, AS_BUILT, all_calls
 
 FACTS = json.loads(Path(__file__).parents[1].joinpath("spec", "api.json").read_text())
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def observed(theirs: Interpreter) -> Observed:
-    """What both engines did, where the environment of 8.0.2 is there."""
+def observed() -> Observed:
+    """What ours did, and 8.0.2 when it was recorded."""
     return observe()
+
+
+def test_the_recording_of_8_0_2_is_one_of_these_calls() -> None:
+    assert recording.is_current(), "make it with `python -m tests.compat.walk`"
+    calls = [call.id for call in all_calls()]
+    assert [AS_BUILT, *calls, AFTER_READING] == list(recording.recorded())
+
+
+def test_8_0_2_answers_as_it_is_recorded(theirs: Interpreter) -> None:
+    found = recording.as_recorded(Walker("8.0.2", theirs.python).start().outcomes())
+    assert found == recording.recorded()
 
 
 def test_every_difference_is_on_the_page(observed: Observed) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -15,6 +14,7 @@ import attrs
 from tests.compat.exchange import LEAKING_VARIABLES
 from tests.compat.upstream import upstream_python
 from tests.compat.walk.compare import Difference, Outcomes, differences
+from tests.compat.walk.recording import recorded
 from tests.scratch import fast_folder
 
 REPOSITORY = Path(__file__).parents[3]
@@ -80,19 +80,8 @@ def ours(name: str) -> Walker:
 OTHERS = ("columnar", "memory", "zarr")
 
 
-def outcomes_of_8_0_2() -> Outcomes:
-    """As 8.0.2 ends each call: kept in its environment, for as long as the walk stays the same."""
-    python = upstream_python()
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    digest = hashlib.sha256(b"".join(each.read_bytes() for each in sources)).hexdigest()[:16]
-    kept = python.parents[1] / f"walk-{digest}.json"
-    if not kept.exists():
-        found = Walker("8.0.2", python).start().outcomes()
-        written = kept.with_suffix(f".{os.getpid()}")
-        written.write_text(json.dumps(found), encoding="utf-8")
-        written.replace(kept)
-    outcomes: Outcomes = json.loads(kept.read_text(encoding="utf-8"))
-    return outcomes
+def theirs() -> Walker:
+    return Walker("8.0.2", upstream_python())
 
 
 @attrs.frozen
@@ -109,12 +98,16 @@ class Observed:
 
 
 def observe() -> Observed:
-    # Two at a time: as many as the smallest machine has cores.
-    first = ours("classic").start()
-    theirs = outcomes_of_8_0_2()
-    classic = first.outcomes()
-    others = {name: ours(name).start().outcomes() for name in OTHERS}
-    found = differences(theirs, classic)
-    for name, outcomes in others.items():
+    """
+    Walk in each engine of ours, and compare.
+
+    :raises RuntimeError: the walk of 8.0.2 was recorded with other calls.
+    """
+    expected = recorded()
+    classic, *others = (ours(name).start().outcomes() for name in ("classic", *OTHERS))
+    found = differences(expected, classic)
+    for name, outcomes in zip(OTHERS, others, strict=True):
         found += differences(classic, outcomes, f"{name}, ")
-    return Observed(theirs, {"classic": classic, **others}, found)
+    return Observed(
+        expected, dict(zip(("classic", *OTHERS), (classic, *others), strict=True)), found
+    )
