@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -34,7 +34,7 @@ from bsb_hdf5.errors import (
 )
 from bsb_hdf5.testing.contents import make, reading, snapshot, writing
 
-from .appending import SESSIONS, CellType, append_cells
+from .appending import SESSIONS, CellType, append_cells, append_elsewhere
 from .conftest import SECRET
 
 ROWS = np.arange(60_000.0).reshape(-1, 3)
@@ -171,16 +171,12 @@ def test_of_two_who_make_a_network_the_second_fails_and_harms_nothing(bucket: st
 def test_writers_that_meet_lose_nothing(bucket: str, writers: int) -> None:
     root = f"{bucket}/net"
     cells: Any = Storage("zarr", root).require_placement_set(CellType())
-    others = [
-        multiprocessing.get_context("spawn").Process(target=append_cells, args=(root, number))
-        for number in range(1, writers)
-    ]
-    for each in others:
-        each.start()
-    append_cells(root, 0)
-    for each in others:
-        each.join(120)
-        assert each.exitcode == 0
+    # From now on other processes begin at once.
+    append_elsewhere(root)
+    with ThreadPoolExecutor(1) as pool:
+        others = pool.submit(append_elsewhere, root, *range(1, writers))
+        append_cells(root, 0)
+        others.result()
     assert writers * SESSIONS * 2 == len(cells) == len(cells.load_positions())
     assert writers * SESSIONS == len(cells.get_all_chunks())
 
@@ -191,10 +187,7 @@ def test_a_scope_that_meets_another_writer_stores_nothing_and_says_so(bucket: st
     cells: Any = storage.require_placement_set(CellType())
     with pytest.raises(CommitConflictError), storage._engine.write_scope():
         cells.append_data(Chunk((0, 0, 0), (100, 100, 100)), positions=np.zeros((5, 3)))
-        process = multiprocessing.get_context("spawn").Process(target=append_cells, args=(root, 1))
-        process.start()
-        process.join(120)
-        assert process.exitcode == 0
+        append_elsewhere(root, 1)
     assert SESSIONS * 2 == len(cells)
 
 

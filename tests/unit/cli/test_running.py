@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bsb.cli import handle_command
 
 from bsb_hdf5.cli import elapsed, running
 from bsb_hdf5.cli.specifications import COMMANDS
@@ -162,12 +163,23 @@ def test_bsb_storage_and_the_module_do_the_same(root: Path) -> None:
     assert "granule" in ours.stdout
 
 
-@pytest.mark.parametrize("arguments", [[], ["info"], ["verify", "--trust"]])
-def test_mistakes_in_bsb_storage_exit_with_2(arguments: list[str]) -> None:
-    done = command_line("bsb", "storage", *arguments)
+def test_a_mistake_in_bsb_storage_exits_with_2() -> None:
+    done = command_line("bsb", "storage", "info")
     assert 2 == done.returncode
     assert "Traceback" not in done.stderr
     assert "usage: bsb storage" in done.stderr
+
+
+# As BSB's command line does, without a process of its own.
+@pytest.mark.parametrize("arguments", [[], ["verify", "--trust"]])
+def test_mistakes_in_bsb_storage_show_the_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bsb"])
+    with pytest.raises(SystemExit) as ended:
+        handle_command(["storage", *arguments], exit=True)
+    assert 2 == ended.value.code
+    assert "usage: bsb storage" in capsys.readouterr().err
 
 
 def test_bsb_starts_without_what_the_commands_need() -> None:
