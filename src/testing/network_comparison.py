@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeAlias
 
 import bsb
@@ -28,12 +28,19 @@ FILTERS: tuple[Filter, ...] = (
 )
 
 
-def check_storage(storage: Storage, model: NetworkModel, turn: int | None = None) -> None:
+def check_storage(
+    storage: Storage,
+    model: NetworkModel,
+    turn: int | None = None,
+    unchanged: Collection[str] = (),
+) -> None:
     """
     Compare a storage with a model of it.
 
     :param turn: look at the cells through two of the filters, those whose turn it is, instead
         of through all.
+    :param unchanged: sets that are loaded as a whole alone, as they are what they were when they
+        were last loaded in every way.
     :raises AssertionError: they differ.
     """
     engine = storage._engine
@@ -41,11 +48,12 @@ def check_storage(storage: Storage, model: NetworkModel, turn: int | None = None
         exists = storage._PlacementSet.exists(engine, cell_type(name))
         assert (name in model.cells) == exists, f"the placement set '{name}'"
         if exists:
-            _check_cells(storage, name, model, _filters(turn))
+            filters = FILTERS[:1] if name in unchanged else _filters(turn)
+            _check_cells(storage, name, model, filters)
     assert sorted(model.connections) == sorted(storage._ConnectivitySet.get_tags(engine))
     for tag, connections in model.connections.items():
         assert storage._ConnectivitySet.exists(engine, tag)
-        _check_connections(storage.get_connectivity_set(tag), connections)
+        _check_connections(storage.get_connectivity_set(tag), connections, tag not in unchanged)
     _check_totals(storage, model)
     _check_morphologies(storage, model)
     _check_files(storage, model)
@@ -141,7 +149,9 @@ def _check_cell_morphologies(
         assert names == [found.names[i] for i in found.get_indices()], what
 
 
-def _check_connections(found: ConnectivitySet, connections: ConnectionBlocks) -> None:
+def _check_connections(
+    found: ConnectivitySet, connections: ConnectionBlocks, by_local_chunk: bool
+) -> None:
     what = f"connections of '{found.tag}'"
     assert (connections.pre, connections.post) == (found.pre_type_name, found.post_type_name)
     assert len(connections) == len(found), what
@@ -153,14 +163,22 @@ def _check_connections(found: ConnectivitySet, connections: ConnectionBlocks) ->
     every = []
     for direction in ("inc", "out"):
         blocks = connections.seen(direction)
-        every += [(direction, *block) for block in blocks]
+        every += [(direction, *block, *_ends(rows)) for block, rows in blocks.items()]
         locals_ = sorted({local for local, _ in blocks})
         chunks = found.get_local_chunks(direction)
         assert locals_ == [int(chunk.id) for chunk in chunks], f"local chunks, {what}"
-        for chunk in chunks:
+        for chunk in chunks if by_local_chunk else ():
             _check_local(found, direction, chunk, blocks)
-    order = [(d, int(local.id), int(far.id)) for d, local, far, _ in found.flat_iter_connections()]
+    order = [
+        (direction, int(local.id), int(far.id), near.tolist(), remote.tolist())
+        for direction, local, far, (near, remote) in found.flat_iter_connections()
+    ]
     assert every == order, f"the iteration over {what}"
+
+
+def _ends(rows: Sequence[Row]) -> tuple[list[list[int]], list[list[int]]]:
+    """Local and global locations, as they are loaded."""
+    return [list(near) for near, _ in rows], [list(remote) for _, remote in rows]
 
 
 def _check_local(

@@ -45,6 +45,7 @@ class NetworkHistory(RuleBasedStateMachine):
         self.model = NetworkModel()
         self.scopes: list[OpenScope] = []
         self.number = self.turn = 0
+        self.compared: dict[str, bytes] = {}
 
     def make_storage(self, root: object) -> Storage:
         """The storage at a root, made if it is absent."""

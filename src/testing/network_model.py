@@ -7,6 +7,7 @@ which order connections come) and nothing of how one is stored.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -191,6 +192,10 @@ class NetworkModel:
     morphologies: dict[str, str] = attrs.field(factory=dict)
     meta: dict[str, Any] = attrs.field(factory=dict)
     files: dict[str, tuple[Any, Any]] = attrs.field(factory=dict)
+
+    def state_of_sets(self) -> dict[str, bytes]:
+        """What tells one state of each set from another."""
+        return {name: pickle.dumps(held) for name, held in (self.cells | self.connections).items()}
 
     def totals(self) -> dict[int, tuple[int, int, int]]:
         """Cells placed, incoming and outgoing connections per chunk that holds any."""

@@ -13,7 +13,6 @@ from bsb import Chunk, Storage
 
 from bsb_hdf5 import ConnectivitySet, PlacementSet
 from bsb_hdf5.config import NetworkRoot
-from bsb_hdf5.queries import placement_sets
 from bsb_hdf5.testing.network_samples import CHUNK_SIZE, COORDINATES, LABELS, cell_type
 
 Location = tuple[int, int, int]
@@ -61,7 +60,7 @@ class Sample:
 
     def placement(self, name: str, filters: Filters | None = None) -> PlacementSet:
         """A placement set, with filters."""
-        (found,) = (each for each in placement_sets(self.storage) if each.tag == name)
+        found: PlacementSet = self.storage.get_placement_set(cell_type(name))
         if filters is not None:
             if filters.chunks is not None:
                 found.set_chunk_filter([_chunk(index) for index in filters.chunks])
