@@ -58,6 +58,14 @@ CLASSIC = [
     classic(
         "counts that are no JSON", put("chunks", "{", *A), "placement", "'a', chunks", "JSON", True
     ),
+    classic(
+        "counts of what is no chunk",
+        edit("chunks", lambda held: held.update({"-5": 1}), *A),
+        "placement",
+        "'a', chunks",
+        "-5",
+        True,
+    ),
     classic("a wrong length", put("len", 7, *A), "placement", "'a', len", "is 7; .* 13", True),
     classic("a revision", put("revision", "x", *A), "placement", "'a', revision", "'x'", True),
     classic(
