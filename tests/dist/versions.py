@@ -24,13 +24,20 @@ import attrs
 
 ROOT = Path(__file__).parents[2]
 PYTHONS = tuple(f"python3.{minor}" for minor in range(11, 16))
-TESTS = ("tests/engines", "tests/face", "tests/contract", "tests/unit")
+TESTS = ("tests/engines", "tests/face", "tests/contract", "tests/remote", "tests/unit")
 # What the tests that run here need beside the package; MPI and the docs are left out.
 WITH = (
     *("cloud", "parquet", "plot", "testing", "zarr"),
     *("bsb-json~=8.0", "bsb-test~=8.0", "bsb-yaml~=8.0", "opentelemetry-sdk~=1.0"),
 )
-ALSO = ("libsonata", "pandas", "portalocker>=3.1", "pytest-timeout", "pytest-xdist>=3.6")
+ALSO = (
+    "libsonata",
+    "moto[server]>=5.1",
+    "pandas",
+    "portalocker>=3.1",
+    "pytest-timeout",
+    "pytest-xdist>=3.6",
+)
 # The oldest matplotlib calls what later ones warn of.
 BESIDE_OLDEST = ("pyparsing<3.3",)
 QUICK = "not mpi and not compat and not slow"

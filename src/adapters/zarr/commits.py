@@ -54,14 +54,15 @@ class Branch(Target):
         self.put(MANIFEST, manifest)
         try:
             with translated(self.root):
-                return self._session.commit(_MESSAGE, {_WRITER: _writer()})
-        except (ConflictError, StoreError) as error:
+                try:
+                    return self._session.commit(_MESSAGE, {_WRITER: _writer()})
+                except ConflictError as error:
+                    raise self._overtaken() from error
+        except StoreError:
             # The response may have been lost, so that a retry conflicts with the first attempt.
             tip = self._tip_of(manifest)
             if tip is not None:
                 return tip
-            if isinstance(error, ConflictError):
-                raise self._overtaken() from error
             raise
         finally:
             note_change(self.root)

@@ -135,6 +135,26 @@ def test_a_conflict_shows_what_the_other_stored(root: str) -> None:
     assert "stored" == state(store)
 
 
+def test_a_conflict_is_one_if_it_is_an_error_of_icechunk_as_well(
+    root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is in icechunk 2, and not in icechunk 1."""
+
+    class ConflictError(icechunk.IcechunkError):
+        pass
+
+    def conflicts(*_: object) -> str:
+        raise ConflictError("expected another parent")
+
+    store = ZarrStore(root)
+    session = store.open_write()
+    session.root.attributes.set("state", "refused")
+    monkeypatch.setattr(icechunk, "ConflictError", ConflictError)
+    monkeypatch.setattr(icechunk.Session, "commit", conflicts)
+    with pytest.raises(CommitConflictError, match="another program changed"):
+        session.commit()
+
+
 @pytest.mark.parametrize(("age", "expected"), [(3600.0, None), (0.0, "new"), (None, "new")])
 def test_max_age_says_how_old_a_state_may_be(
     root: str, age: float | None, expected: str | None, monkeypatch: pytest.MonkeyPatch
