@@ -11,12 +11,15 @@ from tests.unit.testing.test_plugin import PLUGIN
 
 pytest_plugins = ["pytester"]
 
+# What bsb-core does, and NumPy 2.5 calls deprecated.
+OF_BSB = "ignore:Setting the shape on a NumPy array:DeprecationWarning:bsb._util"
+
 
 def run(pytester: pytest.Pytester, *names: str) -> pytest.RunResult:
     """Run test files in a process of their own: what BSB found before does not matter there."""
-    return pytester.runpytest_subprocess(
-        "-p", PLUGIN, "-p", "no:cacheprovider", "-W", "error", "--import-mode=importlib", *names
-    )
+    options = ["-p", PLUGIN, "-p", "no:cacheprovider", "--import-mode=importlib"]
+    options += ["-W", "error", "-W", OF_BSB]
+    return pytester.runpytest_subprocess(*options, *names)
 
 
 def test_the_modules_of_the_page_on_testing_pass(pytester: pytest.Pytester) -> None:
