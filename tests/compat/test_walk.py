@@ -17,7 +17,8 @@ import pytest
 from tests.compat.exchange import Interpreter
 from tests.compat.walk import pages, recording
 from tests.compat.walk.compare import Difference, differences
-from tests.compat.walk.engines import OTHERS, Observed, Walker, observe
+from tests.compat.walk.engines import OTHERS, Observed, observe
+from tests.compat.walk.engines import theirs as walk_of_theirs
 from tests.compat.walk.run import AFTER_READING, AS_BUILT, all_calls
 
 FACTS = json.loads(Path(__file__).parents[1].joinpath("spec", "api.json").read_text())
@@ -37,7 +38,7 @@ def test_the_recording_of_8_0_2_is_one_of_these_calls() -> None:
 
 
 def test_8_0_2_answers_as_it_is_recorded(theirs: Interpreter) -> None:
-    found = recording.as_recorded(Walker("8.0.2", theirs.python).start().outcomes())
+    found = recording.as_recorded(walk_of_theirs(theirs.python))
     assert found == recording.recorded()
 
 

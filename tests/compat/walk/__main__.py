@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import sys
 
+from tests.compat.upstream import upstream_python
 from tests.compat.walk import pages, recording
 from tests.compat.walk.engines import observe, theirs
 
 
 def main() -> None:
     if not recording.is_current():
-        recording.record(theirs().start().outcomes())
+        recording.record(theirs(upstream_python()))
     observed = observe()
     pages.ERRORS_PAGE.write_text(
         pages.errors_page(observed.theirs, observed.classic), encoding="utf-8"

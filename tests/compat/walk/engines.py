@@ -5,83 +5,81 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
 
 from tests.compat.exchange import LEAKING_VARIABLES
-from tests.compat.upstream import upstream_python
 from tests.compat.walk.compare import Difference, Outcomes, differences
 from tests.compat.walk.recording import recorded
+from tests.faults.programs import run_program
 from tests.scratch import fast_folder
 
 REPOSITORY = Path(__file__).parents[3]
 TIME_LIMIT = 600.0
 
 
-@attrs.frozen
-class Walker:
-    """An engine, and the interpreter that has it."""
-
-    name: str
-    python: Path
-    engine: str = "hdf5"
-    layout: str | None = None
-
-    def start(self) -> Walk:
-        folder = tempfile.TemporaryDirectory(
-            prefix="walk-", dir=fast_folder(), ignore_cleanup_errors=True
-        )
-        environment = {
-            key: value for key, value in os.environ.items() if not key.startswith(LEAKING_VARIABLES)
-        } | {"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
-        if self.layout:
-            environment["BSB_HDF5_LAYOUT"] = self.layout
-        command = [str(self.python), "-m", "tests.compat.walk.run", self.engine, "outcomes.json"]
-        process = subprocess.Popen(
-            command,
-            cwd=folder.name,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        return Walk(self, folder, process)
-
-
-@attrs.frozen
-class Walk:
-    """A walk that was begun."""
-
-    walker: Walker
-    folder: tempfile.TemporaryDirectory[str]
-    process: subprocess.Popen[str]
-
-    def outcomes(self) -> Outcomes:
-        with self.folder:
-            _, errors = self.process.communicate(timeout=TIME_LIMIT)
-            assert self.process.returncode == 0, f"{self.walker.name}: {errors[-4000:]}"
-            found: Outcomes = json.loads(Path(self.folder.name, "outcomes.json").read_text())
-        return found
-
-
-def ours(name: str) -> Walker:
-    engine, layout = {
-        "classic": ("hdf5", "classic"),
-        "columnar": ("hdf5", "columnar"),
-        "memory": ("memory", None),
-        "zarr": ("zarr", None),
-    }[name]
-    return Walker(name, Path(sys.executable), engine, layout)
-
-
 OTHERS = ("columnar", "memory", "zarr")
+OURS = {
+    "classic": ("hdf5", "classic"),
+    "columnar": ("hdf5", "columnar"),
+    "memory": ("memory", ""),
+    "zarr": ("zarr", ""),
+}
+"""Engine and layout by name, the usual one first."""
+
+WALK = """
+    import os, sys
+    from tests.compat.walk.run import write_outcomes
+    folder, engine, layout = sys.argv[1:]
+    os.chdir(folder)
+    os.dup2(1, 2)
+    os.environ |= {"BSB_HDF5_LAYOUT": layout} if layout else {}
+    write_outcomes(engine, "outcomes.json")
+"""
 
 
-def theirs() -> Walker:
-    return Walker("8.0.2", upstream_python())
+@contextmanager
+def new_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(
+        prefix="walk-", dir=fast_folder(), ignore_cleanup_errors=True
+    ) as folder:
+        yield Path(folder)
+
+
+def outcomes_in(folder: Path) -> Outcomes:
+    found: Outcomes = json.loads((folder / "outcomes.json").read_text())
+    return found
+
+
+def ours(name: str) -> Outcomes:
+    """Walk in an engine of ours."""
+    with new_folder() as folder:
+        run_program(WALK, str(folder), *OURS[name], seconds=TIME_LIMIT)
+        return outcomes_in(folder)
+
+
+def theirs(python: Path) -> Outcomes:
+    """Walk in 8.0.2, whose environment has an interpreter of its own."""
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(LEAKING_VARIABLES)
+    } | {"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [str(python), "-m", "tests.compat.walk.run", "hdf5", "outcomes.json"]
+    with new_folder() as folder:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=TIME_LIMIT,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        return outcomes_in(folder)
 
 
 @attrs.frozen
@@ -104,10 +102,8 @@ def observe() -> Observed:
     :raises RuntimeError: the walk of 8.0.2 was recorded with other calls.
     """
     expected = recorded()
-    classic, *others = (ours(name).start().outcomes() for name in ("classic", *OTHERS))
-    found = differences(expected, classic)
-    for name, outcomes in zip(OTHERS, others, strict=True):
-        found += differences(classic, outcomes, f"{name}, ")
-    return Observed(
-        expected, dict(zip(("classic", *OTHERS), (classic, *others), strict=True)), found
-    )
+    found = {name: ours(name) for name in OURS}
+    different = differences(expected, found["classic"])
+    for name in OTHERS:
+        different += differences(found["classic"], found[name], f"{name}, ")
+    return Observed(expected, found, different)

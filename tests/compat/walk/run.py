@@ -114,11 +114,16 @@ def check_that_ids_are_unique() -> None:
         raise SystemExit(f"more than one call is called {', '.join(twice)}")
 
 
+def write_outcomes(engine: str, path: str) -> None:
+    """Walk in the current folder."""
+    check_that_ids_are_unique()
+    Path(path).write_text(json.dumps(outcomes(engine), indent=1), encoding="utf-8")
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(f"usage: {Path(__file__).name} ENGINE OUT.json")
-    check_that_ids_are_unique()
     if find_spec("mpi4py") is None:
         # bsb asks for it at each call, and searching all folders takes most of the time.
         sys.modules["mpi4py"] = None  # type: ignore[assignment]
-    Path(sys.argv[2]).write_text(json.dumps(outcomes(sys.argv[1]), indent=1), encoding="utf-8")
+    write_outcomes(*sys.argv[1:])

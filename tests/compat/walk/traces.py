@@ -84,23 +84,25 @@ def _in_file(path: Path) -> Content:
     except OSError:
         yield (EVERYTHING,), path.read_bytes()
         return
+    found: list[tuple[Where, bytes]] = []
     try:
-        yield from _in_object((), h5o.open(file, b"/"))
+        _look_at((), h5o.open(file, b"/"), found)
     finally:
         file.close()
+    yield from found
 
 
-def _in_object(where: Where, node: Any) -> Content:
+def _look_at(where: Where, node: Any, found: list[tuple[Where, bytes]]) -> None:
     for index in range(h5a.get_num_attrs(node)):
         attribute = h5a.open(node, index=index)
-        if attribute.name.decode() not in WITHOUT_MEANING:
-            yield where, attribute.name + _values(attribute)
+        if (name := attribute.name).decode() not in WITHOUT_MEANING:
+            found.append((where, name + _values(attribute)))
     if isinstance(node, h5d.DatasetID):
-        yield where, _values(node, h5s.ALL, h5s.ALL)
+        found.append((where, _values(node, h5s.ALL, h5s.ALL)))
     elif isinstance(node, h5g.GroupID):
-        yield where, b"group"
+        found.append((where, b"group"))
         for name in node:
-            yield from _in_object((*where, name.decode()), h5o.open(node, name))
+            _look_at((*where, name.decode()), h5o.open(node, name), found)
 
 
 def _values(node: Any, *spaces: Any) -> bytes:
@@ -126,12 +128,18 @@ def _in_folder(path: Path) -> Content:
     yield (), repr(held).encode()
     for name in sorted(members):
         yield tuple(name.split("/")), repr(members[name]).encode()
-    for folder, folders, files in os.walk(path):
-        folders.sort()
-        for name in sorted({*files} - {".lock", "zarr.json"}):
+    yield from _files_in(str(path), ())
+
+
+def _files_in(folder: str, where: Where) -> Content:
+    with os.scandir(folder) as entries:
+        found = sorted(entries, key=lambda each: each.name)
+    for each in found:
+        if each.is_dir(follow_symlinks=False):
+            yield from _files_in(each.path, (*where, each.name))
+        elif each.name not in (".lock", "zarr.json"):
             # Copies share files, which an engine replaces, and never writes to.
-            identity = os.stat(os.path.join(folder, name)).st_ino
-            yield Path(folder).relative_to(path).parts, f"{name} {identity}".encode()
+            yield where, f"{each.name} {each.inode()}".encode()
 
 
 def _in_memory(root: str) -> Content:
