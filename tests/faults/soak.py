@@ -44,6 +44,8 @@ PROCESSES, THREADS = 4, 2
 ROUND = 12.0
 NICENESS = 10
 """Of these processes: what counts is how long they run beside each other, not how much they do."""
+TURN, AT_WORK = 0.45, 0.15
+"""Seconds from one time that all of them work to the next, and of each such time."""
 LIMIT = 60.0
 """Seconds to wait for a lock; nobody is stopped for that long."""
 
@@ -205,6 +207,7 @@ class Worker:
         for number in itertools.count():
             if (self._folder / "stop").exists():
                 return
+            wait_for_work()
             deed = self._chance.choices(self._deeds, self._weights)[0]
             deed((*self._me, number))
 
@@ -296,6 +299,17 @@ class Worker:
                 raise
         else:
             self._note(done="repacks")
+
+
+def wait_for_work() -> None:
+    """
+    Sleep until the time comes in which all of them work.
+
+    So they meet as often as if they never slept, and leave the cores to others between.
+    """
+    now = time.monotonic() % TURN
+    if now > AT_WORK:
+        time.sleep(TURN - now)
 
 
 def _append(storage: Storage, x: int, token: Token, count: int) -> None:
@@ -396,7 +410,8 @@ class Round:
             self._start()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            time.sleep(self._chance.uniform(0.05, 0.5))
+            # An instant of the next time that all of them work.
+            time.sleep(TURN - time.monotonic() % TURN + self._chance.uniform(0.0, AT_WORK))
             self._disturb()
         (self._folder / "stop").touch()
         self._wait()
