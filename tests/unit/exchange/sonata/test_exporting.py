@@ -22,13 +22,26 @@ from tests.unit.exchange.sonata.circuits import NAMES, full_network
 from tests.unit.queries.networks import ENGINES, Sample, new_storage
 
 
-@pytest.fixture(params=ENGINES)
-def sample(request: pytest.FixtureRequest, tmp_path: Path) -> Sample:
-    return full_network(request.param, tmp_path)
+@pytest.fixture(params=ENGINES, scope="module")
+def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    """A network that tests only read."""
+    return full_network(request.param, tmp_path_factory.mktemp("network"))
+
+
+@pytest.fixture(scope="module")
+def exported(sample: Sample, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its circuit, which tests only read."""
+    folder = tmp_path_factory.mktemp("exported") / "circuit"
+    export_sonata(sample.storage, folder)
+    return folder
 
 
 def circuit_of(sample: Sample, folder: Path) -> Any:
     export_sonata(sample.storage, folder)
+    return circuit_at(folder)
+
+
+def circuit_at(folder: Path) -> Any:
     return libsonata.CircuitConfig.from_file(str(folder / "circuit_config.json"))
 
 
@@ -36,8 +49,8 @@ def values(population: Any, name: str) -> Any:
     return population.get_attribute(name, population.select_all())
 
 
-def test_nodes_are_the_cells(sample: Sample, tmp_path: Path) -> None:
-    circuit = circuit_of(sample, tmp_path / "circuit")
+def test_nodes_are_the_cells(sample: Sample, exported: Path) -> None:
+    circuit = circuit_at(exported)
     cells = {safe_name(each.tag): each for each in placement_sets(sample.storage)}
     assert set(cells) == circuit.node_populations
     for name, placed in cells.items():
@@ -50,9 +63,9 @@ def test_nodes_are_the_cells(sample: Sample, tmp_path: Path) -> None:
 
 
 def test_rotations_turn_morphologies_as_those_of_the_network_do(
-    sample: Sample, tmp_path: Path
+    sample: Sample, exported: Path
 ) -> None:
-    nodes = circuit_of(sample, tmp_path / "circuit").node_population("with%2Fmorphology")
+    nodes = circuit_at(exported).node_population("with%2Fmorphology")
     quaternions = [values(nodes, f"orientation_{axis}") for axis in "xyzw"]
     turned = Rotation.from_quat(np.stack(quaternions, axis=1))
     placed = next(e for e in placement_sets(sample.storage) if e.tag == "with/morphology")
@@ -60,19 +73,18 @@ def test_rotations_turn_morphologies_as_those_of_the_network_do(
     assert np.allclose(np.array(expected).reshape(-1, 3), turned.apply([1.0, 2.0, 3.0]))
 
 
-def test_each_cell_names_the_file_of_its_morphology(sample: Sample, tmp_path: Path) -> None:
-    folder = tmp_path / "circuit"
-    nodes = circuit_of(sample, folder).node_population("with%2Fmorphology")
+def test_each_cell_names_the_file_of_its_morphology(sample: Sample, exported: Path) -> None:
+    nodes = circuit_at(exported).node_population("with%2Fmorphology")
     placed = next(e for e in placement_sets(sample.storage) if e.tag == "with/morphology")
     held = placed.load_morphologies()
     expected = [held.names[i] for i in held.get_indices()]
     assert list(map(safe_name, expected)) == list(values(nodes, "morphology"))
-    files = {each.stem for each in (folder / "morphologies").iterdir()}
+    files = {each.stem for each in (exported / "morphologies").iterdir()}
     assert set(map(safe_name, NAMES.values())) == files
 
 
-def test_edges_of_every_node_are_its_connections(sample: Sample, tmp_path: Path) -> None:
-    circuit = circuit_of(sample, tmp_path / "circuit")
+def test_edges_of_every_node_are_its_connections(sample: Sample, exported: Path) -> None:
+    circuit = circuit_at(exported)
     sets = {safe_name(each.tag): each for each in connectivity_sets(sample.storage)}
     assert set(sets) == {*circuit.edge_populations, "nothing"}
     del sets["nothing"]
@@ -95,9 +107,9 @@ def test_edges_of_every_node_are_its_connections(sample: Sample, tmp_path: Path)
                 assert expected == sorted(ask([node]).flatten().tolist())
 
 
-def test_node_sets_are_the_labels(sample: Sample, tmp_path: Path) -> None:
-    circuit = circuit_of(sample, tmp_path / "circuit")
-    sets = libsonata.NodeSets.from_file(str(tmp_path / "circuit" / "node_sets.json"))
+def test_node_sets_are_the_labels(sample: Sample, exported: Path) -> None:
+    circuit = circuit_at(exported)
+    sets = libsonata.NodeSets.from_file(str(exported / "node_sets.json"))
     for name, cells in sample.cells.items():
         nodes = circuit.node_population(name)
         assert range(len(cells)) == range(len(sets.materialize(name, nodes).flatten()))
@@ -111,11 +123,10 @@ def test_node_sets_are_the_labels(sample: Sample, tmp_path: Path) -> None:
 WARNINGS = r"partial|incorrect datatype '(float64|float32)' for "
 
 
-def test_bluepysnap_finds_nothing_fatal(sample: Sample, tmp_path: Path) -> None:
+def test_bluepysnap_finds_nothing_fatal(sample: Sample, exported: Path) -> None:
     # It has to be built, which tests/dist/versions.py does not do for each Python.
     validate = pytest.importorskip("bluepysnap.circuit_validation").validate
-    circuit_of(sample, tmp_path / "circuit")
-    config = str(tmp_path / "circuit" / "circuit_config.json")
+    config = str(exported / "circuit_config.json")
     found = validate(config, skip_slow=False, print_errors=False)
     assert [] == [each.message for each in found if each.level == each.FATAL]
     lines = [line for each in found for line in each.message.splitlines() if line[:1] == "\t"]
@@ -157,9 +168,9 @@ def test_a_set_between_types_without_cells_is_no_population(tmp_path: Path) -> N
 
 
 def test_the_center_of_an_edge_is_its_point_on_the_turned_morphology(
-    sample: Sample, tmp_path: Path
+    sample: Sample, exported: Path
 ) -> None:
-    edges = circuit_of(sample, tmp_path / "circuit").edge_population("between%2Fpoints")
+    edges = circuit_at(exported).edge_population("between%2Fpoints")
     cells = next(e for e in placement_sets(sample.storage) if e.tag == "with/morphology")
     made = next(e for e in connectivity_sets(sample.storage) if e.tag == "between/points")
     _, post = made.load_connections().as_globals().all()
@@ -200,7 +211,8 @@ def test_indices_do_not_depend_on_what_is_in_memory(
     monkeypatch.setattr(module, "_PIECE", piece)
     monkeypatch.setattr(module, "_MOST_RUNS", runs)
     sample = full_network("columnar", tmp_path)
-    test_edges_of_every_node_are_its_connections(sample, tmp_path)
+    export_sonata(sample.storage, tmp_path / "circuit")
+    test_edges_of_every_node_are_its_connections(sample, tmp_path / "circuit")
 
 
 def test_the_configuration_says_with_which_schema_it_was_exported(tmp_path: Path) -> None:

@@ -244,9 +244,19 @@ CHANGES: list[dict[str, Any]] = [
 ]
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A circuit, for all tests to copy."""
+    folder = tmp_path_factory.mktemp("exported")
+    export_sonata(full_network("classic", folder).storage, folder / "circuit")
+    return folder / "circuit"
+
+
 @pytest.mark.parametrize("change", CHANGES)
-def test_an_export_that_was_changed_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
-    export_sonata(full_network("classic", tmp_path).storage, tmp_path / "circuit")
+def test_an_export_that_was_changed_is_refused(
+    exported: Path, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    shutil.copytree(exported, tmp_path / "circuit")
     config = json.loads((tmp_path / "circuit" / "circuit_config.json").read_text())
     config["bsb"].update(change)
     save(tmp_path / "circuit", config)
