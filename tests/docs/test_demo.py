@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from tests.docs.pages import ROOT
+from tests.faults.programs import run_program
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_it_compiles_the_example_and_its_advice_works(
     assert advice in printed
     assert (folder / demo.PICTURE).read_bytes().startswith(b"\x89PNG")
     lines = [line.removeprefix(">>> ") for line in advice.splitlines() if line.startswith(">>> ")]
-    subprocess.run([sys.executable, "-c", "\n".join(lines)], cwd=folder, check=True)
+    run_program("\n".join([f"import os; os.chdir({str(folder)!r})", *lines]))
     assert (folder / "network.zarr").is_dir()
 
 

@@ -13,9 +13,10 @@ import numpy as np
 from bsb import CellType, Storage
 
 import bsb_hdf5
-from tests.parallel.launcher import environment, mpiexec
+from tests.parallel.launcher import as_rank, environment, mpiexec
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "cerebellar_column"
+COMPILE = ("-m", "bsb", "compile", "network.json", "-v", "3")
 LIMIT = 180.0
 CELLS = ("golgi_cell", "basket_cell", "stellate_cell")
 
@@ -32,9 +33,8 @@ def prepare(folder: Path) -> Path:
     return folder
 
 
-def compiled(folder: Path, *launcher: str | Path) -> tuple[Storage, str]:
+def compiled(folder: Path, *command: str) -> tuple[Storage, str]:
     """The network that ``bsb compile`` makes, and what it prints."""
-    command = [*launcher, sys.executable, "-m", "bsb", "compile", "network.json", "-v", "3"]
     done = subprocess.run(
         command,
         cwd=prepare(folder),
@@ -63,8 +63,9 @@ def placement_sets(storage: Storage) -> list[Any]:
 
 
 def test_ranks_compile_the_example_as_one_process_does(tmp_path: Path) -> None:
-    together, printed = compiled(tmp_path / "together", mpiexec(), "-n", "3")
-    alone, _ = compiled(tmp_path / "alone")
+    ranks = (str(mpiexec()), "-n", "3", sys.executable)
+    together, printed = compiled(tmp_path / "together", *ranks, *COMPILE)
+    alone, _ = compiled(tmp_path / "alone", *as_rank(*COMPILE))
     found, expected = contents(together), contents(alone)
     assert expected.keys() == found.keys()
     assert len(CELLS) < len(expected)
