@@ -332,7 +332,7 @@ def packed(size: int) -> str:
 
 def bomb_in_rows(attributes: dict[str, Any]) -> None:
     """As the first version of the format has rows."""
-    size = 1 << 28
+    size = 1 << 26
     bomb = {"kind": "array", "attributes": {}, "dtype": "|u1", "shape": [size]}
     tree = {"kind": "group", "attributes": {}, "members": {"bomb": bomb}}
     bomb["content"] = packed(size)
@@ -345,7 +345,7 @@ def lying_bomb(attributes: dict[str, Any]) -> None:
 
 
 def bomb_in_attribute(attributes: dict[str, Any]) -> None:
-    size = 1 << 28
+    size = 1 << 26
     attributes["a"] = {"dtype": "|u1", "shape": [size], "data": packed(size)}
 
 
