@@ -195,7 +195,10 @@ class NetworkModel:
 
     def state_of_sets(self) -> dict[str, bytes]:
         """What tells one state of each set from another."""
-        return {name: pickle.dumps(held) for name, held in (self.cells | self.connections).items()}
+        return {
+            name: pickle.dumps((self.cells.get(name), self.connections.get(name)))
+            for name in {*self.cells, *self.connections}
+        }
 
     def totals(self) -> dict[int, tuple[int, int, int]]:
         """Cells placed, incoming and outgoing connections per chunk that holds any."""

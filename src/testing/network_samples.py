@@ -42,7 +42,6 @@ def chunk_id(index: int) -> int:
 
 
 @cache
-@cache
 def cell_type(name: str) -> CellType:
     """A cell type that belongs to no configuration; made once, as that takes longer than a read."""
     return CellType(name=name, spatial={"radius": 2, "density": 1e-3})
