@@ -204,7 +204,10 @@ class Own(Resource):
         group = handle.require_group("/mine")
         group.create_dataset("table", data=np.arange(6).reshape(2, 3))
         group.attrs["note"] = "text"
-        handle.create_dataset("/mine/other", data=[1.0])
+        # Parameters by position too, as h5py has them.
+        handle.create_dataset("/mine/other", (2, 3), "i2")
+        found = handle.require_dataset("/mine/other", (2, 3), "i2")
+        assert ((2, 3), np.int16) == (found.shape, found.dtype)
         handle.attrs["of mine"] = 7
         assert "/mine/table" in handle
         del handle["/mine/other"]

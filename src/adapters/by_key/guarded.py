@@ -53,12 +53,10 @@ class Guarded:
         return self._call(self._raw.get_range, key, start, stop)
 
     def put(self, key: bytes, value: bytes) -> None:
-        self.check()
         self.changes += 1
         self._call(self._raw.put, key, value)
 
     def delete(self, key: bytes) -> None:
-        self.check()
         self.changes += 1
         self._call(self._raw.delete, key)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,15 @@ def test_a_repack_that_fails_changes_nothing(
     cells.append_data(chunk(0), positions(2))
     repack(storage)
     assert 5 == len(cells.load_positions())
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+def test_a_repacked_file_keeps_who_may_read_it(mode: int, tmp_path: Path) -> None:
+    storage = SmallNetwork.build(new_storage(tmp_path / "network", "columnar")).storage
+    path = Path(storage.root)
+    path.chmod(mode)
+    repack(storage)
+    assert mode == stat.S_IMODE(path.stat().st_mode)
 
 
 @pytest.mark.parametrize("layout", ["classic", "columnar"])

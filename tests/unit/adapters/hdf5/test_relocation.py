@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bsb_hdf5.adapters.files import locking
-from bsb_hdf5.adapters.hdf5 import file_opener
+from bsb_hdf5.adapters.hdf5 import file_opener, paths
 from bsb_hdf5.adapters.hdf5.file_opener import Hdf5Settings
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.errors import (
@@ -117,8 +117,12 @@ def test_a_move_to_another_filesystem_copies_before_it_removes(
         link(source, target, **options)
 
     monkeypatch.setattr(os, "link", link_within)
+    synced: list[str] = []
+    monkeypatch.setattr(paths, "sync_name", synced.append)
     store.move(str(tmp_path / "moved"))
     assert ["moved"] == files(tmp_path)
+    # Else a power cut could take the copy when the original is gone.
+    assert [str(tmp_path / "moved")] == synced
     assert before == snapshot(Hdf5Store(str(tmp_path / "moved")))
 
 

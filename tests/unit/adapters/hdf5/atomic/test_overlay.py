@@ -48,6 +48,16 @@ def overlaid(size: int, *, durable: bool = False) -> Iterator[tuple[AtomicFile, 
         yield AtomicFile.open(file.fileno(), writable=True, durable=durable), content, file.fileno()
 
 
+def test_runs_of_pages_are_no_longer_than_what_is_written_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The system takes so many pieces in a call, and no more."""
+    monkeypatch.setattr(overlay, "_MOST_PAGES", 3)
+    numbers = [1, 2, 3, 4, 5, 6, 7, 9, 10]
+    assert [[1, 2, 3], [4, 5, 6], [7], [9, 10]] == list(overlay._runs(numbers))
+    assert [] == list(overlay._runs([]))
+
+
 def on_disk(descriptor: int) -> bytes:
     return PREAD(descriptor, os.fstat(descriptor).st_size, 0)
 
