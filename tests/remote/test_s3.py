@@ -118,6 +118,8 @@ def test_networks_are_copied_moved_and_removed(bucket: str, tmp_path: Any) -> No
     ZarrStore(f"{bucket}/b").remove()
     with pytest.raises(StoreNotFoundError):
         ZarrStore(f"{bucket}/b").open_read()
+    # As icechunk 2 keeps what it replaced.
+    obstore.put(connected(bucket), "c/overwritten/repo.1", b"state")
     obstore.put(connected(bucket), "c/notes.txt", b"mine")
     ZarrStore(f"{bucket}/c").remove()
     assert ["c/notes.txt"] == keys(bucket)

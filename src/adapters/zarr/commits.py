@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import platform
-from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version as distribution_version
 from typing import TYPE_CHECKING
 
-from ...errors import CommitConflictError, InputError, StorageError, StoreError
+from ...errors import (
+    CommitConflictError,
+    InputError,
+    StorageError,
+    StoreAccessError,
+    StoreError,
+    StoreIOError,
+)
 from ...ports.versions import Version
 from .errors import taken, translated
 from .locations import Tag, Target
@@ -58,22 +64,35 @@ class Branch(Target):
                     return self._session.commit(_MESSAGE, {_WRITER: _writer()})
                 except ConflictError as error:
                     raise self._overtaken() from error
-        except StoreError:
+        except StoreAccessError:
+            raise
+        except StoreError as error:
             # The response may have been lost, so that a retry conflicts with the first attempt.
-            tip = self._tip_of(manifest)
+            tip = self._tip_of(manifest, error)
             if tip is not None:
                 return tip
             raise
         finally:
             note_change(self.root)
 
-    def _tip_of(self, manifest: bytes) -> Tag | None:
-        """The last commit, if it is the one with this manifest."""
-        with suppress(StorageError), translated(self.root):
-            tip = state_at(self.root, self._repository, self._repository.lookup_branch(BRANCH))
-            if tip.get(MANIFEST) == manifest:
-                return tip.tag
-        return None
+    def _tip_of(self, manifest: bytes, failed: StoreError) -> Tag | None:
+        """
+        The last commit, if it is the one with this manifest.
+
+        :param failed: what the commit raised.
+        :raises StoreIOError: the service does not say, so that nobody knows what is stored.
+        """
+        try:
+            with translated(self.root):
+                tip = state_at(self.root, self._repository, self._repository.lookup_branch(BRANCH))
+                return tip.tag if tip.get(MANIFEST) == manifest else None
+        except StorageError as error:
+            raise StoreIOError(
+                f"the service answered neither the commit to '{self.root}' ({failed.message}) nor"
+                f" whether it is stored ({error.message}); look with bsb_hdf5.versions whether it"
+                " is, before you repeat it",
+                location=self.root,
+            ) from failed
 
     def _overtaken(self) -> StoreError:
         if self._is_new:

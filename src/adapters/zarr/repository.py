@@ -40,7 +40,10 @@ if TYPE_CHECKING:
 
 _EMPTY_GROUP = b'{"zarr_format":3,"node_type":"group","attributes":{}}'
 # The objects of an icechunk repository; the branches first, without which there is no repository.
-_PARTS = ("refs", "config.yaml", "repo", "snapshots", "transactions", "manifests", "chunks")
+_PARTS = (
+    *("refs", "config.yaml", "repo", "overwritten"),
+    *("snapshots", "transactions", "manifests", "chunks"),
+)
 
 
 class _Threads:

@@ -13,7 +13,7 @@ import pytest
 from bsb_hdf5.adapters.zarr import repository, states
 from bsb_hdf5.adapters.zarr.manifest import read_manifest
 from bsb_hdf5.adapters.zarr.store import ZarrStore
-from bsb_hdf5.errors import CommitConflictError
+from bsb_hdf5.errors import CommitConflictError, StoreIOError
 from bsb_hdf5.ports.services import ServiceOptions
 from bsb_hdf5.testing.contents import make, reading, writing
 
@@ -153,6 +153,36 @@ def test_a_conflict_is_one_if_it_is_an_error_of_icechunk_as_well(
     monkeypatch.setattr(icechunk.Session, "commit", conflicts)
     with pytest.raises(CommitConflictError, match="another program changed"):
         session.commit()
+
+
+@pytest.mark.parametrize("is_conflict", [True, False])
+def test_a_commit_of_which_nobody_knows_is_neither_repeated_nor_said_not_to_be_stored(
+    root: str, monkeypatch: pytest.MonkeyPatch, is_conflict: bool
+) -> None:
+    store = ZarrStore(root)
+    session = store.open_write()
+    session.root.attributes.set("state", "unknown")
+    commit = icechunk.Session.commit
+
+    def lose_answer(self: icechunk.Session, *arguments: Any) -> str:
+        commit(self, *arguments)
+        if is_conflict:
+            # Of the second attempt, as the first one was stored.
+            raise icechunk.ConflictError("expected another parent")
+        raise icechunk.IcechunkError("connection closed")
+
+    def fail(*_: object) -> str:
+        raise icechunk.IcechunkError("no connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(icechunk.Session, "commit", lose_answer)
+        patch.setattr(icechunk.Repository, "lookup_branch", fail)
+        with pytest.raises(
+            StoreIOError, match="nor whether it is stored .*no connection"
+        ) as caught:
+            session.commit()
+    assert not isinstance(caught.value, CommitConflictError)
+    assert "unknown" == state(store)
 
 
 @pytest.mark.parametrize(("age", "expected"), [(3600.0, None), (0.0, "new"), (None, "new")])
