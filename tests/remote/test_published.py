@@ -97,5 +97,12 @@ def test_a_web_server_is_enough_to_read_from(web: str, tmp_path: Path) -> None:
     assert np.array_equal(POSITIONS, positions(found))
     with pytest.raises(ReadOnlyError, match="only read"):
         Storage("zarr", f"{web}/other.zarr")
+    cells: Any = found.get_placement_set(CellType())
+    for change in (
+        lambda: cells.append_data(Chunk((1, 0, 0), (100, 100, 100)), positions=POSITIONS),
+        found.remove,
+    ):
+        with pytest.raises(ReadOnlyError, match="only read"):
+            change()
     with pytest.raises(StoreNotFoundError, match="no storage at"):
         open_storage(f"{web}/other.zarr")

@@ -14,6 +14,7 @@ from bsb_hdf5.adapters.zarr import repository, states
 from bsb_hdf5.adapters.zarr.manifest import read_manifest
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import CommitConflictError, StoreIOError
+from bsb_hdf5.platform import Forks
 from bsb_hdf5.ports.services import ServiceOptions
 from bsb_hdf5.testing.contents import make, reading, writing
 
@@ -155,6 +156,17 @@ def test_a_conflict_is_one_if_it_is_an_error_of_icechunk_as_well(
         session.commit()
 
 
+def test_a_forked_process_is_refused_instead_of_waiting_for_threads_that_it_lacks(
+    root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ZarrStore(root)
+    state(store)
+    monkeypatch.setattr(Forks, "count", Forks.count + 1)
+    for use in (store.open_read, store.open_write):
+        with pytest.raises(StoreIOError, match="start processes with the method 'spawn'"):
+            use()
+
+
 @pytest.mark.parametrize("is_conflict", [True, False])
 def test_a_commit_of_which_nobody_knows_is_neither_repeated_nor_said_not_to_be_stored(
     root: str, monkeypatch: pytest.MonkeyPatch, is_conflict: bool
@@ -178,7 +190,7 @@ def test_a_commit_of_which_nobody_knows_is_neither_repeated_nor_said_not_to_be_s
         patch.setattr(icechunk.Session, "commit", lose_answer)
         patch.setattr(icechunk.Repository, "lookup_branch", fail)
         with pytest.raises(
-            StoreIOError, match="nor whether it is stored .*no connection"
+            StoreIOError, match=r"nor whether it is stored .*no connection"
         ) as caught:
             session.commit()
     assert not isinstance(caught.value, CommitConflictError)

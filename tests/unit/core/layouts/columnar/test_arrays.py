@@ -77,6 +77,14 @@ def test_rows_are_made_zeros_within_an_array_and_past_its_end(
     assert [0, 0, 0] == group.array("others").read().tolist()
 
 
+@pytest.mark.parametrize("dtype", ["S3", "c16", "M8[s]"])
+def test_rows_that_are_no_numbers_are_not_read(dtype: str) -> None:
+    group = new_root()
+    group.create_array("values", np.zeros(3, dtype=dtype))
+    with pytest.raises(CorruptNetworkError, match="'values' is of dtype"):
+        LongArray(group, "values", (np.dtype(np.int32),))
+
+
 def test_rows_are_stored_before_they_take_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrays, "_MOST_WAITING", 100)
     network = new_network()
