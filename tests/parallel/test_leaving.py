@@ -9,11 +9,8 @@ import pytest
 from tests.parallel import leaving
 from tests.parallel.engine import KINDS
 
-# From the end of the first to that of the last, which works on meanwhile.
-SECONDS = 0.6
-
 
 @pytest.mark.parametrize("turn", range(20))
 def test_ranks_that_end_at_different_times_all_end(turn: int, tmp_path: Path) -> None:
     kind = list(KINDS)[turn % len(KINDS)]
-    leaving.run(kind, 2 + turn // len(KINDS) % 3, tmp_path, SECONDS)
+    leaving.run(kind, 2 + turn // len(KINDS) % 3, tmp_path)
