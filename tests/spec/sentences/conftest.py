@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bsb import Storage
 
+from bsb_hdf5.adapters.memory.store import _NETWORKS
 from tests.compat.walk.holdings import holdings
 from tests.compat.walk.world import World, Worlds
 
@@ -46,10 +48,11 @@ def worlds(
     monkeypatch.chdir(tmp_path)
     if layout:
         monkeypatch.setenv("BSB_HDF5_LAYOUT", layout)
-    worlds = Worlds(engine, prefix=f"{tmp_path.name}-", built=built(request.param))
-    yield worlds
-    if engine == "memory":
-        worlds.template.engine.remove()
+    prefix = f"{tmp_path.name}-"
+    yield Worlds(engine, prefix=prefix, built=built(request.param))
+    # Those in memory outlive the folder, whose name may be that of another test's.
+    for root in [each for each in _NETWORKS if each.startswith(prefix)]:
+        Storage("memory", root).remove()
 
 
 @pytest.fixture
