@@ -28,7 +28,7 @@ TESTS = ("tests/engines", "tests/face", "tests/contract", "tests/remote", "tests
 # What the tests that run here need beside the package; MPI and the docs are left out.
 WITH = (
     *("cloud", "parquet", "plot", "testing", "zarr"),
-    *("bsb-json~=8.0", "bsb-test~=8.0", "bsb-yaml~=8.0", "opentelemetry-sdk~=1.0"),
+    *("bsb-json~=8.0", "bsb-test~=8.0", "bsb-yaml~=8.0", "opentelemetry-sdk~=1.25"),
 )
 ALSO = (
     "libsonata",
