@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import pytest
 
 from bsb_hdf5.adapters.by_key import encoding
 from bsb_hdf5.adapters.by_key.guarded import Guarded
-from bsb_hdf5.adapters.by_key.nodes import KeyGroup, Tree
+from bsb_hdf5.adapters.by_key.nodes import KeyGroup, KeyGroupWriter, Tree
 from bsb_hdf5.adapters.by_key.transaction import Transaction
 from bsb_hdf5.errors import CorruptNetworkError, NodeNotFoundError
 
@@ -46,6 +47,18 @@ def group(entry: bytes) -> KeyGroup:
 
 def entry(kind: bytes, node: int) -> bytes:
     return kind + node.to_bytes(8, "big")
+
+
+def test_rows_that_are_cut_leave_no_pages() -> None:
+    content: dict[bytes, bytes] = {}
+    root = KeyGroupWriter(Tree(Guarded(Held(content), "here", ()), 9), 5)
+    array = root.create_array("x", np.zeros(40_000))
+    many = len(content)
+    array.resize(10)
+    assert many - 4 == len(content)
+    assert [0.0] * 10 == array.read().tolist()
+    array.resize(0)
+    assert many - 5 == len(content)
 
 
 @pytest.mark.parametrize("wrong", [entry(b"x", 6), entry(b"g", 5), entry(b"g", 0), b"", b"g"])

@@ -124,6 +124,16 @@ def test_a_set_is_known_by_its_directions_alone(direction: str) -> None:
     assert ("x",) == network.connectivity_tags()
 
 
+def test_sets_at_long_paths_are_known_and_what_lies_on_the_way_is_not() -> None:
+    network = new_network()
+    network.create_placement("a/b/c", created_at="now")
+    network._root.group("connectivity").require_group("x").require_group("y").require_group("inc")
+    network.flush()
+    assert [] == list(network.unknown())
+    network._root.group("placement").group("a").create_array("other", np.zeros(2))
+    assert ["'/placement/a/other'"] == list(map(str, network.unknown()))
+
+
 def test_additional_data_at_long_paths_are_known() -> None:
     network = new_network()
     network.create_placement("a", created_at="now")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bsb_hdf5.core.column_specs import additional_column
 from bsb_hdf5.core.files import StoredContent
+from bsb_hdf5.core.layouts.columnar.known import is_connectivity, is_placement
 from bsb_hdf5.core.layouts.columnar.members import find_member, is_plain, member_of, name_of
 from bsb_hdf5.core.layouts.columnar.network import ColumnarNetwork
 from bsb_hdf5.core.names import can_name
@@ -182,6 +183,21 @@ def test_the_layout_knows_the_attributes_that_say_names() -> None:
     document = network._root.group("stored_files").document("plain")
     document.attributes.set("id", "that of a user")
     assert ["id"] == [each.name for each in network.unknown()]
+
+
+@pytest.mark.parametrize(("attribute", "table"), [(True, False), (False, True), (False, False)])
+def test_a_damaged_set_is_one_as_long_as_it_has_its_table_or_an_attribute(
+    attribute: bool, table: bool
+) -> None:
+    group = new_root()
+    for name, key, rows in (("cells", "cell_type", "segments"), ("synapses", "pre", "blocks")):
+        member = group.require_group(name)
+        if attribute:
+            member.attributes.set(key, "granule")
+        if table:
+            member.create_array(rows, np.zeros((2, 4), dtype=np.int64))
+    is_one = attribute or table
+    assert is_one == is_placement(group, "cells") == is_connectivity(group, "synapses")
 
 
 def test_what_lies_among_sets_and_is_none_is_no_set() -> None:
