@@ -134,11 +134,14 @@ class Hdf5AttributesWriter(Hdf5Attributes, AttributesWriterBase):
         held = self._member.attributes.get(key)
         if held is not None:
             return held.id
-        # perf: 729 blocks; none of these stays open, as HDF5 looks through all open attributes of
-        # a file whenever it opens one.
         if h5a.exists(self._member.id, key):
-            return h5a.open(self._member.id, key)
-        return h5a.create(self._member.id, key, h5t.NATIVE_INT64, _SCALAR)
+            found = h5a.open(self._member.id, key)
+        else:
+            found = h5a.create(self._member.id, key, h5t.NATIVE_INT64, _SCALAR)
+        # perf: 100 more each; those of a few blocks are written again and again.
+        if self._context.objects.keeps_number():
+            self._keep(key, found)
+        return found
 
     def copy(self, source: AttributeReader, name: str) -> bool:
         if not isinstance(source, Hdf5Attributes):

@@ -15,6 +15,9 @@ from .places import Content, RowPlaces
 
 # Groups and arrays that stay open for the sessions that follow.
 _MOST_KEPT = 512
+# Numbers of blocks that stay open in a file: HDF5 looks through all open attributes of a file
+# whenever it opens one.
+_MOST_NUMBERS = 2048
 
 
 @attrs.define(eq=False)
@@ -62,6 +65,7 @@ class OpenObjects:
         self._live: WeakValueDictionary[str, OpenObject] = WeakValueDictionary()
         # Objects that stay open even while unused.
         self._kept: dict[str, OpenObject] = {}
+        self._numbers = 0
 
     def find(self, path: str) -> OpenObject | None:
         """The object of a path, if it is open."""
@@ -72,6 +76,14 @@ class OpenObjects:
         if len(self._kept) >= _MOST_KEPT:
             del self._kept[next(iter(self._kept))]
         self._kept[path] = self._live[path] = member
+
+    def keeps_number(self) -> bool:
+        """Whether one more number stays open; where there are too many, all of them are closed."""
+        self._numbers += 1
+        if self._numbers == _MOST_NUMBERS:
+            for each in list(self._live.values()):
+                each.attributes.clear()
+        return self._numbers < _MOST_NUMBERS
 
     def forget(self, path: str) -> None:
         """Close an object that is about to be deleted, and those within it."""
@@ -90,6 +102,7 @@ class OpenObjects:
             each.shape = each.dtype = each.places = None
         self._live.clear()
         self._kept.clear()
+        self._numbers = 0
 
 
 class Context:
