@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,6 +47,18 @@ def _member(group: GroupReader, name: str) -> Any:
     except (NodeNotFoundError, CorruptNetworkError):
         document = group.document(name)
         return {"attributes": attributes_of(document.attributes), "bytes": document.read()}
+
+
+def differing(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """The paths at which two contents differ; NaN is equal to NaN."""
+    paths: list[str] = []
+    for name in sorted({*expected, *found}):
+        one, other = expected.get(name), found.get(name)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            paths.extend(f"{name}/{path}" for path in differing(one, other))
+        elif repr(one) != repr(other):
+            paths.append(name)
+    return paths
 
 
 def require_claim(store: Store, *claims: Capability) -> None:
