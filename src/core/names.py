@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from ..errors import InvalidNameError, NameTypeError
 
@@ -84,8 +85,8 @@ def check_names(names: Sequence[object], what: str) -> tuple[str, ...]:
     :raises InvalidNameError: as :func:`check_name`.
     """
     # perf: append morphologies; most names are plain, which a look at all of them together shows.
-    if set(map(type, names)) <= {str}:
-        texts = tuple(map(str, names))
+    if {*map(type, names)} == {str}:
+        texts = cast("tuple[str, ...]", tuple(names))
         if _are_plain(texts):
             return texts
     return tuple(check_name(name, what) for name in names)
