@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+import numpy as np
+
 from ....platform import Buffer, read_some, read_some_into, write_some
 
 # Where it begins in the file, and bytes.
@@ -16,29 +18,16 @@ FEW_BYTES = 2048
 
 def changed_part(held: bytes, data: bytes) -> slice:
     """
-    From about the first to about the last byte in which two pieces of the same length differ.
+    From the first to the last byte in which two pieces of the same length differ.
 
-    An empty slice if they don't.
+    An empty slice if they don't; all of a small piece if they do.
     """
     if held == data:
         return slice(0, 0)
     if len(held) <= FEW_BYTES:
         return slice(0, len(held))
-    return slice(_edge(held, data, last=False), _edge(held, data, last=True))
-
-
-def _edge(held: bytes, data: bytes, *, last: bool) -> int:
-    """Roughly where the first byte that differs is, or where the last one ends."""
-    low, high = 0, len(held)
-    while high - low > FEW_BYTES:
-        middle = (low + high) // 2
-        half = slice(middle, high) if last else slice(low, middle)
-        # Two bytes objects are compared many at a time.
-        if (held[half] == data[half]) == last:
-            high = middle
-        else:
-            low = middle
-    return high if last else low
+    differ = (np.frombuffer(held, np.uint8) != np.frombuffer(data, np.uint8)).tobytes()
+    return slice(differ.find(1), differ.rfind(1) + 1)
 
 
 def read_at(descriptor: int, size: int, start: int) -> bytes:
