@@ -139,7 +139,7 @@ class Hdf5AttributesWriter(Hdf5Attributes, AttributesWriterBase):
         else:
             found = h5a.create(self._member.id, key, h5t.NATIVE_INT64, _SCALAR)
         # perf: 100 more each; those of a few blocks are written again and again.
-        if self._context.objects.keeps_number():
+        if self._context.objects.admit_number():
             self._keep(key, found)
         return found
 

@@ -77,8 +77,13 @@ class OpenObjects:
             del self._kept[next(iter(self._kept))]
         self._kept[path] = self._live[path] = member
 
-    def keeps_number(self) -> bool:
-        """Whether one more number stays open; where there are too many, all of them are closed."""
+    def admit_number(self) -> bool:
+        """
+        Count a number that is about to stay open, and say whether it may.
+
+        Where there come to be too many, all are closed, and none stays open until the file is
+        opened again.
+        """
         self._numbers += 1
         if self._numbers == _MOST_NUMBERS:
             for each in list(self._live.values()):
