@@ -165,9 +165,6 @@ import sys
 import numpy as np
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 store = ZarrStore(sys.argv[1])
-# What is imported late is there.
-store.open_write().rollback()
-print("ready", flush=True)
 while True:
     session = store.open_write()
     for name in ("x", "y"):
@@ -175,6 +172,7 @@ while True:
         array.append(np.arange(array.shape[0], array.shape[0] + 777))
     session.root.array("z").write(0, np.full(3000, session.root.array("x").shape[0]))
     session.commit()
+    print("committed", flush=True)
 """
 
 
@@ -190,7 +188,8 @@ def test_a_writer_that_is_killed_again_and_again_leaves_whole_sessions(path: Pat
         with subprocess.Popen(program, stdout=subprocess.PIPE) as writer:
             assert writer.stdout is not None
             writer.stdout.readline()
-            time.sleep(0.05 + 0.03 * round_)
+            # Anywhere in the sessions after the first, which imports what is imported late.
+            time.sleep(0.03 * round_)
             writer.kill()
         with reading(store) as root:
             x, y, z = (root.array(name).read() for name in "xyz")
@@ -198,8 +197,7 @@ def test_a_writer_that_is_killed_again_and_again_leaves_whole_sessions(path: Pat
         assert np.array_equal(x, y)
         assert {len(x)} == set(z.tolist())
         lengths.append(len(x))
-    assert sorted(lengths) == lengths
-    assert lengths[-1] > 1000
+    assert sorted(set(lengths)) == lengths
     with writing(store) as root:
         root.attributes.set("a", 1)
     assert 12 > len(files_of(path))
