@@ -25,7 +25,8 @@ _TITLES = {
 _BESIDE = ("memory", "hdf5")
 
 
-@attrs.define
+# Without equality it has a hash, which earlier versions of pytest need of a plugin.
+@attrs.define(eq=False)
 class Tally:
     """A plugin of pytest that counts outcomes by part, and keeps what failed."""
 
