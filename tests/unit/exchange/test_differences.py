@@ -258,6 +258,14 @@ def test_a_change_is_said_and_nothing_else(most: int, monkeypatch: pytest.Monkey
         assert unordered == texts(first, second, ignore_order=True), title
 
 
+def test_data_that_a_chunk_lacks_are_of_no_other_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diff_module, "_MOST_CELLS", 1)
+    near = cells(3, k=np.ones((3, 2)))
+    wide, lacking = (network(near=near, far=cells(2, k=k)) for k in (np.ones((2, 2)), None))
+    found = [THERE + "additional/k of 2 of 2 cells"]
+    assert found == texts(wide, lacking) == texts(lacking, wide)
+
+
 def test_networks_of_equal_content_do_not_differ_and_every_row_is_counted() -> None:
     WORK.begin()
     assert [] == texts(network(), network("classic"))
