@@ -15,7 +15,7 @@ from bsb_hdf5.adapters.memory.store import MemoryStore
 from bsb_hdf5.adapters.zarr import metadata as zarr_metadata
 from bsb_hdf5.adapters.zarr import session as zarr_session
 from bsb_hdf5.adapters.zarr.store import ZarrStore
-from bsb_hdf5.ports.store import Store
+from bsb_hdf5.ports.store import Capability, Store
 from bsb_hdf5.testing import contract_sizes
 from bsb_hdf5.testing.contents import make
 from bsb_hdf5.testing.contract_arrays import ArrayContract
@@ -29,6 +29,25 @@ from bsb_hdf5.testing.contract_sessions import SessionContract
 from bsb_hdf5.testing.contract_sizes import SizeContract
 from bsb_hdf5.testing.store_contract import NewStore, StoreContract
 from tests.contract.pickled_store import PickledStore
+
+# What each store claims, as the contract passes over what is not claimed.
+CLAIMED_BY_ALL = {
+    *(Capability.LOCKING, Capability.REPACKABLE, Capability.THREADS, Capability.WRITABLE),
+}
+CLAIMED_OF_PLACES = {*CLAIMED_BY_ALL, Capability.PARALLEL, Capability.PERSISTENT}
+
+
+@pytest.mark.parametrize(
+    ("store", "claims"),
+    [
+        (MemoryStore("network"), CLAIMED_BY_ALL),
+        (ZarrStore("network.zarr"), CLAIMED_OF_PLACES),
+        (Hdf5Store("network.hdf5"), {*CLAIMED_OF_PLACES, Capability.DURABLE}),
+    ],
+    ids=["memory", "zarr", "hdf5"],
+)
+def test_each_store_claims_what_it_can_do(store: Store, claims: set[Capability]) -> None:
+    assert claims == {each for each in Capability if each in store.capabilities}
 
 
 class TestMemoryStore(StoreContract):

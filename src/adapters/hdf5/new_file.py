@@ -103,7 +103,6 @@ class NewFile:
 
         :raises StoreError: it is not.
         """
-        self.context.ended = True
         with translated(self._path):
             with translated(self._path, self._content):
                 h5f.flush(self._id)

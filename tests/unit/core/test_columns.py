@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bsb_hdf5.core.cell_labels import change_labels
-from bsb_hdf5.core.column_specs import ColumnSpec
+from bsb_hdf5.core.column_specs import POSITION, ColumnSpec, join
 from bsb_hdf5.core.columns import align, load_additional, load_morphologies
 from bsb_hdf5.core.layouts.classic.placement import ClassicPlacement
 from bsb_hdf5.core.placement import append_additional
@@ -18,11 +18,19 @@ from bsb_hdf5.core.placement_rows import PlacementRows
 from bsb_hdf5.core.selection import Selection
 from bsb_hdf5.core.statistics import ChunkCounts
 from bsb_hdf5.errors import (
+    CorruptNetworkError,
     DataNotFoundError,
     LengthError,
 )
 from tests.unit.core.cells import stored
 from tests.unit.memory import new_placement
+
+
+def test_rows_of_chunks_are_joined_if_they_are_of_one_width() -> None:
+    rows, lengths = join([np.ones((2, 3)), np.zeros((0, 5)), np.zeros((1, 3))], POSITION)
+    assert ([[1.0] * 3] * 2 + [[0.0] * 3], [2, 0, 1]) == (rows.tolist(), lengths.tolist())
+    with pytest.raises(CorruptNetworkError, match=r"'position' are of shape \(3,\) and \(5,\)"):
+        join([np.ones((2, 3)), np.zeros((1, 5))], POSITION)
 
 
 @given(

@@ -200,6 +200,12 @@ def test_locations_on_no_cell_are_refused_on_either_side(
         demultiplex(side("source", chunks, None), side("destination", chunks, None), *both)
 
 
+def test_locations_that_do_not_pair_up_are_sorted_into_no_chunks() -> None:
+    pre = side("source", {0: 2}, None)
+    with pytest.raises(LengthError, match="2 presynaptic and 1 postsynaptic"):
+        demultiplex(pre, pre, as_rows([[0, -1, -1]] * 2), as_rows([[0, -1, -1]]))
+
+
 def test_locations_are_counted_among_the_selected_cells() -> None:
     pre = side("source", {0: 2, 3: 2}, [False, True, False, True])
     blocks = demultiplex(pre, pre, as_rows([[1, -1, -1]]), as_rows([[0, -1, -1]]))

@@ -8,6 +8,7 @@ import gc
 import os
 import stat
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from bsb_hdf5.adapters.hdf5.file_opener import Hdf5Settings
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.errors import (
     LockTimeoutError,
+    SessionClosedError,
     StoreExistsError,
     StoreIOError,
 )
@@ -101,6 +103,17 @@ def test_a_creation_that_is_rolled_back_leaves_no_file(path: Path, tmp_path: Pat
     session.root.create_array("x", np.ones(1000))
     session.rollback()
     assert [] == files(tmp_path)
+
+
+def test_what_a_creation_made_can_only_be_used_until_it_ends(path: Path) -> None:
+    for end in ("commit", "rollback"):
+        session = Hdf5Store(str(path)).create()
+        array = session.root.create_array("x", np.ones(10))
+        getattr(session, end)()
+        for use in (array.read, session.root.names, partial(array.append, np.ones(1))):
+            with pytest.raises(SessionClosedError):
+                use()
+        path.unlink(missing_ok=True)
 
 
 def test_a_creation_whose_place_was_taken_leaves_no_file(path: Path, tmp_path: Path) -> None:

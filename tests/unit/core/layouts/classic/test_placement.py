@@ -169,6 +169,15 @@ def test_additional_data_of_another_width_are_refused_before_anything_is_appende
     assert [2] == data.read_column(POSITION, np.array([0]))[1].tolist()
 
 
+def test_a_column_is_neither_appended_nor_overwritten_by_rows_of_another_width() -> None:
+    data = new_placement()
+    data.append(0, PlacementRows.of_cells(np.ones((2, 3)), None, None, {"k": [1.0, 2.0]}))
+    for change in (data.append_column, data.overwrite_column):
+        with pytest.raises(LengthError, match=r"'additional/k' are of shape \(2,\)"):
+            change(additional_column("k"), 0, np.ones((2, 2)))
+    assert [1.0, 2.0] == data.read_column(additional_column("k"), np.array([0]))[0].tolist()
+
+
 def test_a_column_is_appended_and_overwritten_chunk_by_chunk() -> None:
     data = new_placement()
     data.append_column(POSITION, 0, np.ones((2, 3)))
