@@ -108,9 +108,10 @@ def test_a_creation_that_is_rolled_back_leaves_no_file(path: Path, tmp_path: Pat
 def test_what_a_creation_made_can_only_be_used_until_it_ends(path: Path) -> None:
     for end in ("commit", "rollback"):
         session = Hdf5Store(str(path)).create()
-        array = session.root.create_array("x", np.ones(10))
+        root = session.root
+        array = root.create_array("x", np.ones(10))
         getattr(session, end)()
-        for use in (array.read, session.root.names, partial(array.append, np.ones(1))):
+        for use in (array.read, root.names, partial(array.append, np.ones(1))):
             with pytest.raises(SessionClosedError):
                 use()
         path.unlink(missing_ok=True)
