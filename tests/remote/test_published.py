@@ -17,7 +17,8 @@ from obstore.store import from_url
 from zarr.storage import ObjectStore
 
 from bsb_hdf5 import convert, open_storage, publish
-from bsb_hdf5.errors import ReadOnlyError, StoreExistsError, StoreNotFoundError
+from bsb_hdf5.adapters.zarr.published import PublishedTarget
+from bsb_hdf5.errors import ReadOnlyError, StoreExistsError, StoreIOError, StoreNotFoundError
 
 from .appending import CellType
 
@@ -89,6 +90,23 @@ def test_a_published_network_is_not_changed(bucket: str, tmp_path: Path) -> None
         publish(published, f"{bucket}/shared")
     copy = convert(published, str(tmp_path / "copy.hdf5"), engine="hdf5")
     assert np.array_equal(POSITIONS, positions(copy))
+
+
+def test_a_network_that_cannot_be_published_whole_leaves_nothing(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = network("hdf5", str(tmp_path / "source.hdf5"))
+
+    def refuse(*_: Any) -> Any:
+        raise StoreIOError("the service does not respond")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PublishedTarget, "replace", refuse)
+        with pytest.raises(StoreIOError):
+            publish(source, f"{bucket}/shared")
+    plain = from_url(f"{bucket}/shared", client_options={"allow_http": True})
+    assert [] == [each["path"] for page in plain.list() for each in page]
+    assert np.array_equal(POSITIONS, positions(publish(source, f"{bucket}/shared")))
 
 
 def test_a_web_server_is_enough_to_read_from(web: str, tmp_path: Path) -> None:

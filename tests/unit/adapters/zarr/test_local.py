@@ -18,6 +18,7 @@ import pytest
 
 from bsb_hdf5.adapters.zarr.local import LocalLocation, NewDirectory
 from bsb_hdf5.adapters.zarr.locations import together
+from bsb_hdf5.adapters.zarr.paths import MANIFEST
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
     InputError,
@@ -267,6 +268,31 @@ def test_what_another_program_makes_within_a_network_that_is_removed_is_kept(
     assert [path.name] == os.listdir(path.parent)
     assert ["notes.txt"] == os.listdir(path)
     assert not ZarrStore(path).recognizes()
+
+
+def test_a_network_that_does_not_get_whole_into_the_folder_of_another_leaves_nothing_there(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, target = filled(path), path.with_name("other.zarr")
+    before = snapshot(store)
+    filled(target)
+    Path(target, "notes.txt").write_text("mine")
+    ZarrStore(target).remove()
+    kept = sorted(os.listdir(target))
+    rename = os.rename
+
+    def fail_at_the_manifest(first: str, second: str) -> None:
+        if str(second) == str(target / MANIFEST):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        rename(first, second)
+
+    monkeypatch.setattr(os, "rename", fail_at_the_manifest)
+    with pytest.raises(StoreIOError):
+        store.copy(str(target))
+    assert kept == sorted(os.listdir(target))
+    monkeypatch.undo()
+    store.copy(str(target))
+    assert before == snapshot(ZarrStore(target)) == snapshot(store)
 
 
 def test_requests_at_once_have_all_ended_when_one_fails() -> None:

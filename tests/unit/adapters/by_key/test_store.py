@@ -1,0 +1,30 @@
+"""A network that is kept as bytes by key, and the file it lies in."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bsb_hdf5.adapters.by_key import store as module
+from bsb_hdf5.errors import StoreAccessError
+from bsb_hdf5.testing.contents import differing, make, snapshot
+from bsb_hdf5.testing.contract_samples import fill_sample
+from tests.contract.pickled_store import PickledStore
+
+
+def test_that_a_file_cannot_be_removed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    store = make(PickledStore(str(tmp_path / "network")), fill_sample)
+    before = snapshot(store)
+    monkeypatch.setattr(module, "delete", refuse)
+    with pytest.raises(StoreAccessError, match="network"):
+        store.remove()
+    monkeypatch.undo()
+    assert [] == differing(before, snapshot(store))
