@@ -248,8 +248,10 @@ class SetChecksums:
         return RecentRecords.none(after)
 
     def _append(self, recent: RecentRecords, new: Sequence[tuple[int, ...]], revision: int) -> None:
-        stamp = [(_STAMP, recent.before, revision, 0)]
-        rows = np.concatenate((recent.records, np.array([*new, *stamp], dtype=np.int64)))
+        numbers = chain(*new, (_STAMP, recent.before, revision, 0))
+        # perf: label 50,000; numpy takes twice as long to look through tuples.
+        added = np.fromiter(numbers, np.int64, WIDTH * (len(new) + 1)).reshape(-1, WIDTH)
+        rows = np.concatenate((recent.records, added))
         group = self._place.group
         try:
             array = group.array(CHECKSUMS)
