@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import errno
+import io
 import json
 import os
 import subprocess
@@ -258,6 +259,17 @@ def test_who_holds_a_lock_is_told(twice: tuple[int, int], tmp_path: Path) -> Non
     platform.unlock(twice[0])
     assert [] == platform.lock_holders(twice[0])
     assert [] == platform.lock_holders(-1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who holds a lock")
+def test_holders_in_other_containers_are_not_told_by_their_number(
+    twice: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = os.fstat(twice[0])
+    place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    rows = [f"{i}: FLOCK ADVISORY READ {pid} {place} 0 EOF\n" for i, pid in enumerate((0, 1, 7))]
+    monkeypatch.setattr("builtins.open", lambda *_, **__: io.StringIO("".join(rows)))
+    assert [1, 7] == platform.lock_holders(twice[0])
 
 
 def test_programs_that_are_started_get_no_file_of_ours(twice: tuple[int, int]) -> None:

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from bsb_hdf5.errors import InputError, StoreIOError
 from bsb_hdf5.queries import pictures, plot, summary
+from bsb_hdf5.queries.networks import connectivity_sets
 from bsb_hdf5.queries.sizes import Sizes
 from bsb_hdf5.storages import engine_of
 from bsb_hdf5.testing.network_samples import CHUNK_SIZE, cell_type
@@ -25,6 +26,7 @@ from tests.unit.queries.networks import TAGS, Sample, new_storage, random_networ
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
+PRE_AND_POST = ("pre_type_name", "post_type_name")
 # An image of one colour has one value.
 _COLOURS = 10
 
@@ -213,6 +215,21 @@ def test_a_browser_shows_the_page(tmp_path: Path) -> None:
         timeout=100,
     )
     assert colours(shot.read_bytes()) > _COLOURS
+
+
+def test_who_connects_to_whom_is_drawn_with_the_types_beside_it(sample: Sample) -> None:
+    connected = [each for each in connectivity_sets(engine_of(sample.storage)) if len(each)]
+    picture = pictures._who_with_whom(connected, progress=False)
+    assert "Connections between types" == picture.title
+    assert picture.caption.startswith("rows: presynaptic types; columns: postsynaptic types")
+    figure = Figure()
+    picture.draw(figure)
+    pre, post = ({getattr(each, name) for each in connected} for name in PRE_AND_POST)
+    drawn = [axes for axes in figure.axes if axes.get_title()]
+    assert ["connections", "probability"] == [axes.get_title() for axes in drawn]
+    for axes in drawn:
+        assert pre == {each.get_text() for each in axes.get_yticklabels()}
+        assert post == {each.get_text() for each in axes.get_xticklabels()}
 
 
 def test_cells_are_drawn_from_above_and_from_the_side(tmp_path: Path) -> None:
