@@ -45,6 +45,9 @@ def test_locations_below_zero_are_refused(wrong: list[int]) -> None:
         as_locations([[0, 0, 0], wrong, [1, -1, -1]], "source locations")
     assert [wrong] == caught.value.fields["asked"]
     assert "1 of 3" in str(caught.value)
+    with pytest.raises(LocationError, match="20 of 20") as caught:
+        as_locations([wrong] * 20, "source locations")
+    assert [wrong] * 10 == caught.value.fields["asked"]
 
 
 @pytest.mark.parametrize("wrong", [[[0, 0.5, 0]], [[np.nan, 0, 0]], [["a", "b", "c"]], [np.inf]])

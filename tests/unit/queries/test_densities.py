@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import bsb
@@ -12,7 +13,7 @@ from bsb import Chunk, Configuration, Scaffold, VoxelSet
 from bsb_hdf5.errors import InputError
 from bsb_hdf5.queries import density
 from bsb_hdf5.testing.network_samples import CHUNK_SIZE
-from tests.unit.queries.networks import FILTERS, TYPES, Sample
+from tests.unit.queries.networks import FILTERS, TYPES, Sample, new_storage
 
 SIDE = 60.0
 
@@ -41,6 +42,11 @@ def test_without_partition_it_is_in_the_chunks_that_have_cells(sample: Sample) -
                 assert found.per_mm3 == pytest.approx(found.per_um3 * 1e9)
             else:
                 assert math.isnan(found.per_um3)
+
+
+def test_there_is_none_of_no_type(engine: str, tmp_path: Path) -> None:
+    assert {} == density(new_storage(engine, tmp_path))
+    assert {} == density([])
 
 
 def test_in_a_layer_it_counts_the_cells_that_lie_there(sample: Sample) -> None:

@@ -199,3 +199,12 @@ def test_cells_are_read_without_branches_and_points(monkeypatch: pytest.MonkeyPa
             assert part.global_chunks.tolist() == only.global_chunks.tolist()
             assert part.local_locations[:, :1].tolist() == only.local_locations.tolist()
             assert part.global_locations[:, :1].tolist() == only.global_locations.tolist()
+
+
+def test_what_is_shared_with_callers_they_cannot_change() -> None:
+    network = new_network()
+    network.connectivity("loop").append(links(0, 1, [0, 1, 2]))
+    for direction in ("inc", "out"):
+        ids = network.connectivity("loop").local_sizes(direction).ids
+        with pytest.raises(ValueError, match="read-only"):
+            ids[0] = 7
