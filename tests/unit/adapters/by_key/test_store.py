@@ -12,7 +12,7 @@ from bsb_hdf5.adapters.by_key import store as module
 from bsb_hdf5.errors import StoreAccessError
 from bsb_hdf5.testing.contents import differing, make, snapshot
 from bsb_hdf5.testing.contract_samples import fill_sample
-from tests.contract.pickled_store import PickledStore
+from tests.contract.pickled_store import Pickled, PickledStore
 
 
 def test_that_a_file_cannot_be_removed_is_told(
@@ -28,3 +28,21 @@ def test_that_a_file_cannot_be_removed_is_told(
         store.remove()
     monkeypatch.undo()
     assert [] == differing(before, snapshot(store))
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_the_transaction_of_a_new_network_ends_with_its_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    closed: list[str] = []
+    close = Pickled.close
+
+    def note(self: Pickled) -> None:
+        closed.append(self.path)
+        close(self)
+
+    monkeypatch.setattr(Pickled, "close", note)
+    session = PickledStore(str(tmp_path / "network")).create()
+    assert [] == closed
+    getattr(session, end)()
+    assert 1 == len(closed)

@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from bsb_hdf5.core.files import StoredContent
-from bsb_hdf5.errors import (
-    FileNotStoredError,
-)
+from bsb_hdf5.errors import CorruptNetworkError, FileNotStoredError
 from tests.unit.memory import new_network
 
 
@@ -38,3 +36,13 @@ def test_a_file_that_is_not_stored_is_not_found() -> None:
     for verb in (files.load, files.describe, files.remove):
         with pytest.raises(FileNotStoredError, match="missing"):
             verb("missing")
+
+
+def test_an_encoding_that_is_no_text_is_corrupt() -> None:
+    files = new_network().files
+    files.store("id", StoredContent.of("text", None, "utf-8", 5))
+    document: Any = files._document("id")
+    document.attributes.set("encoding", 5)
+    for verb in (files.load, files.describe):
+        with pytest.raises(CorruptNetworkError, match="the encoding of a file is"):
+            verb("id")
