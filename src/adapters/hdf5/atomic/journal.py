@@ -113,10 +113,7 @@ class Journal:
         numbers: list[int] = []
         parts: list[Buffer] = [b""]
         for start, data in self.pieces:
-            if len(data) > _MOST_OF_ENTRY:
-                _add_entries(numbers, start, len(data))
-            else:
-                numbers += (start, len(data))
+            _add_entries(numbers, start, len(data))
             parts.append(data)
         parts[0] = struct.pack(f"<{len(numbers)}q", *numbers)
         place, checksum = self.place, 0
@@ -159,11 +156,13 @@ class StoredJournal(Journal):
 
 
 def _add_entries(numbers: list[int], start: int, size: int) -> None:
-    """Add where the entries of a large piece begin, and how many bytes each has."""
-    lows = range(start, start + size - _MOST_OF_ENTRY, _MOST_OF_ENTRY)
-    numbers.extend(chain.from_iterable(zip(lows, repeat(_MOST_OF_ENTRY))))
-    done = len(lows) * _MOST_OF_ENTRY
-    numbers += (start + done, size - done)
+    """Add where the entries of a piece begin, and how many bytes each has."""
+    if size > _MOST_OF_ENTRY:
+        lows = range(start, start + size - _MOST_OF_ENTRY, _MOST_OF_ENTRY)
+        numbers.extend(chain.from_iterable(zip(lows, repeat(_MOST_OF_ENTRY))))
+        done = len(lows) * _MOST_OF_ENTRY
+        start, size = start + done, size - done
+    numbers += (start, size)
 
 
 def has_journal(descriptor: int) -> bool:
