@@ -32,7 +32,10 @@ from tests.contract.pickled_store import PickledStore
 
 # What each store claims, as the contract passes over what is not claimed.
 CLAIMED_BY_ALL = {
-    *(Capability.LOCKING, Capability.REPACKABLE, Capability.THREADS, Capability.WRITABLE),
+    Capability.LOCKING,
+    Capability.REPACKABLE,
+    Capability.THREADS,
+    Capability.WRITABLE,
 }
 CLAIMED_OF_PLACES = {*CLAIMED_BY_ALL, Capability.PARALLEL, Capability.PERSISTENT}
 
