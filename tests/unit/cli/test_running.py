@@ -182,6 +182,17 @@ def test_mistakes_in_bsb_storage_show_the_usage(
     assert "usage: bsb storage" in capsys.readouterr().err
 
 
+def test_the_help_of_bsb_storage_lists_one_command_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bsb"])
+    with pytest.raises(SystemExit):
+        handle_command(["storage", "--help"], exit=True)
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    for each in COMMANDS:
+        assert f"{each.name} {each.summary}" in lines
+
+
 def test_bsb_starts_without_what_the_commands_need() -> None:
     code = (
         "import sys; from bsb.cli.commands import load_root_command; load_root_command();"

@@ -103,9 +103,14 @@ def test_what_does_not_fit_is_refused(sample: Sample, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("by", ["label", "chunk"])
 @pytest.mark.parametrize("value", ["count", "pairs"])
-def test_a_connection_on_no_cell_is_named(own_sample: Sample, value: str, by: str) -> None:
-    cs = own_sample.connectivity("gap")
-    chunk = own_sample.placement("golgi").get_all_chunks()[0]
-    cs.chunk_connect(chunk, chunk, [(0, -1, -1)], [(700, -1, -1)])
-    with pytest.raises(CorruptNetworkError, match="is on cell"):
+@pytest.mark.parametrize("past", [0, 600])
+def test_a_connection_on_no_cell_is_named(
+    own_sample: Sample, value: str, by: str, past: int
+) -> None:
+    cs, golgi = own_sample.connectivity("gap"), own_sample.placement("golgi")
+    chunk = golgi.get_all_chunks()[0]
+    golgi.set_chunk_filter([chunk])
+    missing = len(golgi) + past
+    cs.chunk_connect(chunk, chunk, [(0, -1, -1)], [(missing, -1, -1)])
+    with pytest.raises(CorruptNetworkError, match=f"is on cell {missing} in chunk"):
         matrix(cs, value, by=by)

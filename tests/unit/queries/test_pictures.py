@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from bsb import Chunk, Storage
 from matplotlib.figure import Figure
+from matplotlib.patches import StepPatch
 
 from bsb_hdf5.errors import InputError, StoreIOError
-from bsb_hdf5.queries import pictures, plot, summary
+from bsb_hdf5.queries import distances, in_degree, out_degree, pictures, plot, summary
 from bsb_hdf5.queries.networks import connectivity_sets
 from bsb_hdf5.queries.sizes import Sizes
 from bsb_hdf5.storages import engine_of
@@ -227,9 +228,72 @@ def test_who_connects_to_whom_is_drawn_with_the_types_beside_it(sample: Sample) 
     pre, post = ({getattr(each, name) for each in connected} for name in PRE_AND_POST)
     drawn = [axes for axes in figure.axes if axes.get_title()]
     assert ["connections", "probability"] == [axes.get_title() for axes in drawn]
+    # Each with a bar that says what its colours are.
+    images = [image for axes in drawn for image in axes.images]
+    assert all(image.colorbar and image.colorbar.ax in figure.axes for image in images)
+    assert 2 == len(images)
     for axes in drawn:
         assert pre == {each.get_text() for each in axes.get_yticklabels()}
         assert post == {each.get_text() for each in axes.get_xticklabels()}
+
+
+def axis_labels(figure: Figure) -> list[tuple[str, str]]:
+    return [(axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes]
+
+
+def outlines(figure: Figure) -> list[tuple[list[float], list[float]]]:
+    """Values and edges of the histograms."""
+    drawn = [patch for axes in figure.axes for patch in axes.patches]
+    # matplotlib's stubs say a plain tuple of arrays, and a number.
+    found: list[Any] = [patch.get_data() for patch in drawn if isinstance(patch, StepPatch)]
+    return [(each.values.tolist(), each.edges.tolist()) for each in found]
+
+
+def test_degrees_and_distances_of_each_set_are_drawn(sample: Sample) -> None:
+    cs = sample.connectivity("gap")
+    figure = Figure()
+    pictures._degrees(cs, progress=False).draw(figure)
+    labels = [("in-degree of golgi", "cells"), ("out-degree of granule", "cells")]
+    assert labels == axis_labels(figure)
+    for (cells, edges), degrees in zip(
+        outlines(figure), (in_degree(cs), out_degree(cs)), strict=True
+    ):
+        assert np.histogram(degrees, edges)[0].tolist() == cells
+        assert len(degrees) == sum(cells)
+    figure = Figure()
+    pictures._distances(cs, progress=False).draw(figure)
+    named = "distance between the positions of connected cells (um)"
+    assert [(named, "connections")] == axis_labels(figure)
+    found = distances(cs, bins=40)
+    assert [(found.counts.tolist(), found.edges.tolist())] == outlines(figure)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_chunks_are_drawn_one_by_one_or_counted(
+    sample: Sample, many: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if many:
+        monkeypatch.setattr(pictures, "_MOST_BARS", 1)
+    engine = engine_of(sample.storage)
+    held = list(engine.get_chunk_stats().values())
+    figure = Figure()
+    picture = pictures._by_chunk(engine)
+    picture.draw(figure)
+    assert f"{len(held):,} chunks" == picture.caption
+    values = {
+        "cells": [each["placed"] for each in held],
+        "incoming": [each["connections"]["inc"] for each in held],
+        "outgoing": [each["connections"]["out"] for each in held],
+    }
+    for axes, (title, counts) in zip(figure.axes, values.items(), strict=True):
+        bars: list[Any] = [*axes.patches]
+        heights = [each.get_height() for each in bars]
+        if many:
+            assert (f"{title} of a chunk", "chunks") == (axes.get_xlabel(), axes.get_ylabel())
+            assert np.histogram(counts, bins=40)[0].tolist() == heights
+        else:
+            assert ("chunk, by id", title) == (axes.get_xlabel(), axes.get_ylabel())
+            assert counts == heights
 
 
 def test_cells_are_drawn_from_above_and_from_the_side(tmp_path: Path) -> None:
@@ -241,3 +305,4 @@ def test_cells_are_drawn_from_above_and_from_the_side(tmp_path: Path) -> None:
     pictures._in_space(engine_of(storage), summary(storage)).draw(figure)
     drawn = [np.asarray(axes.lines[0].get_xydata()).tolist() for axes in figure.axes]
     assert [[[1.0, 2.0]], [[1.0, 3.0]]] == drawn
+    assert [("x (um)", "y (um)"), ("x (um)", "z (um)")] == axis_labels(figure)

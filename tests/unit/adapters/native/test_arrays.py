@@ -100,6 +100,14 @@ def test_no_rows_are_no_change(rows: Rows) -> None:
     assert (10_000, 2) == rows.shape
 
 
+@pytest.mark.parametrize("shape", [(1,), (1, 3), (1, 1), (1, 2, 1), (2,), ()])
+def test_rows_of_another_width_are_refused(rows: Rows, shape: tuple[int, ...]) -> None:
+    for write in (rows.append, lambda wrong: rows.write(0, wrong)):
+        with pytest.raises(ShapeError, match="don't fit"):
+            write(np.zeros(shape))
+    assert np.array_equal(np.arange(20_000).reshape(-1, 2), rows.read())
+
+
 def test_an_array_of_fewer_than_no_rows_is_refused(rows: Rows) -> None:
     with pytest.raises(ShapeError, match="can't have -1 rows; it has 10000"):
         rows.resize(-1)

@@ -171,6 +171,18 @@ def test_a_draft_may_be_changed() -> None:
     assert before == json.dumps(found.tree, default=str)
 
 
+def test_rows_that_wait_in_a_draft_may_be_changed() -> None:
+    """Those of the first version of the format, which kept few rows in the manifest."""
+    waiting = {"base": 0, "tail": [np.zeros((5, 3))]}
+    made = whole()
+    made.tree["members"]["few"].update(waiting)
+    draft = made.draft()["members"]["few"]
+    draft["tail"][0][2] = 1
+    draft["tail"].append(np.ones((1, 3)))
+    (rows,) = made.tree["members"]["few"]["tail"]
+    assert not rows.any()
+
+
 def test_a_node_is_written_once_until_it_changes() -> None:
     node = whole().tree["members"]["few"]
     text = text_of("few", node)

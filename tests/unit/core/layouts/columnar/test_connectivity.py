@@ -56,6 +56,22 @@ def test_points_on_one_side_only_are_kept(swapped: bool) -> None:
     assert (pre.tolist(), post.tolist()) == (near.tolist(), far.tolist())
 
 
+@pytest.mark.parametrize("direction", ["out", "inc"])
+def test_several_blocks_with_branches_on_one_side_keep_them(direction: str) -> None:
+    """Those appended together with a block that has none."""
+    some, none = np.array([[5, 3, 4], [6, 1, 2]]), np.array([[1, -1, -1], [2, -1, -1]])
+    pre, post = (some, none) if direction == "out" else (none, some)
+    network = new_network()
+    network.connectivity("loop").append(
+        joined(links(0, 0, [7]), Blocks.between(0, 1, pre, post), Blocks.between(1, 0, post, pre))
+    )
+    network = reopened(network)
+    near, far, _ = network.connectivity("loop").read_blocks("out", 0, np.array([1]))
+    assert (pre.tolist(), post.tolist()) == (near.tolist(), far.tolist())
+    near, far, _ = network.connectivity("loop").read_blocks("out", 1, np.array([0]))
+    assert (post.tolist(), pre.tolist()) == (near.tolist(), far.tolist())
+
+
 def joined(*parts: Blocks) -> Blocks:
     def column(name: str) -> NDArray[np.int64]:
         return np.concatenate([getattr(part, name) for part in parts])

@@ -110,10 +110,11 @@ def test_names_that_are_not_what_they_should_be_are_corrupt(text: str) -> None:
         ColumnarNetwork(network._root).placement("cell").counts()
 
 
-def test_a_morphology_code_without_name_is_corrupt() -> None:
+@pytest.mark.parametrize("code", [1, 7])
+def test_a_morphology_code_without_name_is_corrupt(code: int) -> None:
     network = new_network()
     network.placement("cell").append(0, cells(1, morphologies=(["m"], [0])))
     network.flush()
-    group_of(network).array("morphology").write(0, np.array([7]))
-    with pytest.raises(CorruptNetworkError, match=r"1 morphologies.*7"):
+    group_of(network).array("morphology").write(0, np.array([code]))
+    with pytest.raises(CorruptNetworkError, match=rf"1 morphologies.*{code}"):
         ColumnarNetwork(network._root).placement("cell").read_morphologies(np.array([0]))
