@@ -114,7 +114,7 @@ class ReadingContract:
         if Capability.WRITABLE in filled_store.capabilities:
             pytest.skip("A store that is written to has nothing to refuse.")
         before = snapshot(filled_store)
-        for verb in (filled_store.open_write, filled_store.create):
+        for verb in (filled_store.open_write, filled_store.create, filled_store.remove):
             with pytest.raises(StorageError):
                 verb()
         for other in (filled_store.copy, filled_store.move):

@@ -50,6 +50,17 @@ def test_nothing_is_recorded_without_a_tracer_provider(
     storage.require_placement_set(cell_type("a")).append_data(CHUNK, np.zeros((1, 3)))
 
 
+def test_parts_of_a_call_that_are_called_with_its_session_are_no_spans(storage: Storage) -> None:
+    cells = storage.require_placement_set(cell_type("a"))
+    connections = storage.require_connectivity_set(cell_type("a"), cell_type("a"), "a_to_a")
+    spans = spans_of(lambda: connections.chunk_connect(CHUNK, CHUNK, [(0, -1, -1)], [(1, -1, -1)]))
+    assert {"hdf5.chunk_connect", "hdf5.commit", "hdf5.file.open"} == {
+        each["name"] for each in spans
+    }
+    # Those that users call under a name of Python's are.
+    assert "hdf5.__len__" in {each["name"] for each in spans_of(lambda: len(cells))}
+
+
 def test_spans_come_from_the_tracer_of_the_package(storage: Storage) -> None:
     with OTelFixture():
         assert storage._engine.get_chunk_stats() == {}

@@ -135,8 +135,10 @@ def test_a_code_without_set_is_corrupt() -> None:
 
 @pytest.mark.parametrize("labels", ["soma", b"soma", 5, None, [1], ["a", None], [b"a"]])
 def test_what_is_no_list_of_texts_is_no_labels(labels: Any) -> None:
-    with pytest.raises(LabelError):
+    with pytest.raises(LabelError) as raised:
         check_labels(labels)
+    # A text is of the right type where a list of texts is meant, and not what is meant.
+    assert isinstance(raised.value, TypeError) is not isinstance(labels, (str, bytes))
 
 
 def test_labels_may_be_any_iterable_of_texts() -> None:

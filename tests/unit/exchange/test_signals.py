@@ -50,6 +50,7 @@ def test_each_loop_over_rows_looks_for_signals(
     import_sonata(tmp_path / "circuit", str(tmp_path / "imported"))
     verify(storage)
     assert {name: lines_of(module) for name, module in modules.items()} == seen
+    assert all(seen.values())
 
 
 def test_what_a_handler_raises_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -295,6 +295,21 @@ def test_a_copy_or_a_move_replaces_no_file_of_others(path: Path, log: Hdf5CallLo
     assert "notes" == taken.read_text()
 
 
+def test_a_network_is_not_moved_to_where_its_log_can_not_go(path: Path, log: Hdf5CallLog) -> None:
+    store = Hdf5Store(str(path))
+    store.create().commit()
+    log.hold(None).release()
+    kept = Path(log.path).read_bytes()
+    target = path.with_name("target.hdf5")
+    taken = target.with_name(target.name + SUFFIX)
+    taken.write_text("notes")
+    with pytest.raises(StoreExistsError, match=SUFFIX):
+        store.move(str(target))
+    assert not target.exists()
+    assert ("notes", kept) == (taken.read_text(), Path(log.path).read_bytes())
+    assert store.exists()
+
+
 def test_a_log_moves_to_another_filesystem(
     path: Path, log: Hdf5CallLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
+from bsb_hdf5.adapters.hdf5.file_pool import FILE_POOL
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.errors import (
     CorruptNetworkError,
@@ -20,7 +21,7 @@ from bsb_hdf5.errors import (
     SessionClosedError,
     ShapeError,
 )
-from bsb_hdf5.testing.contents import make, reading
+from bsb_hdf5.testing.contents import make, reading, writing
 from tests.unit.memory import new_root
 
 
@@ -230,3 +231,21 @@ def test_what_belongs_to_a_file_that_was_discarded_is_not_used(path: Path) -> No
         with pytest.raises(SessionClosedError):
             use()
     assert not path.exists()
+
+
+@pytest.mark.parametrize("place", ["of the group", "of its array"])
+def test_the_space_of_deleted_texts_is_used_again(path: Path, place: str) -> None:
+    """By sessions that never read them, of programs that each open the file."""
+    store = make(Hdf5Store(str(path)))
+    sizes = []
+    for _ in range(8):
+        FILE_POOL.drop(store)
+        with writing(store) as root:
+            if "group" in root:
+                root.delete("group")
+            group = root.require_group("group")
+            owner = group if place == "of the group" else group.create_array("x", np.zeros(1))
+            owner.attributes.set("text", "a short text")
+        sizes.append(path.stat().st_size)
+    # HDF5 makes room for 4096 bytes of texts at a time.
+    assert max(sizes) < sizes[0] + 4096

@@ -80,6 +80,17 @@ def test_an_orientation_that_was_changed_counts(tmp_path: Path) -> None:
     assert [10, 20, 30] == pytest.approx(angles[1].tolist())
 
 
+def test_angles_are_read_where_a_program_left_out_the_orientations(tmp_path: Path) -> None:
+    storage = full_network("classic", tmp_path).storage
+    export_sonata(storage, tmp_path / "circuit")
+    with h5py.File(tmp_path / "circuit" / "nodes.h5", "r+") as file:
+        for population in file["nodes"].values():
+            for name in [each for each in population["0"] if each.startswith("orientation_")]:
+                del population["0"][name]
+    made = import_sonata(tmp_path / "circuit", str(tmp_path / "made"))
+    assert [] == [str(each) for each in diff(storage, made)]
+
+
 SWC = """# of another program
 1 1 0 0 0 5 -1
 2 3 0 10 0 1 1
