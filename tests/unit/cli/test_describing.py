@@ -95,3 +95,13 @@ def test_the_commit_of_a_killed_program_is_named(run: Run, network: Sample, root
     assert "which were complete, and are now stored" in run("info", root).out
     assert not is_interrupted(root)
     assert "unfinished" not in run("info", root).out
+
+
+def test_a_commit_that_could_not_be_completed_is_named(
+    run: Run, root: Path, network: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for somebody who may only read."""
+    monkeypatch.setattr(describing, "was_interrupted", lambda _: True)
+    found = run("info", root).out
+    assert "unfinished commit: a program was killed as it stored changes; they are shown" in found
+    assert "the next writer completes them" in found

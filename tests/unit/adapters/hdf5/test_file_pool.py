@@ -440,3 +440,33 @@ def test_stores_that_go_while_files_are_looked_at_stop_nobody(
     getattr(FILE_POOL, verb)(*[str(paths[0])] * (verb == "drop_named"))
     monkeypatch.undo()
     assert [0, 0, 0] == [descriptors_of(path) for path in paths]
+
+
+def test_a_file_that_can_not_be_looked_at_is_closed(
+    store: Hdf5Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: OpenFile, path: str) -> bool:
+        raise KeyboardInterrupt
+
+    with reading(store):
+        pass
+    descriptor = FILE_POOL._kept[id(store)].descriptor
+    monkeypatch.setattr(OpenFile, "is_as_it_was", fail)
+    with pytest.raises(KeyboardInterrupt):
+        store.open_read()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+    monkeypatch.undo()
+    with reading(store) as root:
+        assert 100 == root.array("rows").shape[0]
+
+
+def test_a_pool_that_ended_keeps_no_file(store: Hdf5Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    FILE_POOL.drop(store)
+    before = set(FILE_POOL._open)
+    session = store.open_read()
+    (file,) = set(FILE_POOL._open) - before
+    monkeypatch.setattr(FILE_POOL, "_is_over", True)
+    session.close()
+    assert not file.id.valid
+    assert FILE_POOL.take(store) is None

@@ -230,3 +230,14 @@ def test_names_of_shards_and_of_what_is_not_completed(tmp_path: Path) -> None:
         left = tmp_path / "a" / "c" / "1" / name
         assert shard != left.exists(), name
         left.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("below", ["", "a/c/1/"])
+def test_folders_that_no_session_nests_so_deep_are_not_looked_into(
+    tmp_path: Path, below: str
+) -> None:
+    made(tmp_path, "a", ARRAY)
+    put(tmp_path, below + "/".join(["0"] * 300) + "/file")
+    (found,) = folders.FolderContent(str(tmp_path)).foreign
+    assert found.startswith(below + "0")
+    assert 290 > found.count("/")

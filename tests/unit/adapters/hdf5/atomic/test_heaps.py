@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import struct
+import tempfile
 
 import pytest
 
+from bsb_hdf5.adapters.hdf5.atomic.atomic_file import AtomicFile
 from bsb_hdf5.adapters.hdf5.atomic.heaps import is_endless
+from bsb_hdf5.errors import CorruptNetworkError
 
 
 def heap(*objects: tuple[int, int], size: int | None = None, rest: int = 0) -> memoryview:
@@ -54,3 +57,15 @@ def test_a_part_of_a_heap_says_what_it_holds() -> None:
     assert is_endless(whole)
     for length in range(len(whole)):
         assert not is_endless(whole[:length])
+
+
+def test_an_endless_heap_is_handed_to_hdf5_as_none() -> None:
+    with tempfile.TemporaryFile() as disk:
+        disk.write(heap((1, 8), (0, 0)))
+        disk.flush()
+        file = AtomicFile.open(disk.fileno(), writable=False, durable=False)
+        buffer = bytearray(56)
+        file.readinto(buffer)
+    assert bytes(4) == bytes(buffer[:4])
+    assert isinstance(file.error, CorruptNetworkError)
+    assert "not terminated" in str(file.error)

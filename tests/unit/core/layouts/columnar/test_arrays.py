@@ -126,3 +126,14 @@ def test_rows_that_were_read_may_be_changed_before_those_that_wait_are_stored() 
     long.read_ranges(np.array([0]), np.array([4]))[:] = 9
     long.write_out()
     assert [0, 1, 2, 3] == group.array("values").read().tolist()
+
+
+def test_no_rows_make_an_array_that_there_is_none_of() -> None:
+    """So that a column is there whose chunks have no cells."""
+    group = new_root()
+    long = LongArray(group, "values", (np.dtype(np.float64),))
+    long.put(0, np.zeros((0, 3)))
+    assert (3,) == long.width
+    long.put(0, np.zeros((0, 3)))
+    long.write_out()
+    assert (0, 3) == group.array("values").shape
