@@ -22,8 +22,16 @@ from .places import RowPlaces
 # these limits.
 _LEAST_BYTES = 512
 _MOST_BYTES = 64 * 1024
+# What HDF5 may hold in memory of a compressed array: some of the largest pieces that are written.
+_MOST_UNPACKED_BYTES = 128 * 1024
+PIECE_SLOTS = 31
+"""Places for pieces of an array in memory; a prime."""
 # An array of more pieces than this is rewritten in larger ones.
 _MOST_PIECES = 64
+
+# Where rows lie is found in as much time as so many reads take, and one for so many bytes.
+_FEW_READS = 8
+_BYTES_OF_A_READ = 512 * 1024
 
 # Rows of more than this many bytes, and more than this many times the size of the file, are
 # implausible: no filter of HDF5 compresses real values so tightly.
@@ -38,6 +46,17 @@ _MOST_UNPACKED = 8
 
 # The level of zlib; higher levels save almost nothing.
 _EFFORT = 1
+
+
+def _of_compressed() -> H5Object:
+    """How HDF5 opens a compressed array: it unpacks its pieces once, and holds them in memory."""
+    properties = h5p.create(h5p.DATASET_ACCESS)
+    # Arrays stay open; what each may hold adds up.
+    properties.set_chunk_cache(PIECE_SLOTS, _MOST_UNPACKED_BYTES, 0.75)
+    return properties
+
+
+COMPRESSED = _of_compressed()
 
 
 class Hdf5Array(Array):
@@ -90,14 +109,26 @@ class Hdf5Array(Array):
 
     def _read_merged(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> AnyArray:
         total = int((last - first).sum())
-        # Some rows that follow each other take less time to read through HDF5.
-        if len(first) > 1 or total * self._row_bytes > _MOST_BYTES:
+        if len(first) > 1 or self._is_placed(total):
             with self._context.translated():
                 places, content = self._places(), self._context.source
                 if places is not None and content is not None:
                     self._check_claim((total, *self.shape[1:]), self.dtype)
                     return places.read(content, first, last)
         return super()._read_merged(first, last)
+
+    def _is_placed(self, rows: int) -> bool:
+        """
+        Whether to read rows that follow each other where they lie, below HDF5.
+
+        It takes half the time, once it is known where that is, which takes as long to find as many
+        reads through HDF5.
+        """
+        member = self._member
+        if member.places is not None or rows * self._row_bytes > _MOST_BYTES:
+            return True
+        member.reads += 1
+        return member.reads > _FEW_READS + self.shape[0] * self._row_bytes // _BYTES_OF_A_READ
 
     def _places(self) -> RowPlaces | None:
         """Where the rows lie; None if that is not known, or HDF5 may hold what was written."""
@@ -177,7 +208,10 @@ class Hdf5Array(Array):
         return prod(self.shape[1:]) * self.dtype.itemsize
 
     def _rows(self, start: int, shape: tuple[int, ...]) -> H5Object:
-        space = self._member.id.get_space()
+        # perf: append 50 cells; h5py takes longer to make a space than to select from it.
+        space = self._member.space
+        if space is None:
+            space = self._member.space = self._id.get_space()
         space.select_hyperslab((start,) + (0,) * (len(shape) - 1), shape)
         return space
 
@@ -239,8 +273,11 @@ class Hdf5ArrayWriter(Hdf5Array, ArrayWriter):
     def _set_shape(self, shape: tuple[int, ...]) -> None:
         member = self._member
         member.shape = member.places = None
+        member.reads = 0
         member.id.set_extent(shape)
         member.shape = shape
+        if member.space is not None:
+            member.space.set_extent_simple(shape)
 
     def _write(self, start: int, rows: AnyArray) -> None:
         if rows.size:

@@ -45,6 +45,8 @@ class OpenObject:
     :param attributes: those that are open, by name.
     :param piece_bytes: that HDF5 unpacks at least to read an array; None if it was not asked for.
     :param places: where the rows of an array lie; None if that was not looked up.
+    :param space: the dataspace of an array, of which a part is selected.
+    :param reads: single ranges that were read through HDF5 since the array changed.
     """
 
     kind: str
@@ -54,6 +56,8 @@ class OpenObject:
     attributes: dict[bytes, OpenAttribute] = attrs.field(factory=dict)
     piece_bytes: int | None = None
     places: RowPlaces | None = None
+    space: H5Object | None = None
+    reads: int = 0
 
 
 class OpenObjects:
@@ -104,7 +108,7 @@ class OpenObjects:
         """Close all."""
         for each in list(self._live.values()):
             each.attributes.clear()
-            each.shape = each.dtype = each.places = None
+            each.shape = each.dtype = each.places = each.space = None
         self._live.clear()
         self._kept.clear()
         self._numbers = 0

@@ -16,7 +16,7 @@ from ...ports.arrays import AnyArray, AttributeValue, GroupReader
 from ..native.arrays import ArrayWriter
 from ..native.groups import Group, GroupWriter, Member
 from .any_values import append_any, check_any, check_append, read_any
-from .arrays import Hdf5Array, Hdf5ArrayWriter, storage_of
+from .arrays import COMPRESSED, Hdf5Array, Hdf5ArrayWriter, storage_of
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter
 from .context import Context, OpenObject
 from .copying import copy_object
@@ -154,8 +154,9 @@ class Hdf5Group(Group):
         if link.type != h5l.TYPE_HARD:
             raise CorruptNetworkError(f"'{name}' is a link that leads elsewhere")
         member = h5o.open(self._id, key)
-        if isinstance(member, h5d.DatasetID):
-            _check_own_values(member, name)
+        if isinstance(member, h5d.DatasetID) and _is_compressed(member, name):
+            member.close()
+            return h5d.open(self._id, key, COMPRESSED)
         return member
 
     def _inside(self, name: str) -> str:
@@ -220,6 +221,9 @@ class Hdf5GroupWriter(Hdf5Group, GroupWriter):
             space = h5s.create_simple(data.shape, most)
             kind = h5t.py_create(data.dtype, logical=True)
             made = h5d.create(self._id, name.encode(), kind, space, properties, lcpl=_link(name))
+            if properties.get_nfilters():
+                made.close()
+                made = h5d.open(self._id, name.encode(), COMPRESSED)
             if data.size:
                 made.write(h5s.ALL, h5s.ALL, data)
         return self._keep(name, OpenObject("array", made))
@@ -343,11 +347,17 @@ def _is_hard(group: H5Object, key: bytes) -> bool:
     return bool(group.links.get_info(key).type == h5l.TYPE_HARD)
 
 
-def _check_own_values(member: H5Object, name: str) -> None:
-    """Check that the values of a dataset are in this file; HDF5 can take them from others."""
+def _is_compressed(member: H5Object, name: str) -> bool:
+    """
+    Whether the values of a dataset are compressed.
+
+    :raises CorruptNetworkError: they are in another file, from which HDF5 would read them.
+    """
     properties = member.get_create_plist()
-    if properties.get_layout() == h5d.VIRTUAL or properties.get_external_count():
+    layout = properties.get_layout()
+    if layout == h5d.VIRTUAL or properties.get_external_count():
         raise CorruptNetworkError(f"the values of '{name}' are in another file")
+    return bool(layout == h5d.CHUNKED and properties.get_nfilters())
 
 
 def _kind_of(member: H5Object) -> str:

@@ -13,6 +13,7 @@ from h5py._objects import phil
 from ...errors import NotANetworkError, ReadOnlyError, SessionClosedError
 from ...platform import set_modification_time, unlock
 from ..files.locking import close_file
+from .arrays import PIECE_SLOTS
 from .atomic.atomic_file import AtomicFile
 from .context import Context, OpenObjects, check_free
 from .errors import as_ours, translated
@@ -24,8 +25,9 @@ Stamp: TypeAlias = tuple[int, int, int, int, int]
 _COARSEST_CLOCK = 2.0
 # Filesystems that keep parts of it keep times apart that commits of this package give to files.
 _MILLISECOND = 1_000_000
-# What HDF5 may hold in memory of each array: some of the largest pieces that are written.
-_PIECE_SLOTS, _PIECE_BYTES = 31, 128 * 1024
+# What HDF5 may hold in memory of each array: some small pieces.
+# perf: append 50 cells; of what it holds it writes whole pieces, and of larger ones a few rows.
+_MOST_HELD = 32 * 1024
 # Seconds between two looks whether HDF5 is in use.
 _LOOK_INTERVAL = 0.005
 
@@ -273,7 +275,7 @@ def access_properties(file: AtomicFile | None) -> H5Object:
     # Objects in the format of HDF5 1.8: it has no limit on the size of attributes, and
     # unlike that of 1.10 no mark in the file that a killed writer leaves behind.
     # Arrays stay open; what each may hold of its pieces adds up.
-    properties.set_cache(0, _PIECE_SLOTS, _PIECE_BYTES, 0.75)
+    properties.set_cache(0, PIECE_SLOTS, _MOST_HELD, 0.75)
     properties.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_LATEST)
     if file is not None:
         properties.set_fileobj_driver(h5fd.fileobj_driver, file)

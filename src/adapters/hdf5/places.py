@@ -91,6 +91,10 @@ class RowPlaces:
 
         :param starts: (k,) first rows, within the dataset; ``stops`` (k,) those after the last.
         """
+        if len(starts) == 1:
+            rows = self._read_run(content, int(starts[0]), int(stops[0]))
+            if rows is not None:
+                return rows
         lengths = stops - starts
         targets = lengths.cumsum()
         rows = np.empty((int(targets[-1]), *self.width), dtype=self.dtype)
@@ -103,6 +107,18 @@ class RowPlaces:
             self._fill(content, rows, starts, stops, targets)
         else:
             self._fill_grouped(content, rows, starts, stops, targets)
+        return rows
+
+    def _read_run(self, content: Content, start: int, stop: int) -> AnyArray | None:
+        """The rows of one range; None if they do not lie together."""
+        # perf: load a chunk; it takes half the time of what finds many ranges.
+        run = int(self.edges.searchsorted(start, side="right")) - 1
+        if stop > self.edges[run + 1]:
+            return None
+        rows = np.empty((stop - start, *self.width), dtype=self.dtype)
+        size, shift = self._row_bytes, int(self.shifts[run])
+        view = rows.reshape(-1).view(np.uint8).data
+        content.read_extents(view, (start * size + shift,), (stop * size + shift,), (0,))
         return rows
 
     def _fill_grouped(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -11,8 +14,10 @@ from h5py import h5d, h5s
 
 from bsb_hdf5.adapters.hdf5 import arrays
 from bsb_hdf5.adapters.hdf5.arrays import storage_of
+from bsb_hdf5.adapters.hdf5.file_pool import FILE_POOL
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.errors import CorruptNetworkError
+from bsb_hdf5.ports.arrays import ArrayWriter
 from bsb_hdf5.testing.contents import make, reading, writing
 
 FREE = h5s.UNLIMITED
@@ -129,3 +134,60 @@ def test_a_piece_is_unpacked_for_rows_that_are_worth_it(
                 root.array("x").read(0, 10)
         else:
             assert 10 == len(root.array("x").read(0, 10))
+
+
+def written_to(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of what commits write into files from now on, those of journals included."""
+    pwrite, sizes = os.pwrite, list[int]()
+
+    def note(descriptor: int, data: Any, start: int) -> int:
+        sizes.append(len(data))
+        return pwrite(descriptor, data, start)
+
+    monkeypatch.setattr(os, "pwrite", note)
+    return sizes
+
+
+def append(array: ArrayWriter) -> None:
+    array.append(np.arange(10))
+
+
+def overwrite(array: ArrayWriter) -> None:
+    array.write(5, np.arange(1, 11))
+
+
+@pytest.mark.parametrize("change", [append, overwrite])
+@pytest.mark.parametrize("reopened", [False, True])
+def test_a_few_rows_are_written_without_the_piece_that_they_lie_in(
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[ArrayWriter], None],
+    reopened: bool,
+) -> None:
+    store = make(Hdf5Store(str(path)), lambda root: root.create_array("x", np.arange(20_000)))
+    if reopened:
+        FILE_POOL.drop(store)
+    sizes = written_to(monkeypatch)
+    with writing(store) as root:
+        change(root.array("x"))
+    assert 80 <= sum(sizes) < 2048
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+def test_pieces_of_a_compressed_array_stay_unpacked(path: Path, reopened: bool) -> None:
+    """A scope may append many times, and read in between."""
+    store = Hdf5Store(str(path))
+    store.create().commit()
+    session = store.rewrite(compress=True)
+    array: Any = session.root.create_array("x", np.arange(20_000))
+    if reopened:
+        session.commit()
+        FILE_POOL.drop(store)
+        reader = store.open_read()
+        array = reader.root.array("x")
+    held = array._id.get_access_plist().get_chunk_cache()[1]
+    if reopened:
+        reader.close()
+    else:
+        session.rollback()
+    assert 64 * 1024 <= held

@@ -107,8 +107,9 @@ def check_ranges_of(store: Hdf5Store, rows: NDArray[Any]) -> None:
     rng = np.random.default_rng(3)
     with reading(store) as root:
         array = root.array("rows")
-        for number in range(40):
-            count, longest = int(rng.integers(1, 60)), int(rng.choice([3, 40, 900]))
+        for number in range(60):
+            count = 1 if number % 3 == 0 else int(rng.integers(1, 60))
+            longest = int(rng.choice([3, 40, 900]))
             starts, stops = ranges(rng, count, longest, ordered=number % 2 == 0)
             found = array.read_ranges(starts, stops)
             parts = [rows[start:stop] for start, stop in zip(starts, stops, strict=True)]
@@ -242,6 +243,29 @@ def test_places_of_an_array_that_changed_are_found_again(path: Path, uses: list[
         root.create_array("rows", ROWS[::-1])
     check_ranges_of(store, ROWS[::-1])
     assert len(uses) > 100
+
+
+def test_single_ranges_are_read_at_their_place_once_there_were_some(
+    path: Path, uses: list[int]
+) -> None:
+    store = make(Hdf5Store(str(path)), lambda root: root.create_array("rows", ROWS))
+
+    def read_once(rows: NDArray[Any]) -> bool:
+        """Whether it was read at its place."""
+        before = len(uses)
+        with reading(store) as root:
+            found = root.array("rows").read_ranges(np.array([95]), np.array([110]))
+        assert rows[95:110].tolist() == found.tolist()
+        return len(uses) > before
+
+    rows = ROWS
+    for _ in range(2):
+        # To find the place takes as long as these.
+        assert [*[False] * 8, *[True] * 3] == [read_once(rows) for _ in range(11)]
+        with writing(store) as root:
+            root.array("rows").append(ROWS[:3])
+            root.array("rows").write(100, -rows[100:105])
+        rows = np.concatenate((rows[:100], -rows[100:105], rows[105:], ROWS[:3]))
 
 
 def test_another_programs_changes_are_found(path: Path) -> None:
