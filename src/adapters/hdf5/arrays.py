@@ -109,7 +109,7 @@ class Hdf5Array(Array):
 
     def _read_merged(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> AnyArray:
         total = int((last - first).sum())
-        if len(first) > 1 or self._is_placed(total):
+        if len(first) > 1 or (total and self._is_placed(total)):
             with self._context.translated():
                 places, content = self._places(), self._context.source
                 if places is not None and content is not None:
