@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.ranges import check_ranges, take_ranges
+from ...core.ranges import take_ranges
 from ...ports.arrays import AnyArray, DType
 from ..native.arrays import Array, ArrayWriter, Document, DocumentWriter
 from ..native.attributes import Attributes, AttributesWriter, StoredValue
@@ -166,13 +166,12 @@ class MemoryArray(Array):
     def _read(self, start: int, stop: int) -> AnyArray:
         return self._rows.buffer[start:stop].copy()
 
-    def read_ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> AnyArray:
+    def _read_merged(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> AnyArray:
         # perf: load the positions of a chunk; rows in memory need not be read in few pieces.
         view = self._rows.view
-        check_ranges(starts, stops, len(view))
-        if len(starts) == 1:
-            return view[starts.item() : stops.item()].copy()
-        return take_ranges(view, starts, stops)
+        if len(first) == 1:
+            return view[first.item() : last.item()].copy()
+        return take_ranges(view, first, last)
 
 
 class MemoryArrayWriter(MemoryArray, ArrayWriter):

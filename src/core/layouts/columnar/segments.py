@@ -152,6 +152,8 @@ class Segments:
         :param bit: of the column.
         """
         if chunks is self._ids:
+            if len(chunks) == len(self.count):
+                return self._cover_all(bit)
             return self._cover(bit, slice(0, len(self.count)), np.diff(self._bounds))
         if len(chunks) == 1:
             begin, end = self._of_one(chunks)
@@ -169,6 +171,16 @@ class Segments:
         if not count.item():
             return Cover(count, _NONE, _NONE)
         return Cover(count, self.first[rows], count)
+
+    def _cover_all(self, bit: int) -> Cover:
+        """Of all chunks, each of which has a single segment, as it has without many appends."""
+        # perf: load all positions; through memory, most of the time goes into what is not copied.
+        lengths = np.where(self.mask >> bit & 1, self.count, 0)
+        lengths.flags.writeable = False
+        kept = lengths > 0
+        if np.count_nonzero(kept) == len(kept):
+            return Cover(lengths, self.first, lengths)
+        return Cover(lengths, self.first[kept], lengths[kept])
 
     def _cover(self, bit: int, rows: slice | NDArray[np.int64], sizes: Lengths) -> Cover:
         """
