@@ -9,11 +9,14 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from bsb_hdf5.adapters.hdf5 import arrays
+from bsb_hdf5.adapters.hdf5.file_pool import FILE_POOL
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.core.layouts.optional_verbs import read_integers
 from bsb_hdf5.errors import CorruptNetworkError, StorageError
+from bsb_hdf5.ports.arrays import ArrayWriter
 from bsb_hdf5.testing.contents import contents_of, make, reading, snapshot, value_of, writing
 
 NAMES = [f"morphology {i}" for i in range(5000)]
@@ -364,3 +367,47 @@ def test_links_that_lead_nowhere_are_deleted(tmp_path: Path, link: Any) -> None:
         root.delete("beside")
     with h5py.File(store.location, "r") as file:
         assert not list(file)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("rows", [50, 9_000, 20_000], ids="{} rows".format)
+def test_an_array_holds_what_was_written_whatever_its_pieces(
+    path: Path, rows: int, seed: int
+) -> None:
+    """HDF5 holds small pieces in memory, and of larger ones only the rows are written."""
+    rng = np.random.default_rng(seed)
+    held = np.arange(1, rows + 1)
+    store = make(Hdf5Store(str(path)), lambda root: root.create_array("x", held))
+
+    def change(array: ArrayWriter, held: NDArray[np.int64]) -> NDArray[np.int64]:
+        number = int(rng.choice([1, 20, 9_000]))
+        some = rng.integers(1, 1_000, number)
+        verb = rng.choice(["append", "write", "cut", "extend"])
+        if verb == "append":
+            array.append(some)
+            return np.concatenate((held, some))
+        if verb == "write":
+            first = int(rng.integers(0, len(held) + 1))
+            some = some[: len(held) - first]
+            array.write(first, some)
+            return np.concatenate((held[:first], some, held[first + len(some) :]))
+        length = max(0, len(held) - number) if verb == "cut" else len(held) + number
+        array.resize(length)
+        return np.concatenate((held[:length], np.zeros(max(0, length - len(held)), np.int64)))
+
+    for step in range(12):
+        if step % 4 == 0:
+            FILE_POOL.drop(store)
+        with writing(store) as root:
+            for _ in range(rng.integers(1, 4)):
+                held = change(root.array("x"), held)
+            if step % 3 == 0:
+                np.testing.assert_array_equal(held, root.array("x").read())
+        with reading(store) as read:
+            np.testing.assert_array_equal(held, read.array("x").read())
+            for first in rng.integers(0, len(held) + 1, 12):
+                bounds = np.array([first]), np.array([min(first + 700, len(held))])
+                found = read.array("x").read_ranges(*bounds)
+                np.testing.assert_array_equal(held[first : first + 700], found)
+    with h5py.File(path) as file:
+        np.testing.assert_array_equal(held, file["x"][()])
