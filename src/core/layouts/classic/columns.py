@@ -59,30 +59,35 @@ def check_width(column: ColumnSpec, width: tuple[int, ...], rows: Rows) -> None:
 
 def append_aligned(group: GroupWriter, column: ColumnSpec, before: int, rows: Rows) -> None:
     """Append rows, preceded by fill values for earlier cells without rows."""
-    array = find_array(group, column)
+    array = _find_writer(group, column)
     held = 0 if array is None else array.shape[0]
     if held < before:
         missing = np.full((before - held, *rows.shape[1:]), column.fill, dtype=column.dtype)
         rows = np.concatenate((missing, rows))
-    write_rows(group, column, rows, append=True)
+    if array is None:
+        _create(group, column, rows)
+    else:
+        array.append(rows)
 
 
-def write_rows(group: GroupWriter, column: ColumnSpec, rows: Rows, *, append: bool) -> ArrayWriter:
-    """Append rows to a column of a chunk, or replace its rows; return its array."""
-    found = _find(group, column)
-    if found is None:
-        member, name = _place(group, column)
-        return member.create_array(name, np.asarray(rows, dtype=column.dtype))
-    array = found[0].array(found[1])
-    check_width(column, array.shape[1:], rows)
-    if append:
-        if len(rows):
-            array.append(rows)
-        return array
+def replace_rows(group: GroupWriter, column: ColumnSpec, rows: Rows) -> None:
+    """Replace all rows of a column of a chunk."""
+    array = _find_writer(group, column)
+    if array is None:
+        _create(group, column, rows)
+        return
     array.resize(len(rows))
-    if len(rows):
-        array.write(0, rows)
-    return array
+    array.write(0, rows)
+
+
+def _find_writer(group: GroupWriter, column: ColumnSpec) -> ArrayWriter | None:
+    found = _find(group, column)
+    return None if found is None else found[0].array(found[1])
+
+
+def _create(group: GroupWriter, column: ColumnSpec, rows: Rows) -> None:
+    member, name = _place(group, column)
+    member.create_array(name, np.asarray(rows, dtype=column.dtype))
 
 
 def _place(group: GroupWriter, column: ColumnSpec) -> tuple[GroupWriter, str]:

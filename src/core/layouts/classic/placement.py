@@ -21,7 +21,7 @@ from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
 from ..history import SetHistory, advance_revision, read_history, write_history
 from ..nodes import GROUP, kind_of
-from .columns import COLUMNS, append_aligned, check_width, find_array, write_rows
+from .columns import COLUMNS, append_aligned, check_width, find_array, replace_rows
 from .paths import Kind, check_paths
 from .sets import Totals, chunk_ids, is_chunk_id
 
@@ -182,14 +182,14 @@ class ClassicPlacement:
         self._check_column(column, chunk, rows)
         self._touch()
         group = self._chunk(chunk)
-        write_rows(group, column, rows, append=True)
+        append_aligned(group, column, 0, rows)
         self._after_column(column, chunk, group)
 
     def overwrite_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
         self._check_column(column, chunk, rows)
         self._touch()
         group = self._chunk(chunk)
-        write_rows(group, column, rows, append=False)
+        replace_rows(group, column, rows)
         self._after_column(column, chunk, group)
 
     def relabel(self, counts: ChunkCounts, cells: Rows, change: LabelChange) -> None:
@@ -202,7 +202,7 @@ class ClassicPlacement:
         self._touch()
         parts = np.split(codes, np.cumsum(counts.counts)[:-1]) if len(counts.ids) else []
         for chunk, part in zip(counts.ids.tolist(), parts, strict=True):
-            write_rows(self._chunk(chunk), LABELS, part, append=False)
+            replace_rows(self._chunk(chunk), LABELS, part)
         table = {str(code): labels for code, labels in sets.to_lists().items()}
         write_json(self._group.attributes, "labelsets", table)
 
@@ -382,4 +382,4 @@ class ClassicPlacement:
         codes = {name: code for code, name in reversed(list(enumerate([*names, *new])))}
         translation = [codes[name] for name in rows.names]
         indices: NDArray[np.int64] = np.array(translation, dtype=np.int64)[rows.indices]
-        write_rows(group, MORPHOLOGY, indices, append=True)
+        append_aligned(group, MORPHOLOGY, 0, indices)
