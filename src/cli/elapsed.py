@@ -25,7 +25,9 @@ class Elapsed:
 
     def __init__(self, title: str, shown: bool | None = None) -> None:
         self._title = title
-        self._shown = sys.stderr.isatty() if shown is None else shown
+        # A program may be started without stderr.
+        on_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._shown = on_terminal if shown is None else shown
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import json
 import os
@@ -90,25 +91,38 @@ def sentence(error: BaseException) -> str:
 
 def _fail(command: Command, given: argparse.Namespace, text: str, kind: str) -> int:
     if _is_first_rank():
-        print(f"bsb storage {command.name}: {text}", file=sys.stderr)
+        _complain(command, text)
         if given.json:
             _write(_document(command, {"error": {"type": kind, "message": text}}))
     return FAILED
 
 
+def _complain(command: Command, text: str) -> None:
+    # Without stderr, `print` would write to stdout. The exit code says that the command failed.
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(f"bsb storage {command.name}: {text}", file=sys.stderr, flush=True)
+
+
 def _print(command: Command, given: argparse.Namespace, answer: Answer) -> int:
-    if _is_first_rank():
-        if given.json:
-            _write(_document(command, answer.data))
-        elif answer.lines:
-            _write("\n".join(answer.lines))
-    return answer.code
+    if not _is_first_rank() or not (given.json or answer.lines):
+        return answer.code
+    text = _document(command, answer.data) if given.json else "\n".join(answer.lines)
+    hindrance = _write(text)
+    if hindrance is None:
+        return answer.code
+    _complain(command, f"the answer can't be written to stdout: {hindrance}")
+    return FAILED
 
 
 def _document(command: Command, data: Mapping[str, object]) -> str:
     document = {"schema": SCHEMA, "command": command.name, **data}
     # JSON has no NaN.
-    return json.dumps(_without_nan(document), indent=2, ensure_ascii=False, allow_nan=False)
+    document = {key: _without_nan(value) for key, value in document.items()}
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    # JSON has escapes of its own for what stdout can't encode.
+    is_plain = _encodable(text) == text
+    return text if is_plain else json.dumps(document, indent=2, allow_nan=False)
 
 
 def _without_nan(value: object) -> object:
@@ -121,12 +135,24 @@ def _without_nan(value: object) -> object:
     return value
 
 
-def _write(text: str) -> None:
+def _write(text: str) -> str | None:
+    """Write to stdout; the reason if that is not possible."""
+    if sys.stdout is None:
+        return "it is closed"
     try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        # The reader closed the pipe. Python would report the error again as it exits.
+        print(_encodable(text), flush=True)
+    except OSError as error:
+        # Python would report the error again as it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of a pipe that is closed wants no more.
+        return None if isinstance(error, BrokenPipeError) else error.strerror or str(error)
+    return None
+
+
+def _encodable(text: str) -> str:
+    """A text with escapes for the characters that the encoding of stdout lacks."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _is_first_rank() -> bool:

@@ -18,7 +18,8 @@ def progress_bar(total: int, title: str, shown: bool | None) -> tqdm:
 
     :param shown: whether to show it; None where stderr is a terminal.
     """
-    hidden = not (sys.stderr.isatty() if shown is None else shown)
+    on_terminal = sys.stderr is not None and sys.stderr.isatty()
+    hidden = not (on_terminal if shown is None else shown)
     return tqdm(
         total=total,
         desc=title,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -152,6 +153,81 @@ def command_line(*command: str) -> subprocess.CompletedProcess[str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def shell(line: str, root: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A line of the shell, in which ``$RUN`` and ``$ROOT`` stand for this program and a network."""
+    return subprocess.run(
+        ["sh", "-c", line],
+        env={
+            **os.environ,
+            "RUN": f"{sys.executable} -m bsb_hdf5",
+            "ROOT": str(root),
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        encoding="latin-1",
+        check=False,
+    )
+
+
+needs_shell = pytest.mark.skipif(os.name != "posix", reason="The lines are of a POSIX shell.")
+
+
+@needs_shell
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="No device is always full.")
+@pytest.mark.parametrize("layout", ["columnar"])
+@pytest.mark.parametrize("options", ["", "--json"])
+def test_an_answer_that_can_not_be_stored_is_a_failure(root: Path, options: str) -> None:
+    done = shell(f'$RUN info "$ROOT" {options} > /dev/full', root)
+    expected = "bsb storage info: the answer can't be written to stdout: No space left on device\n"
+    assert (2, expected) == (done.returncode, done.stderr)
+
+
+@needs_shell
+@pytest.mark.parametrize("layout", ["columnar"])
+@pytest.mark.parametrize("options", ["", "--json"])
+def test_an_answer_without_stdout_is_a_failure(root: Path, options: str) -> None:
+    done = shell(f'$RUN info "$ROOT" {options} >&-', root)
+    expected = "bsb storage info: the answer can't be written to stdout: it is closed\n"
+    assert (2, expected) == (done.returncode, done.stderr)
+    silent = shell('$RUN diff "$ROOT" "$ROOT" >&-', root)
+    assert (0, "") == (silent.returncode, silent.stderr)
+
+
+@needs_shell
+@pytest.mark.parametrize("layout", ["columnar"])
+@pytest.mark.parametrize("command", ["info", "stats"])
+def test_the_answer_does_not_depend_on_stderr(root: Path, command: str) -> None:
+    done = shell(f'$RUN {command} "$ROOT" 2>&-', root)
+    assert 0 == done.returncode
+    assert "granule" in done.stdout
+    failed = shell(f'$RUN {command} "$ROOT".none 2>&-', root)
+    assert (2, "") == (failed.returncode, failed.stdout)
+
+
+@needs_shell
+@pytest.mark.parametrize("layout", ["columnar"])
+def test_what_an_encoding_lacks_is_escaped(root: Path) -> None:
+    plain = shell('$RUN stats "$ROOT"', root, PYTHONIOENCODING="utf-8")
+    escaped = shell('$RUN stats "$ROOT"', root, PYTHONIOENCODING="ascii")
+    assert (0, "") == (escaped.returncode, escaped.stderr)
+    assert "\xb1" in plain.stdout
+    assert escaped.stdout == plain.stdout.encode("latin-1").decode().replace("\xb1", "\\xb1")
+
+
+def test_json_escapes_what_an_encoding_lacks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answer = running.Answer({"name": "Purkinj\xe9 \udce9"})
+    monkeypatch.setattr(running, "_handler", lambda command: lambda given: answer)
+    for encoding in ("ascii", "utf-8"):
+        with open(tmp_path / encoding, "w", encoding=encoding) as output:
+            monkeypatch.setattr(sys, "stdout", output)
+            assert 0 == running.main(["info", "x", "--json"])
+        text = (tmp_path / encoding).read_text(encoding)
+        assert answer.data["name"] == json.loads(text)["name"]
 
 
 @pytest.mark.parametrize("layout", ["columnar"])
