@@ -56,6 +56,7 @@ def merge(given: argparse.Namespace) -> Answer:
         rename=bool(given.rename),
         trust=given.trust,
         drop_unknown=bool(given.drop_unknown),
+        keep_damaged=bool(given.keep_damaged),
     )
     data, text = _made(storage)
     many = plural(len(given.sources), "network")

@@ -35,6 +35,7 @@ def repack(given: argparse.Namespace) -> Answer:
         compress=bool(given.compress),
         trust=given.trust,
         drop_unknown=bool(given.drop_unknown),
+        keep_damaged=bool(given.keep_damaged),
     )
     text = f"repacked '{given.root}': {size_text(done.before)} before, {size_text(done.after)} now"
     return Answer({"root": given.root, "before": done.before, "after": done.after}, [text])
@@ -52,6 +53,7 @@ def convert(given: argparse.Namespace) -> Answer:
             layout=given.layout,
             trust=given.trust,
             drop_unknown=bool(given.drop_unknown),
+            keep_damaged=bool(given.keep_damaged),
         )
     )
     return _copied("converted", given, before, made)

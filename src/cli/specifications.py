@@ -120,6 +120,9 @@ _AT = Argument(
     },
 )
 _UNKNOWN = _flag("--drop-unknown", "leave out content that the layout of the source does not know")
+_DAMAGED = _flag(
+    "--keep-damaged", "copy rows that do not match their checksums, which get new ones"
+)
 
 COMMANDS = (
     Command(
@@ -158,6 +161,7 @@ COMMANDS = (
             _flag("--compress", "store integers in fewer bytes, for finished networks"),
             _TRUST,
             _UNKNOWN,
+            _DAMAGED,
         ),
     ),
     Command(
@@ -165,7 +169,7 @@ COMMANDS = (
         "Copy a network into another engine or layout, value for value.",
         "convert network.hdf5 columnar.hdf5 --layout columnar",
         ("maintaining", "convert"),
-        (_SOURCE, _TARGET, _LAYOUT, _ENGINE, _TRUST, _UNKNOWN),
+        (_SOURCE, _TARGET, _LAYOUT, _ENGINE, _TRUST, _UNKNOWN, _DAMAGED),
     ),
     Command(
         "copy",
@@ -213,6 +217,7 @@ COMMANDS = (
             _ENGINE,
             _TRUST,
             _UNKNOWN,
+            _DAMAGED,
         ),
     ),
     Command(

@@ -15,7 +15,7 @@ from ..ports.store import HasMode
 from ..storages import engine_of, make_engine, open_storage
 from ..transactions.interrupts import without_interrupts
 from ..transactions.sessions import within_memory
-from .unknown import NetworkSource, NetworkTarget, check_foreign, copy_whole
+from .unknown import CopyOptions, NetworkSource, NetworkTarget, check_foreign, copy_whole
 
 
 @without_interrupts
@@ -27,6 +27,7 @@ def convert(
     layout: str | None = None,
     trust: str | None = None,
     drop_unknown: bool = False,
+    keep_damaged: bool = False,
 ) -> bsb.Storage:
     """
     :guilabel:`collective` Copy a network into another storage, value for value.
@@ -49,13 +50,16 @@ def convert(
     :param drop_unknown: leave out content that the layout of the source does not know, such as a
         user's own groups, arrays and attributes, and files in the folder of a zarr network that
         do not belong to it. By default they are copied; if they can't be, the call raises.
+    :param keep_damaged: copy rows that do not match their checksums, as they are: the copy has new
+        checksums of them, so that they can't be told from others any more.
     :returns: the copy.
     :raises StoreExistsError: there is something at the root of the copy.
     :raises StoreNotFoundError: there is nothing at the root of the source.
     :raises NotANetworkError: there is no network of an engine of this package.
     :raises InputError: an engine, layout or direction that does not exist.
-    :raises CorruptNetworkError: mirrored copies differ and ``trust`` is not given; the
-        error says where. Or the source contradicts its layout.
+    :raises CorruptNetworkError: mirrored copies differ and ``trust`` is not given, or rows do not
+        match their checksums, without ``keep_damaged``; the error says where. Or the source
+        contradicts its layout.
     :raises UnknownContentError: there is something that the layout of the source does not know and
         that can't be copied: the error names it, and says why.
     :raises SessionAbortedError: this thread is writing to the source itself.
@@ -64,7 +68,8 @@ def convert(
     origin = engine_of(storage)
     name = storage.format if engine is None else engine
     copy = make_engine(name, target, storage._comm)
-    origin.ranks.on_main(lambda: _write_copy(origin, copy, layout, trust, drop_unknown))
+    options = CopyOptions(trust, drop_unknown, keep_damaged)
+    origin.ranks.on_main(lambda: _write_copy(origin, copy, layout, options))
     return bsb.Storage(name, target, storage._comm.get_communicator(), missing_ok=False)
 
 
@@ -72,15 +77,14 @@ def _write_copy(
     source: StorageEngine,
     target: StorageEngine,
     layout: str | None,
-    trust: str | None,
-    drop_unknown: bool,
+    options: CopyOptions,
 ) -> None:
     if target.exists():
         location = target.sessions.store.location
         raise StoreExistsError(f"'{location}' exists", location=location)
     location = source.sessions.store.location
     with source.read_scope() as session, bsb_errors(), within_memory(location):
-        if not drop_unknown:
+        if not options.drop_unknown:
             check_foreign(source.sessions.store)
         if session.writable:
             raise SessionAbortedError(f"'{location}' can't be copied within a write scope on it")
@@ -88,7 +92,7 @@ def _write_copy(
 
         def fill(root: GroupWriter) -> NetworkWriter:
             made = create_network(root, layout or target.new_layout())
-            copy_whole(original, NetworkTarget(made, root), trust=trust, drop_unknown=drop_unknown)
+            copy_whole(original, NetworkTarget(made, root), options)
             return made
 
         # The copy must not be readable by users who can't read the source.

@@ -42,6 +42,7 @@ from ..queries.progress import WORK, rows_in
 from ..storages import engine_of, make_engine, open_storage
 from ..targets import common_mode
 from ..transactions.interrupts import call_pending, without_interrupts
+from .damage import check_undamaged
 from .diff import same_file, same_meta, same_morphology
 from .transfer import Portion, append_parts, as_blocks, cells_of
 
@@ -60,6 +61,7 @@ def merge(
     rename: bool = False,
     trust: str | None = None,
     drop_unknown: bool = False,
+    keep_damaged: bool = False,
 ) -> bsb.Storage:
     """
     :guilabel:`collective` Merge several networks into a new one; the sources stay unchanged.
@@ -78,6 +80,7 @@ def merge(
         append ``_2``, ``_3``, ... to the name of those of the later network.
     :param trust: as for :func:`convert`.
     :param drop_unknown: leave out content that the layouts of the sources do not know.
+    :param keep_damaged: as for :func:`convert`.
     :returns: the new network.
     :raises InputError: fewer than two sources, or an engine or layout that does not exist.
     :raises StoreExistsError: there is something at the target.
@@ -98,7 +101,7 @@ def merge(
     first = storages[0]
     name = first.format if engine is None else engine
     made = make_engine(name, target, first._comm)
-    options = _Options(rename, trust, drop_unknown)
+    options = _Options(rename, trust, drop_unknown, keep_damaged)
     engines[0].ranks.on_main(lambda: _write(engines, made, layout, options))
     return bsb.Storage(name, target, first._comm.get_communicator(), missing_ok=False)
 
@@ -108,6 +111,7 @@ class _Options:
     rename: bool
     trust: str | None
     drop_unknown: bool
+    keep_damaged: bool
 
 
 def _write(
@@ -135,6 +139,7 @@ def _write(
 
 
 def _check(network: NetworkReader, place: str, options: _Options) -> None:
+    portion = Portion()
     if not options.drop_unknown:
         unknown = list(network.unknown())
         if unknown:
@@ -146,7 +151,9 @@ def _check(network: NetworkReader, place: str, options: _Options) -> None:
             )
     if options.trust is None:
         for tag in network.connectivity_tags():
-            check_mirrored(network.connectivity(tag), Portion().connections)
+            check_mirrored(network.connectivity(tag), portion.connections)
+    if not options.keep_damaged:
+        check_undamaged(network, portion.cells, portion.connections)
 
 
 Names = list[dict[str, str]]

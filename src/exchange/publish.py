@@ -23,6 +23,7 @@ def publish(
     url: str,
     *,
     storage_options: Mapping[str, object] | ServiceOptions | None = None,
+    keep_damaged: bool = False,
 ) -> bsb.Storage:
     """
     :guilabel:`collective` Publish a network at a URL, as a read-only plain zarr group.
@@ -35,19 +36,21 @@ def publish(
         from the environment, or from ``storage_options``.
     :param storage_options: how the service is reached
         (:class:`~bsb_hdf5.ports.services.ServiceOptions`).
+    :param keep_damaged: as for :func:`convert`.
     :returns: the published network.
     :raises StoreExistsError: there is something at the URL.
     :raises StoreError: obstore is not installed: ``pip install 'bsb-hdf5[cloud]'``.
     :raises StoreAccessError: the service denies write access.
+    :raises CorruptNetworkError: as for :func:`convert`.
     """
     storage = source if isinstance(source, bsb.Storage) else open_storage(source)
     engine = engine_of(storage)
     target = NetworkRoot(url, storage_options=storage_options)
-    engine.ranks.on_main(lambda: _publish(storage, target))
+    engine.ranks.on_main(lambda: _publish(storage, target, keep_damaged=keep_damaged))
     return bsb.Storage("zarr", target, storage._comm.get_communicator(), missing_ok=False)
 
 
-def _publish(storage: bsb.Storage, target: NetworkRoot) -> None:
+def _publish(storage: bsb.Storage, target: NetworkRoot, *, keep_damaged: bool) -> None:
     url, options = str(target), target.storage_options
     store = engine_of(storage).sessions.store
     with bsb_errors():
@@ -55,7 +58,8 @@ def _publish(storage: bsb.Storage, target: NetworkRoot) -> None:
             store.publish(url, options)
             return
         with tempfile.TemporaryDirectory(prefix="bsb-hdf5-") as folder:
-            copy = convert(storage, os.path.join(folder, "network.zarr"), engine="zarr")
+            path = os.path.join(folder, "network.zarr")
+            copy = convert(storage, path, engine="zarr", keep_damaged=keep_damaged)
             plain = engine_of(copy).sessions.store
             assert isinstance(plain, Publishing)
             plain.publish(url, options)

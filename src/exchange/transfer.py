@@ -34,6 +34,7 @@ from ..core.statistics import ChunkCounts
 from ..errors import CorruptNetworkError, DtypeError
 from ..queries.progress import WORK, rows_in
 from ..transactions.interrupts import call_pending
+from .damage import check_undamaged
 
 
 @attrs.frozen
@@ -71,6 +72,7 @@ def transfer(
     target: NetworkWriter,
     *,
     trust: str | None = None,
+    keep_damaged: bool = False,
     portion: Portion | None = None,
 ) -> None:
     """
@@ -78,10 +80,11 @@ def transfer(
 
     :param target: an empty network.
     :param trust: ``inc`` or ``out``: which of two mirrored copies of the connections to keep.
+    :param keep_damaged: copy rows that do not match their checksums, as they are.
     :raises InputError: ``trust`` is neither.
     :raises BaseException: what the handler of a signal raises, such as KeyboardInterrupt.
     :raises CorruptNetworkError: the mirrored copies of connections differ and ``trust`` is not
-        given, or something contradicts the layout of the source.
+        given, rows do not match their checksums, or something contradicts the layout of the source.
     :raises InvalidNameError: the layout of the target can't keep some names apart.
     """
     _check_names(source, target)
@@ -91,6 +94,8 @@ def transfer(
     for tag in tags if trust is None else ():
         call_pending()
         check_mirrored(source.connectivity(tag), portion.connections)
+    if not keep_damaged:
+        check_undamaged(source, portion.cells, portion.connections)
     WORK.expect(rows_in(source))
     _copy_root(source, target)
     _copy_morphologies(source.morphologies, target.morphologies)

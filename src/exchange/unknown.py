@@ -54,24 +54,37 @@ class NetworkTarget(NetworkSource):
     root: GroupWriter
 
 
-def copy_whole(
-    source: NetworkSource,
-    target: NetworkTarget,
-    *,
-    trust: str | None = None,
-    drop_unknown: bool = False,
-) -> None:
+@attrs.frozen
+class CopyOptions:
+    """
+    What to do about what can't simply be copied.
+
+    :param trust: ``inc`` or ``out``: which of two mirrored copies of the connections to keep.
+    :param drop_unknown: leave out what the layout does not know.
+    :param keep_damaged: copy rows that do not match their checksums, as they are.
+    """
+
+    trust: str | None = None
+    drop_unknown: bool = False
+    keep_damaged: bool = False
+
+
+def copy_whole(source: NetworkSource, target: NetworkTarget, options: CopyOptions) -> None:
     """
     Copy a network, and what its layout does not know of it.
 
     :param target: an empty network.
-    :param drop_unknown: leave out what the layout does not know.
     :raises UnknownContentError: some of it can't be copied.
 
     Other parameters and errors as for :func:`transfer`.
     """
-    unknown = [] if drop_unknown else find_unknown(source, target)
-    transfer(source.network, target.network, trust=trust)
+    unknown = [] if options.drop_unknown else find_unknown(source, target)
+    transfer(
+        source.network,
+        target.network,
+        trust=options.trust,
+        keep_damaged=options.keep_damaged,
+    )
     carry(source, target, unknown)
 
 

@@ -8,7 +8,7 @@ from ..core.layouts.detection import create_network, open_network
 from ..engine import StorageEngine
 from ..errors import InputError, StoreError
 from ..exceptions import bsb_errors
-from ..exchange.unknown import NetworkSource, NetworkTarget, copy_whole
+from ..exchange.unknown import CopyOptions, NetworkSource, NetworkTarget, copy_whole
 from ..ports.store import Rewritable, RewriteSession
 from ..storages import engine_of
 from ..transactions.interrupts import without_interrupts
@@ -37,6 +37,7 @@ def repack(
     compress: bool = False,
     trust: str | None = None,
     drop_unknown: bool = False,
+    keep_damaged: bool = False,
 ) -> Repacked:
     """
     :guilabel:`collective` Rewrite a storage in its place: sorted by chunk, without holes.
@@ -52,6 +53,7 @@ def repack(
         always compressed, networks in memory never.
     :param trust: as for :func:`convert`.
     :param drop_unknown: as for :func:`convert`.
+    :param keep_damaged: as for :func:`convert`.
     :returns: bytes before and after.
     :raises InputError: networks of this engine can't be rewritten; :func:`convert` them.
     :raises CorruptNetworkError: as for :func:`convert`.
@@ -60,12 +62,11 @@ def repack(
     :raises SessionAbortedError: this thread has a session of the storage open itself.
     """
     engine = engine_of(storage)
-    return engine.ranks.on_main(lambda: _rewrite(engine, trust, compress, drop_unknown))
+    options = CopyOptions(trust, drop_unknown, keep_damaged)
+    return engine.ranks.on_main(lambda: _rewrite(engine, compress, options))
 
 
-def _rewrite(
-    engine: StorageEngine, trust: str | None, compress: bool, drop_unknown: bool
-) -> Repacked:
+def _rewrite(engine: StorageEngine, compress: bool, options: CopyOptions) -> Repacked:
     sessions = engine.sessions
     store = sessions.store
     if not isinstance(store, Rewritable):
@@ -78,7 +79,7 @@ def _rewrite(
         with bsb_errors(), sessions.hold_exclusive():
             before = store.size()
             raw = store.rewrite(compress=compress)
-            if _rewrite_store(raw, store.location, trust, drop_unknown):
+            if _rewrite_store(raw, store.location, options):
                 return Repacked(before, store.size())
     raise StoreError(
         f"other programs or ranks add rows to '{store.location}' all the time; repack it when"
@@ -87,9 +88,7 @@ def _rewrite(
     )
 
 
-def _rewrite_store(
-    raw: RewriteSession, location: str, trust: str | None, drop_unknown: bool
-) -> bool:
+def _rewrite_store(raw: RewriteSession, location: str, options: CopyOptions) -> bool:
     """Whether it is done: not if calls were logged since the log was carried out."""
     try:
         network = open_network(raw.before, location)
@@ -97,12 +96,7 @@ def _rewrite_store(
             raw.rollback()
             return False
         made = create_network(raw.root, network.layout)
-        copy_whole(
-            NetworkSource(network, raw.before),
-            NetworkTarget(made, raw.root),
-            trust=trust,
-            drop_unknown=drop_unknown,
-        )
+        copy_whole(NetworkSource(network, raw.before), NetworkTarget(made, raw.root), options)
         made.flush()
     except BaseException:
         raw.rollback()

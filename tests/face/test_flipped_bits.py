@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 from bsb import Storage
 
-from bsb_hdf5 import convert, repack, repair, verify
+from bsb_hdf5 import convert, merge, repack, repair, verify
+from bsb_hdf5.errors import CorruptNetworkError, StorageError
 from bsb_hdf5.maintenance.findings import Report
 from tests.face.layouts import new_storage
 from tests.face.samples import SmallNetwork, chunk, digest, morphology_set, positions
@@ -92,6 +94,59 @@ def test_each_flipped_bit_of_rows_in_use_is_found(
     if packed:
         holes = {"additional/weight", "additional/wide", "rotation", "morphology", "checksums"}
         assert {name.split("/", 2)[-1] for name in harmless} <= holes
+
+
+COPIES: dict[str, Callable[..., object]] = {
+    "repack": lambda path, target, **options: repack(str(path), **options),
+    "convert": lambda path, target, **options: convert(
+        str(path), str(target), layout="columnar", **options
+    ),
+    "convert to classic": lambda path, target, **options: convert(
+        str(path), str(target), layout="classic", **options
+    ),
+    "merge": lambda path, target, **options: merge([str(path)] * 2, str(target), **options),
+}
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_a_copy_does_not_make_a_flipped_bit_valid(network: Path, tmp_path: Path, how: str) -> None:
+    choice, refused = random.Random(2), set()
+    target = tmp_path / "target.hdf5"
+    for array in arrays_of(network):
+        path = Path(shutil.copy(network, tmp_path / "damaged.hdf5"))
+        flip(path, array, choice)
+        if not verify(str(path)).findings:
+            continue
+        before = digest(path)
+        with pytest.raises(StorageError):
+            COPIES[how](path, target)
+        refused.add(array)
+        assert not target.exists()
+        assert before == digest(path)
+    columns = {name.split("/", 2)[-1] for name in refused}
+    assert {"position", "cells", "points", "branches", "log", "segments", "blocks"} <= columns
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_damaged_rows_are_copied_if_that_is_asked_for(
+    network: Path, tmp_path: Path, how: str
+) -> None:
+    path, target = Path(shutil.copy(network, tmp_path / "damaged.hdf5")), tmp_path / "target.hdf5"
+    with h5py.File(path, "r+") as file:
+        rows = file["placement_sets/a/position"]
+        first = next(
+            row[1] for row in file["placement_sets/a/segments"][:].tolist() if row[0] == chunk(5).id
+        )
+        rows[first + 3, 1] = 7.5
+    message = rf"the cells 'a', chunk {chunk(5).id}, position: .* keep_damaged=True"
+    with pytest.raises(CorruptNetworkError, match=message):
+        COPIES[how](path, target)
+    COPIES[how](path, target, keep_damaged=True)
+    copy = path if how == "repack" else target
+    found = SmallNetwork.of(Storage("hdf5", str(copy))).a
+    found.set_chunk_filter([chunk(5)])
+    assert 7.5 in found.load_positions()[:, 1]
+    assert () == verify(str(copy)).findings
 
 
 def test_every_column_is_tried(network: Path) -> None:

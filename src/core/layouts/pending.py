@@ -68,7 +68,7 @@ class PendingPlacement(_Pending):
         super().__init__(identity)
         self.name = found.name
 
-    chunks = counts = label_sets = additional_keys = history = _Pending._lacks
+    chunks = counts = label_sets = additional_keys = history = damage = _Pending._lacks
     read_column = read_morphologies = morphology_names = _Pending._lacks
 
     @property
@@ -89,7 +89,7 @@ class PendingConnectivity(_Pending):
         self.pre_type, self.post_type = found.pre_type, found.post_type
         self.mirrored = found.mirrored
 
-    history = chunk_totals = local_chunks = block_sizes = local_sizes = _Pending._lacks
+    history = chunk_totals = local_chunks = block_sizes = local_sizes = damage = _Pending._lacks
     read_locals = read_blocks = read_local = _Pending._lacks
 
     @property

@@ -63,6 +63,13 @@ class PlacementReader(Protocol):
     def morphology_names(self, chunk: int, /) -> Sequence[str]:
         """The names that the indices in the column of morphologies of a chunk stand for."""
 
+    def damage(self, most: int, /) -> Iterator[str]:
+        """
+        Where the set does not match its checksums, in words; nothing where it has none.
+
+        :param most: rows in memory at a time, unless more were stored at once.
+        """
+
     def history(self) -> SetHistory: ...
 
 
@@ -135,6 +142,9 @@ class ConnectivityReader(Protocol):
     @property
     def holes(self) -> int:
         """Stored rows that belong to no connection any more; 0 where the layout keeps none."""
+
+    def damage(self, most: int, /) -> Iterator[str]:
+        """As of :class:`PlacementReader`."""
 
     def history(self) -> SetHistory: ...
 
@@ -216,6 +226,9 @@ class MorphologyReader(Protocol):
 
         :raises MorphologyNotFoundError: no morphology has this name.
         """
+
+    def damage(self) -> Iterator[str]:
+        """Where morphologies do not match their checksums, in words; nothing without any."""
 
     def meta(self) -> Document:
         """Metadata of all, by name; a copy."""

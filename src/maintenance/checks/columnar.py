@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 
 import numpy as np
@@ -14,7 +15,7 @@ from ...core.connectivity import batches
 from ...core.layouts.columnar import blocks, segments
 from ...core.layouts.columnar.checksums import CHECKSUMS, RecentRecords
 from ...core.layouts.columnar.connectivity import ColumnarConnectivity
-from ...core.layouts.columnar.connectivity_table import BLOCKS, CELLS, count_blocks
+from ...core.layouts.columnar.connectivity_table import BLOCKS, count_blocks
 from ...core.layouts.columnar.groups import TALLY
 from ...core.layouts.columnar.members import name_of
 from ...core.layouts.columnar.network import NAMED_BY, ColumnarNetwork
@@ -37,8 +38,6 @@ _MORPHOLOGIES, _FILES = "morphology_tables", "stored_files"
 _HEAD = 3
 _MOST_GENERATIONS = np.iinfo(np.int64).max
 _PORTION_OF_CELLS = 1 << 17
-# Pairs of chunks that are named, of connections that were stored together.
-_MOST_PAIRS = 3
 _ONE_COPY = (
     "The columnar layout has no second copy to repair them from: restore them from a backup, or"
     " clear these chunks"
@@ -102,16 +101,7 @@ class ColumnarCheck:
             self._check_columns(cells, ids)
             WORK.advance(counts.select(ids).total)
         with self._found.reading("placement", f"'{name}', {CHECKSUMS}"):
-            self._check_rows_of_cells(cells, table, names)
-
-    def _check_rows_of_cells(
-        self, cells: ColumnarPlacement, table: NDArray[np.int64], names: PlacementNames
-    ) -> None:
-        for title, first, end in cells.damaged_rows(_PORTION_OF_CELLS):
-            filled = table[table[:, segments.MASK] >> names.columns[title] & 1 == 1]
-            entries = _entries_of(filled, (segments.FIRST, segments.COUNT), first, end)
-            chunks = ", ".join(map(str, np.unique(entries[:, segments.CHUNK]).tolist()))
-            self._note_damage("placement", f"'{cells.name}', chunk {chunks}, {title}", entries)
+            self._note_damage("placement", cells.damage_of_rows(_PORTION_OF_CELLS))
 
     def _check_columns(self, cells: PlacementReader, ids: Ids) -> None:
         where = f"'{cells.name}', chunks {ids[0]} to {ids[-1]}"
@@ -160,26 +150,12 @@ class ColumnarCheck:
             WORK.advance(len(near))
 
         with self._found.reading("connectivity", f"'{tag}', {CHECKSUMS}"):
-            self._check_rows_of_connections(connections, table)
+            self._note_damage("connectivity", connections.damage_of_rows(self._most))
 
-    def _check_rows_of_connections(
-        self, connections: ColumnarConnectivity, table: NDArray[np.int64]
-    ) -> None:
-        for name, first, end in connections.damaged_rows(self._most):
-            column = blocks.FIRST if name == CELLS else blocks.POINTS
-            filled = table[table[:, column] >= 0]
-            entries = _entries_of(filled, (column, blocks.COUNT), first, end)
-            pairs = entries[:, [blocks.PRE, blocks.POST]][:_MOST_PAIRS].tolist()
-            named = ", ".join(f"{pre} to {post}" for pre, post in pairs)
-            more = f" and {len(entries) - len(pairs)} more" if len(entries) > len(pairs) else ""
-            where = f"'{connections.tag}', chunks {named}{more}, {name}"
-            self._note_damage("connectivity", where, entries)
-
-    def _note_damage(self, part: str, where: str, entries: NDArray[np.int64]) -> None:
-        # What no entry names is a hole.
-        if len(entries):
-            what = "the rows do not match their stored checksum"
-            self._found.note(part, where, f"{what}. {_ONE_COPY}")
+    def _note_damage(self, part: str, places: Iterator[str]) -> None:
+        for where in places:
+            what = f"the rows do not match their stored checksum. {_ONE_COPY}"
+            self._found.note(part, where, what)
 
     def _log(self, group: GroupReader) -> None:
         log = np.asarray(group.array("log").read())
@@ -243,19 +219,6 @@ def _as_list(tally: object) -> list[int]:
     if not isinstance(tally, np.ndarray) or tally.ndim != 1 or tally.dtype.kind != "i":
         return []
     return [int(each) for each in tally.tolist()]
-
-
-def _entries_of(
-    table: NDArray[np.int64], columns: tuple[int, int], first: int, end: int
-) -> NDArray[np.int64]:
-    """
-    The entries of some rows.
-
-    :param columns: of the table, which have the first row and the number of rows.
-    """
-    starts, counts = table[:, columns[0]], table[:, columns[1]]
-    entries: NDArray[np.int64] = table[(starts < end) & (starts + counts > first) & (counts > 0)]
-    return entries
 
 
 def _check_disjoint(first: NDArray[np.int64], count: NDArray[np.int64]) -> None:

@@ -11,7 +11,13 @@ from bsb_hdf5.core.layouts.detection import create_network
 from bsb_hdf5.core.layouts.protocols import NetworkReader, NetworkWriter
 from bsb_hdf5.errors import UnknownContentError
 from bsb_hdf5.exchange import unknown
-from bsb_hdf5.exchange.unknown import NetworkSource, NetworkTarget, check_foreign, copy_whole
+from bsb_hdf5.exchange.unknown import (
+    CopyOptions,
+    NetworkSource,
+    NetworkTarget,
+    check_foreign,
+    copy_whole,
+)
 from bsb_hdf5.ports.arrays import GroupWriter
 from bsb_hdf5.testing.contents import contents_of
 from tests.unit.exchange.networks import NEAR, network
@@ -34,7 +40,9 @@ def copied(source: NetworkWriter, layout: str, **options: Any) -> GroupWriter:
     source.flush()
     root = new_root()
     made = create_network(root, layout)
-    copy_whole(NetworkSource(source, root_of(source)), NetworkTarget(made, root), **options)
+    copy_whole(
+        NetworkSource(source, root_of(source)), NetworkTarget(made, root), CopyOptions(**options)
+    )
     return root
 
 

@@ -115,6 +115,10 @@ class ClassicConnectivity:
         # Each block has arrays of its own, which are removed with it.
         return 0
 
+    def damage(self, _most: int) -> Iterator[str]:
+        # The layout has no checksums.
+        return iter(())
+
     def history(self) -> SetHistory:
         return read_history(self._group.attributes)
 

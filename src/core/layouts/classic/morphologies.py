@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -57,6 +57,10 @@ class ClassicMorphologies:
     def lacks(self, names: Collection[str]) -> Collection[str]:
         unknown = frozenset(names) - self._known
         return frozenset(name for name in unknown if self._find(name) is None)
+
+    def damage(self) -> Iterator[str]:
+        # The layout has no checksums.
+        return iter(())
 
     def load(self, name: str) -> MorphologyTable:
         found = self._find(name)

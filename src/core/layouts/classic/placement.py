@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import attrs
@@ -149,6 +149,10 @@ class ClassicPlacement:
 
     def require_chunk(self, chunk: int) -> None:
         self._chunk(chunk)
+
+    def damage(self, _most: int) -> Iterator[str]:
+        # The layout has no checksums.
+        return iter(())
 
     def history(self) -> SetHistory:
         return read_history(self._group.attributes)

@@ -20,7 +20,10 @@ from ...rows import Lengths, Locations, Rows
 from ...statistics import ChunkCounts
 from .arrays import LongArray
 from .blocks import (
+    COUNT,
+    FIRST,
     NO_POINTS,
+    POINTS,
     POST,
     PRE,
     BlockIndex,
@@ -43,7 +46,10 @@ from .connectivity_table import (
 )
 from .groups import Holder, SetGroup
 from .sets import ColumnarSet
-from .tables import create_table, prepare_tally
+from .tables import create_table, entries_of, prepare_tally
+
+# Pairs of chunks that are named at most.
+_MOST_NAMED = 3
 
 
 class ColumnarConnectivity(ColumnarSet[ConnectivityNames, ConnectivitySums, BlockOrders]):
@@ -158,6 +164,19 @@ class ColumnarConnectivity(ColumnarSet[ConnectivityNames, ConnectivitySums, Bloc
         if not len(kept):
             for name in COLUMNS:
                 self._arrays.get(name).empty()
+
+    def damage_of_rows(self, most: int) -> Iterator[str]:
+        table = self._table.index.table
+        for name, first, end in self.damaged_rows(most):
+            column = FIRST if name == CELLS else POINTS
+            filled = table[table[:, column] >= 0]
+            entries = entries_of(filled, (column, COUNT), first, end)
+            pairs = entries[:, [PRE, POST]][:_MOST_NAMED].tolist()
+            named = ", ".join(f"{pre} to {post}" for pre, post in pairs)
+            more = f" and {len(entries) - len(pairs)} more" if len(entries) > len(pairs) else ""
+            # What no entry names is a hole.
+            if pairs:
+                yield f"'{self.tag}', chunks {named}{more}, {name}"
 
     def _store_names(self) -> None:
         """Stored when the set was made; they never change."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -202,6 +202,16 @@ class ColumnarMorphologies:
         }
         self._do(json.dumps(command))
 
+    def damage(self) -> Iterator[str]:
+        _, length, checksum = self._tally()
+        text = _whole_lines(self._group.array(LOG).read().tobytes())
+        # Writers that keep no tally remove it.
+        if length >= 0 and (len(text), zlib.crc32(text)) != (length, checksum):
+            yield f"'{LOG}'"
+        for name in self.names():
+            for array in self.damaged(name):
+                yield f"'{name}', {array}"
+
     def damaged(self, name: str) -> tuple[str, ...]:
         """
         The arrays in which the rows of a morphology are not those that were stored.
@@ -317,8 +327,7 @@ class ColumnarMorphologies:
             if outdated.length <= length and zlib.crc32(text, outdated.checksum) == checksum:
                 return _replayed(outdated, text)
         text = log.read().tobytes()
-        # A writer may have been interrupted: an unterminated line does not count.
-        return _replayed(Catalogue(generation), text[: text.rfind(b"\n") + 1])
+        return _replayed(Catalogue(generation), _whole_lines(text))
 
     def _tally(self) -> tuple[int, int, int]:
         tally = self._group.attributes.get(TALLY)
@@ -326,6 +335,11 @@ class ColumnarMorphologies:
             return 0, -1, 0
         generation, length, checksum = tally.tolist()
         return generation, length, checksum
+
+
+def _whole_lines(text: bytes) -> bytes:
+    """A writer may have been interrupted: an unterminated line does not count."""
+    return text[: text.rfind(b"\n") + 1]
 
 
 def _replayed(catalogue: Catalogue, text: bytes) -> Catalogue:

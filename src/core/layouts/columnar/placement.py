@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -29,9 +29,9 @@ from .placement_table import (
     count_segments,
     morphology_lengths,
 )
-from .segments import CHUNK, Cover, Segments, split
+from .segments import CHUNK, COUNT, FIRST, MASK, Cover, Segments, split
 from .sets import ColumnarSet
-from .tables import create_table, prepare_tally
+from .tables import create_table, entries_of, prepare_tally
 
 
 class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
@@ -98,6 +98,15 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
 
     def morphology_names(self, chunk: int) -> Sequence[str]:
         return tuple(self._names.morphologies)
+
+    def damage_of_rows(self, most: int) -> Iterator[str]:
+        table = self._segments.table
+        for title, first, end in self.damaged_rows(most):
+            filled = table[table[:, MASK] >> self._names.columns[title] & 1 == 1]
+            chunks = np.unique(entries_of(filled, (FIRST, COUNT), first, end)[:, CHUNK])
+            # What no entry names is a hole.
+            if len(chunks):
+                yield f"'{self.name}', chunk {', '.join(map(str, chunks.tolist()))}, {title}"
 
     def require_chunk(self, chunk: int) -> None:
         if chunk not in self._cells_held():

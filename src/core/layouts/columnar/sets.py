@@ -80,6 +80,16 @@ class ColumnarSet(ABC, Generic[Names, Sums, Index]):
             for each in damaged(checked.get(number, ()), self._reader_of(column), most):
                 yield column, each.first, each.end
 
+    def damage(self, most: int) -> Iterator[str]:
+        """Where the table or rows in use do not match their checksums, in words."""
+        if not self._table.is_as_tallied():
+            yield f"'{self._place.name}', {self._table.name}"
+        yield from self.damage_of_rows(most)
+
+    @abstractmethod
+    def damage_of_rows(self, most: int) -> Iterator[str]:
+        """Where rows in use do not match their checksums, as of :meth:`damaged_rows`."""
+
     def _reader_of(self, column: str) -> Callable[[int, int], Rows]:
         def read(first: int, end: int) -> Rows:
             return self._array_of(column).read_ranges(np.array([first]), np.array([end]))

@@ -309,6 +309,19 @@ class Table(Generic[Names, Sums, Index]):
             found = self._index = base
         return found
 
+    @property
+    def name(self) -> str:
+        """The name of the array of entries."""
+        return self._source.form.name
+
+    def is_as_tallied(self) -> bool:
+        """Whether the stored entries are those that the tally, if there is one, was made of."""
+        form = self._source.form
+        tally = StoredTally.of(self._source.attributes.get(TALLY), len(form.sum_names))
+        entries = np.ascontiguousarray(self._stored_index().table)
+        held = len(entries), zlib.crc32(entries.data)
+        return tally is None or held == (tally.entries, tally.checksum)
+
     def add(self, entries: Entries, sums: Sums) -> None:
         """
         Add entries at the end.
@@ -426,6 +439,17 @@ def inserted(columns: Entries, at: Sequence[int], added: Entries) -> Entries:
     held = [columns[:, first:last] for first, last in bounds]
     each = [added[:, i : i + 1] for i in range(len(at))]
     return np.concatenate([held[0], *chain.from_iterable(zip(each, held[1:], strict=True))], axis=1)
+
+
+def entries_of(entries: Entries, columns: tuple[int, int], first: int, end: int) -> Entries:
+    """
+    The entries that some rows belong to.
+
+    :param columns: which have the first row of an entry, and the number of its rows.
+    :param first: of the rows; ``end`` is the row past the last.
+    """
+    starts, counts = entries[:, columns[0]], entries[:, columns[1]]
+    return entries[(starts < end) & (starts + counts > first) & (counts > 0)]
 
 
 def create_table(group: GroupWriter, form: Form[Sums]) -> None:
