@@ -260,6 +260,10 @@ def test_degrees_and_distances_of_each_set_are_drawn(sample: Sample) -> None:
     ):
         assert np.histogram(degrees, edges)[0].tolist() == cells
         assert len(degrees) == sum(cells)
+    # No cell has a fraction of a connection, however few it has.
+    for axes in figure.axes:
+        axes.set_xlim(-0.5, 1.5)
+        assert np.array_equal(axes.get_xticks(), np.round(axes.get_xticks()))
     figure = Figure()
     pictures._distances(cs, progress=False).draw(figure)
     named = "distance between the positions of connected cells (um)"

@@ -34,6 +34,14 @@ COLUMNAR = [
         True,
     ),
     columnar(
+        "a revision of connections",
+        put("revision", "x", "connectivity_sets", "c"),
+        "connectivity",
+        "'c', revision",
+        "'x'",
+        True,
+    ),
+    columnar(
         "another content", replace(b"texT", "stored_files", "f"), "files", "'f'", "checksum", False
     ),
     columnar(

@@ -18,6 +18,7 @@ from bsb_hdf5.errors import (
     SetExistsError,
     SetNotFoundError,
 )
+from bsb_hdf5.ports.call_log import Mark
 from bsb_hdf5.testing.contents import make, writing
 from bsb_hdf5.transactions.versioned_cache import VersionedCache
 from tests.unit.core.layouts.columnar.networks import add, new_network, reopened
@@ -63,6 +64,17 @@ def test_a_later_minor_version_is_read() -> None:
     create_network(root, "columnar")
     root.attributes.set("format_version", "1.7")
     assert () == open_network(root, "here").placement_names()
+
+
+def test_only_programs_that_know_of_logs_read_a_network_beside_one() -> None:
+    network = new_network()
+    root = network._root
+    for mark, version in ((Mark(7, 1), "2.1"), (Mark(8, 2), "2.1"), (None, "1.1")):
+        network.set_mark(mark)
+        assert version == root.attributes.get("format_version")
+        assert mark == ColumnarNetwork(root).mark
+    plain = ColumnarNetwork.create(new_root())._root.attributes.names()
+    assert sorted(plain) == sorted(root.attributes.names())
 
 
 LOOKED_FOR = ("placement", "connectivity", "morphologies", "morphology_meta", "files")

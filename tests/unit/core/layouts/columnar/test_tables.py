@@ -11,6 +11,7 @@ from bsb_hdf5.adapters.memory.store import MemoryStore
 from bsb_hdf5.core.cell_labels import change_labels
 from bsb_hdf5.core.column_specs import LABELS, POSITION, additional_column
 from bsb_hdf5.core.layouts.columnar.network import ColumnarNetwork
+from bsb_hdf5.core.layouts.columnar.tables import entries_of
 from bsb_hdf5.core.selection import Selection
 from bsb_hdf5.errors import (
     CorruptNetworkError,
@@ -270,3 +271,15 @@ def test_a_session_that_reads_only_can_change_nothing(store: MemoryStore) -> Non
     with pytest.raises(ReadOnlyError):
         network.morphologies.update_meta({"m": {}})
     assert 0 == network.placement("cell").counts().total
+
+
+@pytest.mark.parametrize(
+    ("first", "end", "found"),
+    [(0, 1, [0]), (1, 3, [1]), (2, 4, [1, 2]), (3, 4, [2]), (4, 9, []), (0, 9, [0, 1, 2])],
+)
+def test_rows_belong_to_the_entries_that_include_them(
+    first: int, end: int, found: list[int]
+) -> None:
+    # Number, first row, number of rows; one without rows includes none.
+    entries = np.array([[0, 0, 1], [1, 1, 2], [2, 3, 1], [3, 1, 0]])
+    assert found == entries_of(entries, (1, 2), first, end)[:, 0].tolist()
