@@ -87,6 +87,8 @@ class DirectoryLocation(LocalLocation, Target):
     :param on_slow: called once if the wait is long.
     """
 
+    is_shared = True
+
     def __init__(self, path: str, limit: float, on_slow: OnSlow) -> None:
         super().__init__(path)
         self._limit = limit
@@ -269,6 +271,8 @@ class DirectoryLocation(LocalLocation, Target):
 
 class NewDirectory(DirectoryLocation):
     """A directory that gets its name when it is complete."""
+
+    is_shared = False
 
     def __init__(self, target: str, mode: int | None) -> None:
         self._target = target_of(target)

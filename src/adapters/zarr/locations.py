@@ -95,6 +95,8 @@ class Target(Objects):
 
     undone_by_itself = False
     """Whether objects without a manifest disappear at the end of the session."""
+    is_shared = False
+    """Whether other programs may set attributes there, apart from the manifest."""
 
     @property
     def tag(self) -> Tag | None:
@@ -204,9 +206,9 @@ class Location(Objects):
         """
         raise self.refusal()
 
-    def foreign(self) -> list[str]:
-        """The paths of foreign files at this location, where they can be listed."""
-        return []
+    def foreign(self) -> list[str] | None:
+        """The paths of foreign files at this location; None where they can't be listed."""
+        return None
 
     @property
     def mode(self) -> int | None:

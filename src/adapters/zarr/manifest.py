@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Collection
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -28,7 +29,7 @@ from .metadata import (
     read_grid,
 )
 from .paths import checked_path
-from .values import MARK, attributes_of, decode, values_of
+from .values import MARK, attributes_of, decode, is_packed, values_of
 
 _FORMAT = "network"
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
@@ -36,6 +37,11 @@ _to_json = json.JSONEncoder(separators=(",", ":")).encode
 _BEFORE_CHECK = b'{"zarr_format":3,"node_type":"group","attributes":{"bsb_hdf5":{"crc32":"'
 _AFTER_CHECK = len(_BEFORE_CHECK) + 8
 _VERSION = 2
+# Where something was moved, or copied and then removed.
+_TO_DO = (
+    f"; if you moved it, move it back; if it is a copy of yours, delete the attribute {MARK!r} of"
+    " it; then consolidate the metadata again"
+)
 
 Node: TypeAlias = Document
 """
@@ -60,6 +66,8 @@ class Manifest:
     :param stale_groups: paths of groups of which that is true.
     :param changed: paths of what this state changed: if the session was killed, their own
         ``zarr.json`` is that of the state before.
+    :param foreign: the metadata of groups and arrays of other programs that the root lists, by
+        path.
     :param data: the stored bytes of all this.
     :param version: of the format.
     """
@@ -69,6 +77,7 @@ class Manifest:
     stale: list[str] = attrs.field(factory=list)
     stale_groups: list[str] = attrs.field(factory=list)
     changed: list[str] = attrs.field(factory=list)
+    foreign: dict[str, Document] = attrs.field(factory=dict)
     data: bytes = b""
     version: int = _VERSION
 
@@ -87,6 +96,11 @@ class Manifest:
     def arrays(self) -> set[str]:
         """The paths of the arrays."""
         return {str(node["path"]) for _, node in self.nodes} - self.groups
+
+    @cached_property
+    def by_path(self) -> dict[str, Node]:
+        """The groups and arrays that have a path, by it."""
+        return {str(node["path"]): node for _, node in self.nodes}
 
     @property
     def is_old(self) -> bool:
@@ -176,13 +190,41 @@ def make_manifest(manifest: Manifest) -> Manifest:
         "changed": manifest.changed,
     }
     root = _to_json(group_document(attributes_of(tree["attributes"], mark)))
-    # What did not change keeps its text.
-    nodes = ",".join([entry_of(names[-1], node) for names, node in manifest.nodes])
+    nodes = ",".join(_entries(manifest))
     consolidated = '{"kind":"inline","must_understand":false,"metadata":{' + nodes + "}}"
     data = f'{root[:-1]},"consolidated_metadata":{consolidated}}}'.encode("ascii")
     manifest.data = _BEFORE_CHECK + _check_of(data) + data[_AFTER_CHECK:]
     manifest.version = _VERSION
     return manifest
+
+
+def _entries(manifest: Manifest) -> list[str]:
+    """What the root says of each group and array."""
+    # What did not change keeps its text.
+    if not manifest.foreign:
+        return [entry_of(names[-1], node) for names, node in manifest.nodes]
+    entries = {str(node["path"]): entry_of(names[-1], node) for names, node in manifest.nodes}
+    manifest.foreign = _still_foreign(manifest)
+    for path, found in manifest.foreign.items():
+        entries[path] = f"{_to_json(path)}:{_to_json(found)}"
+    # zarr finds the members of a group only where they follow each other.
+    return [entries[path] for path in sorted(entries)]
+
+
+def _still_foreign(manifest: Manifest) -> dict[str, Document]:
+    """What is foreign, without what lies where a group was removed or a session made something."""
+    own = {*manifest.groups, *manifest.arrays}
+    kept: dict[str, Document] = {}
+    for path, found in sorted(manifest.foreign.items()):
+        above, origin = path.rpartition("/")[0], _origin(found)
+        if above in kept:
+            is_kept = kept[above].get("node_type") == "group"
+        else:
+            # The root would not say of a copy what it is a copy of.
+            is_kept = above in {"", *manifest.groups} and (origin is None or origin[1] in own)
+        if is_kept and path not in own:
+            kept[path] = found
+    return kept
 
 
 def _check_of(data: bytes) -> bytes:
@@ -206,7 +248,8 @@ def read_manifest(data: bytes, location: str) -> Manifest:
                 str(mark["generation"]), tree, stale, data=data, version=first_version.VERSION
             )
         groups, changed = ([checked_path(p) for p in mark[k]] for k in ("stale_groups", "changed"))
-        return Manifest(str(mark["generation"]), _tree(document), stale, groups, changed, data)
+        tree, foreign = _tree(document, {*stale, *groups})
+        return Manifest(str(mark["generation"]), tree, stale, groups, changed, foreign, data)
     except (
         LookupError,
         TypeError,
@@ -248,17 +291,32 @@ def _marked(data: bytes, location: str) -> tuple[Document, Document]:
     return document, mark
 
 
-def _tree(document: Document) -> Node:
+def _tree(document: Document, gone: Collection[str]) -> tuple[Node, dict[str, Document]]:
+    """
+    The root group, and the metadata of what is foreign, by path.
+
+    :param gone: paths of the state before, which zarr lists if it finds them.
+    """
     tree = new_group()
     del tree["changed"]
     tree["attributes"] = _checked_values(document["attributes"])
     groups: dict[str, Node] = {"": tree}
     nodes: dict[str, Document] = document["consolidated_metadata"]["metadata"]
+    foreign: dict[str, Document] = {}
     # A group comes before what it holds.
     for path in sorted(nodes):
-        above, _, last = checked_path(path).rpartition("/")
+        above, _, last = path.rpartition("/")
         found = nodes[path]
-        node = _node(path, found)
+        if _is_foreign(path, nodes, foreign):
+            foreign[path] = found
+            continue
+        if path in gone:
+            continue
+        node = _node(checked_path(path), found)
+        if above not in groups:
+            raise ValueError(
+                f"{path!r} is in {above!r}, which has no {MARK!r} that says what it is"
+            )
         if node["kind"] == "group":
             groups[path] = node
         name = found["attributes"][MARK].get("name", last)
@@ -266,7 +324,37 @@ def _tree(document: Document) -> Node:
         if type(name) is not str or name in members:
             raise ValueError(f"two members are called {name!r}")
         members[name] = node
-    return tree
+    return tree, foreign
+
+
+def _is_foreign(path: str, nodes: dict[str, Document], foreign: dict[str, Document]) -> bool:
+    """
+    Whether no session made what is at a path: it has no mark, or is a copy.
+
+    What says of itself that it is elsewhere is a copy in a group of others, and if that is there.
+    """
+    origin = _origin(nodes[path])
+    if origin is None:
+        return True
+    if origin[1] == path:
+        return False
+    is_there = origin[1] in nodes and origin == _origin(nodes[origin[1]])
+    return is_there or path.rpartition("/")[0] in foreign
+
+
+def _origin(found: Document) -> tuple[str, str] | None:
+    """
+    What a session made, and where, by its metadata; None without a mark.
+
+    :raises ValueError: they contradict themselves; or another error of the same kind.
+    """
+    attributes = found.get("attributes", {})
+    if not isinstance(attributes, dict):
+        raise ValueError(f"a group or array has the attributes {str(attributes)[:100]}")
+    if MARK not in attributes:
+        return None
+    mark, kind = attributes[MARK], "group" if found["node_type"] == "group" else "array"
+    return kind, str(mark[kind])
 
 
 def _node(path: str, document: Document) -> Node:
@@ -274,10 +362,10 @@ def _node(path: str, document: Document) -> Node:
     node: dict[str, Any] = {"kind": document["node_type"], "path": path, "attributes": values}
     if node["kind"] == "group":
         if mark["group"] != path:
-            raise ValueError(f"the group {path!r} says that it is {mark['group']!r}")
+            raise ValueError(f"the group {path!r} says that it is {mark['group']!r}{_TO_DO}")
         return {**node, "members": {}}
     if node["kind"] != "array" or mark["array"] != path:
-        raise ValueError(f"the node {path!r} is not the array that it says")
+        raise ValueError(f"the node {path!r} is not the array that it says{_TO_DO}")
     grid, rows = read_grid(document)
     dtype, width = given_form(grid, mark.get("dtype"))
     shape = [rows, *width]
@@ -303,5 +391,7 @@ def check_kind(node: Node) -> None:
 def _checked_values(attributes: Document) -> Document:
     values = values_of(attributes)
     for value in values.values():
-        decode(value)
+        # Other programs may have set what no session stores.
+        if is_packed(value):
+            decode(value)
     return values

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -203,6 +203,23 @@ def _check_sizes(grid: Grid) -> None:
 
 def _names(codecs: list[Document]) -> list[str]:
     return [each["name"] for each in codecs]
+
+
+def with_added(metadata: bytes, found: bytes, before: Collection[str] = ()) -> bytes:
+    """
+    Metadata to store in place of others, with the attributes that another program added to those.
+
+    :param found: what is stored.
+    :param before: the attributes that sessions stored there, as zarr calls them.
+    """
+    with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        document, held = json.loads(metadata), json.loads(found)["attributes"]
+        known = {MARK, *document["attributes"], *before}
+        added = {name: value for name, value in held.items() if name not in known}
+        if added:
+            document["attributes"].update(added)
+            return json.dumps(document, separators=(",", ":")).encode("ascii")
+    return metadata
 
 
 def kind_of(metadata: bytes, path: str) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.ranges import rows_of_ranges
-from ...errors import SessionClosedError
-from ...ports.arrays import AnyArray, DType
+from ...errors import CorruptNetworkError, SessionClosedError
+from ...ports.arrays import AnyArray, AttributeReader, DType
 from ..native.arrays import Array, ArrayWriter, Document, DocumentWriter
 from ..native.attributes import AttributesBase, AttributesWriterBase, StoredValue
 from ..native.groups import Group, GroupWriter, Member
@@ -22,6 +22,7 @@ from .values import Encoded, decode, encode
 Bounds = NDArray[np.int64]
 # Ranges that are read one by one.
 _MANY = 16
+_MOST_SHOWN = 100
 
 
 class View:
@@ -71,7 +72,17 @@ class ZarrAttributes(AttributesBase):
 
     def get(self, name: str) -> Any:
         self._view.check()
-        return decode(self._held[name]) if name in self._held else None
+        if name not in self._held:
+            return None
+        try:
+            return decode(self._held[name])
+        except (ValueError, RecursionError) as error:
+            root, found = self._view.arrays.location.root, str(self._held[name])[:_MOST_SHOWN]
+            raise CorruptNetworkError(
+                f"the attribute {name!r} has the value {found}, which no session stores, in"
+                f" '{root}'; another program set it",
+                location=root,
+            ) from error
 
 
 class ZarrAttributesWriter(ZarrAttributes, AttributesWriterBase):
@@ -87,6 +98,14 @@ class ZarrAttributesWriter(ZarrAttributes, AttributesWriterBase):
             self._view.change()
             del self._held[name]
             self._node["changed"] = True
+
+    def copy(self, source: AttributeReader, name: str) -> bool:
+        if not isinstance(source, ZarrAttributes) or name not in source._held:
+            return False
+        self._view.change()
+        self._held[name] = source._held[name]
+        self._node["changed"] = True
+        return True
 
 
 class ZarrMember:

@@ -20,9 +20,10 @@ from .arrays import Arrays
 from .held import LockHandle
 from .locations import Tag, Target
 from .manifest import Manifest, Node, make_manifest, new_group, paths_of, text_of, walk
-from .metadata import new_grid
+from .metadata import new_grid, with_added
 from .nodes import View, ZarrArrayWriter, ZarrGroup, ZarrGroupWriter
 from .paths import MANIFEST, Places
+from .values import attributes_of
 
 # Rows that a session gathers before it stores them.
 _MOST_GATHERED = 32 << 20
@@ -135,7 +136,18 @@ class DraftView(View):
         """Store the metadata of what a state changed."""
         for names, node in after.nodes:
             if node["path"] in after.changed:
-                self._write(names[-1], node, self._target.put_again)
+                self._write(names[-1], node, self._put_again)
+
+    def _put_again(self, key: str, text: bytes) -> None:
+        """Replace the metadata of a group or array, but not attributes that others set there."""
+        if self._target.is_shared:
+            found = self._target.get(key) or b""
+            before = self._before.by_path.get(key.removesuffix(f"/{MANIFEST}"), {})
+            # perf: append 400 cells; most are as the last session stored them.
+            if found.rstrip() != before.get("text", "").encode("ascii"):
+                stored = attributes_of(before.get("attributes", {}), {})
+                text = with_added(text, found, stored)
+        self._target.put_again(key, text)
 
 
 class ZarrWriteSession:
@@ -218,7 +230,7 @@ class ZarrWriteSession:
 
     def _after(self) -> Manifest:
         draft, before = self._draft, self._manifest
-        after = Manifest(uuid.uuid4().hex, draft.tree)
+        after = Manifest(uuid.uuid4().hex, draft.tree, foreign=before.foreign)
         after.stale = sorted({*before.arrays, *draft.made} - after.arrays)
         gone = {*before.groups, *draft.made_groups} - before.arrays - after.arrays - after.groups
         after.stale_groups = sorted(gone)

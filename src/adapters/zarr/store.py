@@ -26,6 +26,7 @@ from .held import LockHandle
 from .local import DirectoryLocation
 from .locations import Location, Tag, Target
 from .manifest import Manifest, make_manifest, read_manifest, text_of, walk
+from .metadata import with_added
 from .paths import MANIFEST
 from .session import (
     ZarrCreationSession,
@@ -201,7 +202,9 @@ class ZarrStore:
         for names, node in walk(manifest.tree):
             if names and node.get("path") in changed:
                 key, text = f"{node['path']}/{MANIFEST}", text_of(names[-1], node).encode("ascii")
-                if (target.get(key) or b"").rstrip() != text:
+                found = target.get(key) or b""
+                text = with_added(text, found)
+                if found.rstrip() != text:
                     target.put(key, text)
 
     def let_go(self) -> None:
@@ -209,7 +212,11 @@ class ZarrStore:
         self._location.let_go()
 
     def foreign(self) -> tuple[str, ...]:
-        return tuple(self._location.foreign())
+        found = self._location.foreign()
+        if found is None:
+            listed = sorted(self._current()[0].foreign)
+            found = [path for path in listed if path.rpartition("/")[0] not in listed]
+        return tuple(found)
 
     def size(self) -> int:
         require("numcodecs", "zarr")
@@ -314,5 +321,5 @@ def _of_copy(manifest: Manifest) -> bytes:
     """The manifest of a copy, in which there is nothing else."""
     if manifest.is_old:
         return manifest.data
-    copied = attrs.evolve(manifest, stale=[], stale_groups=[], changed=[])
+    copied = attrs.evolve(manifest, stale=[], stale_groups=[], changed=[], foreign={})
     return make_manifest(copied).data

@@ -3,7 +3,8 @@ Attributes as JSON, which every program that knows zarr can read.
 
 Texts, lists of texts, and values of the usual dtypes are what JSON has for them. A value of another
 dtype, one that is not finite, and a long array are packed: an object with ``dtype``, ``shape`` and
-``data``, which is zlib in base64.
+``data``, which is zlib in base64. Values of other forms are of other programs, and stay as they
+are.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import base64
 import math
 import zlib
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -28,6 +29,7 @@ MARK = "bsb_hdf5"
 # Values that JSON keeps exactly, and of which a reader finds the dtype again.
 _PLAIN = frozenset(map(np.dtype, ("?", "i8", "f8")))
 _MOST_PLAIN = 1000
+_PACKED = frozenset(("dtype", "shape", "data"))
 # Values above this size are accepted only up to this compression ratio: otherwise a manifest of a
 # few bytes could fill the memory of its readers.
 _MOST_UNQUESTIONED = 1 << 16
@@ -52,15 +54,20 @@ def decode(stored: Encoded) -> StoredValue:
     """
     if isinstance(stored, str):
         return stored
-    if isinstance(stored, dict):
+    if is_packed(stored):
         return _unpacked(stored)
     if isinstance(stored, list) and all(isinstance(item, str) for item in stored):
         return list(stored)
-    array = np.array(stored)
+    array = np.array(None if isinstance(stored, dict) else stored)
     if array.dtype not in _PLAIN:
         raise ValueError(f"an attribute has the value {str(stored)[:100]}")
     value: StoredValue = array[()]
     return value
+
+
+def is_packed(stored: Encoded) -> TypeGuard[Document]:
+    """Whether an attribute is stored as an object, in the form that sessions give it."""
+    return isinstance(stored, dict) and stored.keys() == _PACKED
 
 
 def _unpacked(stored: Document) -> StoredValue:

@@ -205,8 +205,12 @@ def test_a_node_is_written_once_until_it_changes() -> None:
         (("g/odd~2fname", "attributes", "bsb_hdf5", "dtype"), "<f8", "is stored as"),
         (("few", "attributes", "bsb_hdf5", "kind"), "table", "has the kind 'table'"),
         (("few", "attributes", "bsb_hdf5", "kind"), "document", "a document has dtype"),
-        (("few", "attributes", "x"), [1, None], "an attribute has the value"),
-        (("g", "attributes", "a"), {}, "KeyError"),
+        (("few", "attributes"), [], "has the attributes"),
+        (("few", "attributes", "bsb_hdf5"), None, "TypeError"),
+        (("few", "attributes", "bsb_hdf5"), {}, "KeyError"),
+        (("few", "attributes", "bsb_hdf5", "array"), "g", "is not the array that it says"),
+        (("g", "attributes"), {}, "which has no 'bsb_hdf5'"),
+        (("g", "attributes", "a"), {"dtype": "<f8", "shape": [1], "data": ""}, "does not have"),
     ],
 )
 def test_what_contradicts_itself_is_told(place: tuple[str, ...], value: Any, message: str) -> None:
@@ -218,6 +222,63 @@ def test_what_contradicts_itself_is_told(place: tuple[str, ...], value: Any, mes
     with pytest.raises(CorruptNetworkError, match=message) as caught:
         read_manifest(json.dumps(document).encode(), "here")
     assert "here" == caught.value.fields["location"]
+
+
+OTHER = {"zarr_format": 3, "node_type": "array", "shape": [4], "fill_value": float("inf")}
+
+
+def with_others() -> bytes:
+    """A manifest after zarr consolidated it, with a group, arrays and a copy of others in it."""
+    document = json.loads(make_manifest(whole()).data)
+    nodes = document["consolidated_metadata"]["metadata"]
+    group = {"zarr_format": 3, "node_type": "group", "attributes": {"mine": None}}
+    moved = {**nodes["few"], "attributes": {"bsb_hdf5": {"array": "no longer there"}}}
+    nodes.update({"mine": group, "mine/t": OTHER, "g/a": OTHER, "copy": nodes["g"]})
+    nodes.update({"mine/moved": moved, "copy/text": nodes["g/text"], "old": nodes["g"]})
+    # The state before had it.
+    nodes["old"] = {**nodes["g"], "attributes": {"bsb_hdf5": {"group": "old"}}}
+    return json.dumps(document).encode()
+
+
+def listed(manifest: Manifest) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(manifest.data)["consolidated_metadata"]["metadata"]
+    return found
+
+
+def test_what_others_made_is_no_part_of_the_network_and_stays_listed() -> None:
+    found = read_manifest(with_others(), "here")
+    assert {"few", "g", "g/text", "g/odd~2fname"} == found.arrays | found.groups
+    assert {"few", "g"} == set(found.tree["members"])
+    again = make_manifest(Manifest("next", found.draft(), foreign=found.foreign))
+    nodes = json.loads(with_others())["consolidated_metadata"]["metadata"]
+    del nodes["old"]
+    assert nodes == listed(again)
+    # zarr forgets members of a group between which others are.
+    assert list(nodes.keys()) != sorted(nodes) == list(listed(again))
+    assert found.foreign == read_manifest(again.data, "here").foreign
+
+
+def test_what_lay_in_a_group_that_goes_is_no_longer_listed() -> None:
+    found = read_manifest(with_others(), "here")
+    tree = found.draft()
+    del tree["members"]["g"]
+    again = make_manifest(Manifest("next", tree, foreign=found.foreign))
+    assert ["few", "mine", "mine/moved", "mine/t"] == list(listed(again))
+    assert (
+        {"mine", "mine/moved", "mine/t"}
+        == set(again.foreign)
+        == set(read_manifest(again.data, "").foreign)
+    )
+
+
+def test_what_a_session_makes_is_listed_in_place_of_what_others_had_there() -> None:
+    found = read_manifest(with_others(), "here")
+    tree = found.draft()
+    tree["members"]["mine"] = {**new_group(), "path": "mine"}
+    again = make_manifest(Manifest("next", tree, foreign=found.foreign))
+    assert {"group": "mine"} == listed(again)["mine"]["attributes"]["bsb_hdf5"]
+    assert OTHER == listed(again)["mine/t"]
+    assert "mine" not in again.foreign
 
 
 def test_a_checksum_that_differs_is_told() -> None:

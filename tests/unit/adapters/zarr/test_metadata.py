@@ -19,6 +19,7 @@ from bsb_hdf5.adapters.zarr.metadata import (
     new_grid,
     read_grid,
     stored_form,
+    with_added,
 )
 from bsb_hdf5.adapters.zarr.values import MARK
 from bsb_hdf5.errors import DtypeError
@@ -279,6 +280,29 @@ def test_shapes_are_of_lengths() -> None:
             check_shape(shape)  # type: ignore[arg-type]
     for right in ([0], [5, 0], [5, 3]):
         check_shape(right)
+
+
+def test_attributes_that_others_added_stay() -> None:
+    def text(**attributes: Any) -> bytes:
+        return json.dumps({"attributes": attributes}, separators=(",", ":")).encode()
+
+    own = text(bsb_hdf5={"array": "a"}, names=1)
+    stored = json.dumps(json.loads(text(bsb_hdf5=5, names=2, note=None, old=3)), indent=2).encode()
+    assert text(bsb_hdf5={"array": "a"}, names=1, note=None) == with_added(own, stored, ["old"])
+    merged = with_added(own, stored)
+    assert text(bsb_hdf5={"array": "a"}, names=1, note=None, old=3) == merged
+    assert merged == with_added(own, merged)
+    for nothing in (
+        own,
+        text(names=5),
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"attributes":[1]}',
+        b"[" * 10**5,
+    ):
+        assert own == with_added(own, nothing)
 
 
 def test_metadata_say_what_a_session_made() -> None:
