@@ -18,6 +18,7 @@ from bsb import StorageNode as _StorageNode
 from .core.layouts.detection import LAYOUTS
 from .errors import DtypeError, InputError
 from .ports.services import ServiceOptions
+from .ports.versions import check_version
 
 DURABILITIES = ("process", "power")
 LOCK_LIMIT = 600.0
@@ -134,7 +135,7 @@ class NetworkRoot(str):
     :param lock_limit: see :attr:`StorageNode.lock_limit`; None for the default.
     :param version: of a network in an object store, by id, tag or time; None for the last one.
     :param storage_options: see :attr:`ZarrStorageNode.storage_options`.
-    :raises InputError: there are no such options.
+    :raises InputError: there are no such options, or the time of a version has no time zone.
     """
 
     layout: str | None
@@ -154,6 +155,8 @@ class NetworkRoot(str):
     ) -> NetworkRoot:
         made = super().__new__(cls, root)
         made.layout, made.durability, made.lock_limit = layout, durability, lock_limit
+        if version is not None:
+            check_version(version)
         made.version = version
         given = storage_options
         made.storage_options = None if given is None else as_service_options(given)
@@ -166,6 +169,21 @@ class NetworkRoot(str):
     def __str__(self) -> str:
         # The text alone, not this object: formats know no other texts.
         return "".join(self)
+
+
+def check_new_root(root: object) -> None:
+    """
+    Check that a network can be made at a root.
+
+    :raises InputError: the root comes with a version.
+    """
+    version = getattr(root, "version", None)
+    if version is not None:
+        raise InputError(
+            f"a network can't be made at version '{version}' of '{plain_root(root)}';"
+            " pass the root without a version",
+            asked=version,
+        )
 
 
 SETTINGS = ("layout", "durability", "lock_limit", "storage_options")

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias, TypeVar
 import bsb
 from bsb.storage.provenance import build_root_metadata
 
-from .config import LOCK_LIMIT, Root, as_lock_limit, plain_root
+from .config import LOCK_LIMIT, Root, as_lock_limit, check_new_root, plain_root
 from .core.json_types import Document
 from .core.layouts.detection import create_network, open_network
 from .core.layouts.protocols import NetworkReader, NetworkWriter
@@ -268,6 +268,7 @@ class StorageEngine(bsb.Engine):
 
         :raises StoreExistsError: there is something at the other root.
         """
+        check_new_root(new_root)
         self.ranks.on_main(lambda: self._copy(plain_root(new_root)))
 
     def _copy(self, new_root: str) -> None:
@@ -281,6 +282,7 @@ class StorageEngine(bsb.Engine):
 
         :raises StoreExistsError: there is something at the other root.
         """
+        check_new_root(new_root)
         self.ranks.on_main(lambda: self._move(plain_root(new_root)))
         self._point_to(plain_root(new_root))
 

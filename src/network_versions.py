@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 import bsb
 
 from .config import Root
+from .core.names import check_tag
 from .errors import InputError
-from .ports.versions import Expired, Version
+from .ports.versions import Expired, Version, check_version
 from .storages import versioned
 from .transactions.interrupts import without_interrupts
 
@@ -34,11 +35,15 @@ def tag(root: bsb.Storage | Root, name: str, version: str | None = None) -> Vers
     """
     Give a version a name, which keeps it from being expired.
 
-    :param name: that no other version has.
+    :param name: that no other version has: 1 to 200 ASCII letters, digits, ``!$&'()+,-.:;=@_``
+        and, but not at the ends, blanks; neither ``.`` nor ``..`` nor like the id of a version.
     :param version: id or tag of the version; without, the last one.
     :returns: the version, with its names.
-    :raises InputError: there is no such version, or the name is taken.
+    :raises InputError: there is no such version, or the name is taken or is not a valid tag.
     """
+    check_tag(name)
+    if version is not None:
+        check_version(version)
     return versioned(root).tag(name, version)
 
 
@@ -50,13 +55,39 @@ def expire(root: bsb.Storage | Root, older_than: datetime | timedelta) -> Expire
     Leftovers of killed sessions are removed, too, so no program may write meanwhile.
 
     :param older_than: a time with a time zone, or how long ago.
-    :raises InputError: a time without a time zone.
+    :raises InputError: a time without a time zone, or a negative one.
+    :raises ReadOnlyError: the storage is one of the versions.
     """
+    before = _before(older_than)
+    return versioned(root).expire(before)
+
+
+def _before(older_than: object) -> datetime:
+    """The time before which versions are too old."""
     if isinstance(older_than, timedelta):
-        older_than = datetime.now(UTC) - older_than
-    if older_than.tzinfo is None:
+        return _ago(older_than)
+    if not isinstance(older_than, datetime):
+        raise InputError(
+            "older_than must be a datetime or a timedelta, not"
+            f" {type(older_than).__name__} ({older_than!r})",
+            asked=older_than,
+        )
+    if older_than.utcoffset() is None:
         raise InputError(
             f"older_than must have a time zone, unlike {older_than!r}; add tzinfo=timezone.utc",
             asked=older_than,
         )
-    return versioned(root).expire(older_than)
+    return older_than
+
+
+def _ago(age: timedelta) -> datetime:
+    if age < timedelta(0):
+        raise InputError(
+            f"older_than must be a time that has passed, 0 or more, not {age!r}", asked=age
+        )
+    try:
+        return datetime.now(UTC) - age
+    except OverflowError as error:
+        raise InputError(
+            f"older_than must lead to a year after 0, unlike {age!r}", asked=age
+        ) from error

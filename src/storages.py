@@ -10,7 +10,7 @@ from functools import partial
 import bsb
 from bsb.storage import create_engine, get_engines
 
-from .config import NetworkRoot, Root
+from .config import NetworkRoot, Root, check_new_root
 from .engine import Comm, StorageEngine
 from .errors import (
     InputError,
@@ -43,7 +43,7 @@ def open_storage(
     :param storage_options: how the service of a URL is reached: endpoint, region, credentials
         (:class:`~bsb_hdf5.ports.services.ServiceOptions`); without, as its environment variables
         say.
-    :raises InputError: there is no such version.
+    :raises InputError: there is no such version, or a time has no time zone.
     :raises StoreError: a version of a network whose store keeps none.
     :raises StoreNotFoundError: there is nothing at the root.
     :raises NotANetworkError: what is there belongs to none of this package's engines.
@@ -165,7 +165,12 @@ def versioned(storage: bsb.Storage | Root) -> Versioned:
 
 
 def make_engine(name: str, root: Root, comm: Comm) -> StorageEngine:
-    """An engine at a root where nothing is made yet."""
+    """
+    An engine at a root where nothing is made yet.
+
+    :raises InputError: there is no such engine, or the root comes with a version.
+    """
+    check_new_root(root)
     try:
         made = create_engine(name, root, comm)
     except bsb.UnknownStorageEngineError as error:

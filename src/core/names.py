@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import cast
 
@@ -9,6 +10,11 @@ from ..errors import InvalidNameError, NameTypeError
 
 # What names no thing, but a place.
 _PLACES = frozenset(("", ".", ".."))
+_LONGEST_TAG = 200
+# What no service encodes where it names the object of a tag.
+_TAG_MARKS = "!$&'()+,-.:;=@_"
+_NO_TAG = re.compile(f"[^ A-Za-z0-9{re.escape(_TAG_MARKS)}]")
+_VERSION_ID = re.compile("[0-9A-HJKMNP-TV-Z]{20}")
 
 
 def can_name(name: object) -> bool:
@@ -56,6 +62,37 @@ def check_member(name: object, what: str) -> str:
     :raises InvalidNameError: as :func:`check_name`, or it holds a ``/``.
     """
     return _check(name, what, members=True)
+
+
+def check_tag(name: object) -> None:
+    """
+    Check that something can be a tag of a version, in every store that keeps versions.
+
+    :raises NameTypeError: it is not a text.
+    :raises InvalidNameError: it is empty or longer than 200 characters, holds other characters
+        than ASCII letters, digits, blanks and some marks, begins or ends with a blank, is ``.`` or
+        ``..``, or looks like the id of a version.
+    """
+    text = check_text(name, "version")
+    if text in _PLACES:
+        problem = "is reserved" if text else "is empty"
+    elif len(text) > _LONGEST_TAG:
+        problem = f"has {len(text)} characters"
+    elif wrong := _NO_TAG.search(text):
+        problem = f"holds {wrong[0]!r}"
+    elif text != text.strip():
+        problem = "begins or ends with a blank"
+    elif _VERSION_ID.fullmatch(text):
+        problem = "looks like the id of a version"
+    else:
+        return
+    shown = text if len(text) <= _LONGEST_TAG else f"{text[:40]}..."
+    raise InvalidNameError(
+        f"{shown!r} can't be a tag: it {problem}; a tag has 1 to {_LONGEST_TAG} characters: ASCII"
+        f" letters, digits, {_TAG_MARKS} and, but not at its ends, blanks; it is not '.' or '..',"
+        " nor like the id of a version",
+        asked=name,
+    )
 
 
 def _check(name: object, what: str, *, members: bool) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 import bsb
 
-from ..config import NetworkRoot, Root
+from ..config import NetworkRoot, Root, check_new_root, plain_root
+from ..errors import InputError
 from ..exceptions import bsb_errors
 from ..ports.services import ServiceOptions
 from ..ports.store import Publishing
@@ -38,16 +39,30 @@ def publish(
         (:class:`~bsb_hdf5.ports.services.ServiceOptions`).
     :param keep_damaged: as for :func:`convert`.
     :returns: the published network.
+    :raises InputError: it is a path, or the URL of a folder or of a network in memory.
     :raises StoreExistsError: there is something at the URL.
     :raises StoreError: obstore is not installed: ``pip install 'bsb-hdf5[cloud]'``.
     :raises StoreAccessError: the service denies write access.
     :raises CorruptNetworkError: as for :func:`convert`.
     """
+    check_new_root(url)
+    _check_url(plain_root(url))
+    given = getattr(url, "storage_options", None) if storage_options is None else storage_options
     storage = source if isinstance(source, bsb.Storage) else open_storage(source)
     engine = engine_of(storage)
-    target = NetworkRoot(url, storage_options=storage_options)
+    target = NetworkRoot(url, storage_options=given)
     engine.ranks.on_main(lambda: _publish(storage, target, keep_damaged=keep_damaged))
     return bsb.Storage("zarr", target, storage._comm.get_communicator(), missing_ok=False)
+
+
+def _check_url(url: str) -> None:
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme.lower() in ("file", "memory"):
+        raise InputError(
+            f"a network can't be published at '{url}'; pass a URL that begins with s3://, gs:// or"
+            " az://, or copy the network into a folder with bsb_hdf5.convert",
+            asked=url,
+        )
 
 
 def _publish(storage: bsb.Storage, target: NetworkRoot, *, keep_damaged: bool) -> None:

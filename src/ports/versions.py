@@ -6,6 +6,8 @@ from datetime import datetime
 
 import attrs
 
+from ..errors import InputError
+
 
 @attrs.frozen
 class Version:
@@ -37,3 +39,23 @@ class Expired:
 
     versions: int
     bytes: int
+
+
+def check_version(version: object) -> None:
+    """
+    Check that something can say which version is meant: an id, a tag, or a time.
+
+    :raises InputError: it is something else, or a time without a time zone.
+    """
+    if not isinstance(version, str | datetime):
+        raise InputError(
+            "a version must be the id of one, a tag or a datetime, not"
+            f" {type(version).__name__} ({version!r})",
+            asked=version,
+        )
+    if isinstance(version, datetime) and version.utcoffset() is None:
+        raise InputError(
+            f"the time of a version must have a time zone, unlike {version!r};"
+            " add tzinfo=timezone.utc, or call its astimezone() if it is local time",
+            asked=version,
+        )

@@ -6,6 +6,7 @@ import functools
 import http.server
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,18 @@ from bsb import Chunk, Storage
 from obstore.store import from_url
 from zarr.storage import ObjectStore
 
-from bsb_hdf5 import convert, open_storage, publish
+from bsb_hdf5 import convert, expire, open_storage, publish, tag, versions
 from bsb_hdf5.adapters.zarr.published import PublishedTarget
-from bsb_hdf5.errors import ReadOnlyError, StoreExistsError, StoreIOError, StoreNotFoundError
+from bsb_hdf5.adapters.zarr.store import ZarrStore
+from bsb_hdf5.config import NetworkRoot
+from bsb_hdf5.errors import (
+    InputError,
+    ReadOnlyError,
+    StoreError,
+    StoreExistsError,
+    StoreIOError,
+    StoreNotFoundError,
+)
 
 from .appending import CellType
 
@@ -90,6 +100,36 @@ def test_a_published_network_is_not_changed(bucket: str, tmp_path: Path) -> None
         publish(published, f"{bucket}/shared")
     copy = convert(published, str(tmp_path / "copy.hdf5"), engine="hdf5")
     assert np.array_equal(POSITIONS, positions(copy))
+
+
+def test_a_published_network_stays_where_it_is_and_has_no_versions(bucket: str, web: str) -> None:
+    source, url = network("zarr", f"{bucket}/source"), f"{bucket}/shared"
+    published = publish(source, url)
+    for change in (published.remove, lambda: published.move(f"{bucket}/elsewhere")):
+        with pytest.raises(ReadOnlyError, match="published network, which is only read"):
+            change()
+    with pytest.raises(StoreNotFoundError):
+        open_storage(f"{bucket}/elsewhere")
+    for use in (
+        lambda: versions(url),
+        lambda: tag(url, "x"),
+        lambda: expire(url, timedelta(0)),
+        lambda: open_storage(url, version="x"),
+        lambda: open_storage(url, version=datetime.now(UTC)),
+        lambda: ZarrStore(url, version="x").open_read(),
+    ):
+        with pytest.raises(StoreError, match="published network, which has no versions"):
+            use()
+    assert np.array_equal(POSITIONS, positions(published))
+
+
+@pytest.mark.parametrize("place", ["/a/path", "path", "file:///a/path", "memory://a/path"])
+def test_a_network_is_published_at_urls_alone(place: str, tmp_path: Path) -> None:
+    source = network("hdf5", str(tmp_path / "source.hdf5"))
+    with pytest.raises(InputError, match=r"can't be published at .* pass a URL that begins with"):
+        publish(source, place)
+    with pytest.raises(InputError, match="can't be made at version 'x'"):
+        publish(source, NetworkRoot("s3://lab/net", version="x"))
 
 
 def test_a_network_that_cannot_be_published_whole_leaves_nothing(

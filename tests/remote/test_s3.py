@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
+from typing import Any, cast
 
 import icechunk
 import numpy as np
@@ -16,11 +17,12 @@ import zarr
 from bsb import Chunk, Storage, open_storage
 from obstore.store import S3Store, from_url
 
-from bsb_hdf5 import expire, tag, versions
+from bsb_hdf5 import convert, expire, repack, tag, versions
 from bsb_hdf5 import open_storage as open_any
 from bsb_hdf5.adapters.zarr.commits import Branch
 from bsb_hdf5.adapters.zarr.services import storage_of
 from bsb_hdf5.adapters.zarr.store import ZarrStore
+from bsb_hdf5.config import NetworkRoot
 from bsb_hdf5.errors import (
     CommitConflictError,
     InputError,
@@ -36,6 +38,7 @@ from bsb_hdf5.testing.contents import make, reading, snapshot, writing
 
 from .appending import SESSIONS, CellType, append_cells, append_elsewhere
 from .conftest import SECRET
+from .proxy import Proxy
 
 ROWS = np.arange(60_000.0).reshape(-1, 3)
 
@@ -109,7 +112,9 @@ def test_networks_are_copied_moved_and_removed(bucket: str, tmp_path: Any) -> No
     before = snapshot(store)
     store.copy(f"{bucket}/b")
     store.copy(str(tmp_path / "local.zarr"))
-    store.move(f"{bucket}/c")
+    ZarrStore(f"{bucket}/b").move(f"{bucket}/c")
+    store.copy(f"{bucket}/b")
+    store.remove()
     assert [False, True, True] == [ZarrStore(f"{bucket}/{name}").exists() for name in "abc"]
     for root in (f"{bucket}/b", f"{bucket}/c", str(tmp_path / "local.zarr")):
         assert before == snapshot(ZarrStore(root))
@@ -292,6 +297,62 @@ def test_versions_are_listed_named_opened_and_let_go(bucket: str) -> None:
     assert [found[0].id, found[1].id] == [each.id for each in versions(root)]
     assert 6 == len(cells)
     assert 4 == len(open_any(root, version="of the paper").get_placement_set(CellType()))
+
+
+def test_a_version_is_changed_by_no_call_of_a_storage(bucket: str) -> None:
+    root = f"{bucket}/net"
+    cells: Any = Storage("zarr", root).require_placement_set(CellType())
+    tag(root, "first")
+    cells.append_data(Chunk((0, 0, 0), (100, 100, 100)), positions=np.zeros((2, 3)))
+    at = open_any(root, version="first")
+    for change in (
+        at.remove,
+        lambda: at.move(f"{bucket}/moved"),
+        lambda: expire(at, timedelta(0)),
+        lambda: repack(at),
+    ):
+        with pytest.raises(ReadOnlyError, match=r"version 'first' of .* can only be read"):
+            change()
+    with pytest.raises(StoreError, match=r"which has 3 \(tags: 1\); copy"):
+        Storage("zarr", root).move(f"{bucket}/moved")
+    assert (2, 3) == (len(cells), len(versions(root)))
+    for make_there in (
+        lambda to: convert(at, to),
+        at.copy,
+        Storage("zarr", root).move,
+    ):
+        with pytest.raises(InputError, match="can't be made at version 'first'"):
+            make_there(NetworkRoot(f"{bucket}/copy", version="first"))
+    with pytest.raises(StoreNotFoundError):
+        versions(f"{bucket}/copy")
+    at.copy(f"{bucket}/copy")
+    copy: Any = open_any(f"{bucket}/copy")
+    copied = copy.get_placement_set(CellType())
+    copied.append_data(Chunk((0, 0, 0), (100, 100, 100)), positions=np.zeros((5, 3)))
+    assert 5 == len(copied)
+
+
+@pytest.mark.parametrize("name", ["x" * 200, "v1.0!$&'()+,-.:;=@_", "a b", "..."])
+def test_every_valid_tag_works_in_a_service(bucket: str, name: str) -> None:
+    Storage("zarr", f"{bucket}/net")
+    assert (name,) == tag(f"{bucket}/net", name).tags == versions(f"{bucket}/net")[0].tags
+
+
+def test_wrong_names_and_times_are_refused_without_a_request(bucket: str, proxy: Proxy) -> None:
+    root = f"{bucket}/net"
+    wrong: tuple[tuple[Callable[[], object], str], ...] = (
+        (lambda: tag(root, "x\0"), "can't be a tag"),
+        (lambda: tag(root, "x", cast(str, datetime(2026, 1, 1))), "time zone"),
+        (lambda: open_any(root, version=datetime(2026, 1, 1)), "time zone"),
+        (lambda: expire(root, datetime(2026, 1, 1)), "time zone"),
+        (lambda: expire(root, cast(timedelta, 5)), "must be a datetime or a timedelta"),
+        (lambda: expire(root, timedelta(-1)), "0 or more, not"),
+        (lambda: expire(root, timedelta.max), "year after 0"),
+    )
+    for use, message in wrong:
+        with pytest.raises(InputError, match=message):
+            use()
+    assert 0 == proxy.asked
 
 
 def test_other_networks_keep_no_versions(tmp_path: Any) -> None:

@@ -16,7 +16,7 @@ from ...errors import (
     StoreError,
     StoreIOError,
 )
-from ...ports.versions import Version
+from ...ports.versions import Version, check_version
 from .errors import taken, translated
 from .locations import Tag, Target
 from .paths import MANIFEST
@@ -112,8 +112,9 @@ def find_version(repository: Repository, version: str | datetime, location: str)
     """
     The commit of a version.
 
-    :raises InputError: the version does not exist.
+    :raises InputError: the version does not exist, or is a time without a time zone.
     """
+    check_version(version)
     if isinstance(version, datetime):
         for each in ancestry(repository, location):
             if each.written_at <= version:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from ...errors import NotANetworkError, ReadOnlyError, StorageError
 from ...ports.services import ServiceOptions
 from .errors import absent, require, taken, translated
+from .held import LockHandle
 from .locations import Location, Objects, Tag, Target
 from .paths import MANIFEST
 from .services import check_url, connect, place_of
@@ -112,6 +113,11 @@ class PublishedLocation(Location):
 
     def refusal(self) -> ReadOnlyError:
         return published(self.root)
+
+    def lock(self, *, exclusive: bool) -> LockHandle:
+        if exclusive:
+            raise self.refusal() if self.exists() else absent(self.root)
+        return LockHandle()
 
     def build(self, mode: int | None = None) -> Target:
         raise taken(self.root) if self.exists() else published(self.root)

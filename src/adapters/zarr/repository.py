@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ...core.names import check_tag
 from ...errors import (
     InputError,
     NotANetworkError,
@@ -28,6 +29,7 @@ from ...ports.services import ServiceOptions
 from ...ports.versions import Expired, Version
 from .commits import BRANCH, Branch, ancestry, find_version, state_at
 from .errors import absent, require, taken, translated
+from .held import LockHandle
 from .locations import Location, Objects, Tag, Target
 from .paths import MANIFEST
 from .published import PublishedLocation, PublishedTarget, published
@@ -44,6 +46,9 @@ _PARTS = (
     *("refs", "config.yaml", "repo", "overwritten"),
     *("snapshots", "transactions", "manifests", "chunks"),
 )
+
+# What may not be read where access is denied; of what does not exist, a service may say so.
+_HEADS = (f"refs/branch.{BRANCH}/ref.json", "repo", MANIFEST)
 
 
 class _Threads:
@@ -143,7 +148,7 @@ class RepositoryLocation(Location):
             return None
         except StoreIOError:
             # icechunk does not report denied access; a request for an object does.
-            self._published.get(MANIFEST)
+            self._published.get_many(_HEADS)
             raise
         _OPENED.put(self._place, found)
         return found
@@ -180,17 +185,37 @@ class RepositoryLocation(Location):
         return self._found is None and self._published.is_known
 
     def exists(self) -> bool:
-        if self._was_published and self._published.is_group():
-            return True
-        opened = self._look()
-        return self._published.exists() if opened is None else not self._seen(opened).is_empty
+        published = self._was_published and self._published.is_group()
+        opened = None if published else self._look()
+        if opened is not None:
+            return not self._seen(opened).is_empty
+        self._check_unversioned()
+        return published or self._published.exists()
+
+    def _check_unversioned(self) -> None:
+        """
+        Check that no version is asked for where a network was published.
+
+        :raises StoreError: one is.
+        """
+        if self._version is not None and self._published.is_group():
+            raise self._no_versions()
+
+    def _no_versions(self) -> StoreError:
+        return StoreError(
+            f"'{self.root}' is a published network, which has no versions; open it without a"
+            " version, or open the network from which it was published",
+            location=self.root,
+        )
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
         if self._was_published:
+            self._check_unversioned()
             with suppress(StoreNotFoundError, NotANetworkError):
                 return self._published.fetch(known)
         opened = self._look()
         if opened is None:
+            self._check_unversioned()
             return self._published.fetch(known)
         seen = self._seen(opened)
         if seen.tag == known:
@@ -207,21 +232,38 @@ class RepositoryLocation(Location):
     def refusal(self) -> ReadOnlyError:
         return published(self.root)
 
-    def begin(self) -> Target:
-        repository = self.repository()
-        if repository is None:
+    def lock(self, *, exclusive: bool) -> LockHandle:
+        if exclusive:
+            self._check_changeable()
+        return LockHandle()
+
+    def _check_changeable(self) -> None:
+        """
+        Check that the whole network is seen, and not one of its versions.
+
+        :raises ReadOnlyError: it is a version, or was published.
+        :raises StoreNotFoundError: there is nothing.
+        """
+        self._check_last()
+        if self.repository() is None:
             raise self.refusal() if self.exists() else absent(self.root)
+
+    def _check_last(self) -> None:
         if self._version is not None:
             raise ReadOnlyError(
                 f"version '{self._version}' of '{self.root}' can only be read; open the network"
                 " without a version to change it",
                 location=self.root,
             )
-        return Branch(self.root, repository)
+
+    def begin(self) -> Target:
+        self._check_changeable()
+        return Branch(self.root, self._required().repository)
 
     def build(self, mode: int | None = None) -> Target:
         from icechunk import Repository
 
+        self._check_last()
         opened = self._look()
         if opened is None:
             if self._published.exists():
@@ -247,12 +289,16 @@ class RepositoryLocation(Location):
         """
         Tag a version.
 
-        :raises InputError: the version does not exist, or the tag does already.
+        :raises InputError: the version does not exist, the tag does already, or no version can
+            have it.
         """
+        check_tag(name)
         opened = self._required()
         repository = opened.repository
-        found = version and find_version(repository, version, self.root)
-        id_ = str(found or self._seen(opened).tag)
+        if version is None:
+            id_ = str(self._seen(opened).tag)
+        else:
+            id_ = str(find_version(repository, version, self.root))
         with translated(self.root):
             if name in repository.list_tags():
                 raise InputError(f"'{self.root}' has a version '{name}' already", asked=name)
@@ -261,6 +307,7 @@ class RepositoryLocation(Location):
 
     def expire(self, before: datetime) -> Expired:
         """Remove older versions, but the last and those that have a name."""
+        self._check_last()
         repository, held = self._required().repository, len(self.versions())
         with translated(self.root):
             repository.expire_snapshots(before)
@@ -270,13 +317,30 @@ class RepositoryLocation(Location):
     def _required(self) -> _Opened:
         opened = self._look()
         if opened is None:
-            raise absent(self.root)
+            raise self._no_versions() if self._published.is_group() else absent(self.root)
         return opened
 
     def size(self) -> int:
         """Bytes of the version that is seen; those before it take space too, until they expire."""
         opened = self._look()
         return self._published.size() if opened is None else self._seen(opened).size()
+
+    def rename(self, target: Location) -> bool:
+        """
+        Never at once.
+
+        :raises StoreError: only the last version would be at the other place.
+        """
+        held = self.versions()
+        tags = sum(len(each.tags) for each in held)
+        if len(held) > 1 or tags:
+            raise StoreError(
+                f"a move would keep only the last version of '{self.root}', which has {len(held)}"
+                f" (tags: {tags}); copy the network to '{target.root}', and remove '{self.root}'"
+                " once its versions are not needed",
+                location=self.root,
+            )
+        return False
 
     def remove(self) -> None:
         if self.repository() is None:

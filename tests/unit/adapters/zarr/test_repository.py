@@ -20,6 +20,7 @@ from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
     InputError,
     ReadOnlyError,
+    StoreError,
     StoreExistsError,
     StoreNotFoundError,
 )
@@ -91,7 +92,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
         ),
         (
             "gs://lab/a",
-            {"service_account": "a file", "anonymous": True},
+            {"anonymous": True},
             "gcs",
             {"bucket": "lab", "prefix": "a", "anonymous": True},
         ),
@@ -214,13 +215,80 @@ def test_a_version_is_read_only_and_a_network_of_its_own(url: str) -> None:
     earlier = ZarrStore(url, version=first.id)
     assert f"zarr:{url}" == store.identity
     assert f"zarr:{url}@{first.id}" == earlier.identity
-    with pytest.raises(ReadOnlyError, match="can only be read"):
-        earlier.open_write()
+    before = snapshot(store)
+    for change in (
+        earlier.open_write,
+        earlier.rewrite,
+        earlier.remove,
+        earlier.create,
+        lambda: earlier.move(f"{url}-moved"),
+        lambda: earlier.expire(datetime.now(UTC)),
+    ):
+        with pytest.raises(ReadOnlyError, match=f"version '{first.id}' of .* can only be read"):
+            change()
+    assert (before, 3) == (snapshot(store), len(store.versions()))
+    assert not ZarrStore(f"{url}-moved").exists()
+    earlier.copy(f"{url}-copy")
+    assert 1 == number_at(f"{url}-copy", None)
     with writing(store) as root:
         root.attributes.set("number", 9)
     with reading(earlier) as root:
         assert 1 == root.attributes.get("number")
     assert [1, 9] == [number_at(url, first.id), number_at(url, None)]
+
+
+def test_a_move_drops_no_version_and_no_tag(url: str) -> None:
+    store = numbered(url, 2)
+    with pytest.raises(StoreError, match=r"which has 2 \(tags: 0\); copy the network to"):
+        store.move(f"{url}-moved")
+    store.expire(datetime.now(UTC))
+    store.tag("paper", None)
+    with pytest.raises(StoreError, match=r"which has 1 \(tags: 1\); copy the network to"):
+        store.move(f"{url}-moved")
+    assert ["paper"] == [tag for each in store.versions() for tag in each.tags]
+    assert not ZarrStore(f"{url}-moved").exists()
+    store.copy(f"{url}-copy")
+    ZarrStore(f"{url}-copy").move(f"{url}-moved")
+    assert [True, False, True] == [ZarrStore(url + end).exists() for end in ("", "-copy", "-moved")]
+
+
+@pytest.mark.parametrize("version", [datetime(2026, 1, 1), 5, ["x"], datetime(2026, 1, 1).date()])
+def test_what_can_say_no_version_is_refused(url: str, version: Any) -> None:
+    store = numbered(url, 1)
+    with pytest.raises(InputError, match=r"must have a time zone|must be the id of one"):
+        number_at(url, version)
+    with pytest.raises(InputError, match=r"must have a time zone|must be the id of one"):
+        store.tag("name", version)
+    assert [()] == [each.tags for each in store.versions()]
+
+
+def test_an_empty_text_is_no_version(url: str) -> None:
+    with pytest.raises(InputError, match="has no version ''"):
+        numbered(url, 1).tag("name", "")
+
+
+BAD_TAGS = (
+    *("", ".", "..", "a/b", "a\\b", " x", "x ", "n\n", "x\0", "a\x01b", "\ud800", "\u200b"),
+    *("é", "a~1", "a%b", "a*", "a?", "a#", "a|b", "[a]", "{a}", "<a>", '"a"', "a^b", "`a`"),
+    *("x" * 201, "1CECHNKREP0F1RSTCMT0", 5, None),
+)
+
+
+@pytest.mark.parametrize("name", BAD_TAGS)
+def test_a_name_that_is_no_tag_is_refused(url: str, name: Any) -> None:
+    store = numbered(url, 1)
+    with pytest.raises(InputError, match=r"can't be a tag: it|must be a str, not"):
+        store.tag(name, None)
+    assert [()] == [each.tags for each in store.versions()]
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "x" * 200, "main", "v1.0!$&'()+,-.:;=@_", "1CECHNKREP0F1RSTCMTU", "..."]
+)
+def test_other_printable_names_are_tags(url: str, name: str) -> None:
+    store = numbered(url, 2)
+    assert (name,) == store.tag(name, None).tags
+    assert 1 == number_at(url, name)
 
 
 def test_old_versions_expire_but_the_last_and_those_with_a_name(url: str) -> None:
