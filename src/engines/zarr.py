@@ -87,7 +87,9 @@ class ZarrEngine(_engine.StorageEngine):
         try:
             return isinstance(root, str | os.PathLike) and _store_at(root)(root).exists()
         except InputError:
-            # No folder has such a name.
+            # No folder has such a name; a URL, or how its service is reached, can be wrong.
+            if "://" in os.fsdecode(root):
+                raise
             return False
 
     @staticmethod

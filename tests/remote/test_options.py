@@ -83,6 +83,28 @@ def test_what_everybody_may_read_is_read_without_credentials(
     assert np.array_equal(POSITIONS, found.get_placement_set(CellType()).load_positions())
 
 
+@pytest.mark.parametrize("name", ["net", "shared"])
+def test_what_not_everybody_may_read_is_denied_without_credentials(
+    bucket: str, options: dict[str, Any], name: str
+) -> None:
+    root = NetworkRoot(f"{bucket}/net", storage_options=options)
+    Storage("zarr", root)
+    publish(root, f"{bucket}/shared", storage_options=options)
+    if OTHER:
+        pytest.skip("moto alone tells who may read")
+    public = {name: options[name] for name in ("endpoint", "region")} | {"anonymous": True}
+    with pytest.raises(StoreAccessError, match="may not be opened"):
+        open_storage(f"{bucket}/{name}", storage_options=public)
+
+
+def test_a_wrong_endpoint_is_named_where_a_network_is_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:9000")
+    with pytest.raises(InputError, match="environment variable AWS_ENDPOINT_URL must be a URL"):
+        open_storage("s3://lab/net")
+
+
 def test_a_configuration_reaches_a_service_and_is_stored_without_credentials(
     bucket: str, options: dict[str, Any]
 ) -> None:
@@ -106,10 +128,12 @@ def test_a_configuration_reaches_a_service_and_is_stored_without_credentials(
 
 
 def test_options_go_with_a_root_to_other_processes_and_show_no_secret() -> None:
-    root = NetworkRoot("s3://lab/net", storage_options={"access_key_id": "x", "region": "here"})
+    given = {"access_key_id": "x", "secret_access_key": SECRET, "region": "here"}
+    root = NetworkRoot("s3://lab/net", storage_options=given)
     copy = pickle.loads(pickle.dumps(root))
     assert root.storage_options == copy.storage_options
     assert "'x'" not in repr(root.storage_options)
+    assert SECRET not in repr(root.storage_options)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from ...errors import InputError
-from ...ports.services import NO_OPTIONS, ServiceOptions
+from ...ports.services import NO_OPTIONS, ServiceOptions, check_alone, check_endpoint
 
 if TYPE_CHECKING:
     from icechunk import RepositoryConfig, Storage
@@ -30,6 +30,10 @@ _RETRIES: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=20
 _ICECHUNK_RETRIES = (4, 200, 5000)
 _MOST_INLINE = 4096
 
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+# Other names of schemes.
+_USUAL = {"s3a": "s3", "gcs": "gs", "azure": "az", "abfs": "az"}
+
 _MEMORY: dict[str, Storage] = {}
 _MEMORY_MUTEX = threading.Lock()
 
@@ -40,13 +44,14 @@ def check_url(url: str) -> None:
 
     :raises InputError: it comes with credentials or options.
     """
-    parts = urlsplit(url)
-    if parts.username or parts.password or parts.query or parts.fragment:
-        shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
-        raise InputError(
-            f"the root '{shown}' contains credentials or options;"
-            " pass the URL alone, and the credentials in storage_options or environment variables"
-        )
+    check_alone(urlsplit(url), "root")
+
+
+def plain_url(url: str) -> str:
+    """A URL with the usual one of the names of its scheme, so that equal places are equal texts."""
+    scheme, _, rest = url.partition("://")
+    scheme = scheme.lower()
+    return f"{_USUAL.get(scheme, scheme)}://{rest}"
 
 
 def place_of(root: str, options: ServiceOptions) -> Hashable:
@@ -56,10 +61,18 @@ def place_of(root: str, options: ServiceOptions) -> Hashable:
 
 def endpoint(options: ServiceOptions) -> str | None:
     """The S3 service that the options or the environment name, if it is not that of AWS."""
-    if options.endpoint:
-        return options.endpoint
-    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-    return next((os.environ[name] for name in names if os.environ.get(name)), None)
+    return options.endpoint or _environment(*_ENDPOINTS)
+
+
+def _check_environment(options: ServiceOptions) -> None:
+    """
+    Check the S3 service that the environment names, on a wrong one of which libraries panic.
+
+    :raises InputError: it is not a URL of HTTP.
+    """
+    for name in () if options.endpoint else _ENDPOINTS:
+        if os.environ.get(name):
+            check_endpoint(os.environ[name], f"environment variable {name}")
 
 
 def connect(url: str, options: ServiceOptions) -> ObjectStore:
@@ -70,6 +83,8 @@ def connect(url: str, options: ServiceOptions) -> ObjectStore:
         # Nothing was published in this process.
         return MemoryStore()
 
+    if url.startswith(("s3://", "s3a://")):
+        _check_environment(options)
     # The settings may name a service without encryption, as on the own machine.
     plain = url.startswith("http://") or (endpoint(options) or "").startswith("http://")
     return from_url(
@@ -125,6 +140,7 @@ def storage_of(url: str, options: ServiceOptions = NO_OPTIONS, *, new: bool = Fa
             made = _MEMORY.get(url) or icechunk.in_memory_storage()
             return _MEMORY.setdefault(url, made) if new else made
     if parts.scheme in ("s3", "s3a"):
+        _check_environment(options)
         service = endpoint(options)
         return icechunk.s3_storage(
             bucket=parts.netloc,

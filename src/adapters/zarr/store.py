@@ -28,6 +28,7 @@ from .locations import Location, Tag, Target
 from .manifest import Manifest, make_manifest, read_manifest, text_of, walk
 from .metadata import with_added
 from .paths import MANIFEST
+from .services import plain_url
 from .session import (
     ZarrCreationSession,
     ZarrReadSession,
@@ -102,11 +103,14 @@ class ZarrStore:
         self, root: str | os.PathLike[str], version: str | datetime | None = None
     ) -> Location:
         text = os.fsdecode(root)
+        if "://" in text:
+            text = plain_url(text)
         if text.startswith("file://"):
             text = url2pathname(urlsplit(text).path)
         if "://" in text:
             return _remote(text, version, self._options)
-        return ArchiveLocation(text) if text.endswith(".zip") else self._directory(text)
+        is_archive = text.lower().endswith(".zip")
+        return ArchiveLocation(text) if is_archive else self._directory(text)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -235,7 +239,7 @@ class ZarrStore:
         """
         from .published import PublishedTarget
 
-        target = PublishedTarget(url, options or self._options)
+        target = PublishedTarget(plain_url(url), options or self._options)
         if target.exists():
             raise taken(url)
         with self._location.lock(exclusive=False):

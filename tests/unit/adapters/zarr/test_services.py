@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from bsb_hdf5.adapters.zarr.store import ZarrStore
+from bsb_hdf5.errors import InputError
 from bsb_hdf5.ports.services import ServiceOptions
 
 pytest.importorskip("obstore")
@@ -43,9 +45,81 @@ def test_each_service_gets_its_options(
 ) -> None:
     seen: list[dict[str, Any]] = []
     monkeypatch.setattr("obstore.store.from_url", lambda _, **named: seen.append(named))
-    services.connect(url, ServiceOptions(**EVERY, anonymous=anonymous))
+    given_options = {name: EVERY[name] for name in ("endpoint", "region", "account")}
+    if not anonymous:
+        given_options = EVERY
+    services.connect(url, ServiceOptions(**given_options, anonymous=anonymous))
     unsigned = {"skip_signature": True} if anonymous and "http" not in url else {}
+    names = {name: "account_name" if name == "account" else name for name in given_options}
+    options = {name: each for name, each in options.items() if name in names.values()}
     (given,) = seen
     assert given.pop("client_options")["allow_http"]
     assert given.pop("retry_config")
     assert {**options, **unsigned} == given
+
+
+SECRET = "a-secret"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"endpoint": f"http://user:{SECRET}@here:9000"},
+            "the storage option 'endpoint' 'http://here' contains credentials or options",
+        ),
+        ({"endpoint": f"https://here?key={SECRET}"}, "'https://here' contains credentials"),
+        ({"endpoint": f"user:{SECRET}@here"}, "must be a URL that begins with http:// or https://"),
+        ({"endpoint": "localhost:9000"}, "begins with http:// or https://.* not 'localhost:9000'"),
+        ({"endpoint": "nonsense"}, "begins with http:// or https://"),
+        ({"endpoint": "ftp://here"}, "begins with http:// or https://"),
+        ({"endpoint": "http://"}, "begins with http:// or https://"),
+        ({"endpoint": "http://here:port"}, "begins with http:// or https://"),
+        ({"endpoint": "http://[here"}, "begins with http:// or https://"),
+        ({"access_key_id": "x"}, "'access_key_id' needs 'secret_access_key', too"),
+        ({"secret_access_key": SECRET}, "'secret_access_key' needs 'access_key_id', too"),
+        ({"session_token": SECRET}, "'session_token' needs 'access_key_id', too"),
+        *(
+            ({**given, "anonymous": True}, "can't be given with 'anonymous'")
+            for given in (
+                {"access_key_id": "x", "secret_access_key": SECRET},
+                {"account_key": SECRET},
+                {"service_account": "a file"},
+            )
+        ),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        ServiceOptions(**options)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"])
+def test_an_endpoint_of_the_environment_that_is_no_url_is_named(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("icechunk")
+    monkeypatch.setenv(name, "localhost:9000")
+    for url in ("s3://lab/net", "s3a://lab/net"):
+        for use in (services.connect, services.storage_of):
+            with pytest.raises(InputError, match=f"environment variable {name} must be a URL"):
+                use(url, ServiceOptions())
+    assert services.connect("s3://lab/net", ServiceOptions(endpoint="http://here"))
+
+
+@pytest.mark.parametrize(
+    ("url", "usual"),
+    [
+        *((f"{each}://Lab/Net", "s3://Lab/Net") for each in ("s3", "S3", "s3a", "S3A")),
+        *((f"{each}://Lab/Net", "gs://Lab/Net") for each in ("gs", "GCS")),
+        *((f"{each}://Lab/Net", "az://Lab/Net") for each in ("az", "Azure", "abfs")),
+        ("HTTPS://Here/Net", "https://Here/Net"),
+    ],
+)
+def test_a_place_has_one_url(url: str, usual: str) -> None:
+    assert usual == services.plain_url(url)
+    stores = [ZarrStore(each) for each in (url, usual)]
+    assert [f"zarr:{usual}"] * 2 == [each.identity for each in stores]

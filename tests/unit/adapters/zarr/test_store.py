@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -113,3 +114,11 @@ def test_what_the_store_can_not_do_everywhere_is_declared() -> None:
         ZarrStore("network").capabilities.limits
     )
     assert "one is refused" in ZarrStore("network").capabilities.limits[Capability.LOCKING]
+
+
+def test_the_case_of_a_scheme_and_of_a_suffix_does_not_matter(path: Path, tmp_path: Path) -> None:
+    before = snapshot(filled(path))
+    shutil.make_archive(str(tmp_path / "a"), "zip", path)
+    os.rename(tmp_path / "a.zip", tmp_path / "B.ZIP")
+    assert before == snapshot(ZarrStore(tmp_path / "B.ZIP"))
+    assert before == snapshot(ZarrStore(path.as_uri().replace("file://", "FILE://")))
