@@ -9,6 +9,7 @@ after the commit, so it may be that of an earlier state where a session was kill
 
 from __future__ import annotations
 
+import contextlib
 import json
 import zlib
 from collections.abc import Collection
@@ -41,6 +42,10 @@ _VERSION = 2
 _TO_DO = (
     f"; if you moved it, move it back; if it is a copy of yours, delete the attribute {MARK!r} of"
     " it; then consolidate the metadata again"
+)
+_LOST_MARK = (
+    f": its root lost the attribute {MARK!r}, as another program replaced all attributes;"
+    " restore the zarr.json of the root from a copy"
 )
 
 Node: TypeAlias = Document
@@ -278,7 +283,10 @@ def _marked(data: bytes, location: str) -> tuple[Document, Document]:
     attributes = document.get("attributes") if isinstance(document, dict) else None
     mark = attributes.get(MARK) if isinstance(attributes, dict) else None
     if not isinstance(mark, dict) or mark.get("format") != _FORMAT:
-        raise NotANetworkError(f"'{location}' is a zarr store, not a network", location=location)
+        lost = _LOST_MARK if mark is None and _lists_own(document) else ""
+        raise NotANetworkError(
+            f"'{location}' is a zarr store, not a network{lost}", location=location
+        )
     valid = (first_version.VERSION, _VERSION)
     if mark.get("version") not in valid:
         raise NotANetworkError(
@@ -289,6 +297,14 @@ def _marked(data: bytes, location: str) -> tuple[Document, Document]:
             valid=valid,
         )
     return document, mark
+
+
+def _lists_own(document: Document) -> bool:
+    """Whether a root lists groups or arrays that sessions made."""
+    with contextlib.suppress(LookupError, TypeError, ValueError, AttributeError):
+        nodes = document["consolidated_metadata"]["metadata"]
+        return any(_origin(found) is not None for found in nodes.values())
+    return False
 
 
 def _tree(document: Document, gone: Collection[str]) -> tuple[Node, dict[str, Document]]:

@@ -281,6 +281,18 @@ def test_what_a_session_makes_is_listed_in_place_of_what_others_had_there() -> N
     assert "mine" not in again.foreign
 
 
+def test_a_root_that_lost_its_mark_is_told_from_other_stores() -> None:
+    document = json.loads(make_manifest(whole()).data)
+    del document["attributes"]["bsb_hdf5"]
+    with pytest.raises(NotANetworkError, match="its root lost the attribute 'bsb_hdf5'"):
+        read_manifest(json.dumps(document).encode(), "here")
+    others: tuple[Any, ...] = ({"x": OTHER}, {}, {"x": None}, {"x": {"attributes": []}}, None, 5)
+    for nodes in others:
+        document["consolidated_metadata"]["metadata"] = nodes
+        with pytest.raises(NotANetworkError, match=r"'here' is a zarr store, not a network$"):
+            read_manifest(json.dumps(document).encode(), "here")
+
+
 def test_a_checksum_that_differs_is_told() -> None:
     data = make_manifest(whole(x="text")).data
     assert read_manifest(data, "here").tree["attributes"] == {"x": "text"}
