@@ -98,9 +98,10 @@ class Session:
 
         :raises ReadOnlyError: the session only reads.
         """
-        root = self._open_writer()[0].root
+        raw, network = self._open_writer()
         self.bypassed = True
-        return root
+        network.bypass()
+        return raw.root
 
     @property
     def native(self) -> H5pyObject:

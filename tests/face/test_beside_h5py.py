@@ -6,11 +6,13 @@ import os
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
-from bsb import Storage
+from bsb import DatasetNotFoundError, Storage
 
 from bsb_hdf5.adapters.hdf5 import file_pool
 from bsb_hdf5.adapters.hdf5.file_pool import MOST_KEPT
+from tests.face.layouts import new_storage, place
 from tests.face.samples import SmallNetwork, cell_type, chunk, positions
 
 ENGINES = Path(__file__).parents[2] / "docs" / "engines.md"
@@ -106,3 +108,44 @@ def test_the_page_says_how_many_files_stay_open(tmp_path: Path) -> None:
     for each in storages:
         each.require_placement_set(cell_type("a"))
     assert MOST_KEPT == sum(descriptors_of(Path(each.root)) for each in storages)
+
+
+@pytest.mark.parametrize("layout", ["classic", "columnar"])
+def test_sets_that_a_held_object_of_h5py_deletes_are_gone(tmp_path: Path, layout: str) -> None:
+    small = SmallNetwork.build(new_storage(tmp_path / "network.hdf5", layout))
+    storage = small.storage
+    with storage.write_scope() as session:
+        root = session["/"]
+        small.a.load_positions()
+        assert len(small.ab)
+        del root[place(layout, "placement", "a")]
+        del root[place(layout, "connectivity", "a_to_b")]
+        with pytest.raises(DatasetNotFoundError):
+            small.a.append_data(chunk(0), positions(1))
+        with pytest.raises(DatasetNotFoundError):
+            len(small.ab)
+        made = storage.require_placement_set(cell_type("a"))
+        assert 0 == len(made)
+        made.append_data(chunk(7), positions(2))
+    found = storage.get_placement_set(cell_type("a"))
+    assert positions(2).tolist() == found.load_positions().tolist()
+
+
+def test_arrays_that_a_held_object_of_h5py_changes_are_those_of_the_next_call(
+    tmp_path: Path,
+) -> None:
+    storage = new_storage(tmp_path / "network.hdf5", "classic")
+    cells = storage.require_placement_set(cell_type("a"))
+    cells.append_data(chunk(1), positions(4))
+    with storage.write_scope() as session:
+        held = session[f"placement/a/{chunk(1).id}"]
+        assert positions(4).tolist() == cells.load_positions().tolist()
+        del held["position"]
+        held.create_dataset("position", data=np.full((4, 3), 3.0), maxshape=(None, 3))
+        assert np.full((4, 3), 3.0).tolist() == cells.load_positions().tolist()
+        cells.append_data(chunk(1), [[9.0, 9, 9]])
+        rows = held["position"]
+        rows[0] = 5.0
+        assert [5, 3, 3, 3, 9] == cells.load_positions()[:, 0].tolist()
+        held.attrs["mine"] = 1
+    assert [5, 3, 3, 3, 9] == cells.load_positions()[:, 0].tolist()

@@ -86,7 +86,7 @@ class Hdf5Attributes(AttributesBase):
 
     def _keep(self, key: bytes, id_: H5Object) -> OpenAttribute:
         opened = OpenAttribute(id_, id_.shape, id_.dtype)
-        if len(self._member.attributes) < _MOST_OPEN:
+        if len(self._member.attributes) < _MOST_OPEN and not self._context.shared:
             self._member.attributes[key] = opened
         return opened
 

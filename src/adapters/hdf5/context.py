@@ -114,6 +114,16 @@ class OpenObjects:
         self._numbers = 0
 
 
+class UnkeptObjects(OpenObjects):
+    """Those of a session whose callers have objects of h5py: each use opens its own."""
+
+    def find(self, path: str) -> None:
+        """None is known to be what it was."""
+
+    def add(self, path: str, member: OpenObject) -> None:
+        """Let it go when its user does."""
+
+
 class Context:
     """
     What the groups and arrays of a session share.

@@ -18,7 +18,7 @@ from ..native.groups import Group, GroupWriter, Member
 from .any_values import append_any, check_any, check_append, read_any
 from .arrays import COMPRESSED, Hdf5Array, Hdf5ArrayWriter, storage_of
 from .attributes import Hdf5Attributes, Hdf5AttributesWriter
-from .context import Context, OpenObject
+from .context import Context, OpenObject, UnkeptObjects
 from .copying import copy_object
 from .documents import (
     Hdf5Document,
@@ -232,6 +232,7 @@ class Hdf5GroupWriter(Hdf5Group, GroupWriter):
         super()._share()
         self._context.changes += 1
         self._context.objects.clear()
+        self._context.objects = UnkeptObjects()
 
     def check_any(self, data: Any, **options: Any) -> None:
         with self._context.translated():

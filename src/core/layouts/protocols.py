@@ -362,6 +362,9 @@ class NetworkReader(Protocol):
 class NetworkWriter(NetworkReader, Protocol):
     """A network that can be changed, within a session that writes."""
 
+    def bypass(self) -> None:
+        """Note that callers may change what is stored past the network from now on."""
+
     def set_chunk_size(self, size: NDArray[np.float64], /) -> None: ...
 
     def set_versions(self, bsb: str, engine: str, /) -> None: ...

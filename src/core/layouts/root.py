@@ -49,6 +49,7 @@ class RootedNetwork:
 
     changes = 0
     mark: Mark | None = None
+    _bypassed = False
     # Names of the groups that hold the parts.
     _parts: ClassVar[Mapping[str, str]]
     # Whether the state id has an attribute of its own, which costs less to advance than the
@@ -57,10 +58,15 @@ class RootedNetwork:
 
     def __init__(self, root: GroupWriter, cache: CacheView | None) -> None:
         self._root = root
-        self.cache = _NoCache() if cache is None else cache
+        self.cache: CacheView = _NoCache() if cache is None else cache
 
     def place(self, part: str, *names: str) -> str:
         return "/".join(["", self._parts[part], *names])
+
+    def bypass(self) -> None:
+        """Note that callers may change what is stored past the network from now on."""
+        self._bypassed = True
+        self.cache = _NoCache()
 
     def touch(self) -> None:
         """Count a change that is about to be made."""

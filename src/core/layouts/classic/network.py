@@ -105,13 +105,17 @@ class ClassicNetwork(RootedNetwork):
         return self._names("placement", PLACEMENT)
 
     def placement(self, name: str) -> ClassicPlacement:
-        if name not in self._placements:
+        found = self._placements.get(name)
+        if found is None or (self._bypassed and name not in self.placement_names()):
+            self._placements.pop(name, None)
             group = self.group_of("placement", name)
-            self._placements[name] = ClassicPlacement(group, name, self)
-        return self._placements[name]
+            found = self._placements[name] = ClassicPlacement(group, name, self)
+        return found
 
     def create_placement(self, name: str, *, created_at: str) -> None:
         group = self._new_group("placement", name)
+        # One that callers removed past the network.
+        self._placements.pop(name, None)
         ClassicPlacement.create(group, name, created_at)
 
     def remove_placement(self, name: str) -> None:
@@ -124,13 +128,16 @@ class ClassicNetwork(RootedNetwork):
         return self._names("connectivity", CONNECTIVITY)
 
     def connectivity(self, tag: str) -> ClassicConnectivity:
-        if tag not in self._connectivities:
+        found = self._connectivities.get(tag)
+        if found is None or (self._bypassed and tag not in self.connectivity_tags()):
+            self._connectivities.pop(tag, None)
             group = self.group_of("connectivity", tag)
-            self._connectivities[tag] = ClassicConnectivity(group, tag, self)
-        return self._connectivities[tag]
+            found = self._connectivities[tag] = ClassicConnectivity(group, tag, self)
+        return found
 
     def create_connectivity(self, tag: str, pre: str, post: str, *, created_at: str) -> None:
         group = self._new_group("connectivity", tag)
+        self._connectivities.pop(tag, None)
         ClassicConnectivity.create(group, tag, pre, post, created_at)
 
     def remove_connectivity(self, tag: str) -> None:

@@ -205,12 +205,17 @@ class ColumnarNetwork(RootedNetwork):
 
     def placement(self, name: str) -> ColumnarPlacement:
         found = self._placements.get(name)
+        if found is not None and self._bypassed and name not in self.placement_names():
+            self._forget("placement", (name,))
+            found = None
         if found is None:
             found = self._placements[name] = ColumnarPlacement(name, self)
         return found
 
     def create_placement(self, name: str, *, created_at: str) -> None:
         ColumnarPlacement.create(self._new_group("placement", name), name, created_at)
+        # One that callers removed past the network.
+        self._placements.pop(name, None)
 
     def remove_placement(self, name: str) -> None:
         # Raises if it does not exist.
@@ -223,6 +228,9 @@ class ColumnarNetwork(RootedNetwork):
 
     def connectivity(self, tag: str) -> ColumnarConnectivity:
         found = self._connectivities.get(tag)
+        if found is not None and self._bypassed and tag not in self.connectivity_tags():
+            self._forget("connectivity", (tag,))
+            found = None
         if found is None:
             found = self._connectivities[tag] = ColumnarConnectivity(tag, self)
         return found
@@ -230,6 +238,7 @@ class ColumnarNetwork(RootedNetwork):
     def create_connectivity(self, tag: str, pre: str, post: str, *, created_at: str) -> None:
         group = self._new_group("connectivity", tag)
         ColumnarConnectivity.create(group, tag, pre, post, created_at)
+        self._connectivities.pop(tag, None)
 
     def remove_connectivity(self, tag: str) -> None:
         self.connectivity(tag)
