@@ -30,6 +30,7 @@ from .core.validation import as_numbers
 from .errors import (
     CorruptNetworkError,
     DataNotFoundError,
+    InputError,
     MorphologyNotFoundError,
 )
 from .handles import (
@@ -45,6 +46,11 @@ from .placement_labels import LabelledCells
 from .resource import NetworkPart
 from .telemetry import spanned
 from .transactions.session import Session
+
+# Cells of a set: what int64 and doubles count exactly, and many more sums than there are sets.
+_MOST_CELLS = 1 << 53
+# So many at a time, entities all of them, that they are counted first.
+_MANY_CELLS = 1 << 32
 
 
 class _Node(Protocol):
@@ -306,7 +312,7 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
         target = as_chunk(chunk)
         rows = as_placement_rows(positions, morphologies, rotations, additional, count)
         sessions = self._engine.sessions
-        if handle is HANDLED and sessions.stages:
+        if handle is HANDLED and sessions.stages and rows.count <= _MANY_CELLS:
             size = normalize_size(getattr(target, "_size", None))
             if sessions.stage(StagedCells(self.tag, id_of(target), rows, size)):
                 return
@@ -315,6 +321,7 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
     @handles_handles("a")
     def _append(self, target: Chunk, rows: PlacementRows, handle: Session = HANDLED) -> None:
         self._check_stored(rows.morphologies, handle)
+        self._check_room(rows.count, handle)
         size = agreed_chunk_size(handle.network, target)
         self._writer(handle).append(id_of(target), rows)
         # What raises above leaves nothing changed.
@@ -333,6 +340,18 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
                     " save it in the morphology repository first",
                     asked=name,
                 )
+
+    def _check_room(self, count: int, handle: Session) -> None:
+        if count <= _MANY_CELLS:
+            return
+        held = self._data(handle).counts().total
+        if held + count > _MOST_CELLS:
+            raise InputError(
+                f"'{self.tag}' has {held} cells and can't have {count} more: a set holds at most"
+                f" {_MOST_CELLS}",
+                asked=count,
+                valid=_MOST_CELLS - held,
+            )
 
     def append_entities(
         self, chunk: ChunkLike, count: int, additional: Mapping[str, ArrayLike] | None = None

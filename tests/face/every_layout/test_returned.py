@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from bsb_hdf5.connectivity_set import CSIterator
+from bsb_hdf5.errors import InputError
 from bsb_hdf5.placement_set import encode_labels
 from tests.compat.walk.records import record
 from tests.compat.walk.world import World, chunk, twig
@@ -123,3 +124,22 @@ def test_an_id_without_a_text_is_made_where_the_meta_is_given_by_name(world: Wor
 def test_two_metas_are_one_too_many(world: World, arguments: tuple[Any, ...]) -> None:
     with pytest.raises(TypeError):
         world.files.store("text", *arguments, meta={"b": 2})
+
+
+@pytest.mark.parametrize("count", [2**63, 2**62, 2**53])
+def test_more_cells_than_can_be_counted_are_refused(world: World, count: int) -> None:
+    entities = world.cells("entities")
+    before = len(entities)
+    with world.storage.write_scope():
+        entities.append_entities(chunk(0), 2)
+        with pytest.raises(InputError, match=rf"'entities' has {before + 2} cells and can't have"):
+            entities.append_entities(chunk(1), count)
+        with pytest.raises(InputError, match="holds at most 9007199254740992"):
+            entities.append_data(chunk(0), count=count)
+        entities.append_entities(chunk(0), 1)
+    assert before + 3 == len(entities)
+    most = 2**53 - len(entities)
+    entities.append_entities(chunk(1), most)
+    assert 2**53 == len(entities)
+    entities.clear([chunk(1)])
+    assert before + 3 == len(entities)
