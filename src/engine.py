@@ -23,13 +23,14 @@ from .core.json_types import Document
 from .core.layouts.detection import create_network, open_network
 from .core.layouts.protocols import NetworkReader, NetworkWriter
 from .core.provenance import WriterInfo
-from .errors import StorageError, StoreError, StoreExistsError, StoreIOError
+from .errors import InputError, StorageError, StoreError, StoreExistsError, StoreIOError
 from .exceptions import as_bsb, callers_stacklevel, raise_as_bsb, warn_of_slow_lock
 from .placement_set import PlacementSet
 from .ports.arrays import GroupWriter
 from .ports.communicator import Communicator
 from .ports.lock import Lock
-from .ports.store import KeepsOpen, Store
+from .ports.services import ServiceOptions
+from .ports.store import KeepsOpen, Store, Versioned
 from .transactions.deadline import WaitPolicy
 from .transactions.interrupts import without_interrupts
 from .transactions.session import Session
@@ -41,6 +42,21 @@ from .transactions.transaction import TransactionContext
 T = TypeVar("T")
 Comm: TypeAlias = Any
 """BSB's ``MPIService``, which only the MPI adapter imports."""
+
+
+def as_versioned(store: Store) -> Versioned:
+    """
+    A store that keeps versions.
+
+    :raises StoreError: it keeps none.
+    """
+    if isinstance(store, Versioned) and store.has_versions:
+        return store
+    raise StoreError(
+        f"'{store.location}' keeps no versions; networks in object stores do:"
+        " engine 'zarr' with a URL such as s3://bucket/name",
+        location=store.location,
+    )
 
 
 class ReadOnly:
@@ -66,12 +82,15 @@ class StorageEngine(bsb.Engine):
     :param lock_limit: seconds to wait for other threads, ranks or programs; without, those of the
         root (:class:`~bsb_hdf5.config.NetworkRoot`), or 600.
     :raises InputError: another limit than a number above 0.
+    :raises StoreError: the root comes with a version, and the store keeps none.
     """
 
     _format = ""
     _root: str
     # Of networks that are made.
     _layout = "columnar"
+    # How the service of a URL is reached.
+    _options: ServiceOptions | None = None
 
     def __init__(self, root: Root, comm: Comm, lock_limit: float | None = None) -> None:
         given = getattr(root, "lock_limit", None) if lock_limit is None else lock_limit
@@ -80,6 +99,8 @@ class StorageEngine(bsb.Engine):
         super().__init__(root, comm)
         self._root = plain_root(self._root)
         self._connect()
+        if getattr(root, "version", None) is not None:
+            as_versioned(self.sessions.store)
 
     def _make_store(self, root: str) -> Store:
         """The store at a root."""
@@ -267,9 +288,24 @@ class StorageEngine(bsb.Engine):
         :guilabel:`collective` Copy the storage to another root, whole or not at all.
 
         :raises StoreExistsError: there is something at the other root.
+        :raises InputError: it comes with a version or with other storage options.
+        """
+        self._check_target(new_root)
+        self.ranks.on_main(lambda: self._copy(plain_root(new_root)))
+
+    def _check_target(self, new_root: Root) -> None:
+        """
+        Check that a root is one that a store copies its network to.
+
+        :raises InputError: it comes with a version, or is reached in another way than this one.
         """
         check_new_root(new_root)
-        self.ranks.on_main(lambda: self._copy(plain_root(new_root)))
+        if getattr(new_root, "storage_options", None) not in (None, self._options):
+            raise InputError(
+                f"'{plain_root(new_root)}' comes with other storage_options than '{self._root}',"
+                " which copy and move do not use; use bsb_hdf5.convert",
+                asked=new_root,
+            )
 
     def _copy(self, new_root: str) -> None:
         with self.sessions.hold_shared():
@@ -281,8 +317,9 @@ class StorageEngine(bsb.Engine):
         :guilabel:`collective` Move the storage to another root.
 
         :raises StoreExistsError: there is something at the other root.
+        :raises InputError: it comes with a version or with other storage options.
         """
-        check_new_root(new_root)
+        self._check_target(new_root)
         self.ranks.on_main(lambda: self._move(plain_root(new_root)))
         self._point_to(plain_root(new_root))
 

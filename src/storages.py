@@ -11,13 +11,12 @@ import bsb
 from bsb.storage import create_engine, get_engines
 
 from .config import NetworkRoot, Root, check_new_root
-from .engine import Comm, StorageEngine
+from .engine import Comm, StorageEngine, as_versioned
 from .errors import (
     InputError,
     NotANetworkError,
     StorageError,
     StoreAccessError,
-    StoreError,
     StoreNotFoundError,
 )
 from .exceptions import callers_stacklevel
@@ -68,10 +67,7 @@ def open_storage(
     ]
     for name in present:
         if ask_engine(name, root, partial(ours[name].recognizes, root, None)):
-            opened = bsb.Storage(name, root, missing_ok=False)
-            if version is not None:
-                versioned(opened)
-            return opened
+            return bsb.Storage(name, root, missing_ok=False)
     raise failed[0] if failed else _not_found(root, ours, present)
 
 
@@ -154,14 +150,7 @@ def versioned(storage: bsb.Storage | Root) -> Versioned:
 
     :raises StoreError: it keeps none; errors as for ``engine_of``.
     """
-    store = engine_of(storage).sessions.store
-    if not isinstance(store, Versioned) or not store.has_versions:
-        raise StoreError(
-            f"'{store.location}' keeps no versions; networks in object stores do:"
-            " engine 'zarr' with a URL such as s3://bucket/name",
-            location=store.location,
-        )
-    return store
+    return as_versioned(engine_of(storage).sessions.store)
 
 
 def make_engine(name: str, root: Root, comm: Comm) -> StorageEngine:

@@ -97,6 +97,19 @@ def test_what_not_everybody_may_read_is_denied_without_credentials(
         open_storage(f"{bucket}/{name}", storage_options=public)
 
 
+def test_a_copy_goes_to_no_other_service_than_asked(
+    bucket: str, options: dict[str, Any], tmp_path: Path
+) -> None:
+    root = NetworkRoot(f"{bucket}/net", storage_options=options)
+    other = NetworkRoot(f"{bucket}/copy", storage_options={**options, "region": "eu-west-1"})
+    for storage in (Storage("zarr", root), Storage("hdf5", str(tmp_path / "net.hdf5"))):
+        for verb in (storage.copy, storage.move):
+            with pytest.raises(InputError, match="comes with other storage_options"):
+                verb(other)
+    Storage("zarr", root).copy(NetworkRoot(f"{bucket}/copy", storage_options=options))
+    assert 1 == len(versions(NetworkRoot(f"{bucket}/copy", storage_options=options)))
+
+
 def test_a_wrong_endpoint_is_named_where_a_network_is_opened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ import zarr
 from bsb import Chunk, Storage, open_storage
 from obstore.store import S3Store, from_url
 
-from bsb_hdf5 import convert, expire, repack, tag, versions
+from bsb_hdf5 import convert, diff, expire, repack, tag, versions
 from bsb_hdf5 import open_storage as open_any
 from bsb_hdf5.adapters.zarr.commits import Branch
 from bsb_hdf5.adapters.zarr.services import storage_of
@@ -355,12 +356,22 @@ def test_wrong_names_and_times_are_refused_without_a_request(bucket: str, proxy:
     assert 0 == proxy.asked
 
 
+def diff_with(root: str) -> Callable[[NetworkRoot], object]:
+    return lambda other: list(diff(root, other))
+
+
 def test_other_networks_keep_no_versions(tmp_path: Any) -> None:
     storage = Storage("zarr", str(tmp_path / "net.zarr"))
     with pytest.raises(StoreError, match="keeps no versions"):
         versions(storage)
     with pytest.raises(StoreError, match="keeps no versions"):
         open_any(storage.root, version="any")
+    for engine in ("zarr", "hdf5", "memory"):
+        root = str(tmp_path / f"other.{engine}")
+        Storage(engine, root)
+        for use in (open_any, diff_with(root), partial(Storage, engine)):
+            with pytest.raises(StoreError, match="keeps no versions"):
+                use(NetworkRoot(root, version="any"))
 
 
 class Refusing(BaseHTTPRequestHandler):
