@@ -337,8 +337,13 @@ def _tree(document: Document, gone: Collection[str]) -> tuple[Node, dict[str, Do
             groups[path] = node
         name = found["attributes"][MARK].get("name", last)
         members = groups[above]["members"]
-        if type(name) is not str or name in members:
-            raise ValueError(f"two members are called {name!r}")
+        if type(name) is not str:
+            raise ValueError(f"the node {path!r} is called {name!r}")
+        if name in members:
+            raise ValueError(
+                f"two members are called {name!r}: {members[name]['path']!r} and {path!r};"
+                " delete the one that a killed session made, and consolidate the metadata again"
+            )
         members[name] = node
     return tree, foreign
 
