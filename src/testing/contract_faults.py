@@ -36,8 +36,9 @@ _TEXT = 30_000
 _ROOM = (0, 5_000, 100_000, 300_000)
 # Parts of the time that a session takes.
 _MOMENTS = (0.2, 0.5, 0.8, 0.95)
-# Seconds that a store with a short limit may wait for a lock.
-_LONGEST_WAIT = 10.0
+# Seconds that a store whose limit is a second at most may wait for a lock, and after which it is
+# not waited for.
+_LONG_WAIT, _LONGEST_WAIT = 4.0, 10.0
 
 
 def begin(root: GroupWriter) -> None:
@@ -125,8 +126,10 @@ class FaultContract:
             point.reached()
             session.commit()
 
-        def wait() -> Exception | None:
-            return outcome_of(lambda: new_impatient_store("a").open_write().rollback())
+        def wait() -> tuple[Exception | None, float]:
+            began = time.monotonic()
+            error = outcome_of(lambda: new_impatient_store("a").open_write().rollback())
+            return error, time.monotonic() - began
 
         with OtherProcess(hold) as holder, OtherProcess(wait) as waiting:
             make(store, prepare)
@@ -134,8 +137,9 @@ class FaultContract:
             point.await_other()
             try:
                 assert waiting.ends_within(_LONGEST_WAIT), "it waits for longer than its limit"
-                error = waiting.result()
+                error, waited = waiting.result()
                 assert isinstance(error, LockTimeoutError), repr(error)
+                assert waited < _LONG_WAIT, "it waits for longer than its limit"
             finally:
                 point.let_go()
             holder.result()

@@ -93,6 +93,18 @@ class SizeContract:
         with reading(store) as read:
             assert content == read.document("x").read()
 
+    def test_values_of_some_megabytes_come_back(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        text, numbers = "granule " * 500_000, np.arange(500_000)
+        with writing(store) as root:
+            root.attributes.set("text", text)
+            root.attributes.set("numbers", numbers)
+            root.create_array("rows", numbers)
+        with reading(store) as read:
+            assert text == read.attributes.get("text")
+            assert np.array_equal(numbers, read.attributes.get("numbers"))
+            assert np.array_equal(numbers, read.array("rows").read())
+
     def test_attributes_of_the_root_last_over_many_commits(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
         expected = {}

@@ -7,6 +7,8 @@ import os
 import pickle
 import select
 import signal
+import sys
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -143,6 +145,16 @@ def no_file_larger_than(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def delay_renames(seconds: float) -> None:
+    """Have this process wait before it gives a file another name, until it ends."""
+
+    def wait(event: str, _: object) -> None:
+        if event in ("os.rename", "os.link"):
+            time.sleep(seconds)
+
+    sys.addaudithook(wait)
 
 
 def die_at_a_write(size: int) -> None:

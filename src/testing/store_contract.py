@@ -15,6 +15,7 @@ from .contract_attributes import AttributeContract
 from .contract_claims import ClaimContract
 from .contract_documents import DocumentContract
 from .contract_faults import FaultContract
+from .contract_files import FileContract
 from .contract_groups import GroupContract
 from .contract_names import NameContract
 from .contract_place import PlaceContract
@@ -37,6 +38,7 @@ class StoreContract(
     SizeContract,
     ClaimContract,
     FaultContract,
+    FileContract,
     SessionContract,
     VersionContract,
     PlaceContract,

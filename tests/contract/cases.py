@@ -32,17 +32,23 @@ def contract_cases(contract: type = StoreContract) -> Iterator[Case]:
 
 
 def failures_of(
-    new_place: Callable[[], NewStore], contract: type = StoreContract
+    new_place: Callable[[], NewStore],
+    contract: type = StoreContract,
+    hasten: Callable[[Any], Any] = lambda store: store,
 ) -> dict[str, BaseException]:
     """
     The tests of a contract that a store fails, and how.
 
     :param new_place: makes the makers of stores, each at places of its own.
+    :param hasten: makes a store wait for locks for a second at most.
     """
     failed: dict[str, BaseException] = {}
     for title, test, arguments in contract_cases(contract):
         new_store = new_place()
-        fixtures: dict[str, Any] = {"new_store": new_store, "new_impatient_store": new_store}
+        fixtures: dict[str, Any] = {
+            "new_store": new_store,
+            "new_impatient_store": lambda name, new=new_store: hasten(new(name)),
+        }
         wanted = inspect.signature(test).parameters
         try:
             if "filled_store" in wanted:

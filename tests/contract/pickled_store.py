@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 from collections.abc import Iterable
 from typing import Any
 
@@ -46,6 +47,7 @@ class Pickled(Transaction):
         new = f"{self.path}-new"
         try:
             self.write(new)
+            shutil.copymode(self.path, new)
             os.replace(new, self.path)
         except OSError:
             os.unlink(new)
@@ -77,6 +79,8 @@ class PickledStore(KeyValueStore):
     def open(self, path: str, *, write: bool, new: bool, wait: float) -> Pickled:
         lock = self.lock(f"{path}-lock", exclusive=True) if write else None
         try:
+            if new:
+                open(path, "xb").close()
             return Pickled(path, {} if new else self.load(path), lock)
         except BaseException:
             if lock is not None:

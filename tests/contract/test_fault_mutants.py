@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bsb_hdf5.errors import StoreError
+from bsb_hdf5.errors import NotANetworkError, StoreError, StoreIOError
 from bsb_hdf5.testing.contract_claims import ClaimContract
 from bsb_hdf5.testing.contract_faults import FaultContract
+from bsb_hdf5.testing.contract_files import FileContract
 from bsb_hdf5.testing.contract_reading import ReadingContract
+from bsb_hdf5.testing.contract_sizes import SizeContract
 from bsb_hdf5.testing.store_contract import NewStore
 from tests.contract.cases import failures_of
 from tests.contract.pickled_store import Pickled, PickledStore
 from tests.mutants import NOTICED, check_is_called_alike
 
 
-class Faults(FaultContract, ClaimContract, ReadingContract):
+class Faults(FaultContract, FileContract, ClaimContract, ReadingContract):
     """What concerns the world around a store."""
 
+    test_values_of_some_megabytes_come_back = SizeContract.test_values_of_some_megabytes_come_back
 
-commit, close, load, open_ = Pickled.commit, Pickled.close, PickledStore.load, PickledStore.open
+
+commit, load, open_ = Pickled.commit, PickledStore.load, PickledStore.open
 put, write = Pickled.put, Pickled.write
 KEPT: dict[str, dict[bytes, bytes]] = {}
 
@@ -98,9 +103,72 @@ def open_with_untyped_errors(
         raise RuntimeError("the library failed") from error
 
 
-def close_without_letting_go(self: Any) -> None:
-    """The lock stays, of a transaction that is undone."""
-    LEFT.append(self.lock)
+def open_at_the_root(self: Any, path: str, *, write: bool, new: bool, wait: float) -> Pickled:
+    """A symbolic link is not followed, and the commit puts a file in its place."""
+    return open_(self, path if new else self.location, write=write, new=new, wait=wait)
+
+
+def open_with_a_lock_by_name(
+    self: Any, path: str, *, write: bool, new: bool, wait: float
+) -> Pickled:
+    """Each name of a file has a lock of its own."""
+    name = path if new else self.location
+    found = open_(self, path, write=False, new=new, wait=wait)
+    found.lock = self.lock(f"{name}-lock", exclusive=True) if write else None
+    found.values = {} if new else self.load(path)
+    return found
+
+
+def commit_with_a_mode_of_its_own(self: Any) -> None:
+    commit(self)
+    os.chmod(self.path, 0o600)
+
+
+def commit_with_the_usual_mode(self: Any) -> None:
+    """As a new file has."""
+    new = f"{self.path}-new"
+    self.write(new)
+    os.replace(new, self.path)
+
+
+def commit_after_the_lock(self: Any) -> None:
+    """The next transaction may begin before this one is stored."""
+    new = f"{self.path}-new"
+    self.write(new)
+    shutil.copymode(self.path, new)
+    self.close()
+    os.replace(new, self.path)
+
+
+def open_keeping_the_lock(self: Any, path: str, *, write: bool, new: bool, wait: float) -> Pickled:
+    """The lock stays if the transaction can't begin."""
+    lock = self.lock(f"{path}-lock", exclusive=True) if write else None
+    LEFT.append(lock)
+    found = open_(self, path, write=False, new=new, wait=wait)
+    found.lock = lock
+    return found
+
+
+def open_with_a_wait_of_its_own(
+    self: Any, path: str, *, write: bool, new: bool, wait: float
+) -> Pickled:
+    patient = PickledStore(self.location, lock_limit=6.0)
+    return open_(patient, path, write=write, new=new, wait=wait)
+
+
+def open_one_more(self: Any, path: str, *, write: bool, new: bool, wait: float) -> Pickled:
+    """A file that nobody closes."""
+    found = open_(self, path, write=write, new=new, wait=wait)
+    LEFT.append(open(path, "rb"))  # noqa: SIM115
+    return found
+
+
+def load_with_errors_of_the_library(self: Any, path: str) -> Any:
+    """What is no network can't be told from a file that can't be read."""
+    try:
+        return load(self, path)
+    except NotANetworkError as error:
+        raise StoreIOError(str(error), location=path) from error
 
 
 LEFT: list[Any] = []
@@ -142,6 +210,29 @@ MUTANTS: dict[str, tuple[type, str, Any]] = {
     "a held lock is an error of the library": (PickledStore, "open", open_with_untyped_errors),
     "large values are cut": (Pickled, "write", lose_large_values),
     "a reader sees what others commit": (PickledStore, "load", view_of),
+    "values are cut at a megabyte": (
+        Pickled,
+        "put",
+        lambda self, key, value: put(self, key, value[: 1 << 20]),
+    ),
+    "a commit replaces a symbolic link": (PickledStore, "open", open_at_the_root),
+    "each name of a file has a lock": (PickledStore, "open", open_with_a_lock_by_name),
+    "a file is for its owner after a commit": (Pickled, "commit", commit_with_a_mode_of_its_own),
+    "a file is for all after a commit": (Pickled, "commit", commit_with_the_usual_mode),
+    "a lock ends before the commit": (Pickled, "commit", commit_after_the_lock),
+    "a transaction that can't begin keeps its lock": (
+        PickledStore,
+        "open",
+        open_keeping_the_lock,
+    ),
+    "the wait for a lock has one limit": (PickledStore, "open", open_with_a_wait_of_its_own),
+    "each transaction leaves a file open": (PickledStore, "open", open_one_more),
+    "a file of something else can't be read": (
+        PickledStore,
+        "load",
+        load_with_errors_of_the_library,
+    ),
+    "files beside a network stay": (PickledStore, "companions", ()),
 }
 
 
@@ -154,7 +245,16 @@ def failures(folder: Path) -> dict[str, BaseException]:
         place.mkdir()
         return lambda name: PickledStore(str(place / name), lock_limit=2.0)
 
-    return failures_of(new_place, Faults)
+    def hasten(store: PickledStore) -> PickledStore:
+        store.lock_limit = 0.5
+        return store
+
+    failed = failures_of(new_place, Faults, hasten)
+    for each in LEFT:
+        if each is not None:
+            each.close()
+    LEFT.clear()
+    return failed
 
 
 def test_the_store_passes_before_it_is_broken(tmp_path: Path) -> None:

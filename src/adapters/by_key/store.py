@@ -11,7 +11,7 @@ from ...errors import ReadOnlyError, StorageError
 from ...platform import before_renaming
 from ...ports.store import Capability
 from ..files.errors import system_error
-from ..files.names import file_number
+from ..files.names import file_number, target_of
 from ..native.drafts import Draft, delete, rename_within
 from ..native.store import ArrayStore, free_path
 from . import encoding
@@ -38,7 +38,8 @@ class KeyValueStore(ArrayStore):
         """
         Begin a transaction.
 
-        :param path: absolute; not always the root, as a new network is made beside its place.
+        :param path: absolute; not always the root, as a new network is made beside its place, and
+            a symbolic link stands for what it leads to.
         :param write: whether it may change anything; it then excludes all others that do, also in
             other processes, if the store claims ``locking``.
         :param new: whether to make the file or folder, where nothing is; otherwise it is there.
@@ -97,11 +98,14 @@ class KeyValueStore(ArrayStore):
         try:
             path = free_path(target)
             before_renaming(held.close)
-            if not rename_within(os.path.realpath(self.location), path):
+            place = target_of(self.location)
+            if not rename_within(place, path):
                 # The copy is complete before the original goes.
                 held.close()
                 self.copy(path)
-            self._delete()
+            self._delete(place)
+            if os.path.islink(self.location):
+                self._delete(self.location)
         finally:
             held.close()
 
@@ -110,7 +114,7 @@ class KeyValueStore(ArrayStore):
         held = self._held()
         try:
             before_renaming(held.close)
-            self._delete()
+            self._delete(self.location)
         finally:
             held.close()
 
@@ -130,10 +134,10 @@ class KeyValueStore(ArrayStore):
                 location=self.location,
             )
 
-    def _delete(self) -> None:
-        """Delete the network at the path, with its companion files."""
+    def _delete(self, path: str) -> None:
+        """Delete the network at a path, with its companion files."""
         try:
-            delete(self.location, self.companions)
+            delete(path, self.companions)
         except OSError as error:
             raise system_error(error, self.location) from error
 
@@ -142,7 +146,8 @@ class KeyValueStore(ArrayStore):
         while True:
             self.check_there()
             before = file_number(self.location)
-            transaction = self._begin(self.location, write=write, new=False)
+            # By all of its names, a network has one lock, and is replaced where it lies.
+            transaction = self._begin(target_of(self.location), write=write, new=False)
             try:
                 # Another program may have moved or removed the file during the wait.
                 if before == file_number(self.location):

@@ -46,3 +46,18 @@ def test_the_transaction_of_a_new_network_ends_with_its_session(
     assert [] == closed
     getattr(session, end)()
     assert 1 == len(closed)
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_a_network_that_is_moved_by_a_link_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, across: bool
+) -> None:
+    store = make(PickledStore(str(tmp_path / "network")), fill_sample)
+    before = snapshot(store)
+    (tmp_path / "link").symlink_to("network")
+    if across:
+        # As if the target were on another filesystem.
+        monkeypatch.setattr(module, "rename_within", lambda path, target: False)
+    PickledStore(str(tmp_path / "link")).move(str(tmp_path / "target"))
+    assert ["target"] == sorted(each.name for each in tmp_path.iterdir())
+    assert [] == differing(before, snapshot(PickledStore(str(tmp_path / "target"))))
