@@ -83,6 +83,33 @@ def test_a_name_that_no_module_can_have_is_refused(name: str) -> None:
         render(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("hdf5", "'bsb-hdf5' has an engine of this name"),
+        ("memory", "'bsb-hdf5' has an engine of this name"),
+        ("zarr", "'bsb-hdf5' has an engine of this name"),
+        ("fs", "'bsb-core' has an engine of this name"),
+        ("core", "its package 'bsb-core' would replace the one that is installed"),
+        ("bsb", "it is the name of the program"),
+    ],
+)
+def test_a_name_that_is_taken_is_refused(
+    name: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert 2 == main(["new", name, "--into", str(tmp_path)])
+    assert f"'{name}' can't be the name of an engine: {reason}" in capsys.readouterr().err
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_the_package_of_an_installed_engine_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(write_package("my_own", tmp_path), "my_own")
+    monkeypatch.syspath_prepend(tmp_path / "bsb-my_own" / "site")
+    assert (write_package("my_own", tmp_path / "again") / "pyproject.toml").exists()
+
+
 def test_a_folder_that_exists_is_left_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
