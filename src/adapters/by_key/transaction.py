@@ -11,7 +11,8 @@ class Transaction(ABC):
     A view of all keys, which is consistent until it is closed.
 
     One that writes sees its own changes. They are stored whole at the commit, or not at all. Keys
-    have up to 250 bytes of any value, values have any length; most are below 100 kB.
+    have up to 250 bytes of any value. Values have any length: most are below 100 kB, but those of
+    long attributes are as long as these.
     """
 
     @abstractmethod
@@ -32,7 +33,11 @@ class Transaction(ABC):
 
     @abstractmethod
     def commit(self) -> None:
-        """Store what was changed; the transaction is closed next."""
+        """
+        Store what was changed; the transaction is closed next.
+
+        Others that write wait until all of it is stored: the lock is released by :meth:`close`.
+        """
 
     @abstractmethod
     def close(self) -> None:
