@@ -83,7 +83,7 @@ class Population:
         """
         The entries of some cells of a chunk in a table of all cells of the set.
 
-        perf: twice as fast as numbering the cells first.
+        It is twice as fast as numbering the cells first.
 
         :param ranks: (n,) ranks of cells within the chunk.
         :raises CorruptNetworkError: a connection is on a cell that does not exist.

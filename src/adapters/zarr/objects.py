@@ -114,8 +114,8 @@ def write_again(path: str, text: bytes) -> None:
     """
     Replace a small text, which may end with spaces, in one write.
 
-    perf: filesystems write the content of a file to the disk when it takes the place of another.
-    A file with other names, as copies may share it, is replaced all the same.
+    This takes less time, as filesystems write the content of a file to the disk when it takes the
+    place of another. A file with other names, as copies may share it, is replaced all the same.
     """
     try:
         descriptor = open_descriptor(path, os.O_WRONLY | no_follow())
