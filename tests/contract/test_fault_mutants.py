@@ -152,7 +152,7 @@ def open_keeping_the_lock(self: Any, path: str, *, write: bool, new: bool, wait:
 def open_with_a_wait_of_its_own(
     self: Any, path: str, *, write: bool, new: bool, wait: float
 ) -> Pickled:
-    patient = PickledStore(self.location, lock_limit=6.0)
+    patient = PickledStore(self.location, lock_limit=4.5)
     return open_(patient, path, write=write, new=new, wait=wait)
 
 
