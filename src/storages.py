@@ -88,7 +88,7 @@ def _not_found(
             return each
     said = "".join(f"; {name}: {each or 'unknown'}" for name, each in reasons.items())
     return NotANetworkError(
-        f"'{root}' does not hold a network of the engines {', '.join(ours)}{said}",
+        f"'{root}' does not hold a network{said}",
         location=str(root),
     )
 

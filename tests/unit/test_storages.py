@@ -54,10 +54,8 @@ def test_what_is_no_network_is_told_by_each_engine_that_sees_it(tmp_path: Path) 
     with pytest.raises(NotANetworkError) as caught:
         open_storage(str(path))
     message = str(caught.value)
-    assert f"'{path}' does not hold a network of the engines " in message
-    assert {"hdf5", "memory", "zarr"} <= set(
-        message.partition("engines ")[2].split(";")[0].split(", ")
-    )
+    assert message.startswith(f"'{path}' does not hold a network; ")
+    assert "memory" not in message
     assert "; hdf5: " in message and "; zarr: " in message and "; memory: " not in message
     assert str(path) == caught.value.fields["location"]
 

@@ -194,6 +194,7 @@ def not_found(kind: str, name: str, known: tuple[str, ...]) -> SetNotFoundError:
     :param known: names of those that do.
     """
     choices = ", ".join(f"'{each}'" for each in known) or "none"
+    others = f"there {'are' if len(known) > 1 else 'is'}: {choices}"
     return SetNotFoundError(
-        f"the {kind} set '{name}' does not exist; there is: {choices}", asked=name, valid=known
+        f"the {kind} set '{name}' does not exist; {others}", asked=name, valid=known
     )

@@ -42,7 +42,7 @@ def test_what_is_wrong_is_one_sentence_and_exits_with_2(run: Run, tmp_path: Path
     (tmp_path / "text").write_text("no network")
     for root, message in (
         (tmp_path / "nothing", "there is no storage at"),
-        (tmp_path / "text", "does not hold a network of the engines"),
+        (tmp_path / "text", "does not hold a network"),
     ):
         outcome = run("info", root)
         assert 2 == outcome.code

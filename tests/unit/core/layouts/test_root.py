@@ -170,6 +170,6 @@ def test_other_major_versions_are_refused(version: Any) -> None:
 def test_a_set_that_is_not_there_is_told_beside_those_that_are() -> None:
     error = not_found("placement", "x", ("a", "b"))
     assert isinstance(error, SetNotFoundError)
-    assert "the placement set 'x' does not exist; there is: 'a', 'b'" == str(error)
+    assert "the placement set 'x' does not exist; there are: 'a', 'b'" == str(error)
     assert {"asked": "x", "valid": ("a", "b")} == error.fields
     assert str(not_found("placement", "x", ())).endswith("there is: none")
