@@ -159,3 +159,18 @@ def compare_attributes(node: Any, seen: Any) -> None:
     for name in node.attributes.names():
         assert np.array_equal(node.attributes.get(name), seen.attrs[name]), name
     assert {*node.attributes.names()} == {*seen.attrs} - {MARK}
+
+
+@pytest.mark.parametrize("ranges", [2, 15, 16, 40])
+def test_ranges_far_apart_are_read_few_or_many(path: Path, ranges: int) -> None:
+    rows = np.arange(300_000.0)
+    store = make(ZarrStore(path), lambda root: root.create_array("x", rows))
+    starts = np.linspace(0, 299_000, ranges).astype(np.int64)
+    expected = [rows[start : start + 10] for start in starts.tolist()]
+    with reading(store) as root:
+        found = root.array("x").read_ranges(starts, starts + 10)
+    assert np.concatenate(expected).tolist() == found.tolist()
+    with writing(store) as root:
+        array = root.array("x")
+        array.append(rows[:5])
+        assert np.concatenate(expected).tolist() == array.read_ranges(starts, starts + 10).tolist()
