@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from ..errors import LockTimeoutError, NotANetworkError, StoreError
+from ..platform import IS_WINDOWS
 from ..ports.store import Capability, Store
 from .contents import make, outcome_of, reading, require_claim, snapshot, writing
 from .contract_samples import NewStore, prepare
@@ -119,7 +120,7 @@ class FileContract:
     def test_a_commit_leaves_the_mode_of_the_network(self, new_store: NewStore, verb: str) -> None:
         store = new_store("a")
         path = require_path(store)
-        if os.name != "posix":
+        if IS_WINDOWS:
             pytest.skip("The system has no modes of files.")
         make(store, prepare)
         if verb == "rewrite":
