@@ -45,6 +45,7 @@ from ..transactions.interrupts import call_pending, without_interrupts
 from .damage import check_undamaged
 from .diff import same_file, same_meta, same_morphology
 from .transfer import Portion, append_parts, as_blocks, cells_of
+from .unknown import CopyOptions
 
 _ACTIVE = "active_config"
 _MOST_NAMED = 10
@@ -101,21 +102,17 @@ def merge(
     first = storages[0]
     name = first.format if engine is None else engine
     made = make_engine(name, target, first._comm)
-    options = _Options(rename, trust, drop_unknown, keep_damaged)
-    engines[0].ranks.on_main(lambda: _write(engines, made, layout, options))
+    options = CopyOptions(trust, drop_unknown, keep_damaged)
+    engines[0].ranks.on_main(lambda: _write(engines, made, layout, rename, options))
     return bsb.Storage(name, target, first._comm.get_communicator(), missing_ok=False)
 
 
-@attrs.frozen
-class _Options:
-    rename: bool
-    trust: str | None
-    drop_unknown: bool
-    keep_damaged: bool
-
-
 def _write(
-    sources: Sequence[StorageEngine], target: StorageEngine, layout: str | None, options: _Options
+    sources: Sequence[StorageEngine],
+    target: StorageEngine,
+    layout: str | None,
+    rename: bool,
+    options: CopyOptions,
 ) -> None:
     if target.exists():
         location = target.sessions.store.location
@@ -126,7 +123,7 @@ def _write(
         for network, place in zip(networks, places, strict=True):
             _check(network, place, options)
         WORK.expect(sum(map(rows_in, networks)))
-        plan = _Plan(networks, places, options.rename)
+        plan = _Plan(networks, places, rename)
 
         def fill(root: GroupWriter) -> NetworkWriter:
             made = create_network(root, layout or target.new_layout())
@@ -138,7 +135,7 @@ def _write(
         target.sessions.create(fill, common_mode(*(each.sessions.store for each in sources)))
 
 
-def _check(network: NetworkReader, place: str, options: _Options) -> None:
+def _check(network: NetworkReader, place: str, options: CopyOptions) -> None:
     portion = Portion()
     if not options.drop_unknown:
         unknown = list(network.unknown())
