@@ -23,8 +23,8 @@ def check_undamaged(network: NetworkReader, cells: int, connections: int) -> Non
         call_pending()
         for where in network.connectivity(tag).damage(connections):
             raise _damage(f"the connections {where}")
+    call_pending()
     for where in network.morphologies.damage():
-        call_pending()
         raise _damage(f"the morphologies {where}")
 
 

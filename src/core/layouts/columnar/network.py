@@ -205,10 +205,8 @@ class ColumnarNetwork(RootedNetwork):
 
     def placement(self, name: str) -> ColumnarPlacement:
         found = self._placements.get(name)
-        if found is not None and self._bypassed and name not in self.placement_names():
-            self._forget("placement", (name,))
-            found = None
-        if found is None:
+        if found is None or (self._bypassed and name not in self.placement_names()):
+            self._placements.pop(name, None)
             found = self._placements[name] = ColumnarPlacement(name, self)
         return found
 
@@ -228,10 +226,8 @@ class ColumnarNetwork(RootedNetwork):
 
     def connectivity(self, tag: str) -> ColumnarConnectivity:
         found = self._connectivities.get(tag)
-        if found is not None and self._bypassed and tag not in self.connectivity_tags():
-            self._forget("connectivity", (tag,))
-            found = None
-        if found is None:
+        if found is None or (self._bypassed and tag not in self.connectivity_tags()):
+            self._connectivities.pop(tag, None)
             found = self._connectivities[tag] = ColumnarConnectivity(tag, self)
         return found
 
