@@ -109,7 +109,7 @@ class Hdf5Array(Array):
 
     def _read_merged(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> AnyArray:
         total = int((last - first).sum())
-        if len(first) > 1 or (total and self._is_placed(total)):
+        if len(first) > 1 or (total and self._admit_place(total)):
             with self._context.translated():
                 places, content = self._places(), self._context.source
                 if places is not None and content is not None:
@@ -117,12 +117,12 @@ class Hdf5Array(Array):
                     return places.read(content, first, last)
         return super()._read_merged(first, last)
 
-    def _is_placed(self, rows: int) -> bool:
+    def _admit_place(self, rows: int) -> bool:
         """
-        Whether to read rows that follow each other where they lie, below HDF5.
+        Count a read of rows that follow each other, and say whether it is made below HDF5.
 
-        It takes half the time, once it is known where that is, which takes as long to find as many
-        reads through HDF5.
+        There it takes half the time, once it is known where the rows lie, which takes as long to
+        find as many reads through HDF5.
         """
         member = self._member
         if member.places is not None or rows * self._row_bytes > _MOST_BYTES:
