@@ -67,6 +67,15 @@ class Sample:
             found.set_label_filter(filters.labels)
         return found
 
+    def connect_with_no_cell(self, tag: str, past: int) -> int:
+        """Connect with a postsynaptic cell so far past the last of its chunk; its rank there."""
+        cells = self.placement(TAGS[tag][1])
+        chunk = cells.get_all_chunks()[0]
+        cells.set_chunk_filter([chunk])
+        missing = len(cells) + past
+        self.connectivity(tag).chunk_connect(chunk, chunk, [(0, -1, -1)], [(missing, -1, -1)])
+        return missing
+
     def connectivity(self, tag: str) -> ConnectivitySet:
         """A connectivity set."""
         return self.storage.get_connectivity_set(tag)  # type: ignore[no-any-return]

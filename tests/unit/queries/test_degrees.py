@@ -84,10 +84,6 @@ def test_cells_of_another_type_are_refused(sample: Sample) -> None:
 @pytest.mark.parametrize("past", [0, 600])
 def test_a_connection_on_no_cell_is_named(own_sample: Sample, by: Any, past: int) -> None:
     """The first past the end too, whose number is that of a cell in the next chunk."""
-    cs, golgi = own_sample.connectivity("gap"), own_sample.placement("golgi")
-    chunk = golgi.get_all_chunks()[0]
-    golgi.set_chunk_filter([chunk])
-    missing = len(golgi) + past
-    cs.chunk_connect(chunk, chunk, [(0, -1, -1)], [(missing, -1, -1)])
+    missing, cs = own_sample.connect_with_no_cell("gap", past), own_sample.connectivity("gap")
     with pytest.raises(CorruptNetworkError, match=f"on cell {missing} in chunk"):
         queries.in_degree(cs, by=by)

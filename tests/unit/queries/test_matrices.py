@@ -107,10 +107,6 @@ def test_what_does_not_fit_is_refused(sample: Sample, monkeypatch: pytest.Monkey
 def test_a_connection_on_no_cell_is_named(
     own_sample: Sample, value: str, by: str, past: int
 ) -> None:
-    cs, golgi = own_sample.connectivity("gap"), own_sample.placement("golgi")
-    chunk = golgi.get_all_chunks()[0]
-    golgi.set_chunk_filter([chunk])
-    missing = len(golgi) + past
-    cs.chunk_connect(chunk, chunk, [(0, -1, -1)], [(missing, -1, -1)])
+    missing, cs = own_sample.connect_with_no_cell("gap", past), own_sample.connectivity("gap")
     with pytest.raises(CorruptNetworkError, match=f"is on cell {missing} in chunk"):
         matrix(cs, value, by=by)
