@@ -121,8 +121,8 @@ TESTS ?=
 
 .PHONY: mutants
 mutants: env
-	@python -m tests.mutation --count $(COUNT) --seed $(SEED) --only '$(ONLY)' --limit $(LIMIT) \
-		$(if $(TESTS),--tests $(TESTS))
+	@python -m tests.mutation --count $(COUNT) --seed $(SEED) --limit $(LIMIT) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(TESTS),--tests $(TESTS))
 
 MPI ?= openmpi
 

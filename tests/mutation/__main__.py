@@ -2,9 +2,10 @@
 Change the engine in some places, one at a time, and see whether a test fails.
 
 ``python -m tests.mutation --count 50 --seed 1`` prints each change that no test noticed, as a diff,
-and how many there were by room. ``--only core/labels``, or ``--only face``, restricts the places,
-and ``--limit`` the seconds that tests take for a change. Which tests reach which change is found
-first, and kept in ``build/mutants`` for the same source, tests and changes.
+and how many there were by room. ``--only core/labels``, or ``--only face cli``, restricts the
+places, with a sample of each, and ``--limit`` the seconds that tests take for a change. Which tests
+reach which change is found first, and kept in ``build/mutants`` for the same source, tests and
+changes.
 """
 
 from __future__ import annotations
@@ -53,12 +54,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--seed", type=int, default=[1], nargs="+")
-    parser.add_argument("--only", default="", help="part of the path of a module, or a room")
+    parser.add_argument(
+        "--only",
+        default=[""],
+        nargs="+",
+        help="parts of paths of modules, or rooms: a sample of each",
+    )
     parser.add_argument("--limit", type=float, default=60, help="seconds of tests for a change")
     parser.add_argument("--tests", default=TESTS, nargs="+", help="folders and files of tests")
     options = parser.parse_args()
     if ORIGINAL in os.environ:
-        samples = {seed: sample(options.count, seed, options.only) for seed in options.seed}
+        samples = {
+            f"seed {seed} {only}".strip(): sample(options.count, seed, only)
+            for seed in options.seed
+            for only in options.only
+        }
         sys.exit(try_all(samples, Path(os.environ[ORIGINAL]), options))
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copy = copy_of_the_project(Path(folder))
@@ -72,7 +82,7 @@ def main() -> None:
         sys.exit(subprocess.run(command, cwd=copy, env=environment, check=False).returncode)
 
 
-def try_all(samples: dict[int, list[Mutation]], original: Path, options: argparse.Namespace) -> int:
+def try_all(samples: dict[str, list[Mutation]], original: Path, options: argparse.Namespace) -> int:
     """Try some samples, and print the outcomes and a table of each."""
     every = list(dict.fromkeys(each for chosen in samples.values() for each in chosen))
     outcomes: dict[Mutation, Outcome] = {}
@@ -92,8 +102,8 @@ def try_all(samples: dict[int, list[Mutation]], original: Path, options: argpars
         [*quiet, "-o", "tmp_path_retention_policy=none", "-m", MARKED, *options.tests],
         plugins=[Trials(every, package, remembered, options.limit, tell)],
     )
-    for seed, chosen in samples.items():
-        print(f"\nseed {seed}\n{table({each: outcomes[each] for each in chosen})}")
+    for title, chosen in samples.items():
+        print(f"\n{title}\n{table({each: outcomes[each] for each in chosen})}")
     return int(status)
 
 
