@@ -16,6 +16,7 @@ from ..ports.store import Publishing
 from ..storages import engine_of, open_storage
 from ..transactions.interrupts import without_interrupts
 from .convert import convert
+from .unknown import check_foreign
 
 
 @without_interrupts
@@ -24,6 +25,7 @@ def publish(
     url: str,
     *,
     storage_options: Mapping[str, object] | ServiceOptions | None = None,
+    drop_unknown: bool = False,
     keep_damaged: bool = False,
 ) -> bsb.Storage:
     """
@@ -37,6 +39,8 @@ def publish(
         from the environment, or from ``storage_options``.
     :param storage_options: how the service is reached
         (:class:`~bsb_hdf5.ports.services.ServiceOptions`).
+    :param drop_unknown: as for :func:`convert`; also leave out what other programs made in the
+        folder of a zarr network, which is never published.
     :param keep_damaged: as for :func:`convert`.
     :returns: the published network.
     :raises InputError: it is a path, or the URL of a folder or of a network in memory.
@@ -44,6 +48,7 @@ def publish(
     :raises StoreError: obstore is not installed: ``pip install 'bsb-hdf5[cloud]'``.
     :raises StoreAccessError: the service denies write access.
     :raises CorruptNetworkError: as for :func:`convert`.
+    :raises UnknownContentError: as for :func:`convert`.
     """
     check_new_root(url)
     _check_url(plain_root(url))
@@ -51,7 +56,9 @@ def publish(
     storage = source if isinstance(source, bsb.Storage) else open_storage(source)
     engine = engine_of(storage)
     target = NetworkRoot(url, storage_options=given)
-    engine.ranks.on_main(lambda: _publish(storage, target, keep_damaged=keep_damaged))
+    engine.ranks.on_main(
+        lambda: _publish(storage, target, drop_unknown=drop_unknown, keep_damaged=keep_damaged)
+    )
     return bsb.Storage("zarr", target, storage._comm.get_communicator(), missing_ok=False)
 
 
@@ -65,16 +72,22 @@ def _check_url(url: str) -> None:
         )
 
 
-def _publish(storage: bsb.Storage, target: NetworkRoot, *, keep_damaged: bool) -> None:
+def _publish(
+    storage: bsb.Storage, target: NetworkRoot, *, drop_unknown: bool, keep_damaged: bool
+) -> None:
     url, options = str(target), target.storage_options
     store = engine_of(storage).sessions.store
     with bsb_errors():
         if isinstance(store, Publishing):
+            if not drop_unknown:
+                check_foreign(store)
             store.publish(url, options)
             return
         with tempfile.TemporaryDirectory(prefix="bsb-hdf5-") as folder:
             path = os.path.join(folder, "network.zarr")
-            copy = convert(storage, path, engine="zarr", keep_damaged=keep_damaged)
+            copy = convert(
+                storage, path, engine="zarr", drop_unknown=drop_unknown, keep_damaged=keep_damaged
+            )
             plain = engine_of(copy).sessions.store
             assert isinstance(plain, Publishing)
             plain.publish(url, options)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import zarr
@@ -28,6 +29,7 @@ from bsb_hdf5.errors import (
     StoreExistsError,
     StoreIOError,
     StoreNotFoundError,
+    UnknownContentError,
 )
 
 from .appending import CellType
@@ -120,6 +122,24 @@ def test_a_published_network_stays_where_it_is_and_has_no_versions(bucket: str, 
     ):
         with pytest.raises(StoreError, match="published network, which has no versions"):
             use()
+    assert np.array_equal(POSITIONS, positions(published))
+
+
+@pytest.mark.parametrize("engine", ["hdf5", "zarr"])
+def test_what_users_added_is_not_left_out_of_what_is_published_without_a_word(
+    engine: str, bucket: str, tmp_path: Path
+) -> None:
+    source = network(engine, str(tmp_path / "source"))
+    if engine == "hdf5":
+        with h5py.File(tmp_path / "source", "a") as file:
+            file["mine"] = h5py.ExternalLink("elsewhere.hdf5", "/data")
+    else:
+        (tmp_path / "source" / "mine.txt").write_text("mine")
+    with pytest.raises(UnknownContentError, match=r"mine.*drop_unknown"):
+        publish(source, f"{bucket}/shared")
+    plain = from_url(f"{bucket}/shared", client_options={"allow_http": True})
+    assert [] == [each["path"] for page in plain.list() for each in page]
+    published = publish(source, f"{bucket}/shared", drop_unknown=True)
     assert np.array_equal(POSITIONS, positions(published))
 
 

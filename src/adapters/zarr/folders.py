@@ -13,11 +13,13 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 
 from ...errors import CorruptNetworkError
 from ...platform import open_descriptor
+from ...transactions.interrupts import call_pending
 from .metadata import kind_of
 from .objects import ObjectFile, no_follow, path_in
 from .paths import MANIFEST
@@ -190,6 +192,22 @@ class FolderContent:
 def foreign_in(root: str) -> list[str]:
     """Paths of what no session made in the folder of a network, sorted."""
     return sorted(FolderContent(root).foreign)
+
+
+def copy_foreign(root: str, target: str) -> None:
+    """
+    Copy what no session made into the folder of a copy; links stay links.
+
+    :raises OSError: something there can't be copied, such as a pipe.
+    """
+    for path in foreign_in(root):
+        call_pending()
+        here, there = os.path.join(root, path), os.path.join(target, path)
+        os.makedirs(os.path.dirname(there), exist_ok=True)
+        if os.path.isdir(here) and not os.path.islink(here):
+            shutil.copytree(here, there, symlinks=True)
+        else:
+            shutil.copy2(here, there, follow_symlinks=False)
 
 
 def sweep(root: str, used: Collection[str]) -> None:

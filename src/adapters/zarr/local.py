@@ -24,6 +24,7 @@ from ..native.drafts import give_name, rename_within
 from .errors import absent, taken, translated
 from .folders import (
     LOCK_FILE,
+    copy_foreign,
     foreign_in,
     is_free,
     is_free_for_group,
@@ -226,6 +227,11 @@ class DirectoryLocation(LocalLocation, Target):
 
     def foreign(self) -> list[str]:
         return self._in_folder(foreign_in)
+
+    def copy_foreign(self, target: Target) -> bool:
+        if isinstance(target, NewDirectory):
+            self._in_folder(copy_foreign, target.root)
+        return isinstance(target, NewDirectory)
 
     def remove(self) -> None:
         with translated(self.title):

@@ -210,6 +210,10 @@ class Location(Objects):
         """The paths of foreign files at this location; None where they can't be listed."""
         return None
 
+    def copy_foreign(self, target: Target) -> bool:
+        """Copy foreign files into a network that is built; False where they can't be listed."""
+        return False
+
     @property
     def mode(self) -> int | None:
         """The permissions of the location, where the system has them."""

@@ -12,7 +12,7 @@ from urllib.request import url2pathname
 
 import attrs
 
-from ...errors import StorageError
+from ...errors import StorageError, UnknownContentError
 from ...platform import LOCKS_MISSING, before_renaming, can_lock
 from ...ports.services import NO_OPTIONS, ServiceOptions
 from ...ports.store import Capabilities, Capability
@@ -227,12 +227,19 @@ class ZarrStore:
         return self._location.size()
 
     def copy(self, target: str) -> None:
+        """
+        Copy the network, and what other programs made in its folder.
+
+        :raises UnknownContentError: other programs made something in it, and it is not in a folder.
+        """
         with self._location.lock(exclusive=False):
             self._copy_to(self._free(target).build(self._location.mode))
 
     def publish(self, url: str, options: ServiceOptions | None = None) -> None:
         """
         Copy the network to a URL as a plain zarr group, which is only read from then on.
+
+        What other programs made in its folder is left out.
 
         :param options: how the service is reached; as for this network by default.
         :raises StoreExistsError: there is something.
@@ -243,7 +250,7 @@ class ZarrStore:
         if target.exists():
             raise taken(url)
         with self._location.lock(exclusive=False):
-            self._copy_to(target)
+            self._copy_to(target, leaves_foreign=True)
 
     def move(self, target: str) -> None:
         with self._location.lock(exclusive=True) as held:
@@ -269,9 +276,11 @@ class ZarrStore:
             raise taken(location.root)
         return location
 
-    def _copy_to(self, building: Target) -> None:
+    def _copy_to(self, building: Target, *, leaves_foreign: bool = False) -> None:
         try:
             manifest, _, arrays = self._current()
+            if leaves_foreign or not self._copy_foreign(building):
+                manifest = attrs.evolve(manifest, foreign={})
             for key in (*_metadata_keys(manifest), *arrays.keys(manifest.tree)):
                 # What is not complete is removed.
                 call_pending()
@@ -279,6 +288,20 @@ class ZarrStore:
             building.replace(_of_copy(manifest), None)
         finally:
             building.discard()
+
+    def _copy_foreign(self, building: Target) -> bool:
+        if self._location.copy_foreign(building):
+            return True
+        found = self.foreign()
+        if found:
+            raise UnknownContentError(
+                f"'{self.location}' holds groups and arrays of other programs that a copy would"
+                f" lack: {', '.join(map(repr, found))}. bsb_hdf5.convert copies the network without"
+                " them if it is called with drop_unknown=True",
+                location=self.location,
+                found=list(found),
+            )
+        return False
 
     def _current(self) -> tuple[Manifest, Tag, Arrays]:
         """The committed state, read again if another program changed it."""
@@ -322,8 +345,8 @@ def _metadata_keys(manifest: Manifest) -> Iterator[str]:
 
 
 def _of_copy(manifest: Manifest) -> bytes:
-    """The manifest of a copy, in which there is nothing else."""
+    """The manifest of a copy, in which nothing of an earlier state is left."""
     if manifest.is_old:
         return manifest.data
-    copied = attrs.evolve(manifest, stale=[], stale_groups=[], changed=[], foreign={})
+    copied = attrs.evolve(manifest, stale=[], stale_groups=[], changed=[])
     return make_manifest(copied).data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import zarr
 
 from bsb_hdf5.adapters.zarr.store import ZarrStore
-from bsb_hdf5.errors import CorruptNetworkError, UnknownContentError
+from bsb_hdf5.errors import CorruptNetworkError, StoreError, UnknownContentError
 from bsb_hdf5.exchange.unknown import check_foreign
 from bsb_hdf5.ports.arrays import AttributeCopier
 from bsb_hdf5.testing.contents import reading, snapshot, writing
@@ -108,17 +109,52 @@ def test_a_rewritten_network_lists_what_others_made(path: Path) -> None:
         assert ["x"] == list(root.group("placement").group("granule").names())
 
 
-def test_what_others_made_is_foreign_and_a_copy_is_without_it(path: Path, tmp_path: Path) -> None:
+def test_what_others_made_is_foreign(path: Path) -> None:
     store = filled(path)
     analyse(path)
     assert ("analysis", "placement/n") == store.foreign()
     with pytest.raises(UnknownContentError, match="'analysis', 'placement/n'"):
         check_foreign(store)
-    store.copy(str(tmp_path / "copy.zarr"))
-    copied = opened(tmp_path / "copy.zarr")
-    assert {"placement", "document"} == set(copied)
-    assert () == ZarrStore(tmp_path / "copy.zarr").foreign()
-    assert snapshot(store) == snapshot(ZarrStore(tmp_path / "copy.zarr"))
+
+
+def test_a_copy_of_a_folder_has_what_others_made(path: Path, tmp_path: Path) -> None:
+    before = snapshot(filled(path))
+    analyse(path)
+    (path / "placement/granule/position/c/notes.txt").write_text("mine")
+    (path / "link").symlink_to("nowhere")
+    target = tmp_path / "copy.zarr"
+    ZarrStore(path).copy(str(target))
+    check_analysis(target)
+    copied = ZarrStore(target)
+    assert ZarrStore(path).foreign() == copied.foreign()
+    assert "mine" == (target / "placement/granule/position/c/notes.txt").read_text()
+    assert "nowhere" == str((target / "link").readlink())
+    assert before == snapshot(copied)
+    with writing(copied) as root:
+        change(root)
+    check_changed(ZarrStore(target))
+    check_analysis(target)
+    # The original is as it was.
+    check_analysis(path)
+    assert before == snapshot(ZarrStore(path))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with a name")
+def test_a_folder_with_something_that_cannot_be_copied_is_not(path: Path, tmp_path: Path) -> None:
+    store = filled(path)
+    os.mkfifo(path / "pipe")
+    with pytest.raises(StoreError, match="pipe"):
+        store.copy(str(tmp_path / "copy.zarr"))
+    assert [path.name] == [each.name for each in tmp_path.iterdir()]
+
+
+def test_a_copy_of_an_archive_does_not_lack_what_others_made(path: Path, tmp_path: Path) -> None:
+    filled(path)
+    analyse(path)
+    store = ZarrStore(shutil.make_archive(str(path), "zip", path))
+    with pytest.raises(UnknownContentError, match=r"'analysis', 'placement/n'.*drop_unknown"):
+        store.copy(str(tmp_path / "copy.zarr"))
+    assert not (tmp_path / "copy.zarr").exists()
 
 
 def test_an_archive_knows_what_is_foreign_by_its_root(path: Path) -> None:
