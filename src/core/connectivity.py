@@ -56,7 +56,7 @@ def as_locations(locations: object, what: str) -> Locations:
         points = np.full((len(values), 3), -1, dtype=np.int64)
         points[:, 0] = values
         values = points
-    elif values.size == 0 and values.ndim == 2:  # noqa: PLR2004
+    elif values.size == 0 and values.ndim == 2 and len(values) <= 1:  # noqa: PLR2004
         values = np.zeros((0, 3), dtype=np.int64)
     if values.ndim != 2 or values.shape[1] != 3:  # noqa: PLR2004
         raise ShapeError(

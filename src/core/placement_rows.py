@@ -139,7 +139,8 @@ def _as_triplets(values: object, what: str) -> NDArray[np.float64]:
     if array.shape == (1,):
         # A lone number stands for one cell with that coordinate on every axis.
         return np.repeat(array, 3).reshape(1, 3)
-    if array.size == 0 and array.ndim <= 2:  # noqa: PLR2004
+    # Rows without coordinates are cells that lack something, but one is how ``[[]]`` looks.
+    if array.size == 0 and array.ndim <= 2 and len(array) <= 1:  # noqa: PLR2004
         return np.zeros((0, 3))
     raise ShapeError(
         f"{what} must have shape (n, 3), not {array.shape}", found=array.shape, valid="(n, 3)"

@@ -31,7 +31,7 @@ def test_no_locations_have_three_columns(nothing: Any) -> None:
     assert (0, 3) == as_locations(nothing, "locations").shape
 
 
-@pytest.mark.parametrize("wrong", [[[1, 2]], [[1, 2, 3, 4]], np.zeros((1, 3, 1)), 5])
+@pytest.mark.parametrize("wrong", [[[1, 2]], [[1, 2, 3, 4]], [[], []], np.zeros((1, 3, 1)), 5])
 def test_locations_of_another_shape_are_refused(wrong: Any) -> None:
     with pytest.raises(ShapeError, match="source locations"):
         as_locations(wrong, "source locations")

@@ -40,7 +40,9 @@ def test_no_positions_are_no_cells(positions: Any) -> None:
     assert (0, 3) == rows.positions.shape  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("positions", [np.zeros((2, 2)), np.zeros(3), np.zeros((1, 3, 1)), 5.0])
+@pytest.mark.parametrize(
+    "positions", [np.zeros((2, 2)), np.zeros((2, 0)), np.zeros(3), np.zeros((1, 3, 1)), 5.0]
+)
 def test_positions_of_another_shape_are_refused(positions: Any) -> None:
     with pytest.raises(ShapeError, match="positions"):
         PlacementRows.of_cells(positions, None, None, None)
