@@ -246,6 +246,7 @@ def outlines(figure: Figure) -> list[tuple[list[float], list[float]]]:
     drawn = [patch for axes in figure.axes for patch in axes.patches]
     # matplotlib's stubs say a plain tuple of arrays, and a number.
     found: list[Any] = [patch.get_data() for patch in drawn if isinstance(patch, StepPatch)]
+    assert all(patch.get_fill() for patch in drawn)
     return [(each.values.tolist(), each.edges.tolist()) for each in found]
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import pytest
+from tqdm import tqdm
 
-from bsb_hdf5.queries.progress import progress_bar
+from bsb_hdf5.queries import pairs, progress
+from bsb_hdf5.queries.progress import WORK, progress_bar
+from tests.unit.queries.networks import Sample
 
 
 @pytest.mark.parametrize("on_terminal", [False, True])
@@ -19,3 +23,30 @@ def test_a_bar_is_shown_on_terminals_or_as_asked(
     expected = on_terminal if shown is None else shown
     assert expected is not bar.disable
     bar.close()
+
+
+@pytest.mark.usefixtures("_pieces")
+def test_a_bar_says_which_connections_are_read_and_goes_when_all_are(
+    sample: Sample, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_DELAY", 0)
+    monkeypatch.setattr(progress, "tqdm", partial(tqdm, mininterval=0, miniters=1))
+    total = len(sample.connections["gap"])
+    WORK.begin()
+    pairs(sample.connectivity("gap"), progress=True)
+    shown = capsys.readouterr().err.split("\r")
+    assert all(line.startswith("gap: ") for line in shown if line.strip())
+    assert "" == shown[-1].strip()
+    last = next(line for line in reversed(shown) if line.strip())
+    assert "100%" in last
+    assert f" {total}.0/{total}.0 [" in last
+    assert "connections/s" in last
+    assert total == WORK.done
+
+
+def test_no_bar_is_shown_that_nobody_asked_for(
+    sample: Sample, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_DELAY", 0)
+    pairs(sample.connectivity("gap"))
+    assert "" == capsys.readouterr().err
