@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bsb_hdf5.maintenance.findings import Report
+from bsb_hdf5.core.layouts.classic.network import ClassicNetwork
+from bsb_hdf5.errors import CorruptNetworkError
+from bsb_hdf5.maintenance.findings import Finding, Report
+from bsb_hdf5.ports.arrays import GroupWriter
 from tests.unit.maintenance.checks.damages import (
     IN_BOTH,
     LOCAL,
@@ -117,6 +120,14 @@ CLASSIC = [
         False,
     ),
     classic(
+        "an index of a morphology below 0",
+        write(0, [-1], *A, "4", "morphology"),
+        "placement",
+        "'a', chunk 4, morphology",
+        r"indices \[-1\]; there are 2",
+        False,
+    ),
+    classic(
         "cells of a morphology that is not stored",
         drop("morphologies", "n"),
         "placement",
@@ -130,6 +141,14 @@ CLASSIC = [
         "placement",
         "'a', chunk 08",
         "'08' is not the id",
+        False,
+    ),
+    classic(
+        "a chunk past the last one",
+        lambda root: at(root, *A).require_group(str(1 << 48)),
+        "placement",
+        f"'a', chunk {1 << 48}",
+        f"{1 << 48} is not the id of a chunk; ids go from 0 to {(1 << 48) - 1}",
         False,
     ),
     classic(
@@ -294,6 +313,14 @@ CLASSIC = [
         False,
     ),
     classic("another content", replace(b"texT", "files", "f"), "files", "'f'", "checksum", False),
+    classic(
+        "a text of no encoding",
+        lambda root: at(root, "files").document("f").attributes.set("encoding", "none"),
+        "files",
+        "'f'",
+        "can't be decoded as 'none'",
+        False,
+    ),
     classic("a file that is a group", replace([1], "files", "g"), "files", "'g'", "doc", False),
 ]
 
@@ -340,3 +367,47 @@ def test_a_chunk_whose_blocks_can_not_be_read_is_found_once() -> None:
     put("9", 99, *C, "out", "4")(root)
     (found,) = verified(root)
     assert "'c', out, chunk 4" == found.where
+
+
+def test_a_column_that_can_not_be_read_has_no_cells() -> None:
+    root = rich("classic")
+    edit("chunks", lambda held: held.update({"77": 0}), *A)(root)
+    at(root, *A).require_group("77").write_document("position", b"text")
+    (found,) = verified(root)
+    assert "'a', chunk 77, position" == found.where
+
+
+def test_the_last_chunk_that_there_can_be_is_no_damage() -> None:
+    root = rich("classic")
+    at(root, *A).require_group(str((1 << 48) - 1))
+    assert Report() == verified(root)
+
+
+@pytest.mark.parametrize(
+    ("part", "name"), [("placement", "a"), ("connectivity", "c")], ids=["cells", "connections"]
+)
+def test_a_set_that_can_not_be_opened_is_named_and_no_total_is_doubted(
+    part: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, opened = rich("classic"), ClassicNetwork.group_of
+
+    def open_(network: ClassicNetwork, *asked: str) -> GroupWriter:
+        if asked == (part, name):
+            raise CorruptNetworkError("it ends early")
+        return opened(network, *asked)
+
+    monkeypatch.setattr(ClassicNetwork, "group_of", open_)
+    found = Finding(part, f"'{name}'", "can't be read: it ends early", repairable=False)
+    assert Report((found,)) == verified(root)
+
+
+@pytest.mark.parametrize(
+    ("lost", "chunk", "trust"),
+    [("inc", "4", "out"), ("inc", "9", "out"), ("out", "4", "inc"), ("out", "8", "inc")],
+)
+def test_a_copy_that_is_made_again_is_counted_at_once(lost: str, chunk: str, trust: str) -> None:
+    root = rich("classic")
+    drop(*C, lost, chunk)(root)
+    found = [each for each in verified(root) if each.part == "connectivity"]
+    done = repaired(root, trust).repaired
+    assert found == [each for each in done if each.part == "connectivity"]

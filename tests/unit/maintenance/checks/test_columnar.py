@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bsb_hdf5.maintenance.checks import parts
+from bsb_hdf5.maintenance.findings import Report
 from tests.unit.maintenance.checks.damages import (
     Damage,
     at,
@@ -20,6 +21,7 @@ from tests.unit.maintenance.checks.damages import (
     resize,
     retally,
     rich,
+    verified,
     write,
 )
 
@@ -189,6 +191,14 @@ def test_damage_of_the_columnar_layout_is_found_where_it_is(damage: Damage) -> N
 @pytest.mark.parametrize("damage", COLUMNAR, ids=str)
 def test_damage_of_the_columnar_layout_is_repaired_or_left_alone(damage: Damage) -> None:
     check_repaired(damage)
+
+
+def test_an_entry_without_cells_shares_no_row_with_others() -> None:
+    root = rich("columnar")
+    group = at(root, "placement_sets", "a")
+    group.array("segments").append(np.array([[8, 1, 0, 0]]))
+    group.attributes.delete("tally")
+    assert Report() == verified(root)
 
 
 @pytest.mark.parametrize(
