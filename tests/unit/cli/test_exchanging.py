@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bsb_hdf5 import convert
+from bsb_hdf5 import convert, open_storage
 from bsb_hdf5.queries import counts, matrix
 from tests.unit.cli.conftest import Run
 from tests.unit.queries.networks import TAGS, TYPES, Sample
@@ -28,8 +28,20 @@ def test_each_difference_is_a_line_and_exits_with_1(
     outcome = run("diff", root, tmp_path / "copy.hdf5")
     assert (1, 2) == (outcome.code, len(outcome.out.splitlines()))
     assert 1 == len(run("diff", root, tmp_path / "copy.hdf5", "-n", "1").out.splitlines())
-    found = run("diff", root, tmp_path / "copy.hdf5", "--json").document()["differences"]
-    assert {"placement"} == {each["part"] for each in found}
+    document = run("diff", root, tmp_path / "copy.hdf5", "--json").document()
+    assert (str(root), str(tmp_path / "copy.hdf5")) == (document["first"], document["second"])
+    assert {"placement"} == {each["part"] for each in document["differences"]}
+
+
+def test_what_only_one_network_has_is_said_of_that_one(run: Run, root: Path, tmp_path: Path) -> None:
+    convert(str(root), tmp_path / "copy.hdf5")
+    open_storage(tmp_path / "copy.hdf5").files.store("more", id="more")
+    for first, second, where in (
+        (root, tmp_path / "copy.hdf5", "second"),
+        (tmp_path / "copy.hdf5", root, "first"),
+    ):
+        text = f"files: 'more': file of the {where} network only\n"
+        assert text == run("diff", first, second).out
 
 
 def test_networks_are_merged(run: Run, root: Path, tmp_path: Path) -> None:

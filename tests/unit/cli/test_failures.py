@@ -15,7 +15,8 @@ from bsb.cli import handle_command
 
 from bsb_hdf5.cli import failures, uncaught
 from bsb_hdf5.cli.running import main
-from bsb_hdf5.errors import StoreIOError
+from bsb_hdf5.engine import StorageEngine
+from bsb_hdf5.errors import LockTimeoutError, StoreIOError
 from bsb_hdf5.queries import summary
 from tests.unit.cli.strategies import FAILING
 
@@ -132,6 +133,21 @@ def test_so_can_one_that_is_interrupted(engine: str, interruptible: None) -> Non
     assert text.startswith("bsb compile: interrupted; 'net' is intact and holds 4 cells and ")
     follow(text)
     assert (4, 4) == counts()
+
+
+def test_a_network_that_is_locked_is_waited_for_only_a_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits: list[float] = []
+
+    def busy(engine: StorageEngine) -> None:
+        limits.append(engine.sessions.settings.limit)
+        raise LockTimeoutError("another program writes")
+
+    monkeypatch.setattr(failures, "summary", busy)
+    text = stop_in("connectivity")
+    assert [2.0] == limits
+    assert "; 'net' holds what was stored before; free space on the disk, then run" in text
 
 
 def test_info_names_what_a_compile_that_was_cut_short_did_not_reach(

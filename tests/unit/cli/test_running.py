@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import math
 import os
 import subprocess
 import sys
@@ -138,15 +141,64 @@ def test_whoever_stops_reading_the_output_gets_no_error(monkeypatch: pytest.Monk
     os.close(reading)
     with open(writing, "w", encoding="utf-8") as output:
         monkeypatch.setattr(sys, "stdout", output)
-        running._write("read by nobody")
+        assert running._write("read by nobody") is None
         # As Python does when it exits.
         output.flush()
 
 
 def test_json_has_no_nan(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    answer = running.Answer({"values": [float("nan"), 1.0, {"a": float("inf")}]})
+    answer = running.Answer({"values": [math.nan, 1.0, -math.inf, (2.0, {"a": math.inf})]})
     monkeypatch.setattr(running, "_handler", lambda command: lambda given: answer)
-    assert [None, 1.0, {"a": None}] == run("info", "x", "--json").document()["values"]
+    assert [None, 1.0, None, [2.0, {"a": None}]] == run("info", "x", "--json").document()["values"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(OSError(errno.ENOSPC, "No space left on device"), "No space left"), (OSError("odd"), "odd")],
+)
+def test_why_an_answer_can_not_be_written_is_said(
+    run: Run,
+    error: OSError,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answer = running.Answer({}, ["a line"])
+    monkeypatch.setattr(running, "_handler", lambda command: lambda given: answer)
+    with open(tmp_path / "out", "w", encoding="utf-8") as output:
+
+        class Full:
+            encoding = "utf-8"
+            fileno = output.fileno
+
+            def write(self, text: str) -> None:
+                raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", Full())
+            assert 2 == running.main(["info", "x"])
+    said = capsys.readouterr().err
+    assert f"bsb storage info: the answer can't be written to stdout: {reason}" in said
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_one_rank_alone_says_how_far_a_command_is_and_prints_its_answer(
+    run: Run, first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[bool | None] = []
+
+    def note(title: str, shown_: bool | None) -> Any:
+        shown.append(shown_)
+        return contextlib.nullcontext()
+
+    answer = running.Answer({}, ["a line"], running.FINDING)
+    monkeypatch.setattr(running, "Elapsed", note)
+    monkeypatch.setattr(running, "_is_first_rank", lambda: first)
+    monkeypatch.setattr(running, "_handler", lambda command: lambda given: answer)
+    outcome = run("info", "x")
+    assert (1, "a line\n" if first else "") == (outcome.code, outcome.out)
+    assert [None if first else False] == shown
 
 
 def command_line(*command: str) -> subprocess.CompletedProcess[str]:
@@ -247,7 +299,9 @@ def test_a_mistake_in_bsb_storage_exits_with_2() -> None:
 
 
 # As BSB's command line does, without a process of its own.
-@pytest.mark.parametrize("arguments", [[], ["verify", "--trust"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["verify", "--trust"], ["plot", "net"], ["merge", "a", "b"]]
+)
 def test_mistakes_in_bsb_storage_show_the_usage(
     arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,17 +340,17 @@ def test_a_command_that_takes_long_shows_that_it_goes_on(
     shown: bool | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(elapsed, "_INTERVAL", 0.01)
+    text = ""
     with elapsed.Elapsed("bsb storage verify", shown):
-        end = time.monotonic() + 5
-        while (
-            shown and time.monotonic() < end and "verify" not in (text := capsys.readouterr().err)
-        ):
+        # stderr is no terminal here.
+        end = time.monotonic() + (5 if shown else 0.1)
+        while "verify" not in text and time.monotonic() < end:
             time.sleep(0.01)
+            text += capsys.readouterr().err
     if shown:
         assert "bsb storage verify: 00:00" in text
     else:
-        time.sleep(0.05)
-        assert "" == capsys.readouterr().err
+        assert "" == text + capsys.readouterr().err
 
 
 def test_the_line_says_how_much_is_done_and_how_fast() -> None:
