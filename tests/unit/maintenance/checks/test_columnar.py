@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 
 import numpy as np
@@ -11,6 +12,7 @@ from bsb_hdf5.maintenance.checks import parts
 from bsb_hdf5.maintenance.findings import Report
 from tests.unit.maintenance.checks.damages import (
     Damage,
+    Root,
     at,
     check_found,
     check_repaired,
@@ -191,6 +193,21 @@ def test_damage_of_the_columnar_layout_is_found_where_it_is(damage: Damage) -> N
 @pytest.mark.parametrize("damage", COLUMNAR, ids=str)
 def test_damage_of_the_columnar_layout_is_repaired_or_left_alone(damage: Damage) -> None:
     check_repaired(damage)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        write(1, [[4, 99, 1, 31]], "placement_sets", "a", "segments"),
+        write(1, [[4, 4, 99, 2, -1]], "connectivity_sets", "c", "blocks"),
+    ],
+    ids=["segments", "blocks"],
+)
+def test_a_table_that_refers_to_no_rows_gets_no_tally(change: Callable[[Root], None]) -> None:
+    root = rich("columnar")
+    change(root)
+    (found,) = verified(root)
+    assert not found.repairable
 
 
 def test_an_entry_without_cells_shares_no_row_with_others() -> None:
