@@ -33,7 +33,9 @@ def test_each_difference_is_a_line_and_exits_with_1(
     assert {"placement"} == {each["part"] for each in document["differences"]}
 
 
-def test_what_only_one_network_has_is_said_of_that_one(run: Run, root: Path, tmp_path: Path) -> None:
+def test_what_only_one_network_has_is_said_of_that_one(
+    run: Run, root: Path, tmp_path: Path
+) -> None:
     convert(str(root), tmp_path / "copy.hdf5")
     open_storage(tmp_path / "copy.hdf5").files.store("more", id="more")
     for first, second, where in (
