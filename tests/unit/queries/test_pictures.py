@@ -6,6 +6,7 @@ import base64
 import io
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -311,3 +312,53 @@ def test_cells_are_drawn_from_above_and_from_the_side(tmp_path: Path) -> None:
     drawn = [np.asarray(axes.lines[0].get_xydata()).tolist() for axes in figure.axes]
     assert [[[1.0, 2.0]], [[1.0, 3.0]]] == drawn
     assert [("x (um)", "y (um)"), ("x (um)", "z (um)")] == axis_labels(figure)
+    # A cube is no box.
+    assert [1, 1] == [axes.get_aspect() for axes in figure.axes]
+
+
+def test_a_legend_names_the_types_of_cells(sample: Sample) -> None:
+    figure = Figure()
+    picture = pictures._in_space(engine_of(sample.storage), summary(sample.storage))
+    picture.draw(figure)
+    (legend,) = figure.legends
+    assert sorted(sample.cells) == [each.get_text() for each in legend.get_texts()]
+    total = sum(map(len, sample.cells.values()))
+    assert ("Cells in space", f"{total} cells of 2 types") == (picture.title, picture.caption)
+
+
+@pytest.mark.parametrize(("more", "said"), [(0, ""), (1, "; 20,000 of them are drawn")])
+def test_up_to_20_000_cells_are_drawn(tmp_path: Path, more: int, said: str) -> None:
+    storage = filled(Storage("memory", str(tmp_path / "network")), 20_000 + more)
+    caption = pictures._in_space(engine_of(storage), summary(storage)).caption
+    expected = f"{20_000 + more:,} cells of 1 type{said}"
+    assert expected == caption.removesuffix(", chosen at random")
+
+
+def test_a_signal_ends_the_reading_of_positions_before_the_next_chunk(
+    sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "_PORTION", 1)
+    plain = pictures.load_positions
+    read = []
+
+    def press(*arguments: Any) -> Any:
+        read.append(arguments)
+        signal.raise_signal(signal.SIGINT)
+        return plain(*arguments)
+
+    monkeypatch.setattr(pictures, "load_positions", press)
+    with pytest.raises(KeyboardInterrupt):
+        plot(sample.storage, tmp_path / "page.html")
+    assert 1 == len(read)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_each_of_the_first_sets_has_its_own_pictures(
+    sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected = sorted(tag for tag in TAGS if sample.connections[tag])
+    monkeypatch.setattr(pictures, "_MOST_SETS", 2)
+    titles = [each.title for each in pictures._pictures(engine_of(sample.storage), progress=False)]
+    own = [f"{what} of {tag}" for tag in connected[:2] for what in ("Degrees", "Reach")]
+    assert 2 < len(connected)
+    assert own == titles[3:-1]

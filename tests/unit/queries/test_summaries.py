@@ -10,7 +10,17 @@ from typing import Any
 import pytest
 
 from bsb_hdf5 import open_storage
-from bsb_hdf5.queries import counts, density, in_degree, matrix, pairs, plot, summary
+from bsb_hdf5.queries import (
+    counts,
+    density,
+    distances,
+    efferent,
+    in_degree,
+    matrix,
+    pairs,
+    plot,
+    summary,
+)
 from bsb_hdf5.testing.network_samples import CHUNK_SIZE, LABELS
 from tests.unit.queries.networks import NEEDS_ZARR, TAGS, TYPES, Sample, new_storage, random_network
 
@@ -58,3 +68,17 @@ QUESTIONS: dict[str, Callable[[Any, Any, Path], object]] = {
 def test_a_question_only_reads(question: str, archive: Path, tmp_path: Path) -> None:
     storage = open_storage(str(archive))
     QUESTIONS[question](storage, storage.get_connectivity_set("gap"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [pairs, distances, matrix, lambda cs: efferent(cs, [0])],
+    ids=["pairs", "distances", "matrix", "efferent"],
+)
+def test_an_answer_that_holds_arrays_equals_itself_alone(
+    sample: Sample, question: Callable[[Any], object]
+) -> None:
+    """Arrays have no one answer to whether they are equal."""
+    one, other = (question(sample.connectivity("gap")) for _ in range(2))
+    assert one != other
+    assert 2 == len({one, other, one})
