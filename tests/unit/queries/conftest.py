@@ -34,7 +34,9 @@ def own_sample(engine: str, tmp_path: Path) -> Sample:
     return random_network(new_storage(engine, tmp_path), 1)
 
 
-@pytest.fixture(params=[streams._MOST, 2], ids=["at once", "in pieces"])
+@pytest.fixture(params=[(streams._MOST, 3), (2, streams._CUT)], ids=["at once", "in pieces"])
 def _pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections that are read at once."""
-    monkeypatch.setattr(streams, "_MOST", request.param)
+    """Connections that are read at once, and those of them that are counted at once."""
+    most, cut = request.param
+    monkeypatch.setattr(streams, "_MOST", most)
+    monkeypatch.setattr(streams, "_CUT", cut)

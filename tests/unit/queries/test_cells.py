@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bsb_hdf5.config import NetworkRoot
 from bsb_hdf5.core.chunk_id import unpack
 from bsb_hdf5.errors import InputError
 from bsb_hdf5.queries import counts, group_text
@@ -34,6 +35,7 @@ def test_a_network_is_given_in_any_way(sample: Sample) -> None:
     expected = {name: len(sample.cells[name]) for name in TYPES}
     assert expected == counts(sample.storage)
     assert expected == counts(sample.storage.root)
+    assert expected == counts(NetworkRoot(sample.storage.root))
     assert {"golgi": expected["golgi"]} == counts(sample.placement("golgi"))
     assert {} == counts([])
 

@@ -35,6 +35,7 @@ CONFIGURATION = {
     "connectivity": {
         "one": strategy(["a"], ["b"]),
         "many": strategy(["a", "b"], ["b"]),
+        "fanned": strategy(["a"], ["b", "a"]),
         "named": strategy(["a"], ["b"], output_naming="other"),
         "listed": strategy(["a"], ["b"], output_naming=["x", "y"]),
         "by pair": strategy(["a"], ["b"], output_naming={"a": {"b": "z"}}),
@@ -44,18 +45,28 @@ CONFIGURATION = {
 
 def test_all_that_is_asked_for_is_missing_in_an_empty_network() -> None:
     found = unfilled(CONFIGURATION, network({}, {}))
-    assert Unfilled(("a", "b"), ("one", "many", "named", "listed")) == found
+    assert Unfilled(("a", "b"), ("one", "many", "fanned", "named", "listed")) == found
 
 
 def test_sets_without_rows_are_missing_and_a_set_of_several_is_enough() -> None:
-    held = {"one": 0, "many_b_to_b": 1, "other": 1, "y": 1}
+    held = {"one": 0, "many_b_to_b": 1, "fanned_a_to_a": 1, "other": 1, "y": 1}
     found = unfilled(CONFIGURATION, network({"a": 0, "b": 3}, held))
     assert Unfilled(("a",), ("one",)) == found
 
 
 def test_the_name_of_another_set_does_not_stand_for_one() -> None:
-    found = unfilled(CONFIGURATION, network({"a": 1, "b": 1}, {"one_a_to_b": 1, "many": 1}))
-    assert ("one", "many", "named", "listed") == found.connectivity
+    held = {"one_a_to_b": 1, "many": 1, "fanned": 1, "z": 1, "named": 1}
+    found = unfilled(CONFIGURATION, network({"a": 1, "b": 1}, held))
+    assert ("one", "many", "fanned", "named", "listed") == found.connectivity
+
+
+def test_a_single_name_needs_no_list() -> None:
+    configuration = {
+        "placement": {"only": {"cell_types": "ab"}},
+        "connectivity": {"loop": {"presynaptic": {"cell_types": "ab"}, "postsynaptic": 3}},
+    }
+    assert Unfilled(("ab",), ("loop",)) == unfilled(configuration, network({}, {}))
+    assert Unfilled() == unfilled(configuration, network({"ab": 1}, {"loop": 1}))
 
 
 @pytest.mark.parametrize(

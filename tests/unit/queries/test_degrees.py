@@ -61,6 +61,9 @@ def test_a_mean_says_what_it_is_over(sample: Sample) -> None:
     cs = sample.connectivity("gap")
     assert "cells of 'golgi'" == queries.convergence(cs).over
     assert "connected cells of 'granule'" == queries.divergence(cs, over="connected").over
+    assert "2 ± 0.5 (over 3 cells)" == str(queries.Mean(2.0, 0.5, 3, "cells"))
+    with pytest.raises(InputError, match="over must be 'all' or 'connected', not 'some'"):
+        queries.convergence(cs, over="some")
 
 
 @pytest.mark.parametrize(

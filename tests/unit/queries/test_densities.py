@@ -10,10 +10,11 @@ import bsb
 import pytest
 from bsb import Chunk, Configuration, Scaffold, VoxelSet
 
+from bsb_hdf5.core.chunk_id import UNKNOWN_SIZE
 from bsb_hdf5.errors import InputError
 from bsb_hdf5.queries import density
 from bsb_hdf5.testing.network_samples import CHUNK_SIZE
-from tests.unit.queries.networks import FILTERS, TYPES, Sample, new_storage
+from tests.unit.queries.networks import FILTERS, TYPES, Filters, Sample, new_storage
 
 SIDE = 60.0
 
@@ -91,6 +92,35 @@ def test_cells_without_position_lie_nowhere(own_sample: Sample) -> None:
     before = density(golgi, layer())
     golgi.append_entities(Chunk((0, 0, 0), CHUNK_SIZE), 2)
     assert before == density(golgi, layer())
+
+
+def test_a_network_that_does_not_know_its_chunk_size_needs_a_partition(own_sample: Sample) -> None:
+    with own_sample.storage.write_scope() as session:
+        session.network.set_chunk_size(UNKNOWN_SIZE)
+    expected = density(own_sample.storage, layer())
+    assert expected["golgi"].cells
+    with pytest.raises(InputError, match="does not say how large its chunks are; pass a partition"):
+        density(own_sample.storage)
+    none = own_sample.placement("golgi", Filters(labels=("never",)))
+    assert 0 == density(none)["golgi"].cells
+
+
+class Sizes(bsb.Voxels, classmap_entry="sizes of the test"):  # type: ignore[call-arg]
+    """Voxels of two sizes."""
+
+    def to_voxels(self) -> VoxelSet:
+        return VoxelSet([[0, 0, 0], [60, 60, 60]], [[50, 50, 50], [40, 40, 40]], irregular=True)
+
+
+def test_voxels_of_several_sizes_are_refused(sample: Sample) -> None:
+    with pytest.raises(InputError, match="voxels of one size on a grid only"):
+        density(sample.storage, Sizes(name="sizes"))
+
+
+def test_a_partition_without_extent_is_refused(sample: Sample) -> None:
+    partition = bsb.Layer(name="own", thickness=SIDE)
+    with pytest.raises(InputError, match="'own' has no extent yet: make"):
+        density(sample.storage, partition)
 
 
 def test_another_partition_is_refused(sample: Sample) -> None:

@@ -72,7 +72,9 @@ def test_cells_without_position_have_no_distance(own_sample: Sample) -> None:
     assert before.counts.sum() == after.counts.sum()
 
 
-@pytest.mark.parametrize("bins", [0, -1, [1.0], [2.0, 1.0], [[1.0, 2.0]], [0.0, np.nan]])
+@pytest.mark.parametrize(
+    "bins", [0, -1, True, [1.0], [2.0, 1.0], [[1.0, 2.0]], [0.0, np.nan], [1.0, 1.0]]
+)
 def test_bins_that_are_none_are_refused(sample: Sample, bins: Any) -> None:
     with pytest.raises(InputError, match="bins must be"):
         distances(sample.connectivity("gap"), bins=bins)
@@ -102,4 +104,18 @@ def test_a_number_of_bins_reaches_to_the_longest_distance_there_can_be(
         tag = f"from {pre.tag}"
         connections = storage.require_connectivity_set(pre.cell_type, post.cell_type, tag)
         connections.connect(pre, post, [[0, -1, -1]], [[0, -1, -1]])
-        assert 70.0 == pytest.approx(distances(connections, bins=2).edges[-1])
+        found = distances(connections, bins=2)
+        assert 70.0 == pytest.approx(found.edges[-1])
+        assert (0, [0, 1]) == (found.outside, found.counts.tolist())
+
+
+def test_bins_have_a_width_even_where_no_cells_are_apart(engine: str, tmp_path: Path) -> None:
+    storage = new_storage(engine, tmp_path)
+    cells = storage.require_placement_set(cell_type("granule"))
+    loops = storage.require_connectivity_set(cells.cell_type, cells.cell_type, "loops")
+    assert [0.0, 0.5, 1.0] == distances(loops, bins=2).edges.tolist()
+    cells.append_data(Chunk((0, 0, 0), CHUNK_SIZE), [[1.0, 2.0, 3.0]])
+    loops.connect(cells, cells, [[0, -1, -1]], [[0, -1, -1]])
+    found = distances(loops, bins=2)
+    assert [0.0, 0.5, 1.0] == found.edges.tolist()
+    assert ([1, 0], 0.0, 0.0) == (found.counts.tolist(), found.mean, found.sd)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from bsb import Chunk
 
 from bsb_hdf5.core.chunk_id import unpack
 from bsb_hdf5.errors import CorruptNetworkError, InputError
 from bsb_hdf5.queries import GroupKey, matrices, matrix
-from tests.unit.queries.networks import FILTERS, TAGS, TYPES, Filters, Sample
+from bsb_hdf5.testing.network_samples import CHUNK_SIZE, cell_type
+from tests.unit.queries.networks import FILTERS, TAGS, TYPES, Filters, Sample, new_storage
 
 pytestmark = pytest.mark.usefixtures("_pieces")
 
@@ -89,6 +92,26 @@ def test_some_sets_are_asked_alone(sample: Sample) -> None:
 def test_a_probability_says_what_it_was_divided_by(sample: Sample) -> None:
     assert "ordered pairs" in matrix(sample.storage, "probability").over
     assert "" == matrix(sample.storage).over
+
+
+def test_as_many_entries_as_fit_are_answered(
+    sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matrices, "_MOST_ENTRIES", 2)
+    assert (2, 1) == matrix(sample.storage).values.shape
+
+
+def test_1_gib_of_entries_fit(tmp_path: Path) -> None:
+    storage = new_storage("memory", tmp_path)
+    cells = storage.require_placement_set(cell_type("golgi"))
+    cells.append_data(Chunk((0, 0, 0), CHUNK_SIZE), [[1.0, 2.0, 3.0]])
+    storage.require_connectivity_set(cells.cell_type, cells.cell_type, "loops")
+    cells.label([f"label {i}" for i in range(11_586)], [0])
+    with pytest.raises(
+        InputError, match="a matrix of 11586 by 11586 groups is too large"
+    ) as raised:
+        matrix(storage, by="label")
+    assert (1 << 30) // 8 == raised.value.fields["valid"]
 
 
 def test_what_does_not_fit_is_refused(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:

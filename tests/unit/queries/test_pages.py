@@ -64,6 +64,12 @@ def test_a_page_has_a_name_and_a_title_and_a_caption_with_each_picture() -> None
     assert 2 == len(re.findall(r'<img alt="[^"]+" src="data:image/png;base64,', page))
 
 
+def test_a_picture_has_one_shape_in_each_kind_of_file(figures: list[Figure]) -> None:
+    for suffix in (".html", ".png", ".pdf"):
+        written(suffix, PICTURES[:1])
+    assert 1 == len({tuple(figure.get_size_inches()) for figure in figures})
+
+
 def said(figure: FigureBase) -> list[str]:
     """The lines above a picture, the caption of several lines as one text."""
     title, *caption = figure.get_suptitle().split("\n")

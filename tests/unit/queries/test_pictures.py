@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 
 from bsb_hdf5.errors import InputError, StoreIOError
-from bsb_hdf5.queries import distances, in_degree, out_degree, pictures, plot, summary
+from bsb_hdf5.queries import distances, in_degree, out_degree, pictures, plot, populations, summary
 from bsb_hdf5.queries.networks import connectivity_sets
 from bsb_hdf5.queries.sizes import Sizes
 from bsb_hdf5.storages import engine_of
@@ -326,6 +326,30 @@ def test_a_legend_names_the_types_of_cells(sample: Sample) -> None:
     assert ("Cells in space", f"{total} cells of 2 types") == (picture.title, picture.caption)
 
 
+@pytest.mark.parametrize("most", [20_000, 9])
+def test_each_cell_is_drawn_where_it_is(
+    sample: Sample, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever chunks are read together."""
+    monkeypatch.setattr(pictures, "_PORTION", 7)
+    monkeypatch.setattr(pictures, "_MOST_CELLS", most)
+    cells = sample.placement("golgi")
+    cells.append_entities(Chunk((0, 0, 0), CHUNK_SIZE), 1)
+    figure = Figure()
+    pictures._in_space(engine_of(sample.storage), summary(sample.storage)).draw(figure)
+    above, beside = figure.axes
+    drawn = 0
+    for line, other in zip(above.lines, beside.lines, strict=True):
+        held = {cell.position for cell in sample.cells[str(line.get_label())]}
+        xy, xz = (np.asarray(each.get_xydata()) for each in (line, other))
+        found = {(x, y, z) for (x, y), (_, z) in zip(xy.tolist(), xz.tolist(), strict=True)}
+        assert found <= held
+        assert len(found) == len(xy)
+        drawn += len(found)
+    # One cell has no position, and may be among those that are chosen.
+    assert drawn in (min(most, sum(map(len, sample.cells.values()))), most - 1)
+
+
 @pytest.mark.parametrize(("more", "said"), [(0, ""), (1, "; 20,000 of them are drawn")])
 def test_up_to_20_000_cells_are_drawn(tmp_path: Path, more: int, said: str) -> None:
     storage = filled(Storage("memory", str(tmp_path / "network")), 20_000 + more)
@@ -338,7 +362,7 @@ def test_a_signal_ends_the_reading_of_positions_before_the_next_chunk(
     sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pictures, "_PORTION", 1)
-    plain = pictures.load_positions
+    plain = populations.load_positions
     read = []
 
     def press(*arguments: Any) -> Any:
@@ -346,11 +370,20 @@ def test_a_signal_ends_the_reading_of_positions_before_the_next_chunk(
         signal.raise_signal(signal.SIGINT)
         return plain(*arguments)
 
-    monkeypatch.setattr(pictures, "load_positions", press)
+    monkeypatch.setattr("bsb_hdf5.queries.pictures.load_positions", press)
     with pytest.raises(KeyboardInterrupt):
         plot(sample.storage, tmp_path / "page.html")
     assert 1 == len(read)
     assert [] == list(tmp_path.iterdir())
+
+
+def test_the_parts_of_a_picture_stand_side_by_side(sample: Sample) -> None:
+    for picture in pictures._pictures(engine_of(sample.storage), progress=False):
+        figure = Figure()
+        picture.draw(figure)
+        boxes = [axes.get_position() for axes in figure.axes]
+        assert 1 == len({round(box.y0 + box.y1, 6) for box in boxes}), picture.title
+        assert len(boxes) == len({box.x0 for box in boxes})
 
 
 def test_each_of_the_first_sets_has_its_own_pictures(

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from bsb import Chunk
 
 from bsb_hdf5 import open_storage
 from bsb_hdf5.queries import (
@@ -21,7 +23,8 @@ from bsb_hdf5.queries import (
     plot,
     summary,
 )
-from bsb_hdf5.testing.network_samples import CHUNK_SIZE, LABELS
+from bsb_hdf5.queries.summaries import CellSummary, ConnectionSummary
+from bsb_hdf5.testing.network_samples import CHUNK_SIZE, LABELS, cell_type, morphology_of
 from tests.unit.queries.networks import NEEDS_ZARR, TAGS, TYPES, Sample, new_storage, random_network
 
 
@@ -82,3 +85,34 @@ def test_an_answer_that_holds_arrays_equals_itself_alone(
     one, other = (question(sample.connectivity("gap")) for _ in range(2))
     assert one != other
     assert 2 == len({one, other, one})
+
+
+def test_it_counts_morphologies_and_files_and_names_what_cells_have(own_sample: Sample) -> None:
+    storage = own_sample.storage
+    for name in "ab":
+        storage.morphologies.save(name, morphology_of("one branch"))
+    for text in ("one", "two", "three"):
+        storage.files.store(text)
+    golgi = own_sample.placement("golgi")
+    golgi.append_data(
+        Chunk((9, 9, 9), CHUNK_SIZE), np.ones((1, 3)), additional={"weight": np.array([7.0])}
+    )
+    golgi.label(["a label"], [0])
+    found = summary(storage)
+    assert (2, 3) == (found.morphologies, found.files)
+    (cells,) = (each for each in found.cells if each.name == "golgi")
+    assert ("weight",) == cells.additional
+    assert "a label" in cells.labels
+    assert sorted(cells.labels) == list(cells.labels)
+    chunks = {cell.chunk for cell in own_sample.cells["golgi"]}
+    assert len(chunks) + 1 == len(golgi.get_all_chunks()) == cells.chunks
+
+
+def test_an_empty_network_has_no_chunk_size_and_no_mean(engine: str, tmp_path: Path) -> None:
+    storage = new_storage(engine, tmp_path)
+    assert summary(storage).chunk_size is None
+    cells = storage.require_placement_set(cell_type("golgi"))
+    storage.require_connectivity_set(cells.cell_type, cells.cell_type, "loops")
+    found = summary(storage)
+    assert CellSummary("golgi", 0, 0, (), ()) == found.cells[0]
+    assert ConnectionSummary("loops", "golgi", "golgi", 0, None, None) == found.connections[0]

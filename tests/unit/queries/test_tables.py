@@ -54,6 +54,18 @@ def test_what_only_some_cells_have(own_sample: Sample) -> None:
     assert [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]] == table[axes].to_numpy().tolist()[before:]
 
 
+def test_data_with_the_name_of_another_column_has_a_longer_name(own_sample: Sample) -> None:
+    golgi = own_sample.placement("golgi")
+    chunk = Chunk((1000, 1000, 1000), CHUNK_SIZE)
+    values = {"x": 4.0, "labels": 5.0, "labels_": 6.0, "rotation_x": 7.0, "cell": 8.0}
+    more = {key: np.array([value]) for key, value in values.items()}
+    golgi.append_data(chunk, np.ones((1, 3)), additional=more)
+    last = to_frame(golgi).iloc[-1]
+    assert [1.0, ""] == last[["x", "labels"]].tolist()
+    longer = {"x_": 4.0, "labels_": 5.0, "labels__": 6.0, "rotation_x_": 7.0, "cell_": 8.0}
+    assert longer == {name: last[name] for name in last.index if name.endswith("_")}
+
+
 def test_a_row_for_each_connection(sample: Sample) -> None:
     names = ["pre", "pre_branch", "pre_point", "post", "post_branch", "post_point"]
     for tag, types in TAGS.items():

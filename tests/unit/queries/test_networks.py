@@ -1,0 +1,86 @@
+"""Sets are given alone, as several, or by their network in any form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bsb import Configuration, Scaffold
+
+from bsb_hdf5.errors import InputError
+from bsb_hdf5.queries import (
+    connectivity_sets,
+    counts,
+    in_degree,
+    matrix,
+    out_degree,
+    placement_sets,
+    summary,
+)
+from bsb_hdf5.testing.network_samples import cell_type
+from tests.unit.queries.networks import TAGS, TYPES, Sample, new_storage, random_network
+
+
+@pytest.fixture
+def other(engine: str, tmp_path: Path) -> Sample:
+    """A network in another storage."""
+    return random_network(new_storage(engine, tmp_path), 2)
+
+
+def test_the_sets_of_a_network_are_in_order_of_their_names(sample: Sample) -> None:
+    assert sorted(TYPES) == [each.tag for each in placement_sets(sample.storage)]
+    assert sorted(TAGS) == [each.tag for each in connectivity_sets(sample.storage)]
+
+
+def test_a_network_is_its_scaffold_or_its_storage_or_the_path_of_that(tmp_path: Path) -> None:
+    root = tmp_path / "network.hdf5"
+    configuration = Configuration.default(storage={"engine": "hdf5", "root": str(root)})
+    scaffold = Scaffold(configuration)
+    golgi = scaffold.storage.require_placement_set(cell_type("golgi"))
+    golgi.append_entities((0, 0, 0), 3)
+    scaffold.storage.require_connectivity_set(golgi.cell_type, golgi.cell_type, "loops")
+    for network in (scaffold, scaffold.storage, root, str(root)):
+        assert {"golgi": 3} == counts(network)
+        assert [[0]] == matrix(network).values.tolist()
+        assert 3 == summary(network).cells[0].cells
+
+
+ASKED_OF_ANOTHER: dict[str, Callable[[Sample, Sample], object]] = {
+    "counts": lambda one, other: counts([one.placement("golgi"), other.placement("golgi")]),
+    "matrix": lambda one, other: matrix([one.connectivity("gap"), other.connectivity("gap")]),
+    "cells": lambda one, other: matrix(one.storage, cells=[other.placement("golgi")]),
+    "presynaptic": lambda one, other: in_degree(
+        one.connectivity("gap"), pre=other.placement("granule")
+    ),
+    "postsynaptic": lambda one, other: out_degree(
+        one.connectivity("gap"), post=other.placement("golgi")
+    ),
+}
+
+
+@pytest.mark.parametrize("question", ASKED_OF_ANOTHER)
+def test_a_question_is_asked_of_one_storage(sample: Sample, other: Sample, question: str) -> None:
+    with pytest.raises(InputError, match=r"of another storage|of several storages"):
+        ASKED_OF_ANOTHER[question](sample, other)
+
+
+NO_SETS: list[tuple[Callable[[Any], object], Callable[[Sample], object], str]] = [
+    (counts, lambda _: 3, "a PlacementSet, several of them, or a network is needed, not 3"),
+    (counts, lambda sample: sample.connectivity("gap"), "a PlacementSet, several of them"),
+    (counts, lambda sample: [sample.connectivity("gap")], "a PlacementSet is needed"),
+    (matrix, lambda sample: sample.placement("golgi"), "a ConnectivitySet, several of them"),
+    (matrix, lambda sample: [sample.placement("golgi")], "a ConnectivitySet is needed"),
+]
+
+
+@pytest.mark.parametrize(("question", "given", "message"), NO_SETS)
+def test_anything_else_is_refused(
+    sample: Sample,
+    question: Callable[[Any], object],
+    given: Callable[[Sample], object],
+    message: str,
+) -> None:
+    with pytest.raises(InputError, match=message):
+        question(given(sample))
