@@ -120,6 +120,8 @@ def test_what_does_not_fit_is_refused(sample: Sample, monkeypatch: pytest.Monkey
         matrix(sample.storage)
     with pytest.raises(InputError, match="value must be 'count' or 'pairs' or 'probability'"):
         matrix(sample.storage, "sum")
+    with pytest.raises(InputError, match="by must be 'type' or 'label' or 'chunk', not 'colour'"):
+        matrix(sample.storage, by="colour")
     with pytest.raises(InputError, match="or a network is needed, not 3"):
         matrix(3)
 
