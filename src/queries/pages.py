@@ -126,7 +126,7 @@ def write_beside(
             beside.replace(target)
     finally:
         with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+            beside.unlink()
 
 
 def _write_html(title: str, pictures: Sequence[Picture], file: BinaryIO) -> None:

@@ -280,10 +280,9 @@ def test_degrees_and_distances_of_each_set_are_drawn(sample: Sample) -> None:
 def test_chunks_are_drawn_one_by_one_or_counted(
     sample: Sample, many: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if many:
-        monkeypatch.setattr(pictures, "_MOST_BARS", 1)
     engine = engine_of(sample.storage)
     held = list(engine.get_chunk_stats().values())
+    monkeypatch.setattr(pictures, "_MOST_BARS", len(held) - many)
     figure = Figure()
     picture = pictures._by_chunk(engine)
     picture.draw(figure)
@@ -377,6 +376,19 @@ def test_a_signal_ends_the_reading_of_positions_before_the_next_chunk(
         plot(sample.storage, tmp_path / "page.html")
     assert 1 == len(read)
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_picture_of_distances_says_how_many_there_are_none_of(sample: Sample) -> None:
+    cs = sample.connectivity("between golgi")
+    found = distances(cs)
+    caption = f"mean {found.mean:.4g} um, standard deviation {found.sd:.4g} um"
+    assert caption == pictures._distances(cs, progress=False).caption
+    golgi, chunk = sample.placement("golgi"), Chunk((7, 7, 7), CHUNK_SIZE)
+    golgi.append_entities(chunk, 1)
+    golgi.set_chunk_filter([chunk])
+    cs.connect(golgi, golgi, [0], [0])
+    caption += "; 1 connections have a cell without position"
+    assert caption == pictures._distances(cs, progress=False).caption
 
 
 def test_the_parts_of_a_picture_stand_side_by_side(sample: Sample) -> None:
