@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypedDict
 
 
@@ -25,16 +25,12 @@ class ArgumentOptions(TypedDict, total=False):
     type: Callable[[str], float]
 
 
-def _no_options() -> ArgumentOptions:
-    return {}
-
-
 @dataclass(frozen=True)
 class Argument:
     """The arguments of a call of argparse's ``add_argument``."""
 
     flags: tuple[str, ...]
-    options: ArgumentOptions = field(default_factory=_no_options)
+    options: ArgumentOptions
 
     @property
     def name(self) -> str:

@@ -73,7 +73,6 @@ class CheckedConnections:
                 copy = MirroredCopy.read(connections, direction, self.most, ordered=False)
                 copies.append(copy.by_pair())
         if len(copies) < len(DIRECTIONS):
-            self.broken = True
             return
         first, second = copies
         for pair in sorted({*first, *second}):

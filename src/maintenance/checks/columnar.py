@@ -35,7 +35,6 @@ from .parts import check_chunk, check_codes, check_history, note_members, note_s
 
 _PLACEMENT, _CONNECTIVITY = "placement_sets", "connectivity_sets"
 _MORPHOLOGIES, _FILES = "morphology_tables", "stored_files"
-_HEAD = 3
 _MOST_GENERATIONS = np.iinfo(np.int64).max
 _PORTION_OF_CELLS = 1 << 17
 _ONE_COPY = (

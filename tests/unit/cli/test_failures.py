@@ -17,6 +17,7 @@ from bsb_hdf5.cli import failures, uncaught
 from bsb_hdf5.cli.running import main
 from bsb_hdf5.engine import StorageEngine
 from bsb_hdf5.errors import LockTimeoutError, StoreIOError
+from bsb_hdf5.file_store import FileStore
 from bsb_hdf5.queries import summary
 from tests.unit.cli.strategies import FAILING
 
@@ -189,6 +190,27 @@ def test_errors_that_have_nothing_to_do_with_a_storage_are_left_alone() -> None:
     with pytest.raises(FileExistsError) as caught:
         compile_()
     assert failures.explain(caught.value) is None
+
+
+def test_an_error_of_another_command_is_not_one_of_a_compile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compile_()
+
+    def fail(_: object) -> None:
+        raise StoreIOError("'net' can't be read")
+
+    monkeypatch.setattr(FileStore, "load_active_config", fail)
+    with pytest.raises(StoreIOError) as caught:
+        handle_command(["simulate", "net", "none"])
+    assert "bsb: 'net' can't be read" == failures.explain(caught.value)
+
+
+def test_a_network_that_is_gone_is_not_said_to_hold_anything() -> None:
+    compile_()
+    engine = bsb.Storage("hdf5", "net")._engine
+    Path("net").unlink()
+    assert f"nothing is stored at '{engine._root}'" == failures._held(engine)
 
 
 def test_the_sentence_comes_after_the_traceback(

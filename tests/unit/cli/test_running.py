@@ -309,7 +309,17 @@ def test_mistakes_in_bsb_storage_show_the_usage(
     with pytest.raises(SystemExit) as ended:
         handle_command(["storage", *arguments], exit=True)
     assert 2 == ended.value.code
-    assert "usage: bsb storage" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "usage: bsb storage" in said
+    if arguments:
+        assert f"bsb storage {arguments[0]}: " in said.splitlines()[-1]
+
+
+def test_the_module_needs_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        running.main([])
+    assert 2 == ended.value.code
+    assert "usage: python -m bsb_hdf5" in capsys.readouterr().err
 
 
 def test_the_help_of_bsb_storage_lists_one_command_a_line(
@@ -319,6 +329,7 @@ def test_the_help_of_bsb_storage_lists_one_command_a_line(
     with pytest.raises(SystemExit):
         handle_command(["storage", "--help"], exit=True)
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "Inspect, maintain and exchange stored networks." in lines
     for each in COMMANDS:
         assert f"{each.name} {each.summary}" in lines
 
@@ -326,10 +337,13 @@ def test_the_help_of_bsb_storage_lists_one_command_a_line(
 def test_bsb_starts_without_what_the_commands_need() -> None:
     code = (
         "import sys; from bsb.cli.commands import load_root_command; load_root_command();"
-        "print([name for name in sys.modules if name.startswith('bsb_hdf5')])"
+        "print([name for name in sys.modules if name.startswith('bsb_hdf5')]);"
+        "print(type(sys.excepthook).__module__)"
     )
     done = command_line(sys.executable, "-c", code)
-    loaded = set(eval(done.stdout))
+    names, hook = done.stdout.splitlines()
+    loaded = set(eval(names))
+    assert "bsb_hdf5.cli.uncaught" == hook
     assert "bsb_hdf5.cli.specifications" in loaded, done.stderr
     cli = {f"bsb_hdf5.cli{each}" for each in ("", ".commands", ".specifications", ".uncaught")}
     assert set() == loaded - cli - {"bsb_hdf5", "bsb_hdf5.storage_options"}
@@ -342,15 +356,20 @@ def test_a_command_that_takes_long_shows_that_it_goes_on(
     monkeypatch.setattr(elapsed, "_INTERVAL", 0.01)
     text = ""
     with elapsed.Elapsed("bsb storage verify", shown):
+        WORK.expect(200)
+        WORK.advance(50)
         # stderr is no terminal here.
         end = time.monotonic() + (5 if shown else 0.1)
-        while "verify" not in text and time.monotonic() < end:
+        while "25 %" not in text and time.monotonic() < end:
             time.sleep(0.01)
             text += capsys.readouterr().err
+    last = capsys.readouterr().err
     if shown:
-        assert "bsb storage verify: 00:00" in text
+        assert "bsb storage verify: 00:00, 25 %, " in text
+        # Nothing of it stays on the screen.
+        assert last.endswith("\r")
     else:
-        assert "" == text + capsys.readouterr().err
+        assert "" == text + last
 
 
 def test_the_line_says_how_much_is_done_and_how_fast() -> None:
@@ -380,6 +399,9 @@ def test_a_command_counts_what_it_goes_through(
     places = {"net": root, "made": tmp_path / "made"}
     found = summary(str(root))
     rows = sum(e.cells for e in found.cells) + sum(e.connections for e in found.connections)
+    # What was counted before is forgotten.
+    WORK.advance(1)
+    WORK.expect(1)
     code = run(command, *(each.format(**places) for each in COUNTED[command])).code
     assert 2 != code
     work = WORK

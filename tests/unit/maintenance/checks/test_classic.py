@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from bsb_hdf5.core.layouts.classic.network import ClassicNetwork
+from bsb_hdf5.core.layouts.detection import open_network
 from bsb_hdf5.errors import CorruptNetworkError
+from bsb_hdf5.maintenance.checks.classic_cells import CheckedCells
 from bsb_hdf5.maintenance.findings import Finding, Report
 from bsb_hdf5.ports.arrays import GroupWriter
 from tests.unit.maintenance.checks.damages import (
@@ -48,6 +50,14 @@ CLASSIC = [
         "placement",
         "'a', chunk 4",
         "2 cells are counted; the columns have rows for 3",
+        True,
+    ),
+    classic(
+        "a chunk whose cells are not counted",
+        edit("chunks", lambda held: held.__delitem__("4"), *A),
+        "placement",
+        "'a', chunk 4",
+        "0 cells are counted; the columns have rows for 3",
         True,
     ),
     classic(
@@ -178,6 +188,14 @@ CLASSIC = [
         "5 and 1 and 0 are counted; there are 5 and 8 and 0",
         True,
     ),
+    classic(
+        "a chunk that the totals lack",
+        edit("chunks", lambda held: held.__delitem__("9")),
+        "totals",
+        "chunk 9",
+        "none are counted; there are 5 and 8 and 0",
+        True,
+    ),
     classic("totals that are no JSON", put("chunks", "x"), "totals", "chunks", "JSON", True),
     classic(
         "totals of another form", put("chunks", '{"4": 3}'), "totals", "chunks", "unexpected", True
@@ -215,6 +233,14 @@ CLASSIC = [
         "'c', from chunk 8 to 4",
         "4 incoming and 0 outgoing",
         "inc",
+    ),
+    classic(
+        "connections of the other copy only",
+        drop(*C, "inc", "9"),
+        "connectivity",
+        "'c', from chunk 4 to 9",
+        "0 incoming and 4 outgoing",
+        "out",
     ),
     classic(
         "halves of other connections",
@@ -294,6 +320,22 @@ CLASSIC = [
         "morphologies",
         "'m'",
         r"\[7\]",
+        False,
+    ),
+    classic(
+        "a point of half a label",
+        write(0, [[0.0, 0, 0, 0, 0.5, 0]], "morphologies", "m", "data"),
+        "morphologies",
+        "'m'",
+        "label codes are not whole numbers",
+        False,
+    ),
+    classic(
+        "a morphology that is an array",
+        replace([1], "morphologies", "o"),
+        "morphologies",
+        "'o'",
+        "is an array, not a group",
         False,
     ),
     classic(
@@ -377,10 +419,46 @@ def test_a_column_that_can_not_be_read_has_no_cells() -> None:
     assert "'a', chunk 77, position" == found.where
 
 
-def test_the_last_chunk_that_there_can_be_is_no_damage() -> None:
+def test_the_first_and_the_last_chunk_that_there_can_be_are_no_damage() -> None:
     root = rich("classic")
-    at(root, *A).require_group(str((1 << 48) - 1))
+    for chunk in (0, (1 << 48) - 1):
+        at(root, *A).require_group(str(chunk))
     assert Report() == verified(root)
+
+
+def test_groups_without_end_are_damage_of_their_part() -> None:
+    root = rich("classic")
+    group = at(root, "files")
+    for _ in range(70):
+        group = group.require_group("more")
+    assert {("files", "all")} == {(each.part, each.where) for each in verified(root)}
+
+
+@pytest.mark.parametrize(("lost", "trust"), [("inc", "out"), ("out", "inc")])
+def test_a_set_without_connections_gets_its_other_copy_back(lost: str, trust: str) -> None:
+    root = rich("classic")
+    network = open_network(root, "here")
+    network.create_connectivity("empty", "a", "a", created_at="now")
+    network.flush()
+    assert Report() == verified(root)
+    drop("connectivity", "empty", lost)(root)
+    assert 1 == len(verified(root))
+    assert () == repaired(root, trust).findings
+    assert Report() == verified(root)
+
+
+def test_what_a_repair_does_not_put_right_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = rich("classic")
+    put("len", 7, *A)(root)
+    found = verified(root)
+    turns: list[CheckedCells] = []
+
+    def note(cells: CheckedCells) -> None:
+        turns.append(cells)
+
+    monkeypatch.setattr(CheckedCells, "_recount", note)
+    assert found == repaired(root)
+    assert 1 < len(turns)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from bsb_hdf5.maintenance.checks import columnar as checks
 from bsb_hdf5.maintenance.checks import parts
 from bsb_hdf5.maintenance.findings import Report
 from tests.unit.maintenance.checks.damages import (
@@ -70,6 +71,22 @@ COLUMNAR = [
         "placement",
         "'a'",
         "-8 is not the id",
+        False,
+    ),
+    columnar(
+        "two segments of one row",
+        write(4, [[8, 6, 1, 0]], "placement_sets", "a", "segments"),
+        "placement",
+        "'a'",
+        "include row 6",
+        False,
+    ),
+    columnar(
+        "a segment past the last chunk",
+        write(2, [[1 << 50, 4, 3, 31]], "placement_sets", "a", "segments"),
+        "placement",
+        "'a'",
+        f"{1 << 50} is not the id",
         False,
     ),
     columnar(
@@ -176,11 +193,22 @@ COLUMNAR = [
     ),
     columnar(
         "points below -1",
-        write(0, [[-7, 0, 0, 0]], "connectivity_sets", "c", "points"),
+        write(0, [[-2, 0, 0, 0]], "connectivity_sets", "c", "points"),
         "connectivity",
         "'c'",
-        "below -1",
+        "locations are below -1",
         False,
+    ),
+    *(
+        columnar(
+            f"cells below 0, {side}synaptic",
+            replace([ranks, *[[0, 0]] * 15], "connectivity_sets", "c", "cells"),
+            "connectivity",
+            "'c'",
+            "ranks of cells are below 0",
+            False,
+        )
+        for side, ranks in (("pre", [-1, 0]), ("post", [0, -1]))
     ),
 ]
 
@@ -193,6 +221,43 @@ def test_damage_of_the_columnar_layout_is_found_where_it_is(damage: Damage) -> N
 @pytest.mark.parametrize("damage", COLUMNAR, ids=str)
 def test_damage_of_the_columnar_layout_is_repaired_or_left_alone(damage: Damage) -> None:
     check_repaired(damage)
+
+
+def test_points_of_the_same_rows_are_found() -> None:
+    root = rich("columnar")
+    table = at(root, "connectivity_sets", "c").array("blocks")
+    rows = table.read()
+    detailed = np.flatnonzero(rows[:, 4] >= 0)
+    rows[detailed[-1], 4] = rows[detailed[-2], 4]
+    table.write(0, rows)
+    (found,) = verified(root)
+    assert found.what.endswith(f"include row {rows[detailed[-2], 4]}")
+
+
+def test_a_tally_is_shown_beside_what_it_should_be() -> None:
+    root = rich("columnar")
+    attributes = at(root, "placement_sets", "a").attributes
+    held = attributes.get("tally")
+    right = held.tolist()[1:6]
+    held[2] += 1
+    attributes.set("tally", held)
+    (found,) = verified(root)
+    assert f"is {[right[0], right[1] + 1, *right[2:]]}; the stored rows give {right}" == found.what
+
+
+def test_a_line_of_the_log_that_is_not_complete_is_no_damage() -> None:
+    root = rich("columnar")
+    log = at(root, "morphology_tables").array("log")
+    log.append(np.frombuffer(b'{"re', dtype=np.uint8))
+    assert Report() == verified(root)
+
+
+def test_damage_of_a_portion_of_one_chunk_is_of_that_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "_PORTION_OF_CELLS", 1)
+    root = rich("columnar")
+    write(5, [6], "placement_sets", "a", "labels")(root)
+    at(root, "placement_sets", "a").array("morphology").write(5, np.array([9]))
+    assert {"'a', chunk 8, labels", "'a', chunk 8, morphology"} == {e.where for e in verified(root)}
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,7 @@ def test_a_network_gets_a_new_identity_only_if_it_has_none() -> None:
     put("state_id", "x")(root)
     repaired(root)
     assert {"storage_id": "an id", "state_id": 0} == open_network(root, "here").provenance
+    assert Report() == verified(root)
     put("bsb_provenance", "{}")(root)
     repaired(root)
     assert {"storage_id": "a new id", "state_id": 0} == open_network(root, "here").provenance
@@ -147,9 +148,14 @@ def test_only_so_many_findings_of_a_part_are_listed() -> None:
     found.note("totals", "here", "wrong")
     listed = found.listed()
     assert [*(str(each) for each in range(100)), "here", "elsewhere"] == [e.where for e in listed]
-    assert "150 more findings" == listed[-1].what
+    assert ("150 more findings", False) == (listed[-1].what, listed[-1].repairable)
     assert 1000 > max(len(each.what) for each in listed)
     assert 250 == len(found.mends)
+    # None is left out where just as many are found as are listed.
+    just = Findings()
+    for number in range(100):
+        just.note("files", f"{number}", "wrong")
+    assert 100 == len(just.listed())
 
 
 def test_a_report_can_be_printed() -> None:
