@@ -246,12 +246,12 @@ class Sessions(StagedSessions):
             with self._context.translated():
                 store = self.store
                 raw = store.create(mode=mode) if isinstance(store, HasMode) else store.create()
-            try:
-                prepare(raw.root).flush()
-            except BaseException:
-                raw.rollback()
-                raise
             with self._context.translated():
+                try:
+                    prepare(raw.root).flush()
+                except BaseException:
+                    raw.rollback()
+                    raise
                 raw.commit()
 
     @contextmanager

@@ -241,6 +241,8 @@ class ReadTransaction:
         try:
             if raw is not None:
                 raw.close()
+        except self._context.errors as error:
+            raise library_error(self._context.location, error) from error
         finally:
             # It may have been suspended.
             if holder is not None:
@@ -327,6 +329,9 @@ class WriteTransaction:
                     session, context.writer, self._before, self._folding
                 )
             return session
+        except context.errors as error:
+            self._roll_back()
+            raise library_error(context.location, error) from error
         except BaseException:
             self._roll_back()
             raise
@@ -341,6 +346,9 @@ class WriteTransaction:
                 if fold is not None:
                     fold.prepare(session, changed=changed)
                 session.end()
+        except context.errors as error:
+            self._undo()
+            raise library_error(context.location, error) from error
         except BaseException:
             self._undo()
             raise
@@ -372,5 +380,7 @@ class WriteTransaction:
     def _roll_back(self) -> None:
         try:
             self._raw.rollback()
+        except self._context.errors as error:
+            raise library_error(self._context.location, error) from error
         finally:
             self._context.cache.clear()

@@ -104,6 +104,29 @@ def test_a_handler_that_returns_disturbs_nothing() -> None:
     assert [signal.SIGALRM] * 2 == seen
 
 
+class Entered:
+    """A context manager that a signal interrupts as it is entered."""
+
+    def __init__(self) -> None:
+        self.left: list[object] = []
+
+    def __enter__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self.left.append(kind)
+
+
+def test_a_signal_as_a_scope_is_entered_is_handled_before_its_block(
+    handlers: dict[int, Any],
+) -> None:
+    entered = Entered()
+    with pytest.raises(HandledError), uninterrupted(lambda: entered):
+        pytest.fail("the block began")
+    assert [HandledError] == entered.left
+    assert handlers == current()
+
+
 def test_a_handler_that_is_set_within_a_scope_is_held_up_and_stays() -> None:
     seen: list[int] = []
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from bsb_hdf5.adapters.memory import store as memory
+from bsb_hdf5.core.layouts.classic.network import ClassicNetwork as Network
 from bsb_hdf5.core.layouts.detection import create_network
 from bsb_hdf5.errors import StoreIOError
-from tests.unit.transactions.recorder import Recorder
+from tests.unit.transactions.recorder import SHORT, Recorder, add
 
 
 class LibraryError(Exception):
@@ -25,6 +26,10 @@ class FailingStore(memory.MemoryStore):
 
 def fail(*_: Any, **__: Any) -> None:
     raise LibraryError("the disk is gone")
+
+
+def len_of_names(session: Any) -> int:
+    return len(session.network.placement_names())
 
 
 @pytest.fixture
@@ -46,6 +51,26 @@ def test_a_session_that_can_not_begin(
         pass
 
 
+@pytest.mark.parametrize("write", [False, True])
+@pytest.mark.parametrize("error", [LibraryError, ZeroDivisionError])
+def test_a_network_that_can_not_be_opened_stays_free(
+    recorder: Recorder, write: bool, error: type[Exception]
+) -> None:
+    def stop(*_: Any) -> None:
+        raise error("in the midst of it")
+
+    context = recorder.sessions._context
+    open_network, context.open_network = context.open_network, stop  # type: ignore[assignment]
+    with pytest.raises(StoreIOError if error is LibraryError else error):
+        recorder.sessions.run(lambda session: None, write=write)
+    context.open_network = open_network
+    assert (0, 0) == (recorder.lock.readers, recorder.lock.writers)
+    context.settings.limit = SHORT
+    with recorder.write as session:
+        add(session, "a")
+    assert ("a",) == recorder.names()
+
+
 @pytest.mark.parametrize("write", [True, False])
 def test_an_operation_that_fails(recorder: Recorder, write: bool) -> None:
     with pytest.raises(StoreIOError, match="LibraryError: the disk is gone") as caught:
@@ -57,6 +82,47 @@ def test_a_commit_that_fails(recorder: Recorder, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(memory.MemoryWriteSession, "commit", fail)
     with pytest.raises(StoreIOError, match="the disk is gone"):
         recorder.sessions.run(lambda session: None, write=True)
+
+
+def test_a_state_that_can_not_be_stored(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Network, "flush", fail)
+        with pytest.raises(StoreIOError, match="the disk is gone"):
+            recorder.sessions.run(lambda session: add(session, "a"), write=True)
+    assert () == recorder.names()
+
+
+@pytest.mark.parametrize("place", [(memory.MemoryWriteSession, "commit"), (Network, "flush")])
+def test_a_creation_that_fails(place: tuple[Any, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder(FailingStore(uuid.uuid4().hex))
+    with monkeypatch.context() as patch:
+        patch.setattr(*place, fail)
+        with pytest.raises(StoreIOError, match="the disk is gone"):
+            recorder.sessions.create(create_network)
+    assert (0, 0) == (recorder.lock.readers, recorder.lock.writers)
+
+
+@pytest.mark.parametrize(
+    ("session", "verb", "write"),
+    [(memory.MemoryReadSession, "close", False), (memory.MemoryWriteSession, "rollback", True)],
+)
+def test_a_session_that_can_not_end(
+    session: Any, verb: str, write: bool, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = getattr(session, verb)
+
+    def end_and_fail(ended: Any) -> None:
+        end(ended)
+        fail()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session, verb, end_and_fail)
+        with pytest.raises(StoreIOError, match="the disk is gone"):
+            recorder.sessions.run(fail if write else len_of_names, write=write)
+    assert (0, 0) == (recorder.lock.readers, recorder.lock.writers)
+    assert () == recorder.names()
 
 
 @pytest.mark.parametrize("verb", ["hold_shared", "hold_exclusive"])

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from bsb_hdf5.adapters.memory.store import MemoryWriteSession
 from bsb_hdf5.core.layouts.detection import create_network
 from bsb_hdf5.errors import (
+    CommitConflictError,
     NotANetworkError,
     ReadOnlyError,
     SessionAbortedError,
@@ -112,6 +117,60 @@ def test_an_operation_without_enough_memory_names_the_network(network: Recorder)
         with pytest.raises(StoreIOError, match="more than fits in memory: of 1 TiB") as caught:
             network.sessions.run(fail, write=write)
         assert network.store.location == caught.value.fields["location"]
+
+
+@contextmanager
+def overtaken(
+    network: Recorder, monkeypatch: pytest.MonkeyPatch, times: int
+) -> Iterator[list[None]]:
+    """Other programs commit so many times before this one, which each time is sent a signal."""
+    tries: list[None] = []
+    commit = MemoryWriteSession.commit
+
+    def conflict(session: MemoryWriteSession) -> None:
+        tries.append(None)
+        if len(tries) > times:
+            return commit(session)
+        signal.raise_signal(signal.SIGALRM)
+        session.rollback()
+        raise CommitConflictError("another program was first", location=network.store.location)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryWriteSession, "commit", conflict)
+        patch.setattr(random, "uniform", lambda *_: 0.0)
+        yield tries
+
+
+def test_a_call_that_is_overtaken_is_made_again_until_the_limit(
+    network: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    try:
+        with overtaken(network, monkeypatch, 3) as tries:
+            network.sessions.run(lambda session: add(session, "a"), write=True)
+        assert 4 == len(tries)
+        network.sessions.settings.limit = 0.0
+        with overtaken(network, monkeypatch, 3), pytest.raises(CommitConflictError):
+            network.sessions.run(lambda session: add(session, "b"), write=True)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert ("a",) == network.names()
+
+
+def test_a_call_that_is_overtaken_is_ended_by_a_handler(
+    network: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def handle(number: int, frame: object) -> None:
+        raise InterruptionError
+
+    before = signal.signal(signal.SIGALRM, handle)
+    try:
+        with overtaken(network, monkeypatch, 1) as tries, pytest.raises(InterruptionError):
+            network.sessions.run(lambda session: add(session, "a"), write=True)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert 1 == len(tries)
+    assert () == network.names()
 
 
 @pytest.mark.parametrize("read_only", [False, True])

@@ -10,6 +10,7 @@ import pytest
 from bsb_hdf5.adapters.memory.store import MemoryStore
 from bsb_hdf5.core.layouts.detection import create_network, open_network
 from bsb_hdf5.core.provenance import WriterInfo
+from bsb_hdf5.errors import StoreIOError
 from bsb_hdf5.ports.cache import CacheView
 from bsb_hdf5.transactions.sessions import Sessions
 from bsb_hdf5.transactions.store_lock import LockSettings
@@ -96,17 +97,20 @@ def test_a_session_that_is_rolled_back_leaves_nothing_in_the_cache(network: Obse
     assert network.cache.get_stale("key") is None
 
 
+@pytest.mark.parametrize("errors", [(), (OSError,)], ids=["any error", "of the library"])
 def test_a_commit_that_fails_leaves_nothing_in_the_cache(
-    network: Observed, monkeypatch: pytest.MonkeyPatch
+    network: Observed, errors: tuple[type[Exception], ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: Any) -> None:
         raise OSError
 
+    network.sessions._context.errors = errors
     with monkeypatch.context() as patch:
         patch.setattr("bsb_hdf5.adapters.memory.store.MemoryWriteSession.commit", fail)
-        with pytest.raises(OSError):
+        with pytest.raises(StoreIOError if errors else OSError):
             network.write("never stored")
     assert network.cache.get_stale("key") is None
+    assert network.cached() is None
 
 
 def test_what_was_written_past_the_network_makes_all_of_it_unknown(network: Observed) -> None:
@@ -128,6 +132,7 @@ def test_what_was_invalidated_is_gone(network: Observed) -> None:
     network.cache.invalidate("key")
     network.cache.invalidate("never put")
     assert network.cached() is None
+    assert network.cache.get_stale("key") is None
 
 
 def test_a_store_that_does_not_tell_its_versions_apart_has_nothing_cached() -> None:
