@@ -267,6 +267,30 @@ def test_a_reader_writes_nothing(in_file: SmallNetwork) -> None:
     assert "text" == own.read()[2]
 
 
+WRITES: dict[str, tuple[Any, ...]] = {
+    "__delitem__": ("/mine",),
+    "__setitem__": ("/rows", [1.0]),
+    "create_dataset": ("/rows", (2,), "f8"),
+    "create_group": ("/group",),
+    "require_dataset": ("/mine/table", (2, 3), "f8"),
+    "require_group": ("/mine",),
+}
+
+
+@pytest.mark.parametrize("verb", WRITES)
+def test_each_verb_that_writes_asks_for_a_handle_that_writes(
+    verb: str, in_file: SmallNetwork
+) -> None:
+    at(in_file, "/mine/table").create(np.zeros((2, 3)))
+    with in_file.storage.read_scope() as session:
+        with pytest.raises(ReadOnlyError, match="the handle only reads"):
+            getattr(session, verb)(*WRITES[verb])
+        assert "/mine/table" in session and "/rows" not in session
+    with in_file.storage.write_scope() as session:
+        getattr(session, verb)(*WRITES[verb])
+        assert (verb == "__delitem__") == ("/mine" not in session)
+
+
 def test_what_a_method_of_ones_own_changes_is_seen_at_once(in_file: SmallNetwork) -> None:
     rows, own = at(in_file, "/mine/rows"), Own(in_file.storage._engine, "/mine")
     rows.create([1.0, 2.0])

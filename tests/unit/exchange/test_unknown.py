@@ -20,7 +20,7 @@ from bsb_hdf5.exchange.unknown import (
 )
 from bsb_hdf5.ports.arrays import GroupWriter
 from bsb_hdf5.testing.contents import contents_of
-from tests.unit.exchange.networks import NEAR, network
+from tests.unit.exchange.networks import NEAR, cells, network
 from tests.unit.memory import new_root, new_store
 
 LAYOUTS = pytest.mark.parametrize("layout", ["classic", "columnar"])
@@ -122,6 +122,28 @@ def test_what_the_copy_has_itself_is_named() -> None:
     assert {"the attribute 'format' of '/'", "'/stored_files'"} == {*error.fields["found"]}
     assert "'/stored_files': the copy already has a member of that name" in str(error)
     assert "of '/': the copy already has an attribute of that name" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("layout", "part", "name", "value"),
+    [
+        ("classic", None, "staged_calls", [1, 0]),
+        ("columnar", "placement_sets/a", "additional_keys", ["mine"]),
+    ],
+)
+def test_what_the_layout_of_the_copy_would_take_for_its_own_is_named(
+    layout: str, part: str | None, name: str, value: Any
+) -> None:
+    source = network(layout, near=cells(3, k=None), far=cells(2, k=None))
+    group = root_of(source)
+    for each in part.split("/") if part else ():
+        group = group.group(each)
+    group.attributes.set(name, np.array(value) if layout == "classic" else value)
+    found = f"the attribute '{name}' of '/{part or ''}'"
+    error = refused(source, OTHER[layout])
+    reason = f"the {OTHER[layout]} layout uses this place itself"
+    assert f"{START}{found}: {reason}{END}" == str(error)
+    assert [found] == error.fields["found"]
 
 
 @pytest.mark.parametrize(("count", "more"), [(10, ""), (11, "; and 1 more"), (13, "; and 3 more")])

@@ -39,6 +39,16 @@ def test_places_that_are_not_there_are_told() -> None:
     assert [True, False, True, False, False, False, False] == found.tolist()
 
 
+def test_there_are_no_places_on_a_morphology_without_branches() -> None:
+    nothing = np.zeros((0, 5)), np.zeros((0, 2), dtype=np.int64)
+    sections = Sections.of(MorphologyTable(*nothing, LabelSets(), ()))
+    known, places = sections.locate(np.array([0, -1, 1]), np.array([0, -1, 0]))
+    assert not known.any()
+    assert (0, (0, 3)) == (len(places.section), places.xyz.shape)
+    known, branches, points = sections.nearest(np.zeros(1, int), np.zeros(1, int), np.zeros(1))
+    assert ([False], 0, 0) == (known.tolist(), len(branches), len(points))
+
+
 def made(points: list[list[float]], graph: list[list[int]], *labels: str) -> MorphologyTable:
     """A morphology; the points have one label each, and a radius of 1."""
     names = sorted({*labels})

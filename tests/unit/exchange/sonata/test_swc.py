@@ -145,6 +145,14 @@ def test_a_file_of_another_program_may_number_its_samples_as_it_likes() -> None:
     assert () == made.properties
 
 
+@pytest.mark.parametrize("root", [1, 3], ids=["a soma", "a dendrite"])
+def test_branches_of_a_file_of_another_program_may_spring_from_its_first_sample(root: int) -> None:
+    lines = [f"1 {root} 0 0 0 2 -1", "2 3 1 0 0 1 1", "3 3 2 0 0 1 2", "4 2 0 1 0 1 1"]
+    made, _ = from_swc("\n".join(lines), "m")
+    assert [[1, -1], [3, 0], [4, 0]] == made.graph.tolist()
+    assert [0.0, 1, 2, 0] == made.data[:, 0].tolist()
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -1,0 +1,59 @@
+"""Calls that are logged beside a network: who has to see them, and who may not carry them out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bsb import Storage
+
+from bsb_hdf5.errors import ReadOnlyError
+from tests.face.samples import untouched
+from tests.parallel.ranks import cell_type, signed
+from tests.parallel.staged import add, begin, chunk, log_of, sets, shared
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BSB_HDF5_LAYOUT", "columnar")
+    begin(root := tmp_path / "network.hdf5")
+    return root
+
+
+def others(storage: Storage) -> Any:
+    return storage.get_placement_set(cell_type("other"))
+
+
+def test_who_saw_calls_on_one_set_sees_the_next_ones_on_another(root: Path) -> None:
+    writer, reader = shared(root), shared(root)
+    cells, added = sets(writer)[0], others(writer)
+    # The first cells of a set are stored at once, and those that follow are logged.
+    for each in (cells, added):
+        each.append_data(chunk(0), signed(0, 0, 5))
+    for turn in (1, 2):
+        cells.append_data(chunk(0), signed(0, turn, 5))
+        # Leaves the calls on other sets where they are.
+        assert 5 * turn == len(others(reader))
+        with writer.write_scope():
+            """Carries out what is logged."""
+        before = root.read_bytes()
+        added.append_data(chunk(0), signed(0, turn, 5))
+        assert before == root.read_bytes()
+        assert 5 * (turn + 1) == len(others(reader))
+    assert 20 == len(sets(reader)[0])
+
+
+def test_what_would_have_to_carry_calls_out_is_refused_in_read_only_mode(
+    root: Path, tmp_path: Path
+) -> None:
+    add(shared(root), 0, 0)
+    storage = Storage("hdf5", str(root))
+    with (
+        untouched(root),
+        untouched(log_of(root)),
+        storage.read_only(),
+        pytest.raises(ReadOnlyError, match="read-only mode"),
+    ):
+        storage.copy(str(tmp_path / "copy.hdf5"))
+    assert [root, log_of(root)] == sorted(tmp_path.iterdir())
