@@ -212,6 +212,29 @@ def test_columns_of_cells_have_chunks_of_the_network(
     assert {} == cells.load_additional()
 
 
+@pytest.mark.parametrize("change", ["append", "overwrite"])
+def test_a_chunk_that_gets_no_rows_is_one_of_the_set(change: str, anywhere: Storage) -> None:
+    cells = cells_of(anywhere)
+    getattr(cells._position_chunks, change)(SECOND, np.zeros((0, 3)))
+    assert [FIRST.id, SECOND.id] == sorted(each.id for each in cells.get_all_chunks())
+    assert 4 == len(cells)
+
+
+@pytest.mark.parametrize("change", ["append", "overwrite"])
+@pytest.mark.parametrize("name", ["position", "size"])
+def test_the_first_rows_of_a_network_settle_the_size_of_its_chunks(
+    name: str, change: str, tmp_path: Path
+) -> None:
+    storage = Storage("memory", str(tmp_path / "network"))
+    cells: Any = cells_of(storage) if name == "position" else Mine(storage, "/mine")
+    column = getattr(cells, f"_{name}_chunks")
+    rows = np.ones((2, 3 if name == "position" else 2))
+    getattr(column, change)(SECOND, rows)
+    assert [list(SIZE)] == [each.dimensions.tolist() for each in cells.get_all_chunks()]
+    with pytest.raises(ChunkSizeError):
+        cells_of(storage).append_data(Chunk((0, 0, 0), (5, 5, 5)), np.ones((1, 3)))
+
+
 def test_columns_of_cells_stay_tied_to_them(anywhere: Storage) -> None:
     cells = cells_of(anywhere)
     cells._additional_chunks.append(FIRST, "weight", np.ones(4))

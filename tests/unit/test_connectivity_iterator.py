@@ -113,6 +113,27 @@ def test_whatever_is_asked_for_is_what_a_list_has(connections: Any) -> None:
         assert rows == blocks, title
 
 
+def test_each_pair_of_chunks_that_are_named_comes_be_there_connections_or_not(
+    connections: Any,
+) -> None:
+    for direction, locals_, globals_ in itertools.product(
+        ("out", "inc"), [[A], [NEVER], [A, B, NEVER]], [[C], [NEVER], [A, C, NEVER]]
+    ):
+        found = list(connections.flat_iter_connections(direction, locals_, globals_))
+        pairs = [(near.id, far.id) for _, near, far, _ in found]
+        assert sorted((near.id, far.id) for near in locals_ for far in globals_) == pairs
+        blocks = (
+            connections.load_connections().outgoing().from_(locals_).to(globals_)
+            if direction == "out"
+            else connections.load_connections().incoming().to(locals_).from_(globals_)
+        ).chunk_iter()
+        ends = [(pre.id, post.id)[:: 1 if direction == "out" else -1] for pre, _, post, _ in blocks]
+        assert pairs == ends
+    # Of local chunks alone, those that are connected.
+    for _, _, _, (near, far) in connections.flat_iter_connections("out", [A, B, NEVER]):
+        assert len(near) == len(far) > 0
+
+
 def test_verbs_change_copies_and_come_in_any_order(connections: Any) -> None:
     whole = connections.load_connections()
     before = [tuple(each.tolist() for each in pair) for pair in whole]

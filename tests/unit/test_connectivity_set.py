@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from bsb import CellType, Chunk, Storage
 
+from bsb_hdf5.errors import LengthError
+from bsb_hdf5.placement_set import PlacementSet
 from tests.face.layouts import new_storage
 from tests.face.samples import cell_type
 
@@ -86,3 +88,16 @@ def test_cell_types_are_those_that_a_scaffold_gives(connected: Any) -> None:
         given = made(connected._engine, *types, tag)
         assert types == (given.pre_type, given.post_type)
         assert tag == given.tag
+
+
+@pytest.mark.parametrize("ends", [([], [0]), ([0], []), ([0, 1], [0])])
+def test_locations_that_do_not_pair_up_are_refused_even_if_there_are_none(
+    connected: Any, ends: tuple[list[int], list[int]]
+) -> None:
+    cells = PlacementSet(connected._engine, cell_type("a"))
+    before = len(connected)
+    with pytest.raises(LengthError, match="do not pair up"):
+        connected.connect(cells, cells, *ends)
+    with pytest.raises(LengthError, match="do not pair up"):
+        connected.chunk_connect(CHUNKS[0], CHUNKS[1], *ends)
+    assert before == len(connected)

@@ -41,6 +41,30 @@ def test_arguments_reach_the_method_whether_the_handle_is_given_or_not(storage: 
         assert (1, 2, True) == part.look(1, last=2, handle=session)
 
 
+class Named(Part):
+    @handles_handles("r")
+    def look(self, first: int, *, handle: Session = HANDLED, last: int = 0) -> Any:
+        return first, last, isinstance(handle, Session)
+
+    @handles_handles("r")
+    def list(self, *given: int, handle: Session = HANDLED) -> Any:
+        return given, isinstance(handle, Session)
+
+
+def test_a_handle_that_is_given_by_name_only_takes_no_place_among_the_arguments(
+    storage: Storage,
+) -> None:
+    part: Any = Named(storage)
+    assert ((1, 2, 3), True) == part.list(1, 2, 3)
+    assert ((), True) == part.list()
+    assert (1, 2, True) == part.look(1, last=2)
+    with storage.read_scope() as session:
+        assert (1, 0, True) == part.look(1, handle=session)
+        assert ((1, 2), True) == part.list(1, 2, handle=session)
+        with pytest.raises(TypeError):
+            part.look(1, session)
+
+
 def test_the_parameter_of_upstream_is_taken(storage: Storage) -> None:
     look: Any = Part(storage).look
     assert (1, 0, True) == look(1, promote_from_read=True)

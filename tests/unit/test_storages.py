@@ -101,6 +101,20 @@ def test_an_engine_that_raises_is_skipped_with_a_warning() -> None:
     assert [__file__] == [each.filename for each in told]
 
 
+def test_an_engine_that_can_not_look_for_what_waits_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = str(tmp_path / "network")
+    Storage("hdf5", root)
+
+    def fail(root: Any) -> bool:
+        raise KeyError("odd")
+
+    monkeypatch.setattr(bsb.storage.get_engines()["zarr"], "was_interrupted", staticmethod(fail))
+    with pytest.warns(UserWarning, match=f"the engine 'zarr' failed to look at '{root}'"):
+        assert not was_interrupted(root)
+
+
 def test_an_engine_is_made_where_nothing_is(tmp_path: Path) -> None:
     made = make_engine("hdf5", str(tmp_path / "network"), bsb.MPI)
     assert ("hdf5", False) == (made._format, made.exists())

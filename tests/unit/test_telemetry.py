@@ -61,6 +61,23 @@ def test_parts_of_a_call_that_are_called_with_its_session_are_no_spans(storage: 
     assert "hdf5.__len__" in {each["name"] for each in spans_of(lambda: len(cells))}
 
 
+@pytest.mark.parametrize("layout", ["classic", "columnar"])
+def test_a_call_is_recorded_with_the_path_that_its_part_has_in_the_classic_layout(
+    layout: str, tmp_path: Path
+) -> None:
+    storage = Storage("hdf5", NetworkRoot(str(tmp_path / "network.hdf5"), layout=layout))
+    cells = storage.require_placement_set(cell_type("a"))
+    linked = storage.require_connectivity_set(cell_type("a"), cell_type("a"), "a_to_a")
+    for call, path in (
+        (cells.load_positions, "/placement/a"),
+        (linked.__len__, "/connectivity/a_to_a"),
+        (storage.morphologies.all, "/morphologies"),
+        (storage.files.all, "files"),
+    ):
+        paths = {each["attributes"].get("hdf5.path") for each in spans_of(call)} - {None}
+        assert {path} == paths
+
+
 def test_spans_come_from_the_tracer_of_the_package(storage: Storage) -> None:
     with OTelFixture():
         assert storage._engine.get_chunk_stats() == {}

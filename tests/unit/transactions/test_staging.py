@@ -27,20 +27,20 @@ def others(storage: Storage) -> Any:
 
 def test_who_saw_calls_on_one_set_sees_the_next_ones_on_another(root: Path) -> None:
     writer, reader = shared(root), shared(root)
-    cells, added = sets(writer)[0], others(writer)
+    cells, added, seen = sets(writer)[0], others(writer), others(reader)
     # The first cells of a set are stored at once, and those that follow are logged.
     for each in (cells, added):
         each.append_data(chunk(0), signed(0, 0, 5))
     for turn in (1, 2):
         cells.append_data(chunk(0), signed(0, turn, 5))
         # Leaves the calls on other sets where they are.
-        assert 5 * turn == len(others(reader))
+        assert 5 * turn == len(seen)
         with writer.write_scope():
             """Carries out what is logged."""
         before = root.read_bytes()
         added.append_data(chunk(0), signed(0, turn, 5))
         assert before == root.read_bytes()
-        assert 5 * (turn + 1) == len(others(reader))
+        assert 5 * (turn + 1) == len(seen)
     assert 20 == len(sets(reader)[0])
 
 

@@ -6,15 +6,19 @@ import json
 from typing import Any
 
 import h5py
+import numpy as np
 import pytest
 
-from bsb_hdf5.core.layouts.detection import open_network
+from bsb_hdf5.core.connectivity import Blocks
+from bsb_hdf5.core.layouts.detection import create_network, open_network
 from bsb_hdf5.core.layouts.protocols import NetworkReader
+from bsb_hdf5.core.placement_rows import PlacementRows
 from bsb_hdf5.errors import CorruptNetworkError
 from bsb_hdf5.exchange.sonata.edges import write_edges
 from bsb_hdf5.exchange.sonata.nodes import write_nodes
 from bsb_hdf5.exchange.sonata.sections import sections_in
 from tests.unit.exchange.networks import FAR, NEAR, network
+from tests.unit.memory import new_root
 
 
 def written(source: NetworkReader, most: int = 10) -> Any:
@@ -66,3 +70,22 @@ def test_cells_whose_morphology_is_not_stored_have_their_soma_only() -> None:
     assert [-1, -1, 1, 2, 0] == edges["efferent_point"][:].tolist()
     for name in ("section_id", "segment_id", "segment_offset", "section_pos"):
         assert [0] * 5 == edges[f"efferent_{name}"][:].tolist()
+
+
+def test_where_cells_without_positions_are_connected_is_not_known() -> None:
+    source = create_network(new_root(), "classic")
+    source.set_chunk_size(np.array([1.0, 2.0, 3.0]))
+    for name in ("a", "b"):
+        source.create_placement(name, created_at="now")
+    source.placement("a").append(NEAR, PlacementRows(3, None, None, None, {}))
+    source.create_connectivity("c", "a", "a", created_at="now")
+    ends = np.array([[0, -1, -1], [2, -1, -1]])
+    source.connectivity("c").append(Blocks.between(NEAR, NEAR, ends, ends[::-1]))
+    source.flush()
+    edges = written(source)
+    assert ([0, 2], [2, 0]) == (
+        edges["source_node_id"][:].tolist(),
+        edges["target_node_id"][:].tolist(),
+    )
+    for axis in "xyz":
+        assert np.isnan(edges[f"0/afferent_center_{axis}"][:]).tolist() == [True, True]
