@@ -101,7 +101,7 @@ def _check_rows(found: dict[str, Any], expected: dict[str, Any]) -> None:
         assert rows.tolist() == found[name].tolist(), name
 
 
-@pytest.mark.parametrize("name", ["zarr", "zarr-2"])
+@pytest.mark.parametrize("name", ["zarr", "zarr-2", "zarr-3"])
 def test_zarr_reads_a_committed_network_that_was_extended(name: str, tmp_path: Path) -> None:
     network = SmallNetwork.of(committed_network(name, tmp_path))
     network.b.append_data(chunk(4), positions(3))

@@ -4,7 +4,8 @@ The manifest: the one object that says what a network holds.
 It is the metadata of zarr's root group, with the consolidated metadata of all groups and arrays
 below it: their attributes, and how many rows of each array are committed. The ``zarr.json`` of a
 group or array says the same again, for programs that do not look into the root; it is written
-after the commit, so it may be that of an earlier state where a session was killed in between.
+after the commit, so it may be that of an earlier state where a session was killed in between. Then
+the root can be restored if another program consolidates it from those (``restoration.py``).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from .metadata import (
     read_grid,
 )
 from .paths import checked_path
+from .restoration import restored, session_of
 from .values import MARK, attributes_of, decode, is_packed, values_of
 
 _FORMAT = "network"
@@ -37,7 +39,7 @@ _to_json = json.JSONEncoder(separators=(",", ":")).encode
 # What a manifest begins with, if no other program wrote it again; then comes its checksum.
 _BEFORE_CHECK = b'{"zarr_format":3,"node_type":"group","attributes":{"bsb_hdf5":{"crc32":"'
 _AFTER_CHECK = len(_BEFORE_CHECK) + 8
-_VERSION = 2
+_VERSION = 3
 # Where something was moved, or copied and then removed.
 _TO_DO = (
     f"; if you moved it, move it back; if it is a copy of yours, delete the attribute {MARK!r} of"
@@ -53,6 +55,7 @@ Node: TypeAlias = Document
 A member of the tree: ``kind``, ``attributes``, where it lies (``path``), and if it is a group,
 ``members``.
 
+``session`` is the number of the session that stored its metadata.
 Arrays and documents (of bytes) have ``dtype``, ``shape`` and ``grid``; rows from ``base`` on that
 are not stored at the path are the ``tail``. ``text`` is the metadata as it is stored, and ``entry``
 what the root says of it, unless the node is ``changed``.
@@ -65,6 +68,7 @@ class Manifest:
     One state of a network.
 
     :param generation: unique to this state.
+    :param session: how many sessions led to it.
     :param tree: the root group.
     :param stale: paths of arrays that the previous state had and this one no longer has; its
         readers may still need them, so the next commit removes them.
@@ -85,6 +89,7 @@ class Manifest:
     foreign: dict[str, Document] = attrs.field(factory=dict)
     data: bytes = b""
     version: int = _VERSION
+    session: int = 0
 
     @cached_property
     def nodes(self) -> list[tuple[tuple[str, ...], Node]]:
@@ -150,23 +155,34 @@ def paths_of(tree: Node) -> set[str]:
     return {str(node["path"]) for _, node in walk(tree) if "path" in node}
 
 
-def text_of(name: str, node: Node) -> str:
-    """The metadata of a group or array, as JSON."""
-    if node.pop("changed", False) or "text" not in node:
+def text_of(name: str, node: Node, session: int) -> str:
+    """
+    The metadata of a group or array, as JSON.
+
+    :param session: the number of the session that stores them, if they are changed.
+    """
+    is_changed = node.pop("changed", False)
+    if is_changed or "text" not in node:
+        if is_changed or "session" not in node:
+            node["session"] = session
         node["text"] = _to_json(_document(name, node))
         node["entry"] = f"{_to_json(node['path'])}:{node['text']}"
     return str(node["text"])
 
 
-def entry_of(name: str, node: Node) -> str:
-    """What the consolidated metadata say of a group or array: its path, and its metadata."""
-    text_of(name, node)
+def entry_of(name: str, node: Node, session: int) -> str:
+    """
+    What the consolidated metadata say of a group or array: its path, and its metadata.
+
+    Parameters as for :func:`text_of`.
+    """
+    text_of(name, node, session)
     return str(node["entry"])
 
 
 def _document(name: str, node: Node) -> Document:
     path, kind = node["path"], node["kind"]
-    mark: Document = {"group" if kind == "group" else "array": path}
+    mark: Document = {"group" if kind == "group" else "array": path, "session": node["session"]}
     if path.rsplit("/", 1)[-1] != name:
         mark["name"] = name
     if kind == "group":
@@ -190,12 +206,16 @@ def make_manifest(manifest: Manifest) -> Manifest:
         "format": _FORMAT,
         "version": _VERSION,
         "generation": manifest.generation,
+        "session": manifest.session,
         "stale": manifest.stale,
         "stale_groups": manifest.stale_groups,
-        "changed": manifest.changed,
+        "changed": "",
     }
-    root = _to_json(group_document(attributes_of(tree["attributes"], mark)))
     nodes = ",".join(_entries(manifest))
+    root = _to_json(group_document(attributes_of(tree["attributes"], mark)))
+    # The metadata are JSON already. What comes before in the mark has no such key.
+    changed = ",".join(manifest.by_path[path]["entry"] for path in manifest.changed)
+    root = root.replace('"changed":""', f'"changed":{{{changed}}}', 1)
     consolidated = '{"kind":"inline","must_understand":false,"metadata":{' + nodes + "}}"
     data = f'{root[:-1]},"consolidated_metadata":{consolidated}}}'.encode("ascii")
     manifest.data = _BEFORE_CHECK + _check_of(data) + data[_AFTER_CHECK:]
@@ -207,8 +227,11 @@ def _entries(manifest: Manifest) -> list[str]:
     """What the root says of each group and array."""
     # What did not change keeps its text.
     if not manifest.foreign:
-        return [entry_of(names[-1], node) for names, node in manifest.nodes]
-    entries = {str(node["path"]): entry_of(names[-1], node) for names, node in manifest.nodes}
+        return [entry_of(names[-1], node, manifest.session) for names, node in manifest.nodes]
+    entries = {
+        str(node["path"]): entry_of(names[-1], node, manifest.session)
+        for names, node in manifest.nodes
+    }
     manifest.foreign = _still_foreign(manifest)
     for path, found in manifest.foreign.items():
         entries[path] = f"{_to_json(path)}:{_to_json(found)}"
@@ -253,8 +276,20 @@ def read_manifest(data: bytes, location: str) -> Manifest:
                 str(mark["generation"]), tree, stale, data=data, version=first_version.VERSION
             )
         groups, changed = ([checked_path(p) for p in mark[k]] for k in ("stale_groups", "changed"))
-        tree, foreign = _tree(document, {*stale, *groups})
-        return Manifest(str(mark["generation"]), tree, stale, groups, changed, foreign, data)
+        nodes = document["consolidated_metadata"]["metadata"]
+        if not data.startswith(_BEFORE_CHECK):
+            nodes = restored(nodes, mark)
+        tree, foreign = _tree(document["attributes"], nodes, {*stale, *groups})
+        return Manifest(
+            str(mark["generation"]),
+            tree,
+            stale,
+            groups,
+            changed,
+            foreign,
+            data,
+            session=session_of(mark),
+        )
     except (
         LookupError,
         TypeError,
@@ -287,11 +322,11 @@ def _marked(data: bytes, location: str) -> tuple[Document, Document]:
         raise NotANetworkError(
             f"'{location}' is a zarr store, not a network{lost}", location=location
         )
-    valid = (first_version.VERSION, _VERSION)
+    valid = tuple(range(first_version.VERSION, _VERSION + 1))
     if mark.get("version") not in valid:
         raise NotANetworkError(
             f"'{location}' has version {mark.get('version')!r} of the zarr format;"
-            f" this version of bsb-hdf5 reads the versions {valid[0]} and {valid[1]}",
+            f" this version of bsb-hdf5 reads the versions {valid[0]} to {valid[-1]}",
             location=location,
             found=mark.get("version"),
             valid=valid,
@@ -307,17 +342,20 @@ def _lists_own(document: Document) -> bool:
     return False
 
 
-def _tree(document: Document, gone: Collection[str]) -> tuple[Node, dict[str, Document]]:
+def _tree(
+    attributes: Document, nodes: dict[str, Document], gone: Collection[str]
+) -> tuple[Node, dict[str, Document]]:
     """
     The root group, and the metadata of what is foreign, by path.
 
+    :param attributes: of the root.
+    :param nodes: the metadata of all groups and arrays.
     :param gone: paths of the state before, which zarr lists if it finds them.
     """
     tree = new_group()
     del tree["changed"]
-    tree["attributes"] = _checked_values(document["attributes"])
+    tree["attributes"] = _checked_values(attributes)
     groups: dict[str, Node] = {"": tree}
-    nodes: dict[str, Document] = document["consolidated_metadata"]["metadata"]
     foreign: dict[str, Document] = {}
     # A group comes before what it holds.
     for path in sorted(nodes):
@@ -380,7 +418,12 @@ def _origin(found: Document) -> tuple[str, str] | None:
 
 def _node(path: str, document: Document) -> Node:
     mark, values = document["attributes"][MARK], _checked_values(document["attributes"])
-    node: dict[str, Any] = {"kind": document["node_type"], "path": path, "attributes": values}
+    node: dict[str, Any] = {
+        "kind": document["node_type"],
+        "path": path,
+        "attributes": values,
+        "session": session_of(mark),
+    }
     if node["kind"] == "group":
         if mark["group"] != path:
             raise ValueError(f"the group {path!r} says that it is {mark['group']!r}{_TO_DO}")

@@ -120,7 +120,7 @@ class DraftView(View):
 
     def _write(self, name: str, node: Node, put: Callable[[str, bytes], None]) -> None:
         """Store the metadata of a group or array apart from the manifest."""
-        text = text_of(name, node)
+        text = text_of(name, node, self._before.session + 1)
         if self.written.get(node["path"]) != text:
             put(f"{node['path']}/{MANIFEST}", text.encode("ascii"))
             self.written[node["path"]] = text
@@ -216,6 +216,7 @@ class ZarrWriteSession:
             draft.remove(after.stale, after.stale_groups)
             after.stale = after.stale_groups = []
             draft.write_changed(after)
+            after.changed = []
         after = make_manifest(after)
         # A server may store it and fail to say so.
         self._uncertain = True
@@ -230,12 +231,13 @@ class ZarrWriteSession:
 
     def _after(self) -> Manifest:
         draft, before = self._draft, self._manifest
-        after = Manifest(uuid.uuid4().hex, draft.tree, foreign=before.foreign)
+        after = Manifest(
+            uuid.uuid4().hex, draft.tree, foreign=before.foreign, session=before.session + 1
+        )
         after.stale = sorted({*before.arrays, *draft.made} - after.arrays)
         gone = {*before.groups, *draft.made_groups} - before.arrays - after.arrays - after.groups
         after.stale_groups = sorted(gone)
-        changed = (node for _, node in after.nodes if node.get("changed") or "text" not in node)
-        after.changed = sorted(str(node["path"]) for node in changed)
+        after.changed = sorted(str(node["path"]) for _, node in after.nodes if node.get("changed"))
         return after
 
     def _discard(self) -> None:

@@ -24,8 +24,8 @@ from .arrays import Arrays
 from .errors import require, taken
 from .held import LockHandle
 from .local import DirectoryLocation
-from .locations import Location, Tag, Target
-from .manifest import Manifest, make_manifest, read_manifest, text_of, walk
+from .locations import Location, Objects, Tag, Target
+from .manifest import Manifest, make_manifest, read_manifest, text_of
 from .metadata import with_added
 from .paths import MANIFEST
 from .services import plain_url
@@ -202,14 +202,9 @@ class ZarrStore:
 
     def _follow(self, manifest: Manifest, target: Target) -> None:
         """Store the metadata that a killed session left as they were before it."""
-        changed = set(manifest.changed)
-        for names, node in walk(manifest.tree):
-            if names and node.get("path") in changed:
-                key, text = f"{node['path']}/{MANIFEST}", text_of(names[-1], node).encode("ascii")
-                found = target.get(key) or b""
-                text = with_added(text, found)
-                if found.rstrip() != text:
-                    target.put(key, text)
+        for key, text in _changed_metadata(manifest, target).items():
+            if (target.get(key) or b"").rstrip() != text:
+                target.put(key, text)
 
     def let_go(self) -> None:
         self._seen = None
@@ -281,10 +276,11 @@ class ZarrStore:
             manifest, _, arrays = self._current()
             if leaves_foreign or not self._copy_foreign(building):
                 manifest = attrs.evolve(manifest, foreign={})
+            changed = _changed_metadata(manifest, arrays.location)
             for key in (*_metadata_keys(manifest), *arrays.keys(manifest.tree)):
                 # What is not complete is removed.
                 call_pending()
-                building.put(key, arrays.object(key))
+                building.put(key, changed.get(key) or arrays.object(key))
             building.replace(_of_copy(manifest), None)
         finally:
             building.discard()
@@ -334,6 +330,21 @@ class ZarrStore:
         else:
             self._note(*result)
         self._swept = result[0].generation if result else ""
+
+
+def _changed_metadata(manifest: Manifest, stored: Objects) -> dict[str, bytes]:
+    """
+    The metadata of what the last session changed, by key, and what other programs added to them.
+
+    If it was killed, those that are stored may be of the state before.
+    """
+    metadata, changed = {}, set(manifest.changed)
+    for names, node in manifest.nodes:
+        if node["path"] in changed:
+            key = f"{node['path']}/{MANIFEST}"
+            text = text_of(names[-1], node, manifest.session).encode("ascii")
+            metadata[key] = with_added(text, stored.get(key) or b"")
+    return metadata
 
 
 def _metadata_keys(manifest: Manifest) -> Iterator[str]:

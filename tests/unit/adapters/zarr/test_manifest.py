@@ -37,6 +37,7 @@ IGNORED = {
     "generation",
     "name",
     "stale",
+    "session",
     "stale_groups",
     "changed",
     "storage_transformers",
@@ -129,18 +130,19 @@ def whole(**attributes: Any) -> Manifest:
     put(root, "few", "few", "<f8", [5, 3], "array")
     put(group, "text", "g/text", "|u1", [7], "document")
     put(group, "odd/name", "g/odd~2fname", "|S3", [0, 2], "array")
-    return Manifest("a state", root, ["old/x"], ["old"], ["few"])
+    return Manifest("a state", root, ["old/x"], ["old"], ["few"], session=4)
 
 
 def test_a_manifest_is_read_as_it_was_made() -> None:
     made = make_manifest(whole(x="text", y=[1, 2]))
     found = read_manifest(made.data, "here")
-    assert ("a state", ["old/x"], ["old"], ["few"], 2) == (
+    assert ("a state", ["old/x"], ["old"], ["few"], 3, 4) == (
         found.generation,
         found.stale,
         found.stale_groups,
         found.changed,
         found.version,
+        found.session,
     )
     assert made.data == found.data
     assert {"x": "text", "y": [1, 2]} == found.tree["attributes"]
@@ -154,7 +156,9 @@ def test_a_manifest_is_read_as_it_was_made() -> None:
     assert ("document", "|u1", [7]) == (text["kind"], text["dtype"], text["shape"])
     assert text["grid"].counted and odd["grid"].counted
     # As it is written again.
-    again = make_manifest(Manifest("a state", found.draft(), ["old/x"], ["old"], ["few"]))
+    again = make_manifest(
+        Manifest("a state", found.draft(), ["old/x"], ["old"], ["few"], session=4)
+    )
     assert json.loads(made.data) == json.loads(again.data) | {
         "attributes": json.loads(made.data)["attributes"]
     }
@@ -185,13 +189,15 @@ def test_rows_that_wait_in_a_draft_may_be_changed() -> None:
 
 def test_a_node_is_written_once_until_it_changes() -> None:
     node = whole().tree["members"]["few"]
-    text = text_of("few", node)
+    text = text_of("few", node, 4)
     assert "changed" not in node
     node["shape"][0] = 6
-    assert text == text_of("few", node)
+    assert text == text_of("few", node, 5)
     node["changed"] = True
-    assert text != text_of("few", node)
-    assert [6, 3] == json.loads(text_of("few", node))["shape"]
+    assert text != text_of("few", node, 5)
+    changed = json.loads(text_of("few", node, 6))
+    assert [6, 3] == changed["shape"]
+    assert 5 == changed["attributes"]["bsb_hdf5"]["session"]
 
 
 @pytest.mark.parametrize(
@@ -276,7 +282,7 @@ def test_what_a_session_makes_is_listed_in_place_of_what_others_had_there() -> N
     tree = found.draft()
     tree["members"]["mine"] = {**new_group(), "path": "mine"}
     again = make_manifest(Manifest("next", tree, foreign=found.foreign))
-    assert {"group": "mine"} == listed(again)["mine"]["attributes"]["bsb_hdf5"]
+    assert {"group": "mine", "session": 0} == listed(again)["mine"]["attributes"]["bsb_hdf5"]
     assert OTHER == listed(again)["mine/t"]
     assert "mine" not in again.foreign
 
