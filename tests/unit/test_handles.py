@@ -42,8 +42,10 @@ def test_arguments_reach_the_method_whether_the_handle_is_given_or_not(storage: 
 
 
 class Named(Part):
+    """Something whose methods take a handle by its name only."""
+
     @handles_handles("r")
-    def look(self, first: int, *, handle: Session = HANDLED, last: int = 0) -> Any:
+    def find(self, first: int, *, handle: Session = HANDLED, last: int = 0) -> Any:
         return first, last, isinstance(handle, Session)
 
     @handles_handles("r")
@@ -57,12 +59,12 @@ def test_a_handle_that_is_given_by_name_only_takes_no_place_among_the_arguments(
     part: Any = Named(storage)
     assert ((1, 2, 3), True) == part.list(1, 2, 3)
     assert ((), True) == part.list()
-    assert (1, 2, True) == part.look(1, last=2)
+    assert (1, 2, True) == part.find(1, last=2)
     with storage.read_scope() as session:
-        assert (1, 0, True) == part.look(1, handle=session)
+        assert (1, 0, True) == part.find(1, handle=session)
         assert ((1, 2), True) == part.list(1, 2, handle=session)
         with pytest.raises(TypeError):
-            part.look(1, session)
+            part.find(1, session)
 
 
 def test_the_parameter_of_upstream_is_taken(storage: Storage) -> None:
