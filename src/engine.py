@@ -23,7 +23,14 @@ from .core.json_types import Document
 from .core.layouts.detection import create_network, open_network
 from .core.layouts.protocols import NetworkReader, NetworkWriter
 from .core.provenance import WriterInfo
-from .errors import InputError, StorageError, StoreError, StoreExistsError, StoreIOError
+from .errors import (
+    InputError,
+    LockTimeoutError,
+    StorageError,
+    StoreError,
+    StoreExistsError,
+    StoreIOError,
+)
 from .exceptions import as_bsb, callers_stacklevel, raise_as_bsb, warn_of_slow_lock
 from .placement_set import PlacementSet
 from .ports.arrays import GroupWriter
@@ -337,8 +344,20 @@ class StorageEngine(bsb.Engine):
         self.ranks.on_main(self._remove)
 
     def _remove(self) -> None:
+        layout = self._stored_layout()
         with self.sessions.hold_exclusive(settled=False):
             self.sessions.store.remove()
+        # BSB clears a network by removing it and making another, which is laid out alike.
+        self._layout = layout or self._layout
+
+    def _stored_layout(self) -> str | None:
+        """The layout of the stored network; None if it can't be told."""
+        try:
+            return self.layout
+        except LockTimeoutError:
+            raise
+        except StorageError:
+            return None
 
     @without_interrupts
     def require_placement_set(self, ct: bsb.CellType) -> PlacementSet:

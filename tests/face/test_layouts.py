@@ -89,6 +89,33 @@ def test_a_configuration_decides_on_the_layout(path: str, layout: str) -> None:
     assert 30 == len(reloaded.get_placement_set("a"))
 
 
+def test_a_network_that_is_opened_and_cleared_keeps_its_layout(path: str, layout: str) -> None:
+    Scaffold(configuration(path, layout=layout)).compile()
+    network = bsb.from_storage(path)
+    network.clear()
+    assert layout == network.storage._engine.layout
+    network.compile(clear=True)
+    assert layout == bsb.open_storage(path)._engine.layout
+    assert 30 == len(network.get_placement_set("a"))
+
+
+def test_an_option_decides_on_the_layout_of_a_network_that_is_cleared(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Scaffold(configuration(path))
+    monkeypatch.setenv("BSB_HDF5_LAYOUT", "columnar")
+    network.clear()
+    assert "columnar" == network.storage._engine.layout
+
+
+def test_what_can_not_be_read_is_removed_all_the_same(path: str) -> None:
+    storage = Storage("hdf5", path)
+    Path(path).write_text("damaged")
+    storage.remove()
+    storage.create()
+    assert "classic" == storage._engine.layout
+
+
 def test_a_configuration_with_a_layout_is_stored_as_plain_text(path: str) -> None:
     tree = configuration(path, layout="columnar").__tree__()["storage"]
     assert {"engine": "hdf5", "root": path, "layout": "columnar"} == tree
