@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+import re
+import shlex
+from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -24,6 +26,13 @@ _PATIENCE = 2.0
 _MOST_NAMES = 6
 # Steps of a compile: methods of the scaffold.
 _CELLS = ("run_pipelines", "run_placement")
+# Options of a compile that say which of its steps are left out.
+_LEFT_OUT = (
+    "skip_placement",
+    "skip_after_placement",
+    "skip_connectivity",
+    "skip_after_connectivity",
+)
 _REMEDIES = {
     errno.ENOSPC: "free space on the disk",
     errno.EDQUOT: "free space within the quota",
@@ -40,7 +49,7 @@ class _Compile:
     """
     A compile that was stopped.
 
-    :param command: the command line, without options.
+    :param command: the command line, with no options but those of the size of the network.
     :param step: the method of the scaffold that was running; None before the first.
     :param given: the arguments of ``Scaffold.compile``, and the strategies that it was to run.
     """
@@ -101,8 +110,7 @@ def _compile_in(frames: list[FrameType]) -> _Compile | None:
     for frame in frames:
         owner, name = frame.f_locals.get("self"), frame.f_code.co_name
         if isinstance(owner, BaseCommand) and getattr(owner, "name", None) == "compile":
-            config = getattr(frame.f_locals.get("context"), "config", None)
-            found = _Compile(f"bsb compile {config}" if config else "bsb compile")
+            found = _Compile(_command(frame.f_locals.get("context")))
         elif found and isinstance(owner, bsb.Scaffold) and name == "compile":
             engine = owner.storage._engine
             if not isinstance(engine, StorageEngine):
@@ -111,6 +119,19 @@ def _compile_in(frames: list[FrameType]) -> _Compile | None:
         elif found and found.engine and isinstance(owner, bsb.Scaffold) and name[:4] == "run_":
             return attrs.evolve(found, step=name)
     return found
+
+
+def _command(context: object) -> str:
+    config = getattr(context, "config", None)
+    sizes = {axis: getattr(context, axis, None) for axis in "xyz"}
+    given = (f" -{axis} {size}" for axis, size in sizes.items() if size is not None)
+    return "".join(("bsb compile", f" {_quoted(config)}" if config else "", *given))
+
+
+def _quoted(text: object) -> str:
+    """A word of a command line, which stands between single quotes in a sentence."""
+    word = str(text)
+    return word if shlex.quote(word) == word else '"' + re.sub(r'(["$`\\])', r"\\\1", word) + '"'
 
 
 def _what(cause: BaseException) -> str:
@@ -144,20 +165,43 @@ def _then(cause: BaseException, advice: str) -> str:
 
 
 def _advice(stopped: _Compile) -> str:
-    given, command = stopped.given, stopped.command
+    given = stopped.given
     if stopped.step is None:
-        return "run it again" if given.get("existed") else f"run '{command} --clear'"
+        return "run it again" if given.get("existed") else f"run {_with(stopped, '--clear')}"
     if given.get("append") or given.get("redo"):
         # The network held something before, which --clear would remove.
         names = [each.name for each in (*given["p_strats"], *given["c_strats"])]
-        only = f" --only {','.join(names)}" if 0 < len(names) <= _MOST_NAMES else ""
-        return f"run '{command} --redo{only}' to redo the strategies of this run"
+        only = names if 0 < len(names) <= _MOST_NAMES else None
+        return f"run {_with(stopped, '--redo', only=only)} to redo the strategies of this run"
     if stopped.step in _CELLS:
-        return f"run '{command} --clear' to start over (--append would place finished cells again)"
+        command = _with(stopped, "--clear")
+        return f"run {command} to start over (--append would place finished cells again)"
     if stopped.step == "run_connectivity":
-        options = "--redo --skip-placement --skip-after-placement"
-        return f"run '{command} {options}' to redo the connections between these cells"
-    options = "--append --skip-placement"
-    if stopped.step == "run_after_connectivity":
-        options += " --skip-after-placement --skip-connectivity"
-    return f"run '{command} {options}' to go on behind what is stored"
+        command = _with(stopped, "--redo", _LEFT_OUT[:2])
+        return f"run {command} to redo the connections between these cells"
+    done = _LEFT_OUT[:3] if stopped.step == "run_after_connectivity" else _LEFT_OUT[:1]
+    return f"run {_with(stopped, '--append', done)} to go on behind what is stored"
+
+
+def _with(
+    stopped: _Compile, mode: str, done: Iterable[str] = (), only: list[str] | None = None
+) -> str:
+    """
+    A command in quotes, which does no more than the compile that was stopped was to do.
+
+    :param done: steps that are complete.
+    :param only: the strategies to run; those of the compile without.
+    """
+    given = stopped.given
+    chosen = {"only": only} if only else {name: given.get(name) for name in ("only", "skip")}
+    options = [mode, *(f"--{step.replace('_', '-')}" for step in _left_out(given, done))]
+    options += [f"--{name} {_quoted(','.join(names))}" for name, names in chosen.items() if names]
+    options += ["--force"] if given.get("force") else []
+    options += ["--ignore-errors"] if given.get("fail_fast") is False else []
+    return f"'{stopped.command} {' '.join(options)}'"
+
+
+def _left_out(given: dict[str, Any], done: Iterable[str]) -> list[str]:
+    """The steps to leave out: those that are done, and those that a compile was to leave out."""
+    complete = {*done}
+    return [step for step in _LEFT_OUT if step in complete or given.get(step)]

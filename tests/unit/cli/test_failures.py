@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -117,6 +118,50 @@ def test_a_compile_that_fails_can_be_completed_as_the_sentence_says(
     )
     follow(text)
     assert (4, 4) == counts()
+
+
+@pytest.mark.parametrize(
+    ("step", "given", "advised", "counted"),
+    [
+        ("placement", "--skip pairs", "--clear --skip pairs", (4, 0)),
+        ("placement", "--skip-connectivity", "--clear --skip-connectivity", (4, 0)),
+        ("after placement", "--nc", "--append --skip-placement --skip-connectivity", (4, 0)),
+        (
+            "connectivity",
+            "--only cells,pairs --skip-after-connectivity --force",
+            "--redo --skip-placement --skip-after-placement --skip-after-connectivity"
+            " --only cells,pairs --force",
+            (4, 4),
+        ),
+        ("placement", "-x 300 -z 120", "-x 300 -z 120 --clear", (4, 4)),
+    ],
+)
+def test_the_advice_does_no_more_than_the_compile_was_to_do(
+    step: str, given: str, advised: str, counted: tuple[int, int]
+) -> None:
+    text = stop_in(step, *given.split())
+    assert f"then run 'bsb compile network.json {advised}' to " in text
+    follow(text)
+    assert counted == counts()
+    assert (300.0 if "-x" in given else 200.0) == bsb.from_storage("net").network.x
+
+
+def test_what_is_ignored_by_the_compile_is_ignored_by_the_advice() -> None:
+    assert "--clear --ignore-errors' to " in stop_in("placement", "--ignore-errors")
+
+
+@pytest.mark.parametrize("name", ["my networks/a net.json", 'net "a".json'])
+def test_the_advice_can_be_pasted_whatever_the_configuration_is_called(name: str) -> None:
+    Path(name).parent.mkdir(exist_ok=True)
+    Path("network.json").rename(name)
+    FAILING.add("placement")
+    with pytest.raises(bsb.WorkflowError) as caught:
+        handle_command(["compile", name])
+    text = failures.explain(caught.value)
+    assert text is not None
+    found = re.search(r"run '(.*)' to start over", text)
+    assert found is not None, text
+    assert ["bsb", "compile", name, "--clear"] == shlex.split(found[1])
 
 
 @pytest.fixture
