@@ -15,7 +15,7 @@ from ..queries.configured import Unfilled, unfilled
 from ..queries.sizes import Sizes, sizes
 from ..queries.summaries import NetworkSummary, summary
 from ..storages import engine_of, was_interrupted
-from .formats import plural, size_text, table
+from .formats import plural, quoted, size_text, table
 from .running import Answer
 from .versions import open_at
 
@@ -135,7 +135,8 @@ def _configuration(storage: bsb.Storage) -> object:
 
 
 def _name_of(configuration: object) -> str | None:
-    return str(configuration.get("name")) if isinstance(configuration, dict) else None
+    name = configuration.get("name") if isinstance(configuration, dict) else None
+    return None if name is None else str(name)
 
 
 def _chunk_table(chunks: tuple[_Chunk, ...]) -> list[str]:
@@ -171,7 +172,7 @@ def _lines(described: _Description, given: argparse.Namespace) -> list[str]:
         lines += [
             "",
             f"The columnar layout would take at least {size_text(saving)} less:"
-            f" bsb storage convert {given.root} NEW --layout columnar",
+            f" bsb storage convert {quoted(given.root)} NEW --layout columnar",
         ]
     return lines
 
@@ -217,7 +218,7 @@ def _holes(size: Sizes, root: str) -> list[str]:
         return []
     return [
         f"holes: rows of {plural(cells, 'cell')} and {plural(connections, 'connection')} that were"
-        f" cleared or replaced; bsb storage repack {root} removes them"
+        f" cleared or replaced; bsb storage repack {quoted(root)} removes them"
     ]
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
-import shlex
 from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any
@@ -17,7 +15,7 @@ from bsb.cli.commands import BaseCommand
 from ..engine import StorageEngine
 from ..errors import InputError, LockTimeoutError, StorageError
 from ..queries.summaries import summary
-from .formats import plural
+from .formats import plural, quoted
 from .running import sentence
 
 # Seconds to wait for a job that goes on while the program ends.
@@ -125,13 +123,7 @@ def _command(context: object) -> str:
     config = getattr(context, "config", None)
     sizes = {axis: getattr(context, axis, None) for axis in "xyz"}
     given = (f" -{axis} {size}" for axis, size in sizes.items() if size is not None)
-    return "".join(("bsb compile", f" {_quoted(config)}" if config else "", *given))
-
-
-def _quoted(text: object) -> str:
-    """A word of a command line, which stands between single quotes in a sentence."""
-    word = str(text)
-    return word if shlex.quote(word) == word else '"' + re.sub(r'(["$`\\])', r"\\\1", word) + '"'
+    return "".join(("bsb compile", f" {quoted(config)}" if config else "", *given))
 
 
 def _what(cause: BaseException) -> str:
@@ -195,7 +187,7 @@ def _with(
     given = stopped.given
     chosen = {"only": only} if only else {name: given.get(name) for name in ("only", "skip")}
     options = [mode, *(f"--{step.replace('_', '-')}" for step in _left_out(given, done))]
-    options += [f"--{name} {_quoted(','.join(names))}" for name, names in chosen.items() if names]
+    options += [f"--{name} {quoted(','.join(names))}" for name, names in chosen.items() if names]
     options += ["--force"] if given.get("force") else []
     options += ["--ignore-errors"] if given.get("fail_fast") is False else []
     return f"'{stopped.command} {' '.join(options)}'"

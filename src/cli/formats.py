@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Sequence
 
 _STEP = 1000
+# What a shell does not take as it is between double quotes.
+_SPECIAL = re.compile(r'["$`\\]')
+_ESCAPED = r"\\\g<0>"
+
+
+def quoted(word: object) -> str:
+    """
+    A word of a command line, between double quotes if it needs any.
+
+    Single ones stand around the whole command in a sentence.
+    """
+    text = str(word)
+    return text if shlex.quote(text) == text else f'"{_SPECIAL.sub(_ESCAPED, text)}"'
 
 
 def plural(count: int, singular: str, many: str | None = None) -> str:

@@ -13,7 +13,7 @@ import bsb
 import pytest
 
 from bsb_hdf5.cli import counting, describing, exchanging, failures, maintaining, versions
-from bsb_hdf5.cli.formats import plural, size_text, table
+from bsb_hdf5.cli.formats import plural, quoted, size_text, table
 from bsb_hdf5.errors import InputError, LockTimeoutError, StoreAccessError, StoreIOError
 from bsb_hdf5.maintenance.findings import Finding, Report
 from bsb_hdf5.ports.versions import Version
@@ -59,6 +59,24 @@ def test_columns_of_numbers_stand_at_the_right() -> None:
         "b         0       -  x",
     ] == table(("name", "n", "share", "more"), rows)
     assert ["a  b"] == table(("a", "b"), [])
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("net.hdf5", "net.hdf5"),
+        ("runs/net-2.hdf5", "runs/net-2.hdf5"),
+        ("my networks/net", '"my networks/net"'),
+        ("it's", '"it\'s"'),
+        ('a"b', r'"a\"b"'),
+        ("$HOME`x`\\", r'"\$HOME\`x\`\\"'),
+        ("", '""'),
+    ],
+)
+def test_a_word_of_a_command_is_quoted_if_a_shell_took_it_for_something_else(
+    word: str, text: str
+) -> None:
+    assert text == quoted(word)
 
 
 FOUND = NetworkSummary(
@@ -118,6 +136,19 @@ def test_a_description_says_all_there_is() -> None:
         "The columnar layout would take at least 360.0 kB less: bsb storage convert net NEW"
         " --layout columnar",
     ] == lines(DESCRIBED, chunks=True, sets=True)
+
+
+def test_commands_of_a_description_can_be_pasted_whatever_the_network_is_called() -> None:
+    text = "\n".join(lines(DESCRIBED, root="my networks/net"))
+    assert 'bsb storage repack "my networks/net" removes' in text
+    assert 'bsb storage convert "my networks/net" NEW' in text
+
+
+def test_a_configuration_without_a_name_has_none() -> None:
+    assert "A network" == describing._name_of({"name": "A network"})
+    assert describing._name_of({"name": None}) is None
+    assert describing._name_of({}) is None
+    assert describing._name_of("no configuration") is None
 
 
 def test_a_description_leaves_out_what_there_is_not() -> None:
