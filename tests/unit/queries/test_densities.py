@@ -13,7 +13,7 @@ from bsb import Chunk, Configuration, Scaffold, VoxelSet
 from bsb_hdf5.core.chunk_id import UNKNOWN_SIZE
 from bsb_hdf5.errors import InputError
 from bsb_hdf5.queries import density
-from bsb_hdf5.testing.network_samples import CHUNK_SIZE
+from bsb_hdf5.testing.network_samples import CHUNK_SIZE, cell_type
 from tests.unit.queries.networks import FILTERS, TYPES, Filters, Sample, new_storage
 
 SIDE = 60.0
@@ -92,6 +92,14 @@ def test_cells_without_position_lie_nowhere(own_sample: Sample) -> None:
     before = density(golgi, layer())
     golgi.append_entities(Chunk((0, 0, 0), CHUNK_SIZE), 2)
     assert before == density(golgi, layer())
+
+
+def test_types_without_any_position_lie_nowhere(engine: str, tmp_path: Path) -> None:
+    golgi = new_storage(engine, tmp_path).require_placement_set(cell_type("golgi"))
+    golgi.append_entities(Chunk((0, 0, 0), CHUNK_SIZE), 2)
+    assert 0 == density(golgi, layer())["golgi"].cells
+    assert 0 == density(golgi, Cubes(name="cubes"))["golgi"].cells
+    assert 2 == density(golgi)["golgi"].cells
 
 
 def test_a_network_that_does_not_know_its_chunk_size_needs_a_partition(own_sample: Sample) -> None:

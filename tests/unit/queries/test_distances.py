@@ -80,6 +80,11 @@ def test_bins_that_are_none_are_refused(sample: Sample, bins: Any) -> None:
         distances(sample.connectivity("gap"), bins=bins)
 
 
+def test_other_words_are_refused(sample: Sample) -> None:
+    with pytest.raises(InputError, match="by must be 'synapses' or 'pairs', not 'type'"):
+        distances(sample.connectivity("gap"), by="type")
+
+
 def test_connections_of_cells_without_positions_have_no_distance(
     engine: str, tmp_path: Path
 ) -> None:
@@ -104,6 +109,7 @@ def test_a_number_of_bins_reaches_to_the_longest_distance_there_can_be(
         tag = f"from {pre.tag}"
         connections = storage.require_connectivity_set(pre.cell_type, post.cell_type, tag)
         connections.connect(pre, post, [[0, -1, -1]], [[0, -1, -1]])
+        assert [1] == distances(connections, bins=1).counts.tolist()
         found = distances(connections, bins=2)
         assert 70.0 == pytest.approx(found.edges[-1])
         assert (0, [0, 1]) == (found.outside, found.counts.tolist())

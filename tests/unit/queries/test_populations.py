@@ -48,7 +48,7 @@ def test_a_cell_has_the_number_after_those_of_earlier_chunks(
         (CELLS, [1, 4], [1, 3], (3, 4, 3)),
         (CELLS, [1, 4], [2, 2], (2, 1, 2)),
         (CELLS, [0], [0], (0, 0, 0)),
-        (CELLS, [9], [0], (0, 9, 0)),
+        (CELLS, [9], [3], (3, 9, 0)),
         (NONE, [1], [0], (0, 1, 0)),
         (NONE, [1, 4], [0, 0], (0, 1, 0)),
     ],

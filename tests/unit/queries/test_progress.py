@@ -9,7 +9,7 @@ import pytest
 from tqdm import tqdm
 
 from bsb_hdf5.queries import pairs, progress
-from bsb_hdf5.queries.progress import WORK, progress_bar
+from bsb_hdf5.queries.progress import WORK, Work, progress_bar
 from tests.unit.queries.networks import Sample
 
 
@@ -50,3 +50,22 @@ def test_no_bar_is_shown_that_nobody_asked_for(
     monkeypatch.setattr(progress, "_DELAY", 0)
     pairs(sample.connectivity("gap"))
     assert "" == capsys.readouterr().err
+
+
+def test_the_rows_of_a_network_are_its_cells_and_connections(sample: Sample) -> None:
+    with sample.storage.read_scope() as session:
+        rows = progress.rows_in(session.network)
+    cells, connections = (
+        sum(map(len, held.values())) for held in (sample.cells, sample.connections)
+    )
+    assert cells + connections == rows
+
+
+def test_work_begins_without_rows() -> None:
+    work = Work()
+    for _ in range(2):
+        work.expect(3)
+        work.expect(4)
+        work.advance(2)
+        assert (7, 2) == (work.expected, work.done)
+        work.begin()
