@@ -39,7 +39,8 @@ def test_pairs_with_a_single_cell_are_counted_once(converging: ConnectivitySet) 
     assert [2] * count == found.synapses.tolist() == to_sparse(converging).toarray()[:, 0].tolist()
     assert [count] == in_degree(converging, by="pairs").tolist()
     assert [1] * count == out_degree(converging, by="pairs").tolist()
-    assert [[count]] == matrix(converging, "pairs").values.tolist()
+    for by in ("type", "label", "chunk"):
+        assert [[count]] == matrix(converging, "pairs", by=by).values.tolist()
     assert [[1.0]] == matrix(converging, "probability").values.tolist()
     assert [0, count] == distances(converging, bins=[0.0, 4.9, 5.1], by="pairs").counts.tolist()
 
