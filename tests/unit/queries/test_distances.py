@@ -57,6 +57,7 @@ def test_a_number_of_bins_holds_all_of_them(sample: Sample) -> None:
         found = distances(sample.connectivity(tag), bins=7)
         assert (7, 0) == (len(found.counts), found.outside)
         assert len(sample.connections[tag]) == found.counts.sum()
+    assert 50 == len(distances(sample.connectivity("gap")).counts)
 
 
 def test_cells_without_position_have_no_distance(own_sample: Sample) -> None:

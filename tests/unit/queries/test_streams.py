@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from bsb import Chunk
 
 from bsb_hdf5 import ConnectivitySet
-from bsb_hdf5.queries import distances, in_degree, matrix, out_degree, pairs, to_sparse
+from bsb_hdf5.queries import distances, in_degree, matrix, out_degree, pairs, streams, to_sparse
+from bsb_hdf5.queries.streams import Piece, stream
 from bsb_hdf5.testing.network_samples import CHUNK_SIZE, cell_type
-from tests.unit.queries.networks import new_storage
+from tests.unit.queries.networks import Sample, new_storage
 
 pytestmark = pytest.mark.usefixtures("_pieces")
 
@@ -53,3 +55,21 @@ def test_connections_with_a_single_cell_are_counted(converging: ConnectivitySet)
         assert [[2 * count]] == matrix(converging, by=by).values.tolist()
     found = distances(converging, bins=[0.0, 4.9, 5.1])
     assert ([0, 2 * count], 5.0, 0.0) == (found.counts.tolist(), found.mean, found.sd)
+
+
+@pytest.mark.parametrize("direction", ["inc", "out"])
+def test_the_connections_of_smaller_pieces_are_those_of_the_piece(
+    sample: Sample, direction: str
+) -> None:
+    def by_chunk(pieces: Iterable[Piece]) -> dict[int, list[int]]:
+        ranks: dict[int, list[int]] = {}
+        for piece in pieces:
+            for chunk, found in piece.ranks():
+                ranks.setdefault(chunk, []).extend(found.tolist())
+        return ranks
+
+    with stream(sample.connectivity("gap"), None, None) as asked:
+        for piece in asked.pieces(direction):
+            cuts = list(piece.cuts())
+            assert by_chunk([piece]) == by_chunk(cuts)
+            assert max(len(cut.numbers()[0]) for cut in cuts) <= streams._CUT
