@@ -200,7 +200,7 @@ def check_choice(name: str, given: object, valid: tuple[str, ...]) -> None:
 
     :raises InputError: it is another.
     """
-    if given not in valid:
+    if not isinstance(given, str) or given not in valid:
         raise InputError(
             f"{name} must be {' or '.join(map(repr, valid))}, not {given!r}",
             asked=given,

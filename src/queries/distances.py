@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..connectivity_set import ConnectivitySet
+from ..core.validation import as_floats
 from ..errors import InputError
 from ..placement_set import PlacementSet
 from ..transactions.interrupts import without_interrupts
 from .degrees import check_choice
-from .networks import placement_set_of, session_on
+from .networks import check_connectivity_set, placement_set_of, session_on
 from .populations import Numbers, load_positions
 from .streams import Piece, Stream, stream_of
 
@@ -69,6 +70,7 @@ def distances(
     :raises CorruptNetworkError: a connection is on a cell that does not exist.
     """
     check_choice("by", by, _BY)
+    check_connectivity_set(connections)
     with session_on(connections._engine) as session:
         asked = stream_of([connections], pre, post, session, progress)
         sides = ((connections.pre_type_name, pre), (connections.post_type_name, post))
@@ -145,7 +147,7 @@ def _edges(
         if bins < 1:
             raise InputError(f"bins must be 1 or more, or edges, not {bins}", asked=bins)
         return np.linspace(0.0, _longest(pre, post), int(bins) + 1)
-    edges = np.asarray(bins, dtype=np.float64)
+    edges = as_floats(bins, "bins")
     if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():  # noqa: PLR2004
         raise InputError(
             f"bins must be a number of bins, or two or more ascending edges, not {bins!r}",

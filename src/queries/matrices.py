@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
 
 import attrs
@@ -18,7 +18,9 @@ from .degrees import check_choice
 from .groups import GROUPED_BY, Grouping, GroupKey, grouping_of
 from .networks import (
     ConnectivitySets,
+    PlacementSets,
     chosen_connectivity_sets,
+    chosen_placement_sets,
     placement_set_of,
     session_on,
 )
@@ -59,7 +61,7 @@ def matrix(
     value: str = "count",
     *,
     by: str = "type",
-    cells: Iterable[PlacementSet] = (),
+    cells: PlacementSets = (),
     progress: bool | None = None,
 ) -> Matrix:
     """
@@ -73,17 +75,17 @@ def matrix(
         between the same types once; ``probability`` is that by the number of all ordered pairs of a
         presynaptic and a postsynaptic cell, a cell with itself included.
     :param by: ``type``, ``label`` or ``chunk``. A cell with several labels is in several groups.
-    :param cells: placement sets whose filters restrict the cells of their types.
+    :param cells: a placement set, or several, whose filters restrict the cells of their types.
     :param progress: whether to show a bar on stderr; without, only on a terminal.
     :returns: groups in the order of the types' names, then of labels or ids of chunks.
-    :raises InputError: something else than connections, another value or ``by``, or more than
-        134,217,728 entries.
+    :raises InputError: something else than connections or cells, another value or ``by``, or more
+        than 134,217,728 entries.
     :raises CorruptNetworkError: a connection is on a cell that does not exist.
     """
     check_choice("value", value, VALUES)
     check_choice("by", by, GROUPED_BY)
     sets = chosen_connectivity_sets(connections)
-    question = _Question(by, {each.tag: each for each in cells})
+    question = _Question(by, {each.tag: each for each in chosen_placement_sets(cells)})
     counts = np.zeros((0, 0), dtype=np.int64)
     if sets:
         with session_on(sets[0]._engine) as session:

@@ -92,6 +92,16 @@ def chosen_connectivity_sets(connections: ConnectivitySets) -> list[Connectivity
     return _checked(given, ConnectivitySet)
 
 
+def check_connectivity_set(given: object) -> None:
+    """
+    Check that a question of one set is asked of one.
+
+    :raises InputError: it is something else, such as the tag of a set.
+    """
+    if not isinstance(given, ConnectivitySet):
+        raise InputError(f"a ConnectivitySet is needed, not {given!r}", asked=given)
+
+
 def session_on(engine: SessionEngine) -> AbstractContextManager[Session]:
     """A new read session, or the session that is open in this context."""
     return as_bsb(engine.sessions.scope(write=False))

@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..placement_set import PlacementSet
 from ..transactions.interrupts import call_pending
 from ..transactions.session import Session
-from .networks import placement_set_of, session_on
+from .networks import check_connectivity_set, placement_set_of, session_on
 from .populations import Numbers, Population
 from .progress import WORK, progress_bar
 
@@ -188,8 +188,10 @@ def stream(
 
     :param pre: presynaptic cells under their filters; all without. ``post`` likewise.
     :param with_points: whether branches and points are asked for.
-    :raises InputError: the cells have another type, or belong to another storage.
+    :raises InputError: something else than a set, or the cells have another type, or belong to
+        another storage.
     """
+    check_connectivity_set(connections)
     with session_on(connections._engine) as session:
         yield stream_of([connections], pre, post, session, progress, with_points=with_points)
 

@@ -69,6 +69,7 @@ def test_a_mean_says_what_it_is_over(sample: Sample) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"by": np.zeros(2)}, "by must be 'synapses' or 'pairs', not array"),
         ({"by": "connections"}, "by must be 'synapses' or 'pairs', not 'connections'"),
         ({"pre": 3}, "the presynaptic cells must be a PlacementSet, not 3"),
     ],

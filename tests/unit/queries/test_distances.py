@@ -74,7 +74,11 @@ def test_cells_without_position_have_no_distance(own_sample: Sample) -> None:
 
 
 @pytest.mark.parametrize(
-    "bins", [0, -1, True, [1.0], [2.0, 1.0], [[1.0, 2.0]], [0.0, np.nan], [1.0, 1.0]]
+    "bins",
+    [
+        *(0, -1, True, "ten", None, ["a"]),
+        *([1.0], [2.0, 1.0], [1.0, 1.0], [[1.0, 2.0]], [0.0, np.nan]),
+    ],
 )
 def test_bins_that_are_none_are_refused(sample: Sample, bins: Any) -> None:
     with pytest.raises(InputError, match="bins must be"):

@@ -89,6 +89,14 @@ def test_some_sets_are_asked_alone(sample: Sample) -> None:
     assert (0, 0) == matrix([]).values.shape
 
 
+def test_a_single_placement_set_needs_no_list(sample: Sample) -> None:
+    golgi = sample.placement("golgi", Filters(labels=("active",)))
+    cs = sample.connectivity("gap")
+    expected = matrix(cs, cells=[golgi]).values.tolist()
+    assert [[len(sample.between("gap", None, Filters(labels=("active",))))]] == expected
+    assert expected == matrix(cs, cells=golgi).values.tolist()
+
+
 def test_a_probability_says_what_it_was_divided_by(sample: Sample) -> None:
     assert "ordered pairs" in matrix(sample.storage, "probability").over
     assert "" == matrix(sample.storage).over

@@ -11,13 +11,19 @@ from bsb import Configuration, Scaffold
 
 from bsb_hdf5.errors import InputError
 from bsb_hdf5.queries import (
+    afferent,
     connectivity_sets,
     counts,
+    distances,
+    divergence,
     in_degree,
     matrix,
     out_degree,
+    pairs,
     placement_sets,
     summary,
+    synapses_per_pair,
+    to_sparse,
 )
 from bsb_hdf5.testing.network_samples import cell_type
 from tests.unit.queries.networks import TAGS, TYPES, Sample, new_storage, random_network
@@ -72,6 +78,18 @@ NO_SETS: list[tuple[Callable[[Any], object], Callable[[Sample], object], str]] =
     (counts, lambda sample: [sample.connectivity("gap")], "a PlacementSet is needed"),
     (matrix, lambda sample: sample.placement("golgi"), "a ConnectivitySet, several of them"),
     (matrix, lambda sample: [sample.placement("golgi")], "a ConnectivitySet is needed"),
+    (lambda given: matrix([], cells=given), lambda sample: [3], "a PlacementSet is needed, not 3"),
+    (lambda given: matrix([], cells=given), lambda _: 3, "a PlacementSet, several of them"),
+    (
+        lambda given: matrix([], cells=given),
+        lambda sample: [sample.connectivity("gap")],
+        "a PlacementSet is needed",
+    ),
+    *(
+        (question, lambda _: "gap", "a ConnectivitySet is needed, not 'gap'")
+        for question in (in_degree, divergence, pairs, synapses_per_pair, distances, to_sparse)
+    ),
+    (lambda given: afferent(given, [0]), lambda _: None, "a ConnectivitySet is needed, not None"),
 ]
 
 
