@@ -134,6 +134,13 @@ def test_each_pair_of_chunks_that_are_named_comes_be_there_connections_or_not(
         assert len(near) == len(far) > 0
 
 
+def test_a_nested_iteration_over_one_pair_of_chunks_has_its_block(connections: Any) -> None:
+    for direction, near, far in itertools.product(("out", "inc"), (A, B, NEVER), (A, B, C)):
+        (block,) = connections.nested_iter_connections(direction, near, far)
+        (flat,) = connections.flat_iter_connections(direction, near, far)
+        assert [each.tolist() for each in flat[3]] == [each.tolist() for each in block]
+
+
 def test_verbs_change_copies_and_come_in_any_order(connections: Any) -> None:
     whole = connections.load_connections()
     before = [tuple(each.tolist() for each in pair) for pair in whole]

@@ -258,6 +258,15 @@ def test_an_error_in_a_method_of_ones_own_undoes_what_it_did(in_file: SmallNetwo
     assert [[3, 4, 5]] == own.read()[0]
 
 
+def test_a_group_has_no_shape(in_file: SmallNetwork) -> None:
+    at(in_file, "/mine/rows").create([1.0, 2.0])
+    assert ((2,), 2) == (at(in_file, "/mine/rows").shape, len(at(in_file, "/mine/rows")))
+    for ask in (lambda group: group.shape, len):
+        with pytest.raises(NodeNotFoundError, match="'/mine' is a group, not an array") as raised:
+            ask(at(in_file, "/mine"))
+        assert "/mine" == raised.value.fields["asked"]
+
+
 def test_a_reader_writes_nothing(in_file: SmallNetwork) -> None:
     own = Own(in_file.storage._engine, "/mine")
     own.write()

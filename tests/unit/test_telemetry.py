@@ -14,6 +14,7 @@ from bsb import Chunk, DatasetNotFoundError, Storage
 from bsb_otel.testing import OTelFixture
 from bsb_otel.tracer import _trace_comm, _tracer_registry
 
+from bsb_hdf5.adapters.memory.store import MemoryWriteSession
 from bsb_hdf5.config import NetworkRoot
 from bsb_hdf5.resource import Resource
 from bsb_hdf5.telemetry import TRACER, is_recording, span
@@ -127,6 +128,23 @@ def test_a_scope_that_is_left_by_an_error_is_recorded_with_it(storage: Storage) 
 
     recorded = named(spans_of(leave), "hdf5.file.open")
     assert "ERROR" == recorded["status"]["status_code"]
+
+
+def test_a_commit_that_fails_is_recorded_with_its_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Storage("memory", str(tmp_path / "network"))
+
+    def fail(session: object) -> None:
+        raise ZeroDivisionError
+
+    def write() -> None:
+        with pytest.raises(ZeroDivisionError), storage.write_scope():
+            monkeypatch.setattr(MemoryWriteSession, "commit", fail)
+
+    recorded = named(spans_of(write), "hdf5.file.open")
+    assert "ERROR" == recorded["status"]["status_code"]
+    assert "ZeroDivisionError" == recorded["events"][0]["attributes"]["exception.type"]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -27,6 +28,7 @@ from bsb_hdf5.transactions.interrupts import (
     end_uninterrupted,
     guarded,
     is_of_handler,
+    stop_daemon_threads,
     uninterrupted,
     without_interrupts,
 )
@@ -283,3 +285,88 @@ def test_a_thread_that_ends_more_than_it_began_is_not_busy() -> None:
     with ThreadPoolExecutor(1) as pool:
         pool.submit(work).result()
     assert before == interrupts._STATE.busy
+
+
+@pytest.mark.parametrize("daemon", [False, True])
+def test_a_process_that_ends_waits_for_operations_of_daemon_threads(
+    daemon: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python itself waits for the others."""
+    begun, go = threading.Event(), threading.Event()
+
+    @without_interrupts
+    def operate() -> None:
+        begun.set()
+        go.wait(10)
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        go.set()
+        thread.join()
+
+    slept: list[float] = []
+    thread = threading.Thread(target=operate, daemon=daemon)
+    thread.start()
+    begun.wait(10)
+    monkeypatch.setattr(interrupts._STATE, "is_ending", False)
+    monkeypatch.setattr(time, "sleep", sleep)
+    stop_daemon_threads(-1.0)
+    assert [] == slept
+    stop_daemon_threads(1.0)
+    assert daemon == bool(slept)
+    go.set()
+    thread.join()
+
+
+@pytest.mark.parametrize("end", [False, True], ids=["begins", "ends"])
+def test_a_handler_that_raises_as_an_operation_begins_or_ends_leaves_none_held_up(
+    end: bool, handlers: dict[int, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_handler = interrupts._set_handler
+
+    def set_and_press(number: int, handler: Any) -> None:
+        set_handler(number, handler)
+        monkeypatch.setattr(interrupts, "_set_handler", set_handler)
+        raise HandledError(number)
+
+    if end:
+        begin_uninterrupted()
+    monkeypatch.setattr(interrupts, "_set_handler", set_and_press)
+    with pytest.raises(HandledError):
+        (end_uninterrupted if end else begin_uninterrupted)()
+    assert handlers == current()
+    assert (0, {}) == (interrupts._STATE.depth, interrupts._STATE.pending)
+
+
+def test_a_thread_that_forks_is_the_main_thread_of_the_child() -> None:
+    """What the main thread of the parent was about is not under way in the child."""
+    seen: list[int] = []
+
+    def handle(number: int, frame: object) -> None:
+        seen.append(number)
+
+    def holds_up() -> bool:
+        begin_uninterrupted()
+        signal.raise_signal(signal.SIGALRM)
+        held = not seen
+        end_uninterrupted()
+        return held and len(seen) == 1 and signal.getsignal(signal.SIGALRM) is handle
+
+    def fork() -> None:
+        child = os.fork()
+        if not child:
+            try:
+                os._exit(0 if holds_up() else 1)
+            finally:
+                os._exit(2)
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+    codes: list[int] = []
+    signal.signal(signal.SIGALRM, handle)
+    with uninterrupted(nullcontext):
+        begin_uninterrupted()
+        thread = threading.Thread(target=fork)
+        thread.start()
+        thread.join()
+        end_uninterrupted()
+    assert ([0], []) == (codes, seen)

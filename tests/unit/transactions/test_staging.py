@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from bsb import Storage
 
-from bsb_hdf5.errors import ReadOnlyError
+from bsb_hdf5.adapters.hdf5.store import Hdf5Store
+from bsb_hdf5.engines.hdf5 import HiddenRowsWarning
+from bsb_hdf5.errors import ReadOnlyError, StoreAccessError
 from tests.face.samples import untouched
 from tests.parallel.ranks import cell_type, signed
 from tests.parallel.staged import add, begin, chunk, log_of, sets, shared
@@ -57,3 +59,21 @@ def test_what_would_have_to_carry_calls_out_is_refused_in_read_only_mode(
     ):
         storage.copy(str(tmp_path / "copy.hdf5"))
     assert [root, log_of(root)] == sorted(tmp_path.iterdir())
+
+
+def test_who_can_not_have_calls_carried_out_is_told_what_is_not_seen(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(shared(root), 0, 0)
+    reader = Storage("hdf5", str(root))
+    placed = sets(reader)[0]
+
+    def refuse(_: object) -> None:
+        raise StoreAccessError("no")
+
+    text = f"^'{root}' is read without the rows .* added to 'cell', 'linked' since"
+    with monkeypatch.context() as patch, untouched(root):
+        patch.setattr(Hdf5Store, "open_write", refuse)
+        with pytest.warns(HiddenRowsWarning, match=text), reader.read_scope():
+            assert 5 == len(placed)
+    assert 10 == len(placed)
