@@ -398,7 +398,7 @@ def test_a_file_parted_from_its_log_says_so(
         placed.append_data(chunk(0), signed(0, 0, 5))
     with pytest.warns(HiddenRowsWarning):
         (finding,) = bsb_hdf5.verify(storage).findings
-    assert finding.repairable
+    assert ("network", "staged calls", True) == (finding.part, finding.where, finding.repairable)
     assert "parted.hdf5.staged" in str(finding)
     assert (finding,) == bsb_hdf5.repair(storage).repaired
     add(storage, 0, 1)

@@ -10,7 +10,8 @@ import h5py
 import pytest
 
 from bsb_hdf5 import repack
-from bsb_hdf5.errors import StoreIOError
+from bsb_hdf5.errors import InputError, StoreIOError
+from bsb_hdf5.exchange.unknown import CopyOptions, NetworkSource, NetworkTarget, copy_whole
 from tests.face.layouts import new_storage
 from tests.face.samples import SmallNetwork, cell_type, chunk, positions
 
@@ -37,6 +38,42 @@ def test_a_repack_that_fails_changes_nothing(
     cells.append_data(chunk(0), positions(2))
     repack(storage)
     assert 5 == len(cells.load_positions())
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, CopyOptions(None, False, False)),
+        ({"trust": "out"}, CopyOptions("out", False, False)),
+        ({"drop_unknown": True}, CopyOptions(None, True, False)),
+        ({"keep_damaged": True}, CopyOptions(None, False, True)),
+    ],
+)
+def test_nothing_is_left_out_or_kept_unless_that_is_asked(
+    given: dict[str, Any],
+    expected: CopyOptions,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[CopyOptions] = []
+
+    def copy(source: NetworkSource, target: NetworkTarget, options: CopyOptions) -> None:
+        asked.append(options)
+        copy_whole(source, target, options)
+
+    monkeypatch.setattr("bsb_hdf5.maintenance.repack.copy_whole", copy)
+    repack(new_storage(tmp_path / "network", "columnar"), **given)
+    assert [expected] == asked
+
+
+def test_a_store_that_can_not_be_rewritten_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = new_storage(tmp_path / "network", "columnar")
+    monkeypatch.setattr("bsb_hdf5.maintenance.repack.Rewritable", int)
+    with pytest.raises(InputError, match="engine 'hdf5' can't be rewritten") as caught:
+        repack(storage)
+    assert "hdf5" == caught.value.fields["asked"]
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from hypothesis import given, settings
 
 from bsb_hdf5.core.layouts.detection import create_network, open_network
 from bsb_hdf5.errors import InputError, NotANetworkError
+from bsb_hdf5.maintenance.checks import parts
 from bsb_hdf5.maintenance.checks.network import verify_network
 from bsb_hdf5.maintenance.findings import Finding, Findings, Report
 from bsb_hdf5.testing.contents import contents_of
+from bsb_hdf5.transactions.interrupts import without_interrupts
 from tests.unit.core.layouts.histories import Side, Step, steps
 from tests.unit.maintenance.checks.damages import (
     IN_BOTH,
@@ -133,6 +136,22 @@ def test_a_copy_that_does_not_exist_can_not_be_trusted() -> None:
     with pytest.raises(InputError, match="both"):
         repaired(root, "both")
     assert before == contents_of(root)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="Only POSIX has signals for programs.")
+def test_what_the_handler_of_a_signal_raises_is_no_finding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def give_up(*_: object) -> None:
+        raise LookupError("it takes too long")
+
+    monkeypatch.setattr(parts, "_verify_morphology", lambda *_: signal.raise_signal(signal.SIGUSR1))
+    before = signal.signal(signal.SIGUSR1, give_up)
+    try:
+        with pytest.raises(LookupError, match="it takes too long"):
+            without_interrupts(verified)(rich("classic"))
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def test_what_is_no_network_is_not_verified() -> None:
