@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from bsb_hdf5.adapters.memory.arrays import MemoryGroupWriter
 from bsb_hdf5.maintenance.checks import columnar as checks
 from bsb_hdf5.maintenance.checks import parts
 from bsb_hdf5.maintenance.findings import Report
@@ -234,11 +235,14 @@ def test_points_of_the_same_rows_are_found() -> None:
     assert found.what.endswith(f"include row {rows[detailed[-2], 4]}")
 
 
-def test_a_tally_is_shown_beside_what_it_should_be() -> None:
+def test_a_tally_is_shown_beside_what_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Checksums of the last rows follow it, where the store has none.
+    monkeypatch.setattr(MemoryGroupWriter, "unchecked_rows", True, raising=False)
     root = rich("columnar")
     attributes = at(root, "placement_sets", "a").attributes
     held = attributes.get("tally")
     right = held.tolist()[1:6]
+    assert 6 < len(held)
     held[2] += 1
     attributes.set("tally", held)
     (found,) = verified(root)

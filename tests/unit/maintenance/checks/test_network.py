@@ -129,6 +129,14 @@ def test_a_network_gets_a_new_identity_only_if_it_has_none() -> None:
     assert {"storage_id": "a new id", "state_id": 0} == open_network(root, "here").provenance
 
 
+@pytest.mark.parametrize("path", [A, ("placement_sets", "a")], ids=["classic", "columnar"])
+def test_sessions_that_changed_a_set_are_counted_anew(path: tuple[str, str]) -> None:
+    root = rich("classic" if path == A else "columnar")
+    put("revision", "x", *path)(root)
+    repaired(root)
+    assert 0 == at(root, *path).attributes.get("revision")
+
+
 def test_a_copy_that_does_not_exist_can_not_be_trusted() -> None:
     root = rich("classic")
     put("len", 3, *A)(root)
