@@ -94,6 +94,7 @@ class StorageEngine(bsb.Engine):
 
     _format = ""
     _root: str
+    _place: str
     # Of networks that are made.
     _layout = "columnar"
     # How the service of a URL is reached.
@@ -104,8 +105,9 @@ class StorageEngine(bsb.Engine):
         limit = LOCK_LIMIT if given is None else as_lock_limit(given)
         self._settings = LockSettings(limit=limit, on_slow=warn_of_slow_lock)
         super().__init__(root, comm)
-        self._root = plain_root(self._root)
+        root = plain_root(self._root)
         self._connect()
+        self._point_to(root)
         if getattr(root, "version", None) is not None:
             as_versioned(self.sessions.store)
 
@@ -127,13 +129,20 @@ class StorageEngine(bsb.Engine):
         settings = self._settings
         return WaitPolicy(settings.limit, settings.on_slow, lambda: str(self._root))
 
+    def _place_of(self, root: str) -> str:
+        """Where a root is, whatever the working directory will be."""
+        return root
+
     def _connect(self) -> None:
         self.ranks = self._make_communicator(self._comm)
-        self._point_to(self._root)
 
     def _point_to(self, root: str) -> None:
-        self._root = root
-        ranks, store = self._make_lock(self._comm), self._make_store(root)
+        self._root, self._place = root, self._place_of(root)
+        self._open()
+
+    def _open(self) -> None:
+        root = self._root
+        ranks, store = self._make_lock(self._comm), self._make_store(self._place)
         staging = self._make_staging(store)
         self.sessions = Sessions(
             TransactionContext(
@@ -194,6 +203,7 @@ class StorageEngine(bsb.Engine):
         """:guilabel:`collective` Share the storage with other ranks from now on."""
         super().set_comm(comm)
         self._connect()
+        self._open()
 
     @property
     def versions(self) -> dict[str, str | None]:
@@ -218,7 +228,7 @@ class StorageEngine(bsb.Engine):
     @property
     def root_slug(self) -> str:
         """The root, relative to the working directory."""
-        return str(os.path.relpath(self._root))
+        return str(os.path.relpath(self._place))
 
     @without_interrupts
     def exists(self) -> bool:

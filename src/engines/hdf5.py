@@ -105,6 +105,9 @@ class HDF5Engine(_engine.StorageEngine):
             stacklevel=callers_stacklevel(),
         )
 
+    def _place_of(self, root: str) -> str:
+        return os.path.abspath(root)
+
     def _make_store(self, root: str) -> Hdf5Store:
         settings = Hdf5Settings(
             lock_limit=self._settings.limit,
@@ -117,7 +120,7 @@ class HDF5Engine(_engine.StorageEngine):
         return ServiceCommunicator(comm)
 
     def _make_lock(self, comm: _engine.Comm) -> MpiLock | None:
-        folder = os.path.dirname(os.path.realpath(self._root))
+        folder = os.path.dirname(os.path.realpath(self._place))
         made = make_lock(
             comm, self.wait_policy, lambda: locks_exclude_ranks(folder, self.ranks, HDF5_SWITCH)
         )

@@ -57,6 +57,9 @@ class ZarrEngine(_engine.StorageEngine):
         self._options = getattr(root, "storage_options", None)
         super().__init__(root, comm, lock_limit)
 
+    def _place_of(self, root: str) -> str:
+        return root if "://" in root else os.path.abspath(root)
+
     def _make_store(self, root: str) -> ZarrStore:
         options = self._options
         if self.ranks.size > 1:
@@ -70,7 +73,7 @@ class ZarrEngine(_engine.StorageEngine):
     def _make_lock(self, comm: _engine.Comm) -> MpiLock | None:
         if "://" in self._root:
             return make_lock(comm, self.wait_policy)
-        folder = os.path.dirname(os.path.realpath(self._root))
+        folder = os.path.dirname(os.path.realpath(self._place))
         return make_lock(
             comm, self.wait_policy, lambda: locks_exclude_ranks(folder, self.ranks, None)
         )
@@ -78,7 +81,7 @@ class ZarrEngine(_engine.StorageEngine):
     @property
     def root_slug(self) -> str:
         """The root: a URL, or a path relative to the working directory."""
-        root = str(self._root)
+        root = self._place
         return root if "://" in root else str(os.path.relpath(root))
 
     @classmethod

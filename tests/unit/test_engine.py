@@ -31,6 +31,26 @@ def test_the_root_is_plain_text_however_it_is_given(name: str, tmp_path: Path) -
         assert str(path) == storage.root
 
 
+@pytest.mark.parametrize("name", ["hdf5", "zarr"])
+def test_a_relative_root_is_meant_where_it_was_given(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    storage = Storage(name, "network")
+    engine = storage._engine
+    monkeypatch.chdir("other")
+    for _ in range(2):
+        assert engine.exists()
+        assert ("network", "../network") == (storage.root, storage.root_slug)
+        engine.set_comm(engine._comm)
+    storage.move("moved")
+    monkeypatch.chdir(tmp_path)
+    engine.set_comm(engine._comm)
+    assert engine.exists()
+    assert ("moved", "other/moved") == (storage.root, storage.root_slug)
+
+
 def test_the_root_can_be_an_attribute_of_an_hdf5_file(tmp_path: Path) -> None:
     storage = Storage("hdf5", NetworkRoot(tmp_path / "network", lock_limit=5))
     with h5py.File(tmp_path / "other", "w") as file:
