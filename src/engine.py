@@ -105,9 +105,8 @@ class StorageEngine(bsb.Engine):
         limit = LOCK_LIMIT if given is None else as_lock_limit(given)
         self._settings = LockSettings(limit=limit, on_slow=warn_of_slow_lock)
         super().__init__(root, comm)
-        root = plain_root(self._root)
         self._connect()
-        self._point_to(root)
+        self._point_to(plain_root(self._root))
         if getattr(root, "version", None) is not None:
             as_versioned(self.sessions.store)
 
