@@ -270,7 +270,7 @@ class StorageNode(_CheckedAtBoot, _StorageNode):
     """
     How a file that is made is laid out: ``classic``, which bsb-hdf5 8.0.2 reads and writes too,
     or ``columnar``. Without, BSB's option ``hdf5_layout`` decides (environment variable
-    ``BSB_HDF5_LAYOUT``); else it is ``classic``.
+    ``BSB_HDF5_LAYOUT``); else it is ``classic``, or that of the network that is cleared.
     """
     durability = config.attr(type=_one_of(DURABILITIES))
     """
