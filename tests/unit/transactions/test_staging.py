@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from bsb import Storage
 
+from bsb_hdf5.adapters.hdf5.call_log import Hdf5CallLog
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.engines.hdf5 import HiddenRowsWarning
 from bsb_hdf5.errors import ReadOnlyError, StoreAccessError
+from bsb_hdf5.ports.call_log import Publication
+from bsb_hdf5.transactions import staging
 from tests.face.samples import untouched
 from tests.parallel.ranks import cell_type, signed
-from tests.parallel.staged import add, begin, chunk, log_of, sets, shared
+from tests.parallel.staged import add, begin, chunk, contents, log_of, sets, shared, size_of_log
 
 
 @pytest.fixture
@@ -77,3 +80,33 @@ def test_who_can_not_have_calls_carried_out_is_told_what_is_not_seen(
         with pytest.warns(HiddenRowsWarning, match=text), reader.read_scope():
             assert 5 == len(placed)
     assert 10 == len(placed)
+
+
+@pytest.mark.parametrize("found", [Publication.STALE, Publication.FULL])
+def test_a_call_that_can_not_be_logged_is_made_at_once(
+    found: Publication, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = shared(root)
+    add(storage, 0, 0)
+    before = contents(storage)
+    monkeypatch.setattr(Hdf5CallLog, "publish", lambda *_: found)
+    add(storage, 0, 1)
+    stored = root.read_bytes()
+    assert len(before["cells"]) + 5 == len(contents(Storage("hdf5", str(root)))["cells"])
+    assert stored == root.read_bytes()
+
+
+@pytest.mark.parametrize(("most", "logged"), [(50, False), (1000, True)])
+def test_a_call_with_many_rows_is_made_at_once(
+    most: int, logged: bool, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "_MOST_BYTES", most)
+    storage = shared(root)
+    # The first call begins the log.
+    add(storage, 0, 0)
+    stored, size = root.read_bytes(), size_of_log(root)
+    add(storage, 0, 1)
+    assert logged == (stored == root.read_bytes())
+    assert logged == (size < size_of_log(root))
+    cells, linked = sets(Storage("hdf5", str(root)))
+    assert (15, 10) == (len(cells), len(linked))
