@@ -16,11 +16,13 @@ from ...core.chunk_id import normalize_size
 from ...core.json_types import Document
 from ...core.layouts.detection import create_network
 from ...core.layouts.protocols import NetworkWriter
+from ...core.morphology import MorphologyTable
 from ...engine import StorageEngine
 from ...errors import (
     ChunkSizeError,
     CorruptNetworkError,
     InputError,
+    MorphologyExistsError,
     StorageError,
     StoreExistsError,
     StoreIOError,
@@ -31,6 +33,7 @@ from ...queries.progress import WORK
 from ...storages import make_engine
 from ...targets import cause_of
 from ...transactions.interrupts import call_pending, is_of_handler, without_interrupts
+from ..diff import same_morphology
 from ..transfer import Portion, copy_cells
 from .circuit import Circuit, read_circuit
 from .columns import Group, group_in
@@ -76,6 +79,7 @@ def import_sonata(
     :raises StoreNotFoundError: there is no circuit at the folder.
     :raises NotANetworkError: there is something else.
     :raises CorruptNetworkError: the circuit contradicts itself, or names files out of its folder.
+    :raises MorphologyExistsError: two folders hold different morphologies of one name.
     :raises StoreExistsError: there is something at the root.
     :raises InputError: an engine, a layout or a size of chunks that does not exist.
     """
@@ -187,18 +191,31 @@ def _copy_morphologies(
 ) -> None:
     """Store the morphologies of a circuit: those of an export, or those that nodes have."""
     meta = {}
-    for folder in {where for _, where in circuit.nodes.values() if where is not None}:
+    for folder in dict.fromkeys(where for _, where in circuit.nodes.values() if where is not None):
         for path in sorted(folder.glob("*.swc")) if folder.is_dir() else ():
             call_pending()
             name = path.stem if circuit.own is None else original_name(path.stem)
-            if name in network.morphologies or path.is_symlink():
+            if path.is_symlink():
                 continue
             table, own_meta = from_swc(path.read_text(encoding="utf-8", errors="replace"), name)
+            if name in network.morphologies:
+                _check_same(network.morphologies.load(name), table, name, path)
+                continue
             network.morphologies.save(name, table)
             least, most = table.bounds or (np.nan, np.nan)
             meta[name] = own_meta or {"name": name, "ldc": least, "mdc": most}
     if meta:
         network.morphologies.replace_meta(meta)
+
+
+def _check_same(held: MorphologyTable, other: MorphologyTable, name: str, path: Path) -> None:
+    """Check that a morphology of another folder is that which is stored under its name."""
+    if not same_morphology(held, other):
+        raise MorphologyExistsError(
+            f"the circuit has another morphology '{name}' than '{path}', and a network has one of a"
+            " name; rename one of the files, and the morphology of its nodes",
+            asked=name,
+        )
 
 
 def _copy_edges(

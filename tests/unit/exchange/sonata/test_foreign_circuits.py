@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 import bsb_hdf5
 from bsb_hdf5 import engine_of, import_sonata
 from bsb_hdf5.core.chunk_id import pack
-from bsb_hdf5.errors import CorruptNetworkError
+from bsb_hdf5.errors import CorruptNetworkError, MorphologyExistsError
 from bsb_hdf5.queries.progress import WORK
 from tests.unit.exchange.networks import Content, content
 
@@ -297,3 +297,20 @@ def test_what_is_made_says_who_made_it_and_when(tmp_path: Path) -> None:
         assert each.created_at is not None
         assert each.created_at[:2] == "20"
     assert engine.storage_id
+
+
+def test_folders_of_one_circuit_may_share_morphologies_but_not_their_names(tmp_path: Path) -> None:
+    folder = circuit(tmp_path / "circuit", X, of_nodes={"morphologies_dir": "swc"})
+    (other := folder / "other").mkdir()
+    (other / "m.swc").write_text(SWC)
+    (other / "n.swc").write_text("1 1 0 0 0 7 -1\n")
+    with h5py.File(folder / "n.h5", "r+") as file:
+        file.copy("nodes/cells", "nodes/more")
+    path = folder / "circuit_config.json"
+    config = json.loads(path.read_text())
+    config["networks"]["nodes"][0]["populations"]["more"] = {"morphologies_dir": "other"}
+    path.write_text(json.dumps(config))
+    assert {"m", "n"} == imported(folder, "shared")["morphologies"].keys()
+    (other / "m.swc").write_text(SWC.replace("20 0 1 2", "25 0 1 2"))
+    with pytest.raises(MorphologyExistsError, match=r"another morphology 'm' than .*other/m.swc"):
+        imported(folder, "different")
