@@ -129,6 +129,26 @@ def test_a_signal_as_a_scope_is_entered_is_handled_before_its_block(
     assert handlers == current()
 
 
+def test_a_signal_once_a_scope_is_entered_does_not_keep_it_open(
+    handlers: dict[int, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count_scope, began = interrupts._count_scope, []
+
+    def count_and_press(change: int) -> None:
+        count_scope(change)
+        if change > 0:
+            press()
+
+    monkeypatch.setattr(interrupts, "_count_scope", count_and_press)
+    scope = uninterrupted(nullcontext)
+    with pytest.raises(HandledError), scope:
+        # An error now would come before ``with`` knows that there is something to leave.
+        began.append(True)
+    assert [True] == began
+    assert scope not in interrupts._OPEN
+    assert handlers == current()
+
+
 def test_a_handler_that_is_set_within_a_scope_is_held_up_and_stays() -> None:
     seen: list[int] = []
 
