@@ -50,7 +50,7 @@ def pairs(
     :param post: restricts to the connections to these cells, under their filters.
     :param progress: whether to show a bar on stderr; without, only on a terminal.
     :returns: 24 bytes for each pair.
-    :raises InputError: cells of another type or storage.
+    :raises InputError: no connectivity set, or cells of another type or storage.
     :raises CorruptNetworkError: a connection is on a cell that does not exist.
     """
     nothing = np.zeros(0, dtype=np.int64)

@@ -66,7 +66,7 @@ def in_degree(
         presynaptic cell once, which bluepysnap calls ``connections``.
     :param progress: whether to show a bar on stderr; without, only on a terminal.
     :returns: (n,) a number for each cell that ``post`` keeps, in its order, zeros included.
-    :raises InputError: cells of another type or storage, or another ``by``.
+    :raises InputError: no connectivity set, cells of another type or storage, or another ``by``.
     :raises CorruptNetworkError: a connection is on a cell that does not exist.
     """
     return _degree(connections, pre, post, "inc", by, progress)

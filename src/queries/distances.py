@@ -66,7 +66,8 @@ def distances(
     :param by: ``synapses`` counts connections; ``pairs`` counts each pair of cells once.
     :param progress: whether to show a bar on stderr; without, only on a terminal.
     :returns: all positions are in memory at a time, the connections are not.
-    :raises InputError: cells of another type or storage, another ``by``, or no bins.
+    :raises InputError: no connectivity set, cells of another type or storage, another ``by``, or no
+        bins.
     :raises CorruptNetworkError: a connection is on a cell that does not exist.
     """
     check_choice("by", by, _BY)

@@ -52,7 +52,8 @@ def afferent(
     :param post: the cells that ``cells`` numbers, under their filters; all without.
     :param progress: whether to show a bar on stderr; without, only on a terminal.
     :returns: by chunk of the postsynaptic, then of the presynaptic cell, then as they were stored.
-    :raises InputError: cells of another type or storage, or numbers that are no whole numbers.
+    :raises InputError: no connectivity set, cells of another type or storage, or numbers that are
+        no whole numbers.
     :raises CellIdError: a cell that does not exist.
     :raises CorruptNetworkError: a connection is on a cell that does not exist.
     """

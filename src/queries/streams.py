@@ -188,7 +188,7 @@ def stream(
 
     :param pre: presynaptic cells under their filters; all without. ``post`` likewise.
     :param with_points: whether branches and points are asked for.
-    :raises InputError: something else than a set, or the cells have another type, or belong to
+    :raises InputError: no connectivity set, or the cells have another type, or belong to
         another storage.
     """
     check_connectivity_set(connections)

@@ -53,7 +53,7 @@ def to_sparse(
     :param post: the cells that the columns stand for, under their filters; all without.
     :param progress: whether to show a bar on stderr; without, only on a terminal.
     :returns: (presynaptic cells, postsynaptic cells) int64.
-    :raises InputError: cells of another type or storage.
+    :raises InputError: no connectivity set, or cells of another type or storage.
     :raises CorruptNetworkError: a connection is on a cell that does not exist.
     """
     from scipy.sparse import csr_array
