@@ -43,7 +43,9 @@ def test_a_network_is_converted_and_copied(run: Run, root: Path, tmp_path: Path)
     other = "columnar" if engine_of(str(root)).layout == "classic" else "classic"
     expected = counts(str(root))
     converted, copied = tmp_path / "converted.hdf5", tmp_path / "copied.hdf5"
-    assert 0 == run("convert", root, converted, "--layout", other).code
+    document = run("convert", root, converted, "--layout", other, "--json").document()
+    sizes = root.stat().st_size, converted.stat().st_size
+    assert sizes == (document["before"], document["after"])
     assert other == engine_of(str(converted)).layout
     document = run("copy", root, copied, "--json").document()
     assert root.read_bytes() == copied.read_bytes()

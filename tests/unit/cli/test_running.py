@@ -17,7 +17,7 @@ import pytest
 from bsb.cli import handle_command
 
 from bsb_hdf5.cli import elapsed, running
-from bsb_hdf5.cli.specifications import COMMANDS
+from bsb_hdf5.cli.specifications import COMMANDS, Command
 from bsb_hdf5.engines.hdf5 import HDF5Engine
 from bsb_hdf5.engines.zarr import ZarrEngine
 from bsb_hdf5.errors import StoreAccessError
@@ -28,12 +28,16 @@ from tests.unit.cli.conftest import Run
 NAMES = [each.name for each in COMMANDS]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", COMMANDS, ids=NAMES)
+def test_help_has_a_summary_and_an_example(
+    command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
-        running.main([name, "--help"])
+        running.main([command.name, "--help"])
     assert 0 == ended.value.code
-    assert f"example: python -m bsb_hdf5 {name} " in capsys.readouterr().out
+    text = " ".join(capsys.readouterr().out.split())
+    assert command.summary in text
+    assert f"example: python -m bsb_hdf5 {command.example}" in text
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=NAMES)

@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 import pytest
 
-from bsb_hdf5 import repack
+from bsb_hdf5 import repack, verify
 from bsb_hdf5.errors import InputError, StoreIOError
 from bsb_hdf5.exchange.unknown import CopyOptions, NetworkSource, NetworkTarget, copy_whole
 from tests.face.layouts import new_storage
@@ -38,6 +38,15 @@ def test_a_repack_that_fails_changes_nothing(
     cells.append_data(chunk(0), positions(2))
     repack(storage)
     assert 5 == len(cells.load_positions())
+
+
+@pytest.mark.parametrize("layout", ["classic", "columnar"])
+def test_a_network_is_in_order_after_a_repack(layout: str, tmp_path: Path) -> None:
+    storage = SmallNetwork.build(new_storage(tmp_path / "network", layout)).storage
+    before = storage.get_chunk_stats()
+    repack(storage)
+    assert not verify(storage).findings
+    assert before == storage.get_chunk_stats()
 
 
 @pytest.mark.parametrize(

@@ -413,7 +413,7 @@ def test_a_chunk_whose_blocks_can_not_be_read_is_found_once() -> None:
 
 def test_a_column_that_can_not_be_read_has_no_cells() -> None:
     root = rich("classic")
-    edit("chunks", lambda held: held.update({"77": 0}), *A)(root)
+    edit("chunks", lambda held: held.update({"77": 0, "78": 0}), *A)(root)
     at(root, *A).require_group("77").write_document("position", b"text")
     (found,) = verified(root)
     assert "'a', chunk 77, position" == found.where
