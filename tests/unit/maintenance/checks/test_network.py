@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 
 from bsb_hdf5.core.layouts.detection import create_network, open_network
-from bsb_hdf5.errors import InputError, NotANetworkError
+from bsb_hdf5.core.mirrored import MirroredCopy
+from bsb_hdf5.errors import CorruptNetworkError, InputError, NotANetworkError
 from bsb_hdf5.maintenance.checks import parts
 from bsb_hdf5.maintenance.checks.network import verify_network
 from bsb_hdf5.maintenance.findings import Finding, Findings, Report
@@ -76,6 +77,23 @@ def test_the_copy_that_is_trusted_makes_the_other_one(broken: str, whole: str) -
     assert expected == (rows(root, "inc"), rows(root, "out"))
     assert 16 == open_network(root, "here").connectivity("c").count
     assert 1 + revision == at(root, *C).attributes.get("revision")
+
+
+@pytest.mark.parametrize("broken", ["inc", "out"])
+def test_rows_of_connections_that_can_not_be_read_are_of_their_copy(
+    broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, read = rich("classic"), MirroredCopy.read
+
+    def fail(connections: Any, direction: str, most: int, *, ordered: bool) -> MirroredCopy:
+        if direction == broken:
+            raise CorruptNetworkError("a piece is damaged")
+        return read(connections, direction, most, ordered=ordered)
+
+    monkeypatch.setattr(MirroredCopy, "read", staticmethod(fail))
+    what = "can't be read: a piece is damaged"
+    found = Finding("connectivity", f"'c', {broken}", what, repairable=True)
+    assert Report((found,)) == verified(root)
 
 
 def test_the_copy_that_lost_connections_can_be_trusted_too() -> None:
