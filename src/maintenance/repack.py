@@ -97,7 +97,6 @@ def _rewrite_store(raw: RewriteSession, location: str, options: CopyOptions) -> 
             return False
         made = create_network(raw.root, network.layout)
         copy_whole(NetworkSource(network, raw.before), NetworkTarget(made, raw.root), options)
-        made.flush()
     except BaseException:
         raw.rollback()
         raise
