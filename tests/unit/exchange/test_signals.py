@@ -53,7 +53,10 @@ def test_each_loop_over_rows_looks_for_signals(
     assert all(seen.values())
 
 
-def test_what_a_handler_raises_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("engine", ["hdf5", "zarr"])
+def test_what_a_handler_raises_ends_it_and_nothing_is_left(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     storage = SmallNetwork.build(new_storage(tmp_path / "network", "columnar")).storage
 
     def interrupt() -> None:
@@ -61,5 +64,5 @@ def test_what_a_handler_raises_ends_it(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr("bsb_hdf5.exchange.transfer.call_pending", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        convert(storage, str(tmp_path / "other"))
-    assert not (tmp_path / "other").exists()
+        convert(storage, str(tmp_path / "other"), engine=engine)
+    assert [tmp_path / "network"] == list(tmp_path.iterdir())

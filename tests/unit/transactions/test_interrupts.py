@@ -258,6 +258,18 @@ def test_a_signal_anywhere_in_a_callback_within_a_scope_is_handled_at_its_end(ca
     assert [True] == went_on
 
 
+def test_a_scope_that_ends_within_another_leaves_that_guarded(handlers: dict[int, Any]) -> None:
+    went_on = []
+    with pytest.raises(HandledError), uninterrupted(nullcontext):
+        for _ in range(2):
+            with uninterrupted(nullcontext):
+                pass
+        called_back(0)
+        went_on.append(True)
+    assert [True] == went_on
+    assert handlers == current()
+
+
 def test_what_a_handler_raises_in_the_block_of_a_scope_is_known_as_its_own() -> None:
     with pytest.raises(HandledError) as raised, uninterrupted(nullcontext):
         press()
