@@ -240,8 +240,8 @@ def _connectivity(
         return ChunkCounts.united([each.block_sizes("out", local) for each in (a, b)])
 
     for task in plan_reads("out", sizes, block_sizes, _MOST_CONNECTIONS):
-        call_pending()
         for pair, held in _blocks(a, b, task):
+            call_pending()
             WORK.advance(len(held[0]))
             found = _difference(*held, ignore_order)
             if found:

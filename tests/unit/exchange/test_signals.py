@@ -6,12 +6,15 @@ import ast
 import importlib
 import inspect
 import sys
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bsb_hdf5 import convert, diff, export_csv, export_sonata, import_sonata, merge, verify
+from bsb_hdf5.queries.progress import WORK
 from tests.face.layouts import new_storage
 from tests.face.samples import SmallNetwork
 
@@ -51,6 +54,30 @@ def test_each_loop_over_rows_looks_for_signals(
     verify(storage)
     assert {name: lines_of(module) for name, module in modules.items()} == seen
     assert all(seen.values())
+
+
+def test_between_two_pieces_of_rows_is_a_look_for_signals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    for name in MODULES:
+        module = importlib.import_module(f"bsb_hdf5.{name}")
+        monkeypatch.setattr(module, "call_pending", lambda: events.append("look"))
+    monkeypatch.setattr(type(WORK), "advance", lambda *_: events.append("rows"))
+    storage = SmallNetwork.build(new_storage(tmp_path / "network", "classic")).storage
+    tasks: dict[str, Callable[[], Any]] = {
+        "convert": lambda: convert(storage, str(tmp_path / "columnar"), layout="columnar"),
+        "diff": lambda: diff(storage, storage),
+        "merge": lambda: merge([storage, storage], str(tmp_path / "both")),
+        "export_csv": lambda: export_csv(storage, tmp_path / "tables"),
+        "export_sonata": lambda: export_sonata(storage, tmp_path / "circuit"),
+        "import_sonata": lambda: import_sonata(tmp_path / "circuit", str(tmp_path / "imported")),
+    }
+    for title, task in tasks.items():
+        events.clear()
+        task()
+        assert "rows" in events, title
+        assert ("rows", "rows") not in pairwise(events), title
 
 
 @pytest.mark.parametrize("engine", ["hdf5", "zarr"])
