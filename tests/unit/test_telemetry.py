@@ -181,6 +181,17 @@ def test_a_wait_for_the_lock_is_recorded(storage: Storage) -> None:
     assert (0, False) == (other["hdf5.file.wait_ms"], other["hdf5.file.slow_lock"])
 
 
+@pytest.mark.parametrize(("waited", "ms"), [(0.0, 0), (0.0009, 0), (0.0015, 1), (2.5, 2500)])
+def test_a_wait_of_a_millisecond_or_more_is_a_slow_lock(waited: float, ms: int) -> None:
+    def wait() -> None:
+        with recorded.opening_span("root", "a", waited):
+            """Nothing else is recorded."""
+
+    attributes = named(spans_of(wait), "hdf5.file.open")["attributes"]
+    assert ("root", "a") == (attributes["hdf5.file.path"], attributes["hdf5.file.mode"])
+    assert (ms, ms > 0) == (attributes["hdf5.file.wait_ms"], attributes["hdf5.file.slow_lock"])
+
+
 @pytest.mark.parametrize("durability", ["process", "power"])
 def test_a_commit_is_recorded_with_its_bytes_and_syncs(tmp_path: Path, durability: str) -> None:
     root = NetworkRoot(str(tmp_path / "network.hdf5"), durability=durability)
