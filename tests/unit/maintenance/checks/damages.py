@@ -267,5 +267,13 @@ IN_BOTH = [
         "is None",
         True,
     ),
+    *in_both(
+        "a storage id without a character",
+        edit(PROVENANCE, lambda held: held.update(storage_id="")),
+        "provenance",
+        "storage_id",
+        "is ''; it must be a text",
+        True,
+    ),
     *in_both("a chunk size", put("chunk_size", "x"), "network", "chunk size", "'x'", False),
 ]
