@@ -45,7 +45,7 @@ from ..transactions.interrupts import call_pending, without_interrupts
 from .damage import check_undamaged
 from .diff import same_file, same_meta, same_morphology
 from .transfer import Portion, append_parts, as_blocks, cells_of
-from .unknown import CopyOptions
+from .unknown import CopyOptions, check_foreign
 
 _ACTIVE = "active_config"
 _MOST_NAMED = 10
@@ -80,7 +80,8 @@ def merge(
     :param rename: where networks have different morphologies, files or sets of the same name,
         append ``_2``, ``_3``, ... to the name of those of the later network.
     :param trust: as for :func:`convert`.
-    :param drop_unknown: leave out content that the layouts of the sources do not know.
+    :param drop_unknown: leave out content that the layouts of the sources do not know, and files in
+        the folders of zarr networks that do not belong to these.
     :param keep_damaged: as for :func:`convert`.
     :returns: the new network.
     :raises InputError: fewer than two sources, or an engine or layout that does not exist.
@@ -120,8 +121,10 @@ def _write(
     with ExitStack() as stack, bsb_errors():
         networks = [stack.enter_context(each.read_scope()).network for each in sources]
         places = [each.sessions.store.location for each in sources]
-        for network, place in zip(networks, places, strict=True):
-            _check(network, place, options)
+        for source, network in zip(sources, networks, strict=True):
+            if not options.drop_unknown:
+                check_foreign(source.sessions.store)
+            _check(network, source.sessions.store.location, options)
         WORK.expect(sum(map(rows_in, networks)))
         plan = _Plan(networks, places, rename)
 

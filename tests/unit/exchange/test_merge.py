@@ -25,7 +25,7 @@ from bsb_hdf5.errors import (
 )
 from bsb_hdf5.queries import to_frame
 from bsb_hdf5.testing.network_samples import CHUNK_SIZE, cell_type, described, morphology_of
-from tests.unit.queries.networks import TAGS, TYPES, Sample, new_storage, random_network
+from tests.unit.queries.networks import NEEDS_ZARR, TAGS, TYPES, Sample, new_storage, random_network
 
 CHUNK = Chunk((0, 0, 0), CHUNK_SIZE)
 
@@ -204,6 +204,19 @@ def test_what_a_layout_does_not_know_is_refused_or_left_out(
     with pytest.raises(UnknownContentError, match="mine"):
         merge(pair, tmp_path / "merged.hdf5")
     merge(pair, tmp_path / "merged.hdf5", drop_unknown=True)
+    assert open_storage(tmp_path / "merged.hdf5")
+
+
+@NEEDS_ZARR
+def test_what_lies_in_the_folder_of_a_network_is_refused_or_left_out(
+    pair: list[Storage], tmp_path: Path
+) -> None:
+    storage = new_storage("zarr", numbered(tmp_path, 10))
+    (Path(storage.root) / "mine.txt").write_text("mine")
+    with pytest.raises(UnknownContentError, match=r"mine\.txt.*drop_unknown"):
+        merge([pair[0], storage], tmp_path / "merged.hdf5")
+    assert not (tmp_path / "merged.hdf5").exists()
+    merge([pair[0], storage], tmp_path / "merged.hdf5", drop_unknown=True)
     assert open_storage(tmp_path / "merged.hdf5")
 
 
