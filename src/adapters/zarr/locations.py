@@ -96,7 +96,7 @@ class Target(Objects):
     undone_by_itself = False
     """Whether objects without a manifest disappear at the end of the session."""
     is_shared = False
-    """Whether other programs may set attributes there, apart from the manifest."""
+    """Whether other programs see what a session stores, and may set attributes there."""
 
     @property
     def tag(self) -> Tag | None:

@@ -211,8 +211,8 @@ class ZarrWriteSession:
         draft.store()
         after = self._after()
         draft.remove(before.stale, {*before.stale_groups} - after.arrays - after.groups)
-        if self._location.undone_by_itself:
-            # Readers have views of their own.
+        if not self._location.is_shared:
+            # Readers have views of their own, or come when it is complete.
             draft.remove(after.stale, after.stale_groups)
             after.stale = after.stale_groups = []
             draft.write_changed(after)
@@ -224,7 +224,7 @@ class ZarrWriteSession:
         self._uncertain = False
         draft.made, draft.made_groups = set(), set()
         self._committed((self._manifest, self._tag))
-        if not self._location.undone_by_itself:
+        if self._location.is_shared:
             with contextlib.suppress(StorageError):
                 # The next session that writes does what fails here.
                 draft.write_changed(after)

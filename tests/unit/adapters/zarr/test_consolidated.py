@@ -159,3 +159,17 @@ def test_it_is_what_it_was_or_what_it_was_to_be_wherever_a_session_dies(path: Pa
             break
     assert sorted(seen) == seen
     assert {False, True} == set(seen)
+
+
+def test_a_new_network_says_the_same_everywhere(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bsb_hdf5.adapters.zarr.session._MOST_GATHERED", 100)
+    creation = ZarrStore(path).create()
+    array = creation.root.require_group("g").create_array("x", np.zeros((50, 3)))
+    for number in range(3):
+        array.append(np.ones((50, 3)))
+        array.attributes.set("number", number)
+    creation.commit()
+    assert 200 == opened(path)["g/x"].shape[0]
+    assert 2 == opened(path)["g/x"].attrs["number"]
