@@ -101,3 +101,12 @@ def test_an_engine_follows_its_network_to_another_root(name: str, tmp_path: Path
     assert str(tmp_path / "after") == engine.root
     copied = Storage(name, str(tmp_path / "copy"), missing_ok=False)
     assert ["note"] == list(copied.files.all())
+
+
+@every_engine
+def test_an_engine_knows_whether_it_is_in_read_only_mode(name: str, tmp_path: Path) -> None:
+    engine = Storage(name, str(tmp_path / "network"))._engine
+    modes = [engine._readonly]
+    with engine.read_only():
+        modes.append(engine._readonly)
+    assert [False, True, False] == [*modes, engine._readonly]

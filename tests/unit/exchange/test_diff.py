@@ -210,6 +210,17 @@ def test_chunks_of_other_sizes_are_a_difference(tmp_path: Path) -> None:
     assert "network: chunks of size [10.0, 10.0, 10.0] and [20.0, 20.0, 20.0] um" == str(found)
 
 
+def test_networks_without_chunks_have_no_difference_but_from_those_with(tmp_path: Path) -> None:
+    storages = [new_storage(each, tmp_path) for each in ("classic", "columnar", "memory")]
+    for storage in storages:
+        storage.require_placement_set(cell_type("granule"))
+    assert [] == list(diff(*storages[:2]))
+    cells = storages[2].get_placement_set(cell_type("granule"))
+    cells.append_data(Chunk((0, 0, 0), (10, 10, 10)), np.ones((1, 3)))
+    titles = [str(each) for each in diff(*storages[1:])]
+    assert "network: chunks of size [nan, nan, nan] and [10.0, 10.0, 10.0] um" == titles[0]
+
+
 def test_differences_are_found_in_pieces_of_any_size(
     sample: Sample, other: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
