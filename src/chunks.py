@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, TypeAlias
 
+import attrs
 import numpy as np
 from bsb import Chunk
 from numpy.typing import ArrayLike, DTypeLike
@@ -300,11 +301,14 @@ class ChunkedProperty:
         collection = None if self.collection is None else check_collection(self.collection)
         return ColumnSpec(name, width, dtype, 0, collection)
 
+    def _padding(self, pad_by: str | None) -> ColumnSpec | None:
+        """The column that says how many rows there are, whatever these are."""
+        return None if pad_by is None else attrs.evolve(self._column(pad_by), width=None)
+
     def _load_cells(
         self, cells: PlacementReader, chunks: Ids, column: ColumnSpec, raw: bool, pad_by: str | None
     ) -> Loaded:
-        padding = None if pad_by is None else self._column(pad_by)
-        rows = read_of_cells(cells, chunks, column, padding)
+        rows = read_of_cells(cells, chunks, column, self._padding(pad_by))
         return rows if raw or self.extract is None else self.extract(rows, cells)
 
     def _load_own(
@@ -312,8 +316,7 @@ class ChunkedProperty:
     ) -> Loaded:
         """Rows of one chunk that belong to no cell."""
         groups, cells = self.loader._groups(session), self.loader._cells(session)
-        padding = None if pad_by is None else self._column(pad_by)
-        rows = read_own(groups, cells, id_, column, padding)
+        rows = read_own(groups, cells, id_, column, self._padding(pad_by))
         if raw or self.extract is None:
             return rows
         return self.extract(rows, groups.node(id_, column))

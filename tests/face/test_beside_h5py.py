@@ -35,6 +35,26 @@ def test_h5py_is_told_what_to_do_where_a_write_scope_keeps_it_out(storage: Stora
     assert 7 == len(small.b)
 
 
+def test_a_handle_is_a_group_of_h5py(storage: Storage) -> None:
+    small = SmallNetwork.build(storage)
+    with h5py.File(small.path, "r") as file:
+        expected = sorted((name, each.name) for name, each in file.items())
+        attributes = sorted(file.attrs)
+    names, paths = zip(*expected, strict=True)
+    with storage.read_scope() as handle:
+        assert expected == sorted((name, each.name) for name, each in handle.items())
+        assert [*names] == sorted(handle) == sorted(handle.keys())
+        assert sorted(paths) == sorted(each.name for each in handle.values())
+        for name, path in expected:
+            assert name in handle
+            assert path == handle[name].name == handle.get(name).name
+        assert "absent" not in handle
+        assert 5 == handle.get("absent", 5)
+        assert attributes == sorted(handle.attrs)
+        with pytest.raises(KeyError):
+            handle["absent"]
+
+
 def test_an_error_of_h5py_that_is_caught_leaves_the_scope_whole(storage: Storage) -> None:
     small = SmallNetwork.build(storage)
     with storage.write_scope():

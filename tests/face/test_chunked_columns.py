@@ -40,6 +40,9 @@ def test_rotations_are_appended_to_the_cells_that_have_none(cells: PlacementSet)
     expected = [[1, 2, 3], [4, 5, 6], [7, 8, 9], [0.5, 0, 0]]
     assert expected == rotations.load().tolist()
     assert [*expected, [0, 0, 0]] == rotations.load(pad_by="position").tolist()
+    labels = cells._labels_chunks
+    labels.append(FIRST, [0])
+    assert [0, 0, 0, 0] == labels.load(pad_by="rotation").tolist()
     with cells.chunk_context([SECOND]):
         assert [[0.5, 0, 0]] == rotations.load().tolist()
     assert expected[3:] == rotations.get_chunk_reader(HANDLED, False)(SECOND).tolist()

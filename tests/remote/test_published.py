@@ -23,6 +23,7 @@ from bsb_hdf5.adapters.zarr.published import PublishedTarget
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.config import NetworkRoot
 from bsb_hdf5.errors import (
+    CorruptNetworkError,
     InputError,
     ReadOnlyError,
     StoreError,
@@ -141,6 +142,20 @@ def test_what_users_added_is_not_left_out_of_what_is_published_without_a_word(
     assert [] == [each["path"] for page in plain.list() for each in page]
     published = publish(source, f"{bucket}/shared", drop_unknown=True)
     assert np.array_equal(POSITIONS, positions(published))
+
+
+def test_damaged_rows_are_published_if_that_is_asked_for(bucket: str, tmp_path: Path) -> None:
+    path = tmp_path / "source.hdf5"
+    source = Storage("hdf5", NetworkRoot(path, layout="columnar"))
+    source.require_placement_set(CellType()).append_data(
+        Chunk((0, 0, 0), (100, 100, 100)), positions=POSITIONS
+    )
+    with h5py.File(path, "r+") as file:
+        file["placement_sets/granule/position"][5, 1] = 7.5
+    with pytest.raises(CorruptNetworkError, match="keep_damaged=True"):
+        publish(source, f"{bucket}/shared")
+    published = publish(source, f"{bucket}/shared", keep_damaged=True)
+    assert 7.5 == positions(published)[5, 1]
 
 
 @pytest.mark.parametrize("place", ["/a/path", "path", "file:///a/path", "memory://a/path"])

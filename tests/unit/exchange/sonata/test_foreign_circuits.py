@@ -185,6 +185,13 @@ def test_morphologies_are_those_of_the_files(tmp_path: Path, named: Any, options
     assert text.endswith(f"{meta})")
 
 
+def test_each_node_needs_the_name_of_a_morphology(tmp_path: Path) -> None:
+    for number, names in enumerate((["m"] * 3, ["m"] * 5)):
+        given = circuit(tmp_path / f"{number}", {**X, "morphology": names})
+        with pytest.raises(CorruptNetworkError, match="cells/0/morphology' needs 4 texts"):
+            imported(given, f"made {number}")
+
+
 def test_a_folder_of_a_population_comes_before_that_of_all(tmp_path: Path) -> None:
     options: dict[str, Any] = {"config": {"components": {"morphologies_dir": "none"}}}
     nodes = {**X, "morphology": ["m"] * 4}
