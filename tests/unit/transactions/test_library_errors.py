@@ -54,16 +54,25 @@ def test_a_session_that_can_not_begin(
 @pytest.mark.parametrize("write", [False, True])
 @pytest.mark.parametrize("error", [LibraryError, ZeroDivisionError])
 def test_a_network_that_can_not_be_opened_stays_free(
-    recorder: Recorder, write: bool, error: type[Exception]
+    recorder: Recorder, write: bool, error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(*_: Any) -> None:
         raise error("in the midst of it")
 
+    ended: list[Any] = []
+
+    def end(session: Any) -> None:
+        ended.append(session)
+
+    monkeypatch.setattr(memory.MemoryReadSession, "close", end)
+    monkeypatch.setattr(memory.MemoryWriteSession, "rollback", end)
     context = recorder.sessions._context
     open_network, context.open_network = context.open_network, stop  # type: ignore[assignment]
     with pytest.raises(StoreIOError if error is LibraryError else error):
         recorder.sessions.run(lambda session: None, write=write)
     context.open_network = open_network
+    assert 1 == len(ended)
+    monkeypatch.undo()
     assert (0, 0) == (recorder.lock.readers, recorder.lock.writers)
     context.settings.limit = SHORT
     with recorder.write as session:
