@@ -372,8 +372,13 @@ def test_a_signal_ends_the_reading_of_positions_before_the_next_chunk(
         return plain(*arguments)
 
     monkeypatch.setattr("bsb_hdf5.queries.pictures.load_positions", press)
-    with pytest.raises(KeyboardInterrupt):
-        plot(sample.storage, tmp_path / "page.html")
+    # A program that is started in the background ignores the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            plot(sample.storage, tmp_path / "page.html")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert 1 == len(read)
     assert [] == list(tmp_path.iterdir())
 
