@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bsb_hdf5.core.cell_ids import as_cell_ids, to_local_ids
+from bsb_hdf5.core.cell_ids import SelectedCells, as_cell_ids, to_local_ids
 from bsb_hdf5.core.statistics import ChunkCounts
 from bsb_hdf5.errors import (
     CellIdError,
@@ -55,3 +55,20 @@ def test_of_many_ids_of_no_cell_the_first_ten_are_told() -> None:
 def test_ids_are_a_list_of_whole_numbers(ids: Any) -> None:
     with pytest.raises(InputError):
         as_cell_ids(ids, 3, "granule")
+
+
+@pytest.mark.parametrize("in_order", [False, True])
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=6), st.data())
+@settings(max_examples=60)
+def test_cells_are_numbered_among_those_of_their_chunks(
+    in_order: bool, counts: list[int], draw: Any
+) -> None:
+    cells = [(chunk, rank) for chunk, count in enumerate(counts) for rank in range(count)]
+    ids = draw.draw(st.lists(st.sampled_from(range(len(cells))))) if cells else []
+    ids = sorted(ids) if in_order else ids
+    held, found = SelectedCells(ChunkCounts.of(dict(enumerate(counts)))).within(ids, "cell")
+    touched = {cells[number][0] for number in ids}
+    if touched:
+        assert sorted(touched) == held.ids.tolist()
+    among = [cell for cell in cells if cell[0] in touched]
+    assert [cells[number] for number in ids] == [among[number] for number in found.tolist()]
