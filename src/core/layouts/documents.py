@@ -51,17 +51,16 @@ def interpreting(name: str) -> Iterator[None]:
 
 def write_json(attributes: AttributeWriter, name: str, document: Mapping[str, object]) -> None:
     """Store a JSON object in an attribute."""
-    held = attributes.get(name)
-    attributes.set(name, pad(json.dumps(document), len(held) if isinstance(held, str) else 0))
+    attributes.set(name, padded(json.dumps(document)))
 
 
-def pad(text: str, held: int) -> str:
+def padded(text: str) -> str:
     """
-    JSON text padded with blanks.
+    JSON text padded with blanks, by less than a quarter.
 
-    A text that replaces one of the same length needs no new space in the file. So a text that
-    fits is padded to the previous length; otherwise the length grows by a quarter.
+    A text that replaces one of the same length needs no new space in the file, so there are few
+    lengths: four between each power of two and the next.
     """
-    if len(text) <= held:
-        return text.ljust(held)
-    return text if not held else text.ljust(len(text) + len(text) // 4)
+    # perf: append morphologies; to read what is replaced, for its length, takes longer than this.
+    step = 1 << max(0, len(text).bit_length() - 3)
+    return text.ljust(-(-len(text) // step) * step)

@@ -13,7 +13,7 @@ from ...json_types import Document
 from ...labels import LabelSets
 from ...morphology import MorphologyTable, dump_meta, load_meta
 from ...names import check_name
-from ..documents import pad, read_json, write_json
+from ..documents import padded, read_json, write_json
 from ..nodes import ARRAY, GROUP, kind_of
 from ..optional_verbs import create_fixed_array
 from .paths import Kind, canonical, find, make_room, names_of, remove
@@ -85,6 +85,7 @@ class ClassicMorphologies:
         write_json(attributes, "labels", _text_keys(table.labels))
         attributes.set("properties", list(table.properties))
         create_fixed_array(member, _GRAPH, table.graph)
+        self._known.add(name)
 
     def remove(self, name: str) -> None:
         if name not in self:
@@ -102,7 +103,7 @@ class ClassicMorphologies:
 
     @property
     def _known(self) -> set[str]:
-        """Names of morphologies that were found before."""
+        """Names of morphologies that were found or saved before."""
         known: set[str] | None = self._network.cache.get(_PART)
         if known is None:
             known = set()
@@ -135,8 +136,8 @@ class ClassicMorphologies:
         """Store the metadata; it is one document, so once a session."""
         if not self._meta_changed:
             return
-        held = len(self._root.document(_META).read()) if _META in self._root else 0
-        self._root.write_document(_META, pad(dump_meta(self._meta), held))
+        text = dump_meta(self._meta)
+        self._root.write_document(_META, padded(text) if _META in self._root else text)
         self._meta_changed = False
 
     @cached_property
