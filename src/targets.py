@@ -9,8 +9,9 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from .errors import StorageError, StoreAccessError, StoreIOError
+from .errors import DtypeError, InputError, StorageError, StoreAccessError, StoreIOError
 from .ports.store import HasMode, Store
 from .transactions.interrupts import is_of_handler
 
@@ -32,6 +33,26 @@ def common_mode(*stores: Store) -> int | None:
 def folder_mode(mode: int) -> int:
     """The mode of a folder whose files may be read and written as those of a mode."""
     return mode | (mode & 0o444) >> 2
+
+
+def local_path(place: str | os.PathLike[str]) -> Path:
+    """
+    Where a file or folder lies that is to be read or written.
+
+    :raises DtypeError: the place is neither a text nor a path.
+    :raises InputError: it is a URL, or no file can have its name.
+    """
+    try:
+        text = os.fsdecode(place)
+    except TypeError as error:
+        raise DtypeError(
+            f"the name of a file or folder must be a str or a path, not {place!r}", asked=place
+        ) from error
+    if "://" in text:
+        raise InputError(f"'{text}' is a URL; name a file or folder here", asked=text)
+    if not text or "\0" in text:
+        raise InputError(f"{text!r} can't name a file or folder", asked=text)
+    return Path(text)
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from ..queries.networks import connectivity_sets
 from ..queries.pictures import plot as plot_network
 from ..storages import engine_of
 from .formats import size_text, table
-from .maintaining import check_local
 from .running import Answer
 from .versions import open_at
 
@@ -79,7 +78,6 @@ def stats(given: argparse.Namespace) -> Answer:
 
 def plot(given: argparse.Namespace) -> Answer:
     """Draw a network into a file."""
-    check_local(given.output)
     plot_network(open_at(given.root, given.at), given.output)
     size = Path(given.output).stat().st_size
     text = f"drew '{given.root}' to '{given.output}': {size_text(size)}"

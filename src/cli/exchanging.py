@@ -18,7 +18,7 @@ from ..exchange.tables import export_csv, export_parquet
 from ..queries.summaries import summary
 from ..storages import engine_of
 from .formats import plural, size_text
-from .maintaining import check_local, engine_to_make, size_of
+from .maintaining import engine_to_make, size_of
 from .running import FINDING, Answer
 from .versions import open_at
 
@@ -66,7 +66,6 @@ def merge(given: argparse.Namespace) -> Answer:
 
 def export(given: argparse.Namespace) -> Answer:
     """Write a network for other programs."""
-    check_local(given.folder)
     _EXPORTS[given.to](open_at(given.root, given.at), given.folder, overwrite=bool(given.overwrite))
     folder = Path(given.folder)
     files = [each for each in folder.rglob("*") if each.is_file()]
@@ -82,7 +81,6 @@ def export(given: argparse.Namespace) -> Answer:
 
 def import_(given: argparse.Namespace) -> Answer:
     """Make a network of a circuit."""
-    check_local(given.folder)
     storage = import_sonata(
         given.folder,
         given.root,

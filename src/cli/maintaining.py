@@ -94,16 +94,6 @@ def is_url(place: str) -> bool:
     return "://" in place
 
 
-def check_local(place: str) -> None:
-    """
-    Check that files can be written to, or read from, a place.
-
-    :raises InputError: it is the URL of something.
-    """
-    if is_url(place):
-        raise InputError(f"'{place}' is a URL; name a file or folder here", asked=place)
-
-
 def size_of(engine: StorageEngine) -> int | None:
     """The size of a stored network in bytes; None if its store does not know it."""
     store = engine.sessions.store

@@ -23,7 +23,7 @@ from ..queries.networks import Network, connectivity_sets, engine_of_network, pl
 from ..queries.progress import WORK, rows_in
 from ..queries.streams import stream_of
 from ..queries.tables import cell_table, piece_rows
-from ..targets import common_mode
+from ..targets import common_mode, local_path
 from ..transactions.interrupts import call_pending, without_interrupts
 from ..transactions.session import Session
 from .csv_tables import CsvFormat
@@ -61,10 +61,11 @@ def export_csv(
     :param overwrite: replace what is at the folder, if an earlier export made it.
     :raises StoreExistsError: there is something at the folder, and ``overwrite`` is not given; or
         it holds what no export wrote.
+    :raises InputError: the folder is a URL.
     :raises StoreAccessError: it may not be written.
     :raises StoreIOError: the system failed to write it.
     """
-    _export(network, Path(folder), CsvFormat(), overwrite)
+    _export(network, local_path(folder), CsvFormat(), overwrite)
 
 
 @without_interrupts
@@ -84,7 +85,7 @@ def export_parquet(
 
     :raises InputError: pyarrow is not installed (extra ``parquet``).
     """
-    _export(network, Path(folder), ParquetFormat(), overwrite)
+    _export(network, local_path(folder), ParquetFormat(), overwrite)
 
 
 def _export(network: Network, target: Path, form: TableFormat, overwrite: bool) -> None:

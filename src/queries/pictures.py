@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +14,7 @@ from ..connectivity_set import ConnectivitySet
 from ..core.connectivity import batches
 from ..engine import StorageEngine
 from ..placement_set import PlacementSet
-from ..targets import common_mode
+from ..targets import common_mode, local_path
 from ..transactions.interrupts import call_pending, without_interrupts
 from ..transactions.session import Session
 from .degrees import in_degree, out_degree
@@ -61,11 +60,11 @@ def plot(network: Network, path: str | os.PathLike[str], *, progress: bool | Non
     :param path: of a page (``.html``), which needs no other file to open; of a picture (``.png``);
         or of a document (``.pdf``).
     :param progress: whether to show a bar on stderr; without, only on a terminal.
-    :raises InputError: another kind of file, or matplotlib is not installed.
+    :raises InputError: another kind of file, a URL, or matplotlib is not installed.
     :raises StoreAccessError: the file may not be written.
     :raises StoreIOError: the system failed to write it.
     """
-    target = Path(path)
+    target = local_path(path)
     write = page_writer(target)
     check_folder(target)
     load_matplotlib()

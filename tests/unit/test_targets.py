@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import bsb
 import pytest
 
-from bsb_hdf5.errors import StoreAccessError, StoreIOError
-from bsb_hdf5.targets import cause_of, common_mode, folder_mode, writing
+import bsb_hdf5
+from bsb_hdf5 import queries
+from bsb_hdf5.errors import InputError, StoreAccessError, StoreIOError
+from bsb_hdf5.targets import cause_of, common_mode, folder_mode, local_path, writing
 
 
 class Placed:
@@ -77,3 +82,48 @@ def test_errors_of_the_system_name_the_target() -> None:
         with pytest.raises(type(other)) as same, writing("there"):
             raise other
         assert same.value is other
+
+
+@pytest.mark.parametrize("place", ["lab/net", Path("lab/net"), b"lab/net"])
+def test_files_and_folders_are_named_by_texts_and_paths(place: Any) -> None:
+    assert Path("lab/net") == local_path(place)
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (3, "must be a str or a path, not 3"),
+        (None, "must be a str or a path, not None"),
+        ("s3://lab/net", "'s3://lab/net' is a URL; name a file or folder"),
+        ("", "'' can't name a file"),
+        ("a\0b", r"'a\\x00b' can't name a file"),
+    ],
+)
+def test_what_names_no_file_is_refused(place: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        local_path(place)
+    assert place == caught.value.fields["asked"]
+
+
+@pytest.mark.parametrize(
+    "export",
+    [
+        bsb_hdf5.export_csv,
+        bsb_hdf5.export_parquet,
+        bsb_hdf5.export_sonata,
+        queries.plot,
+        lambda network, place: bsb_hdf5.import_sonata(place, network.root + "2"),
+    ],
+)
+@pytest.mark.parametrize("place", [3, "s3://lab/net.html", "a\0.html"])
+def test_nothing_is_written_to_what_names_no_file(
+    export: Callable[[bsb.Storage, Any], object],
+    place: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    network = bsb.Storage("memory", "net")
+    with pytest.raises(InputError, match="file or folder"):
+        export(network, place)
+    assert [] == list(tmp_path.iterdir())

@@ -14,7 +14,7 @@ from ...engine import StorageEngine
 from ...errors import CorruptNetworkError
 from ...queries.networks import Network, engine_of_network
 from ...queries.progress import WORK, rows_in
-from ...targets import common_mode
+from ...targets import common_mode, local_path
 from ...transactions.interrupts import call_pending, without_interrupts
 from ..folders import read_index, write_folder
 from ..transfer import Portion
@@ -53,12 +53,13 @@ def export_sonata(
     :param overwrite: replace what is at the folder, if an earlier export made it.
     :raises StoreExistsError: there is something at the folder, and ``overwrite`` is not given; or
         it holds what no export wrote.
+    :raises InputError: the folder is a URL.
     :raises StoreAccessError: it may not be written.
     :raises StoreIOError: the system failed to write it.
     :raises CorruptNetworkError: a connection is on a cell that does not exist.
     """
-    engine = engine_of_network(network)
-    engine.ranks.on_main(lambda: _export(engine, Path(folder), overwrite))
+    target, engine = local_path(folder), engine_of_network(network)
+    engine.ranks.on_main(lambda: _export(engine, target, overwrite))
 
 
 def _export(engine: StorageEngine, target: Path, overwrite: bool) -> None:

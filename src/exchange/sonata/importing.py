@@ -31,7 +31,7 @@ from ...exceptions import bsb_errors
 from ...ports.arrays import GroupWriter
 from ...queries.progress import WORK
 from ...storages import make_engine
-from ...targets import cause_of
+from ...targets import cause_of, local_path
 from ...transactions.interrupts import call_pending, is_of_handler, without_interrupts
 from ..diff import same_morphology
 from ..transfer import Portion, copy_cells
@@ -81,11 +81,13 @@ def import_sonata(
     :raises CorruptNetworkError: the circuit contradicts itself, or names files out of its folder.
     :raises MorphologyExistsError: two folders hold different morphologies of one name.
     :raises StoreExistsError: there is something at the root.
-    :raises InputError: an engine, a layout or a size of chunks that does not exist.
+    :raises InputError: an engine, a layout or a size of chunks that does not exist, or a URL of a
+        circuit.
     """
+    source = local_path(folder)
     made = make_engine(engine or "hdf5", root, bsb.MPI)
     size = _size(chunk_size)
-    made.ranks.on_main(lambda: _import(Path(folder), made, layout, size))
+    made.ranks.on_main(lambda: _import(source, made, layout, size))
     return bsb.Storage(made._format, root, missing_ok=False)
 
 
