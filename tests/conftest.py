@@ -65,6 +65,7 @@ LONG = (
     "tests/remote/test_faulty_service.py::test_each",
     "tests/remote/test_faulty_service.py::test_two_writers",
     "tests/simulators/",
+    "tests/unit/cli/test_running.py::test_an_answer_that_can_not_be_stored_is_a_failure[--json",
     "tests/unit/cli/test_running.py::test_an_answer_without_stdout_is_a_failure[-",
     "tests/unit/cli/test_running.py::test_the_answer_does_not_depend_on_stderr[stats",
     "tests/unit/kit/test_new.py",

@@ -207,7 +207,7 @@ class Worker:
         for number in itertools.count():
             if (self._folder / "stop").exists():
                 return
-            wait_for_work()
+            wait_for_work(self._kind)
             deed = self._chance.choices(self._deeds, self._weights)[0]
             deed((*self._me, number))
 
@@ -301,13 +301,18 @@ class Worker:
             self._note(done="repacks")
 
 
-def wait_for_work() -> None:
+def since_work(kind: str) -> float:
+    """Seconds since the last time began in which all of a kind work; others work at others."""
+    return (time.monotonic() + KINDS.index(kind) * TURN / len(KINDS)) % TURN
+
+
+def wait_for_work(kind: str) -> None:
     """
     Sleep until the time comes in which all of them work.
 
     So they meet as often as if they never slept, and leave the cores to others between.
     """
-    now = time.monotonic() % TURN
+    now = since_work(kind)
     if now > AT_WORK:
         time.sleep(TURN - now)
 
@@ -411,7 +416,8 @@ class Round:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             # An instant of the next time that all of them work.
-            time.sleep(TURN - time.monotonic() % TURN + self._chance.uniform(0.0, AT_WORK))
+            rest = TURN - since_work(self._kind)
+            time.sleep(rest + self._chance.uniform(0.0, AT_WORK))
             self._disturb()
         (self._folder / "stop").touch()
         self._wait()

@@ -21,6 +21,7 @@ from tests.parallel.launcher import launch, log_of
 
 ROWS = 3
 LIMIT = 60.0
+PAUSE = 0.01
 
 
 def run(kind: str, ranks: int, folder: Path, seconds: float = 2.0) -> None:
@@ -67,6 +68,8 @@ def work(root: str, apart: float) -> None:
         with storage.read_scope():
             assert len(placed) >= (turn + 1) * ROWS
         turn += 1
+        # Other tests run beside these: they need not have the processors to themselves.
+        time.sleep(PAUSE)
     print(f"rank {RANK} of {MPI.get_size()} leaves after {turn}", flush=True)
 
 
