@@ -102,7 +102,7 @@ def test_a_file_that_is_sound_is_read_without_problems(
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@examples(15)
+@examples(10)
 @given(changes=mutations)
 def test_a_mutated_file_does_no_harm(
     reader: Reader, folder: Path, sound: dict[str, Path], layout: str, changes: list[Mutation]
@@ -194,7 +194,7 @@ def journal_of(path: Path) -> int:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@examples(12)
+@examples(8)
 @given(changes=mutations)
 def test_a_mutated_journal_is_finished_or_dropped(
     reader: Reader,
@@ -214,7 +214,7 @@ def test_a_mutated_journal_is_finished_or_dropped(
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@examples(6)
+@examples(4)
 @given(changes=mutations)
 def test_a_journal_in_a_mutated_file_does_no_harm(
     reader: Reader,
@@ -253,7 +253,7 @@ def directory(folder: Path) -> Path:
     return root
 
 
-@examples(20)
+@examples(12)
 @given(which=shares, changes=mutations, gone=st.integers(0, 9))
 def test_a_mutated_zarr_network_does_no_harm(
     reader: Reader,

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -95,15 +95,16 @@ class Observed:
         return self.ours["classic"]
 
 
-def observe() -> Observed:
+def observe(others: Sequence[str] = OTHERS) -> Observed:
     """
-    Walk in each engine of ours, and compare.
+    Walk in engines of ours, and compare.
 
+    :param others: beside the usual one.
     :raises RuntimeError: the walk of 8.0.2 was recorded with other calls.
     """
     expected = recorded()
-    found = {name: ours(name) for name in OURS}
+    found = {name: ours(name) for name in ("classic", *others)}
     different = differences(expected, found["classic"])
-    for name in OTHERS:
+    for name in others:
         different += differences(found["classic"], found[name], f"{name}, ")
     return Observed(expected, found, different)
