@@ -16,6 +16,8 @@ from .ports.store import HasMode, Store
 from .transactions.interrupts import is_of_handler
 
 _ALL = 0o666
+# No drive of Windows.
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -40,7 +42,7 @@ def local_path(place: str | os.PathLike[str]) -> Path:
     Where a file or folder lies that is to be read or written.
 
     :raises DtypeError: the place is neither a text nor a path.
-    :raises InputError: it is a URL, or no file can have its name.
+    :raises InputError: it is a URL or empty, or no file can have its name.
     """
     try:
         text = os.fsdecode(place)
@@ -48,7 +50,7 @@ def local_path(place: str | os.PathLike[str]) -> Path:
         raise DtypeError(
             f"the name of a file or folder must be a str or a path, not {place!r}", asked=place
         ) from error
-    if "://" in text:
+    if _URL.match(text):
         raise InputError(f"'{text}' is a URL; name a file or folder here", asked=text)
     if not text or "\0" in text:
         raise InputError(f"{text!r} can't name a file or folder", asked=text)

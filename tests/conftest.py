@@ -73,7 +73,7 @@ LONG = (
     "tests/unit/testing/test_machine_mutants.py",
 )
 
-# Of each call that is refused: zarr has these from what it shares with the engine in memory.
+# Of each call that is refused: so many that those of the engine that takes longest are left out.
 OF_CALLS = (
     "test_an_error_is_of_all_classes",
     "test_what_is_accepted_can_be_loaded",

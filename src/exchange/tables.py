@@ -61,7 +61,7 @@ def export_csv(
     :param overwrite: replace what is at the folder, if an earlier export made it.
     :raises StoreExistsError: there is something at the folder, and ``overwrite`` is not given; or
         it holds what no export wrote.
-    :raises InputError: the folder is a URL.
+    :raises InputError: the folder is a URL, or empty.
     :raises StoreAccessError: it may not be written.
     :raises StoreIOError: the system failed to write it.
     """

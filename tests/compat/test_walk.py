@@ -22,7 +22,7 @@ from tests.compat.walk.engines import theirs as walk_of_theirs
 from tests.compat.walk.run import AFTER_READING, AS_BUILT, all_calls
 
 ZARR = "zarr"
-# It answers as the engine in memory does, and takes several times as long: see the last test.
+# It takes several times as long as the engine in memory: see the last test.
 QUICK = [name for name in OTHERS if name != ZARR]
 FACTS = json.loads(Path(__file__).parents[1].joinpath("spec", "api.json").read_text())
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bsb import Storage
+from bsb import MorphologySet, Storage
 
 from bsb_hdf5 import convert, repack
 from bsb_hdf5.core.column_specs import additional_column
-from bsb_hdf5.errors import InvalidNameError
+from bsb_hdf5.errors import InvalidNameError, MorphologyNotFoundError
 from bsb_hdf5.maintenance.integrity import verify
 from tests.face.layouts import new_storage
 from tests.face.samples import (
@@ -182,6 +183,22 @@ def test_a_classic_network_lists_what_it_stores_by_the_name_that_was_given(
     assert 2 == len(storage.get_placement_set(cell))
     assert 2 == len(storage.get_connectivity_set(tag))
     assert storage.morphologies.has(name)
+
+
+@pytest.mark.parametrize("name", LONGER)
+def test_what_is_removed_by_the_shorter_name_is_gone_by_the_other(
+    name: str, tmp_path: Path
+) -> None:
+    storage = new_storage(tmp_path / "classic", "classic")
+    saved = storage.morphologies
+    loader = saved.save(name, morphology())
+    saved.remove(posixpath.normpath(name).strip("/"))
+    assert not saved.has(name)
+    cells = storage.require_placement_set(cell_type("cell"))
+    with pytest.raises(MorphologyNotFoundError):
+        cells.append_data(chunk(0), positions(1), morphologies=MorphologySet([loader], [0]))
+    assert saved.save(name, morphology()).name == name
+    assert saved.has(name)
 
 
 Save = Callable[[Storage, str], Any]

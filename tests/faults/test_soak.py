@@ -102,18 +102,23 @@ def test_the_judge_finds_reads_of_no_state_that_was(seen: Read, said: str) -> No
 @pytest.mark.timeout(300)
 def test_what_killed_stopped_and_moved_programs_do_can_be_put_in_order(tmp_path: Path) -> None:
     folders = {kind: tmp_path / kind for kind in KINDS}
-    children = [fork(partial(soak, kind, folder)) for kind, folder in folders.items()]
-    for child in children:
-        os.waitpid(child, 0)
-    for kind, folder in folders.items():
-        tally = json.loads((folder / TALLY).read_text())
-        assert [] == tally["wrong"], kind
-        assert all(tally[each] for each in ("writes", "reads", "kills", "stops")), kind
+    for folder in folders.values():
+        folder.mkdir()
+    children = {kind: fork(partial(soak, kind, folder)) for kind, folder in folders.items()}
+    try:
+        ended = {kind: os.waitpid(child, 0)[1] for kind, child in children.items()}
+    finally:
+        for folder in folders.values():
+            (folder / "stop").touch()
+    assert dict.fromkeys(KINDS, 0) == ended
+    tallies = {kind: json.loads((folder / TALLY).read_text()) for kind, folder in folders.items()}
+    assert {kind: [] for kind in KINDS} == {kind: each["wrong"] for kind, each in tallies.items()}
+    for tally in tallies.values():
+        assert all(tally[each] for each in ("writes", "reads", "kills", "stops")), tallies
 
 
 def soak(kind: str, folder: Path) -> None:
     """A round in a process of its own, beside those of other kinds, as most of it is waiting."""
-    folder.mkdir()
     try:
         tally = Round(kind, folder, seed=23).run(SECONDS)
     except BaseException:

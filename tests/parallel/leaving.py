@@ -21,21 +21,22 @@ from tests.parallel.launcher import launch, log_of
 
 ROWS = 3
 LIMIT = 60.0
-PAUSE = 0.01
 
 
-def run(kind: str, ranks: int, folder: Path, seconds: float = 2.0) -> None:
+def run(kind: str, ranks: int, folder: Path, seconds: float = 2.0, pause: float = 0.0) -> None:
     """
     Have ranks work in a new network, each for longer than the one before.
 
     :param seconds: from the end of the first to that of the last.
+    :param pause: seconds between two turns of a rank.
     :raises TimeoutError: they did not end.
     :raises AssertionError: one failed, or not all is stored.
     """
     engine = KINDS[kind][ENGINE_VARIABLE]
     root = folder / f"network.{engine}"
     apart = str(seconds / (ranks - 1))
-    process = launch([__spec__.name, "--work", str(root), apart], ranks, KINDS[kind])
+    command = [__spec__.name, "--work", str(root), apart, str(pause)]
+    process = launch(command, ranks, KINDS[kind])
     log = log_of(process, LIMIT)
     assert 0 == process.returncode, log
     left = [int(line.split()[-1]) for line in log.splitlines() if line.startswith("rank ")]
@@ -46,11 +47,12 @@ def run(kind: str, ranks: int, folder: Path, seconds: float = 2.0) -> None:
     assert not bsb_hdf5.verify(storage).findings
 
 
-def work(root: str, apart: float) -> None:
+def work(root: str, apart: float, pause: float) -> None:
     """
     What one rank does.
 
     :param apart: seconds from the end of one rank to that of the next.
+    :param pause: seconds between two turns.
     """
     faulthandler.dump_traceback_later(LIMIT, exit=True)
     from bsb import MPI
@@ -68,8 +70,7 @@ def work(root: str, apart: float) -> None:
         with storage.read_scope():
             assert len(placed) >= (turn + 1) * ROWS
         turn += 1
-        # Other tests run beside these: they need not have the processors to themselves.
-        time.sleep(PAUSE)
+        time.sleep(pause)
     print(f"rank {RANK} of {MPI.get_size()} leaves after {turn}", flush=True)
 
 
@@ -77,11 +78,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Ranks that end at different times.")
     parser.add_argument("--count", type=int, default=10, help="of runs")
     parser.add_argument("--seconds", type=float, default=2.0, help="from first to last end")
-    parser.add_argument("--work", metavar=("ROOT", "APART"), nargs=2, help="be one of the ranks")
+    parser.add_argument(
+        "--work", metavar=("ROOT", "APART", "PAUSE"), nargs=3, help="be one of the ranks"
+    )
     options = parser.parse_args()
     if options.work:
-        root, apart = options.work
-        work(root, float(apart))
+        root, apart, pause = options.work
+        work(root, float(apart), float(pause))
         return
     for number in range(options.count):
         kind, ranks = list(KINDS)[number % len(KINDS)], 2 + (number + number // 3) % 3

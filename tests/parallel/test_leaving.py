@@ -12,6 +12,8 @@ from tests.parallel.engine import KINDS
 from tests.parallel.launcher import as_rank
 
 TOGETHER = 2
+# Other tests run beside these, which need not have the processors to themselves.
+PAUSE = 0.01
 
 
 @pytest.mark.parametrize("first", range(0, 20, TOGETHER))
@@ -27,4 +29,4 @@ def leave(turn: int, folder: Path) -> None:
     """One run, beside others, as most of it is waiting."""
     kind, own = list(KINDS)[turn % len(KINDS)], folder / str(turn)
     own.mkdir()
-    leaving.run(kind, 2 + turn // len(KINDS) % 3, own)
+    leaving.run(kind, 2 + turn // len(KINDS) % 3, own, pause=PAUSE)

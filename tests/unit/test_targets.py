@@ -89,6 +89,11 @@ def test_files_and_folders_are_named_by_texts_and_paths(place: Any) -> None:
     assert Path("lab/net") == local_path(place)
 
 
+@pytest.mark.parametrize("place", ["C://lab/net", "/mirror/https://lab/net"])
+def test_a_path_that_holds_what_urls_begin_with_is_one(place: str) -> None:
+    assert Path(place) == local_path(place)
+
+
 @pytest.mark.parametrize(
     ("place", "said"),
     [

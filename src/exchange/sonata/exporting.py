@@ -53,13 +53,13 @@ def export_sonata(
     :param overwrite: replace what is at the folder, if an earlier export made it.
     :raises StoreExistsError: there is something at the folder, and ``overwrite`` is not given; or
         it holds what no export wrote.
-    :raises InputError: the folder is a URL.
+    :raises InputError: the folder is a URL, or empty.
     :raises StoreAccessError: it may not be written.
     :raises StoreIOError: the system failed to write it.
     :raises CorruptNetworkError: a connection is on a cell that does not exist.
     """
-    target, engine = local_path(folder), engine_of_network(network)
-    engine.ranks.on_main(lambda: _export(engine, target, overwrite))
+    engine = engine_of_network(network)
+    engine.ranks.on_main(lambda: _export(engine, local_path(folder), overwrite))
 
 
 def _export(engine: StorageEngine, target: Path, overwrite: bool) -> None:

@@ -81,13 +81,12 @@ def import_sonata(
     :raises CorruptNetworkError: the circuit contradicts itself, or names files out of its folder.
     :raises MorphologyExistsError: two folders hold different morphologies of one name.
     :raises StoreExistsError: there is something at the root.
-    :raises InputError: an engine, a layout or a size of chunks that does not exist, or a URL of a
-        circuit.
+    :raises InputError: an engine, a layout or a size of chunks that does not exist; or the
+        folder is a URL, or empty.
     """
-    source = local_path(folder)
     made = make_engine(engine or "hdf5", root, bsb.MPI)
     size = _size(chunk_size)
-    made.ranks.on_main(lambda: _import(source, made, layout, size))
+    made.ranks.on_main(lambda: _import(local_path(folder), made, layout, size))
     return bsb.Storage(made._format, root, missing_ok=False)
 
 

@@ -52,10 +52,11 @@ class ClassicMorphologies:
         return names_of(self._root.group(_PART), MORPHOLOGIES) if _PART in self._root else ()
 
     def __contains__(self, name: str) -> bool:
-        return name in self._known or self._find(name) is not None
+        return canonical(name) in self._known or self._find(name) is not None
 
     def lacks(self, names: Collection[str]) -> Collection[str]:
-        unknown = frozenset(names) - self._known
+        # perf: append morphologies; most are known by the name that is given.
+        unknown = {name for name in names if name not in self._known}
         return frozenset(name for name in unknown if self._find(name) is None)
 
     def damage(self) -> Iterator[str]:
@@ -85,25 +86,25 @@ class ClassicMorphologies:
         write_json(attributes, "labels", _text_keys(table.labels))
         attributes.set("properties", list(table.properties))
         create_fixed_array(member, _GRAPH, table.graph)
-        self._known.add(name)
+        self._known.add(canonical(name))
 
     def remove(self, name: str) -> None:
         if name not in self:
             raise MorphologyNotFoundError(f"there is no morphology '{name}'", asked=name)
         remove(self._root.group(_PART), name, MORPHOLOGIES)
-        self._known.discard(name)
+        self._known.discard(canonical(name))
 
     def _find(self, name: str) -> tuple[GroupWriter, str] | None:
         if _PART not in self._root:
             return None
         found = find(self._root.group(_PART), name, MORPHOLOGIES)
         if found is not None:
-            self._known.add(name)
+            self._known.add(canonical(name))
         return found
 
     @property
     def _known(self) -> set[str]:
-        """Names of morphologies that were found or saved before."""
+        """The paths of morphologies that were found or saved before."""
         known: set[str] | None = self._network.cache.get(_PART)
         if known is None:
             known = set()
