@@ -122,7 +122,7 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
     @handles_static_handles("r")
     def exists(engine: SessionEngine, tag: str, handle: Session = HANDLED) -> bool:  # type: ignore[override]
         """Whether there is a set of that name."""
-        return tag in handle.network.connectivity_tags()
+        return handle.network.holds("connectivity", tag)
 
     @classmethod
     @handles_class_handles("r")
@@ -165,7 +165,7 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
         handle: Session = HANDLED,
     ) -> None:
         # Another rank or thread may have made it since.
-        if tag not in handle.network.connectivity_tags():
+        if not handle.network.holds("connectivity", tag):
             handle.network_writer.create_connectivity(
                 tag, pre.name, post.name, created_at=iso_now()
             )

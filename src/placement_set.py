@@ -152,7 +152,7 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
     @handles_static_handles("r")
     def exists(engine: SessionEngine, cell_type: bsb.CellType, handle: Session = HANDLED) -> bool:  # type: ignore[override]
         """Whether the cell type has a placement set."""
-        return cell_type.name in handle.network.placement_names()
+        return handle.network.holds("placement", cell_type.name)
 
     @classmethod
     def require(  # type: ignore[override]
@@ -171,7 +171,7 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
         cls, engine: SessionEngine, cell_type: bsb.CellType, handle: Session = HANDLED
     ) -> None:
         # Another rank or thread may have made it since.
-        if cell_type.name not in handle.network.placement_names():
+        if not handle.network.holds("placement", cell_type.name):
             handle.network_writer.create_placement(cell_type.name, created_at=iso_now())
 
     @handles_handles("a")

@@ -201,6 +201,48 @@ def test_what_is_removed_by_the_shorter_name_is_gone_by_the_other(
     assert saved.has(name)
 
 
+@pytest.mark.parametrize("name", LONGER)
+def test_all_spellings_of_a_path_are_of_one_set(name: str, tmp_path: Path) -> None:
+    storage = new_storage(tmp_path / "classic", "classic")
+    shorter = posixpath.normpath(name).strip("/")
+    kinds = [cell_type("any"), cell_type("any")]
+    for kind, each in zip(kinds, (name, shorter), strict=True):
+        kind.name = each
+    one, other = map(storage.require_placement_set, kinds)
+    for added, cells in enumerate((one, other, one, other), 1):
+        cells.append_data(chunk(added % 2), positions(3))
+        assert [3 * added] * 4 == [
+            *(len(each) for each in (one, other)),
+            *(len(each.load_positions()) for each in (one, other)),
+        ]
+    other.label(["core"], [0, 1])
+    assert 2 == one.get_label_mask(["core"]).sum()
+    first = storage.require_connectivity_set(*kinds[:1] * 2, name)
+    second = storage.require_connectivity_set(*kinds[:1] * 2, shorter)
+    for added, connections in enumerate((first, second, first), 1):
+        connections.chunk_connect(chunk(0), chunk(1), on_soma(0, 1), on_soma(1, 0))
+        assert [2 * added] * 2 == [len(first), len(second)]
+        assert 2 * added == len(first.load_connections().all()[0])
+    second.clear()
+    assert [0, 0] == [len(first), len(second)]
+    assert [] == list(verify(storage).findings)
+    other.remove()
+    assert not storage._PlacementSet.exists(storage._engine, kinds[0])
+
+
+@pytest.mark.parametrize("name", LONGER)
+def test_all_spellings_of_a_path_have_the_metadata_of_one_morphology(
+    name: str, tmp_path: Path
+) -> None:
+    saved = new_storage(tmp_path / "classic", "classic").morphologies
+    shorter = posixpath.normpath(name).strip("/")
+    saved.save(name, morphology())
+    assert repr(saved.get_meta(name)) == repr(saved.get_meta(shorter))
+    assert name == saved.get_meta(shorter)["name"]
+    saved.remove(shorter)
+    assert {} == saved.get_all_meta()
+
+
 Save = Callable[[Storage, str], Any]
 
 

@@ -163,6 +163,9 @@ class PendingNetwork(_Pending):
     def files(self) -> FileReader:
         return self._network.files
 
+    def holds(self, part: str, name: object, /) -> bool:
+        return self._network.holds(part, name)
+
     def placement_names(self) -> tuple[str, ...]:
         return self._network.placement_names()
 

@@ -338,6 +338,13 @@ class NetworkReader(Protocol):
     @property
     def totals(self) -> NetworkTotals: ...
 
+    def holds(self, part: str, name: object, /) -> bool:
+        """
+        Whether there is a set of a name, or of another spelling of it that is as good.
+
+        :param part: ``placement`` or ``connectivity``.
+        """
+
     def placement_names(self) -> tuple[str, ...]: ...
 
     def placement(self, name: str, /) -> PlacementReader:

@@ -31,7 +31,7 @@ from .local_blocks import (
     read_order,
     write_blocks,
 )
-from .paths import Kind
+from .paths import Kind, canonical
 from .sets import Totals, chunk_ids
 
 # Attributes of which a set has some.
@@ -85,7 +85,7 @@ class ClassicConnectivity:
         self._network = network
         self.tag = tag
         self._touched = False
-        self._key = ("connectivity", tag)
+        self._key = ("connectivity", canonical(tag))
         self._loaded: StoredTotals | None = None
         self._blocks: KnownBlocks | None = None
 

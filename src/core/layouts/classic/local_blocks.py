@@ -14,6 +14,7 @@ from ...chunk_id import Ids, pack, unpack
 from ...rows import Lengths
 from ..documents import interpreting
 from ..optional_verbs import read_integers, write_integers
+from .paths import canonical
 
 ARRAYS = ("local_locs", "global_locs")
 _ORDER = "chunk_list"
@@ -95,7 +96,7 @@ class KnownBlocks:
 
 def blocks_key(tag: str) -> tuple[str, str]:
     """Of the blocks of a set, in the cache."""
-    return "blocks", tag
+    return "blocks", canonical(tag)
 
 
 def read_order(group: GroupReader) -> Ids:

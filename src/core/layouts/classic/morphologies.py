@@ -115,11 +115,12 @@ class ClassicMorphologies:
         return load_meta(dump_meta(self._meta))
 
     def meta_of(self, name: str) -> Document:
-        if name not in self._meta and name in self:
+        key = self._spelling(name)
+        if key is None and name in self:
             return {}
-        if name not in self._meta:
+        if key is None:
             raise MorphologyNotFoundError(f"there is no morphology '{name}'", asked=name)
-        return load_meta(dump_meta(self._meta[name]))
+        return load_meta(dump_meta(self._meta[key]))
 
     def update_meta(self, meta: Mapping[str, object]) -> None:
         self._meta.update(load_meta(dump_meta(meta)))
@@ -130,8 +131,17 @@ class ClassicMorphologies:
         self._change_meta()
 
     def forget_meta(self, name: str) -> None:
-        if self._meta.pop(name, None) is not None:
+        key = self._spelling(name)
+        if key is not None:
+            del self._meta[key]
             self._change_meta()
+
+    def _spelling(self, name: str) -> str | None:
+        """The name of a path that has metadata; None if none has."""
+        if name in self._meta:
+            return name
+        path = canonical(name)
+        return next((key for key in self._meta if canonical(key) == path), None)
 
     def flush(self) -> None:
         """Store the metadata; it is one document, so once a session."""

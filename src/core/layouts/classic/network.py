@@ -20,7 +20,17 @@ from .files import FILES, ClassicFiles
 from .known import ROOT, is_part
 from .local_blocks import blocks_key
 from .morphologies import MORPHOLOGIES, ClassicMorphologies
-from .paths import Kind, check_paths, find, locate, make_room, names_of, remove, unreadable_names
+from .paths import (
+    Kind,
+    canonical,
+    check_paths,
+    find,
+    locate,
+    make_room,
+    names_of,
+    remove,
+    unreadable_names,
+)
 from .placement import PLACEMENT, ClassicPlacement
 
 _PARTS = ("placement", "connectivity", "files", "morphologies")
@@ -101,49 +111,56 @@ class ClassicNetwork(RootedNetwork):
         with interpreting("chunks"):
             return NetworkTotals.from_document(document)
 
+    def holds(self, part: str, name: object) -> bool:
+        names = self._names(part, _KINDS[part])
+        # Else it may be another spelling of the path of one.
+        return name in names or (isinstance(name, str) and canonical(name) in map(canonical, names))
+
     def placement_names(self) -> tuple[str, ...]:
         return self._names("placement", PLACEMENT)
 
     def placement(self, name: str) -> ClassicPlacement:
-        found = self._placements.get(name)
-        if found is None or (self._bypassed and name not in self.placement_names()):
-            self._placements.pop(name, None)
+        path = canonical(name)
+        found = self._placements.get(path)
+        if found is None or (self._bypassed and not self.holds("placement", name)):
+            self._placements.pop(path, None)
             group = self.group_of("placement", name)
-            found = self._placements[name] = ClassicPlacement(group, name, self)
+            found = self._placements[path] = ClassicPlacement(group, name, self)
         return found
 
     def create_placement(self, name: str, *, created_at: str) -> None:
         group = self._new_group("placement", name)
         # One that callers removed past the network.
-        self._placements.pop(name, None)
+        self._placements.pop(canonical(name), None)
         ClassicPlacement.create(group, name, created_at)
 
     def remove_placement(self, name: str) -> None:
         self.placement(name).clear(None)
-        del self._placements[name]
-        self.cache.invalidate(("placement", name))
+        del self._placements[canonical(name)]
+        self.cache.invalidate(("placement", canonical(name)))
         remove(self._root.group("placement"), name, PLACEMENT)
 
     def connectivity_tags(self) -> tuple[str, ...]:
         return self._names("connectivity", CONNECTIVITY)
 
     def connectivity(self, tag: str) -> ClassicConnectivity:
-        found = self._connectivities.get(tag)
-        if found is None or (self._bypassed and tag not in self.connectivity_tags()):
-            self._connectivities.pop(tag, None)
+        path = canonical(tag)
+        found = self._connectivities.get(path)
+        if found is None or (self._bypassed and not self.holds("connectivity", tag)):
+            self._connectivities.pop(path, None)
             group = self.group_of("connectivity", tag)
-            found = self._connectivities[tag] = ClassicConnectivity(group, tag, self)
+            found = self._connectivities[path] = ClassicConnectivity(group, tag, self)
         return found
 
     def create_connectivity(self, tag: str, pre: str, post: str, *, created_at: str) -> None:
         group = self._new_group("connectivity", tag)
-        self._connectivities.pop(tag, None)
+        self._connectivities.pop(canonical(tag), None)
         ClassicConnectivity.create(group, tag, pre, post, created_at)
 
     def remove_connectivity(self, tag: str) -> None:
         self.connectivity(tag).clear(None)
-        del self._connectivities[tag]
-        self.cache.invalidate(("connectivity", tag))
+        del self._connectivities[canonical(tag)]
+        self.cache.invalidate(("connectivity", canonical(tag)))
         remove(self._root.group("connectivity"), tag, CONNECTIVITY)
 
     def group_of(self, part: str, name: str) -> GroupWriter:
@@ -154,7 +171,7 @@ class ClassicNetwork(RootedNetwork):
         :raises SetNotFoundError: there is none of that name.
         """
         kind, found = _KINDS[part], None
-        if self.cache.get((part, name)) is not None:
+        if self.cache.get((part, canonical(name))) is not None:
             # What has counts is a set.
             found = locate(self._root.group(part), name)
         elif part in self._root:
@@ -220,7 +237,7 @@ class ClassicNetwork(RootedNetwork):
 
     def _forget(self, part: str) -> None:
         for name in self._names(part, _KINDS[part]):
-            self.cache.invalidate((part, name))
+            self.cache.invalidate((part, canonical(name)))
             self.cache.invalidate(blocks_key(name))
 
     def _drop(self, part: str) -> None:

@@ -52,7 +52,7 @@ def steps(name: str) -> list[str]:
 
 def canonical(name: str) -> str:
     """The same path in its shortest form."""
-    return "/".join(steps(name))
+    return "/".join(steps(name)) if "/" in name else name
 
 
 def check_path(name: str, title: str) -> str:

@@ -22,7 +22,7 @@ from ..documents import interpreting, read_json, write_json
 from ..history import SetHistory, advance_revision, read_history, write_history
 from ..nodes import GROUP, kind_of
 from .columns import COLUMNS, append_aligned, check_width, find_array, replace_rows
-from .paths import Kind, check_paths
+from .paths import Kind, canonical, check_paths
 from .sets import Totals, chunk_ids, is_chunk_id
 
 G = TypeVar("G", bound=GroupReader)
@@ -81,7 +81,7 @@ class ClassicPlacement:
         self._group = group
         self._network = network
         self.name = name
-        self._key = ("placement", name)
+        self._key = ("placement", canonical(name))
         self._touched = False
         self._loaded: StoredCounts | None = None
         self._widths: dict[str, tuple[int, ...]] = {}

@@ -200,6 +200,9 @@ class ColumnarNetwork(RootedNetwork):
             pass
         raise not_found(part, name, self._names(part))
 
+    def holds(self, part: str, name: object) -> bool:
+        return name in self._names(part)
+
     def placement_names(self) -> tuple[str, ...]:
         return self._names("placement")
 
