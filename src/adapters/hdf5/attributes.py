@@ -19,6 +19,7 @@ from .copying import copy_attribute
 from .h5_types import H5Object
 
 _TEXT = h5py.string_dtype()
+_TEXT_TYPE = h5t.py_create(_TEXT, logical=True)
 _SCALAR = h5s.create(h5s.SCALAR)
 # A larger value does not fit into an object header of the first version.
 _COMPACT_BYTES = 60_000
@@ -84,8 +85,16 @@ class Hdf5Attributes(AttributesBase):
             found = self._keep(key, h5a.open(self._member.id, key))
         return found
 
-    def _keep(self, key: bytes, id_: H5Object) -> OpenAttribute:
-        opened = OpenAttribute(id_, id_.shape, id_.dtype)
+    def _keep(
+        self, key: bytes, id_: H5Object, form: tuple[tuple[int, ...], DType] | None = None
+    ) -> OpenAttribute:
+        """
+        Have an attribute stay open.
+
+        :param form: its shape and dtype, if they are known: HDF5 is slow to tell.
+        """
+        shape, dtype = (id_.shape, id_.dtype) if form is None else form
+        opened = OpenAttribute(id_, shape, dtype)
         if len(self._member.attributes) < _MOST_OPEN and not self._context.shared:
             self._member.attributes[key] = opened
         return opened
@@ -173,8 +182,11 @@ class Hdf5AttributesWriter(Hdf5Attributes, AttributesWriterBase):
 
     def _create_compact(self, key: bytes, array: AnyArray) -> None:
         space = _SCALAR if array.shape == () else h5s.create_simple(array.shape)
-        kind = h5t.py_create(array.dtype, logical=True)
-        made = self._keep(key, h5a.create(self._member.id, key, kind, space))
+        # perf: append morphologies; the list of names of a chunk is made anew as it grows.
+        is_plain = array.dtype.kind in "iuf" or array.dtype is _TEXT
+        kind = _TEXT_TYPE if array.dtype is _TEXT else h5t.py_create(array.dtype, logical=True)
+        form = (array.shape, array.dtype) if is_plain else None
+        made = self._keep(key, h5a.create(self._member.id, key, kind, space), form)
         if array.size:
             made.id.write(array)
 
