@@ -13,6 +13,7 @@ def cell_type_with(network: NetworkReader, morphology: str) -> str | None:
     for name in network.placement_names():
         cells = network.placement(name)
         for chunks in batches(cells.counts(), _CELLS_AT_ONCE):
-            if morphology in cells.read_morphologies(chunks).names:
+            used = cells.read_morphologies(chunks).names
+            if any(network.is_same(each, morphology) for each in used):
                 return name
     return None

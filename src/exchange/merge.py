@@ -44,7 +44,7 @@ from ..targets import common_mode
 from ..transactions.interrupts import call_pending, without_interrupts
 from .damage import check_undamaged
 from .diff import same_file, same_meta, same_morphology
-from .transfer import Portion, append_parts, as_blocks, cells_of
+from .transfer import Portion, append_parts, as_blocks, cells_of, types_of
 from .unknown import CopyOptions, check_foreign
 
 _ACTIVE = "active_config"
@@ -186,14 +186,33 @@ class _Plan:
         )
 
     def write(self, target: NetworkWriter, trust: str | None) -> None:
-        """Fill an empty network."""
+        """
+        Fill an empty network.
+
+        :raises InvalidNameError: it can't keep some of the names apart.
+        """
+        self._check_names(target)
         if self._size is not None:
             target.set_chunk_size(self._size)
         self._write_morphologies(target)
         self._write_files(target)
-        names = dict.fromkeys(name for each in self._networks for name in each.placement_names())
+        names = self._cell_types()
         offsets = {name: self._write_cells(target, name) for name in names}
         self._write_connections(target, offsets, trust)
+
+    def _cell_types(self) -> dict[str, None]:
+        """The names of the placement sets of all networks."""
+        return dict.fromkeys(name for each in self._networks for name in each.placement_names())
+
+    def _check_names(self, target: NetworkWriter) -> None:
+        target.check_names("placement", tuple(self._cell_types()))
+        for part, names in (
+            ("connectivity", self._sets),
+            ("morphologies", self._morphologies),
+            ("files", self._files),
+        ):
+            made = dict.fromkeys(name for each in names for name in each.values())
+            target.check_names(part, tuple(made))
 
     def _write_morphologies(self, target: NetworkWriter) -> None:
         held, meta = target.morphologies, {}
@@ -252,12 +271,11 @@ class _Plan:
         for i, (network, tags) in enumerate(zip(self._networks, self._sets, strict=True)):
             for before, tag in tags.items():
                 source = network.connectivity(before)
+                types = types_of(network, source)
                 if tag not in target.connectivity_tags():
-                    types = source.pre_type, source.post_type
                     target.create_connectivity(tag, *types, created_at=iso_now())
                 shifts = [
-                    offsets[name][i] if name in offsets else ChunkCounts.of({})
-                    for name in (source.pre_type, source.post_type)
+                    offsets[name][i] if name in offsets else ChunkCounts.of({}) for name in types
                 ]
                 # What is stored once reads the same from both sides.
                 direction = trust if trust is not None and source.mirrored else "out"

@@ -108,7 +108,7 @@ def transfer(
         copy_cells(source.placement(name), target.placement(name), portion.cells)
     for tag in tags:
         held = source.connectivity(tag)
-        target.create_connectivity(tag, held.pre_type, held.post_type, created_at="")
+        target.create_connectivity(tag, *types_of(source, held), created_at="")
         _copy_connections(held, target.connectivity(tag), direction, portion.connections)
     # A flush counts the changes as a revision.
     target.flush()
@@ -116,6 +116,16 @@ def transfer(
         target.placement(name).set_history(source.placement(name).history())
     for tag in tags:
         target.connectivity(tag).set_history(source.connectivity(tag).history())
+
+
+def types_of(network: NetworkReader, connections: ConnectivityReader) -> tuple[str, str]:
+    """The pre- and postsynaptic types of a set, by the names that the network lists them by."""
+    listed = network.placement_names()
+    pre, post = (
+        next((each for each in listed if network.is_same(each, name)), name)
+        for name in (connections.pre_type, connections.post_type)
+    )
+    return pre, post
 
 
 def _check_names(source: NetworkReader, target: NetworkWriter) -> None:

@@ -166,6 +166,9 @@ class PendingNetwork(_Pending):
     def holds(self, part: str, name: object, /) -> bool:
         return self._network.holds(part, name)
 
+    def is_same(self, name: str, other: str, /) -> bool:
+        return self._network.is_same(name, other)
+
     def placement_names(self) -> tuple[str, ...]:
         return self._network.placement_names()
 

@@ -345,6 +345,9 @@ class NetworkReader(Protocol):
         :param part: ``placement`` or ``connectivity``.
         """
 
+    def is_same(self, name: str, other: str, /) -> bool:
+        """Whether two names of sets, morphologies or files are spellings of one."""
+
     def placement_names(self) -> tuple[str, ...]: ...
 
     def placement(self, name: str, /) -> PlacementReader:

@@ -17,7 +17,7 @@ from ...queries.progress import WORK, rows_in
 from ...targets import common_mode, local_path
 from ...transactions.interrupts import call_pending, without_interrupts
 from ..folders import read_index, write_folder
-from ..transfer import Portion
+from ..transfer import Portion, types_of
 from .edges import write_edges
 from .files import new_file
 from .names import safe_name
@@ -122,15 +122,16 @@ def _write_edges(
         file.create_group("edges")
         for tag in network.connectivity_tags():
             source = network.connectivity(tag)
-            missing = [each for each in (source.pre_type, source.post_type) if each not in nodes]
+            pre, post = types_of(network, source)
+            missing = [each for each in (pre, post) if each not in nodes]
             if missing:
                 raise CorruptNetworkError(
                     f"the connectivity set '{tag}' is between cells of type '{missing[0]}', of"
                     " which the network has no placement set; SONATA needs their nodes"
                 )
-            sides = nodes[source.pre_type], nodes[source.post_type]
+            sides = nodes[pre], nodes[post]
             if not source.count and not all(each.counts.total for each in sides):
-                ends = {"pre": source.pre_type, "post": source.post_type}
+                ends = {"pre": pre, "post": post}
                 unconnected.append({"name": tag, **ends})
                 continue
             name = write_edges(file, source, *sides, find_sections, Portion().connections)

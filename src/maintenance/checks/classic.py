@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from ...core.layouts.classic.connectivity import StoredTotals
 from ...core.layouts.classic.network import ClassicNetwork
+from ...core.layouts.classic.paths import canonical
 from ...core.layouts.documents import interpreting, read_json, write_json
 from ...core.layouts.nodes import DOCUMENT, GROUP
 from ...core.statistics import NetworkTotals
@@ -100,7 +101,7 @@ class ClassicCheck:
             self._totals.add(chunk, incoming=incoming, outgoing=outgoing)
         # What the document says of the chunks may be wrong, and decides how much is read at once.
         known = StoredTotals({chunk: list(counts) for chunk, counts in check.totals.items()})
-        self._cache.put((CONNECTIVITY, tag), known)
+        self._cache.put((CONNECTIVITY, canonical(tag)), known)
         check.compare(self._network.connectivity(tag))
         WORK.advance(sum(outgoing for _, outgoing in counts.values()))
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...core.connectivity import DIRECTIONS, Blocks
 from ...core.layouts.classic.connectivity import ClassicConnectivity, StoredTotals
 from ...core.layouts.classic.local_blocks import LocalBlocks
+from ...core.layouts.classic.paths import canonical
 from ...core.layouts.documents import interpreting, read_json, write_json
 from ...core.mirrored import MirroredCopy, perspectives
 from ...core.statistics import NetworkTotals
@@ -170,7 +171,7 @@ class CheckedConnections:
             counts[side] = self.totals[chunk][side]
         network = _Uncounted()
         connections = ClassicConnectivity(group, self.tag, network)
-        network.cache.put((CONNECTIVITY, self.tag), StoredTotals(totals))
+        network.cache.put((CONNECTIVITY, canonical(self.tag)), StoredTotals(totals))
         connections._touch()
         for part in perspectives(connections, trusted, self.most):
             sizes = np.diff(part.starts)

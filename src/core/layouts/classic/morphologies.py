@@ -77,6 +77,7 @@ class ClassicMorphologies:
         check_name(name, MORPHOLOGIES.title)
         if name in self:
             self.remove(name)
+            self._forget_other_spelling(name)
         part = self._root.require_group(_PART)
         group, last = make_room(part, name, MORPHOLOGIES)
         member = group.require_group(last)
@@ -135,6 +136,11 @@ class ClassicMorphologies:
         if key is not None:
             del self._meta[key]
             self._change_meta()
+
+    def _forget_other_spelling(self, name: str) -> None:
+        other = self._spelling(name)
+        if other is not None and other != name:
+            self.forget_meta(other)
 
     def _spelling(self, name: str) -> str | None:
         """The name of a path that has metadata; None if none has."""

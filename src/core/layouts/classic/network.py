@@ -116,6 +116,9 @@ class ClassicNetwork(RootedNetwork):
         # Else it may be another spelling of the path of one.
         return name in names or (isinstance(name, str) and canonical(name) in map(canonical, names))
 
+    def is_same(self, name: str, other: str) -> bool:
+        return canonical(name) == canonical(other)
+
     def placement_names(self) -> tuple[str, ...]:
         return self._names("placement", PLACEMENT)
 

@@ -203,6 +203,9 @@ class ColumnarNetwork(RootedNetwork):
     def holds(self, part: str, name: object) -> bool:
         return name in self._names(part)
 
+    def is_same(self, name: str, other: str) -> bool:
+        return name == other
+
     def placement_names(self) -> tuple[str, ...]:
         return self._names("placement")
 
