@@ -44,7 +44,14 @@ from ..targets import common_mode
 from ..transactions.interrupts import call_pending, without_interrupts
 from .damage import check_undamaged
 from .diff import same_file, same_meta, same_morphology
-from .transfer import Portion, append_parts, as_blocks, cells_of, types_of
+from .transfer import (
+    Portion,
+    append_parts,
+    as_blocks,
+    cells_of,
+    listed_morphology,
+    types_of,
+)
 from .unknown import CopyOptions, check_foreign
 
 _ACTIVE = "active_config"
@@ -87,6 +94,7 @@ def merge(
     :raises InputError: fewer than two sources, or an engine or layout that does not exist.
     :raises StoreExistsError: there is something at the target.
     :raises ChunkSizeError: the networks have different chunk sizes.
+    :raises InvalidNameError: the classic layout can't keep names apart, as ``a/b`` and ``a//b``.
     :raises MorphologyExistsError: different morphologies have the same name, without ``rename``.
     :raises FileStoredError: different files have the same id, without ``rename``.
     :raises SetTypeError: sets with the same tag connect different types, without ``rename``.
@@ -254,11 +262,11 @@ class _Plan:
             sorted({key for each in held if each is not None for key in each.additional_keys()})
         )
         before, offsets = ChunkCounts.of({}), []
-        for source, names in zip(held, self._morphologies, strict=True):
+        for network, source, names in zip(self._networks, held, self._morphologies, strict=True):
             offsets.append(before)
             if source is None:
                 continue
-            for _, chunks in cells_of(source, Portion().cells):
+            for _, chunks in cells_of(source, Portion().cells, listed_morphology(network)):
                 for chunk, parts in chunks:
                     append_parts(made, chunk, (_renamed(rows, names) for rows in parts))
             before = ChunkCounts.united([before, source.counts()])

@@ -7,7 +7,7 @@ of a copied file is. What is stored of cells and connections follows each other 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Protocol
 
@@ -102,10 +102,10 @@ def transfer(
     for id_ in source.files.ids():
         call_pending()
         target.files.store(id_, source.files.load(id_))
-    names = source.placement_names()
+    names, spelling = source.placement_names(), listed_morphology(source)
     for name in names:
         target.create_placement(name, created_at="")
-        copy_cells(source.placement(name), target.placement(name), portion.cells)
+        copy_cells(source.placement(name), target.placement(name), portion.cells, spelling)
     for tag in tags:
         held = source.connectivity(tag)
         target.create_connectivity(tag, *types_of(source, held), created_at="")
@@ -126,6 +126,19 @@ def types_of(network: NetworkReader, connections: ConnectivityReader) -> tuple[s
         for name in (connections.pre_type, connections.post_type)
     )
     return pre, post
+
+
+def listed_morphology(network: NetworkReader) -> Callable[[str], str]:
+    """The name by which a network lists a morphology, for a name by which cells have it."""
+    listed = network.morphologies.names()
+    known = frozenset(listed)
+
+    def spelling(name: str) -> str:
+        if name in known:
+            return name
+        return next((each for each in listed if network.is_same(each, name)), name)
+
+    return spelling
 
 
 def _check_names(source: NetworkReader, target: NetworkWriter) -> None:
@@ -213,16 +226,19 @@ def _exact(spec: ColumnSpec, rows: Rows) -> Rows:
     return converted
 
 
-def copy_cells(source: CellReader, target: PlacementWriter, most: int) -> None:
+def copy_cells(
+    source: CellReader, target: PlacementWriter, most: int, spelling: Callable[[str], str] = str
+) -> None:
     """
     Copy the cells of a type into an empty set.
 
     :param most: cells at a time, unless there are more in one chunk.
+    :param spelling: of the names of morphologies in the copy.
     """
     target.require_keys(source.additional_keys())
     sets = source.label_sets()
     labelled = False
-    for batch, chunks in cells_of(source, most):
+    for batch, chunks in cells_of(source, most, spelling):
         for chunk, rows in chunks:
             append_parts(target, chunk, rows)
         labelled |= _copy_labels(source, target, batch, sets)
@@ -248,12 +264,13 @@ def append_parts(target: PlacementWriter, chunk: int, parts: Iterable[PlacementR
 
 
 def cells_of(
-    source: CellReader, most: int
+    source: CellReader, most: int, spelling: Callable[[str], str] = str
 ) -> Iterator[tuple[ChunkCounts, Iterator[tuple[int, Iterator[PlacementRows]]]]]:
     """
     The cells of a set without their labels, some chunks at a time.
 
     :param most: cells at a time, unless there are more in one chunk.
+    :param spelling: of the names of morphologies that the parts have.
     :returns: the counts of these chunks; and each chunk with its cells, in parts each of which has
         all rows of some columns.
     """
@@ -265,14 +282,12 @@ def cells_of(
         WORK.advance(batch.total)
         columns = [_Column.of(spec, *source.read_column(spec, ids), batch) for spec in specs]
         morphologies = source.read_morphologies(ids)
+        known = tuple(map(spelling, morphologies.names))
         names = _Column.of(_CODES, morphologies.indices, morphologies.lengths, batch)
         held = enumerate(zip(ids.tolist(), batch.counts.tolist(), strict=True))
         yield (
             batch,
-            (
-                (chunk, _parts(columns, names, morphologies.names, i, count))
-                for i, (chunk, count) in held
-            ),
+            ((chunk, _parts(columns, names, known, i, count)) for i, (chunk, count) in held),
         )
 
 

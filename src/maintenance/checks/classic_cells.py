@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import attrs
 import numpy as np
@@ -65,6 +65,14 @@ class CheckedCells:
         self._check_keys()
         return self._check_counts()
 
+    def _strange(self, names: Iterable[str]) -> set[str]:
+        """Those of the names that are not the path of a stored morphology, if these are known."""
+        unlisted = set() if self.stored is None else {*names} - self.stored
+        if not unlisted or self.stored is None:
+            return unlisted
+        paths = {*map(canonical, self.stored)}
+        return {each for each in unlisted if canonical(each) not in paths}
+
     def _chunk(self, group: GroupReader, where: str) -> int:
         """Check the columns of a chunk; how many rows the longest has."""
         rows = [0]
@@ -92,7 +100,7 @@ class CheckedCells:
                     used.update(np.unique(piece).tolist())
             rows = array.shape[0]
             _check_used(used, names)
-            note_strangers(self.found, where, {names[code] for code in used}, self.stored)
+            note_strangers(self.found, where, self._strange(names[code] for code in used), set())
         return rows
 
     def _check_keys(self) -> None:

@@ -89,3 +89,21 @@ def test_what_is_saved_over_another_spelling_leaves_none_of_its_metadata(tmp_pat
     assert ["l//m"] == list(saved.get_all_meta())
     saved.remove("l/m")
     assert [] == list(saved.get_all_meta())
+
+
+def test_cells_keep_a_morphology_that_they_name_by_another_spelling(tmp_path: Path) -> None:
+    storage = new_storage(tmp_path / "network", "classic")
+    cells = storage.require_placement_set(named("a"))
+    for name in ("l/m", "l//m"):
+        # As 8.0.2 allows it: what is saved over a path is listed by its last spelling.
+        loader = storage.morphologies.save(name, morphology(), overwrite=True)
+        cells.append_data(chunk(0), positions(2), MorphologySet([loader], np.zeros(2, dtype=int)))
+    assert not verify(storage).findings
+    for layout in ("classic", "columnar"):
+        copy = convert(storage, str(tmp_path / layout), layout=layout)
+        loaded = copy.get_placement_set(cells.cell_type).load_morphologies()
+        assert [len(morphology().points)] * 4 == [len(each.points) for each in loaded]
+        assert not verify(copy).findings
+    merged = merge([storage, storage], str(tmp_path / "merged"), layout="columnar")
+    assert 8 == len(list(merged.get_placement_set(cells.cell_type).load_morphologies()))
+    assert not verify(merged).findings
