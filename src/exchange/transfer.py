@@ -121,10 +121,8 @@ def transfer(
 def types_of(network: NetworkReader, connections: ConnectivityReader) -> tuple[str, str]:
     """The pre- and postsynaptic types of a set, by the names that the network lists them by."""
     listed = network.placement_names()
-    pre, post = (
-        next((each for each in listed if network.is_same(each, name)), name)
-        for name in (connections.pre_type, connections.post_type)
-    )
+    types = connections.pre_type, connections.post_type
+    pre, post = (_as_listed(network, listed, name) for name in types)
     return pre, post
 
 
@@ -134,11 +132,14 @@ def listed_morphology(network: NetworkReader) -> Callable[[str], str]:
     known = frozenset(listed)
 
     def spelling(name: str) -> str:
-        if name in known:
-            return name
-        return next((each for each in listed if network.is_same(each, name)), name)
+        return name if name in known else _as_listed(network, listed, name)
 
     return spelling
+
+
+def _as_listed(network: NetworkReader, listed: Sequence[str], name: str) -> str:
+    """The listed spelling of a name; the name itself if none is listed."""
+    return next((each for each in listed if network.is_same(each, name)), name)
 
 
 def _check_names(source: NetworkReader, target: NetworkWriter) -> None:

@@ -67,10 +67,10 @@ class CheckedCells:
 
     def _strange(self, names: Iterable[str]) -> set[str]:
         """Those of the names that are not the path of a stored morphology, if these are known."""
-        unlisted = set() if self.stored is None else {*names} - self.stored
-        if not unlisted or self.stored is None:
-            return unlisted
-        paths = {*map(canonical, self.stored)}
+        if self.stored is None:
+            return set()
+        unlisted = {*names} - self.stored
+        paths = {*map(canonical, self.stored)} if unlisted else set()
         return {each for each in unlisted if canonical(each) not in paths}
 
     def _chunk(self, group: GroupReader, where: str) -> int:
@@ -100,7 +100,7 @@ class CheckedCells:
                     used.update(np.unique(piece).tolist())
             rows = array.shape[0]
             _check_used(used, names)
-            note_strangers(self.found, where, self._strange(names[code] for code in used), set())
+            note_strangers(self.found, where, self._strange(names[code] for code in used))
         return rows
 
     def _check_keys(self) -> None:

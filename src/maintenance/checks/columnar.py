@@ -113,7 +113,8 @@ class ColumnarCheck:
             self._check_labels(cells, ids)
         with self._found.reading("placement", f"{where}, {MORPHOLOGY.name}"):
             used = set(cells.read_morphologies(ids).names)
-            note_strangers(self._found, where, used, self._stored)
+            if self._stored is not None:
+                note_strangers(self._found, where, used - self._stored)
 
     def _check_labels(self, cells: PlacementReader, ids: Ids) -> None:
         """Name the chunk, if there are several."""

@@ -96,15 +96,9 @@ def check_length(
         found.note(part, f"'{name}', len", f"is {plain(length)}; there are {total}", mend)
 
 
-def note_strangers(found: Findings, where: str, used: set[str], stored: set[str] | None) -> None:
-    """
-    Report morphologies that cells refer to, but that are not stored.
-
-    :param stored: the stored morphologies; None if they are unknown.
-    """
-    if stored is None:
-        return
-    for name in sorted(used - stored):
+def note_strangers(found: Findings, where: str, names: set[str]) -> None:
+    """Report morphologies that cells refer to, but that are not stored."""
+    for name in sorted(names):
         found.note("placement", where, f"cells have the morphology '{name}', which is not stored")
 
 

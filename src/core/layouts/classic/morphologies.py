@@ -55,8 +55,7 @@ class ClassicMorphologies:
         return canonical(name) in self._known or self._find(name) is not None
 
     def lacks(self, names: Collection[str]) -> Collection[str]:
-        # perf: append morphologies; most are known by the name that is given.
-        unknown = {name for name in names if name not in self._known}
+        unknown = frozenset(names) - self._known
         return frozenset(name for name in unknown if self._find(name) is None)
 
     def damage(self) -> Iterator[str]:
