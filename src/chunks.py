@@ -40,7 +40,7 @@ from .core.chunk_groups import check_collection
 from .core.chunk_id import Ids
 from .core.column_specs import ColumnSpec
 from .core.layouts.protocols import PlacementReader
-from .core.names import check_name
+from .core.names import check_name, check_text
 from .core.rows import Rows
 from .errors import DataNotFoundError
 from .handles import HANDLED, handles_handles
@@ -356,7 +356,7 @@ class ChunkedCollection(ChunkedProperty):
         :raises DatasetNotFoundError: cells have no additional data of that key.
         """
         cells = self._cells(handle)
-        if cells is not None and key not in cells.additional_keys():
+        if cells is not None and not cells.has_key(check_text(key, "column")):
             raise DataNotFoundError(
                 f"the column '{key}' does not exist; the columns are"
                 f" {list(cells.additional_keys())}"

@@ -13,7 +13,14 @@ from ..errors import NodeExistsError, NodeNotFoundError, ShapeError
 from ..ports.arrays import AnyReader, AnyWriter, ArrayReader, GroupReader, GroupWriter
 from .chunk_id import Ids
 from .column_specs import ColumnSpec
-from .layouts.classic.paths import Kind, check_path, check_paths, steps
+from .layouts.classic.paths import (
+    Kind,
+    by_path,
+    canonical,
+    check_path,
+    check_paths,
+    steps,
+)
 from .layouts.classic.sets import chunk_ids, is_chunk_id
 from .layouts.nodes import ARRAY, GROUP, kind_of
 from .names import check_name
@@ -115,8 +122,8 @@ class ChunkGroups:
         :raises InvalidNameError: the path of the column conflicts with another of its collection.
         """
         if column.collection is not None:
-            keys = self.keys(column.collection)
-            check_paths((*keys, *({column.name} - set(keys))), _COLUMNS)
+            keys = by_path([*self.keys(column.collection), column.name])
+            check_paths(keys.values(), _COLUMNS)
         found = self.find(chunk, column)
         if found is None:
             return
@@ -219,7 +226,7 @@ class ChunkGroupsWriter(ChunkGroups):
     def add_key(self, collection: str, key: str) -> None:
         """Note a key of a collection."""
         keys = self.keys(collection)
-        if key not in keys:
+        if canonical(key) not in by_path(keys):
             group = _below(self._root, self._names)
             group.attributes.set(_keys_of(collection), sorted([*keys, key]))
 

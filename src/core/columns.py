@@ -109,8 +109,8 @@ def load_additional(data: PlacementReader, key: str, cells: SelectedCells) -> Ro
 
     :raises DataNotFoundError: the set has no data of that key.
     """
-    keys = data.additional_keys()
-    if check_text(key, "additional data") not in keys:
+    if not data.has_key(check_text(key, "additional data")):
+        keys = data.additional_keys()
         raise DataNotFoundError(
             f"'{data.name}' has no additional data '{key}'; it has {list(keys)}",
             asked=key,

@@ -238,7 +238,7 @@ def population_of(
         raise InputError(f"the {side} cells must be a PlacementSet, not {cells!r}", asked=cells)
     if cells._engine.sessions.store.identity != session.identity:
         raise InputError(f"the {side} cells '{cells.tag}' are of another storage")
-    if cells.tag != name:
+    if not session.network.is_same(cells.tag, name):
         raise InputError(
             f"the {side} cells of '{connections.tag}' are of type '{name}', not '{cells.tag}'",
             asked=cells.tag,

@@ -6,7 +6,7 @@ from math import isnan
 
 import attrs
 
-from ..core.layouts.protocols import ConnectivityReader, PlacementReader
+from ..core.layouts.protocols import NetworkReader, PlacementReader
 from ..engine import StorageEngine
 from ..transactions.interrupts import without_interrupts
 from .networks import Network, engine_of_network, session_on
@@ -79,13 +79,12 @@ def summary(network: Network | StorageEngine) -> NetworkSummary:
     with session_on(engine_of_network(network)) as session:
         stored = session.network
         cells = tuple(_cells(stored.placement(name)) for name in stored.placement_names())
-        sizes = {each.name: each.cells for each in cells}
         size = stored.chunk_size.tolist()
         return NetworkSummary(
             stored.layout,
             None if any(map(isnan, size)) else tuple(size),
             cells,
-            tuple(_connections(stored.connectivity(t), sizes) for t in stored.connectivity_tags()),
+            tuple(_connections(stored, tag) for tag in stored.connectivity_tags()),
             len(stored.morphologies.names()),
             len(stored.files.ids()),
         )
@@ -99,9 +98,13 @@ def _cells(data: PlacementReader) -> CellSummary:
     )
 
 
-def _connections(data: ConnectivityReader, sizes: dict[str, int]) -> ConnectionSummary:
-    means = [
-        data.count / sizes[name] if sizes.get(name) else None
-        for name in (data.post_type, data.pre_type)
-    ]
+def _connections(network: NetworkReader, tag: str) -> ConnectionSummary:
+    data = network.connectivity(tag)
+    sizes = [_count(network, name) for name in (data.post_type, data.pre_type)]
+    means = [data.count / size if size else None for size in sizes]
     return ConnectionSummary(data.tag, data.pre_type, data.post_type, data.count, *means)
+
+
+def _count(network: NetworkReader, name: str) -> int:
+    """Cells of a type, which a set may name by another spelling than the network lists."""
+    return network.placement(name).counts().total if network.holds("placement", name) else 0

@@ -68,7 +68,7 @@ class PendingPlacement(_Pending):
         super().__init__(identity)
         self.name = found.name
 
-    chunks = counts = label_sets = additional_keys = history = damage = _Pending._lacks
+    chunks = counts = label_sets = additional_keys = has_key = history = damage = _Pending._lacks
     read_column = read_morphologies = morphology_names = _Pending._lacks
 
     @property

@@ -50,6 +50,9 @@ class PlacementReader(Protocol):
     def additional_keys(self) -> tuple[str, ...]:
         """Keys of additional data, sorted."""
 
+    def has_key(self, key: str, /) -> bool:
+        """Whether the set has additional data of a key, which it may list by another spelling."""
+
     def read_column(self, column: ColumnSpec, chunks: Ids, /) -> tuple[Rows, Lengths]:
         """
         The rows of some chunks, one after the other, and the number of rows of each.

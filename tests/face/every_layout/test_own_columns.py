@@ -94,11 +94,21 @@ def test_a_name_that_leads_elsewhere_is_refused(world: World, name: str) -> None
     assert not world.resource("/columns").exists()
 
 
-def test_two_keys_with_one_path_are_refused(world: World) -> None:
+def test_a_key_whose_path_leads_through_another_is_refused(world: World) -> None:
     many = ChunkedCollection(Own(world.engine, "/columns"), "more", None, float)
     many.append(chunk(0), "a/b", ROWS)
-    for other in ("a//b", "a", "a/b/c"):
+    for other in ("a", "a/b/c"):
         with pytest.raises(InvalidNameError, match="this path conflicts with"):
             many.append(chunk(0), other, ROWS)
     assert ["a/b"] == many.keys()
+    assert ROWS == many.load("a/b").tolist()
+
+
+def test_keys_of_one_path_have_the_same_rows(world: World) -> None:
+    many = ChunkedCollection(Own(world.engine, "/columns"), "more", None, float)
+    for key in ("a/b", "a//b", "/a/b"):
+        many.append(chunk(0), key, ROWS)
+    assert ["a/b"] == many.keys()
+    assert 3 * ROWS == many.load("a//b").tolist() == many.load_all()["a/b"].tolist()
+    many.overwrite(chunk(0), ROWS, "a/b/")
     assert ROWS == many.load("a/b").tolist()

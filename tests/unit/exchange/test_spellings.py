@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import bsb
+import h5py
 import numpy as np
 import pytest
 from bsb import CellType, MorphologySet
 
-from bsb_hdf5 import convert, export_sonata, merge, verify
+from bsb_hdf5 import convert, export_sonata, merge, repack, verify
 from bsb_hdf5.errors import InvalidNameError, MorphologyInUseError
 from tests.face.layouts import new_storage
 from tests.face.samples import cell_type, chunk, morphology, on_soma, positions
@@ -107,3 +108,23 @@ def test_cells_keep_a_morphology_that_they_name_by_another_spelling(tmp_path: Pa
     merged = merge([storage, storage], str(tmp_path / "merged"), layout="columnar")
     assert 8 == len(list(merged.get_placement_set(cells.cell_type).load_morphologies()))
     assert not verify(merged).findings
+
+
+def test_additional_data_that_is_listed_by_two_spellings_is_copied_once(tmp_path: Path) -> None:
+    storage = new_storage(tmp_path / "network", "classic")
+    cells = storage.require_placement_set(named("a"))
+    cells.append_data(chunk(0), positions(2), additional={"k/v": [1.0, 2.0]})
+    with h5py.File(storage.root, "a") as file:
+        # As 8.0.2 lists a key that was given in two spellings.
+        file["placement/a"].attrs["additional_keys"] = ["k//v", "k/v"]
+    cells.append_data(chunk(0), positions(1), additional={"k//v": [3.0], "new": [0.0]})
+    assert not verify(storage).findings
+    for layout in ("classic", "columnar"):
+        copy = convert(storage, str(tmp_path / layout), layout=layout)
+        copied = copy.get_placement_set(cells.cell_type)
+        assert {"k/v", "new"} == set(copied.load_additional())
+        assert [1.0, 2.0, 3.0] == copied.load_additional("k/v").tolist()
+        assert not verify(copy).findings
+    repack(storage)
+    for key in ("k/v", "k//v", "/k/v"):
+        assert [1.0, 2.0, 3.0] == cells.load_additional(key).tolist()

@@ -116,3 +116,14 @@ def test_an_empty_network_has_no_chunk_size_and_no_mean(engine: str, tmp_path: P
     found = summary(storage)
     assert CellSummary("golgi", 0, 0, (), ()) == found.cells[0]
     assert ConnectionSummary("loops", "golgi", "golgi", 0, None, None) == found.connections[0]
+
+
+def test_the_mean_degrees_are_known_for_all_spellings_of_a_type(tmp_path: Path) -> None:
+    storage = new_storage("classic", tmp_path)
+    kinds = [cell_type(name) for name in ("lib/a", "lib//a")]
+    storage.require_placement_set(kinds[0]).append_data(Chunk((0, 0, 0), None), np.zeros((4, 3)))
+    loop = storage.require_connectivity_set(kinds[1], kinds[1], "loop")
+    sources, targets = np.array([[0, -1, -1], [1, -1, -1]]), np.array([[2, -1, -1], [3, -1, -1]])
+    loop.chunk_connect(Chunk((0, 0, 0), None), Chunk((0, 0, 0), None), sources, targets)
+    (found,) = summary(storage).connections
+    assert (0.5, 0.5) == (found.mean_in_degree, found.mean_out_degree)

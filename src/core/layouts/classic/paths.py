@@ -55,6 +55,11 @@ def canonical(name: str) -> str:
     return "/".join(steps(name)) if "/" in name else name
 
 
+def by_path(names: Iterable[str]) -> dict[str, str]:
+    """The names by their paths; where several have the same path, the shortest of them."""
+    return {canonical(name): name for name in sorted(names, key=lambda each: (-len(each), each))}
+
+
 def check_path(name: str, title: str) -> str:
     """
     The name, if it is the path of something.

@@ -22,7 +22,7 @@ from ..documents import interpreting, read_json, write_json
 from ..history import SetHistory, advance_revision, read_history, write_history
 from ..nodes import GROUP, kind_of
 from .columns import COLUMNS, append_aligned, check_width, find_array, replace_rows
-from .paths import Kind, canonical, check_paths
+from .paths import Kind, by_path, canonical, check_paths
 from .sets import Totals, chunk_ids, is_chunk_id
 
 G = TypeVar("G", bound=GroupReader)
@@ -120,9 +120,11 @@ class ClassicPlacement:
             return LabelSets.from_lists(document)
 
     def additional_keys(self) -> tuple[str, ...]:
-        keys = self._group.attributes.get("additional_keys")
-        with interpreting(f"additional_keys of {self.name}"):
-            return () if keys is None else tuple(sorted(map(str, keys)))
+        # bsb-hdf5 8.0.2 lists each spelling of a path that it was given.
+        return tuple(sorted(by_path(self._listed_keys()).values()))
+
+    def has_key(self, key: str) -> bool:
+        return canonical(key) in by_path(self._listed_keys())
 
     def read_column(self, column: ColumnSpec, chunks: Ids) -> tuple[Rows, Lengths]:
         return join([self._read(column, chunk) for chunk in chunks.tolist()], column)
@@ -162,7 +164,7 @@ class ClassicPlacement:
 
     def require_keys(self, keys: Sequence[str]) -> None:
         self._check_paths(keys)
-        if not set(self.additional_keys()) >= set(keys):
+        if not all(map(self.has_key, keys)):
             self._touch()
             self._add_keys(keys)
 
@@ -302,12 +304,18 @@ class ClassicPlacement:
         rows = 0 if array is None else array.shape[0]
         self._count(chunk, max(0, rows - self._counts.get(chunk, 0)))
 
+    def _listed_keys(self) -> list[str]:
+        keys = self._group.attributes.get("additional_keys")
+        with interpreting(f"additional_keys of {self.name}"):
+            return [] if keys is None else [*map(str, keys)]
+
     def _add_keys(self, keys: Iterable[str]) -> None:
         self._free.update(keys)
-        known = self.additional_keys()
-        new = set(keys) - set(known)
+        listed = self._listed_keys()
+        known = by_path(listed)
+        new = [key for key in keys if canonical(key) not in known]
         if new:
-            self._group.attributes.set("additional_keys", sorted({*known, *new}))
+            self._group.attributes.set("additional_keys", sorted([*listed, *new]))
 
     def _names(self, chunk: int) -> list[str]:
         names = self._group.group(str(chunk)).attributes.get(_NAMES)
@@ -335,10 +343,11 @@ class ClassicPlacement:
         new = set(keys)
         if new <= self._free:
             return
-        known = self.additional_keys()
+        known = self._listed_keys()
         if not any("/" in key for key in (*new, *known)):
             return
-        check_paths((*known, *(new - set(known))), COLUMNS)
+        check_paths(new, COLUMNS)
+        check_paths((by_path(known) | by_path(new)).values(), COLUMNS)
 
     def _check_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
         """Before rows of one column are written, check that they can be."""
@@ -351,7 +360,7 @@ class ClassicPlacement:
 
     def _check_key(self, column: ColumnSpec, rows: Rows) -> None:
         """Check rows of a key against the width that its rows have in all chunks."""
-        if column.width is not None or column.name not in self.additional_keys():
+        if column.width is not None or not self.has_key(column.name):
             return
         if column.name not in self._widths:
             chunks = (self._group.group(str(chunk)) for chunk in self.chunks().tolist())

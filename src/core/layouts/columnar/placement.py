@@ -74,6 +74,9 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
         start = len(PREFIX)
         return tuple(sorted(title[start:] for title in titles if title.startswith(PREFIX)))
 
+    def has_key(self, key: str) -> bool:
+        return f"{PREFIX}{key}" in self._names.columns
+
     def read_column(self, column: ColumnSpec, chunks: Ids) -> tuple[Rows, Lengths]:
         bit = self._names.columns.get(column.title)
         if bit is None:

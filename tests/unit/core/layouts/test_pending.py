@@ -64,6 +64,7 @@ def test_rows_and_their_counts_are_asked_for() -> None:
         cell.counts,
         cell.label_sets,
         cell.additional_keys,
+        lambda: cell.has_key("key"),
         cell.history,
         lambda: cell.holes,
         lambda: cell.read_morphologies(chunks),

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bsb_hdf5.core.cell_ids import SelectedCells
+from bsb_hdf5.core.columns import load_additional
 from bsb_hdf5.core.connectivity import Blocks
 from bsb_hdf5.core.files import StoredContent
 from bsb_hdf5.core.labels import LabelSets
@@ -20,6 +22,7 @@ from bsb_hdf5.errors import (
     CorruptNetworkError,
     FileNotStoredError,
     InvalidNameError,
+    LengthError,
     MorphologyNotFoundError,
     SetExistsError,
     SetNotFoundError,
@@ -183,10 +186,38 @@ def test_additional_data_lies_at_paths() -> None:
     assert [0.0, 1.0, 5.0] == group.group("csv").array("x").read().tolist()
     assert ("csv/x", "csv/y") == names_of(group, COLUMNS)
     assert () == verify_network(root_of(network), "here").findings[1:]
-    for key in ("csv", "csv/x/z", "csv//x"):
+    for keys in (["csv"], ["csv/x/z"], ["csv/x", "csv//x"], ["csv//x", "csv//x/z"]):
         with pytest.raises(InvalidNameError, match="this path conflicts with"):
-            placed.append(3, cells(1, **{key: np.zeros(1)}))
+            placed.append(3, cells(1, **{key: np.zeros(1) for key in keys}))
     assert 3 == placed.counts().total
+
+
+def test_keys_of_one_path_have_the_same_data() -> None:
+    network = new_network()
+    network.create_placement("a", created_at="now")
+    placed = network.placement("a")
+    for number, key in enumerate(["csv/x", "csv//x", "/csv/x"]):
+        placed.append(3, cells(1, **{key: np.array([float(number)])}))
+    assert ("csv/x",) == placed.additional_keys()
+    everything = SelectedCells(placed.counts(), None)
+    for key in ("csv/x", "csv/./x", "csv/x/"):
+        assert [0.0, 1.0, 2.0] == load_additional(placed, key, everything).tolist()
+    with pytest.raises(LengthError, match="rows of 'additional/csv//x' are of shape"):
+        placed.append(4, cells(1, **{"csv//x": np.zeros((1, 2))}))
+
+
+def test_a_path_that_is_listed_as_two_keys_is_one_key() -> None:
+    network = new_network()
+    network.create_placement("a", created_at="now")
+    placed = network.placement("a")
+    placed.append(3, cells(2, **{"csv/x": np.arange(2.0)}))
+    attributes = root_of(network).group("placement").group("a").attributes
+    attributes.set("additional_keys", ["csv//x", "csv/x", "csv/./x"])
+    placed.append(3, cells(1, **{"csv/x": np.array([2.0]), "y": np.zeros(1)}))
+    assert ("csv/x", "y") == placed.additional_keys()
+    assert ["csv/./x", "csv//x", "csv/x", "y"] == attributes.get("additional_keys")
+    placed.require_keys(["csv//x", "y"])
+    assert 4 == len(attributes.get("additional_keys"))
 
 
 @pytest.mark.parametrize("names", [("a/b", "a"), ("a/b", "a//b"), ("a/b/c", "x", "a/b")])
