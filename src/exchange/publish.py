@@ -9,11 +9,11 @@ from collections.abc import Mapping
 import bsb
 
 from ..config import NetworkRoot, Root, check_new_root, plain_root
-from ..errors import InputError
+from ..errors import InputError, StoreExistsError
 from ..exceptions import bsb_errors
-from ..ports.services import ServiceOptions
+from ..ports.services import OBJECT_STORES, ServiceOptions
 from ..ports.store import Publishing
-from ..storages import engine_of, open_storage
+from ..storages import engine_of, make_engine, open_storage
 from ..transactions.interrupts import without_interrupts
 from .convert import convert
 from .unknown import check_foreign
@@ -43,7 +43,8 @@ def publish(
         folder of a zarr network, which is never published.
     :param keep_damaged: as for :func:`convert`.
     :returns: the published network.
-    :raises InputError: it is a path, or the URL of a folder or of a network in memory.
+    :raises InputError: it is a path, or a URL at which no network can be stored, such as that of a
+        web server.
     :raises StoreExistsError: there is something at the URL.
     :raises StoreError: obstore is not installed: ``pip install 'bsb-hdf5[cloud]'``.
     :raises StoreAccessError: the service denies write access.
@@ -64,7 +65,7 @@ def publish(
 
 def _check_url(url: str) -> None:
     scheme, separator, _ = url.partition("://")
-    if not separator or scheme.lower() in ("file", "memory"):
+    if not separator or scheme.lower() not in OBJECT_STORES:
         raise InputError(
             f"a network can't be published at '{url}'; pass a URL that begins with s3://, gs:// or"
             " az://, or copy the network into a folder with bsb_hdf5.convert",
@@ -83,6 +84,8 @@ def _publish(
                 check_foreign(store)
             store.publish(url, options)
             return
+        if make_engine("zarr", target, storage._comm).exists():
+            raise StoreExistsError(f"'{url}' exists", location=url)
         with tempfile.TemporaryDirectory(prefix="bsb-hdf5-") as folder:
             path = os.path.join(folder, "network.zarr")
             copy = convert(

@@ -8,6 +8,9 @@ import attrs
 
 from ..errors import InputError
 
+OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "azure", "abfs"})
+"""Schemes of the URLs at which networks can be stored."""
+
 
 def check_alone(url: SplitResult, what: str) -> None:
     """

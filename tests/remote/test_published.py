@@ -158,13 +158,36 @@ def test_damaged_rows_are_published_if_that_is_asked_for(bucket: str, tmp_path: 
     assert 7.5 == positions(published)[5, 1]
 
 
-@pytest.mark.parametrize("place", ["/a/path", "path", "file:///a/path", "memory://a/path"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "/a/path",
+        "path",
+        "file:///a/path",
+        "memory://a/path",
+        "https://example.org/net",
+        "HTTP://example.org/net",
+        "ftp://example.org/net",
+    ],
+)
 def test_a_network_is_published_at_urls_alone(place: str, tmp_path: Path) -> None:
     source = network("hdf5", str(tmp_path / "source.hdf5"))
     with pytest.raises(InputError, match=r"can't be published at .* pass a URL that begins with"):
         publish(source, place)
     with pytest.raises(InputError, match="can't be made at version 'x'"):
         publish(source, NetworkRoot("s3://lab/net", version="x"))
+
+
+def test_a_url_in_use_is_refused_before_anything_is_copied(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = network("hdf5", str(tmp_path / "source.hdf5"))
+    network("zarr", f"{bucket}/repository")
+    publish(source, f"{bucket}/shared")
+    monkeypatch.delattr("bsb_hdf5.exchange.publish.convert")
+    for taken in ("repository", "shared"):
+        with pytest.raises(StoreExistsError, match=f"/{taken}' exists"):
+            publish(source, f"{bucket}/{taken}")
 
 
 def test_a_network_that_cannot_be_published_whole_leaves_nothing(
