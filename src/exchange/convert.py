@@ -8,7 +8,7 @@ from ..config import Root
 from ..core.layouts.detection import create_network
 from ..core.layouts.protocols import NetworkWriter
 from ..engine import StorageEngine
-from ..errors import SessionAbortedError, StoreExistsError
+from ..errors import InputError, SessionAbortedError, StoreExistsError
 from ..exceptions import bsb_errors
 from ..ports.arrays import GroupWriter
 from ..ports.store import HasMode
@@ -56,7 +56,8 @@ def convert(
     :raises StoreExistsError: there is something at the root of the copy.
     :raises StoreNotFoundError: there is nothing at the root of the source.
     :raises NotANetworkError: there is no network of an engine of this package.
-    :raises InputError: an engine, layout or direction that does not exist.
+    :raises InputError: an engine, layout or direction that does not exist; or the root of the copy
+        lies within a source in an object store.
     :raises CorruptNetworkError: mirrored copies differ and ``trust`` is not given, or rows do not
         match their checksums, without ``keep_damaged``; the error says where. Or the source
         contradicts its layout.
@@ -69,19 +70,18 @@ def convert(
     name = storage.format if engine is None else engine
     copy = make_engine(name, target, storage._comm)
     options = CopyOptions(trust, drop_unknown, keep_damaged)
-    origin.ranks.on_main(lambda: _write_copy(origin, copy, layout, options))
+    origin.ranks.on_main(lambda: write_copy(origin, copy, layout, options))
     return bsb.Storage(name, target, storage._comm.get_communicator(), missing_ok=False)
 
 
-def _write_copy(
+def write_copy(
     source: StorageEngine,
     target: StorageEngine,
     layout: str | None,
     options: CopyOptions,
 ) -> None:
-    if target.exists():
-        location = target.sessions.store.location
-        raise StoreExistsError(f"'{location}' exists", location=location)
+    """Copy a network on one rank; parameters and errors as for :func:`convert`."""
+    check_free(source, target)
     location = source.sessions.store.location
     with source.read_scope() as session, bsb_errors(), within_memory(location):
         if not options.drop_unknown:
@@ -98,3 +98,18 @@ def _write_copy(
         # The copy must not be readable by users who can't read the source.
         store = source.sessions.store
         target.sessions.create(fill, store.mode() if isinstance(store, HasMode) else None)
+
+
+def check_free(source: StorageEngine, target: StorageEngine) -> None:
+    """
+    Check that a copy can be made at a place.
+
+    :raises StoreExistsError: there is something.
+    :raises InputError: it lies within the source in an object store, which would take the objects
+        of the copy for its own.
+    """
+    location, within = target.sessions.store.location, source.sessions.store.location
+    if target.exists():
+        raise StoreExistsError(f"'{location}' exists", location=location)
+    if "://" in location and location.startswith(f"{within.rstrip('/')}/"):
+        raise InputError(f"'{location}' lies within the network '{within}'", asked=location)

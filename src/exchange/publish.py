@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import bsb
 
 from ..config import NetworkRoot, Root, check_new_root, plain_root
-from ..errors import InputError, StoreExistsError
+from ..engine import StorageEngine
+from ..errors import InputError
 from ..exceptions import bsb_errors
 from ..ports.services import OBJECT_STORES, ServiceOptions
 from ..ports.store import Publishing
 from ..storages import engine_of, make_engine, open_storage
 from ..transactions.interrupts import without_interrupts
-from .convert import convert
-from .unknown import check_foreign
+from .convert import check_free, write_copy
+from .unknown import CopyOptions, check_foreign
 
 
 @without_interrupts
@@ -44,7 +47,7 @@ def publish(
     :param keep_damaged: as for :func:`convert`.
     :returns: the published network.
     :raises InputError: it is a path, or a URL at which no network can be stored, such as that of a
-        web server.
+        web server or one within the source.
     :raises StoreExistsError: there is something at the URL.
     :raises StoreError: obstore is not installed: ``pip install 'bsb-hdf5[cloud]'``.
     :raises StoreAccessError: the service denies write access.
@@ -53,13 +56,16 @@ def publish(
     """
     check_new_root(url)
     _check_url(plain_root(url))
-    given = getattr(url, "storage_options", None) if storage_options is None else storage_options
     storage = source if isinstance(source, bsb.Storage) else open_storage(source)
     engine = engine_of(storage)
-    target = NetworkRoot(url, storage_options=given)
-    engine.ranks.on_main(
-        lambda: _publish(storage, target, drop_unknown=drop_unknown, keep_damaged=keep_damaged)
-    )
+    given = getattr(url, "storage_options", None) if storage_options is None else storage_options
+    # Options for a source in a service are those for that service.
+    target = NetworkRoot(url, storage_options=engine._options if given is None else given)
+    made = make_engine("zarr", target, storage._comm)
+    engine.ranks.on_main(lambda: _check(engine, made, drop_unknown=drop_unknown))
+    options = CopyOptions(drop_unknown=drop_unknown, keep_damaged=keep_damaged)
+    with _plain(storage, options) as plain:
+        engine.ranks.on_main(lambda: _publish(plain, target))
     return bsb.Storage("zarr", target, storage._comm.get_communicator(), missing_ok=False)
 
 
@@ -73,24 +79,34 @@ def _check_url(url: str) -> None:
         )
 
 
-def _publish(
-    storage: bsb.Storage, target: NetworkRoot, *, drop_unknown: bool, keep_damaged: bool
-) -> None:
-    url, options = str(target), target.storage_options
-    store = engine_of(storage).sessions.store
+def _check(source: StorageEngine, target: StorageEngine, *, drop_unknown: bool) -> None:
     with bsb_errors():
-        if isinstance(store, Publishing):
-            if not drop_unknown:
-                check_foreign(store)
-            store.publish(url, options)
-            return
-        if make_engine("zarr", target, storage._comm).exists():
-            raise StoreExistsError(f"'{url}' exists", location=url)
-        with tempfile.TemporaryDirectory(prefix="bsb-hdf5-") as folder:
-            path = os.path.join(folder, "network.zarr")
-            copy = convert(
-                storage, path, engine="zarr", drop_unknown=drop_unknown, keep_damaged=keep_damaged
-            )
-            plain = engine_of(copy).sessions.store
-            assert isinstance(plain, Publishing)
-            plain.publish(url, options)
+        check_free(source, target)
+        if not drop_unknown:
+            check_foreign(source.sessions.store)
+
+
+@contextmanager
+def _plain(storage: bsb.Storage, options: CopyOptions) -> Iterator[StorageEngine]:
+    """
+    :guilabel:`collective` A network that can be published: itself, or a copy in a temporary folder.
+    """
+    engine = engine_of(storage)
+    if isinstance(engine.sessions.store, Publishing):
+        yield engine
+        return
+    folder = engine.ranks.on_main(lambda: tempfile.mkdtemp(prefix="bsb-hdf5-"))
+    try:
+        copy = make_engine("zarr", os.path.join(folder, "network.zarr"), storage._comm)
+        engine.ranks.on_main(lambda: write_copy(engine, copy, None, options))
+        yield copy
+    finally:
+        if engine.ranks.rank == 0:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _publish(engine: StorageEngine, target: NetworkRoot) -> None:
+    store = engine.sessions.store
+    assert isinstance(store, Publishing)
+    with bsb_errors():
+        store.publish(str(target), target.storage_options)

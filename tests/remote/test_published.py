@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
+import subprocess
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -32,6 +34,7 @@ from bsb_hdf5.errors import (
     StoreNotFoundError,
     UnknownContentError,
 )
+from tests.parallel.launcher import as_rank, mpiexec
 
 from .appending import CellType
 
@@ -62,7 +65,7 @@ def web(tmp_path: Path) -> Iterator[str]:
         thread.join()
 
 
-def network(engine: str, root: str) -> Storage:
+def network(engine: str, root: str | NetworkRoot) -> Storage:
     storage = Storage(engine, root)
     cells: Any = storage.require_placement_set(CellType())
     cells.append_data(Chunk((0, 0, 0), (100, 100, 100)), positions=POSITIONS)
@@ -184,10 +187,53 @@ def test_a_url_in_use_is_refused_before_anything_is_copied(
     source = network("hdf5", str(tmp_path / "source.hdf5"))
     network("zarr", f"{bucket}/repository")
     publish(source, f"{bucket}/shared")
-    monkeypatch.delattr("bsb_hdf5.exchange.publish.convert")
+    monkeypatch.delattr("bsb_hdf5.exchange.publish.write_copy")
     for taken in ("repository", "shared"):
         with pytest.raises(StoreExistsError, match=f"/{taken}' exists"):
             publish(source, f"{bucket}/{taken}")
+
+
+@pytest.mark.parametrize("path", ["refs/p", "chunks/p", "sub/p/"])
+def test_nothing_is_published_or_copied_into_its_source(bucket: str, path: str) -> None:
+    source = network("zarr", f"{bucket}/source")
+    for copy in (publish, functools.partial(convert, engine="zarr")):
+        with pytest.raises(InputError, match="lies within the network"):
+            copy(source, f"{bucket}/source/{path}")
+    assert 1 == len({each.tags for each in versions(source)})
+    assert np.array_equal(POSITIONS, positions(publish(source, f"{bucket}/source-2/{path}")))
+
+
+def test_a_network_is_published_by_the_options_of_its_source(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"endpoint": os.environ["AWS_ENDPOINT_URL"]}
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    source = network("zarr", NetworkRoot(f"{bucket}/source", storage_options=options))
+    assert np.array_equal(POSITIONS, positions(publish(source, f"{bucket}/shared")))
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("engine", ["hdf5", "zarr"])
+def test_ranks_publish_a_network_once(engine: str, bucket: str, tmp_path: Path) -> None:
+    source = str(tmp_path / "source")
+    network(engine, source)
+    code = f"import bsb_hdf5; print(bsb_hdf5.publish({source!r}, {bucket + '/shared'!r}).root)"
+    program = tmp_path / "program.py"
+    program.write_text(code)
+    command = [str(mpiexec()), "-n", "2", *as_rank(str(program))]
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    done = subprocess.run(
+        command,
+        env={**os.environ, "TMPDIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (0, 2 * f"{bucket}/shared\n") == (done.returncode, done.stdout), done.stderr
+    assert np.array_equal(POSITIONS, positions(open_storage(f"{bucket}/shared")))
+    assert [] == list(folder.glob("bsb-hdf5-*"))
 
 
 def test_a_network_that_cannot_be_published_whole_leaves_nothing(
