@@ -1,12 +1,15 @@
-"""What files and folders that are made of a network have in common: modes, and errors."""
+"""What files and folders that are made of a network have in common: modes, names and errors."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import operator
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +58,25 @@ def local_path(place: str | os.PathLike[str]) -> Path:
     if not text or "\0" in text:
         raise InputError(f"{text!r} can't name a file or folder", asked=text)
     return Path(text)
+
+
+@contextmanager
+def made_beside(target: Path) -> Iterator[Path]:
+    """
+    A free path beside a target, of which nobody else knows, to make what the target is to be.
+
+    What is left there at the end is removed.
+    """
+    # A folder of its own, as no name is free for sure: of several threads, or after a kill.
+    folder = Path(tempfile.mkdtemp(".part", ".bsb-hdf5-", target.parent))
+    made = folder / "made"
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        for remove in (made.unlink, folder.rmdir):
+            with contextlib.suppress(OSError):
+                remove()
 
 
 @contextmanager

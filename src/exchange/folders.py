@@ -12,7 +12,7 @@ from ..core.json_types import Document
 from ..errors import StoreExistsError
 from ..platform import sync_file
 from ..queries.pages import check_folder
-from ..targets import folder_mode, writing
+from ..targets import folder_mode, made_beside, writing
 
 
 def write_folder(
@@ -40,23 +40,42 @@ def write_folder(
     target = Path(os.path.abspath(target))
     _check_target(target, exported, overwrite)
     check_folder(target)
-    beside, before = (target.with_name(f".{target.name}.{os.getpid()}.{end}") for end in _ENDS)
+    with writing(target), made_beside(target) as made:
+        made.mkdir(mode=0o777 if mode is None else folder_mode(mode))
+        write(made)
+        _sync(made)
+        if overwrite and os.path.lexists(target):
+            _replace(target, made, exported)
+        else:
+            _give_name(made, target)
+
+
+def _replace(target: Path, made: Path, exported: Callable[[Path], Collection[str] | None]) -> None:
+    """Give a folder the name of an earlier export, which is deleted then."""
+    before = made.with_name("before")
+    target.rename(before)
     try:
-        with writing(target):
-            beside.mkdir(mode=0o777 if mode is None else folder_mode(mode))
-            write(beside)
-            _sync(beside)
-            if target.exists():
-                target.rename(before)
-            beside.rename(target)
-    finally:
-        if before.exists() and not target.exists():
+        # Others may have put something into it while the new one was written.
+        _check_earlier(before, target, exported)
+        _give_name(made, target)
+    except BaseException:
+        if not os.path.lexists(target):
             before.rename(target)
-        for each in (beside, before):
-            shutil.rmtree(each, ignore_errors=True)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
 
 
-_ENDS = ("part", "before")
+def _give_name(made: Path, target: Path) -> None:
+    try:
+        if os.path.lexists(target):
+            raise FileExistsError
+        made.rename(target)
+    except OSError as error:
+        if not os.path.lexists(target):
+            raise
+        raise StoreExistsError(
+            f"'{target}' was made by another program during the export, and is not replaced"
+        ) from error
 
 
 def _sync(folder: Path) -> None:
@@ -78,20 +97,31 @@ def read_index(path: Path) -> Document | None:
 def _check_target(
     target: Path, exported: Callable[[Path], Collection[str] | None], overwrite: bool
 ) -> None:
-    if not target.exists() and not target.is_symlink():
+    if not os.path.lexists(target):
         return
     if not overwrite:
         raise StoreExistsError(
             f"'{target}' exists; pass overwrite=True (--overwrite) to replace an earlier export"
         )
+    _check_earlier(target, target, exported)
+
+
+def _check_earlier(
+    folder: Path, target: Path, exported: Callable[[Path], Collection[str] | None]
+) -> None:
+    """
+    Check that a folder holds an export and nothing else.
+
+    :param target: the name of the folder, for messages.
+    """
     # Only what an export wrote is removed.
-    made = None if target.is_symlink() else exported(target)
+    made = None if folder.is_symlink() else exported(folder)
     if made is None:
         raise StoreExistsError(
             f"'{target}' was not written by an export, and is not replaced; choose another folder"
         )
-    for path in sorted(target.rglob("*")):
-        name = path.relative_to(target).as_posix()
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
         if path.is_symlink() or (not path.is_dir() and name not in made):
             raise StoreExistsError(
                 f"'{target}' holds '{name}', which the export did not write; move it away to"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import errno
 import html
 import importlib
@@ -19,7 +18,7 @@ import attrs
 
 from ..errors import InputError, StoreIOError
 from ..platform import open_descriptor
-from ..targets import writing
+from ..targets import made_beside, writing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, FigureBase
@@ -106,27 +105,22 @@ def write_beside(
     target: Path, write: Callable[[BinaryIO], object], mode: int | None = None
 ) -> None:
     """
-    Write a file under a temporary name, and rename it once it is complete.
+    Write a file under another name, and rename it once it is complete.
 
     :param mode: which users may read and write it at most; None leaves that to the system.
     :raises StoreAccessError: the file may not be written.
     :raises StoreIOError: the system failed to write it.
     """
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
 
     def opened(path: str, flags: int) -> int:
         return open_descriptor(path, flags, 0o666 if mode is None else mode)
 
-    try:
-        with writing(target):
-            with open(beside, "wb", opener=opened) as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(target)
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink()
+    with writing(target), made_beside(target) as made:
+        with open(made, "wb", opener=opened) as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        made.replace(target)
 
 
 def _write_html(title: str, pictures: Sequence[Picture], file: BinaryIO) -> None:

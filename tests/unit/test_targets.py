@@ -14,7 +14,14 @@ import pytest
 import bsb_hdf5
 from bsb_hdf5 import queries
 from bsb_hdf5.errors import InputError, StoreAccessError, StoreIOError
-from bsb_hdf5.targets import cause_of, common_mode, folder_mode, local_path, writing
+from bsb_hdf5.targets import (
+    cause_of,
+    common_mode,
+    folder_mode,
+    local_path,
+    made_beside,
+    writing,
+)
 
 
 class Placed:
@@ -132,3 +139,23 @@ def test_nothing_is_written_to_what_names_no_file(
     with pytest.raises(InputError, match="file or folder"):
         export(network, place)
     assert [] == list(tmp_path.iterdir())
+
+
+def test_no_two_places_beside_a_target_are_one(tmp_path: Path) -> None:
+    target = tmp_path / ("n" * 255)
+    with made_beside(target) as first, made_beside(target) as second:
+        first.write_text("a file")
+        second.mkdir()
+        (second / "file").touch()
+        assert tmp_path == first.parent.parent == second.parent.parent
+        first.rename(target)
+    assert [target] == list(tmp_path.iterdir())
+    assert "a file" == target.read_text()
+
+
+def test_what_is_not_given_its_name_is_removed(tmp_path: Path) -> None:
+    for make in (Path.mkdir, Path.touch, str):
+        with pytest.raises(ValueError), made_beside(tmp_path / "target") as made:
+            make(made)
+            raise ValueError
+        assert not list(tmp_path.iterdir())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bsb_hdf5.errors import StoreIOError
+from bsb_hdf5.errors import StoreExistsError, StoreIOError
 from bsb_hdf5.exchange.folders import write_folder
 
 EXPORTED = {"cells.csv"}
@@ -28,7 +28,7 @@ def test_a_folder_that_can_not_be_named_leaves_the_earlier_export(
     rename = Path.rename
 
     def fail(self: Path, name: Path) -> Path:
-        if self.name.endswith(".part"):
+        if name == target and not (self / "cells.csv").read_text() == "first":
             raise OSError(28, "No space left on device")
         return rename(self, name)
 
@@ -40,3 +40,33 @@ def test_a_folder_that_can_not_be_named_leaves_the_earlier_export(
     assert "first" == (target / "cells.csv").read_text()
     write_folder(target, write_text("second"), lambda _: EXPORTED, overwrite=True)
     assert "second" == (target / "cells.csv").read_text()
+
+
+def test_what_others_make_at_the_place_during_an_export_stays(tmp_path: Path) -> None:
+    target = tmp_path / "tables"
+
+    def interleaved(folder: Path) -> None:
+        write_text("ours")(folder)
+        target.mkdir(exist_ok=True)
+        (target / "thesis.txt").write_text("mine")
+
+    with pytest.raises(StoreExistsError, match="made by another program during the export"):
+        write_folder(target, interleaved, lambda _: None, overwrite=False)
+    with pytest.raises(StoreExistsError, match=r"holds 'thesis\.txt'"):
+        (target / "thesis.txt").unlink()
+        write_folder(target, interleaved, lambda _: EXPORTED, overwrite=True)
+    assert "mine" == (target / "thesis.txt").read_text()
+    assert ["tables"] == [each.name for each in tmp_path.iterdir()]
+
+
+def test_of_two_exports_to_one_folder_at_a_time_one_is_there_whole(tmp_path: Path) -> None:
+    target = tmp_path / "tables"
+
+    def during_another(folder: Path) -> None:
+        write_folder(target, write_text("other"), lambda _: None, overwrite=False)
+        write_text("ours")(folder)
+
+    with pytest.raises(StoreExistsError, match="made by another program"):
+        write_folder(target, during_another, lambda _: None, overwrite=False)
+    assert "other" == (target / "cells.csv").read_text()
+    assert ["tables"] == [each.name for each in tmp_path.iterdir()]
