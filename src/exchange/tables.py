@@ -22,7 +22,7 @@ from ..placement_set import PlacementSet
 from ..queries.networks import Network, connectivity_sets, engine_of_network, placement_sets
 from ..queries.progress import WORK, rows_in
 from ..queries.streams import stream_of
-from ..queries.tables import cell_table, piece_rows
+from ..queries.tables import Shapes, additional_shapes, cell_table, piece_rows
 from ..targets import common_mode, local_path
 from ..transactions.interrupts import call_pending, without_interrupts
 from ..transactions.session import Session
@@ -141,10 +141,12 @@ class _TableWriter:
 
     def _write_cells(self, cells: PlacementSet) -> str:
         name = self._file("cells", cells.tag)
-        counts = self._session.network.placement(cells.tag).counts()
+        data = self._session.network.placement(cells.tag)
+        counts = data.counts()
         # Cells are read twice: to find all columns, and to write them.
         WORK.expect(counts.total)
-        parts = _CellTables(cells, [*batches(counts, _MOST_CELLS)], self._form)
+        chunks = [*batches(counts, _MOST_CELLS)]
+        parts = _CellTables(cells, chunks, additional_shapes(data, chunks), self._form)
         facts = {"name": cells.tag, "chunk_size": self._chunk_size}
         self._form.write_cells(self._folder / name, parts, facts)
         return name
@@ -167,7 +169,8 @@ class _CellTables:
     """The cells of a set as tables of some chunks each; without chunks, as an empty table."""
 
     cells: PlacementSet
-    chunks: list[Ids | None]
+    chunks: list[Ids]
+    shapes: Shapes
     form: TableFormat
 
     def __iter__(self) -> Iterator[pandas.DataFrame]:
@@ -175,6 +178,6 @@ class _CellTables:
             call_pending()
             if ids is not None:
                 self.cells.set_chunk_filter(as_chunks(ids, None))
-            table = cell_table(self.cells, self.form.label_value)
+            table = cell_table(self.cells, self.form.label_value, self.shapes)
             WORK.advance(len(table))
             yield table

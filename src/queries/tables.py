@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..connectivity_set import ConnectivitySet
 from ..core import columns
+from ..core.cell_ids import SelectedCells
 from ..core.cell_labels import load_label_codes
-from ..core.chunk_id import unpack
+from ..core.chunk_id import Ids, unpack
 from ..core.column_specs import ROTATION, additional_column
-from ..errors import InputError
+from ..core.layouts.protocols import PlacementReader
+from ..errors import CorruptNetworkError, InputError
 from ..placement_set import PlacementSet
 from ..ports.arrays import AnyArray
 from ..transactions.interrupts import without_interrupts
@@ -35,6 +38,8 @@ _RESERVED = {
     *(f"{prefix}{axis}" for prefix in ("", "chunk_", "rotation_") for axis in _AXES),
     *("cell", "morphology", "labels"),
 }
+Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
+"""Shapes of rows of additional data, by key."""
 CONNECTION_COLUMNS = ("pre", "pre_branch", "pre_point", "post", "post_branch", "post_point")
 
 
@@ -115,22 +120,29 @@ def joined(labels: frozenset[str]) -> str:
 
 
 def cell_table(
-    cells: PlacementSet, label_value: Callable[[frozenset[str]], object]
+    cells: PlacementSet,
+    label_value: Callable[[frozenset[str]], object],
+    shapes: Shapes | None = None,
 ) -> pandas.DataFrame:
     """
     The table of the cells of a set, as of :func:`to_frame`.
 
     :param label_value: what stands for a label set in the column ``labels``.
+    :param shapes: of the table that this one is a part of, which its columns are named for.
+    :raises CorruptNetworkError: additional data are of another shape.
     """
     import pandas
 
     with session_on(cells._engine) as session:
-        table = _cell_columns(cells, session, label_value)
+        table = _cell_columns(cells, session, label_value, shapes)
         return pandas.DataFrame(table, index=pandas.Index(cells.load_ids(), name="cell"))
 
 
 def _cell_columns(
-    cells: PlacementSet, session: Session, label_value: Callable[[frozenset[str]], object]
+    cells: PlacementSet,
+    session: Session,
+    label_value: Callable[[frozenset[str]], object],
+    shapes: Shapes | None,
 ) -> dict[str, AnyArray]:
     data, selected = cells._selected(session)
     population = Population.of(cells, session)
@@ -146,25 +158,62 @@ def _cell_columns(
         names[with_one] = np.array(morphologies.names, dtype=object)[morphologies.indices]
         table["morphology"] = names
     table["labels"] = _labels(cells, population, session, label_value)
-    for key in data.additional_keys():
-        rows = columns.load_column(data, additional_column(key), selected)
-        if len(rows):
-            table |= _additional(key, rows, {*_RESERVED, *table})
-    return table
+    return table | _additional(data, selected, shapes)
 
 
 def _triple(title: str, rows: AnyArray) -> dict[str, AnyArray]:
     return {title.format(axis): rows[:, i] for i, axis in enumerate(_AXES)}
 
 
-def _additional(key: str, rows: AnyArray, taken: Container[str]) -> dict[str, AnyArray]:
-    """One column for single values, or a column for each value of a row."""
-    flat = rows.reshape(len(rows), -1)
-    while True:
-        names = [key] if rows.ndim == 1 else [f"{key}_{i}" for i in range(flat.shape[1])]
-        if not any(name in taken for name in names):
-            return dict(zip(names, flat.T, strict=True))
-        key += "_"
+def _additional(
+    data: PlacementReader, selected: SelectedCells, shapes: Shapes | None
+) -> dict[str, AnyArray]:
+    each = ((key, additional_column(key)) for key in data.additional_keys())
+    loaded = {key: columns.load_column(data, column, selected) for key, column in each}
+    found = {key: rows.shape[1:] for key, rows in loaded.items() if len(rows)}
+    titles = _titles(found if shapes is None else shapes)
+    table: dict[str, AnyArray] = {}
+    for key, shape in found.items():
+        if shapes is not None and shapes[key] != shape:
+            raise CorruptNetworkError(
+                f"rows of '{additional_column(key).title}' of '{data.name}' are of shape {shape}"
+                f" and {shapes[key]}"
+            )
+        flat = loaded[key].reshape(len(loaded[key]), -1)
+        table |= zip(titles[key], flat.T, strict=True)
+    return table
+
+
+def additional_shapes(data: PlacementReader, parts: Iterable[Ids]) -> Shapes:
+    """
+    The shapes of rows of additional data, by the keys that have any.
+
+    :param parts: all chunks, some of which are read at a time.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    for key in data.additional_keys():
+        read = (data.read_column(additional_column(key), ids)[0] for ids in parts)
+        found = next((rows.shape[1:] for rows in read if len(rows)), None)
+        if found is not None:
+            shapes[key] = found
+    return shapes
+
+
+def _titles(shapes: Shapes) -> dict[str, list[str]]:
+    """By key, one column for single values, or a column for each value of a row."""
+    titles: dict[str, list[str]] = {}
+    taken = set(_RESERVED)
+    for key, shape in shapes.items():
+        name = key
+        while not taken.isdisjoint(found := _columns_of(name, shape)):
+            name += "_"
+        titles[key] = found
+        taken.update(found)
+    return titles
+
+
+def _columns_of(name: str, shape: tuple[int, ...]) -> list[str]:
+    return [f"{name}_{i}" for i in range(math.prod(shape))] if shape else [name]
 
 
 def _labels(

@@ -6,7 +6,9 @@ import importlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
+import h5py
 import numpy as np
 import pandas
 import pyarrow.parquet
@@ -14,7 +16,7 @@ import pytest
 from bsb import Chunk
 
 from bsb_hdf5 import export_csv, export_parquet
-from bsb_hdf5.errors import InputError, StoreExistsError, StoreIOError
+from bsb_hdf5.errors import CorruptNetworkError, InputError, StoreExistsError, StoreIOError
 from bsb_hdf5.exchange.csv_tables import CsvFormat
 from bsb_hdf5.queries import to_frame
 from bsb_hdf5.testing.network_samples import CHUNK_SIZE, cell_type
@@ -145,6 +147,47 @@ def test_additional_data_replaces_no_other_column(tmp_path: Path) -> None:
     table = to_frame(cells)
     assert [7.0, 5, "", 5] == [table[name][0] for name in ("x", "x_", "labels", "labels_")]
     assert [1.0, 2.0, 3.0] == [table[f"chunk_{i}"][0] for i in range(3)]
+
+
+@pytest.mark.parametrize("export", [export_csv, export_parquet])
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_column_holds_the_data_of_one_key_in_all_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, export: Any, first: int
+) -> None:
+    monkeypatch.setattr(importlib.import_module("bsb_hdf5.exchange.tables"), "_MOST_CELLS", 1)
+    storage = new_storage(ENGINES[0], tmp_path)
+    cells = storage.require_placement_set(cell_type("odd"))
+    # Some chunks lack the key whose first column has the name of the other one.
+    for x in range(3):
+        both = {"a": np.array([[1.0, 2.0]]), "a_0": np.array([3.0])}
+        more = both if x == first else {"a_0": np.array([4.0])}
+        cells.append_data(Chunk((x, 0, 0), CHUNK_SIZE), np.ones((1, 3)), additional=more)
+    export(storage, tmp_path / "tables")
+    (file,) = (tmp_path / "tables").glob("cells.odd.*")
+    read = pandas.read_csv(file) if file.suffix == ".csv" else pandas.read_parquet(file)
+    names = ["a_0", "a_1", "a_0_"]
+    expected = to_frame(cells)[names].reset_index(drop=True)
+    pandas.testing.assert_frame_equal(expected, read[names])
+    assert [3.0 if x == first else 4.0 for x in range(3)] == read["a_0_"].tolist()
+
+
+def test_data_of_a_key_in_two_shapes_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.import_module("bsb_hdf5.exchange.tables"), "_MOST_CELLS", 1)
+    storage = new_storage("classic", tmp_path)
+    cells = storage.require_placement_set(cell_type("odd"))
+    for x in range(2):
+        chunk = Chunk((x, 0, 0), CHUNK_SIZE)
+        cells.append_data(chunk, np.ones((1, 3)), additional={"a": np.ones((1, 2))})
+    with h5py.File(storage.root, "r+") as file:
+        group = file[f"placement/odd/{int(chunk.id)}/additional"]
+        del group["a"]
+        group["a"] = np.ones((1, 3))
+    message = r"'additional/a' of 'odd' are of shape \(3,\) and \(2,\)"
+    with pytest.raises(CorruptNetworkError, match=message):
+        export_csv(storage, tmp_path / "tables")
+    assert not (tmp_path / "tables").exists()
 
 
 def test_nothing_is_left_of_an_export_that_fails(
