@@ -103,10 +103,8 @@ def _group(key: GroupKey) -> dict[str, object]:
 def _entries(found: Matrix) -> list[_Entry]:
     """The entries that are not 0."""
     return [
-        _Entry(group_text(pre), group_text(post), int(found.values[i, j]))
-        for i, pre in enumerate(found.pre)
-        for j, post in enumerate(found.post)
-        if found.values[i, j]
+        _Entry(group_text(found.pre[i]), group_text(found.post[j]), int(found.values[i, j]))
+        for i, j in zip(*found.values.nonzero(), strict=True)
     ]
 
 

@@ -40,33 +40,41 @@ class Grouping:
     groups.
 
     :param codes: (size,) code of each cell; None if all have 0.
-    :param members: (groups, codes) whether the cells of a code are in a group.
+    :param members: (groups, codes) whether the cells of a code are in a group; None if each code
+        has a group of its own, in their order.
     """
 
     keys: tuple[GroupKey, ...]
     codes: Numbers | None
-    members: NDArray[np.bool_]
+    members: NDArray[np.bool_] | None
     size: int
 
     @property
     def width(self) -> int:
         """How many codes there are."""
-        return int(self.members.shape[1])
+        return len(self.keys) if self.members is None else int(self.members.shape[1])
 
     def cells(self) -> NDArray[np.int64]:
         """(groups,) cells of each group: one with several labels is in several."""
         if self.codes is None:
-            by_code = np.array([self.size], dtype=np.int64)
-        else:
-            by_code = np.bincount(self.codes, minlength=self.width)
-        return self.members.astype(np.int64) @ by_code
+            return self.by_group(np.array([self.size], dtype=np.int64))
+        return self.by_group(np.bincount(self.codes, minlength=self.width))
+
+    def by_group(self, by_code: NDArray[np.int64]) -> NDArray[np.int64]:
+        """
+        Sums over the codes of each group.
+
+        :param by_code: (codes, ...) numbers.
+        :returns: (groups, ...) likewise.
+        """
+        return by_code if self.members is None else self.members.astype(np.int64) @ by_code
 
 
 def grouping_of(cells: PlacementSet, population: Population, by: str, session: Session) -> Grouping:
     """The groups of the cells that the filters of a set keep."""
     name = population.name
     if by == "type":
-        return Grouping((name,), None, np.ones((1, 1), dtype=bool), population.size)
+        return Grouping((name,), None, None, population.size)
     if by == "chunk":
         return _by_chunk(population)
     return _by_label(cells, population, session)
@@ -77,7 +85,7 @@ def _by_chunk(population: Population) -> Grouping:
     found, codes = np.unique(chunks, return_inverse=True)
     coordinates = unpack(population.whole.ids[found]).tolist()
     keys = tuple((population.name, tuple(each)) for each in coordinates)
-    return Grouping(keys, codes, np.eye(len(found), dtype=bool), population.size)
+    return Grouping(keys, codes, None, population.size)
 
 
 def _by_label(cells: PlacementSet, population: Population, session: Session) -> Grouping:

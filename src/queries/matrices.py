@@ -203,7 +203,7 @@ def _between_codes(asked: Stream, pre: Grouping, post: Grouping, value: str) -> 
         for sources, targets in _counted(batch, asked, value):
             _tally(counts, _index(rows, sources), _index(post.codes, targets), len(sources))
     table = counts.reshape(pre.width, post.width)
-    return pre.members.astype(np.int64) @ table @ post.members.T.astype(np.int64)
+    return post.by_group(pre.by_group(table).T).T
 
 
 def _codes(
