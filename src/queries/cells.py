@@ -30,6 +30,6 @@ def counts(cells: PlacementSets, *, by: str = "type") -> dict[GroupKey, int]:
         return {}
     with session_on(sets[0]._engine) as session:
         for each in sets:
-            grouping = grouping_of(each, Population.of(each, session), by, session)
+            grouping = grouping_of(Population.of(each, session), by, session)
             found.update(zip(grouping.keys, grouping.cells().tolist(), strict=True))
     return found

@@ -14,6 +14,7 @@ from ..core.validation import as_floats
 from ..errors import InputError
 from ..placement_set import PlacementSet
 from ..transactions.interrupts import without_interrupts
+from ..transactions.session import Session
 from .degrees import check_choice
 from .networks import check_connectivity_set, placement_set_of, session_on
 from .populations import Numbers, load_positions
@@ -75,12 +76,7 @@ def distances(
     with session_on(connections._engine) as session:
         asked = stream_of([connections], pre, post, session, progress)
         sides = ((connections.pre_type_name, pre), (connections.post_type_name, post))
-        at = [
-            load_positions(
-                placement_set_of(connections._engine, name) if cells is None else cells, session
-            )
-            for name, cells in sides
-        ]
+        at = [_positions(connections, name, cells, session) for name, cells in sides]
         return _tallied(asked, at[0], at[1], _edges(bins, *at), by)
 
 
@@ -137,6 +133,16 @@ def _cells(piece: Piece, width: int, by: str) -> Iterator[tuple[Numbers, Numbers
         yield from (cut.numbers() for cut in piece.cuts())
     else:
         yield np.divmod(np.unique(piece.pair_keys()), max(width, 1))
+
+
+def _positions(
+    connections: ConnectivitySet, name: str, cells: PlacementSet | None, session: Session
+) -> NDArray[np.float64]:
+    if cells is not None:
+        return load_positions(cells, session)
+    if not session.network.holds("placement", name):
+        return np.empty((0, 3))
+    return load_positions(placement_set_of(connections._engine, name), session)
 
 
 def _edges(

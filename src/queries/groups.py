@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ..core.cell_labels import load_label_codes
 from ..core.chunk_id import unpack
-from ..placement_set import PlacementSet
 from ..transactions.session import Session
 from .populations import Numbers, Population
 
@@ -70,14 +69,14 @@ class Grouping:
         return by_code if self.members is None else self.members.astype(np.int64) @ by_code
 
 
-def grouping_of(cells: PlacementSet, population: Population, by: str, session: Session) -> Grouping:
-    """The groups of the cells that the filters of a set keep."""
-    name = population.name
+def grouping_of(population: Population, by: str, session: Session) -> Grouping:
+    """The groups of the cells of a population."""
     if by == "type":
-        return Grouping((name,), None, None, population.size)
-    if by == "chunk":
+        return Grouping((population.name,), None, None, population.size)
+    # Also where the type has no placement set.
+    if by == "chunk" or not population.size:
         return _by_chunk(population)
-    return _by_label(cells, population, session)
+    return _by_label(population, session)
 
 
 def _by_chunk(population: Population) -> Grouping:
@@ -88,8 +87,8 @@ def _by_chunk(population: Population) -> Grouping:
     return Grouping(keys, codes, None, population.size)
 
 
-def _by_label(cells: PlacementSet, population: Population, session: Session) -> Grouping:
-    data = session.network.placement(cells.tag)
+def _by_label(population: Population, session: Session) -> Grouping:
+    data = session.network.placement(population.name)
     codes = load_label_codes(data, population.whole)
     if population.numbers is not None:
         codes = codes[population.numbers >= 0]

@@ -21,7 +21,6 @@ from .networks import (
     PlacementSets,
     chosen_connectivity_sets,
     chosen_placement_sets,
-    placement_set_of,
     session_on,
 )
 from .populations import Numbers, Population
@@ -116,14 +115,15 @@ class _Question:
         self.pre = tuple(sorted({each.pre_type_name for each in sets}))
         self.post = tuple(sorted({each.post_type_name for each in sets}))
         for name in sorted({*self.pre, *self.post}):
-            # One without cells is false.
-            known = name in self.filtered
-            cells = self.filtered[name] if known else placement_set_of(sets[0]._engine, name)
-            if cells._engine.sessions.store.identity != session.identity:
+            cells = self.filtered.get(name)
+            if cells is None:
+                population = Population.of_type(name, sets, session)
+            elif cells._engine.sessions.store.identity != session.identity:
                 raise InputError(f"the cells '{name}' are of another storage")
-            population = Population.of(cells, session)
+            else:
+                population = Population.of(cells, session)
             self.populations[name] = population
-            self.groupings[name] = grouping_of(cells, population, self.by, session)
+            self.groupings[name] = grouping_of(population, self.by, session)
 
     def shape(self) -> tuple[int, int]:
         rows, columns = (self._end(names) for names in (self.pre, self.post))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ..connectivity_set import ConnectivitySet
 from ..core import columns
 from ..core.cell_ids import SelectedCells
 from ..core.chunk_id import Ids
@@ -41,6 +44,32 @@ class Population:
         data, selected = cells._selected(session)
         whole = data.counts()
         return cls(data.name, whole, len(selected), _numbers(selected, whole))
+
+    @classmethod
+    def of_type(
+        cls, name: str, connections: Iterable[ConnectivitySet], session: Session
+    ) -> Population:
+        """
+        All cells of a type that connectivity sets are from or to.
+
+        bsb-hdf5 8.0.2 makes such sets of types without placement set, which have no cells.
+
+        :raises CorruptNetworkError: there are connections on cells of a type without placement set.
+        """
+        network = session.network
+        if network.holds("placement", name):
+            data = network.placement(name)
+            whole = data.counts()
+            return cls(data.name, whole, whole.total, None)
+        for each in connections:
+            types = each.pre_type_name, each.post_type_name
+            if name in types and network.connectivity(each.tag).count:
+                raise CorruptNetworkError(
+                    f"the connectivity set '{each.tag}' has connections on cells of type '{name}',"
+                    " of which the network has no placement set",
+                    tag=each.tag,
+                )
+        return cls(name, ChunkCounts.of({}), 0, None)
 
     def kept_chunks(self) -> Ids | None:
         """Chunks with cells that the filters keep; None where they keep all cells."""

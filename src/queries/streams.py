@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..placement_set import PlacementSet
 from ..transactions.interrupts import call_pending
 from ..transactions.session import Session
-from .networks import check_connectivity_set, placement_set_of, session_on
+from .networks import check_connectivity_set, session_on
 from .populations import Numbers, Population
 from .progress import WORK, progress_bar
 
@@ -233,7 +233,7 @@ def population_of(
     :raises InputError: the cells have another type, or belong to another storage.
     """
     if cells is None:
-        return Population.of(placement_set_of(connections._engine, name), session)
+        return Population.of_type(name, [connections], session)
     if not isinstance(cells, PlacementSet):
         raise InputError(f"the {side} cells must be a PlacementSet, not {cells!r}", asked=cells)
     if cells._engine.sessions.store.identity != session.identity:

@@ -123,6 +123,11 @@ def _write_edges(
         for tag in network.connectivity_tags():
             source = network.connectivity(tag)
             pre, post = types_of(network, source)
+            filled = all(each in nodes and nodes[each].counts.total for each in (pre, post))
+            if not source.count and not filled:
+                ends = {"pre": pre, "post": post}
+                unconnected.append({"name": tag, **ends})
+                continue
             missing = [each for each in (pre, post) if each not in nodes]
             if missing:
                 raise CorruptNetworkError(
@@ -130,10 +135,6 @@ def _write_edges(
                     " which the network has no placement set; SONATA needs their nodes"
                 )
             sides = nodes[pre], nodes[post]
-            if not source.count and not all(each.counts.total for each in sides):
-                ends = {"pre": pre, "post": post}
-                unconnected.append({"name": tag, **ends})
-                continue
             name = write_edges(file, source, *sides, find_sections, Portion().connections)
             written[name] = {"name": tag}
     return written, unconnected

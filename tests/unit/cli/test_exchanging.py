@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from bsb import Chunk
 
 from bsb_hdf5 import convert, open_storage
 from bsb_hdf5.queries import counts, matrix
+from bsb_hdf5.testing.network_samples import CHUNK_SIZE, cell_type
 from tests.unit.cli.conftest import Run
-from tests.unit.queries.networks import TAGS, TYPES, Sample
+from tests.unit.queries.networks import TAGS, TYPES, Sample, new_storage
 
 
 def test_equal_networks_are_passed_over_in_silence(run: Run, root: Path, tmp_path: Path) -> None:
@@ -84,6 +86,16 @@ def test_connections_are_counted_from_pre_to_post(run: Run, network: Sample, roo
     assert expected == {
         (each["pre"], each["post"], each["connections"]) for each in document["matrix"]
     }
+
+
+def test_a_type_without_placement_set_has_no_cells(run: Run, tmp_path: Path) -> None:
+    storage = new_storage("classic", tmp_path)
+    golgi = storage.require_placement_set(cell_type("golgi"))
+    golgi.append_data(Chunk((0, 0, 0), CHUNK_SIZE), [[1.0, 2.0, 3.0]])
+    storage.require_connectivity_set(cell_type("ghost"), golgi.cell_type, "half")
+    (found,) = run("stats", storage.root, "--json").document()["connections"]
+    assert 0 == found["connections"]
+    assert (1, 0) == (found["convergence"]["n"], found["divergence"]["n"])
 
 
 def test_a_set_that_does_not_exist_is_named(run: Run, root: Path) -> None:

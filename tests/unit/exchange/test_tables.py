@@ -15,7 +15,7 @@ import pyarrow.parquet
 import pytest
 from bsb import Chunk
 
-from bsb_hdf5 import export_csv, export_parquet
+from bsb_hdf5 import ConnectivitySet, export_csv, export_parquet
 from bsb_hdf5.errors import CorruptNetworkError, InputError, StoreExistsError, StoreIOError
 from bsb_hdf5.exchange.csv_tables import CsvFormat
 from bsb_hdf5.queries import to_frame
@@ -57,6 +57,18 @@ def test_tables_are_those_of_the_sets(
         read = pandas.read_csv(tmp_path / "tables" / named["file"])
         expected = to_frame(sample.connectivity(tag))
         pandas.testing.assert_frame_equal(expected, read, check_dtype=False)
+
+
+def test_a_set_of_a_type_without_placement_set_has_a_table_without_rows(
+    sample: Sample, tmp_path: Path
+) -> None:
+    engine = sample.storage._engine
+    ConnectivitySet.require(engine, cell_type("golgi"), cell_type("ghost"), "half")
+    export_csv(sample.storage, tmp_path / "tables")
+    index = json.loads((tmp_path / "tables" / "network.json").read_text())
+    named = index["connections"]["half"]
+    assert ("golgi", "ghost") == (named["pre"], named["post"])
+    assert 0 == len(pandas.read_csv(tmp_path / "tables" / named["file"]))
 
 
 def test_what_is_at_the_folder_stays_unless_it_was_exported(sample: Sample, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.unit.queries.networks import Sample
 def golgi_by(sample: Sample, by: str) -> Grouping:
     cells = sample.placement("golgi")
     with sample.storage.read_scope() as session:
-        return grouping_of(cells, Population.of(cells, session), by, session)
+        return grouping_of(Population.of(cells, session), by, session)
 
 
 @pytest.mark.parametrize("by", ["type", "chunk"])

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from bsb_hdf5 import export_sonata
+from bsb_hdf5 import diff, export_sonata, import_sonata
 from bsb_hdf5.errors import CorruptNetworkError, StoreExistsError, StoreIOError
 from bsb_hdf5.exchange.sonata.names import safe_name
 from bsb_hdf5.queries import connectivity_sets, placement_sets
@@ -165,6 +165,23 @@ def test_a_set_between_types_without_cells_is_no_population(tmp_path: Path) -> N
     held = [{"name": "nothing", "pre": "golgi", "post": "none"}]
     assert held == config["bsb"]["unconnected"]
     assert "nothing" not in config["networks"]["edges"][0]["populations"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_set_of_a_type_without_placement_set_is_no_population_unless_it_has_connections(
+    engine: str, tmp_path: Path
+) -> None:
+    storage = new_storage(engine, tmp_path)
+    golgi = storage.require_placement_set(cell_type("golgi"))
+    golgi.append_data(chunk(0), positions(3))
+    half = storage.require_connectivity_set(golgi.cell_type, cell_type("ghost"), "half")
+    export_sonata(storage, tmp_path / "circuit")
+    made = import_sonata(tmp_path / "circuit", f"made of {tmp_path}", engine="memory")
+    assert [] == diff(storage, made)
+    half.chunk_connect(chunk(0), chunk(0), [(0, -1, -1)], [(1, -1, -1)])
+    with pytest.raises(CorruptNetworkError, match="set 'half' is between cells of type 'ghost'"):
+        export_sonata(storage, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_the_center_of_an_edge_is_its_point_on_the_turned_morphology(
