@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import zipfile
+from collections.abc import Hashable
+from typing import NoReturn
 
 from ...errors import NotANetworkError, ReadOnlyError
+from ...platform import Forks
 from .errors import translated
 from .held import LockHandle
-from .local import LocalLocation
-from .locations import Tag
+from .local import LocalLocation, folder_mode
+from .locations import Objects, Tag
 from .paths import MANIFEST
 
 # A member of an archive of more bytes than these is compressed to no fewer than so many times less.
@@ -18,55 +22,70 @@ _MOST_UNQUESTIONED = 1 << 24
 _MOST_PACKED = 64
 
 
-class ArchiveLocation(LocalLocation):
-    """A zip archive, with the network at its top or in a folder of it."""
+class Archive(Objects):
+    """
+    The objects of an archive that was opened; one that takes its place changes nothing of them.
 
-    # What the names of all members of the network begin with.
-    _base = ""
-    _tag: Tag = None
-    _archive: zipfile.ZipFile | None = None
+    :ivar state: what tells it from others, also from the one that a parent process reads.
+    """
 
-    def _opened(self) -> zipfile.ZipFile:
-        if self._archive is None:
-            try:
-                archive = zipfile.ZipFile(self.root)
-                members = archive.infolist()
-                _check_sizes(members)
-                names = [member.filename for member in members]
-                found = [name for name in names if name.split("/")[-1] == MANIFEST]
-                first = min(found, key=lambda name: (name.count("/"), name))
-            except (zipfile.BadZipFile, IsADirectoryError, ValueError) as error:
-                raise NotANetworkError(
-                    f"'{self.root}' is not a zip archive of a zarr network", location=self.root
-                ) from error
-            self._base = first.removesuffix(MANIFEST)
-            self._archive = archive
-        return self._archive
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        try:
+            self._file = zipfile.ZipFile(root)
+            members = self._file.infolist()
+            _check_sizes(members)
+            found = [each.filename for each in members if each.filename.split("/")[-1] == MANIFEST]
+            first = min(found, key=lambda name: (name.count("/"), name))
+        except (zipfile.BadZipFile, IsADirectoryError, ValueError) as error:
+            raise NotANetworkError(
+                f"'{root}' is not a zip archive of a zarr network", location=root
+            ) from error
+        # What the names of all members of the network begin with.
+        self._base = first.removesuffix(MANIFEST)
+        assert self._file.fp is not None
+        self.state = _state_of(os.fstat(self._file.fp.fileno()))
 
-    def let_go(self) -> None:
-        archive, self._archive = self._archive, None
-        if archive is not None:
-            archive.close()
+    def _open(self) -> NoReturn:
+        raise NotImplementedError("archives are read without a store of zarr's")
 
     def get(self, key: str) -> bytes | None:
         with translated(self.title), contextlib.suppress(KeyError):
-            archive = self._opened()
-            return archive.read(self._base + key)
+            return self._file.read(self._base + key)
         return None
 
     def size(self) -> int:
+        members = self._file.infolist()
+        return sum(each.file_size for each in members if each.filename.startswith(self._base))
+
+
+def _state_of(status: os.stat_result) -> Hashable:
+    # A forked process opens the archive again: it shares the position in a file of its parent.
+    return status.st_ino, status.st_size, status.st_mtime_ns, Forks.count
+
+
+class ArchiveLocation(LocalLocation):
+    """A zip archive, with the network at its top or in a folder of it; the tags are archives."""
+
+    def size(self) -> int:
         with translated(self.title):
-            members = self._opened().infolist()
-            return sum(each.file_size for each in members if each.filename.startswith(self._base))
+            return Archive(self.root).size()
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
         with translated(self.title):
-            status = os.stat(self.root)
-        tag = (status.st_ino, status.st_size, status.st_mtime_ns)
-        if tag != self._tag:
-            self.let_go()
-            self._tag = tag
-        return None if tag == known else (self.get(MANIFEST) or b"", tag)
+            if known is not None and known.state == _state_of(os.stat(self.root)):
+                return None
+            archive = Archive(self.root)
+        return archive.get(MANIFEST) or b"", archive
+
+    def at(self, tag: Tag) -> Objects:
+        archive: Archive = tag
+        return archive
+
+    @property
+    def mode(self) -> int:
+        # Its owner may change a copy.
+        return folder_mode(super().mode) | stat.S_IWUSR
 
     def lock(self, *, exclusive: bool) -> LockHandle:
         if exclusive:

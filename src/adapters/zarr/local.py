@@ -19,7 +19,7 @@ from ...platform import open_descriptor
 from ...transactions.deadline import OnSlow, ignore_slow
 from ..files.errors import system_error
 from ..files.locking import lock_file
-from ..files.names import MODE_OF_FILE, checked_path, hidden_path, target_of
+from ..files.names import checked_path, hidden_path, target_of
 from ..native.drafts import give_name, rename_within
 from .errors import absent, taken, translated
 from .folders import (
@@ -44,7 +44,13 @@ from .objects import ObjectFile, no_follow, path_in, write_again, write_object
 from .paths import MANIFEST
 
 _EVERYBODY = stat.S_IRWXU | stat.S_IRWXG | stat.S_IRWXO
+_READ = 0o444
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def folder_mode(mode: int) -> int:
+    """The mode of a folder: who may read the files of a mode may look for them."""
+    return mode | (mode & _READ) >> 2
 
 
 class LocalLocation(Location):
@@ -72,9 +78,9 @@ class LocalLocation(Location):
         return os.path.exists(self.root) and not is_vacated(self.root)
 
     @property
-    def file_mode(self) -> int:
+    def mode(self) -> int:
         with translated(self.title):
-            return stat.S_IMODE(os.stat(self.root).st_mode) & MODE_OF_FILE
+            return stat.S_IMODE(os.stat(self.root).st_mode)
 
 
 class DirectoryLocation(LocalLocation, Target):
@@ -211,11 +217,6 @@ class DirectoryLocation(LocalLocation, Target):
 
     def remove_group(self, path: str) -> None:
         self._in_folder(remove_group, path)
-
-    @property
-    def mode(self) -> int | None:
-        with translated(self.title):
-            return stat.S_IMODE(os.stat(self.root).st_mode)
 
     def build(self, mode: int | None = None) -> NewDirectory:
         if self.exists():

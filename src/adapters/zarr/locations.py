@@ -216,12 +216,7 @@ class Location(Objects):
 
     @property
     def mode(self) -> int | None:
-        """The permissions of the location, where the system has them."""
-        return None
-
-    @property
-    def file_mode(self) -> int | None:
-        """Who may read and write there, as the mode of a file says it."""
+        """The permissions of the folder of a copy, where the system has them."""
         return None
 
     def lock(self, *, exclusive: bool) -> LockHandle:

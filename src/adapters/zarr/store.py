@@ -19,11 +19,12 @@ from ...ports.store import Capabilities, Capability
 from ...ports.versions import Expired, Version
 from ...transactions.deadline import OnSlow, ignore_slow
 from ...transactions.interrupts import call_pending
+from ..files.names import MODE_OF_FILE
 from .archives import ArchiveLocation
 from .arrays import Arrays
 from .errors import require, taken
 from .held import LockHandle
-from .local import DirectoryLocation
+from .local import DirectoryLocation, folder_mode
 from .locations import Location, Objects, Tag, Target
 from .manifest import Manifest, make_manifest, read_manifest, text_of
 from .metadata import with_added
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from .repository import RepositoryLocation
 
 W = TypeVar("W", bound=ZarrWriteSession)
-_READ = 0o444
 
 
 def _remote(url: str, version: str | datetime | None, options: ServiceOptions) -> Location:
@@ -168,12 +168,12 @@ class ZarrStore:
             return False
 
     def mode(self) -> int | None:
-        return self._location.file_mode
+        mode = self._location.mode
+        return None if mode is None else mode & MODE_OF_FILE
 
     def create(self, *, mode: int | None = None) -> ZarrCreationSession:
         require("numcodecs", "zarr")
-        # Who may read a folder may look for files in it.
-        of_folder = None if mode is None else mode | (mode & _READ) >> 2
+        of_folder = None if mode is None else folder_mode(mode)
         return ZarrCreationSession(self._location.build(of_folder))
 
     def open_read(self, *, locking: bool = True) -> ZarrReadSession:

@@ -1,4 +1,4 @@
-"""Folders and archives: their locks, and what is read of them."""
+"""Folders: their locks, and what is read of them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import contextlib
 import errno
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from bsb_hdf5.adapters.zarr.local import LocalLocation, NewDirectory
@@ -23,15 +21,13 @@ from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
     InputError,
     LockTimeoutError,
-    NotANetworkError,
-    ReadOnlyError,
     SessionAbortedError,
     StoreExistsError,
     StoreIOError,
     StoreNotFoundError,
 )
-from bsb_hdf5.testing.contents import make, reading, snapshot, writing
-from tests.unit.adapters.zarr.stores import ROWS, change, check_changed, filled
+from bsb_hdf5.testing.contents import make, snapshot, writing
+from tests.unit.adapters.zarr.stores import change, check_changed, filled
 
 
 @contextlib.contextmanager
@@ -95,47 +91,6 @@ def test_a_commit_of_another_program_fails_ours(path: Path) -> None:
         session.commit()
     assert "another" == snapshot(store)["attributes"]["of"][1]
     assert "gone" in snapshot(store)["members"]["placement"]["members"]["granule"]["members"]
-
-
-@pytest.mark.parametrize("folder", [False, True])
-def test_a_zip_that_another_program_packed_is_read(
-    path: Path, tmp_path: Path, folder: bool
-) -> None:
-    store = filled(path)
-    root = {"root_dir": path.parent, "base_dir": path.name} if folder else {"root_dir": path}
-    packed = shutil.make_archive(str(tmp_path / "packed"), "zip", **root)
-    archive = ZarrStore(packed)
-    assert archive.recognizes()
-    assert snapshot(store) == snapshot(archive)
-    with reading(archive) as group:
-        array = group.group("placement").group("granule").array("position")
-        assert np.array_equal(ROWS[7:90], array.read(7, 90))
-    with writing(store) as changed:
-        change(changed)
-    shutil.make_archive(str(tmp_path / "packed"), "zip", **root)
-    # Another archive took its place.
-    assert snapshot(store) == snapshot(archive)
-
-
-def test_a_zip_is_not_written(path: Path, tmp_path: Path) -> None:
-    store = filled(path)
-    archive = ZarrStore(shutil.make_archive(str(tmp_path / "a"), "zip", path))
-    for verb in (archive.open_write, archive.remove, lambda: archive.move(f"{path}.2")):
-        with pytest.raises(ReadOnlyError, match="zip archive, which is only read"):
-            verb()
-    for verb in (ZarrStore(tmp_path / "b.zip").create, lambda: store.copy(f"{path}.zip")):
-        with pytest.raises(ReadOnlyError, match="zip archive, which is only read"):
-            verb()
-    archive.copy(str(tmp_path / "c.zarr"))
-    assert snapshot(store) == snapshot(archive) == snapshot(ZarrStore(tmp_path / "c.zarr"))
-
-
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nonsense"])
-def test_a_file_that_is_no_zip_of_a_network_is_told(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "a.zip").write_bytes(content)
-    assert not ZarrStore(tmp_path / "a.zip").recognizes()
-    with pytest.raises(NotANetworkError):
-        ZarrStore(tmp_path / "a.zip").open_read()
 
 
 def test_a_link_that_leads_nowhere_gets_its_folder(tmp_path: Path) -> None:
