@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from zarr.core import sync
 
+# It is made when it is asked for; two threads that do so at once would each get their own.
+sync._get_lock()
+
 
 def start() -> None:
     """
@@ -21,7 +24,9 @@ def start() -> None:
 
 def forget_if_dead() -> None:
     """Let zarr start another loop if its own is not running."""
-    loop, thread = sync.loop[0], sync.iothread[0]
-    if loop is not None and (thread is None or not thread.is_alive()):
-        sync.loop[0] = sync.iothread[0] = None
-        loop.close()
+    # Under the lock of zarr, which names a loop before it starts its thread.
+    with sync._get_lock():
+        loop, thread = sync.loop[0], sync.iothread[0]
+        if loop is not None and (thread is None or not thread.is_alive()):
+            sync.loop[0] = sync.iothread[0] = None
+            loop.close()

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from zarr.core import sync
 
-from bsb_hdf5.adapters.zarr import repository
+from bsb_hdf5.adapters.zarr import event_loop, repository
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import StoreIOError
 from bsb_hdf5.testing.contents import reading, snapshot, writing
@@ -66,6 +66,35 @@ def test_without_a_thread_an_error_is_raised_and_the_next_session_works(tmp_path
         root.create_array("new", ROWS)
     with reading(ZarrStore(url)) as read:
         assert np.array_equal(ROWS, read.array("new").read())
+
+
+@pytest.mark.usefixtures("no_loop")
+def test_a_loop_whose_thread_is_about_to_start_is_not_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = threading.Thread.start
+    others: list[threading.Thread] = []
+
+    def start_another_first(thread: threading.Thread) -> None:
+        if thread.name == "zarr_io" and not others:
+            others.append(threading.Thread(target=event_loop.start))
+            start(others[0])
+            # It waits for the lock of zarr; without that, it ends.
+            others[0].join(0.1)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_another_first)
+    event_loop.start()
+    others[0].join()
+    loop = sync.loop[0]
+    assert loop is not None
+    assert sync._get_loop() is loop
+    assert not loop.is_closed()
+
+    async def one() -> int:
+        return 1
+
+    assert 1 == sync.sync(one(), timeout=10)
 
 
 def test_folders_are_read_and_written_without_a_thread(
