@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, TypeVar
-from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import attrs
 
-from ...errors import StorageError, UnknownContentError
+from ...errors import InputError, StorageError, UnknownContentError
 from ...platform import LOCKS_MISSING, before_renaming, can_lock
 from ...ports.services import NO_OPTIONS, ServiceOptions
 from ...ports.store import Capabilities, Capability
@@ -53,6 +52,18 @@ def _remote(url: str, version: str | datetime | None, options: ServiceOptions) -
     return RepositoryLocation(url, version, options)
 
 
+def _path_of(url: str) -> str:
+    """The path that a URL of the scheme ``file`` names."""
+    host, slash, path = url.removeprefix("file://").partition("/")
+    if host not in ("", "localhost") or not slash or set(path) & set("?#"):
+        raise InputError(
+            f"'{url}' names no path of this machine: write file:///folder/net.zarr, with %3F for"
+            " each ? and %23 for each # in it",
+            asked=url,
+        )
+    return url2pathname(f"/{path}")
+
+
 class ZarrStore:
     """
     The place of one network.
@@ -63,7 +74,8 @@ class ZarrStore:
     :param version: the version of a network in an object store to read, by id, tag or time; by
         default the last one.
     :param options: how the service of a URL is reached.
-    :raises InputError: the root is a URL that contains credentials.
+    :raises InputError: the root is a URL that contains credentials, or one of a file that names no
+        path.
     """
 
     _CAPABILITIES: ClassVar[Capabilities] = Capabilities(
@@ -105,10 +117,9 @@ class ZarrStore:
         text = os.fsdecode(root)
         if "://" in text:
             text = plain_url(text)
-        if text.startswith("file://"):
-            text = url2pathname(urlsplit(text).path)
-        if "://" in text:
-            return _remote(text, version, self._options)
+            if not text.startswith("file://"):
+                return _remote(text, version, self._options)
+            text = _path_of(text)
         is_archive = text.lower().endswith(".zip")
         return ArchiveLocation(text) if is_archive else self._directory(text)
 

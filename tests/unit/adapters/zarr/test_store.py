@@ -122,3 +122,26 @@ def test_the_case_of_a_scheme_and_of_a_suffix_does_not_matter(path: Path, tmp_pa
     os.rename(tmp_path / "a.zip", tmp_path / "B.ZIP")
     assert before == snapshot(ZarrStore(tmp_path / "B.ZIP"))
     assert before == snapshot(ZarrStore(path.as_uri().replace("file://", "FILE://")))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file://net.zarr",
+        "file://data/net.zarr",
+        "file://",
+        "file:///data/a#1.zarr",
+        "file:///data/a?b.zarr",
+        "file:///data/net.zarr#",
+        "FILE://[data/net.zarr",
+    ],
+)
+def test_the_url_of_a_file_that_names_no_path_of_this_machine_is_refused(url: str) -> None:
+    with pytest.raises(InputError, match="names no path of this machine"):
+        ZarrStore(url)
+
+
+def test_the_url_of_a_file_names_its_path(tmp_path: Path) -> None:
+    strange = tmp_path / "a #1?%20 @[x].zarr"
+    for url in (strange.as_uri(), strange.as_uri().replace("file://", "file://localhost")):
+        assert str(strange) == ZarrStore(url).location
