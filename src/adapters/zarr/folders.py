@@ -196,16 +196,19 @@ def foreign_in(root: str) -> list[str]:
 
 def copy_foreign(root: str, target: str) -> None:
     """
-    Copy what no session made into the folder of a copy; links stay links.
+    Copy what no session made into the folder of a copy, which may lie in it; links stay links.
 
     :raises OSError: something there can't be copied, such as a pipe.
     """
+    name = os.path.basename(target)
     for path in foreign_in(root):
         call_pending()
+        if os.path.basename(path) == name:
+            continue
         here, there = os.path.join(root, path), os.path.join(target, path)
         os.makedirs(os.path.dirname(there), exist_ok=True)
         if os.path.isdir(here) and not os.path.islink(here):
-            shutil.copytree(here, there, symlinks=True)
+            shutil.copytree(here, there, symlinks=True, ignore=lambda _, names: {name} & {*names})
         else:
             shutil.copy2(here, there, follow_symlinks=False)
 

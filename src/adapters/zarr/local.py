@@ -224,7 +224,9 @@ class DirectoryLocation(LocalLocation, Target):
         return NewDirectory(self.root, mode)
 
     def rename(self, target: Location) -> bool:
-        return isinstance(target, DirectoryLocation) and rename_within(self.root, target.root)
+        if not isinstance(target, DirectoryLocation) or is_vacated(target.root):
+            return False
+        return rename_within(self.root, target_of(target.root))
 
     def foreign(self) -> list[str]:
         return self._in_folder(foreign_in)

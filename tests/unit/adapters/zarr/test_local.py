@@ -142,6 +142,44 @@ def test_nothing_is_moved_or_copied_onto_what_is_there(path: Path, kind: str) ->
     assert {path.name, target.name} == {each.name for each in path.parent.iterdir()}
 
 
+@pytest.mark.parametrize("verb", ["move", "copy"])
+def test_a_network_goes_to_a_link_that_leads_nowhere_and_to_a_folder_that_another_left(
+    path: Path, tmp_path: Path, verb: str
+) -> None:
+    left, link = tmp_path / "left.zarr", tmp_path / "link.zarr"
+    earlier = make(ZarrStore(left))
+    (left / "notes.txt").write_text("mine")
+    earlier.remove()
+    link.symlink_to("elsewhere")
+    for target in (left, link):
+        store = filled(path)
+        before = snapshot(store)
+        getattr(store, verb)(str(target))
+        assert before == snapshot(ZarrStore(target))
+        assert (verb == "copy") is store.exists()
+        if store.exists():
+            store.remove()
+    assert "mine" == (left / "notes.txt").read_text()
+    assert link.is_symlink() and (tmp_path / "elsewhere" / MANIFEST).exists()
+    assert {"left.zarr", "link.zarr", "elsewhere"} == set(os.listdir(tmp_path))
+
+
+@pytest.mark.parametrize("folder", ["", "notes", "placement/granule"])
+def test_a_copy_within_the_folder_of_a_network_does_not_hold_itself(
+    path: Path, folder: str
+) -> None:
+    store = filled(path)
+    before = snapshot(store)
+    (path / "notes").mkdir()
+    (path / "notes" / "notes.txt").write_text("mine")
+    copy = path / folder / "copy.zarr"
+    store.copy(str(copy))
+    assert before == snapshot(ZarrStore(copy)) == snapshot(store)
+    assert "mine" == (copy / "notes" / "notes.txt").read_text()
+    assert ("notes",) == ZarrStore(copy).foreign()
+    assert ["notes.txt"] == os.listdir(copy / "notes")
+
+
 def test_a_target_that_is_taken_at_the_last_moment_is_kept(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
