@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Protocol, TypeAlias
@@ -224,6 +224,15 @@ class Session:
         if self.aborted_by is not None:
             self.check_whole()
 
+    def note_failure(self, error: BaseException, before: int) -> None:
+        """
+        Note that an error ended a part of the session, which can't be committed if that changed it.
+
+        :param before: the changes of the session when the part began.
+        """
+        if not self.closed and self.aborted_by is None and self.changes != before:
+            self.aborted_by = error
+
     def check_whole(self) -> None:
         """
         Check that no error interrupted a change within the session.
@@ -326,27 +335,36 @@ def deactivate(session: Session) -> None:
 
 
 class Joined:
-    """
-    A part of a session that is open.
+    """A part of a session that is open."""
 
-    An error in a part that has changed something leaves the session inconsistent, so that it
-    can't be committed any more. What only reads changes nothing.
-    """
-
-    __slots__ = ("_before", "_session", "_write")
+    __slots__ = ("_session", "_write")
 
     def __init__(self, session: Session, *, write: bool) -> None:
         self._session = session
         self._write = write
 
     def __enter__(self) -> Session:
-        session = self._session
-        if not self._write:
-            session._open_view()
-            return session
-        session._open_writer()
-        if session.aborted_by is not None:
-            session.check_whole()
+        self._session.check(write=self._write)
+        return self._session
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class Scope:
+    """
+    A block of code in a session.
+
+    :param opened: opens or joins the session.
+    """
+
+    __slots__ = ("_before", "_opened", "_session")
+
+    def __init__(self, opened: AbstractContextManager[Session]) -> None:
+        self._opened = opened
+
+    def __enter__(self) -> Session:
+        self._session = session = self._opened.__enter__()
         self._before = session.changes
         return session
 
@@ -355,11 +373,7 @@ class Joined:
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:
-        if error is None or not self._write:
-            return
-        session = self._session
-        if session.closed or session.aborted_by is not None:
-            return
-        if session.changes != self._before:
-            session.aborted_by = error
+    ) -> bool | None:
+        if error is not None:
+            self._session.note_failure(error, self._before)
+        return self._opened.__exit__(kind, error, trace)

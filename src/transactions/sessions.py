@@ -37,7 +37,7 @@ from .interrupts import (
     uninterrupted,
 )
 from .recorded import RecordedTransaction, opening_span
-from .session import ACTIVE, Joined, Session, activate, active_session, deactivate
+from .session import ACTIVE, Joined, Scope, Session, activate, active_session, deactivate
 from .staged_sessions import StagedSessions
 from .store_lock import LockSettings
 from .transaction import (
@@ -85,7 +85,7 @@ class Sessions(StagedSessions):
         :raises ReadOnlyError: ``write``, in read-only mode or with a handle that reads.
         :raises SessionAbortedError: an error interrupted a change within the scope.
         """
-        return uninterrupted(lambda: self._open(write=write, handle=handle))
+        return uninterrupted(lambda: Scope(self._open(write=write, handle=handle)))
 
     def run(self, operation: Callable[[Session], T], *, write: bool, handle: object = None) -> T:
         """
@@ -155,12 +155,17 @@ class Sessions(StagedSessions):
         # perf: load a chunk; ``with`` takes twice as long.
         while not session.mutex.acquire(timeout=POLL_INTERVAL):
             call_pending()
+        before = 0
         try:
+            before = session.changes
             return function(*args, handle=session, **kwargs)
-        except MemoryError as error:
-            raise _too_large(self.store.location, error) from error
-        except self._errors as error:
-            raise library_error(self.store.location, error) from error
+        except BaseException as error:
+            session.note_failure(error, before)
+            if isinstance(error, MemoryError):
+                raise _too_large(self.store.location, error) from error
+            if isinstance(error, self._errors):
+                raise library_error(self.store.location, error) from error
+            raise
         finally:
             session.mutex.release()
 

@@ -22,7 +22,7 @@ from bsb_hdf5.errors import LengthError
 from bsb_hdf5.morphology_repository import MorphologyRepository
 from bsb_hdf5.placement_set import PlacementSet
 from bsb_hdf5.testing.network_machine import NetworkMachine
-from bsb_hdf5.transactions.session import Joined
+from bsb_hdf5.transactions.session import Session
 from tests.mutants import NOTICED, check_is_called_alike
 
 Mutant = tuple[Any, str, Callable[..., Any]]
@@ -121,7 +121,7 @@ MUTANTS: dict[str, Mutant] = {
         "rollback",
         store.MemoryWriteSession.commit,
     ),
-    "a failure that is caught is stored": (Joined, "__exit__", lambda self, *_: None),
+    "a failure that is caught is stored": (Session, "note_failure", lambda self, *_: None),
     "attributes are not restored": (arrays, "_restore", lambda table, name: (lambda: None,)),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,6 +14,7 @@ import pytest
 from bsb_hdf5.core.layouts.detection import create_network
 from bsb_hdf5.errors import (
     HandleError,
+    InputError,
     ReadOnlyError,
     SessionAbortedError,
 )
@@ -210,6 +212,34 @@ def test_an_error_before_anything_is_changed_aborts_nothing(network: Recorder) -
         with pytest.raises(InterruptionError), network.read:
             raise InterruptionError
         assert session.aborted_by is None
+    assert ("a",) == network.names()
+
+
+def test_what_another_thread_changes_meanwhile_does_not_count_as_a_change_of_an_error(
+    network: Recorder,
+) -> None:
+    adding, failing = threading.Event(), threading.Event()
+
+    def slowly(session: Session) -> None:
+        adding.set()
+        assert failing.wait(10)
+        # The other thread is waiting for its turn, or will be.
+        time.sleep(0.05)
+        add(session, "a")
+
+    def refuse(_: Session) -> None:
+        raise InputError("nothing was changed")
+
+    def fail() -> None:
+        assert adding.wait(10)
+        failing.set()
+        with pytest.raises(InputError):
+            network.sessions.run(refuse, write=True)
+
+    with network.write, ThreadPoolExecutor(2) as pool:
+        calls = (partial(network.sessions.run, slowly, write=True), fail)
+        for done in [pool.submit(contextvars.copy_context().run, each) for each in calls]:
+            done.result(LONG)
     assert ("a",) == network.names()
 
 
