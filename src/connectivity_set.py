@@ -400,8 +400,8 @@ class CSIterator:
     ) -> None:
         self._cs = cs
         self._direction = None if direction is None else check_direction(direction)
-        self._local = local_
-        self._global = global_
+        self._local = _looped(local_)
+        self._global = _looped(global_)
 
     def __iter__(self) -> Iterator[tuple[object, object]]:
         if self._direction is None:
@@ -426,6 +426,11 @@ class CSIterator:
         if global_ is None:
             return self._cs.get_global_chunks(direction, local_)
         return (global_,) if isinstance(global_, Chunk) else iter(given_chunks(global_))
+
+
+def _looped(chunks: Chunks) -> Chunk | list[Chunk] | None:
+    """Chunks to iterate over more than once, which what was given may not be made for."""
+    return chunks if chunks is None or isinstance(chunks, Chunk) else given_chunks(chunks)
 
 
 def _tag(pre_type: bsb.CellType, post_type: bsb.CellType, tag: str | None) -> str:

@@ -308,7 +308,7 @@ def _to_morphology(table: MorphologyTable, meta: Meta) -> Morphology:
     points, radii = table.data[:, :3].copy(), table.data[:, 3].copy()
     codes = np.ascontiguousarray(table.data[:, 4].astype(int))
     labels = PointLabels(len(points), buffer=codes, labels=table.labels.to_lists())
-    columns = np.ascontiguousarray(table.data[:, 5:].T)
+    columns = table.data[:, 5:].T.copy(order="C")
     properties = dict(zip(table.properties, columns, strict=True))
     branches: list[Branch] = []
     start = 0

@@ -93,3 +93,17 @@ def test_blocks_of_a_global_chunk_are_read_without_a_local_one(
 def test_both_directions_follow_each_other(loops: ConnectivitySet, at_once: int) -> None:
     found = plain(loops.flat_iter_connections())
     assert sorted([*expected("inc"), *expected("out")]) == sorted(found)
+
+
+def test_chunks_may_come_from_an_iterator(loops: ConnectivitySet) -> None:
+    two = [CHUNKS[2], CHUNKS[0]]
+    directions: Any = loops.nested_iter_connections(None, iter(two), iter(CHUNKS))
+    nested = [
+        (direction, local, far, block)
+        for direction, locals_ in directions
+        for local, blocks in locals_
+        for far, block in blocks
+    ]
+    flat = plain(loops.flat_iter_connections(None, iter(two), iter(CHUNKS)))
+    assert flat == plain(nested)
+    assert flat == plain(loops.flat_iter_connections(None, two, CHUNKS))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from bsb import Branch, Morphology
 
+from bsb_hdf5 import verify
 from tests.compat.walk.world import World
 
 Labels = Sequence[tuple[list[str], list[bool]]]
@@ -97,3 +98,18 @@ def test_labels_of_another_length_are_compared_as_arrays(world: World) -> None:
     assert [True, True, False] == (labels == 1).tolist()
     assert labels == copy.copy(labels)
     assert [1, 1, 0] == pickle.loads(pickle.dumps(labels)).tolist()
+
+
+@pytest.mark.parametrize("points", [1, 3])
+def test_what_is_changed_in_place_afterwards_is_not_stored(world: World, points: int) -> None:
+    made = branch(points, weight=np.full(points, 4.0))
+    with world.storage.write_scope():
+        stored = world.morphologies.save("new", Morphology([made]))
+        changed = stored.load().branches[0]
+        for each in (changed.points, changed.radii, changed._properties["weight"], made.points):
+            each[:] = 77
+        assert [4.0] * points == stored.load().branches[0]._properties["weight"].tolist()
+    found = world.again().morphologies.load("new").branches[0]
+    assert [4.0] * points == found._properties["weight"].tolist()
+    assert branch(points).points.tolist() == found.points.tolist()
+    assert not list(verify(world.storage).findings)

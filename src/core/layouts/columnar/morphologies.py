@@ -187,7 +187,7 @@ class ColumnarMorphologies:
         columns: dict[str, Rows] = {
             POINTS: table.data[:, :4].copy(),
             LABELS: codes,
-            PROPERTIES: table.data[:, 5:].ravel(),
+            PROPERTIES: table.data[:, 5:].flatten(),
             BRANCHES: np.array(table.graph),
         }
         ranges = {key: self._put(key, rows) for key, rows in columns.items()}
