@@ -21,7 +21,7 @@ def counts(cells: PlacementSets, *, by: str = "type") -> dict[GroupKey, int]:
         sum over labels may be more than there are cells.
     :returns: cells by type; by type and label, None for those without label; or by type and
         coordinates of the chunk.
-    :raises InputError: something else than cells, or another ``by``.
+    :raises InputError: something else than cells, two sets of one type, or another ``by``.
     """
     check_choice("by", by, GROUPED_BY)
     found: dict[GroupKey, int] = {}

@@ -53,8 +53,9 @@ def density(cells: PlacementSets, partition: bsb.Partition | None = None) -> dic
     :param partition: a layer, a rhomboid or voxels of a network: only cells within it are counted.
         By default the volume is that of all chunks in which the filters keep cells of the type.
     :returns: the density of each type.
-    :raises InputError: ``cells`` is of another type; the partition is of another kind, or its
-        network was not laid out; or the network does not know its chunk size.
+    :raises InputError: ``cells`` is something else, or has two sets of one type; the partition is
+        of another kind, or its network was not laid out; or the network does not know its chunk
+        size.
     """
     sets = chosen_placement_sets(cells)
     if not sets:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import groupby
 
 import attrs
@@ -77,14 +78,14 @@ def matrix(
     :param cells: a placement set, or several, whose filters restrict the cells of their types.
     :param progress: whether to show a bar on stderr; without, only on a terminal.
     :returns: groups in the order of the types' names, then of labels or ids of chunks.
-    :raises InputError: something else than connections or cells, another value or ``by``, or more
-        than 134,217,728 entries.
+    :raises InputError: something else than connections or cells, a set or a type of cells twice,
+        another value or ``by``, or more than 134,217,728 entries.
     :raises CorruptNetworkError: a connection is on a cell that does not exist.
     """
     check_choice("value", value, VALUES)
     check_choice("by", by, GROUPED_BY)
     sets = chosen_connectivity_sets(connections)
-    question = _Question(by, {each.tag: each for each in chosen_placement_sets(cells)})
+    question = _Question(by, chosen_placement_sets(cells))
     counts = np.zeros((0, 0), dtype=np.int64)
     if sets:
         with session_on(sets[0]._engine) as session:
@@ -100,11 +101,11 @@ class _Question:
     """
     The groups of the presynaptic and postsynaptic types.
 
-    :param filtered: the placement sets whose filters apply, by type.
+    :param filtered: the placement sets whose filters apply.
     """
 
     by: str
-    filtered: dict[str, PlacementSet]
+    filtered: list[PlacementSet]
     populations: dict[str, Population] = attrs.field(factory=dict)
     groupings: dict[str, Grouping] = attrs.field(factory=dict)
     pre: tuple[str, ...] = ()
@@ -115,7 +116,8 @@ class _Question:
         self.pre = tuple(sorted({each.pre_type_name for each in sets}))
         self.post = tuple(sorted({each.post_type_name for each in sets}))
         for name in sorted({*self.pre, *self.post}):
-            cells = self.filtered.get(name)
+            is_same = partial(session.network.is_same, name)
+            cells = next((each for each in self.filtered if is_same(each.tag)), None)
             if cells is None:
                 population = Population.of_type(name, sets, session)
             elif cells._engine.sessions.store.identity != session.identity:

@@ -75,7 +75,8 @@ def chosen_placement_sets(cells: PlacementSets) -> list[PlacementSet]:
     """
     The given placement sets: one, several, or all of a network.
 
-    :raises InputError: one is not a placement set, or they belong to several storages.
+    :raises InputError: one is not a placement set, they belong to several storages, or two are of
+        one type.
     """
     if isinstance(cells, bsb.Scaffold | bsb.Storage) or _is_root(cells):
         return placement_sets(cells)
@@ -84,7 +85,8 @@ def chosen_placement_sets(cells: PlacementSets) -> list[PlacementSet]:
 
 def chosen_connectivity_sets(connections: ConnectivitySets) -> list[ConnectivitySet]:
     """
-    Connectivity sets as they are given; errors as for :func:`chosen_placement_sets`.
+    Connectivity sets as they are given; errors as for :func:`chosen_placement_sets`, and if one is
+    given twice.
     """
     if isinstance(connections, bsb.Scaffold | bsb.Storage) or _is_root(connections):
         return connectivity_sets(connections)
@@ -123,4 +125,21 @@ def _checked(given: object, kind: type[_Set]) -> list[_Set]:
             raise InputError(f"a {kind.__name__} is needed, not {each!r}", asked=each)
     if len({each._engine.sessions.store.identity for each in sets}) > 1:
         raise InputError("the sets are of several storages; ask for one storage at a time")
+    _check_once(sets)
     return sets
+
+
+def _check_once(sets: list[_Set]) -> None:
+    """Check that no set is given twice: by type there is one answer, and connections count once."""
+    if len(sets) < 2:  # noqa: PLR2004
+        return
+    with session_on(sets[0]._engine) as session:
+        is_same = session.network.is_same
+        for i, each in enumerate(sets):
+            first = next((other.tag for other in sets[:i] if is_same(other.tag, each.tag)), None)
+            if first is not None:
+                spelled = f", as '{first}' and as '{each.tag}'" if first != each.tag else ""
+                raise InputError(
+                    f"the set '{each.tag}' is given twice{spelled}; ask for each by itself",
+                    asked=each.tag,
+                )

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from bsb import Configuration, Scaffold
+from bsb import Chunk, Configuration, Scaffold
 
 from bsb_hdf5.errors import InputError
 from bsb_hdf5.queries import (
     afferent,
     connectivity_sets,
     counts,
+    density,
     distances,
     divergence,
     in_degree,
@@ -26,7 +28,7 @@ from bsb_hdf5.queries import (
     to_sparse,
 )
 from bsb_hdf5.testing.network_samples import cell_type
-from tests.unit.queries.networks import TAGS, TYPES, Sample, new_storage, random_network
+from tests.unit.queries.networks import TAGS, TYPES, Filters, Sample, new_storage, random_network
 
 
 @pytest.fixture
@@ -70,6 +72,38 @@ ASKED_OF_ANOTHER: dict[str, Callable[[Sample, Sample], object]] = {
 def test_a_question_is_asked_of_one_storage(sample: Sample, other: Sample, question: str) -> None:
     with pytest.raises(InputError, match=r"of another storage|of several storages"):
         ASKED_OF_ANOTHER[question](sample, other)
+
+
+ASKED_TWICE: dict[str, Callable[[Sample], object]] = {
+    "counts": lambda sample: counts([sample.placement("golgi"), sample.placement("golgi")]),
+    "density": lambda sample: density(
+        [sample.placement("golgi", Filters(labels=("active",))), sample.placement("golgi")]
+    ),
+    "cells of a matrix": lambda sample: matrix(
+        sample.storage, cells=[*placement_sets(sample.storage), sample.placement("golgi")]
+    ),
+    "matrix": lambda sample: matrix([sample.connectivity("gap"), sample.connectivity("gap")]),
+}
+
+
+@pytest.mark.parametrize("question", ASKED_TWICE)
+def test_a_set_is_given_once(sample: Sample, question: str) -> None:
+    """Answers by type have room for one selection of its cells."""
+    with pytest.raises(InputError, match=r"'(golgi|gap)' is given twice"):
+        ASKED_TWICE[question](sample)
+
+
+def test_spellings_of_one_type_are_one_set(tmp_path: Path) -> None:
+    storage = new_storage("classic", tmp_path)
+    cells = storage.require_placement_set(cell_type("lib/a"))
+    cells.append_data(Chunk((0, 0, 0), None), np.zeros((4, 3)))
+    cells.label(["core"], [0])
+    spelled = storage.get_placement_set(cell_type("lib//a"))
+    with pytest.raises(InputError, match="'lib//a' is given twice, as 'lib/a' and as 'lib//a'"):
+        counts([cells, spelled])
+    storage.require_connectivity_set(cells.cell_type, cells.cell_type, "loops")
+    spelled.set_label_filter(["core"])
+    assert [1] == matrix(storage, cells=spelled).pre_cells.tolist()
 
 
 NO_SETS: list[tuple[Callable[[Any], object], Callable[[Sample], object], str]] = [
