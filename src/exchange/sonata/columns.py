@@ -18,6 +18,8 @@ Array: TypeAlias = Any
 """A dataset of h5py."""
 
 LIBRARY = "@library"
+# Rows that are compared at once.
+_PIECE = 1 << 20
 _TEXT = h5py.string_dtype("utf-8")
 
 
@@ -106,6 +108,27 @@ class Columns:
         if codes.shape != (self.size,):
             raise CorruptNetworkError(f"'{_place(self._group)}/{name}' needs {self.size} texts")
         return unique.tolist(), codes.astype(np.int64)
+
+
+def check_order(population: Group, kind: str, size: int) -> None:
+    """
+    Check that all attributes are in one group, a row for each node or edge, in their order.
+
+    :param kind: ``node`` or ``edge``.
+    :raises CorruptNetworkError: they are in several, or in the order of an index.
+    """
+    columns = Columns(population, size)
+    names = f"{kind}_group_id", f"{kind}_group_index"
+    for name in (each for each in names if each in columns):
+        for first in range(0, size, _PIECE):
+            rows = slice(first, min(first + _PIECE, size))
+            expected = 0 if name == names[0] else np.arange(rows.start, rows.stop)
+            if (columns.read(name, rows) != expected).any():
+                raise CorruptNetworkError(
+                    f"'{_place(population)}' has its rows in several groups, or in another order"
+                    f" than that of its {kind}s, by '{name}'; write them to the group '0' in the"
+                    " order of their ids"
+                )
 
 
 def array_in(group: Group, name: str) -> Array:

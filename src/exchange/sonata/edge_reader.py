@@ -13,7 +13,7 @@ from ...core.rows import Locations
 from ...errors import CorruptNetworkError
 from ...queries.progress import WORK
 from ...transactions.interrupts import call_pending
-from .columns import Columns, Group, array_in, group_in, text_attribute
+from .columns import Columns, Group, array_in, check_order, group_in, text_attribute
 from .edges import NODE_POPULATION, PLACES, POST, PRE, SOURCE, TARGET
 from .node_reader import NodeReader
 from .sections import FindSections
@@ -47,9 +47,11 @@ class EdgeReader:
         The edges as connections, in their order.
 
         :param most: in memory at a time.
-        :raises CorruptNetworkError: an edge is on a node that does not exist.
+        :raises CorruptNetworkError: an edge is on a node that does not exist, or attributes are not
+            in the order of the edges.
         """
         size = self.size
+        check_order(self.group, "edge", size)
         ends, attributes = Columns(self.group, size), Columns(group_in(self.group, "0"), size)
         for first in range(0, size, most):
             call_pending()

@@ -18,7 +18,7 @@ from ...core.placement_rows import MorphologyRows
 from ...core.rows import Lengths, Rows
 from ...core.statistics import ChunkCounts
 from ...errors import CorruptNetworkError
-from .columns import Columns, Group, array_in, group_in
+from .columns import Columns, Group, array_in, check_order, group_in
 from .names import original_name
 from .nodes import (
     AXES,
@@ -50,6 +50,7 @@ class NodeReader:
     def __init__(self, group: Group, own: Document | None, chunk_size: NDArray[np.float64]) -> None:
         types = array_in(group, "node_type_id")
         self.size = int(types.shape[0]) if types.ndim else 0
+        check_order(group, "node", self.size)
         self._columns = Columns(group_in(group, "0"), self.size)
         self._own = own
         self._chunk_size = chunk_size

@@ -185,6 +185,29 @@ def test_morphologies_are_those_of_the_files(tmp_path: Path, named: Any, options
     assert text.endswith(f"{meta})")
 
 
+@pytest.mark.parametrize("part", ["node", "edge"])
+def test_rows_are_in_the_order_of_the_nodes_and_edges_or_refused(tmp_path: Path, part: str) -> None:
+    """What a reader that ignores the index would get is another circuit."""
+    file, population, size = (
+        ("n.h5", "nodes/cells", 4) if part == "node" else ("e.h5", "edges/e", 3)
+    )
+    ordered, reverse = np.arange(size), np.arange(size)[::-1]
+    for number, (group, index, kept) in enumerate(
+        ((0, ordered, True), (0, reverse, False), (1, ordered, False))
+    ):
+        folder = circuit(tmp_path / str(number), X, ENDS)
+        with h5py.File(folder / file, "r+") as held:
+            held[f"{population}/{part}_group_id"] = np.full(size, group)
+            held[f"{population}/{part}_group_index"] = index
+        if kept:
+            assert X["x"][::2] == [
+                row["position"][0] for row in cells_of(imported(folder, "made"))[NEAR]
+            ]
+            continue
+        with pytest.raises(CorruptNetworkError, match=f"{population}' has its rows in several"):
+            imported(folder, "made")
+
+
 def test_each_node_needs_the_name_of_a_morphology(tmp_path: Path) -> None:
     for number, names in enumerate((["m"] * 3, ["m"] * 5)):
         given = circuit(tmp_path / f"{number}", {**X, "morphology": names})
