@@ -151,7 +151,7 @@ def _with_handle_at(function: Callable[..., R], position: int) -> Callable[..., 
 
     @functools.wraps(function)
     def call(*args: Any, handle: Session, **kwargs: Any) -> R:
-        # What is too much, or given twice, is Python's to refuse.
+        # Python reports surplus or duplicate arguments.
         return function(*args[:position], handle, *args[position + 1 :], **kwargs)
 
     return call

@@ -154,7 +154,7 @@ class LabelledCells:
         data = self._writer(handle)
         selected = self._selection().resolve(data)
         try:
-            given = as_numbers(cells, "the mask" if by_mask else f"ids of cell of '{self.tag}'")
+            given = as_numbers(cells, "the mask" if by_mask else f"ids of cells of '{self.tag}'")
             if by_mask or given.dtype == bool:
                 given = ids_of_mask(given, len(selected))
             cell_labels.change_labels(data, selected, given, names, remove=remove)

@@ -412,10 +412,10 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
         :raises CellIdError: numbers outside the set.
         """
         whole, chunks = self._data(handle).counts(), self._selected_chunks()
-        given = as_numbers(ids, f"ids of cell of '{self.tag}'")
+        given = as_numbers(ids, f"ids of cells of '{self.tag}'")
         if given.dtype == bool:
             given = ids_of_mask(given, whole.total)
-        cells = as_cell_ids(given, whole.total, f"cell of '{self.tag}'")
+        cells = as_cell_ids(given, whole.total, f"cells of '{self.tag}'")
         local = to_local_ids(cells, whole, chunks)
         if chunks is None or len(local):
             return local

@@ -23,6 +23,7 @@ def as_cell_ids(ids: object, size: int, what: str) -> NDArray[np.int64]:
     Ids of cells, checked against how many cells there are.
 
     :param ids: (n,) whole numbers.
+    :param what: the cells that they are of, in messages.
     :raises InputError: no whole numbers, another shape.
     :raises CellIdError: ids below 0 or from ``size`` up.
     """
@@ -39,7 +40,7 @@ def _check_cell_ids(cells: NDArray[np.int64], size: int, what: str) -> tuple[int
     if least < 0 or most >= size:
         outside = (cells < 0) | (cells >= size)
         raise CellIdError(
-            f"{what} {cells[outside][0]} does not exist ({size} cells);"
+            f"there are {size} {what}, and none has the id {cells[outside][0]};"
             f" {int(outside.sum())} of {len(cells)} ids are out of range",
             asked=cells[outside][:10].tolist(),
             valid=size,

@@ -35,7 +35,7 @@ def change_labels(
     :param ids: (n,) numbers of selected cells.
     :raises InputError: as :meth:`.SelectedCells.within` does.
     """
-    counts, flat = cells.within(ids, f"cell of '{data.name}'")
+    counts, flat = cells.within(ids, f"cells of '{data.name}'")
     if not len(flat) or not labels:
         return
     sets = data.label_sets()

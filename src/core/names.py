@@ -8,10 +8,10 @@ from typing import cast
 
 from ..errors import InvalidNameError, NameTypeError
 
-# What names no thing, but a place.
+# Reserved path components.
 _PLACES = frozenset(("", ".", ".."))
 _LONGEST_TAG = 200
-# What no service encodes where it names the object of a tag.
+# Characters that no object store escapes in keys.
 _TAG_MARKS = "!$&'()+,-.:;=@_"
 _NO_TAG = re.compile(f"[^ A-Za-z0-9{re.escape(_TAG_MARKS)}]")
 _VERSION_ID = re.compile("[0-9A-HJKMNP-TV-Z]{20}")

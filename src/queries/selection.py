@@ -58,7 +58,7 @@ def afferent(
     :raises CorruptNetworkError: a connection is on a cell that does not exist.
     """
     with stream(connections, pre, post, progress, with_points=True) as asked:
-        chosen = _only(asked.post, cells, "postsynaptic cell")
+        chosen = _only(asked.post, cells, "postsynaptic cells")
         far, near = _read(attrs.evolve(asked, post=chosen), "inc")
     return Connections(far, near)
 
@@ -84,7 +84,7 @@ def efferent(
     Other parameters and errors as for :func:`afferent`.
     """
     with stream(connections, pre, post, progress, with_points=True) as asked:
-        chosen = _only(asked.pre, cells, "presynaptic cell")
+        chosen = _only(asked.pre, cells, "presynaptic cells")
         far, near = _read(attrs.evolve(asked, pre=chosen), "out")
     return Connections(near, far)
 

@@ -271,8 +271,7 @@ class Session:
         """End the session: nothing can be read or written from now on."""
         # What it reads from refers to it: both go now, not when Python looks for garbage.
         self._view = self._writer = self.source = None
-        if self._suspended:
-            self._suspended = False
+        self._suspended = False
 
     def _open_view(self) -> ReadView:
         view = self._view

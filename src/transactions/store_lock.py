@@ -81,7 +81,7 @@ class RankedLock:
 
     def release(self, thread: Thread) -> None:
         try:
-            # An error of the block is not for a lock to judge.
+            # The lock is released the same way after an error.
             self._hold.__exit__(None, None, None)
         finally:
             self._threads.release(thread)

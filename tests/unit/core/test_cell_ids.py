@@ -41,7 +41,7 @@ def test_ids_of_the_whole_set_become_ids_of_some_chunks(
 
 @pytest.mark.parametrize("ids", [[-1], [3], [0, 1, 99]])
 def test_ids_of_no_cell_are_refused(ids: list[int]) -> None:
-    with pytest.raises(CellIdError, match=f"{ids[-1]} does not exist"):
+    with pytest.raises(CellIdError, match=f"none has the id {ids[-1]};"):
         as_cell_ids(ids, 3, "granule")
 
 

@@ -67,7 +67,7 @@ def test_cells_that_are_not_selected_are_not_labelled(
     cells = Selection(kept, labels).resolve(data)
     before = load_label_codes(data, data.counts()).tolist()
     for wrong in ([-1], [0, len(cells)], [99]):
-        with pytest.raises(CellIdError, match=f"{wrong[-1]} does not exist"):
+        with pytest.raises(CellIdError, match=f"none has the id {wrong[-1]};"):
             change_labels(data, cells, wrong, ["y"])
     with pytest.raises(InputError):
         change_labels(data, cells, [0.5], ["y"])
