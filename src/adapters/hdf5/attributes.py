@@ -21,6 +21,9 @@ from .h5_types import H5Object
 _TEXT = h5py.string_dtype()
 _TEXT_TYPE = h5t.py_create(_TEXT, logical=True)
 _SCALAR = h5s.create(h5s.SCALAR)
+_INTEGER = np.dtype(np.int64)
+# Shapes of one value.
+_ONE = ((), (1,))
 # A larger value does not fit into an object header of the first version.
 _COMPACT_BYTES = 60_000
 _BYTES_OF_A_TEXT = 16
@@ -74,7 +77,7 @@ class Hdf5Attributes(AttributesBase):
             shape = opened.shape
         else:
             opened, shape = held.id, held.shape
-        if shape not in ((), (1,)):
+        if shape not in _ONE:
             # HDF5 would write all of it past the end of the one number.
             raise CorruptNetworkError(f"the attribute '{name}' is not a number")
         return opened
@@ -139,18 +142,47 @@ class Hdf5AttributesWriter(Hdf5Attributes, AttributesWriterBase):
                 )
 
     def _for_integer(self, key: bytes) -> H5Object:
-        """An attribute for a number, made if it is absent."""
+        """An attribute for a number, made if it is absent, or if another kind of value is there."""
         held = self._member.attributes.get(key)
         if held is not None:
-            return held.id
-        if h5a.exists(self._member.id, key):
-            found = h5a.open(self._member.id, key)
-        else:
-            found = h5a.create(self._member.id, key, h5t.NATIVE_INT64, _SCALAR)
+            if _holds_integer(held):
+                return held.id
+            del held
+            self._remove(key)
+        found, shape = self._open_integer(key) or (self._create_integer(key), ())
         # perf: 100 more each; those of a few blocks are written again and again.
         if self._context.objects.admit_number():
-            self._keep(key, found)
+            self._keep(key, found, (shape, _INTEGER))
         return found
+
+    def _open_integer(self, key: bytes) -> tuple[H5Object, tuple[int, ...]] | None:
+        """An attribute that is an integer, and its shape; one of another kind is removed."""
+        member = self._member
+        if key in member.integers:
+            return h5a.open(member.id, key), ()
+        if not h5a.exists(member.id, key):
+            return None
+        found = h5a.open(member.id, key)
+        shape = found.shape
+        if shape in _ONE and found.get_type().equal(h5t.NATIVE_INT64):
+            if shape == ():
+                self._note_integer(key)
+            return found, shape
+        # HDF5 would write as many values as there are, from memory that holds one.
+        del found
+        self._remove(key)
+        return None
+
+    def _note_integer(self, key: bytes) -> None:
+        """Note that an attribute is one integer, so that it is not looked at again."""
+        # perf: 100 more each; HDF5 takes longer to tell what an attribute is than to write it.
+        if self._context.objects.admit_name():
+            self._member.integers.add(key)
+
+    def _create_integer(self, key: bytes) -> H5Object:
+        made = h5a.create(self._member.id, key, h5t.NATIVE_INT64, _SCALAR)
+        self._note_integer(key)
+        return made
 
     def copy(self, source: AttributeReader, name: str) -> bool:
         if not isinstance(source, Hdf5Attributes):
@@ -169,6 +201,7 @@ class Hdf5AttributesWriter(Hdf5Attributes, AttributesWriterBase):
     def _remove(self, key: bytes) -> None:
         # What is open would stay, and be written to.
         self._member.attributes.pop(key, None)
+        self._member.integers.discard(key)
         h5a.delete(self._member.id, key)
 
     def _create(self, key: bytes, array: AnyArray) -> None:
@@ -189,6 +222,12 @@ class Hdf5AttributesWriter(Hdf5Attributes, AttributesWriterBase):
         made = self._keep(key, h5a.create(self._member.id, key, kind, space), form)
         if array.size:
             made.id.write(array)
+
+
+def _holds_integer(held: OpenAttribute) -> bool:
+    """Whether one integer can be written over it."""
+    # Enumerations have the dtype of integers.
+    return held.shape in _ONE and held.dtype == _INTEGER and held.dtype.metadata is None
 
 
 def _is_of_type(stored: DType, given: DType) -> bool:

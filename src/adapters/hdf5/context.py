@@ -18,6 +18,8 @@ _MOST_KEPT = 512
 # Numbers of blocks that stay open in a file: HDF5 looks through all open attributes of a file
 # whenever it opens one.
 _MOST_NUMBERS = 2048
+# Names of numbers that are remembered in a file.
+_MOST_NAMES = 1 << 16
 
 
 @attrs.define(eq=False)
@@ -43,6 +45,7 @@ class OpenObject:
     :param kind: ``group``, ``array``, ``document``, or something else.
     :param shape: of an array; None if it was not asked for yet. ``dtype`` likewise.
     :param attributes: those that are open, by name.
+    :param integers: names of attributes that are known to be one integer each, if not all of them.
     :param piece_bytes: that HDF5 unpacks at least to read an array; None if it was not asked for.
     :param places: where the rows of an array lie; None if that was not looked up.
     :param space: the dataspace of an array, of which a part is selected.
@@ -54,6 +57,7 @@ class OpenObject:
     shape: tuple[int, ...] | None = None
     dtype: DType | None = None
     attributes: dict[bytes, OpenAttribute] = attrs.field(factory=dict)
+    integers: set[bytes] = attrs.field(factory=set)
     piece_bytes: int | None = None
     places: RowPlaces | None = None
     space: H5Object | None = None
@@ -69,7 +73,7 @@ class OpenObjects:
         self._live: WeakValueDictionary[str, OpenObject] = WeakValueDictionary()
         # Objects that stay open even while unused.
         self._kept: dict[str, OpenObject] = {}
-        self._numbers = 0
+        self._numbers = self._names = 0
 
     def find(self, path: str) -> OpenObject | None:
         """The object of a path, if it is open."""
@@ -94,6 +98,11 @@ class OpenObjects:
                 each.attributes.clear()
         return self._numbers < _MOST_NUMBERS
 
+    def admit_name(self) -> bool:
+        """Count a name of a number that is about to be remembered, and say whether it may."""
+        self._names += 1
+        return self._names <= _MOST_NAMES
+
     def forget(self, path: str) -> None:
         """Close an object that is about to be deleted, and those within it."""
         below = f"{path}/"
@@ -102,16 +111,18 @@ class OpenObjects:
             gone = self._live.pop(each, None)
             if gone is not None:
                 gone.attributes.clear()
+                gone.integers.clear()
             self._kept.pop(each, None)
 
     def clear(self) -> None:
         """Close all."""
         for each in list(self._live.values()):
             each.attributes.clear()
+            each.integers.clear()
             each.shape = each.dtype = each.places = each.space = None
         self._live.clear()
         self._kept.clear()
-        self._numbers = 0
+        self._numbers = self._names = 0
 
 
 class UnkeptObjects(OpenObjects):
@@ -122,6 +133,10 @@ class UnkeptObjects(OpenObjects):
 
     def add(self, path: str, member: OpenObject) -> None:
         """Let it go when its user does."""
+
+    def admit_name(self) -> bool:
+        """What is under a name may change."""
+        return False
 
 
 class Context:

@@ -38,6 +38,87 @@ def test_many_integers_are_read_and_written_at_once(root: Any) -> None:
     assert 9 == held.get("small")
 
 
+OTHERS_VALUES: dict[str, tuple[Any, Any]] = {
+    "many numbers": (np.zeros(4000, dtype=np.int64), None),
+    "a grid": (np.zeros((1, 1), dtype=np.int64), None),
+    "no numbers": (np.zeros(0, dtype=np.int64), None),
+    "nothing": (h5py.Empty("i8"), None),
+    "fewer bytes": (5, "i4"),
+    "no sign": (5, "u8"),
+    "bytes in another order": (5, ">i8"),
+    "a fraction": (5.5, "f8"),
+    "a truth": (True, "?"),
+    "a text": ("5", h5py.string_dtype()),
+    "a text of as many bytes": (b"12345678", "S8"),
+    "a record": (np.zeros((), dtype="i4,i4"), None),
+    "an enumeration": (1, h5py.enum_dtype({"A": 1}, basetype="i8")),
+    "a matrix": (np.eye(2), np.dtype(("<i8", (2, 2)))),
+}
+
+
+@pytest.fixture(params=OTHERS_VALUES)
+def others(request: pytest.FixtureRequest, path: Path) -> Iterator[Any]:
+    """The root group of a file in which another program stored an attribute ``a``."""
+    value, dtype = OTHERS_VALUES[request.param]
+    with h5py.File(path, "w") as file:
+        file.require_group("placement")
+        file.attrs.create("a", value, dtype=dtype)
+    session: Any = Hdf5Store(str(path)).open_write()
+    yield session.root
+    session.rollback()
+
+
+@pytest.mark.parametrize("stay_open", [False, True])
+def test_an_integer_replaces_whatever_another_program_stored(
+    others: Any, monkeypatch: pytest.MonkeyPatch, stay_open: bool
+) -> None:
+    """HDF5 would read as many values as the attribute has, from memory that holds one."""
+    held = others.attributes
+    if stay_open:
+        assert held._find(b"a") is held._member.attributes[b"a"]
+    else:
+        monkeypatch.setattr("bsb_hdf5.adapters.hdf5.context._MOST_NUMBERS", 1)
+    for number in (2**60 + 1, -3):
+        held.set_integers({"a": number, "b": 1})
+        assert ("a", "b") == held.names()
+        assert value_of(np.int64(number)) == value_of(held.get("a"))
+        assert [number, 1] == held.integers(["a", "b"]).tolist()
+
+
+@pytest.mark.parametrize("value", [np.int64(7), "text", ["a", "b"], np.arange(3), np.bool_(True)])
+def test_a_value_replaces_whatever_another_program_stored(others: Any, value: Any) -> None:
+    others.attributes.set("a", value)
+    others.attributes._member.attributes.clear()
+    assert value_of(value) == value_of(others.attributes.get("a"))
+
+
+def test_what_an_integer_was_is_looked_at_again_once_it_is_another_value(root: Any) -> None:
+    few = root.require_group("few")
+    few.attributes.set_integers({"a": 1})
+    for change in (
+        lambda: few.attributes.set("a", np.arange(4000)),
+        lambda: few.attributes.delete("a"),
+        lambda: few.native().attrs.create("a", np.arange(4000)),
+    ):
+        change()
+        for _ in range(2):
+            few.attributes.set_integers({"a": 2})
+            few.attributes._member.attributes.clear()
+            assert value_of(np.int64(2)) == value_of(few.attributes.get("a"))
+
+
+def test_only_so_many_names_of_integers_are_remembered(
+    root: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bsb_hdf5.adapters.hdf5.context._MOST_NAMES", 3)
+    held = root.attributes
+    for first in (10, 20):
+        held.set_integers({f"a{number}": first + number for number in range(5)})
+        assert 3 == len(held._member.integers)
+        held._member.attributes.clear()
+    assert [*range(20, 25)] == held.integers([f"a{number}" for number in range(5)]).tolist()
+
+
 def test_numbers_that_are_none_are_told(root: Any) -> None:
     held = root.attributes
     held.set("two", np.array([1, 2]))
