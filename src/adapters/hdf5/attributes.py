@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -11,12 +12,13 @@ import numpy as np
 from h5py import h5a, h5s, h5t
 from numpy.typing import NDArray
 
-from ...errors import CorruptNetworkError, NodeNotFoundError
+from ...errors import CorruptNetworkError, InvalidNameError, NodeNotFoundError
 from ...ports.arrays import AnyArray, AttributeReader, DType
 from ..native.attributes import AttributesBase, AttributesWriterBase, StoredValue
 from .context import Context, OpenAttribute, OpenObject
 from .copying import copy_attribute
 from .h5_types import H5Object
+from .names import key_of, keys_of, text_of
 
 _TEXT = h5py.string_dtype()
 _TEXT_TYPE = h5t.py_create(_TEXT, logical=True)
@@ -39,26 +41,35 @@ class Hdf5Attributes(AttributesBase):
         self._context = context
 
     def names(self) -> tuple[str, ...]:
-        found: list[str] = []
+        found: list[bytes] = []
         with self._context.translated():
-            h5a.iterate(self._member.id, lambda name, *_: found.append(name.decode()))
-        return tuple(found)
+            # An error that is raised while HDF5 iterates breaks it.
+            h5a.iterate(self._member.id, found.append)
+        return tuple(map(text_of, found))
 
     def get(self, name: str) -> Any:
+        try:
+            key = key_of(name)
+        except InvalidNameError:
+            return None
         with self._context.translated():
-            held = self._find(name.encode())
+            held = self._find(key)
             return None if held is None else _value(held)
 
     def integers(self, names: Sequence[str]) -> NDArray[np.int64]:
         values = np.empty(len(names), dtype=np.int64)
         cell = np.empty((), dtype=np.int64)
+        try:
+            keys = keys_of(names)
+        except InvalidNameError as error:
+            raise _is_absent(error.fields["asked"]) from error
         with self._context.translated():
-            for i, name in enumerate(names):
-                self._integer(name).read(cell, h5t.NATIVE_INT64)
+            for i, key in enumerate(keys):
+                self._integer(key).read(cell, h5t.NATIVE_INT64)
                 values[i] = cell
         return values
 
-    def _integer(self, name: str) -> H5Object:
+    def _integer(self, key: bytes) -> H5Object:
         """
         An attribute that is a number.
 
@@ -66,20 +77,20 @@ class Hdf5Attributes(AttributesBase):
         """
         # perf: 729 blocks; open attributes come first, and the dtype is not looked at, as a classic
         # set spends most of its time here.
-        held = self._member.attributes.get(name.encode())
+        held = self._member.attributes.get(key)
         if held is None:
             try:
-                opened = h5a.open(self._member.id, name.encode())
+                opened = h5a.open(self._member.id, key)
             except KeyError as error:
-                if h5a.exists(self._member.id, name.encode()):
+                if h5a.exists(self._member.id, key):
                     raise
-                raise NodeNotFoundError(f"there is no attribute '{name}'", asked=name) from error
+                raise _is_absent(text_of(key)) from error
             shape = opened.shape
         else:
             opened, shape = held.id, held.shape
         if shape not in _ONE:
             # HDF5 would write all of it past the end of the one number.
-            raise CorruptNetworkError(f"the attribute '{name}' is not a number")
+            raise CorruptNetworkError(f"the attribute '{text_of(key)}' is not a number")
         return opened
 
     def _find(self, key: bytes) -> OpenAttribute | None:
@@ -117,11 +128,10 @@ class Hdf5AttributesWriter(Hdf5Attributes, AttributesWriterBase):
         self._modernize = modernize
 
     def _put(self, name: str, value: StoredValue, /) -> None:
-        context = self._context
+        context, key = self._context, key_of(name)
         context.changes += 1
         array = _as_array(value)
         with context.translated():
-            key = name.encode()
             # perf: append 50 cells; as _find, as most numbers that are overwritten are open.
             held = self._member.attributes.get(key) or self._find(key)
             if held is not None:
@@ -134,12 +144,11 @@ class Hdf5AttributesWriter(Hdf5Attributes, AttributesWriterBase):
             self._create(key, array)
 
     def set_integers(self, values: Mapping[str, int]) -> None:
+        keys = keys_of(values)
         self._context.changes += 1
         with self._context.translated():
-            for name, value in values.items():
-                self._for_integer(name.encode()).write(
-                    np.asarray(value, dtype=np.int64), h5t.NATIVE_INT64
-                )
+            for key, value in zip(keys, values.values(), strict=True):
+                self._for_integer(key).write(np.asarray(value, dtype=np.int64), h5t.NATIVE_INT64)
 
     def _for_integer(self, key: bytes) -> H5Object:
         """An attribute for a number, made if it is absent, or if another kind of value is there."""
@@ -189,14 +198,15 @@ class Hdf5AttributesWriter(Hdf5Attributes, AttributesWriterBase):
             return False
         self._context.changes += 1
         with self._context.translated():
-            copy_attribute(source._member.id, name.encode(), self._member.id)
+            copy_attribute(source._member.id, key_of(name), self._member.id)
         return True
 
     def _drop(self, name: str, /) -> None:
         self._context.changes += 1
-        with self._context.translated():
-            if h5a.exists(self._member.id, name.encode()):
-                self._remove(name.encode())
+        with self._context.translated(), suppress(InvalidNameError):
+            key = key_of(name)
+            if h5a.exists(self._member.id, key):
+                self._remove(key)
 
     def _remove(self, key: bytes) -> None:
         # What is open would stay, and be written to.
@@ -222,6 +232,10 @@ class Hdf5AttributesWriter(Hdf5Attributes, AttributesWriterBase):
         made = self._keep(key, h5a.create(self._member.id, key, kind, space), form)
         if array.size:
             made.id.write(array)
+
+
+def _is_absent(name: str) -> NodeNotFoundError:
+    return NodeNotFoundError(f"there is no attribute '{name}'", asked=name)
 
 
 def _holds_integer(held: OpenAttribute) -> bool:

@@ -63,7 +63,7 @@ def _check_object(opened: H5Object, key: bytes) -> None:
     if isinstance(opened, h5t.TypeID):
         return
     names: list[bytes] = []
-    h5a.iterate(opened, lambda name, *_: names.append(name))
+    h5a.iterate(opened, names.append)
     for name in names:
         _check_type(h5a.open(opened, name).get_type(), name)
 

@@ -29,6 +29,7 @@ from .documents import (
     write_string,
 )
 from .h5_types import H5Object
+from .names import key_of, text_of
 
 # Up to this many attributes are stored in the header of the group, which needs less space.
 _COMPACT_ATTRIBUTES = 1024
@@ -52,7 +53,7 @@ _UTF8_LINK = _text_links()
 
 
 def _link(name: str) -> H5Object:
-    return None if name.isascii() else _UTF8_LINK
+    return _UTF8_LINK if not name.isascii() and can_name(name) else None
 
 
 class Hdf5Group(Group):
@@ -73,7 +74,7 @@ class Hdf5Group(Group):
 
     def _names(self) -> Iterable[str]:
         with self._context.translated():
-            return list(map(bytes.decode, self._id))
+            return list(map(text_of, self._id))
 
     def __contains__(self, name: str) -> bool:
         # To HDF5 a name with a slash is a path.
@@ -268,7 +269,7 @@ class Hdf5GroupWriter(Hdf5Group, GroupWriter):
             return False
         self._context.changes += 1
         with self._context.translated():
-            copy_object(source._id, name.encode(), self._id, _link(name))
+            copy_object(source._id, key_of(name), self._id, _link(name))
         return True
 
     def _make_document(self, name: str, content: bytes) -> None:

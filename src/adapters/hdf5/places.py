@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, starmap
 from math import prod
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 import numpy as np
@@ -217,8 +217,10 @@ def _chunks(
     count = -(-shape[0] // rows)
     if tuple(width) != shape[1:] or id_.get_num_chunks() != count:
         return rows, None
-    found: list[tuple[int, int]] = []
-    id_.chunk_iter(lambda each: found.append((each.chunk_offset[0], each.byte_offset)))
-    first_rows, offsets = np.array(sorted(found), dtype=np.uint64).T
+    found: list[Any] = []
+    # HDF5 loses an error that is raised while it iterates.
+    id_.chunk_iter(found.append)
+    pieces = sorted((each.chunk_offset[0], each.byte_offset) for each in found)
+    first_rows, offsets = np.array(pieces, dtype=np.uint64).T
     whole = np.array_equal(first_rows, np.arange(count) * rows)
     return rows, offsets if whole else None

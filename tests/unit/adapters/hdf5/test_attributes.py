@@ -9,10 +9,11 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from h5py import h5a, h5s, h5t
 
 from bsb_hdf5.adapters.hdf5 import attributes
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
-from bsb_hdf5.errors import CorruptNetworkError, NodeNotFoundError
+from bsb_hdf5.errors import CorruptNetworkError, InvalidNameError, NodeNotFoundError
 from bsb_hdf5.testing.contents import make, reading, value_of, writing
 from tests.unit.memory import new_root
 
@@ -95,11 +96,12 @@ def test_a_value_replaces_whatever_another_program_stored(others: Any, value: An
 def test_what_an_integer_was_is_looked_at_again_once_it_is_another_value(root: Any) -> None:
     few = root.require_group("few")
     few.attributes.set_integers({"a": 1})
-    for change in (
+    changes: list[Callable[[], object]] = [
         lambda: few.attributes.set("a", np.arange(4000)),
         lambda: few.attributes.delete("a"),
         lambda: few.native().attrs.create("a", np.arange(4000)),
-    ):
+    ]
+    for change in changes:
         change()
         for _ in range(2):
             few.attributes.set_integers({"a": 2})
@@ -229,6 +231,48 @@ def test_attributes_of_any_type_are_copied_from_hdf5_alone(path: Path, tmp_path:
             assert kinds[0].equal(kinds[1])
     with reading(Hdf5Store(str(path))) as root:
         assert root.attributes.get("none") is None
+
+
+def test_names_that_are_no_utf8_are_listed_read_replaced_copied_and_deleted(
+    path: Path, tmp_path: Path
+) -> None:
+    name = b"caf\xe9".decode("utf-8", "surrogateescape")
+    with h5py.File(path, "w") as file:
+        file.attrs["a"] = 1
+        h5a.create(file.id, b"caf\xe9", h5t.NATIVE_INT64, h5s.create(h5s.SCALAR)).write(np.array(2))
+    with reading(Hdf5Store(str(path))) as root:
+        held = root.attributes
+        assert ("a", name) == held.names()
+        assert (1, 2, None) == (held.get("a"), held.get(name), held.get("caf\udcea"))
+        assert [2, 1] == held.integers([name, "a"]).tolist()  # type: ignore[attr-defined]
+        with writing(make(Hdf5Store(str(tmp_path / "other")))) as other:
+            assert other.attributes.copy(held, name)  # type: ignore[attr-defined]
+    with writing(Hdf5Store(str(path))) as root:
+        root.attributes.set(name, "text")
+        root.attributes.delete("a")
+    with h5py.File(path) as file, h5py.File(tmp_path / "other") as copy:
+        assert [b"caf\xe9"] == list(file.attrs) == list(copy.attrs)
+        assert ("text", 2) == (file.attrs[b"caf\xe9"], copy.attrs[b"caf\xe9"])
+    with writing(Hdf5Store(str(path))) as root:
+        root.attributes.set_integers({name: 3})  # type: ignore[attr-defined]
+        assert 3 == root.attributes.get(name)
+        root.attributes.delete(name)
+        assert () == root.attributes.names()
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a\0b", ""])
+def test_a_name_that_hdf5_lacks_is_that_of_no_attribute(root: Any, name: str) -> None:
+    held = root.attributes
+    held.set("a", 1)
+    assert held.get(name) is None
+    held.delete(name)
+    with pytest.raises(NodeNotFoundError):
+        held.integers(["a", name])
+    with pytest.raises(InvalidNameError, match="can't name anything in an HDF5 file"):
+        held.set(name, 2)
+    with pytest.raises(InvalidNameError, match="can't name anything in an HDF5 file"):
+        held.set_integers({"b": 2, name: 2})
+    assert ("a",) == held.names()
 
 
 def test_texts_that_are_no_utf8_come_back_as_they_were(path: Path) -> None:

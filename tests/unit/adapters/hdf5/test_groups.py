@@ -9,6 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from h5py import h5g
 
 from bsb_hdf5.adapters.hdf5.file_pool import FILE_POOL
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
@@ -200,6 +201,35 @@ def test_names_are_texts_of_any_language(root: Any, path: Path) -> None:
     for key in root._id:
         character_set = root._id.links.get_info(key).cset
         assert (character_set == h5py.h5t.CSET_UTF8) == (not key.isascii())
+
+
+def test_what_has_a_name_that_is_no_utf8_is_listed_copied_and_removed_with_its_group(
+    path: Path, tmp_path: Path
+) -> None:
+    with h5py.File(path, "w") as file:
+        h5g.create(file.create_group("group").id, b"caf\xe9")
+        h5g.create(file["group"].id, "é".encode())
+        file["group"].attrs[b"caf\xe9"] = "text"
+    with (
+        reading(Hdf5Store(str(path))) as root,
+        writing(make(Hdf5Store(str(tmp_path / "other")))) as other,
+    ):
+        group = root.group("group")
+        strange = ("é", "caf\udce9")[::-1]
+        assert strange == group.names()
+        # No name of a set, a file or a morphology is like that.
+        assert "caf\udce9" not in group
+        with pytest.raises(NodeNotFoundError):
+            group.group("caf\udce9")
+        for name in strange:
+            assert other.copy_member(group, name)  # type: ignore[attr-defined]
+    with h5py.File(tmp_path / "other") as file:
+        assert [b"caf\xe9", "é".encode()] == list(file.id)
+        sets = [file.id.links.get_info(key).cset for key in file.id]
+        assert [h5py.h5t.CSET_ASCII, h5py.h5t.CSET_UTF8] == sets
+    with writing(Hdf5Store(str(path))) as root:
+        root.delete("group")
+        assert () == root.names()
 
 
 def test_members_of_other_backends_are_not_copied(root: Any) -> None:
