@@ -72,7 +72,7 @@ class ZarrEngine(_engine.StorageEngine):
 
     def _make_lock(self, comm: _engine.Comm) -> MpiLock | None:
         if "://" in self._root:
-            return make_lock(comm, self.wait_policy)
+            return make_lock(comm, self.wait_policy, snapshots=True)
         folder = os.path.dirname(os.path.realpath(self._place))
         return make_lock(
             comm, self.wait_policy, lambda: locks_exclude_ranks(folder, self.ranks, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
@@ -101,12 +101,21 @@ class MpiLock:
     reader acquires it, and the last one releases it.
 
     :param apart: whether several threads may use MPI; otherwise waiting has no time limit.
+    :param snapshots: whether each reader sees one state, so that no writer has to wait for it.
     :raises LockTimeoutError: on acquisition; other ranks held the lock for longer than the limit.
     """
 
-    def __init__(self, controller: Controller, policy: WaitPolicy, *, apart: bool = True) -> None:
+    def __init__(
+        self,
+        controller: Controller,
+        policy: WaitPolicy,
+        *,
+        apart: bool = True,
+        snapshots: bool = False,
+    ) -> None:
         self._controller = controller
         self._apart = apart
+        self._snapshots = snapshots
         self._policy = policy
         self._mutex = threading.RLock()
         self._is_acquiring = False
@@ -116,8 +125,11 @@ class MpiLock:
         # An attempt whose caller gave up. A rank can request the lock only once at a time.
         self._abandoned: _Acquisition | None = None
 
+    def shared(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._snapshots else self._shared()
+
     @contextmanager
-    def shared(self) -> Iterator[None]:
+    def _shared(self) -> Iterator[None]:
         with self._alone():
             if not self._readers:
                 self._held = self._acquire(self._controller.read())
@@ -193,7 +205,11 @@ class MpiLock:
 
 
 def make_lock(
-    service: Service, policy: WaitPolicy, file_locks_suffice: Callable[[], bool] = lambda: False
+    service: Service,
+    policy: WaitPolicy,
+    file_locks_suffice: Callable[[], bool] = lambda: False,
+    *,
+    snapshots: bool = False,
 ) -> MpiLock | None:
     """
     :guilabel:`collective` The lock that excludes the ranks of BSB's MPI service.
@@ -202,6 +218,7 @@ def make_lock(
     busy or gone. So it is used only if the locks of files do not exclude ranks.
 
     :param file_locks_suffice: collective; whether the locks of the network's files do.
+    :param snapshots: as for :class:`MpiLock`.
     :returns: the lock; None if there is one rank, or the locks of files keep the ranks apart.
     """
     if service.get_size() == 1 or file_locks_suffice():
@@ -210,4 +227,5 @@ def make_lock(
     from mpi4py import MPI
 
     apart = MPI.Query_thread() == MPI.THREAD_MULTIPLE
-    return MpiLock(MPILock.sync(service.get_communicator()), policy, apart=apart)
+    controller = MPILock.sync(service.get_communicator())
+    return MpiLock(controller, policy, apart=apart, snapshots=snapshots)

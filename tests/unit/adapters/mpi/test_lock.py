@@ -63,6 +63,15 @@ def test_a_lock_that_is_free_is_taken_and_given_back(ranks: Ranks, kind: str) ->
     assert 2 == len(ranks.log)
 
 
+def test_who_reads_one_state_waits_for_no_rank(ranks: Ranks) -> None:
+    policy = WaitPolicy(0.1, lambda waited: None, lambda: "s3://lab/network")
+    lock = MpiLock(ranks, policy, snapshots=True)
+    with lock.shared(), lock.shared():
+        assert [] == ranks.log
+    with pytest.raises(LockTimeoutError), lock.exclusive():
+        pytest.fail("the lock of another rank was taken")
+
+
 @pytest.mark.parametrize("kind", ["shared", "exclusive"])
 def test_whoever_waits_for_longer_than_the_limit_is_told_for_what(ranks: Ranks, kind: str) -> None:
     lock = lock_of(ranks)
