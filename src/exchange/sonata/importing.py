@@ -142,10 +142,13 @@ def _fill(network: NetworkWriter, circuit: Circuit, size: NDArray[np.float64] | 
                 files[path] = stack.enter_context(open_file(path))
             return group_in(group_in(files[path], part), name)
 
-        readers = {
-            name: NodeReader(population(path, "nodes", name), _own(own, "nodes", name), stored)
-            for name, (path, _) in circuit.nodes.items()
-        }
+        def read_nodes(name: str, path: Path) -> NodeReader:
+            held = network.morphologies.__contains__
+            return NodeReader(
+                population(path, "nodes", name), _own(own, "nodes", name), stored, held
+            )
+
+        readers = {name: read_nodes(name, path) for name, (path, _) in circuit.nodes.items()}
         groups = {name: population(path, "edges", name) for name, path in circuit.edges.items()}
         find_sections = sections_in(network)
         edges = {name: EdgeReader(group, name, find_sections) for name, group in groups.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -34,6 +35,7 @@ from .nodes import (
 
 # Rotations that differ by less are the same.
 _SAME = 1e-9
+_MOST_NAMED = 5
 
 
 class NodeReader:
@@ -45,15 +47,24 @@ class NodeReader:
     :param group: the population.
     :param own: what an export added to it; None for a population of another program.
     :param chunk_size: (3,) um; of chunks in which nodes lie that name none.
+    :param is_stored: whether the network has a morphology of a name, once they are stored. Those of
+        another program that it does not have are left out.
     """
 
-    def __init__(self, group: Group, own: Document | None, chunk_size: NDArray[np.float64]) -> None:
+    def __init__(
+        self,
+        group: Group,
+        own: Document | None,
+        chunk_size: NDArray[np.float64],
+        is_stored: Callable[[str], bool],
+    ) -> None:
         types = array_in(group, "node_type_id")
         self.size = int(types.shape[0]) if types.ndim else 0
         check_order(group, "node", self.size)
         self._columns = Columns(group_in(group, "0"), self.size)
         self._own = own
         self._chunk_size = chunk_size
+        self._is_stored = is_stored
         chunks = self._chunks()
         self._order = None
         if np.any(chunks[1:] < chunks[:-1]):
@@ -214,21 +225,31 @@ class NodeReader:
         named = np.array([bool(text) for text in texts])
         kept, lengths = self._stored(indices, named[indices], chunks)
         if not named[kept].all():
+            left = sorted({*self._named[0]} - {*texts})[:_MOST_NAMED]
             raise CorruptNetworkError(
                 "in a chunk of a network, cells without a morphology follow those with one; these"
                 " nodes have none between others: give them one, or a population of their own"
+                + (f"; there is no SWC file of {', '.join(map(repr, left))}" if left else "")
             )
         rows = MorphologyRows(texts, kept, lengths).used()
         return rows
 
     @cached_property
-    def _morphologies(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-        """Names, and the index of one for each cell; an empty name for cells without."""
+    def _named(self) -> tuple[list[str], NDArray[np.int64]]:
+        """Names, and the index of one for each cell."""
         if MORPHOLOGY not in self._columns:
-            return (), np.zeros(0, dtype=np.int64)
+            return [], np.zeros(0, dtype=np.int64)
         texts, codes = self._columns.read_texts(MORPHOLOGY)
         names = texts if self._own is None else list(map(original_name, texts))
-        return tuple(names), codes if self._order is None else codes[self._order]
+        return names, codes if self._order is None else codes[self._order]
+
+    @cached_property
+    def _morphologies(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+        """As :attr:`_named`, with an empty name for cells without, and for those left out."""
+        names, codes = self._named
+        if self._own is None:
+            names = [name if name and self._is_stored(name) else "" for name in names]
+        return tuple(names), codes
 
     def morphologies_of(self, nodes: Ids) -> tuple[tuple[str, ...], NDArray[np.int64]]:
         """Names, and the index of one for each of some nodes; an empty name for none."""

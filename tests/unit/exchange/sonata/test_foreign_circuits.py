@@ -13,7 +13,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 import bsb_hdf5
-from bsb_hdf5 import engine_of, import_sonata
+from bsb_hdf5 import engine_of, import_sonata, verify
 from bsb_hdf5.core.chunk_id import pack
 from bsb_hdf5.errors import CorruptNetworkError, MorphologyExistsError
 from bsb_hdf5.queries.progress import WORK
@@ -215,6 +215,28 @@ def test_each_node_needs_the_name_of_a_morphology(tmp_path: Path) -> None:
             imported(given, f"made {number}")
 
 
+@pytest.mark.parametrize("layout", ["classic", "columnar"])
+def test_morphologies_that_are_no_swc_files_are_left_out(tmp_path: Path, layout: str) -> None:
+    nodes = {**X, "morphology": ["m", "other", "other", "m"]}
+    places = {f"afferent_{name}": [1, 0, 1] for name in ("section_id", "segment_id")}
+    places["afferent_segment_offset"] = [0, 0, 0]
+    folder = circuit(tmp_path / "circuit", nodes, {**ENDS, **places}, config=OF_M)
+    (folder / "swc" / "other.asc").write_text("(Dendrite)")
+    made = import_sonata(folder, str(tmp_path / "made"), layout=layout)
+    assert [] == list(verify(made).findings)
+    with engine_of(made).read_scope() as session:
+        found = content(session.network)
+    assert ["m", "", "", "m"] == column(found, "morphology")
+    # The target of the first edge has none, and so the soma only.
+    assert [[0, -1, -1, 0, -1, -1]] == edges_of(found)[NEAR, LEFT]
+
+
+def test_a_morphology_between_others_that_is_no_swc_file_is_named(tmp_path: Path) -> None:
+    nodes = {**X, "morphology": ["other", "m", "m", "m"]}
+    with pytest.raises(CorruptNetworkError, match=r"none between others.*no SWC file of 'other'"):
+        imported(circuit(tmp_path / "circuit", nodes, config=OF_M), "made")
+
+
 def test_a_folder_of_a_population_comes_before_that_of_all(tmp_path: Path) -> None:
     options: dict[str, Any] = {"config": {"components": {"morphologies_dir": "none"}}}
     nodes = {**X, "morphology": ["m"] * 4}
@@ -228,10 +250,12 @@ def test_a_folder_of_a_population_comes_before_that_of_all(tmp_path: Path) -> No
 
 def test_cells_without_morphology_follow_those_with_one(tmp_path: Path) -> None:
     # The nodes 0 and 2 are in one chunk.
-    found = imported(circuit(tmp_path / "a", {**X, "morphology": ["m", "", "", "m"]}), "made")
+    nodes = {**X, "morphology": ["m", "", "", "m"]}
+    found = imported(circuit(tmp_path / "a", nodes, config=OF_M), "made")
     assert ["m", "", "", "m"] == column(found, "morphology")
-    with pytest.raises(CorruptNetworkError, match="these nodes have none between others"):
-        imported(circuit(tmp_path / "b", {**X, "morphology": ["", "", "m", "m"]}), "made")
+    nodes = {**X, "morphology": ["", "", "m", "m"]}
+    with pytest.raises(CorruptNetworkError, match=r"between others: .* a population of their own$"):
+        imported(circuit(tmp_path / "b", nodes, config=OF_M), "made")
 
 
 ENDS = {"source_node_id": [0, 3, 2], "target_node_id": [1, 0, 2]}
