@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ class _Reader:
     def _path(self, text: str) -> Path:
         """A path, with the variables of the manifest replaced."""
         for _ in range(_DEEPEST):
-            name = next((each for each in self._manifest if text.startswith(each)), None)
+            name = next((each for each in self._manifest if _begins_with(text, each)), None)
             if name is None:
                 break
             text = str(self._manifest[name]) + text.removeprefix(name)
@@ -119,6 +120,11 @@ class _Reader:
                 f"the circuit names '{text}', which lies outside of '{self._folder}'; copy it there"
             )
         return path
+
+
+def _begins_with(text: str, variable: str) -> bool:
+    """Whether a path begins with a variable, and not with one whose name goes on."""
+    return re.match(re.escape(variable) + r"((?<!\w)|(?!\w))", text) is not None
 
 
 def _check_own(own: Document) -> None:

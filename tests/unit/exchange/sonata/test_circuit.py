@@ -74,6 +74,31 @@ def test_files_and_folders_are_found_by_population(tmp_path: Path) -> None:
     ).nodes
 
 
+def test_a_variable_is_replaced_by_its_whole_name(tmp_path: Path) -> None:
+    """The name of one may be the beginning of that of another, defined or not."""
+    variables = {
+        "$B": "nowhere",
+        "$BASE_DIR": ".",
+        "$BASE": "$BASE_DIR/b",
+        "${H}": "h",
+        "$I/": "i/",
+    }
+    config = {
+        "manifest": variables,
+        "networks": networks(
+            nodes("$BASE_DIR/n.h5", a={}),
+            nodes("$BASE/n.h5", b={}),
+            nodes("$BASES/n.h5", c={}),
+            nodes("${H}n.h5", d={}),
+            nodes("$I/n.h5", e={}),
+        ),
+    }
+    place = tmp_path.resolve()
+    files = {"a": "n.h5", "b": "b/n.h5", "c": "$BASES/n.h5", "d": "hn.h5", "e": "i/n.h5"}
+    expected = {name: place / file for name, file in files.items()}
+    assert expected == {name: file for name, (file, _) in read(tmp_path, config).nodes.items()}
+
+
 def test_what_an_export_added_is_kept_if_it_is_whole(tmp_path: Path) -> None:
     assert OWN == read(tmp_path, {"networks": {}, "bsb": OWN}).own
     without = {**OWN, "chunk_size": None}
