@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import attrs
-from bsb import CastError, ConfigurationError, config, get_config_attributes
+from bsb import CastError, config, get_config_attributes
 from bsb import StorageNode as _StorageNode
 
 from .core.layouts.detection import LAYOUTS
@@ -111,7 +111,11 @@ def _check_option(name: str, given: object) -> None:
 
 
 def _as_config(value: Any) -> ServiceOptions:
-    return as_service_options(value)
+    try:
+        return as_service_options(value)
+    except InputError as error:
+        # Of any other error, BSB makes one that shows the value, which may have secrets.
+        raise CastError(str(error)) from error
 
 
 def _as_stored(options: ServiceOptions) -> dict[str, object]:
@@ -243,12 +247,12 @@ class _CheckedAtBoot:
         """
         Set an attribute.
 
-        :raises bsb.ConfigurationError: the configuration has a key that nothing is known by; BSB
-            says so without the nearest that is known.
+        :raises bsb.CastError: the configuration has a key that nothing is known by; BSB says so
+            without the nearest that is known, and shows all that the node was to be made of.
         """
         if self.__dict__.pop(_REFUSED, None) == name:
             known = _nearest(name, get_config_attributes(type(self)))
-            raise ConfigurationError(f"Unknown attribute: '{name}'{known}")
+            raise CastError(f"Unknown attribute: '{name}'{known}")
         super().__setattr__(name, value)
 
     def boot(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import traceback
 import warnings
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,33 @@ def test_options_of_a_service_are_texts_and_known() -> None:
     ):
         with pytest.raises(InputError, match=message):
             as_service_options(wrong)
+
+
+SECRET = "a-secret"
+KEYS = {"access_key_id": "an-id", "secret_access_key": SECRET}
+
+
+@pytest.mark.parametrize(
+    ("storage", "message"),
+    [
+        ({"storage_options": {**KEYS, "regoin": "x"}}, "no option 'regoin'; did you mean 'region'"),
+        ({"storage_options": {**KEYS, "anonymous": True}}, "can't be given with 'anonymous'"),
+        ({"storage_options": {"secret_access_key": SECRET}}, "needs 'access_key_id', too"),
+        ({"storage_options": {**KEYS, "max_age": "x"}}, "'max_age' must be seconds"),
+        ({"storage_options": {"endpoint": f"http://me:{SECRET}@here"}}, "contains credentials"),
+        ({"storage_options": [SECRET]}, "must be an object, not list"),
+        ({"storage_options": SECRET}, "must be an object, not str"),
+        ({"storage_options": KEYS, "lock_limt": 5}, "'lock_limt'; did you mean 'lock_limit'"),
+        ({"storage_options": KEYS, "engine": "hdf5"}, "Unknown attribute: 'storage_options'"),
+        ({"storage_options": KEYS, "engine": "memory"}, "Unknown attribute: 'storage_options'"),
+    ],
+)
+def test_what_is_wrong_with_a_storage_is_said_without_its_secrets(
+    storage: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(bsb.CastError, match=message) as caught:
+        configuration("s3://lab/net", **{"engine": "zarr", **storage})
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
 def test_only_what_is_no_secret_is_shown() -> None:
