@@ -17,7 +17,7 @@ from bsb import StorageNode as _StorageNode
 
 from .core.layouts.detection import LAYOUTS
 from .errors import DtypeError, InputError
-from .ports.services import ServiceOptions
+from .ports.services import ServiceOptions, without_credentials
 from .ports.versions import check_version
 
 DURABILITIES = ("process", "power")
@@ -39,7 +39,8 @@ def plain_root(root: object) -> str:
         return str(os.fsdecode(cast(Root, root)))
     except TypeError as error:
         raise DtypeError(
-            f"the root of a storage must be a str or a path, not {type(root).__name__} ({root!r})",
+            # It may be an object with the settings of a storage, and so with secrets.
+            f"the root of a storage must be a str or a path, not {type(root).__name__}",
             asked=root,
         ) from error
 
@@ -184,7 +185,8 @@ def check_new_root(root: object) -> None:
     version = getattr(root, "version", None)
     if version is not None:
         raise InputError(
-            f"a network can't be made at version '{version}' of '{plain_root(root)}';"
+            f"a network can't be made at version '{version}' of"
+            f" '{without_credentials(plain_root(root))}';"
             " pass the root without a version",
             asked=version,
         )

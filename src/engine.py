@@ -129,7 +129,11 @@ class StorageEngine(bsb.Engine):
         return WaitPolicy(settings.limit, settings.on_slow, lambda: str(self._root))
 
     def _place_of(self, root: str) -> str:
-        """Where a root is, whatever the working directory will be."""
+        """
+        Where a root is, whatever the working directory will be.
+
+        :raises InputError: it is a URL that comes with credentials, which errors would show.
+        """
         return root
 
     def _connect(self) -> None:
@@ -316,6 +320,7 @@ class StorageEngine(bsb.Engine):
         :raises InputError: it comes with a version, or is reached in another way than this one.
         """
         check_new_root(new_root)
+        self._place_of(plain_root(new_root))
         if getattr(new_root, "storage_options", None) not in (None, self._options):
             raise InputError(
                 f"'{plain_root(new_root)}' comes with other storage_options than '{self._root}',"

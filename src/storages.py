@@ -20,7 +20,7 @@ from .errors import (
     StoreNotFoundError,
 )
 from .exceptions import callers_stacklevel
-from .ports.services import ServiceOptions
+from .ports.services import ServiceOptions, without_credentials
 from .ports.store import Versioned
 
 
@@ -80,7 +80,8 @@ def _not_found(
     :param present: the engines that find something there.
     """
     if not present:
-        return StoreNotFoundError(f"there is no storage at '{root}'", location=str(root))
+        shown = without_credentials(str(root))
+        return StoreNotFoundError(f"there is no storage at '{shown}'", location=str(root))
     reasons = {name: _why_not(ours[name], root) for name in present}
     for each in reasons.values():
         # What may not be read may well be a network.
@@ -88,7 +89,7 @@ def _not_found(
             return each
     said = "".join(f"; {name}: {each or 'unknown'}" for name, each in reasons.items())
     return NotANetworkError(
-        f"'{root}' does not hold a network{said}",
+        f"'{without_credentials(str(root))}' does not hold a network{said}",
         location=str(root),
     )
 
@@ -118,14 +119,17 @@ def ask_engine(name: str, root: object, question: Callable[[], bool]) -> bool:
     """
     The answer of an engine to a question about a root.
 
-    An engine that raises is skipped with a warning, so that it does not break the others.
+    An engine that raises is skipped with a warning, so that it does not break the others. Its
+    error may name the root, which may contain credentials.
     """
     try:
         return question()
     except Exception as error:  # whatever an engine of another package raises
+        shown = without_credentials(str(root))
+        said = without_credentials(str(error).replace(str(root), shown))
         warnings.warn(
-            f"the engine '{name}' failed to look at '{root}', and was skipped:"
-            f" {type(error).__name__}: {error}",
+            f"the engine '{name}' failed to look at '{shown}', and was skipped:"
+            f" {type(error).__name__}: {said}",
             stacklevel=callers_stacklevel(),
         )
         return False

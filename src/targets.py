@@ -15,12 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import DtypeError, InputError, StorageError, StoreAccessError, StoreIOError
+from .ports.services import check_alone, is_url
 from .ports.store import HasMode, Store
 from .transactions.interrupts import is_of_handler
 
 _ALL = 0o666
-# No drive of Windows.
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -45,7 +44,8 @@ def local_path(place: str | os.PathLike[str]) -> Path:
     Where a file or folder lies that is to be read or written.
 
     :raises DtypeError: the place is neither a text nor a path.
-    :raises InputError: it is a URL or empty, or no file can have its name.
+    :raises InputError: it is a URL or empty, or no file can have its name; a URL that comes with
+        credentials is not shown.
     """
     try:
         text = os.fsdecode(place)
@@ -53,7 +53,8 @@ def local_path(place: str | os.PathLike[str]) -> Path:
         raise DtypeError(
             f"the name of a file or folder must be a str or a path, not {place!r}", asked=place
         ) from error
-    if _URL.match(text):
+    if is_url(text):
+        check_alone(text, "name of a file or folder")
         raise InputError(f"'{text}' is a URL; name a file or folder here", asked=text)
     if not text or "\0" in text:
         raise InputError(f"{text!r} can't name a file or folder", asked=text)

@@ -64,8 +64,10 @@ class _Subcommand(BaseCommand, abstract=True):  # type: ignore[call-arg]
         self.command.add_to(parser, _PROGRAM)
 
         def exit_with_usage(message: str) -> NoReturn:
+            from ..ports.services import without_credentials
+
             parser.print_usage(sys.stderr)
-            print(f"{parser.prog}: {message}", file=sys.stderr)
+            print(f"{parser.prog}: {without_credentials(message)}", file=sys.stderr)
             raise SystemExit(USAGE_ERROR)
 
         # BSB prints parsing errors without the usage, and exits with 1.

@@ -12,6 +12,7 @@ from ..maintenance.findings import Finding, Report
 from ..maintenance.integrity import repair as repair_network
 from ..maintenance.integrity import verify as verify_network
 from ..maintenance.repack import repack as repack_network
+from ..ports.services import check_alone, is_url
 from ..ports.store import Rewritable
 from ..storages import engine_of
 from .formats import plural, size_text
@@ -63,6 +64,7 @@ def copy(given: argparse.Namespace) -> Answer:
     """Copy a network unchanged."""
     engine = engine_of(given.source)
     if is_url(given.target) and engine._format == "hdf5":
+        check_alone(given.target, "target")
         raise InputError(
             f"a copy of an HDF5 file is one; bsb storage convert stores it at '{given.target}'",
             asked=given.target,
@@ -87,11 +89,6 @@ def engine_to_make(given: argparse.Namespace, target: str) -> str | None:
     if name is None:
         return "zarr" if is_url(target) else _ENGINES.get(os.path.splitext(target)[1].lower())
     return name
-
-
-def is_url(place: str) -> bool:
-    """Whether a network lies elsewhere than in the file system."""
-    return "://" in place
 
 
 def size_of(engine: StorageEngine) -> int | None:

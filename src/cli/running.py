@@ -10,10 +10,12 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
 
 import attrs
 
 from ..errors import StorageError
+from ..ports.services import without_credentials
 from .elapsed import Elapsed
 from .specifications import COMMANDS, Command
 
@@ -37,12 +39,16 @@ class Answer:
     code: int = FINE
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        # It names arguments, such as URLs.
+        super().error(without_credentials(message))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line outside of BSB's, and return its exit code."""
     program = "python -m bsb_hdf5"
-    parser = argparse.ArgumentParser(
-        program, description="Inspect, maintain and exchange stored networks."
-    )
+    parser = _Parser(program, description="Inspect, maintain and exchange stored networks.")
     commands = parser.add_subparsers(metavar="command", required=True)
     for command in COMMANDS:
         added = commands.add_parser(command.name, help=command.summary)
@@ -63,8 +69,8 @@ def run(command: Command, given: argparse.Namespace) -> int:
         with Elapsed(f"bsb storage {command.name}", None if _is_first_rank() else False):
             answer = _handler(command)(given)
     except Exception as error:
-        if given.traceback:
-            traceback.print_exc()
+        if given.traceback and sys.stderr is not None:
+            sys.stderr.write(without_credentials(traceback.format_exc()))
         return _fail(command, given, sentence(error), type(error).__name__)
     except KeyboardInterrupt:
         return _fail(command, given, "interrupted", "KeyboardInterrupt")
@@ -80,10 +86,11 @@ def _handler(command: Command) -> Callable[[argparse.Namespace], Answer]:
 
 
 def sentence(error: BaseException) -> str:
-    """The message of an error on one line."""
+    """The message of an error on one line, without credentials of URLs in it."""
     text = " ".join(str(error).split())
     if isinstance(error, OSError) and not isinstance(error, StorageError) and error.strerror:
         text = f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror
+    text = without_credentials(text)
     if isinstance(error, StorageError | OSError) and text:
         return text
     return f"{type(error).__name__}: {text} (--traceback shows where)"

@@ -26,6 +26,7 @@ from ..exceptions import (
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
 from ..placement_set import PlacementSet
+from ..ports.services import check_alone, is_url
 from ..ports.store import Store
 from ..storage_options import DurabilityOption, LayoutOption, value_of
 from ..transactions.contention import Contention
@@ -106,6 +107,8 @@ class HDF5Engine(_engine.StorageEngine):
         )
 
     def _place_of(self, root: str) -> str:
+        if is_url(root):
+            check_alone(root, "root")
         return os.path.abspath(root)
 
     def _make_store(self, root: str) -> Hdf5Store:

@@ -21,7 +21,7 @@ from ..exceptions import warn_of_slow_lock
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
 from ..placement_set import PlacementSet
-from ..ports.services import NO_OPTIONS
+from ..ports.services import NO_OPTIONS, check_alone
 
 if TYPE_CHECKING:
     from ..adapters.zarr.store import ZarrStore
@@ -58,7 +58,10 @@ class ZarrEngine(_engine.StorageEngine):
         super().__init__(root, comm, lock_limit)
 
     def _place_of(self, root: str) -> str:
-        return root if "://" in root else os.path.abspath(root)
+        if "://" not in root:
+            return os.path.abspath(root)
+        check_alone(root, "root")
+        return root
 
     def _make_store(self, root: str) -> ZarrStore:
         options = self._options

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import SplitResult, urlsplit
 
 import attrs
@@ -12,19 +13,86 @@ OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "azure", "abfs"})
 """Schemes of the URLs at which networks can be stored."""
 
 
-def check_alone(url: SplitResult, what: str) -> None:
+_HTTP = ("http", "https")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+# One in a sentence, where it ends at a blank or a quotation mark.
+_URL_IN_TEXT = re.compile(rf"{_URL.pattern}[^\s'\"]*")
+# What a wrong endpoint can be shown of: a host, and what is no more than a port.
+_HARMLESS = re.compile(r"(\w+://)?[\w.-]*(:\w{0,5})?")
+
+
+def is_url(place: str) -> bool:
+    """Whether a text is a URL. No drive of Windows is one."""
+    return _URL.match(place.lstrip()) is not None
+
+
+def check_alone(url: str, what: str) -> None:
     """
     Check that a URL is one alone.
 
     :param what: what it is, for the message.
     :raises InputError: it comes with credentials or options.
     """
-    if url.username or url.password or url.query or url.fragment:
-        shown = f"{url.scheme}://{url.hostname or ''}{url.path}"
-        raise InputError(
-            f"the {what} '{shown}' contains credentials or options;"
-            " pass the URL alone, and the credentials in storage_options or environment variables"
-        )
+    if _is_alone(url):
+        return
+    shown = _without_secrets(url)
+    named = f"{what} '{shown}'" if shown else what
+    raise InputError(
+        f"the {named} contains credentials or options;"
+        " pass the URL alone, and the endpoint and credentials in storage_options or environment"
+        " variables"
+    )
+
+
+def without_credentials(text: str) -> str:
+    """A text with its URLs, of those that come with credentials or options no more than is safe."""
+
+    def shown(found: re.Match[str]) -> str:
+        url = found[0]
+        return url if _is_alone(url) else _without_secrets(url) or f"{url.partition(':')[0]}://..."
+
+    return _URL_IN_TEXT.sub(shown, text)
+
+
+def _parts_of(url: str) -> tuple[str, str, str]:
+    """The scheme of a URL, host or bucket with what comes with it, and all that follows."""
+    scheme, _, rest = url.partition("://")
+    head = re.split("[/?#]", rest, maxsplit=1)[0]
+    return scheme.lower(), head, rest[len(head) :]
+
+
+def _is_alone(url: str) -> bool:
+    scheme, head, rest = _parts_of(url)
+    if "@" in head:
+        return False
+    if scheme == "file":
+        # Behind the host is a path, in which anything may be.
+        return True
+    if not {"?", "#"}.isdisjoint(rest):
+        return False
+    if scheme in _HTTP:
+        return _has_valid_port(url)
+    # A secret may contain a slash, behind which it looks like the name of an object.
+    return {":", "[", "]"}.isdisjoint(head) and not re.search(":.*@", rest, re.DOTALL)
+
+
+def _has_valid_port(url: str) -> bool:
+    try:
+        # The port is looked at when it is read.
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def _without_secrets(url: str) -> str:
+    """What is no secret of a URL; an empty text if that can't be told for certain."""
+    scheme, head, rest = _parts_of(url)
+    host = head.rpartition("@")[2]
+    name, colon, port = host.partition(":")
+    is_host = not colon or (scheme in _HTTP and port.isdecimal())
+    if head.count("@") > 1 or "@" in rest or not is_host or not {"[", "]"}.isdisjoint(name):
+        return ""
+    return f"{scheme}://{host}{re.split('[?#]', rest, maxsplit=1)[0]}"
 
 
 def check_endpoint(endpoint: str, what: str) -> SplitResult:
@@ -32,18 +100,14 @@ def check_endpoint(endpoint: str, what: str) -> SplitResult:
     Check that something is the URL of a service.
 
     :param what: what it is, for the message.
-    :raises InputError: it is not, or not one of HTTP.
+    :raises InputError: it is not, or not one of HTTP, or comes with credentials or options.
     """
-    # Where there is no scheme, everything before the first colon counts as one.
-    shown = "" if "@" in endpoint else f", not {endpoint!r}"
-    try:
+    if _parts_of(endpoint)[0] in _HTTP and _has_valid_port(endpoint):
         url = urlsplit(endpoint)
-        # The port is looked at when it is read.
-        is_valid = url.port != 0
-    except ValueError:
-        is_valid = False
-    if is_valid and url.scheme in ("http", "https") and url.hostname:
-        return url
+        if url.hostname:
+            check_alone(endpoint, what)
+            return url
+    shown = f", not {endpoint!r}" if _HARMLESS.fullmatch(endpoint) else ""
     raise InputError(
         f"the {what} must be a URL that begins with http:// or https://, such as"
         f" https://s3.example.org{shown}"
@@ -84,8 +148,7 @@ class ServiceOptions:
 
     def __attrs_post_init__(self) -> None:
         if self.endpoint:
-            what = "storage option 'endpoint'"
-            check_alone(check_endpoint(self.endpoint, what), what)
+            check_endpoint(self.endpoint, "storage option 'endpoint'")
         self._check_credentials()
 
     def _check_credentials(self) -> None:

@@ -28,6 +28,8 @@ from bsb_hdf5.exceptions import LayoutKeptWarning
 from bsb_hdf5.ports.services import ServiceOptions
 
 ENGINES = ("hdf5", "memory", "zarr")
+SECRET = "a-secret"
+KEYS = {"access_key_id": "an-id", "secret_access_key": SECRET}
 
 
 def configuration(root: Path | str, engine: str = "hdf5", **storage: Any) -> bsb.Configuration:
@@ -121,6 +123,9 @@ def test_a_root_is_a_text_or_a_path() -> None:
         with pytest.raises(DtypeError, match="must be a str or a path") as caught:
             plain_root(wrong)
         assert wrong == caught.value.fields["asked"]
+    with pytest.raises(DtypeError, match="not dict") as caught:
+        plain_root({"root": "s3://lab/net", "storage_options": KEYS})
+    assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -157,10 +162,6 @@ def test_options_of_a_service_are_texts_and_known() -> None:
     ):
         with pytest.raises(InputError, match=message):
             as_service_options(wrong)
-
-
-SECRET = "a-secret"
-KEYS = {"access_key_id": "an-id", "secret_access_key": SECRET}
 
 
 @pytest.mark.parametrize(

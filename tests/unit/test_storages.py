@@ -13,6 +13,7 @@ import pytest
 from bsb import Storage
 
 from bsb_hdf5 import storages
+from bsb_hdf5.config import NetworkRoot
 from bsb_hdf5.errors import (
     InputError,
     NotANetworkError,
@@ -99,6 +100,55 @@ def test_an_engine_that_raises_is_skipped_with_a_warning() -> None:
     with pytest.warns(UserWarning, match=message) as told:
         assert not ask_engine("mine", "here", fail)
     assert [__file__] == [each.filename for each in told]
+
+
+URLS = [
+    "s3://me:secret@lab/net",
+    "s3://me:se/secret@lab/net",
+    "s3://me:sec[ret@lab/net",
+    "https://me:se/secret@lab/net",
+    "file://me:secret@lab/net",
+    "ftp://me:secret@lab/net",
+]
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_credentials_in_a_root_are_neither_in_an_error_nor_in_a_warning(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    storage = Storage("hdf5", str(tmp_path / "network.hdf5"))
+    root: Any = NetworkRoot(url, version="first", storage_options={"region": "eu"})
+    without_version = NetworkRoot(url, storage_options={"region": "eu"})
+
+    def fail() -> bool:
+        raise KeyError(f"odd: {url}")
+
+    asked: list[Callable[[], object]] = [
+        lambda: open_storage(url),
+        lambda: engine_of(url),
+        lambda: was_interrupted(url),
+        lambda: ask_engine("mine", url, fail),
+        lambda: Storage("hdf5", url),
+        lambda: Storage("zarr", url),
+        lambda: make_engine("hdf5", url, bsb.MPI),
+        lambda: make_engine("zarr", root, bsb.MPI),
+        lambda: storage.copy(url),
+        lambda: storage.move(url),
+        lambda: storage.copy(root),
+        lambda: storage.copy(without_version),
+    ]
+    for ask in asked:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            try:
+                ask()
+                said = ""
+            except StorageError as error:
+                said = f"{error}"
+        said += "".join(str(each.message) for each in told)
+        assert "secret" not in said.replace("sec[ret", "secret"), said
+    assert ["network.hdf5"] == [each.name for each in tmp_path.iterdir()]
 
 
 def test_an_engine_that_can_not_look_for_what_waits_is_named(

@@ -117,6 +117,13 @@ def test_what_names_no_file_is_refused(place: Any, said: str) -> None:
     assert place == caught.value.fields["asked"]
 
 
+@pytest.mark.parametrize("place", ["s3://me:secret@lab/net", " s3://me:se/secret@lab/net"])
+def test_credentials_in_what_names_no_file_are_not_shown(place: str) -> None:
+    with pytest.raises(InputError, match="contains credentials") as caught:
+        local_path(place)
+    assert "secret" not in f"{caught.value}{caught.value.fields}"
+
+
 @pytest.mark.parametrize(
     "export",
     [

@@ -44,7 +44,7 @@ def check_url(url: str) -> None:
 
     :raises InputError: it comes with credentials or options.
     """
-    check_alone(urlsplit(url), "root")
+    check_alone(url, "root")
 
 
 def plain_url(url: str) -> str:
@@ -68,7 +68,7 @@ def _check_environment(options: ServiceOptions) -> None:
     """
     Check the S3 service that the environment names, on a wrong one of which libraries panic.
 
-    :raises InputError: it is not a URL of HTTP.
+    :raises InputError: it is not a URL of HTTP, or comes with credentials or options.
     """
     for name in () if options.endpoint else _ENDPOINTS:
         if os.environ.get(name):

@@ -13,7 +13,7 @@ import attrs
 
 from ...errors import InputError, StorageError, UnknownContentError
 from ...platform import LOCKS_MISSING, before_renaming, can_lock
-from ...ports.services import NO_OPTIONS, ServiceOptions
+from ...ports.services import NO_OPTIONS, ServiceOptions, without_credentials
 from ...ports.store import Capabilities, Capability
 from ...ports.versions import Expired, Version
 from ...transactions.deadline import OnSlow, ignore_slow
@@ -56,10 +56,11 @@ def _path_of(url: str) -> str:
     """The path that a URL of the scheme ``file`` names."""
     host, slash, path = url.removeprefix("file://").partition("/")
     if host not in ("", "localhost") or not slash or set(path) & set("?#"):
+        shown = without_credentials(url)
         raise InputError(
-            f"'{url}' names no path of this machine: write file:///folder/net.zarr, with %3F for"
+            f"'{shown}' names no path of this machine: write file:///folder/net.zarr, with %3F for"
             " each ? and %23 for each # in it",
-            asked=url,
+            asked=shown,
         )
     return url2pathname(f"/{path}")
 

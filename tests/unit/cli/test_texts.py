@@ -289,10 +289,6 @@ def test_the_engine_follows_from_the_target(
     assert made == maintaining.engine_to_make(argparse.Namespace(engine=engine), target)
 
 
-def test_urls_are_told_from_paths() -> None:
-    assert maintaining.is_url("s3://lab") and not maintaining.is_url("lab/net")
-
-
 @pytest.mark.parametrize("given", [["a"], ["a", "b", "c"]])
 def test_two_versions_are_compared(given: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Any] = []

@@ -66,7 +66,7 @@ SECRET = "a-secret"
     [
         (
             {"endpoint": f"http://user:{SECRET}@here:9000"},
-            "the storage option 'endpoint' 'http://here' contains credentials or options",
+            "the storage option 'endpoint' 'http://here:9000' contains credentials or options",
         ),
         ({"endpoint": f"https://here?key={SECRET}"}, "'https://here' contains credentials"),
         ({"endpoint": f"user:{SECRET}@here"}, "must be a URL that begins with http:// or https://"),
@@ -108,6 +108,20 @@ def test_an_endpoint_of_the_environment_that_is_no_url_is_named(
             with pytest.raises(InputError, match=f"environment variable {name} must be a URL"):
                 use(url, ServiceOptions())
     assert services.connect("s3://lab/net", ServiceOptions(endpoint="http://here"))
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"])
+def test_credentials_in_an_endpoint_of_the_environment_are_refused_and_not_shown(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("icechunk")
+    monkeypatch.setenv(name, f"http://me:{SECRET}@here")
+    for use in (services.connect, services.storage_of):
+        with pytest.raises(
+            InputError, match=f"environment variable {name} 'http://here' contains credentials"
+        ) as caught:
+            use("s3://lab/net", ServiceOptions())
+        assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize(
