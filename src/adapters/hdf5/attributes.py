@@ -16,7 +16,7 @@ from ...errors import CorruptNetworkError, InvalidNameError, NodeNotFoundError
 from ...ports.arrays import AnyArray, AttributeReader, DType
 from ..native.attributes import AttributesBase, AttributesWriterBase, StoredValue
 from .context import Context, OpenAttribute, OpenObject
-from .copying import copy_attribute
+from .copying import attribute_keys, copy_attribute
 from .h5_types import H5Object
 from .names import key_of, keys_of, text_of
 
@@ -41,11 +41,8 @@ class Hdf5Attributes(AttributesBase):
         self._context = context
 
     def names(self) -> tuple[str, ...]:
-        found: list[bytes] = []
         with self._context.translated():
-            # An error that is raised while HDF5 iterates breaks it.
-            h5a.iterate(self._member.id, found.append)
-        return tuple(map(text_of, found))
+            return tuple(map(text_of, attribute_keys(self._member.id)))
 
     def get(self, name: str) -> Any:
         try:
@@ -254,6 +251,21 @@ def _is_of_type(stored: DType, given: DType) -> bool:
     return stored == given and stored_text is given_text
 
 
+def recall_texts(object_: H5Object) -> None:
+    """
+    Read the attributes of an object that are texts.
+
+    HDF5 uses the space of texts again only where it has read them since the file was opened.
+    """
+    for key in attribute_keys(object_):
+        # What can't be read goes all the same.
+        with suppress(OSError, RuntimeError, ValueError, LookupError, TypeError):
+            held = h5a.open(object_, key)
+            kind = held.get_type()
+            if isinstance(kind, h5t.TypeStringID) and kind.is_variable_str():
+                _value(OpenAttribute(held, held.shape, held.dtype))
+
+
 @lru_cache(maxsize=64)
 def native_type(dtype: DType) -> H5Object:
     """The type of HDF5 for numbers in memory; None for others, for which h5py finds one."""
@@ -275,10 +287,12 @@ def _value(held: OpenAttribute) -> Any:
     """Text as ``str``, several as ``list[str]``, numbers as they are."""
     if held.shape is None:
         return None
-    array = np.empty(held.shape, dtype=held.dtype)
+    # A type may be that of arrays of values, which numpy has as more axes.
+    dtype, within = held.dtype.subdtype or (held.dtype, ())
+    array = np.empty((*held.shape, *within), dtype=dtype)
     if array.size:
-        held.id.read(array, native_type(held.dtype))
-    if held.dtype.kind in "iuf" or h5py.check_string_dtype(held.dtype) is None:
+        held.id.read(array, h5t.py_create(held.dtype) if within else native_type(dtype))
+    if dtype.kind in "iuf" or h5py.check_string_dtype(dtype) is None:
         return array[()]
     if array.shape == ():
         return _decoded(array[()])

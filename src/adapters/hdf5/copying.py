@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 from h5py import h5a, h5d, h5g, h5l, h5o, h5t
 
@@ -27,20 +29,38 @@ def copy_object(source: H5Object, key: bytes, target: H5Object, link_properties:
 
 def copy_attribute(source: H5Object, key: bytes, target: H5Object) -> None:
     """
-    Copy an attribute of an object.
+    Copy an attribute of an object into another file.
 
     :raises CorruptNetworkError: it refers to other objects.
     """
+    _check_type(h5a.open(source, key).get_type(), key)
+    copy_attribute_within(source, key, target)
+
+
+def copy_attribute_within(source: H5Object, key: bytes, target: H5Object) -> None:
+    """Copy an attribute of an object to one of the same file."""
     held = h5a.open(source, key)
-    kind = held.get_type()
-    _check_type(kind, key)
+    kind, shape = held.get_type(), held.shape
     made = h5a.create(target, key, kind, held.get_space())
-    if held.shape is not None:
-        values = np.empty(held.shape, dtype=held.dtype)
-        if values.size:
-            memory = h5t.py_create(held.dtype)
-            held.read(values, memory)
-            made.write(values, memory)
+    if shape is None or not prod(shape):
+        return
+    if _lies_elsewhere(kind):
+        values = np.empty(shape, dtype=held.dtype)
+        memory = h5t.py_create(held.dtype)
+    else:
+        # Byte for byte, as numpy lacks some types.
+        values = np.empty(shape, dtype=np.dtype((np.void, kind.get_size())))
+        memory = kind
+    held.read(values, memory)
+    made.write(values, memory)
+
+
+def attribute_keys(object_: H5Object) -> list[bytes]:
+    """The names of all attributes of an object."""
+    names: list[bytes] = []
+    # An error that is raised while HDF5 iterates breaks it.
+    h5a.iterate(object_, names.append)
+    return names
 
 
 def _check_self_contained(group: H5Object, key: bytes) -> None:
@@ -62,9 +82,7 @@ def _check_object(opened: H5Object, key: bytes) -> None:
         _check_type(opened.get_type(), key)
     if isinstance(opened, h5t.TypeID):
         return
-    names: list[bytes] = []
-    h5a.iterate(opened, names.append)
-    for name in names:
+    for name in attribute_keys(opened):
         _check_type(h5a.open(opened, name).get_type(), name)
 
 
@@ -80,6 +98,17 @@ def _refers(kind: H5Object) -> bool:
     if isinstance(kind, h5t.TypeArrayID | h5t.TypeVlenID):
         return _refers(kind.get_super())
     return isinstance(kind, h5t.TypeReferenceID)
+
+
+def _lies_elsewhere(kind: H5Object) -> bool:
+    """Whether values are in memory of their own, or need to be translated from file to memory."""
+    if isinstance(kind, h5t.TypeCompoundID):
+        return any(_lies_elsewhere(kind.get_member_type(i)) for i in range(kind.get_nmembers()))
+    if isinstance(kind, h5t.TypeArrayID):
+        return _lies_elsewhere(kind.get_super())
+    if isinstance(kind, h5t.TypeStringID):
+        return bool(kind.is_variable_str())
+    return isinstance(kind, h5t.TypeVlenID | h5t.TypeReferenceID)
 
 
 def _text(key: bytes) -> str:

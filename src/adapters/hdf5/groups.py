@@ -12,14 +12,14 @@ from h5py import h5d, h5g, h5l, h5o, h5p, h5s, h5t
 
 from ...core.names import can_name
 from ...errors import CorruptNetworkError, NodeExistsError, NodeNotFoundError
-from ...ports.arrays import AnyArray, AttributeValue, GroupReader
+from ...ports.arrays import AnyArray, GroupReader
 from ..native.arrays import ArrayWriter
 from ..native.groups import Group, GroupWriter, Member
 from .any_values import append_any, check_any, check_append, read_any
 from .arrays import COMPRESSED, Hdf5Array, Hdf5ArrayWriter, storage_of
-from .attributes import Hdf5Attributes, Hdf5AttributesWriter
+from .attributes import Hdf5Attributes, Hdf5AttributesWriter, recall_texts
 from .context import Context, OpenObject, UnkeptObjects
-from .copying import copy_object
+from .copying import attribute_keys, copy_attribute_within, copy_object
 from .documents import (
     Hdf5Document,
     Hdf5DocumentWriter,
@@ -279,7 +279,7 @@ class Hdf5GroupWriter(Hdf5Group, GroupWriter):
         self._context.changes += 1
         with self._context.translated():
             if _is_hard(self._id, name.encode()):
-                _recall_texts(h5o.open(self._id, name.encode()), self._context)
+                _recall_all_texts(h5o.open(self._id, name.encode()))
             self._unlink(name)
 
     def _unlink(self, name: str) -> None:
@@ -288,23 +288,20 @@ class Hdf5GroupWriter(Hdf5Group, GroupWriter):
 
     def _string(self, name: str, kind: H5Object) -> OpenObject:
         """The scalar dataset of that name and type; one of another type is replaced."""
-        attributes: dict[str, AttributeValue] = {}
-        if name in self:
-            found = self._find(name, "document")
-            held = Hdf5Document(found, name, self._context)
-            if held.has_type(kind):
-                return found
-            attributes = {key: held.attributes.get(key) for key in held.attributes.names()}
-            del held, found
-            self._unlink(name)
+        found = self._find(name, "document") if name in self else None
+        if found is not None and Hdf5Document(found, name, self._context).has_type(kind):
+            return found
         properties = h5p.create(h5p.DATASET_CREATE)
         properties.set_obj_track_times(False)
-        space = h5s.create(h5s.SCALAR)
-        id_ = h5d.create(self._id, name.encode(), kind, space, properties, lcpl=_link(name))
-        made = self._keep(name, OpenObject("document", id_))
-        for key, value in attributes.items():
-            Hdf5AttributesWriter(made, self._context).set(key, value)
-        return made
+        # It has no name until the other is gone, whose attributes it takes over.
+        made = h5d.create(self._id, None, kind, h5s.create(h5s.SCALAR), properties)
+        if found is not None:
+            for key in attribute_keys(found.id):
+                copy_attribute_within(found.id, key, made)
+            del found
+            self._unlink(name)
+        h5o.link(made, self._id, name.encode(), lcpl=_link(name))
+        return self._keep(name, OpenObject("document", made))
 
     def _modernize(self) -> None:
         """
@@ -319,10 +316,8 @@ class Hdf5GroupWriter(Hdf5Group, GroupWriter):
         made = h5g.create(parent._id, temporary, gcpl=_GROUP)
         for key in list(self._id):
             self._id.links.move(key, made, key)
-        held = Hdf5Attributes(self._held, self._context)
-        moved = Hdf5AttributesWriter(OpenObject("group", made), self._context)
-        for each in held.names():
-            moved.set(each, held.get(each))
+        for key in attribute_keys(self._id):
+            copy_attribute_within(self._id, key, made)
         # Users of this object continue with the new group.
         self._held.attributes.clear()
         self._held.id = made
@@ -330,18 +325,12 @@ class Hdf5GroupWriter(Hdf5Group, GroupWriter):
         parent._id.links.move(temporary, parent._id, name.encode(), lcpl=_link(name))
 
 
-def _recall_texts(id_: H5Object, context: Context) -> None:
-    """
-    Read the attributes of an object that is about to be deleted, and of its arrays.
-
-    HDF5 uses the space of texts again only where it has read them since the file was opened.
-    """
+def _recall_all_texts(id_: H5Object) -> None:
+    """Read the texts of an object that is about to be deleted, and of its arrays."""
     keys = list(id_) if isinstance(id_, h5g.GroupID) else []
     members = [h5o.open(id_, key) for key in keys if _is_hard(id_, key)]
     for each in (id_, *(m for m in members if isinstance(m, h5d.DatasetID))):
-        attributes = Hdf5Attributes(OpenObject("", each), context)
-        for name in attributes.names():
-            attributes.get(name)
+        recall_texts(each)
 
 
 def _is_hard(group: H5Object, key: bytes) -> bool:
