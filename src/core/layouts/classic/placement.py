@@ -272,8 +272,10 @@ class ClassicPlacement:
             return self._group.group(name)
         self._touch()
         group = self._group.require_group(name)
-        # bsb-hdf5 8.0.2 relies on these two in every chunk, with or without cells.
-        group.create_array(POSITION.name, POSITION.empty)
+        # bsb-hdf5 8.0.2 relies on these in every chunk, with or without cells: where the first that
+        # it labels has no array of labels, it takes it that no cell of the set has any yet.
+        for column in (POSITION, LABELS):
+            group.create_array(column.name, column.empty)
         group.require_group(_ADDITIONAL)
         self._counts.setdefault(chunk, 0)
         return group

@@ -142,6 +142,15 @@ def test_a_required_chunk_has_no_cells() -> None:
     assert 0 == data.counts().total
 
 
+def test_each_chunk_has_an_array_of_labels() -> None:
+    """Where the first has none, bsb-hdf5 8.0.2 forgets the labels of all when it adds some."""
+    data = new_placement()
+    data.append(0, PlacementRows.of_cells(np.zeros((2, 3)), None, None, None))
+    data.append(1, PlacementRows.of_entities(1, None))
+    data.require_chunk(2)
+    assert all("labels" in data._group.group(name) for name in "012")
+
+
 def test_a_chunk_mixes_no_cells_with_and_without_morphology() -> None:
     data = new_placement()
     data.append(0, PlacementRows.of_cells(np.zeros((2, 3)), (["m"], [0, 0]), None, None))
