@@ -32,7 +32,7 @@ from .local_blocks import (
     write_blocks,
 )
 from .paths import Kind, canonical
-from .sets import Totals, chunk_ids
+from .sets import Totals, chunk_ids, is_chunk_id
 
 # Attributes of which a set has some.
 _MARKS = ("pre", "post", "tag")
@@ -44,10 +44,22 @@ def _is_set(group: GroupReader, name: str) -> bool:
     if kind_of(group, name) != GROUP:
         return False
     member = group.group(name)
-    return _is_marked(member) or any(
-        each in member and kind_of(member, each) == GROUP and not _is_marked(member.group(each))
-        for each in DIRECTIONS
-    )
+    return _is_marked(member) or any(_is_direction(member, each) for each in DIRECTIONS)
+
+
+def _is_direction(group: GroupReader, name: str) -> bool:
+    """Whether local chunks lie in a member, or nothing; else it leads to sets."""
+    if name not in group or kind_of(group, name) != GROUP or _is_marked(group.group(name)):
+        return False
+    member = group.group(name)
+    names = member.names()
+    return not names or any(_is_local(member, each) for each in names)
+
+
+def _is_local(group: GroupReader, name: str) -> bool:
+    if not is_chunk_id(name) or kind_of(group, name) != GROUP:
+        return False
+    return not _is_marked(group.group(name))
 
 
 def _is_marked(group: GroupReader) -> bool:

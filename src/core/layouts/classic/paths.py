@@ -230,7 +230,17 @@ def _check_way(group: GroupReader, names: list[str], kind: Kind) -> None:
             raise _in_the_way("/".join(names), kind, "/".join(names[: depth + 1]))
         if below is None:
             return
+        if is_last and not is_item:
+            _check_room(below, names, kind)
         group = below
+
+
+def _check_room(group: GroupReader, names: list[str], kind: Kind) -> None:
+    """Check that no item lies where a member of the new one is to lie."""
+    for each in kind.own or ():
+        below = subgroup(group, each) if each in group else None
+        if below is not None and (kind.is_item(group, each) or has_items(below, kind)):
+            raise _in_the_way("/".join(names), kind, "/".join([*names, each]))
 
 
 def remove(part: GroupWriter, name: str, kind: Kind) -> None:

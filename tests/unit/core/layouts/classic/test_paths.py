@@ -134,6 +134,29 @@ def test_connections_can_have_a_tag_within_that_of_others() -> None:
     assert ("c",) == root_of(network).group("connectivity").names()
 
 
+@pytest.mark.parametrize("inner", ["a/inc", "a/out/deep"])
+@pytest.mark.parametrize("inner_first", [False, True])
+def test_a_tag_is_not_stored_where_another_has_its_connections(
+    inner: str, inner_first: bool
+) -> None:
+    first, second = (inner, "a") if inner_first else ("a", inner)
+    network = new_network()
+    network.create_connectivity(first, "x", "y", created_at="now")
+    with pytest.raises(InvalidNameError, match="this path conflicts with"):
+        network.create_connectivity(second, "x", "y", created_at="now")
+    assert (first,) == reopened(network).connectivity_tags()
+
+
+@pytest.mark.parametrize("inner_first", [False, True])
+def test_a_morphology_is_not_stored_where_another_has_its_points(inner_first: bool) -> None:
+    first, second = ("m/data", "m") if inner_first else ("m", "m/data")
+    network = new_network()
+    network.morphologies.save(first, table())
+    with pytest.raises(InvalidNameError, match="this path conflicts with"):
+        network.morphologies.save(second, table())
+    assert (first,) == reopened(network).morphologies.names()
+
+
 def test_morphologies_lie_at_paths() -> None:
     network = new_network()
     for name in ("lib/m", "lib", "lib/deep/m"):
