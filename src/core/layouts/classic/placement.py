@@ -13,7 +13,15 @@ from ....errors import CorruptNetworkError, LengthError
 from ....ports.arrays import GroupReader, GroupWriter
 from ...cell_labels import load_label_codes, replace_codes
 from ...chunk_id import Ids
-from ...column_specs import LABELS, MORPHOLOGY, POSITION, ColumnSpec, additional_column, join
+from ...column_specs import (
+    LABELS,
+    MORPHOLOGY,
+    POSITION,
+    ROTATION,
+    ColumnSpec,
+    additional_column,
+    join,
+)
 from ...labels import LabelChange, LabelSets
 from ...placement_rows import MorphologyRows, PlacementRows
 from ...rows import Lengths, Rows
@@ -29,6 +37,7 @@ G = TypeVar("G", bound=GroupReader)
 
 _ADDITIONAL = "additional"
 _NAMES = "morphology_loaders"
+_OF_CELLS = (POSITION, ROTATION, MORPHOLOGY, LABELS)
 # Attributes that every set has; one that bsb-hdf5 8.0.2 has only required has none yet.
 _MARKS = ("cell_type", "chunks", "created_at", "len")
 
@@ -171,13 +180,14 @@ class ClassicPlacement:
     def append(self, chunk: int, rows: PlacementRows, *, gaps: bool = False) -> None:
         before = self._counts.get(chunk, 0)
         self._check_paths(rows.additional)
+        columns = [(column, self._fitting(column, chunk, each)) for column, each in rows.columns()]
         if str(chunk) in self._group:
-            self._check_fit(chunk, before, rows, gaps=gaps)
-        for key, values in rows.additional.items():
-            self._check_key(additional_column(key), values)
+            self._check_counted(chunk, before)
+            if not gaps:
+                self._check_morphologies(chunk, before, rows)
         self._touch()
         group = self._chunk(chunk)
-        for column, values in rows.columns():
+        for column, values in columns:
             append_aligned(group, column, before, values)
         if rows.morphologies is not None:
             self._append_morphologies(chunk, group, rows.morphologies)
@@ -185,14 +195,16 @@ class ClassicPlacement:
         self._count(chunk, rows.count)
 
     def append_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
-        self._check_column(column, chunk, rows)
+        self._check_paths([column.name] if column.collection == _ADDITIONAL else ())
+        rows = self._fitting(column, chunk, rows)
         self._touch()
         group = self._chunk(chunk)
         append_aligned(group, column, 0, rows)
         self._after_column(column, chunk, group)
 
     def overwrite_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
-        self._check_column(column, chunk, rows)
+        self._check_paths([column.name] if column.collection == _ADDITIONAL else ())
+        rows = self._fitting(column, chunk, rows)
         self._touch()
         group = self._chunk(chunk)
         replace_rows(group, column, rows)
@@ -323,22 +335,17 @@ class ClassicPlacement:
         names = self._group.group(str(chunk)).attributes.get(_NAMES)
         return [] if names is None else [str(name) for name in names]
 
-    def _check_fit(self, chunk: int, before: int, given: PlacementRows, *, gaps: bool) -> None:
-        """Before anything is appended, check that all of it can be."""
+    def _check_counted(self, chunk: int, before: int) -> None:
+        """Before cells are appended, check that no column has rows that would become theirs."""
         group = self._group.group(str(chunk))
-        stored = [(column, rows, find_array(group, column)) for column, rows in given.columns()]
-        lengths = [(column, array) for column, _, array in stored]
-        for column, array in ((MORPHOLOGY, find_array(group, MORPHOLOGY)), *lengths):
+        keys = self._listed_keys() if _ADDITIONAL in group else []
+        for column in (*_OF_CELLS, *map(additional_column, keys)):
+            array = find_array(group, column)
             if array is not None and array.shape[0] > before:
                 raise LengthError(
                     f"'{column.title}' of chunk {chunk} has {array.shape[0]} rows for {before}"
                     " cells; bsb_hdf5.repair counts them, before more can be added"
                 )
-        if not gaps:
-            self._check_morphologies(chunk, group, before, given)
-        for column, rows, array in stored:
-            if array is not None:
-                check_width(column, array.shape[1:], rows)
 
     def _check_paths(self, keys: Iterable[str]) -> None:
         """Keys with ``/`` are paths: no two may lead to the same array, or one through another."""
@@ -351,32 +358,40 @@ class ClassicPlacement:
         check_paths(new, COLUMNS)
         check_paths((by_path(known) | by_path(new)).values(), COLUMNS)
 
-    def _check_column(self, column: ColumnSpec, chunk: int, rows: Rows) -> None:
-        """Before rows of one column are written, check that they can be."""
-        self._check_paths([column.name] if column.collection == _ADDITIONAL else ())
-        self._check_key(column, rows)
+    def _fitting(self, column: ColumnSpec, chunk: int, rows: Rows) -> Rows:
+        """
+        Rows of the width that those of the chunk have, and those of its key in all chunks.
+
+        :raises LengthError: they are of another.
+        """
+        array = None
         if str(chunk) in self._group:
             array = find_array(self._group.group(str(chunk)), column)
-            if array is not None:
-                check_width(column, array.shape[1:], rows)
+        widths = (None if array is None else array.shape[1:], self._width(column))
+        for width in widths:
+            if width is not None and not len(rows):
+                # That there are none can be said in any width.
+                return np.zeros((0, *width), dtype=column.dtype)
+            if width is not None:
+                check_width(column, width, rows)
+        return rows
 
-    def _check_key(self, column: ColumnSpec, rows: Rows) -> None:
-        """Check rows of a key against the width that its rows have in all chunks."""
+    def _width(self, column: ColumnSpec) -> tuple[int, ...] | None:
+        """The shape of a row; None if there is none yet to decide it."""
         if column.width is not None or not self.has_key(column.name):
-            return
+            return column.width
         if column.name not in self._widths:
             chunks = (self._group.group(str(chunk)) for chunk in self.chunks().tolist())
             arrays = (find_array(chunk, column) for chunk in chunks)
             first = next((array for array in arrays if array is not None), None)
             if first is None:
-                return
+                return None
             self._widths[column.name] = first.shape[1:]
-        check_width(column, self._widths[column.name], rows)
+        return self._widths[column.name]
 
-    def _check_morphologies(
-        self, chunk: int, group: GroupWriter, before: int, rows: PlacementRows
-    ) -> None:
+    def _check_morphologies(self, chunk: int, before: int, rows: PlacementRows) -> None:
         """A cell without morphology can't stand among cells that have one."""
+        group = self._group.group(str(chunk))
         held = group.array(MORPHOLOGY.name).shape[0] if MORPHOLOGY.name in group else 0
         given = rows.count if rows.morphologies is not None else 0
         if not rows.count or (held == before and given == rows.count) or not (held or given):

@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bsb_hdf5.core.cell_labels import change_labels, load_label_codes
-from bsb_hdf5.core.column_specs import POSITION, ROTATION, additional_column
+from bsb_hdf5.core.column_specs import (
+    LABELS,
+    POSITION,
+    ROTATION,
+    ColumnSpec,
+    additional_column,
+)
+from bsb_hdf5.core.layouts.classic.columns import replace_rows
 from bsb_hdf5.core.layouts.classic.network import ClassicNetwork
 from bsb_hdf5.core.layouts.classic.placement import ClassicPlacement
 from bsb_hdf5.core.placement_rows import PlacementRows
@@ -185,6 +192,36 @@ def test_a_column_is_neither_appended_nor_overwritten_by_rows_of_another_width()
         with pytest.raises(LengthError, match=r"'additional/k' are of shape \(2,\)"):
             change(additional_column("k"), 0, np.ones((2, 2)))
     assert [1.0, 2.0] == data.read_column(additional_column("k"), np.array([0]))[0].tolist()
+
+
+@pytest.mark.parametrize("chunk", [0, 1, 2])
+def test_no_rows_fit_among_rows_of_any_width(chunk: int) -> None:
+    """Chunk 0 has the data, chunk 1 cells without, and chunk 2 nothing."""
+    data, key, none = new_placement(), additional_column("k"), np.zeros(0)
+    wide = np.arange(8.0).reshape(2, 4)
+    data.append(0, PlacementRows.of_cells(np.zeros((2, 3)), None, None, {"k": wide}))
+    data.append(1, PlacementRows.of_cells(np.zeros((2, 3)), None, None, None))
+    data.append_column(key, chunk, none)
+    data.append(chunk, PlacementRows.of_cells([], None, None, {"k": none}))
+    assert wide.tolist() == data.read_column(key, np.arange(3))[0].tolist()
+    data.overwrite_column(key, chunk, none)
+    left = [] if chunk == 0 else wide.tolist()
+    assert left == data.read_column(key, np.arange(3))[0].tolist()
+    assert 4 == data.counts().total
+    data.append(chunk, PlacementRows.of_cells(np.zeros((2, 3)), None, None, {"k": wide}))
+    assert wide.tolist() == data.read_column(key, np.array([chunk]))[0][-2:].tolist()
+
+
+@pytest.mark.parametrize("column", [POSITION, ROTATION, LABELS, additional_column("k/v")])
+def test_no_cells_are_given_rows_that_were_not_counted(column: ColumnSpec) -> None:
+    """Such are left by a call of bsb-hdf5 8.0.2 that an error stopped."""
+    data = new_placement()
+    rows = PlacementRows.of_cells(np.zeros((2, 3)), None, np.zeros((2, 3)), {"k/v": [1.0, 2.0]})
+    data.append(0, rows)
+    replace_rows(data._group.group("0"), column, np.ones((3, *column.empty.shape[1:])))
+    with pytest.raises(LengthError, match=f"'{column.title}' of chunk 0 has 3 rows for 2 cells"):
+        data.append(0, PlacementRows.of_entities(1, None))
+    assert [2] == data.counts().counts.tolist()
 
 
 def test_a_column_is_appended_and_overwritten_chunk_by_chunk() -> None:
