@@ -227,7 +227,8 @@ def node_sets(populations: list[Nodes]) -> Document:
     """
     Node sets: of each population, of each label in it, and of each label in all.
 
-    Those of labels pick the nodes whose texts stand for a label set with the label.
+    Those of labels pick the nodes whose texts stand for a label set with the label. A label that is
+    called as another node set gets underscores.
     """
     sets: Document = {}
     by_label: dict[str, list[str]] = {}
@@ -238,6 +239,10 @@ def node_sets(populations: list[Nodes]) -> Document:
             texts = [text for text, held in each.labels.items() if label in held]
             sets[name] = {"population": each.name, LABELS: texts}
             by_label.setdefault(label, []).append(name)
-    for label, names in by_label.items():
-        sets.setdefault(label, names)
+    # Those that keep their names come first.
+    for label in sorted(by_label, key=sets.__contains__):
+        name = label
+        while name in sets:
+            name += "_"
+        sets[name] = by_label[label]
     return sets

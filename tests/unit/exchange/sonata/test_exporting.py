@@ -119,6 +119,29 @@ def test_node_sets_are_the_labels(sample: Sample, exported: Path) -> None:
             assert expected == sets.materialize(label, nodes).flatten().tolist()
 
 
+def test_a_label_that_is_called_as_another_node_set_gets_one_too(tmp_path: Path) -> None:
+    storage = new_storage("columnar", tmp_path)
+    for name, labels in (("a", ["b", "b_", "a/b"]), ("b", ["b"])):
+        cells = storage.require_placement_set(cell_type(name))
+        cells.append_data(chunk(0), positions(3))
+        for i, label in enumerate(labels):
+            cells.label([label], [i])
+    export_sonata(storage, tmp_path / "circuit")
+    circuit = circuit_at(tmp_path / "circuit")
+    sets = libsonata.NodeSets.from_file(str(tmp_path / "circuit" / "node_sets.json"))
+    assert {"a", "b", "a/b", "a/b_", "a/a/b", "b/b", "b_", "b__", "a/b__"} == sets.names
+    for name, population, expected in (
+        ("b", "b", [0, 1, 2]),
+        ("b__", "a", [0]),
+        ("b__", "b", [0]),
+        ("b_", "a", [1]),
+        ("a/b", "a", [0]),
+        ("a/b__", "a", [2]),
+    ):
+        nodes = circuit.node_population(population)
+        assert expected == sets.materialize(name, nodes).flatten().tolist()
+
+
 # What BSB has in other numbers than the schemas of SONATA, and what a network does not know.
 WARNINGS = r"partial|incorrect datatype '(float64|float32)' for "
 
