@@ -91,7 +91,7 @@ def _write(network: NetworkReader, folder: Path) -> None:
     meta = network.morphologies.meta()
     for name in network.morphologies.names():
         call_pending()
-        text = to_swc(network.morphologies.load(name), meta.get(name) or {})
+        text = to_swc(network.morphologies.load(name), meta.get(name))
         (folder / MORPHOLOGIES / _swc(name)).write_text(text, encoding="utf-8")
     with new_file(folder / _NODES) as file:
         file.create_group("nodes")

@@ -206,8 +206,8 @@ def _copy_morphologies(
                 _check_same(network.morphologies.load(name), table, name, path)
                 continue
             network.morphologies.save(name, table)
-            least, most = table.bounds or (np.nan, np.nan)
-            meta[name] = own_meta or {"name": name, "ldc": least, "mdc": most}
+            if own_meta is not None:
+                meta[name] = own_meta
     if meta:
         network.morphologies.replace_meta(meta)
 

@@ -22,11 +22,13 @@ _MARK = "# bsb-hdf5 "
 _NUMBERS = 7
 
 
-def to_swc(table: MorphologyTable, meta: Document) -> str:
+def to_swc(table: MorphologyTable, meta: Document | None) -> str:
     """
     The text of an SWC file: a sample for each point of each branch.
 
     Points that no branch has are left out.
+
+    :param meta: its metadata, if it has any.
     """
     parents, types = parents_of(table), types_of(table)
     rows = table.data[: len(parents)]
@@ -35,7 +37,7 @@ def to_swc(table: MorphologyTable, meta: Document) -> str:
         "labels": table.labels.to_lists(),
         "codes": rows[:, 4].astype(np.int64).tolist(),
         "properties": {key: rows[:, 5 + i].tolist() for i, key in enumerate(table.properties)},
-        "meta": json.loads(dump_meta(meta)),
+        "meta": None if meta is None else json.loads(dump_meta(meta)),
     }
     samples = zip(types.tolist(), rows[:, :4].tolist(), parents.tolist(), strict=True)
     lines = [
@@ -45,20 +47,23 @@ def to_swc(table: MorphologyTable, meta: Document) -> str:
     return "\n".join(["# id type x y z radius parent", _MARK + json.dumps(header), *lines, ""])
 
 
-def from_swc(text: str, name: str) -> tuple[MorphologyTable, Document]:
+def from_swc(text: str, name: str) -> tuple[MorphologyTable, Document | None]:
     """
-    The morphology of an SWC file, and its metadata.
+    The morphology of an SWC file, and its metadata, if it had any.
 
-    A file of another program gets a branch for each section, the soma first.
+    A file of another program gets a branch for each section, the soma first; and its name and
+    bounds as metadata.
 
-    :param name: for messages.
+    :param name: of the morphology.
     :raises CorruptNetworkError: it is no SWC file, or was changed since it was exported.
     """
     lines = [line.strip() for line in text.splitlines()]
     samples = _samples([line for line in lines if line and not line.startswith("#")], name)
     header = next((line for line in lines if line.startswith(_MARK)), None)
     if header is None:
-        return _of_sections(samples, name), {}
+        table = _of_sections(samples, name)
+        least, most = table.bounds or (np.nan, np.nan)
+        return table, {"name": name, "ldc": least, "mdc": most}
     try:
         return _of_header(json.loads(header.removeprefix(_MARK)), samples)
     except (ValueError, TypeError, LookupError, AttributeError, StorageError) as error:
@@ -79,7 +84,9 @@ def _samples(lines: list[str], name: str) -> NDArray[np.float64]:
     return samples
 
 
-def _of_header(header: Any, samples: NDArray[np.float64]) -> tuple[MorphologyTable, Document]:
+def _of_header(
+    header: Any, samples: NDArray[np.float64]
+) -> tuple[MorphologyTable, Document | None]:
     properties = header["properties"]
     data = np.column_stack(
         [samples[:, 2:6], np.array(header["codes"], dtype=np.float64), *properties.values()]
@@ -89,7 +96,8 @@ def _of_header(header: Any, samples: NDArray[np.float64]) -> tuple[MorphologyTab
     table = MorphologyTable(data, graph, labels, tuple(properties))
     if not np.array_equal(_parents(samples), parents_of(table)):
         raise CorruptNetworkError("its points are others, or in another order")
-    return table, load_meta(json.dumps(header["meta"]))
+    meta = header["meta"]
+    return table, None if meta is None else load_meta(json.dumps(meta))
 
 
 def _parents(samples: NDArray[np.float64]) -> NDArray[np.int64]:

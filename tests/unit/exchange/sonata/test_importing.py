@@ -26,7 +26,7 @@ from bsb_hdf5.errors import (
 )
 from bsb_hdf5.exchange.transfer import Portion
 from bsb_hdf5.queries import placement_sets
-from bsb_hdf5.testing.network_samples import CHUNK_SIZE, cell_type
+from bsb_hdf5.testing.network_samples import CHUNK_SIZE, cell_type, morphology_of
 from tests.unit.exchange.sonata.circuits import full_network
 from tests.unit.queries.networks import ENGINES, new_storage
 
@@ -54,6 +54,17 @@ def test_cells_and_connections_may_come_in_pieces(
     export_sonata(storage, tmp_path / "circuit")
     made = import_sonata(tmp_path / "circuit", str(tmp_path / "made"))
     assert [] == [str(each) for each in diff(storage, made)]
+
+
+def test_a_morphology_without_metadata_comes_back_without(tmp_path: Path) -> None:
+    storage = new_storage("columnar", tmp_path)
+    storage.morphologies.save("m", morphology_of("one branch"), update_meta=False)
+    storage.morphologies.save("n", morphology_of("one branch"))
+    storage.require_placement_set(cell_type("a"))
+    export_sonata(storage, tmp_path / "circuit")
+    made = import_sonata(tmp_path / "circuit", str(tmp_path / "made"))
+    assert [] == [str(each) for each in diff(storage, made)]
+    assert ["n"] == list(made.morphologies.get_all_meta())
 
 
 def test_connections_that_are_all_on_the_first_point_come_back(tmp_path: Path) -> None:

@@ -79,7 +79,10 @@ def test_a_morphology_comes_back_as_it_was(seed: int) -> None:
     meta = {"name": "m", "array": np.arange(3)}
     made, found = from_swc(to_swc(table, meta), "m")
     assert same_morphology(table, made)
+    assert found is not None
     assert [0, 1, 2] == found["array"].tolist()
+    assert {} == from_swc(to_swc(table, {}), "m")[1]
+    assert from_swc(to_swc(table, None), "m")[1] is None
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -87,7 +90,10 @@ def test_a_file_of_another_program_gets_a_branch_for_each_section(seed: int) -> 
     table = random_table(seed)
     text = "\n".join(line for line in to_swc(table, {}).splitlines() if line[0] != "#")
     made, meta = from_swc(text, "m")
-    assert {} == meta
+    assert meta is not None
+    assert "m" == meta["name"]
+    assert table.data[:, :3].min(axis=0).tolist() == meta["ldc"].tolist()
+    assert table.data[:, :3].max(axis=0).tolist() == meta["mdc"].tolist()
     before, after = Sections.of(table), Sections.of(made)
     assert len(made.graph) == len(before.firsts) - 1
     _, places = before.locate(*locations(table))
@@ -134,8 +140,7 @@ def test_samples_are_numbered_from_one_with_their_parents() -> None:
 def test_a_file_of_another_program_may_number_its_samples_as_it_likes() -> None:
     lines = ["# of another program", "", "10 3 0 0 0 1 -1 # a root", " 12 1 5 0 0 2 -1", "  "]
     lines += ["7 3 0 1 0 1 10", "8 3 0 2 0 1 7", "9 2 1 1 0 1 7", "20 0 9 9 9 1 12"]
-    made, meta = from_swc("\n".join(lines), "m")
-    assert {} == meta
+    made, _ = from_swc("\n".join(lines), "m")
     # The soma, then a section for each bifurcation and each change of type.
     assert [[1, -1], [3, -1], [4, 1], [5, 1], [6, 0]] == made.graph.tolist()
     assert [5.0, 0, 0, 0, 1, 9] == made.data[:, 0].tolist()
