@@ -31,11 +31,13 @@ class Circuit:
     :param own: what an export added to it; None for a circuit of another program.
     :param nodes: file and morphologies of each node population.
     :param edges: file of each edge population.
+    :param morphologies: folder of those of an export, some of which may be of no cell.
     """
 
     own: Document | None
     nodes: dict[str, tuple[Path, Path | None]]
     edges: dict[str, Path]
+    morphologies: Path | None = None
 
 
 def read_circuit(folder: Path) -> Circuit:
@@ -94,7 +96,8 @@ class _Reader:
         for each in networks.get("edges", []):
             file = self._path(each["edges_file"])
             edges.update(dict.fromkeys(self._populations(each, file, edges), file))
-        return Circuit(own, nodes, edges)
+        where = None if own is None else shared.get("morphologies_dir")
+        return Circuit(own, nodes, edges, None if where is None else self._path(where))
 
     def _populations(self, given: Document, file: Path, known: Collection[str]) -> Document:
         """The populations of a file, none of which another file has, too."""

@@ -195,7 +195,8 @@ def _copy_morphologies(
 ) -> None:
     """Store the morphologies of a circuit: those of an export, or those that nodes have."""
     meta = {}
-    for folder in dict.fromkeys(where for _, where in circuit.nodes.values() if where is not None):
+    folders = [circuit.morphologies, *(where for _, where in circuit.nodes.values())]
+    for folder in dict.fromkeys(each for each in folders if each is not None):
         for path in sorted(folder.glob("*.swc")) if folder.is_dir() else ():
             call_pending()
             name = path.stem if circuit.own is None else original_name(path.stem)

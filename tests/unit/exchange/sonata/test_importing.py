@@ -67,6 +67,14 @@ def test_a_morphology_without_metadata_comes_back_without(tmp_path: Path) -> Non
     assert ["n"] == list(made.morphologies.get_all_meta())
 
 
+def test_morphologies_come_back_without_any_cells(tmp_path: Path) -> None:
+    storage = new_storage("columnar", tmp_path)
+    storage.morphologies.save("m", morphology_of("one branch"))
+    export_sonata(storage, tmp_path / "circuit")
+    made = import_sonata(tmp_path / "circuit", str(tmp_path / "made"))
+    assert [] == [str(each) for each in diff(storage, made)]
+
+
 def test_connections_that_are_all_on_the_first_point_come_back(tmp_path: Path) -> None:
     storage = new_storage("columnar", tmp_path)
     cells = storage.require_placement_set(cell_type("a"))
