@@ -9,6 +9,7 @@ machine. They are stored nowhere. ``memory://name`` is a repository of this proc
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Hashable
 from datetime import timedelta
@@ -31,6 +32,9 @@ _ICECHUNK_RETRIES = (4, 200, 5000)
 _MOST_INLINE = 4096
 
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+# What not every library takes as it is in the name of an object.
+_AMBIGUOUS = re.compile(r"[%\x00-\x1f\x7f]|^ | $")
 # Other names of schemes.
 _USUAL = {"s3a": "s3", "gcs": "gs", "azure": "az", "abfs": "az"}
 
@@ -40,11 +44,26 @@ _MEMORY_MUTEX = threading.Lock()
 
 def check_url(url: str) -> None:
     """
-    Check that a URL is one alone.
+    Check that a URL is one alone, and that all libraries take it for the same place.
 
-    :raises InputError: it comes with credentials or options.
+    :raises InputError: it comes with credentials or options; or, where it is not one of HTTP, it
+        has a part that obstore decodes, resolves or trims, and icechunk takes as it is.
     """
     check_alone(url, "root")
+    scheme, _, rest = url.partition("://")
+    if scheme in ("http", "https"):
+        return
+    names = rest.rstrip("/").split("/")
+    wrong = [name for name in names if _AMBIGUOUS.search(name) or name in ("", ".", "..")]
+    if not wrong and _SCHEME.fullmatch(scheme):
+        return
+    reason = f"the part '{wrong[0]}'" if wrong else "no scheme"
+    raise InputError(
+        f"'{url}' has {reason}; pass a URL such as s3://bucket/folder/name, whose parts are not"
+        " empty, '.' or '..', have no % and no control characters, and neither begin nor end with a"
+        " blank",
+        asked=url,
+    )
 
 
 def plain_url(url: str) -> str:

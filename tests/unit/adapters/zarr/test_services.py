@@ -124,6 +124,59 @@ def test_credentials_in_an_endpoint_of_the_environment_are_refused_and_not_shown
         assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize("scheme", ["s3", "gs", "az", "memory"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "lab/a%20b",
+        "lab/100%/net",
+        "lab/x/../net",
+        "lab/./net",
+        "lab//net",
+        "lab/..",
+        "lab/a\tb",
+        "lab/a\nb",
+        "lab/net\x7f",
+        "lab/net ",
+        "lab/ net",
+        "l%61b/net",
+        "/net",
+        "",
+    ],
+)
+def test_what_libraries_take_for_different_places_is_refused(scheme: str, rest: str) -> None:
+    with pytest.raises(InputError, match="pass a URL such as s3://bucket/folder/name") as caught:
+        ZarrStore(f"{scheme}://{rest}")
+    assert f"{scheme}://{rest}" == caught.value.fields["asked"]
+
+
+@pytest.mark.parametrize("url", [" s3://lab/net", "://lab/net", "a/s3://lab/net"])
+def test_a_url_without_a_scheme_is_refused(url: str) -> None:
+    with pytest.raises(InputError, match="has no scheme"):
+        ZarrStore(url)
+
+
+def test_a_place_has_the_name_that_its_url_says_for_all_libraries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[dict[str, Any]] = []
+    icechunk = pytest.importorskip("icechunk")
+    monkeypatch.setattr(icechunk, "s3_storage", lambda **named: asked.append(named))
+    names = [f"a{chr(number)}b" for number in (*range(0x20, 0x7F), 0xE9, 0x1F600)]
+    taken = [name for name in names if not {*name} & {*"%/?#"}]
+    assert len(names) == len(taken) + 4
+    for name in (*taken, "a..b", ".net", "a/b c/d", "net/"):
+        url = f"s3://lab/{name}"
+        store: Any = services.connect(ZarrStore(url).location, ServiceOptions(region="here"))
+        services.storage_of(url, ServiceOptions(region="here"))
+        assert [name.strip("/")] * 2 == [store.prefix, asked[-1]["prefix"]]
+
+
+@pytest.mark.parametrize("url", ["https://here/a%20b/net", "https://here/a/../net"])
+def test_what_a_web_server_calls_a_place_is_left_to_it(url: str) -> None:
+    assert url == ZarrStore(url).location
+
+
 @pytest.mark.parametrize(
     ("url", "usual"),
     [
