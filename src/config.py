@@ -17,7 +17,7 @@ from bsb import StorageNode as _StorageNode
 
 from .core.layouts.detection import LAYOUTS
 from .errors import DtypeError, InputError
-from .ports.services import ServiceOptions, without_credentials
+from .ports.services import ServiceOptions, check_alone, is_url, without_credentials
 from .ports.versions import check_version
 
 DURABILITIES = ("process", "power")
@@ -198,7 +198,11 @@ _Attribute: Any = type(config.attr())
 
 
 class RootAttribute(_Attribute):
-    """Hands out the root with the settings that stand beside it in the configuration."""
+    """
+    Hands out the root with the settings that stand beside it in the configuration.
+
+    A root that brings settings along has them stand there.
+    """
 
     def __get__(self, instance: object, owner: object) -> Any:
         root = super().__get__(instance, owner)
@@ -206,7 +210,35 @@ class RootAttribute(_Attribute):
             return root
         settings = {name: getattr(instance, name, None) for name in SETTINGS}
         given = {name: value for name, value in settings.items() if value is not None}
-        return NetworkRoot(root, **given) if given else root
+        return NetworkRoot(root, **given) if given else str(root)
+
+    def __set__(self, instance: Any, value: object) -> None:
+        super().__set__(instance, value)
+        attributes = get_config_attributes(type(instance))
+        for name in _settings_of(value):
+            attributes[name].take_from_root(instance)
+
+    def _cast(self, instance: object, value: object) -> object:
+        plain = super()._cast(instance, value)
+        if not isinstance(value, NetworkRoot):
+            return plain
+        if value.version is not None:
+            raise CastError(
+                "a configuration opens the last version of a network; open an earlier one with"
+                " bsb_hdf5.open_storage(root, version=...)"
+            )
+        attributes = get_config_attributes(type(instance))
+        for name in _settings_of(value):
+            if not isinstance(attributes.get(name), SettingAttribute):
+                raise CastError(
+                    f"the root comes with the setting '{name}', which its engine does not have"
+                )
+        return value
+
+    def tree(self, instance: object) -> object:
+        """What is stored of it: the text alone."""
+        root = self.__get__(instance, type(instance))
+        return root if root is None else str(root)
 
     def __catch__(self, node: _CheckedAtBoot, key: str, value: object) -> None:
         """Look at a key that no attribute has, which BSB sets next and then refuses."""
@@ -216,6 +248,35 @@ class RootAttribute(_Attribute):
     def contains(self, node: object, key: str) -> bool:
         """Whether it has caught a key: none."""
         return False
+
+
+def _settings_of(root: object) -> list[str]:
+    """The settings that come with a root."""
+    return [name for name in SETTINGS if getattr(root, name, None) is not None]
+
+
+class SettingAttribute(_Attribute):
+    """One of the settings that stand beside a root: that of the root, if it says one itself."""
+
+    def __get__(self, instance: object, owner: object) -> Any:
+        own = super().__get__(instance, owner)
+        return self._of_root(instance) if own is None else own
+
+    def take_from_root(self, instance: object) -> None:
+        """Let what the root says hold in place of what was said before."""
+        self.flag_dirty(instance)
+        self.fset(instance, None)
+
+    def is_dirty(self, instance: object) -> bool:
+        """Whether it was said, here or with the root: BSB sets what is not said here to None."""
+        return bool(super().is_dirty(instance)) or self._of_root(instance) is not None
+
+    def tree(self, instance: object) -> object:
+        """What is stored of it."""
+        return self.tree_of(self.__get__(instance, type(instance)))
+
+    def _of_root(self, instance: object) -> Any:
+        return getattr(vars(instance).get("_root"), self.attr_name, None)
 
 
 # Where a node notes the key that BSB is about to refuse.
@@ -240,10 +301,8 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[Any], str]:
     return choose
 
 
-class _CheckedAtBoot:
-    """A node whose keys, and whose network before BSB boots what it is to hold, are looked at."""
-
-    scaffold: Any
+class KnownKeys:
+    """A node whose keys are looked at: a root attribute of it catches those that are unknown."""
 
     def __setattr__(self, name: str, value: object) -> None:
         """
@@ -257,8 +316,29 @@ class _CheckedAtBoot:
             raise CastError(f"Unknown attribute: '{name}'{known}")
         super().__setattr__(name, value)
 
+
+class _CheckedAtBoot(KnownKeys):
+    """A node whose network is looked at before BSB boots what it is to hold."""
+
+    scaffold: Any
+
     def boot(self) -> None:
         self.scaffold.storage._engine.check_network()
+
+
+def _as_root(value: object) -> str:
+    root = str(value)
+    if is_url(root):
+        try:
+            check_alone(root, "root")
+        except InputError as error:
+            # Of any other error, BSB makes one that shows the root.
+            raise CastError(str(error)) from error
+    return root
+
+
+# What BSB calls the type in its errors.
+_as_root.__name__ = "str"
 
 
 def _default_root() -> str:
@@ -270,21 +350,21 @@ def _default_root() -> str:
 class StorageNode(_CheckedAtBoot, _StorageNode):
     """With ``engine: hdf5``."""
 
-    root = RootAttribute(type=str, default=_default_root, call_default=True)
+    root = RootAttribute(type=_as_root, default=_default_root, call_default=True)
     """Path of the file."""
-    layout = config.attr(type=_one_of(LAYOUTS))
+    layout = SettingAttribute(type=_one_of(LAYOUTS))
     """
     How a file that is made is laid out: ``classic``, which bsb-hdf5 8.0.2 reads and writes too,
     or ``columnar``. Without, BSB's option ``hdf5_layout`` decides (environment variable
     ``BSB_HDF5_LAYOUT``); else it is ``classic``, or that of the network that is cleared.
     """
-    durability = config.attr(type=_one_of(DURABILITIES))
+    durability = SettingAttribute(type=_one_of(DURABILITIES))
     """
     What survives: with ``process``, the default, all that was stored before a process died,
     whole; with ``power`` before a power cut too, which takes time at the end of each session.
     Without, BSB's option ``hdf5_durability`` decides.
     """
-    lock_limit = config.attr(type=as_lock_limit)
+    lock_limit = SettingAttribute(type=as_lock_limit)
     """
     Seconds to wait for other threads or programs to give the network free, before giving up
     with a :class:`~bsb_hdf5.errors.LockTimeoutError`: above 0, without it 600, and infinite
@@ -302,7 +382,7 @@ class MemoryStorageNode(_CheckedAtBoot, _StorageNode):
 
     root = RootAttribute(type=str, default=_unique_root, call_default=True)
     """Any text; storages of the same root in one process see the same network."""
-    lock_limit = config.attr(type=as_lock_limit)
+    lock_limit = SettingAttribute(type=as_lock_limit)
     """As for :attr:`StorageNode.lock_limit`; only threads are waited for."""
 
 
@@ -314,11 +394,11 @@ def _default_directory() -> str:
 class ZarrStorageNode(_CheckedAtBoot, _StorageNode):
     """With ``engine: zarr``."""
 
-    root = RootAttribute(type=str, default=_default_directory, call_default=True)
+    root = RootAttribute(type=_as_root, default=_default_directory, call_default=True)
     """Path of a directory, path of a ``.zip`` to read, or URL, such as ``s3://bucket/name``."""
-    lock_limit = config.attr(type=as_lock_limit)
+    lock_limit = SettingAttribute(type=as_lock_limit)
     """As for :attr:`StorageNode.lock_limit`; programs wait for each other in directories only."""
-    storage_options = config.attr(type=_as_config)
+    storage_options = SettingAttribute(type=_as_config)
     """
     How the service of a URL is reached, an object: ``endpoint``, ``region``, ``anonymous``, and
     credentials (:class:`~bsb_hdf5.ports.services.ServiceOptions`). What is not there comes from the

@@ -20,7 +20,7 @@ from bsb.config import types
 from .. import engine as _engine
 from ..adapters.mpi.communicator import ServiceCommunicator
 from ..adapters.mpi.lock import MpiLock, make_lock
-from ..config import Root, RootAttribute, as_lock_limit, plain_root
+from ..config import KnownKeys, Root, RootAttribute, SettingAttribute, as_lock_limit, plain_root
 from ..connectivity_set import ConnectivitySet
 from ..core.layouts.detection import LAYOUTS
 from ..errors import InputError, SingleProcessError
@@ -169,10 +169,10 @@ def _default_root(name: str) -> str:
 def _storage_node(default_root: Callable[[], str]) -> type[Any]:
     """The configuration node of storages of the defined engine."""
 
-    class StorageNode(bsb.StorageNode):
+    class StorageNode(KnownKeys, bsb.StorageNode):
         root = RootAttribute(type=str, default=default_root, call_default=True)
-        layout = config.attr(type=types.in_(LAYOUTS))
-        lock_limit = config.attr(type=as_lock_limit)
+        layout = SettingAttribute(type=types.in_(LAYOUTS))
+        lock_limit = SettingAttribute(type=as_lock_limit)
 
     made: type[Any] = config.node(StorageNode)
     return made

@@ -241,6 +241,66 @@ def test_the_settings_of_a_configuration_come_with_its_root(tmp_path: Path) -> N
     assert ServiceOptions(region="eu") == remote.root.storage_options
 
 
+def test_a_root_brings_its_settings_into_a_configuration(tmp_path: Path) -> None:
+    options = {"region": "eu", **KEYS}
+    path = str(tmp_path / "network.hdf5")
+    local = NetworkRoot(path, "columnar", "power", 5.0)
+    remote = NetworkRoot("s3://lab/net", lock_limit=5.0, storage_options=options)
+    public = {"region": "eu"}
+    for root, engine, stored in (
+        (local, "hdf5", {"layout": "columnar", "durability": "power", "lock_limit": 5.0}),
+        (remote, "zarr", {"lock_limit": 5.0, "storage_options": public}),
+        (NetworkRoot("a name", lock_limit=5.0), "memory", {"lock_limit": 5.0}),
+    ):
+        made = bsb.Configuration.default(storage={"engine": engine, "root": root})
+        given = bsb.Configuration.default(storage={"engine": engine, "root": "before"})
+        given.storage.lock_limit = 9.0
+        given.storage.root = root
+        for each in (made, given):
+            found = each.storage.root
+            assert root == found and vars(root) == vars(found)
+            tree = each.storage.__tree__()
+            assert {"engine": engine, "root": str(root), **stored} == tree
+            assert str is type(tree["root"])
+            # What is said later holds.
+            each.storage.lock_limit = 7.0
+            assert 7.0 == each.storage.root.lock_limit == each.storage.__tree__()["lock_limit"]
+            each.storage.root = "elsewhere"
+            tree = each.storage.__tree__()
+            assert {"engine": engine, "root": "elsewhere", "lock_limit": 7.0} == tree
+
+
+@pytest.mark.parametrize(
+    ("engine", "settings", "message"),
+    [
+        ("zarr", {"version": "first"}, r"open an earlier one with bsb_hdf5\.open_storage"),
+        ("zarr", {"layout": "columnar"}, "'layout', which its engine does not have"),
+        ("memory", {"durability": "power"}, "'durability', which its engine does not have"),
+        ("hdf5", {"storage_options": KEYS}, "'storage_options', which its engine does not have"),
+    ],
+)
+def test_settings_of_a_root_that_a_configuration_has_not_are_refused(
+    engine: str, settings: dict[str, Any], message: str
+) -> None:
+    root = NetworkRoot("s3://lab/net", **settings)
+    node = configuration("before", engine).storage
+    with pytest.raises(bsb.CastError, match=message) as caught:
+        node.root = root
+    assert "before" == node.root
+    with pytest.raises(bsb.CastError, match=message) as made:
+        bsb.Configuration.default(storage={"engine": engine, "root": root})
+    assert SECRET not in f"{caught.value} {made.value}"
+
+
+def test_a_root_of_a_configuration_has_no_credentials() -> None:
+    for engine in ("hdf5", "zarr"):
+        for url in (f"s3://me:{SECRET}@lab/net", f"s3://me:x/{SECRET}@lab/net"):
+            for root in (url, NetworkRoot(url, lock_limit=5.0)):
+                with pytest.raises(bsb.CastError, match="contains credentials") as caught:
+                    bsb.Configuration.default(storage={"engine": engine, "root": root})
+                assert SECRET not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("engine", "pattern"),
     [
