@@ -249,20 +249,41 @@ def test_a_commit_whose_answer_was_lost_is_known_to_be_stored(
     assert "the first" == snapshot(store)["attributes"]["of"][1]
 
 
+def test_a_commit_whose_answer_was_lost_is_known_to_be_stored_below_another_one(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = filled(f"{bucket}/net")
+    commit = icechunk.Session.commit
+
+    def conflict_with_itself(self: icechunk.Session, *arguments: Any) -> str:
+        monkeypatch.setattr(icechunk.Session, "commit", commit)
+        stored = commit(self, *arguments)
+        with writing(ZarrStore(f"{bucket}/net")) as root:
+            root.attributes.set("second", "stored")
+        # What becomes of the request if it is made again.
+        raise icechunk.ConflictError(None, stored)
+
+    monkeypatch.setattr(icechunk.Session, "commit", conflict_with_itself)
+    with writing(store) as root:
+        root.attributes.set("first", "stored")
+    attributes = snapshot(store)["attributes"]
+    assert ["stored", "stored"] == [attributes[name][1] for name in ("first", "second")]
+
+
 def test_a_commit_that_fails_where_nobody_can_be_asked_is_an_error(
     bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = filled(f"{bucket}/net")
     before = snapshot(store)
 
-    def fail(*_: object) -> str:
+    def fail(*_: object, **__: object) -> str:
         raise icechunk.IcechunkError("x dispatch failure\n  `-> connection refused")
 
     session = store.open_write()
     change(session.root)
     with monkeypatch.context() as patch:
         patch.setattr(icechunk.Session, "commit", fail)
-        patch.setattr(icechunk.Repository, "lookup_branch", fail)
+        patch.setattr(icechunk.Repository, "ancestry", fail)
         with pytest.raises(StoreIOError, match="net': connection refused"):
             session.commit()
     assert before == snapshot(store)

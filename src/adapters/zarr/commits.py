@@ -46,6 +46,7 @@ class Branch(Target):
         self._is_new = is_new
         with translated(root):
             self._session = repository.writable_session(BRANCH)
+            self._base = self._session.snapshot_id
 
     def _open(self) -> Store:
         return self._session.store
@@ -68,24 +69,29 @@ class Branch(Target):
             raise
         except StoreError as error:
             # The response may have been lost, so that a retry conflicts with the first attempt.
-            tip = self._tip_of(manifest, error)
-            if tip is not None:
-                return tip
+            stored = self._stored(manifest, error)
+            if stored is not None:
+                return stored
             raise
         finally:
             note_change(self.root)
 
-    def _tip_of(self, manifest: bytes, failed: StoreError) -> Tag | None:
+    def _stored(self, manifest: bytes, failed: StoreError) -> Tag | None:
         """
-        The last commit, if it is the one with this manifest.
+        The commit that came after the start of the session, if it has this manifest.
 
         :param failed: what the commit raised.
         :raises StoreIOError: the service does not say, so that nobody knows what is stored.
         """
         try:
             with translated(self.root):
-                tip = state_at(self.root, self._repository, self._repository.lookup_branch(BRANCH))
-                return tip.tag if tip.get(MANIFEST) == manifest else None
+                # Others may have committed on top of it.
+                commits = self._repository.ancestry(branch=BRANCH)
+                id_ = next((each.id for each in commits if each.parent_id == self._base), None)
+                if id_ is None:
+                    return None
+                found = state_at(self.root, self._repository, id_).get(MANIFEST)
+                return id_ if found == manifest else None
         except StorageError as error:
             raise StoreIOError(
                 f"the service answered neither the commit to '{self.root}' ({failed.message}) nor"

@@ -183,12 +183,12 @@ def test_a_commit_of_which_nobody_knows_is_neither_repeated_nor_said_not_to_be_s
             raise icechunk.ConflictError("expected another parent")
         raise icechunk.IcechunkError("connection closed")
 
-    def fail(*_: object) -> str:
+    def fail(*_: object, **__: object) -> str:
         raise icechunk.IcechunkError("no connection")
 
     with monkeypatch.context() as patch:
         patch.setattr(icechunk.Session, "commit", lose_answer)
-        patch.setattr(icechunk.Repository, "lookup_branch", fail)
+        patch.setattr(icechunk.Repository, "ancestry", fail)
         with pytest.raises(
             StoreIOError, match=r"nor whether it is stored .*no connection"
         ) as caught:
