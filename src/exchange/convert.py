@@ -110,6 +110,11 @@ def check_free(source: StorageEngine, target: StorageEngine) -> None:
     """
     location, within = target.sessions.store.location, source.sessions.store.location
     if target.exists():
-        raise StoreExistsError(f"'{location}' exists", location=location)
+        why = f"'{location}' exists"
+        if "://" in location:
+            why += (
+                "; if it can't be opened, and nobody publishes there, delete the objects below it"
+            )
+        raise StoreExistsError(why, location=location)
     if "://" in location and location.startswith(f"{within.rstrip('/')}/"):
         raise InputError(f"'{location}' lies within the network '{within}'", asked=location)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import http.server
 import os
 import subprocess
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from bsb_hdf5.config import NetworkRoot
 from bsb_hdf5.errors import (
     CorruptNetworkError,
     InputError,
+    NotANetworkError,
     ReadOnlyError,
     StoreError,
     StoreExistsError,
@@ -34,6 +35,7 @@ from bsb_hdf5.errors import (
     StoreNotFoundError,
     UnknownContentError,
 )
+from bsb_hdf5.testing.contents import snapshot
 from tests.parallel.launcher import as_rank, mpiexec
 
 from .appending import CellType
@@ -56,7 +58,7 @@ def web(tmp_path: Path) -> Iterator[str]:
     """URL of the folder ``web``."""
     folder = tmp_path / "web"
     folder.mkdir()
-    handler = functools.partial(Quiet, directory=str(folder))
+    handler = partial(Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -71,6 +73,10 @@ def network(engine: str, root: str | NetworkRoot) -> Storage:
     cells.append_data(Chunk((0, 0, 0), (100, 100, 100)), positions=POSITIONS)
     cells.label(["some"], [1, 2])
     return storage
+
+
+def refuse(*_: Any) -> None:
+    raise StoreIOError("the service does not respond")
 
 
 def positions(storage: Storage) -> Any:
@@ -196,7 +202,7 @@ def test_a_url_in_use_is_refused_before_anything_is_copied(
 @pytest.mark.parametrize("path", ["refs/p", "chunks/p", "sub/p/"])
 def test_nothing_is_published_or_copied_into_its_source(bucket: str, path: str) -> None:
     source = network("zarr", f"{bucket}/source")
-    for copy in (publish, functools.partial(convert, engine="zarr")):
+    for copy in (publish, partial(convert, engine="zarr")):
         with pytest.raises(InputError, match="lies within the network"):
             copy(source, f"{bucket}/source/{path}")
     assert 1 == len({each.tags for each in versions(source)})
@@ -240,17 +246,64 @@ def test_a_network_that_cannot_be_published_whole_leaves_nothing(
     bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = network("hdf5", str(tmp_path / "source.hdf5"))
+    plain = from_url(f"{bucket}/shared", client_options={"allow_http": True})
 
-    def refuse(*_: Any) -> Any:
-        raise StoreIOError("the service does not respond")
+    def fail(*_: Any) -> Any:
+        plain.put("notes.txt", b"of another program")
+        refuse()
 
     with monkeypatch.context() as patch:
-        patch.setattr(PublishedTarget, "replace", refuse)
+        patch.setattr(PublishedTarget, "replace", fail)
         with pytest.raises(StoreIOError):
             publish(source, f"{bucket}/shared")
-    plain = from_url(f"{bucket}/shared", client_options={"allow_http": True})
-    assert [] == [each["path"] for page in plain.list() for each in page]
+    assert ["notes.txt"] == [each["path"] for page in plain.list() for each in page]
+    plain.delete("notes.txt")
     assert np.array_equal(POSITIONS, positions(publish(source, f"{bucket}/shared")))
+
+
+def test_of_two_programs_that_publish_at_one_url_the_second_changes_nothing(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"{bucket}/shared"
+    first, second = (ZarrStore(tmp_path / name) for name in "ab")
+    for store in (first, second):
+        network("zarr", store.location)
+    replace = PublishedTarget.replace
+
+    def meet(self: PublishedTarget, *given: Any) -> Any:
+        monkeypatch.setattr(PublishedTarget, "replace", replace)
+        # As if it had looked before the first one began.
+        monkeypatch.setattr(PublishedTarget, "exists", lambda _: False)
+        with pytest.raises(StoreExistsError, match="a program publishes there"):
+            second.publish(url)
+        return replace(self, *given)
+
+    monkeypatch.setattr(PublishedTarget, "replace", meet)
+    first.publish(url)
+    assert snapshot(first) == snapshot(ZarrStore(url))
+    with pytest.raises(StoreExistsError, match="/shared' exists"):
+        second.publish(url)
+    assert snapshot(first) == snapshot(ZarrStore(url)) != snapshot(second)
+
+
+def test_what_a_killed_program_published_is_told_from_a_network(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"{bucket}/shared"
+    source = network("zarr", str(tmp_path / "source"))
+    with monkeypatch.context() as patch:
+        patch.setattr(PublishedTarget, "replace", refuse)
+        patch.setattr(PublishedTarget, "discard", lambda _: None)
+        with pytest.raises(StoreIOError):
+            publish(source, url)
+    with pytest.raises(NotANetworkError, match="publishes there, or was killed while it did"):
+        ZarrStore(url).open_read()
+    for again in (partial(publish, source), ZarrStore(source.root).publish):
+        with pytest.raises(StoreExistsError, match="delete the objects below it"):
+            again(url)
+    plain = from_url(url, client_options={"allow_http": True})
+    plain.delete([each["path"] for page in plain.list() for each in page])
+    assert np.array_equal(POSITIONS, positions(publish(source, url)))
 
 
 def test_a_web_server_is_enough_to_read_from(web: str, tmp_path: Path) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from ...errors import NotANetworkError, ReadOnlyError, StorageError
+from ...errors import NotANetworkError, ReadOnlyError, StorageError, StoreError, StoreExistsError
 from ...ports.services import ServiceOptions
 from .errors import absent, require, taken, translated
 from .held import LockHandle
-from .locations import Location, Objects, Tag, Target
+from .locations import Location, Objects, Tag, Target, together
 from .paths import MANIFEST
 from .services import check_url, connect, place_of
 from .states import Recent, State, last_state, note_change
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from zarr.storage import ObjectStore
 
 _WEB = ("http://", "https://")
+# What the manifest begins with while a network is being published.
+_CLAIM = b'{"published_by":"'
 
 
 class PublishedLocation(Location):
@@ -44,6 +49,10 @@ class PublishedLocation(Location):
         from zarr.storage import ObjectStore
 
         return ObjectStore(connect(self.root, self._options), read_only=self._is_only_read)
+
+    @property
+    def _service(self) -> Service:
+        return cast("ObjectStore[Service]", self.store).store
 
     def at(self, tag: Tag) -> Objects:
         state = self._state
@@ -75,7 +84,9 @@ class PublishedLocation(Location):
         if not self.exists():
             raise absent(self.root)
         raise NotANetworkError(
-            f"'{self.root}' is not a zarr network: it has no {MANIFEST}", location=self.root
+            f"'{self.root}' is not a zarr network: it has no {MANIFEST}, or a program"
+            " publishes there, or was killed while it did",
+            location=self.root,
         )
 
     def _known(self) -> State | None:
@@ -100,13 +111,14 @@ class PublishedLocation(Location):
         options: GetOptions = {} if e_tag is None else {"if_none_match": e_tag}
         with translated(self.root):
             try:
-                service = cast("ObjectStore[Service]", self.store).store
-                found = obstore.get(service, MANIFEST, options=options)
+                found = obstore.get(self._service, MANIFEST, options=options)
                 data = found.bytes().to_bytes()
             except NotModifiedError:
                 return known
             except FileNotFoundError:
                 return None
+        if data.startswith(_CLAIM):
+            return None
         if known is not None and known.get(MANIFEST) == data:
             return known
         return self._new_state(_tag(found.meta) or {"content": data}, data)
@@ -131,25 +143,61 @@ class PublishedTarget(PublishedLocation, Target):
 
     _is_only_read = False
 
-    def check(self, known: Tag | None) -> None:
-        if self.get(MANIFEST) is not None:
-            raise taken(self.root)
+    def __init__(self, url: str, options: ServiceOptions) -> None:
+        super().__init__(url, options)
+        # Stands in the place of the manifest until that is put.
+        self._claim = _CLAIM + uuid.uuid4().hex.encode("ascii") + b'"}'
+        self._put: list[str] = []
+
+    def claim(self) -> None:
+        """
+        Keep other programs from publishing here, until the manifest is put or all is discarded.
+
+        :raises StoreExistsError: there is something.
+        """
+        import obstore
+        from obstore.exceptions import AlreadyExistsError
+
+        if self.exists():
+            raise self._in_use()
+        try:
+            with translated(self.root), suppress(AlreadyExistsError):
+                obstore.put(self._service, MANIFEST, self._claim, mode="create")
+                return
+            # It is its own if the request was made again, as its answer was lost.
+            if self.get(MANIFEST) != self._claim:
+                raise self._in_use()
+        except BaseException:
+            self.discard()
+            raise
+
+    def _in_use(self) -> StoreError:
+        if self.is_group():
+            return taken(self.root)
+        return StoreExistsError(
+            f"'{self.root}' is in use, but holds no complete network: a program publishes there, or"
+            " was killed while it did; if none does, delete the objects below it",
+            location=self.root,
+        )
+
+    def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        self._put += [key for key, _ in objects]
+        super().put_many(objects)
 
     def replace(self, manifest: bytes, known: Tag | None) -> Tag:
-        self.check(known)
         try:
-            self.put(MANIFEST, manifest)
+            super().put_many([(MANIFEST, manifest)])
         finally:
             note_change(self.root)
         return {}
 
     def discard(self) -> None:
         """Remove what was stored, as far as the service still responds."""
-        try:
-            if self.get(MANIFEST) is None:
-                self.sync(self.store.delete_dir, "")
-        except StorageError:
-            return
+        with suppress(StorageError):
+            if self.get(MANIFEST) == self._claim:
+                self.sync(together, [partial(self.store.delete, key) for key in self._put])
+                # Others publish here from now on.
+                self.sync(self.store.delete, MANIFEST)
 
 
 def published(location: str) -> ReadOnlyError:

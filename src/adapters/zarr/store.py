@@ -254,9 +254,8 @@ class ZarrStore:
         from .published import PublishedTarget
 
         target = PublishedTarget(plain_url(url), options or self._options)
-        if target.exists():
-            raise taken(url)
         with self._location.lock(exclusive=False):
+            target.claim()
             self._copy_to(target, leaves_foreign=True)
 
     def move(self, target: str) -> None:
