@@ -35,7 +35,9 @@ from bsb_hdf5.errors import (
     StoreNotFoundError,
     UnknownContentError,
 )
-from bsb_hdf5.testing.contents import snapshot
+from bsb_hdf5.platform import Forks
+from bsb_hdf5.ports.services import ServiceOptions
+from bsb_hdf5.testing.contents import reading, snapshot
 from tests.parallel.launcher import as_rank, mpiexec
 
 from .appending import CellType
@@ -274,7 +276,7 @@ def test_of_two_programs_that_publish_at_one_url_the_second_changes_nothing(
         monkeypatch.setattr(PublishedTarget, "replace", replace)
         # As if it had looked before the first one began.
         monkeypatch.setattr(PublishedTarget, "exists", lambda _: False)
-        with pytest.raises(StoreExistsError, match="a program publishes there"):
+        with pytest.raises(StoreExistsError, match="a program makes or removes one there"):
             second.publish(url)
         return replace(self, *given)
 
@@ -296,7 +298,7 @@ def test_what_a_killed_program_published_is_told_from_a_network(
         patch.setattr(PublishedTarget, "discard", lambda _: None)
         with pytest.raises(StoreIOError):
             publish(source, url)
-    with pytest.raises(NotANetworkError, match="publishes there, or was killed while it did"):
+    with pytest.raises(NotANetworkError, match="a program publishes or removes one there"):
         ZarrStore(url).open_read()
     for again in (partial(publish, source), ZarrStore(source.root).publish):
         with pytest.raises(StoreExistsError, match="delete the objects below it"):
@@ -304,6 +306,23 @@ def test_what_a_killed_program_published_is_told_from_a_network(
     plain = from_url(url, client_options={"allow_http": True})
     plain.delete([each["path"] for page in plain.list() for each in page])
     assert np.array_equal(POSITIONS, positions(publish(source, url)))
+
+
+@pytest.mark.parametrize("of_service", [True, False])
+def test_a_forked_process_is_refused_instead_of_waiting_for_threads_that_it_lacks(
+    of_service: bool, bucket: str, web: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = network("zarr", str(tmp_path / "web" / "net.zarr"))
+    url = f"{bucket}/shared" if of_service else f"{web}/net.zarr"
+    if of_service:
+        publish(source, url)
+    store = ZarrStore(url, options=ServiceOptions(max_age=0.0))
+    with reading(store) as root:
+        array = root.group("placement_sets").group("granule").array("position")
+        monkeypatch.setattr(Forks, "count", Forks.count + 1)
+        for use in (store.exists, store.open_read, array.read):
+            with pytest.raises(StoreIOError, match="start processes with the method 'spawn'"):
+                use()
 
 
 def test_a_web_server_is_enough_to_read_from(web: str, tmp_path: Path) -> None:

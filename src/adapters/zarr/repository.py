@@ -24,7 +24,6 @@ from ...errors import (
     StoreIOError,
     StoreNotFoundError,
 )
-from ...platform import Forks
 from ...ports.services import ServiceOptions
 from ...ports.versions import Expired, Version
 from .commits import BRANCH, Branch, ancestry, find_version, state_at
@@ -34,7 +33,7 @@ from .locations import Location, Objects, Tag, Target
 from .paths import MANIFEST
 from .published import PublishedLocation, PublishedTarget, published
 from .services import check_url, configuration, drop_from_memory, is_dropped, place_of, storage_of
-from .states import Recent, State, last_state, note_change
+from .states import Recent, State, check_not_forked, last_state, note_change
 
 if TYPE_CHECKING:
     from icechunk import Repository, Storage
@@ -49,13 +48,6 @@ _PARTS = (
 
 # What may not be read where access is denied; of what does not exist, a service may say so.
 _HEADS = (f"refs/branch.{BRANCH}/ref.json", "repo", MANIFEST)
-
-
-class _Threads:
-    """icechunk's threads do not exist in a forked child, which would wait for them for ever."""
-
-    # The count of forks where they were started.
-    forks: int | None = None
 
 
 @attrs.define(eq=False)
@@ -125,12 +117,7 @@ class RepositoryLocation(Location):
 
         :raises StoreIOError: the service can't be reached, or the process was forked since.
         """
-        if _Threads.forks not in (None, Forks.count):
-            raise StoreIOError(
-                f"'{self.root}' can't be used in a process that was forked from one that used"
-                " networks in object stores; start processes with the method 'spawn'",
-                location=self.root,
-            )
+        check_not_forked(self.root)
         found = self._found or _OPENED.get(self._place)
         if found is None or is_dropped(self.root, found.storage):
             found = self._opened(storage_of(self.root, self._options))
@@ -140,7 +127,6 @@ class RepositoryLocation(Location):
     def _opened(self, storage: Storage) -> _Opened | None:
         from icechunk import Repository
 
-        _Threads.forks = Forks.count
         try:
             with translated(self.root):
                 found = _Opened(storage, Repository.open(storage, config=configuration()))

@@ -10,15 +10,18 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Callable, Coroutine, Hashable, Sequence
+from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
+from ...errors import StoreIOError
+from ...platform import Forks
 from .locations import Objects, Tag
 from .paths import MANIFEST
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 # Bytes of all objects of a state that are kept.
@@ -39,6 +42,29 @@ def note_change(root: str) -> None:
     """Note that this process may have changed the network at a root."""
     with _MUTEX:
         _CHANGES[root] += 1
+
+
+class _Threads:
+    """Those of libraries do not exist in a forked child, which would wait for them for ever."""
+
+    # The count of forks where they were started.
+    forks: int | None = None
+
+
+def check_not_forked(root: str) -> None:
+    """
+    Check that this process may ask services.
+
+    :raises StoreIOError: it was forked from one that did.
+    """
+    if _Threads.forks is None:
+        _Threads.forks = Forks.count
+    if _Threads.forks != Forks.count:
+        raise StoreIOError(
+            f"'{root}' can't be used in a process that was forked from one that used networks in"
+            " object stores; start processes with the method 'spawn'",
+            location=root,
+        )
 
 
 class State(Objects):
@@ -80,6 +106,12 @@ class State(Objects):
                 self._keep(key, found)
         self._used = time.monotonic()
         return found
+
+    def sync(
+        self, method: Callable[P, Coroutine[object, object, T]], *args: P.args, **options: P.kwargs
+    ) -> T:
+        check_not_forked(self.root)
+        return super().sync(method, *args, **options)
 
     def prefetch(self, keys: Sequence[str]) -> None:
         missing = [key for key in keys if key not in self._kept]
@@ -124,6 +156,7 @@ def last_state(
     """
     if known is not None and known.is_last(max_age):
         return known
+    check_not_forked(root)
     changes = _CHANGES[root]
     found = find()
     if found is not None:
