@@ -26,7 +26,7 @@ _UNREADABLE = (ValueError, TypeError, LookupError, RuntimeError, EOFError, zipfi
 
 # Parts of icechunk's messages about missing repositories and missing buckets.
 _NO_BUCKET = "NoSuchBucket"
-_NO_REPOSITORY = "repository doesn't exist"
+_NO_REPOSITORY = ("repository doesn't exist", "ref not found")
 # Lines of icechunk's messages that say where in its code an error was.
 _CONTEXT = re.compile(r"context:$|\d+: \w+::|with \w+=|with a |with \w+$|at \S+\.rs:\d+$")
 _DENIED = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "Forbidden")
@@ -115,7 +115,7 @@ def _failures() -> tuple[type[Exception], ...]:
 def _failure(error: Exception, location: str) -> StoreError:
     if isinstance(error, OSError) and error.errno is not None:
         return system_error(error, location)
-    if _NO_REPOSITORY in str(error):
+    if any(words in str(error) for words in _NO_REPOSITORY):
         return absent(location)
     if _NO_BUCKET in str(error):
         return StoreNotFoundError(

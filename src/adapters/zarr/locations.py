@@ -235,6 +235,10 @@ class Location(Objects):
         """Go to another place at once; False if that can't be done."""
         return False
 
+    def clear(self) -> bool:
+        """Delete what is left where a network was not made or not removed; False if nothing is."""
+        return False
+
     def remove(self) -> None:
         """Delete everything that is there."""
         raise self.refusal()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -72,10 +72,16 @@ class PublishedLocation(Location):
 
     def exists(self) -> bool:
         """Whether there is a group, or anything else where objects can be listed."""
-        # Web servers list nothing.
-        return self.is_group() or not (
-            self.root.startswith(_WEB) or self.sync(self.store.is_empty, "")
-        )
+        return self.is_group() or next(self.keys(), None) is not None
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """The keys of objects, in any order; a web server lists none."""
+        import obstore
+
+        if not self.root.startswith(_WEB):
+            with translated(self.root):
+                for page in obstore.list(self._service, prefix or None):
+                    yield from (str(each["path"]) for each in page)
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
         state = self._look()
@@ -84,8 +90,8 @@ class PublishedLocation(Location):
         if not self.exists():
             raise absent(self.root)
         raise NotANetworkError(
-            f"'{self.root}' is not a zarr network: it has no {MANIFEST}, or a program"
-            " publishes there, or was killed while it did",
+            f"'{self.root}' is not a zarr network: it has no {MANIFEST}, or a program publishes or"
+            " removes one there, or was stopped while it did",
             location=self.root,
         )
 
@@ -175,8 +181,8 @@ class PublishedTarget(PublishedLocation, Target):
         if self.is_group():
             return taken(self.root)
         return StoreExistsError(
-            f"'{self.root}' is in use, but holds no complete network: a program publishes there, or"
-            " was killed while it did; if none does, delete the objects below it",
+            f"'{self.root}' is in use, but holds no whole network: a program makes or removes one"
+            " there, or was stopped while it did; if none does, delete the objects below it",
             location=self.root,
         )
 
@@ -195,9 +201,13 @@ class PublishedTarget(PublishedLocation, Target):
         """Remove what was stored, as far as the service still responds."""
         with suppress(StorageError):
             if self.get(MANIFEST) == self._claim:
-                self.sync(together, [partial(self.store.delete, key) for key in self._put])
+                self.delete(self._put)
                 # Others publish here from now on.
-                self.sync(self.store.delete, MANIFEST)
+                self.delete([MANIFEST])
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete some objects, at once, as far as they exist."""
+        self.sync(together, [partial(self.store.delete, key) for key in keys])
 
 
 def published(location: str) -> ReadOnlyError:

@@ -8,9 +8,11 @@ one commit, whatever follows.
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import attrs
@@ -40,14 +42,18 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
 _EMPTY_GROUP = b'{"zarr_format":3,"node_type":"group","attributes":{}}'
-# The objects of an icechunk repository; the branches first, without which there is no repository.
+# The objects of an icechunk repository, as they are removed; without branches there is none.
+_BRANCHES = "refs/branch."
 _PARTS = (
-    *("refs", "config.yaml", "repo", "overwritten"),
+    *("config.yaml", "refs", "repo", "overwritten"),
     *("snapshots", "transactions", "manifests", "chunks"),
 )
 
+# Keys of which icechunk alone makes some; and how many a service lists at a time.
+_OWN, _LISTED = re.compile(r"(snapshots|transactions|manifests|chunks)/[0-9A-Z]{20}"), 1000
+
 # What may not be read where access is denied; of what does not exist, a service may say so.
-_HEADS = (f"refs/branch.{BRANCH}/ref.json", "repo", MANIFEST)
+_HEADS = (f"{_BRANCHES}{BRANCH}/ref.json", "repo", MANIFEST)
 
 
 @attrs.define(eq=False)
@@ -139,13 +145,26 @@ class RepositoryLocation(Location):
         _OPENED.put(self._place, found)
         return found
 
-    def _seen(self, opened: _Opened) -> State:
-        """The commit that is seen."""
-        if self._version is None:
-            return self._tip(opened)
-        if self._fixed is None:
-            self._fixed = find_version(opened.repository, self._version, self.root)
-        return opened.at(self.root, self._fixed)
+    def _seen(self) -> State | None:
+        """The commit that is seen; None if there is no repository."""
+        opened = self._look()
+        try:
+            if opened is None:
+                return None
+            if self._version is None:
+                return self._tip(opened)
+            if self._fixed is None:
+                self._fixed = find_version(opened.repository, self._version, self.root)
+            return opened.at(self.root, self._fixed)
+        except StoreNotFoundError:
+            # Another program removed it.
+            self._forget()
+            return None
+
+    def _forget(self) -> None:
+        """Forget the repository."""
+        self._found = None
+        _OPENED.clear()
 
     def _tip(self, opened: _Opened) -> State:
         """The last commit."""
@@ -172,9 +191,9 @@ class RepositoryLocation(Location):
 
     def exists(self) -> bool:
         published = self._was_published and self._published.is_group()
-        opened = None if published else self._look()
-        if opened is not None:
-            return not self._seen(opened).is_empty
+        seen = None if published else self._seen()
+        if seen is not None:
+            return not seen.is_empty
         self._check_unversioned()
         return published or self._published.exists()
 
@@ -199,11 +218,10 @@ class RepositoryLocation(Location):
             self._check_unversioned()
             with suppress(StoreNotFoundError, NotANetworkError):
                 return self._published.fetch(known)
-        opened = self._look()
-        if opened is None:
+        seen = self._seen()
+        if seen is None:
             self._check_unversioned()
             return self._published.fetch(known)
-        seen = self._seen(opened)
         if seen.tag == known:
             return None
         data = seen.get(MANIFEST)
@@ -228,11 +246,13 @@ class RepositoryLocation(Location):
         Check that the whole network is seen, and not one of its versions.
 
         :raises ReadOnlyError: it is a version, or was published.
+        :raises NotANetworkError: there is something else.
         :raises StoreNotFoundError: there is nothing.
         """
         self._check_last()
         if self.repository() is None:
-            raise self.refusal() if self.exists() else absent(self.root)
+            self._published.fetch(None)
+            raise self.refusal()
 
     def _check_last(self) -> None:
         if self._version is not None:
@@ -247,25 +267,34 @@ class RepositoryLocation(Location):
         return Branch(self.root, self._required().repository)
 
     def build(self, mode: int | None = None) -> Target:
-        from icechunk import Repository
-
         self._check_last()
-        opened = self._look()
-        if opened is None:
-            if self._published.exists():
-                raise taken(self.root)
-            storage = storage_of(self.root, self._options, new=True)
-            with suppress(StoreError), translated(self.root):
-                # Another program may be faster; who commits first makes the network.
-                Repository.create(storage)
-            opened = self._found = self._opened(storage)
-        if opened is None:
-            raise absent(self.root)
+        if self._seen() is None:
+            self._create()
+        opened = self._required()
         if not self._tip(opened).is_empty:
             raise taken(self.root)
         branch = Branch(self.root, opened.repository, is_new=True)
         branch.put(MANIFEST, _EMPTY_GROUP)
         return branch
+
+    def _create(self) -> None:
+        """
+        Make a repository, in which there is no network yet.
+
+        :raises StoreExistsError: there is something else.
+        """
+        from icechunk import Repository
+
+        if self._published.exists():
+            raise taken(self.root)
+        storage = storage_of(self.root, self._options, new=True)
+        try:
+            with translated(self.root):
+                Repository.create(storage)
+        except StoreError:
+            # Another program may be faster; who commits first makes the network.
+            if self._look() is None:
+                raise
 
     def versions(self) -> list[Version]:
         """All commits that made or changed the network, the last first."""
@@ -279,12 +308,10 @@ class RepositoryLocation(Location):
             have it.
         """
         check_tag(name)
-        opened = self._required()
-        repository = opened.repository
-        if version is None:
-            id_ = str(self._seen(opened).tag)
-        else:
-            id_ = str(find_version(repository, version, self.root))
+        repository, seen = self._required().repository, self._seen()
+        if seen is None:
+            raise absent(self.root)
+        id_ = str(seen.tag if version is None else find_version(repository, version, self.root))
         with translated(self.root):
             if name in repository.list_tags():
                 raise InputError(f"'{self.root}' has a version '{name}' already", asked=name)
@@ -308,8 +335,8 @@ class RepositoryLocation(Location):
 
     def size(self) -> int:
         """Bytes of the version that is seen; those before it take space too, until they expire."""
-        opened = self._look()
-        return self._published.size() if opened is None else self._seen(opened).size()
+        seen = self._seen()
+        return self._published.size() if seen is None else seen.size()
 
     def rename(self, target: Location) -> bool:
         """
@@ -328,15 +355,23 @@ class RepositoryLocation(Location):
             )
         return False
 
+    def clear(self) -> bool:
+        self._check_last()
+        seen = self._seen()
+        has_network = self._published.is_group() if seen is None else not seen.is_empty
+        if has_network or not any(map(_OWN.fullmatch, islice(self._published.keys(), _LISTED))):
+            return False
+        self.remove()
+        return True
+
     def remove(self) -> None:
-        if self.repository() is None:
-            raise self.refusal()
-        self._found = None
-        _OPENED.clear()
+        self._forget()
         note_change(self.root)
         if drop_from_memory(self.root):
             return
         objects = PublishedTarget(self.root, self._options)
+        # It is a network as long as it has its branch; the next one here must not have its tags.
+        objects.delete(key for key in objects.keys("refs") if not key.startswith(_BRANCHES))
         for part in _PARTS:
             objects.sync(objects.store.delete_dir, part)
             objects.sync(objects.store.delete, part)

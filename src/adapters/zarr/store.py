@@ -270,10 +270,11 @@ class ZarrStore:
         self._seen = None
 
     def remove(self) -> None:
-        with self._location.lock(exclusive=True) as held:
-            self._current()
-            before_renaming(held.close)
-            self._location.remove()
+        if not self._location.clear():
+            with self._location.lock(exclusive=True) as held:
+                self._current()
+                before_renaming(held.close)
+                self._location.remove()
         self._seen = None
 
     def _free(self, target: str) -> Location:
