@@ -131,8 +131,9 @@ class ServiceOptions:
     :param max_age: seconds for which the last state of a network is not asked for again. Until then
         a read may miss what another process stored. 0 asks at each read; by default, all reads ask
         but those in the first second after the network was opened, and those right after another.
-    :raises InputError: the endpoint is not a URL of HTTP, or contains credentials; of a key for S3,
-        a part is missing; or credentials come with ``anonymous``.
+    :raises InputError: a text is empty; the endpoint is not a URL of HTTP, or contains credentials,
+        as may an account or the file of one; of a key for S3, a part is missing; or credentials
+        come with ``anonymous``.
     """
 
     endpoint: str | None = None
@@ -147,9 +148,32 @@ class ServiceOptions:
     account_key: str | None = attrs.field(default=None, repr=False)
 
     def __attrs_post_init__(self) -> None:
+        self._check_texts()
         if self.endpoint:
             check_endpoint(self.endpoint, "storage option 'endpoint'")
         self._check_credentials()
+
+    def _check_texts(self) -> None:
+        empty = [
+            each.name for each in attrs.fields(ServiceOptions) if getattr(self, each.name) == ""
+        ]
+        if empty:
+            raise InputError(
+                f"the storage option '{empty[0]}' is empty; leave it out for what the environment"
+                " says",
+                asked=empty[0],
+            )
+        # These two are shown and stored, so they may not have secrets in them.
+        if (self.service_account or "").lstrip().startswith("{"):
+            raise InputError(
+                "the storage option 'service_account' must be the path of a JSON file, not what is"
+                " in it"
+            )
+        if not {"=", ";"}.isdisjoint(self.account or ""):
+            raise InputError(
+                "the storage option 'account' must be the name of an account, not a text to connect"
+                " with; pass its key as 'account_key'"
+            )
 
     def _check_credentials(self) -> None:
         secret = ("access_key_id", "secret_access_key", "session_token", "account_key")

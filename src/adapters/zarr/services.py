@@ -35,6 +35,16 @@ _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 # What not every library takes as it is in the name of an object.
 _AMBIGUOUS = re.compile(r"[%\x00-\x1f\x7f]|^ | $")
+# The options that each service has of its own, as they are called here.
+_OPTIONS = {
+    "s3": ("endpoint", "region", "access_key_id", "secret_access_key", "session_token"),
+    "gs": ("service_account",),
+    "az": ("account", "account_key"),
+}
+# What obstore calls them, where it is something else.
+_NAMES = {"account": "account_name"}
+# Those that do no harm where they mean nothing.
+_HARMLESS = ("region", "max_age")
 # Other names of schemes.
 _USUAL = {"s3a": "s3", "gcs": "gs", "azure": "az", "abfs": "az"}
 
@@ -94,6 +104,35 @@ def _check_environment(options: ServiceOptions) -> None:
             check_endpoint(os.environ[name], f"environment variable {name}")
 
 
+def _check_options(url: str, options: ServiceOptions) -> None:
+    """
+    Check that options mean something for the service of a URL.
+
+    Some that do not may stand beside some that do: one object may be used with several roots.
+
+    :raises InputError: all are of other services.
+    """
+    own = _OPTIONS.get(_service_of(url))
+    given = [
+        each.name
+        for each in attrs.fields(ServiceOptions)
+        if each.name not in _HARMLESS and getattr(options, each.name) not in (None, False)
+    ]
+    if own is None or not given or not {*own, "anonymous"}.isdisjoint(given):
+        return
+    raise InputError(
+        f"of the storage options that '{url}' comes with, none is one of its service:"
+        f" {', '.join(given)}; it has {', '.join((*own, 'anonymous', 'max_age'))}",
+        asked=given,
+        valid=own,
+    )
+
+
+def _service_of(url: str) -> str:
+    scheme = url.partition("://")[0]
+    return _USUAL.get(scheme, scheme)
+
+
 def connect(url: str, options: ServiceOptions) -> ObjectStore:
     """The plain objects below a URL."""
     from obstore.store import MemoryStore, from_url
@@ -102,7 +141,8 @@ def connect(url: str, options: ServiceOptions) -> ObjectStore:
         # Nothing was published in this process.
         return MemoryStore()
 
-    if url.startswith(("s3://", "s3a://")):
+    _check_options(url, options)
+    if _service_of(url) == "s3":
         _check_environment(options)
     # The settings may name a service without encryption, as on the own machine.
     plain = url.startswith("http://") or (endpoint(options) or "").startswith("http://")
@@ -116,17 +156,11 @@ def connect(url: str, options: ServiceOptions) -> ObjectStore:
 
 def _settings(url: str, options: ServiceOptions) -> dict[str, Any]:
     """What obstore calls the options of a service."""
-    scheme = url.split("://", maxsplit=1)[0]
-    if scheme in ("http", "https"):
+    own = _OPTIONS.get(_service_of(url))
+    if own is None:
         return {}
-    named: dict[str, Any] = {"skip_signature": options.anonymous or None}
-    if scheme in ("gs", "gcs"):
-        named["service_account"] = options.service_account
-    elif scheme in ("az", "azure", "abfs"):
-        named.update(account_name=options.account, account_key=options.account_key)
-    else:
-        of_s3 = ("endpoint", "region", "access_key_id", "secret_access_key", "session_token")
-        named.update({name: getattr(options, name) for name in of_s3})
+    named = {_NAMES.get(name, name): getattr(options, name) for name in own}
+    named["skip_signature"] = options.anonymous or None
     return {name: value for name, value in named.items() if value is not None}
 
 
@@ -148,7 +182,8 @@ def storage_of(url: str, options: ServiceOptions = NO_OPTIONS, *, new: bool = Fa
 
     :param options: how the service is reached.
     :param new: create one in memory.
-    :raises InputError: icechunk does not support the service of the URL.
+    :raises InputError: icechunk does not support the service of the URL, or all options are of
+        other services.
     """
     import icechunk
 
@@ -158,6 +193,7 @@ def storage_of(url: str, options: ServiceOptions = NO_OPTIONS, *, new: bool = Fa
         with _MEMORY_MUTEX:
             made = _MEMORY.get(url) or icechunk.in_memory_storage()
             return _MEMORY.setdefault(url, made) if new else made
+    _check_options(url, options)
     if parts.scheme in ("s3", "s3a"):
         _check_environment(options)
         service = endpoint(options)
@@ -179,6 +215,7 @@ def storage_of(url: str, options: ServiceOptions = NO_OPTIONS, *, new: bool = Fa
         account = options.account or _environment("AZURE_STORAGE_ACCOUNT_NAME") or ""
         key = options.account_key
         how = {"access_key": key} if key else {"from_env": True}
+        how = {"config": {"azure_skip_signature": "true"}} if options.anonymous else how
         return icechunk.azure_storage(account=account, container=parts.netloc, prefix=prefix, **how)
     raise InputError(
         f"networks can't be written to '{url}'; pass a URL that begins with s3://, gs:// or az://",

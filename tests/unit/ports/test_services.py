@@ -139,6 +139,29 @@ def test_a_part_of_a_key_is_refused(given: list[str], message: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["endpoint", "region", "account", "service_account", "access_key_id", "account_key"]
+)
+def test_an_empty_option_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match=f"'{name}' is empty; leave it out") as caught:
+        ServiceOptions(**{name: ""})  # type: ignore[arg-type]
+    assert name == caught.value.fields["asked"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"service_account": ' {"private_key": "secret"}'}, "must be the path of a JSON file"),
+        ({"account": "AccountName=me;AccountKey=secret"}, "must be the name of an account"),
+        ({"account": "AccountKey=secret"}, "must be the name of an account"),
+    ],
+)
+def test_what_is_shown_has_no_secrets_in_it(options: dict[str, str], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        ServiceOptions(**options)  # type: ignore[arg-type]
+    assert "secret" not in f"{caught.value}{caught.value.fields}"
+
+
+@pytest.mark.parametrize(
     "given",
     [
         ["access_key_id", "secret_access_key"],

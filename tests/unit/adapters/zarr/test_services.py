@@ -58,6 +58,70 @@ def test_each_service_gets_its_options(
     assert {**options, **unsigned} == given
 
 
+KEYS = {"access_key_id": "an id", "secret_access_key": "a secret"}
+
+
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        *((f"{each}://lab", {"account": "mine"}) for each in ("s3", "s3a", "gs", "gcs")),
+        *((f"{each}://lab", KEYS) for each in ("gs", "gcs", "az", "azure", "abfs")),
+        ("s3://lab", {"service_account": "a file", "region": "eu"}),
+        ("s3://lab", {"account_key": "a key", "max_age": 5.0}),
+        *((f"{each}://lab", {"endpoint": "http://here"}) for each in ("gs", "az")),
+        ("az://lab", {"service_account": "a file"}),
+    ],
+)
+def test_options_that_are_all_of_other_services_are_refused(
+    url: str, options: dict[str, Any]
+) -> None:
+    pytest.importorskip("icechunk")
+    for use in (services.connect, services.storage_of):
+        with pytest.raises(InputError, match="none is one of its service: ") as caught:
+            use(url, ServiceOptions(**options))
+        given = {*options} - {"region", "max_age"}
+        assert given == {*caught.value.fields["asked"]}
+        assert not any(str(value) in str(caught.value) for value in options.values())
+
+
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        *((f"{each}://lab", {"region": "eu", "max_age": 5.0}) for each in ("s3", "gs", "az")),
+        *((f"{each}://lab", {"anonymous": True, "account": "mine"}) for each in ("s3", "gs")),
+        *((f"{each}://lab", EVERY) for each in ("s3", "gs", "az")),
+        ("memory://lab", EVERY),
+    ],
+)
+def test_options_may_be_shared_between_roots(
+    url: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    icechunk = pytest.importorskip("icechunk")
+    for service in ("s3", "gcs", "azure", "in_memory"):
+        monkeypatch.setattr(icechunk, f"{service}_storage", lambda **_: "made")
+    monkeypatch.setattr("obstore.store.from_url", lambda *_, **__: "made")
+    connected: Any = services.connect(url, ServiceOptions(**options))
+    assert connected is not None
+    opened: Any = services.storage_of(url, ServiceOptions(**options))
+    assert "made" == opened
+
+
+def test_nothing_is_signed_where_no_credentials_are_to_be_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    icechunk = pytest.importorskip("icechunk")
+    asked: dict[str, dict[str, Any]] = {}
+    for service in ("s3", "gcs", "azure"):
+        monkeypatch.setattr(
+            icechunk, f"{service}_storage", lambda name=service, **how: asked.update({name: how})
+        )
+    for scheme in ("s3", "gs", "az"):
+        services.storage_of(f"{scheme}://lab", ServiceOptions(anonymous=True))
+    assert asked["s3"]["anonymous"] and asked["gcs"]["anonymous"]
+    assert {"azure_skip_signature": "true"} == asked["azure"]["config"]
+    assert not any("from_env" in how for how in asked.values())
+
+
 SECRET = "a-secret"
 
 
