@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from bsb import Chunk, Storage
 
-from bsb_hdf5 import convert, open_storage, publish, versions
+from bsb_hdf5 import convert, open_storage, publish, tag, versions
 from bsb_hdf5.adapters.zarr import published, repository, states
 
 from .appending import CellType
@@ -130,6 +130,24 @@ def test_a_network_is_opened_read_and_appended_to_in_few_requests(
         cells: Any = plain.get_placement_set("granule")
         append = partial(cells.append_data, CHUNKS[0], positions=np.ones((9, 3)))
         assert 12 >= counted(proxy, append)
+
+
+def load_version(root: str, version: str) -> None:
+    open_storage(root, version=version).load()
+
+
+def test_a_version_is_opened_in_few_requests_however_many_there_are(
+    bucket: str, proxy: Proxy
+) -> None:
+    root = f"{bucket}/net"
+    cells: Any = network(root).get_placement_set("granule")
+    tag(root, "first")
+    first = versions(root)[0].id
+    for chunk in CHUNKS[:15]:
+        cells.label(["some"], [chunk[0]])
+    for version in ("first", first):
+        forget()
+        assert 10 >= counted(proxy, partial(load_version, root, version))
 
 
 def test_a_published_network_is_opened_and_read_in_few_requests(

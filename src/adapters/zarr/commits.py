@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version as distribution_version
@@ -23,11 +24,13 @@ from .paths import MANIFEST
 from .states import State, note_change
 
 if TYPE_CHECKING:
-    from icechunk import Repository
+    from icechunk import Repository, SnapshotInfo
     from zarr.abc.store import Store
 
 BRANCH = "main"
-_MESSAGE, _WRITER = "a session", "writer"
+_MESSAGE = "a session"
+# What a commit says of itself; the one that it followed may have expired, and have no successor.
+_WRITER, _FOLLOWS = "writer", "follows"
 
 
 class Branch(Target):
@@ -62,7 +65,8 @@ class Branch(Target):
         try:
             with translated(self.root):
                 try:
-                    return self._session.commit(_MESSAGE, {_WRITER: _writer()})
+                    about = {_WRITER: _writer(), _FOLLOWS: self._base}
+                    return self._session.commit(_MESSAGE, about)
                 except ConflictError as error:
                     raise self._overtaken() from error
         except StoreAccessError:
@@ -118,23 +122,71 @@ def find_version(repository: Repository, version: str | datetime, location: str)
     """
     The commit of a version.
 
-    :raises InputError: the version does not exist, or is a time without a time zone.
+    :raises InputError: the version does not exist, has expired, or is a time without a time zone.
     """
     check_version(version)
     if isinstance(version, datetime):
-        for each in ancestry(repository, location):
-            if each.written_at <= version:
-                return each.id
+        found = _last_at(version, repository, location)
     else:
-        known = ancestry(repository, location)
-        for each in known:
+        found = _named(version, repository)
+        for each in ancestry(repository, location) if found is None else ():
+            # The service may have failed just now.
             if version == each.id or version in each.tags:
-                return each.id
-    raise InputError(f"'{location}' has no version {str(version)!r}", asked=version)
+                found = each.id
+    if found is None:
+        raise InputError(f"'{location}' has no version {str(version)!r}", asked=version)
+    return found
+
+
+def _named(version: str, repository: Repository) -> Tag | None:
+    """The commit of a tag or id, found in a request or two; None if that fails."""
+    from icechunk import IcechunkError
+
+    with suppress(IcechunkError):
+        return repository.lookup_tag(version)
+    with suppress(IcechunkError):
+        found = repository.lookup_snapshot(version)
+        return None if found.parent_id is None else found.id
+    return None
+
+
+def _last_at(time: datetime, repository: Repository, location: str) -> Tag | None:
+    """The commit that was the last one at a time; None if there was none yet."""
+    commits = _commits(repository, location)[0]
+    for each, next_one in zip(commits, [None, *commits], strict=False):
+        if each.written_at > time:
+            continue
+        if next_one is None or each.written_at == time:
+            return each.id
+        if each.id == next_one.metadata.get(_FOLLOWS, next_one.parent_id):
+            return each.id
+        raise InputError(
+            f"the version of '{location}' at {time} may have expired: of those that are left,"
+            f" '{each.id}' is the last one before, and had others after it",
+            asked=time,
+        )
+    return None
 
 
 def ancestry(repository: Repository, location: str) -> list[Version]:
     """All commits that made or changed the network, the last first."""
+    commits, tags = _commits(repository, location)
+    return [
+        Version(
+            each.id,
+            each.written_at,
+            each.message,
+            str(each.metadata.get(_WRITER, "")),
+            tuple(tags.get(each.id, ())),
+        )
+        for each in commits
+    ]
+
+
+def _commits(
+    repository: Repository, location: str
+) -> tuple[list[SnapshotInfo], dict[str, list[str]]]:
+    """All commits that made or changed the network, the last first; and their tags by id."""
     with translated(location):
         tags: dict[str, list[str]] = {}
         for name in sorted(repository.list_tags()):
@@ -143,19 +195,9 @@ def ancestry(repository: Repository, location: str) -> list[Version]:
         # Where versions before one that has a tag have expired, it has no successor.
         for id_ in tags:
             found.setdefault(id_, repository.lookup_snapshot(id_))
-    made = [
-        Version(
-            each.id,
-            each.written_at,
-            each.message,
-            str(each.metadata.get(_WRITER, "")),
-            tuple(tags.get(each.id, ())),
-        )
-        for each in found.values()
-        # A repository begins with a commit of its own, before there is a network.
-        if each.parent_id is not None
-    ]
-    return sorted(made, key=lambda version: version.written_at, reverse=True)
+    # A repository begins with a commit of its own, before there is a network.
+    made = [each for each in found.values() if each.parent_id is not None]
+    return sorted(made, key=lambda each: each.written_at, reverse=True), tags
 
 
 @cache

@@ -302,6 +302,32 @@ def test_old_versions_expire_but_the_last_and_those_with_a_name(url: str) -> Non
     assert [1, 4] == [number_at(url, "kept"), number_at(url, None)]
 
 
+def test_a_time_at_which_an_expired_version_was_the_last_one_is_refused(url: str) -> None:
+    store = numbered(url, 6)
+    found = store.versions()[::-1]
+    for number in (1, 4):
+        store.tag(f"number {number}", found[number].id)
+    store.expire(datetime.now(UTC))
+    moment = timedelta(microseconds=1)
+    # The first one was followed by one that has expired; the other one by the last one.
+    assert 1 == number_at(url, found[1].written_at)
+    for expired in (found[2].written_at, found[4].written_at - moment):
+        with pytest.raises(InputError, match=f"may have expired: .*'{found[1].id}' is the last"):
+            number_at(url, expired)
+    for time_of_other in (found[4].written_at, found[5].written_at - moment):
+        assert 4 == number_at(url, time_of_other)
+    assert 5 == number_at(url, found[5].written_at) == number_at(url, datetime.now(UTC))
+    for number in (0, 2, 3):
+        with pytest.raises(InputError, match="has no version"):
+            number_at(url, found[number].id)
+
+
+def test_the_commit_with_which_a_repository_begins_is_no_version(url: str) -> None:
+    numbered(url, 1)
+    with pytest.raises(InputError, match="has no version"):
+        number_at(url, "1CECHNKREP0F1RSTCMT0")
+
+
 def test_what_a_commit_removes_is_gone_at_once_and_stays_in_its_version(url: str) -> None:
     store = numbered(url, 1)
     with writing(store) as root:
