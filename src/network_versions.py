@@ -55,7 +55,7 @@ def expire(root: bsb.Storage | Root, older_than: datetime | timedelta) -> Expire
     Leftovers of killed sessions are removed, too, so no program may write meanwhile.
 
     :param older_than: a time with a time zone, or how long ago.
-    :raises InputError: a time without a time zone, or a negative one.
+    :raises InputError: a time without a time zone, or one that has not passed.
     :raises ReadOnlyError: the storage is one of the versions.
     """
     before = _before(older_than)
@@ -76,6 +76,10 @@ def _before(older_than: object) -> datetime:
         raise InputError(
             f"older_than must have a time zone, unlike {older_than!r}; add tzinfo=timezone.utc",
             asked=older_than,
+        )
+    if older_than > datetime.now(UTC):
+        raise InputError(
+            f"older_than must be a time that has passed, not {older_than!r}", asked=older_than
         )
     return older_than
 

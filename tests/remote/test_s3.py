@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, cast
@@ -370,6 +370,7 @@ def test_wrong_names_and_times_are_refused_without_a_request(bucket: str, proxy:
         (lambda: expire(root, cast(timedelta, 5)), "must be a datetime or a timedelta"),
         (lambda: expire(root, timedelta(-1)), "0 or more, not"),
         (lambda: expire(root, timedelta.max), "year after 0"),
+        (lambda: expire(root, datetime.max.replace(tzinfo=UTC)), "a time that has passed, not"),
     )
     for use, message in wrong:
         with pytest.raises(InputError, match=message):
