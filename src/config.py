@@ -380,7 +380,7 @@ def _unique_root() -> str:
 class MemoryStorageNode(_CheckedAtBoot, _StorageNode):
     """With ``engine: memory``."""
 
-    root = RootAttribute(type=str, default=_unique_root, call_default=True)
+    root = RootAttribute(type=_as_root, default=_unique_root, call_default=True)
     """Any text; storages of the same root in one process see the same network."""
     lock_limit = SettingAttribute(type=as_lock_limit)
     """As for :attr:`StorageNode.lock_limit`; only threads are waited for."""

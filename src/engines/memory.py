@@ -13,6 +13,7 @@ from ..errors import SingleProcessError
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
 from ..placement_set import PlacementSet
+from ..ports.services import check_alone, is_url
 
 if TYPE_CHECKING:
     from ..adapters.memory.store import MemoryStore
@@ -33,14 +34,19 @@ class MemoryEngine(_engine.StorageEngine):
 
     Storages of the same root see the same network.
 
-    :param root: any text.
+    :param root: any text but a URL with credentials, which was meant for another engine.
     :param comm: ``bsb.services.mpi.MPIService``, of one rank.
     :param lock_limit: seconds to wait for other threads; without, those of the root, or 600.
     :raises SingleProcessError: there are several ranks.
-    :raises InputError: another limit than a number above 0.
+    :raises InputError: a URL with credentials, or another limit than a number above 0.
     """
 
     _format = "memory"
+
+    def _place_of(self, root: str) -> str:
+        if is_url(root):
+            check_alone(root, "root")
+        return root
 
     def _make_store(self, root: str) -> MemoryStore:
         return _store_class()(root)

@@ -293,7 +293,7 @@ def test_settings_of_a_root_that_a_configuration_has_not_are_refused(
 
 
 def test_a_root_of_a_configuration_has_no_credentials() -> None:
-    for engine in ("hdf5", "zarr"):
+    for engine in ENGINES:
         for url in (f"s3://me:{SECRET}@lab/net", f"s3://me:x/{SECRET}@lab/net"):
             for root in (url, NetworkRoot(url, lock_limit=5.0)):
                 with pytest.raises(bsb.CastError, match="contains credentials") as caught:

@@ -118,6 +118,7 @@ def test_credentials_in_a_root_are_neither_in_an_error_nor_in_a_warning(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     storage = Storage("hdf5", str(tmp_path / "network.hdf5"))
+    in_memory = Storage("memory", str(tmp_path))
     root: Any = NetworkRoot(url, version="first", storage_options={"region": "eu"})
     without_version = NetworkRoot(url, storage_options={"region": "eu"})
 
@@ -131,19 +132,20 @@ def test_credentials_in_a_root_are_neither_in_an_error_nor_in_a_warning(
         lambda: ask_engine("mine", url, fail),
         lambda: Storage("hdf5", url),
         lambda: Storage("zarr", url),
+        lambda: Storage("memory", url),
         lambda: make_engine("hdf5", url, bsb.MPI),
         lambda: make_engine("zarr", root, bsb.MPI),
         lambda: storage.copy(url),
         lambda: storage.move(url),
         lambda: storage.copy(root),
+        lambda: in_memory.copy(url),
         lambda: storage.copy(without_version),
     ]
     for ask in asked:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             try:
-                ask()
-                said = ""
+                said = str(ask())
             except StorageError as error:
                 said = f"{error}"
         said += "".join(str(each.message) for each in told)
