@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .core.chunk_groups import NUMBERS
+from .core.names import check_member
 from .core.rows import Rows
 from .core.validation import as_numbers
 from .errors import DtypeError, InputError, NodeExistsError, NodeNotFoundError
@@ -68,6 +69,8 @@ Translate: TypeAlias = Callable[[Values, Values], Values]
 
 # Parameters of ``h5py.Group.create_dataset``.
 _POSITIONS = ("shape", "dtype")
+# What leads nowhere in a path, as in HDF5.
+_NO_STEPS = frozenset(("", "."))
 
 
 def _pick_attribute(mapping: Values, record: Values) -> Values:
@@ -143,14 +146,15 @@ class Resource:
     @handles_handles("r")
     def exists(self, handle: Session = HANDLED) -> bool:
         """Whether there is something at the path."""
-        group = handle.root
-        for name in self._names():
+        group, names = handle.root, self._names()
+        for depth, name in enumerate(names, start=1):
             if name not in group:
                 return False
             try:
                 group = group.group(name)
             except NodeNotFoundError:
-                return name == self._names()[-1]
+                # Nothing is within what is no group.
+                return depth == len(names)
         return True
 
     @handles_handles("r")
@@ -191,7 +195,7 @@ class Resource:
         group = handle.writable_root
         if not self.exists(handle=handle):
             self._check_free(handle)
-        for name in self._names():
+        for name in self._checked_names():
             group = group.require_group(name)
         return group
 
@@ -298,7 +302,10 @@ class Resource:
             )
 
     def _names(self) -> list[str]:
-        return [name for name in self._path.split("/") if name]
+        return [name for name in self._path.split("/") if name not in _NO_STEPS]
+
+    def _checked_names(self) -> list[str]:
+        return [check_member(name, "resource") for name in self._names()]
 
     def _node(self, session: Session) -> GroupReader | ArrayReader | DocumentReader:
         names = self._names()
@@ -338,8 +345,12 @@ class Resource:
         return group
 
     def _parent(self, session: Session) -> tuple[GroupWriter, str]:
-        """The group above the path, and the last name."""
-        *above, name = self._names()
+        """
+        The group above the path, made if it is absent, and the last name.
+
+        :raises InvalidNameError: something in the path can't be the name of anything.
+        """
+        *above, name = self._checked_names()
         group = session.writable_root
         for each in above:
             group = group.require_group(each)

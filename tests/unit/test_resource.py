@@ -14,6 +14,7 @@ from bsb import Storage
 from bsb_hdf5.errors import (
     HandleError,
     InputError,
+    InvalidNameError,
     NodeExistsError,
     NodeNotFoundError,
     ReadOnlyError,
@@ -167,6 +168,40 @@ def test_what_is_not_there_is_a_missing_key(in_file: SmallNetwork, path: str) ->
                 ask()
             with pytest.raises(NodeNotFoundError):
                 ask()
+
+
+@pytest.mark.parametrize("engine", ["hdf5", "memory", "zarr"])
+def test_nothing_is_within_an_array(engine: str, tmp_path: Path) -> None:
+    opened = Storage(engine, str(tmp_path / "network"))._engine
+    Resource(opened, "/x").create(np.arange(3))
+    Resource(opened, "/group/x").create(np.arange(3))
+    there = ["/x", "x", "/group", "/group/x", "//group/.//x/", "/"]
+    assert [True] * 6 == [Resource(opened, path).exists() for path in there]
+    for path in ("/x/x", "/x/y", "/x/y/x", "/x/x/x", "/group/x/x", "/group/x/group/x", "/y/x"):
+        inside = Resource(opened, path)
+        assert not inside.exists()
+        for ask in (inside.keys, inside.get_dataset, inside.remove):
+            with pytest.raises(NodeNotFoundError):
+                ask()
+    for path in ("/x/x", "/x/y/x", "/group/x/x"):
+        for write in (Resource(opened, path).create, Resource(opened, path).append):
+            with pytest.raises(NodeNotFoundError, match="no group 'x'"):
+                write(np.arange(2.0))
+    assert [0, 1, 2] == Resource(opened, "/x").get_dataset().tolist()
+
+
+@pytest.mark.parametrize("engine", ["hdf5", "memory", "zarr"])
+@pytest.mark.parametrize("path", ["/\ud800", "/a\0b", "/..", "/a/../b", "/a/\udcff/b"])
+def test_a_path_whose_names_can_not_be_stored_is_refused(
+    engine: str, path: str, tmp_path: Path
+) -> None:
+    opened = Storage(engine, str(tmp_path / "network"))._engine
+    strange = Resource(opened, path)
+    assert not strange.exists()
+    for write in (strange.create, strange.append):
+        with pytest.raises(InvalidNameError):
+            write(np.arange(2.0))
+    assert not Resource(opened, "/a").exists()
 
 
 def test_parts_of_sets_and_morphologies_are_not_removed_by_path(in_file: SmallNetwork) -> None:
