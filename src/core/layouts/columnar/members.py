@@ -34,18 +34,22 @@ def is_plain(name: str) -> bool:
     """Whether a member bears the name itself."""
     if "/" in name or name.startswith(_MARK):
         return False
-    return len(name) * 4 <= _LONGEST or len(name.encode()) <= _LONGEST
+    return len(name) * 4 <= _LONGEST or len(_bytes_of(name)) <= _LONGEST
 
 
 def member_of(name: str) -> str:
-    """The name of the member that stores an item."""
+    """
+    The name of the member that stores an item.
+
+    Of a text that UTF-8 can't hold, it is one that no member has.
+    """
     if is_plain(name):
         return name
     encoded = _MARK + name.replace(_MARK, "%25").replace("/", "%2F")
-    if len(encoded.encode()) <= _LONGEST:
+    if len(_bytes_of(encoded)) <= _LONGEST:
         return encoded
-    beginning = encoded.encode()[:_BEGINNING].decode(errors="ignore")
-    return f"{beginning}%~{hashlib.sha256(name.encode()).hexdigest()}"
+    beginning = _bytes_of(encoded)[:_BEGINNING].decode(errors="ignore")
+    return f"{beginning}%~{hashlib.sha256(_bytes_of(name)).hexdigest()}"
 
 
 def name_of(group: GroupReader, member: str, attribute: str) -> str:
@@ -104,6 +108,10 @@ def new_member(group: GroupReader, name: str, attribute: str) -> str:
             asked=name,
         )
     return member
+
+
+def _bytes_of(name: str) -> bytes:
+    return name.encode("utf-8", "surrogatepass")
 
 
 def _attributes(group: GroupReader, member: str) -> AttributeReader | None:

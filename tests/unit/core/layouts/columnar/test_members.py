@@ -17,7 +17,12 @@ from bsb_hdf5.core.layouts.columnar.known import is_connectivity, is_placement
 from bsb_hdf5.core.layouts.columnar.members import find_member, is_plain, member_of, name_of
 from bsb_hdf5.core.layouts.columnar.network import ColumnarNetwork
 from bsb_hdf5.core.names import can_name
-from bsb_hdf5.errors import CorruptNetworkError, InvalidNameError, SetNotFoundError
+from bsb_hdf5.errors import (
+    CorruptNetworkError,
+    FileNotStoredError,
+    InvalidNameError,
+    SetNotFoundError,
+)
 from tests.unit.core.layouts.columnar.networks import cells, new_network, reopened
 from tests.unit.memory import new_root
 
@@ -131,6 +136,29 @@ def test_what_has_any_name_is_replaced_and_removed(name: str) -> None:
         network.files.ids(),
     )
     assert name not in network.files
+
+
+@pytest.mark.parametrize(
+    "name", ["\ud800", "a/\ud800", "%\udcff", "\udcff" * 70, "/\ud800" * 70, "a\0/b", "/\0" * 100]
+)
+def test_nothing_has_a_name_that_can_not_be_stored(name: str) -> None:
+    network = new_network()
+    assert name not in network.files
+    with pytest.raises(FileNotStoredError):
+        network.files.load(name)
+    with pytest.raises(FileNotStoredError):
+        network.files.remove(name)
+    for find in (network.placement, network.connectivity):
+        with pytest.raises(SetNotFoundError):
+            find(name)
+    data = network.placement("cell")
+    assert 0 == len(data.read_column(additional_column(name), data.chunks())[0])
+    with pytest.raises(InvalidNameError):
+        network.files.store(name, StoredContent.of("text", None, None, 6))
+    with pytest.raises(InvalidNameError):
+        network.create_placement(name, created_at="now")
+    with pytest.raises(InvalidNameError):
+        network.create_connectivity(name, "cell", "cell", created_at="now")
 
 
 @pytest.mark.parametrize("name", ["%a%2Fb", "%", "x" * 300])
