@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from .core.chunk_groups import NUMBERS
 from .core.names import check_member
 from .core.rows import Rows
-from .core.validation import as_numbers
+from .core.validation import as_numbers, as_numbers_of
 from .errors import DtypeError, InputError, NodeExistsError, NodeNotFoundError
 from .handles import (
     HANDLED,
@@ -279,17 +279,20 @@ class Resource:
         :param new_data: (n, ...) numbers.
         :param dtype: of an array that is made.
         :raises InputError: the path belongs to the layout.
+        :raises DtypeError: the array can't hold the numbers as they are.
         """
         self._check_free(handle)
         rows = np.atleast_1d(as_numbers(new_data, "the data"))
+        if not self.exists(handle=handle):
+            rows = _as_dtype(rows, dtype)
+            parent, name = self._parent(handle)
+            parent.create_array(name, rows)
+            return
         parent, name = self._parent(handle)
-        if name in parent:
-            array = parent.array(name)
-            if isinstance(parent, AnyWriter):
-                parent.check_append(name, rows)
-            array.append(rows)
-        else:
-            parent.create_array(name, rows.astype(dtype))
+        array = parent.array(name)
+        if isinstance(parent, AnyWriter):
+            parent.check_append(name, rows)
+        array.append(rows)
 
     def _check_free(self, session: Session) -> None:
         network = session.network
@@ -368,16 +371,32 @@ def _options(args: Sequence[object], options: Options) -> Options:
 
 
 def _as_rows(data: ArrayLike, options: Options) -> Rows | None:
-    """Rows of numbers, if the data are these and nothing else is asked for."""
-    if options.keys() - {"dtype"}:
-        return None
+    """
+    Rows of numbers, if the data are these and nothing else is asked for.
+
+    :raises DtypeError: numbers that the dtype can't hold.
+    """
     try:
-        rows = np.array(as_numbers(data, "the data"), dtype=options.get("dtype"))
+        numbers = as_numbers(data, "the data")
     except DtypeError:
         return None
+    dtype = options.get("dtype")
+    rows = np.array(numbers) if dtype is None else _as_dtype(numbers, dtype)
+    is_plain = rows.ndim and rows.dtype.kind in NUMBERS and not options.keys() - {"dtype"}
+    return rows if is_plain else None
+
+
+def _as_dtype(numbers: Rows, dtype: DTypeLike) -> Rows:
+    """Numbers in a dtype that is asked for, which may be one of other values."""
+    try:
+        asked = np.dtype(dtype)
+        if asked.kind in NUMBERS:
+            return as_numbers_of(asked, numbers, "the data")
+        return numbers.astype(asked)
     except (TypeError, ValueError) as error:
-        raise DtypeError(f"the data can't be of dtype {options.get('dtype')!r}: {error}") from error
-    return rows if rows.ndim and rows.dtype.kind in NUMBERS else None
+        if isinstance(error, DtypeError):
+            raise
+        raise DtypeError(f"the data can't be of dtype {dtype!r}: {error}") from error
 
 
 def _check_any(root: GroupWriter, data: ArrayLike, options: Options) -> None:

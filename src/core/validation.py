@@ -84,6 +84,40 @@ def as_integers_of(dtype: DType, values: object, what: str) -> AnyArray:
     return array.astype(dtype)
 
 
+def as_numbers_of(dtype: DType, values: object, what: str) -> AnyArray:
+    """
+    A copy in a dtype of booleans, integers or floats.
+
+    Floats are rounded to those of fewer bits.
+
+    :raises DtypeError: other values, or some that the dtype can't hold: fractions and larger
+        numbers in integers, integers and larger numbers in floats.
+    """
+    array = as_numbers(values, what)
+    if dtype.kind in "iu" and array.dtype.kind != "b":
+        return as_integers_of(dtype, array, what)
+    with np.errstate(over="ignore"):
+        converted = array.astype(dtype)
+    lost = _lost(array, converted)
+    if lost.any():
+        raise DtypeError(
+            f"{what} hold {array[lost].flat[0]}, which is not a value of '{dtype}'",
+            found=str(array.dtype),
+        )
+    return converted
+
+
+def _lost(given: AnyArray, converted: AnyArray) -> NDArray[np.bool_]:
+    """Which numbers became others, but for floats that were rounded."""
+    if converted.dtype.kind == "b":
+        return np.asarray(converted != given)
+    if converted.dtype.kind == "f" and given.dtype.kind in "iu":
+        # As many as its fraction has digits.
+        most = 2 ** (np.finfo(converted.dtype).nmant + 1)
+        return np.asarray((given > most) | (given < -most))
+    return np.asarray(np.isinf(converted) & ~np.isinf(given))
+
+
 def _of_objects(values: object) -> object:
     """What objects are, as a table of mixed columns hands them out, where they are numbers."""
     if not isinstance(values, np.ndarray) or values.dtype != object:

@@ -12,6 +12,7 @@ import pytest
 from bsb import Storage
 
 from bsb_hdf5.errors import (
+    DtypeError,
     HandleError,
     InputError,
     InvalidNameError,
@@ -202,6 +203,35 @@ def test_a_path_whose_names_can_not_be_stored_is_refused(
         with pytest.raises(InvalidNameError):
             write(np.arange(2.0))
     assert not Resource(opened, "/a").exists()
+
+
+@pytest.mark.parametrize("engine", ["hdf5", "memory", "zarr"])
+@pytest.mark.parametrize(
+    ("dtype", "data"),
+    [("i1", [300]), ("u2", [-1]), ("i2", [1.5]), ("i8", [np.nan]), ("i4", [2**40])],
+)
+def test_numbers_that_an_array_can_not_hold_are_refused_instead_of_changed(
+    engine: str, dtype: str, data: Any, tmp_path: Path
+) -> None:
+    storage = Storage(engine, str(tmp_path / "network"))
+    held, new = (Resource(storage._engine, path) for path in ("/held", "/group/new"))
+    held.create(np.zeros(1, dtype=dtype))
+    refused: list[Callable[[], object]] = [
+        lambda: held.append(data),
+        lambda: new.append(data, dtype=dtype),
+        lambda: new.create(data, dtype=dtype),
+    ]
+    if engine == "hdf5":
+        refused.append(lambda: new.create(data, dtype=dtype, maxshape=(None,)))
+    with storage.write_scope():
+        for change in refused:
+            with pytest.raises(DtypeError):
+                change()
+        held.append([1.0])
+    assert [0, 1] == held.get_dataset().tolist()
+    assert not Resource(storage._engine, "/group").exists()
+    new.append([1.0], dtype=dtype)
+    assert (np.dtype(dtype), [1]) == (new.get_dataset().dtype, new.get_dataset().tolist())
 
 
 def test_parts_of_sets_and_morphologies_are_not_removed_by_path(in_file: SmallNetwork) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.ranges import check_ranges, coalesce, take_ranges
-from ...errors import ShapeError
+from ...core.validation import as_numbers_of
+from ...errors import DtypeError, ShapeError
 from ...ports.arrays import AnyArray, AttributeReader, AttributeWriter, DType
 
 # Ranges are read in one piece, and what lies between them is dropped, if all of it is at most this
@@ -18,6 +19,9 @@ _MOST_SURPLUS = 4
 _LEAST_HULL = 1 << 20
 # Bytes of zeros that an array is extended with at a time.
 _MOST_ZEROS = 1 << 24
+# Kinds of dtypes: numbers, and texts, records and objects.
+_NUMBERS = "biuf"
+_NO_NUMBERS = "SUVO"
 
 
 class Array(ABC):
@@ -158,11 +162,23 @@ class ArrayWriter(Array):
         Rows converted to the dtype of the array.
 
         :raises ShapeError: their shape does not fit the array.
+        :raises DtypeError: the dtype can't hold them.
         """
-        fitting, shape = np.asarray(rows, dtype=self.dtype), self.shape
+        fitting, shape, dtype = np.asarray(rows), self.shape, self.dtype
         if not fitting.ndim or fitting.shape[1:] != shape[1:]:
             raise ShapeError(f"rows of shape {fitting.shape} don't fit an array of {shape}")
-        return fitting
+        return fitting if fitting.dtype == dtype else _converted(fitting, dtype)
+
+
+def _converted(rows: AnyArray, dtype: DType) -> AnyArray:
+    if rows.dtype.kind in _NUMBERS and dtype.kind in _NUMBERS:
+        return as_numbers_of(dtype, rows, "the rows")
+    if rows.dtype.kind in _NUMBERS and dtype.kind in _NO_NUMBERS:
+        raise DtypeError(f"an array of '{dtype}' can't hold numbers", found=str(rows.dtype))
+    try:
+        return rows.astype(dtype)
+    except (TypeError, ValueError) as error:
+        raise DtypeError(f"an array of '{dtype}' can't hold the rows: {error}") from error
 
 
 def _row_bytes(rows: AnyArray) -> int:

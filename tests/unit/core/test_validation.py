@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from bsb_hdf5.core.validation import as_count, as_floats, as_integers, as_numbers
+from bsb_hdf5.core.validation import as_count, as_floats, as_integers, as_numbers, as_numbers_of
 from bsb_hdf5.errors import DtypeError, InputError, ShapeError
 
 NO_NUMBERS = [["a"], [None], [...], [1j], "text", b"bytes", [{}], np.array(["2020"], "M8[Y]")]
@@ -62,6 +62,52 @@ def test_fractions_and_what_is_no_number_are_no_integers(value: float) -> None:
 def test_integers_beyond_64_bits_are_refused(value: int) -> None:
     with pytest.raises(DtypeError, match="ids"):
         as_integers([value], "ids")
+
+
+FITTING = [
+    ("i1", [127, -128]),
+    ("u2", [65535.0, 0.0]),
+    (">i4", [-(2**31)]),
+    ("i8", [True, False]),
+    ("u8", np.array([2**64 - 1], dtype="u8")),
+    ("?", [0, 1.0]),
+    ("f8", [2**53, -(2**53)]),
+    ("f4", [2**24, 0.1, np.nan, np.inf]),
+    ("f4", np.array([0.1])),
+    ("f2", [65504, -np.inf]),
+]
+UNFIT = [
+    ("i1", [300]),
+    ("i1", [-129.0]),
+    ("u2", [-1]),
+    ("u2", [70_000]),
+    ("i2", [1.5]),
+    ("i8", [np.nan]),
+    ("i8", np.array([2**63], dtype="u8")),
+    ("?", [2]),
+    ("?", [np.nan]),
+    ("f8", [2**53 + 1]),
+    ("f8", np.array([-(2**53) - 1])),
+    ("f4", np.array([2**24 + 1])),
+    ("f4", [1e39]),
+    ("f2", [70_000.0]),
+]
+
+
+@pytest.mark.parametrize(("dtype", "values"), FITTING, ids=repr)
+def test_numbers_that_fit_are_converted(dtype: str, values: Any) -> None:
+    given = np.asarray(values)
+    found = as_numbers_of(np.dtype(dtype), given, "rows")
+    assert np.dtype(dtype) == found.dtype
+    assert np.array_equal(given.astype(dtype), found, equal_nan=given.dtype.kind == "f")
+    assert not np.shares_memory(given, found)
+
+
+@pytest.mark.parametrize(("dtype", "values"), UNFIT, ids=repr)
+def test_numbers_that_do_not_fit_are_refused_instead_of_changed(dtype: str, values: Any) -> None:
+    with pytest.raises(DtypeError, match="rows"):
+        as_numbers_of(np.dtype(dtype), values, "rows")
+    assert (0, 3) == as_numbers_of(np.dtype(dtype), np.zeros((0, 3)), "rows").shape
 
 
 @given(hnp.arrays(np.float64, hnp.array_shapes(max_dims=2)))

@@ -108,6 +108,38 @@ def test_rows_of_another_width_are_refused(rows: Rows, shape: tuple[int, ...]) -
     assert np.array_equal(np.arange(20_000).reshape(-1, 2), rows.read())
 
 
+@pytest.mark.parametrize(
+    ("dtype", "given"),
+    [
+        ("i1", [[300, 0]]),
+        ("u2", [[-1, 0]]),
+        ("i8", [[0.5, np.nan]]),
+        ("f8", [[2**53 + 1, 0]]),
+        ("S3", [[1, 2]]),
+        ("i4,f8", [[1, 2]]),
+        ("O", [[1, 2]]),
+        ("i8", [["a", "b"]]),
+        ("i8", [[None, 1]]),
+    ],
+    ids=str,
+)
+def test_rows_that_the_dtype_can_not_hold_are_refused_instead_of_changed(
+    dtype: str, given: Any
+) -> None:
+    held = np.zeros((3, 2), dtype=dtype)
+    rows = Rows(held)
+    for write in (rows.append, lambda wrong: rows.write(0, wrong)):
+        with pytest.raises(DtypeError):
+            write(np.array(given))
+    assert held.tolist() == rows._rows.tolist()
+
+
+def test_rows_that_the_dtype_can_hold_are_converted(rows: Rows) -> None:
+    for given in ([[1, 2]], [[3.0, 4.0]], np.array([[5, 6]], dtype="u1"), [[True, False]]):
+        rows.append(np.asarray(given))
+    assert [[1, 2], [3, 4], [5, 6], [1, 0]] == rows.read(10_000).tolist()
+
+
 def test_an_array_of_fewer_than_no_rows_is_refused(rows: Rows) -> None:
     with pytest.raises(ShapeError, match="can't have -1 rows; it has 10000"):
         rows.resize(-1)
