@@ -6,6 +6,7 @@ Every other column is the user's own: its rows belong to no cell.
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -24,10 +25,11 @@ from .core.layouts.protocols import PlacementReader, PlacementWriter
 from .core.placement import append_additional, check_codes
 from .core.rows import Rows
 from .core.statistics import ChunkCounts
-from .core.validation import as_integers_of, as_numbers
+from .core.validation import as_numbers_of
 from .errors import DtypeError, InvalidNameError, NodeNotFoundError, ShapeError
 
-_OF_CELLS = frozenset(each.name for each in (POSITION, ROTATION, MORPHOLOGY, LABELS))
+_FILLS = {each.name: each.fill for each in (POSITION, ROTATION, MORPHOLOGY, LABELS)}
+_OF_CELLS = frozenset(_FILLS)
 ADDITIONAL = additional_column("").collection
 
 
@@ -36,6 +38,15 @@ def is_of_cells(column: ColumnSpec) -> bool:
     if column.collection is None:
         return column.name in _OF_CELLS
     return column.collection == ADDITIONAL
+
+
+def _as_of_cells(column: ColumnSpec) -> ColumnSpec:
+    """A column of cells, with what those have that come without a value before others."""
+    if column.collection == ADDITIONAL:
+        fill = additional_column(column.name).fill
+    else:
+        fill = _FILLS.get(column.name)
+    return column if fill is None else attrs.evolve(column, fill=fill)
 
 
 def check_apart(column: ColumnSpec) -> None:
@@ -54,10 +65,8 @@ def check_chunk(cells: PlacementReader, id_: int) -> None:
 
 
 def _as_dtype(given: ArrayLike, column: ColumnSpec) -> Rows:
-    if column.dtype.kind in "iu":
-        return as_integers_of(column.dtype, given, f"rows of '{column.title}'")
     if column.dtype.kind in NUMBERS:
-        return as_numbers(given, column.title).astype(column.dtype)
+        return as_numbers_of(column.dtype, given, f"rows of '{column.title}'")
     try:
         return np.asarray(given, dtype=column.dtype)
     except (TypeError, ValueError) as error:
@@ -86,10 +95,10 @@ def read_of_cells(
     """
     Rows of a column of cells.
 
-    :param pad_by: fill each chunk up to as many rows as this column has; to the number of cells
-        if it is the position.
+    :param pad_by: fill each chunk up with zeros to as many rows as this column has; to the number
+        of cells if it is the position.
     """
-    rows, lengths = cells.read_column(column, chunks)
+    rows, lengths = cells.read_column(_as_of_cells(column), chunks)
     if pad_by is None:
         return rows
     if pad_by.name == POSITION.name:
@@ -107,6 +116,7 @@ def write_of_cells(
 
     :raises InputError: codes of labels or morphologies that the set does not know.
     """
+    column = _as_of_cells(column)
     check_codes(cells, column, id_, rows)
     if replace:
         cells.overwrite_column(column, id_, rows)
@@ -124,6 +134,7 @@ def clear_of_cells(cells: PlacementWriter, column: ColumnSpec, id_: int) -> None
     :raises NodeNotFoundError: there is no such chunk.
     """
     check_chunk(cells, id_)
+    column = _as_of_cells(column)
     held, _ = cells.read_column(column, np.array([id_], dtype=np.int64))
     cells.overwrite_column(column, id_, held[:0])
 

@@ -253,10 +253,14 @@ class ChunkedProperty:
         """
         column, id_ = self._column(key), as_id(chunk)
         cells = self.loader._cells_writer(handle)
-        if cells is None or not is_of_cells(column):
-            self.loader._groups_writer(handle).clear(id_, column)
+        if cells is not None and is_of_cells(column):
+            clear_of_cells(cells, column, id_)
             return
-        clear_of_cells(cells, column, id_)
+        groups = self.loader._groups_writer(handle)
+        if cells is not None and id_ in cells.chunks():
+            # Not every layout has a group of each chunk of cells.
+            groups.require_chunk(id_)
+        groups.clear(id_, column)
 
     @handles_handles("a", lambda args: args[0].loader._engine)
     def overwrite(

@@ -14,6 +14,7 @@ from bsb_hdf5 import PlacementSet
 from bsb_hdf5.chunks import ChunkedCollection, ChunkedProperty, ChunkLoader
 from bsb_hdf5.errors import (
     ChunkSizeError,
+    DtypeError,
     InputError,
     LengthError,
     NodeNotFoundError,
@@ -267,6 +268,66 @@ def test_rows_that_do_not_fit_change_nothing(anywhere: Storage, change: str) -> 
     assert [0] == [each.id for each in mine.get_all_chunks()]
     assert [0] == [each.id for each in cells_of(anywhere).get_all_chunks()]
     assert (1, 2) == mine._size_chunks.load().shape
+
+
+@pytest.mark.parametrize("change", ["append", "overwrite"])
+def test_numbers_that_a_column_can_not_hold_are_refused_instead_of_changed(
+    anywhere: Storage, change: str
+) -> None:
+    cells, mine = cells_of(anywhere), Mine(anywhere, "/mine")
+    small = ChunkedProperty(mine, "small", (0,), np.int8)
+    flags = ChunkedProperty(mine, "flags", (0,), bool)
+    refused: list[tuple[Any, Any, str | None]] = [
+        (cells._additional_chunks, [2**53 + 1] * 4, "key"),
+        (cells._position_chunks, [[2**53 + 1] * 3] * 4, None),
+        (mine._extras_chunks, [-(2**53) - 1], "key"),
+        (small, [300], None),
+        (flags, [2], None),
+    ]
+    for column, rows, key in refused:
+        with pytest.raises(DtypeError):
+            getattr(column, change)(FIRST, data=rows, key=key)
+    assert not mine.exists()
+    assert {} == cells.load_additional()
+    assert [[1.0] * 3] * 4 == cells.load_positions().tolist()
+
+
+def test_cells_without_a_value_before_others_have_what_their_column_says(
+    anywhere: Storage,
+) -> None:
+    cells = cells_of(anywhere)
+    cells.append_entities(SECOND, 2)
+    cells.append_data(SECOND, np.ones((1, 3)))
+    cells.append_data(SECOND, np.ones((1, 3)), additional={"key": [7.0]})
+    cells._rotation_chunks.append(FIRST, np.ones((1, 3)))
+    nan = [np.nan] * 3
+    expected = np.array([*[[1.0] * 3] * 4, nan, nan, *[[1.0] * 3] * 2])
+    for found in (cells.load_positions(), cells._position_chunks.load()):
+        assert np.array_equal(expected, found, equal_nan=True)
+    column = cells._additional_chunks
+    for found in (cells.load_additional("key"), column.load("key"), column.load_all()["key"]):
+        assert np.array_equal([np.nan] * 3 + [7.0], found, equal_nan=True)
+    with anywhere.read_scope() as session:
+        read = cells._position_chunks.get_chunk_reader(session, raw=True)
+        assert np.array_equal(expected[4:], read(SECOND), equal_nan=True)
+    # What is padded is padded with zeros, as in 8.0.2.
+    padded = column.load("key", pad_by="position")
+    assert np.array_equal([0.0] * 4 + [np.nan] * 3 + [7.0], padded, equal_nan=True)
+
+
+def test_what_is_ones_own_is_cleared_in_each_chunk_of_the_cells(anywhere: Storage) -> None:
+    cells = cells_of(anywhere)
+    own = ChunkedProperty(cells, "mine", shape=(0,), dtype=int)
+    own.clear(FIRST)
+    assert (0,) == own.load().shape
+    own.append(FIRST, [1])
+    cells.append_data(SECOND, np.ones((1, 3)))
+    own.clear(SECOND)
+    assert [1] == own.load().tolist()
+    with pytest.raises(NodeNotFoundError):
+        own.clear(Chunk((2, 0, 0), SIZE))
+    assert (5, [0, SECOND.id]) == (len(cells), [each.id for each in cells.get_all_chunks()])
+    assert () == verify(anywhere).findings
 
 
 def test_a_loader_where_the_layout_keeps_its_own_is_refused(anywhere: Storage) -> None:
