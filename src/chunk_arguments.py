@@ -28,15 +28,18 @@ ChunkLike: TypeAlias = Chunk | ArrayLike
 Chunks: TypeAlias = Chunk | Iterable[ChunkLike] | None
 """What is read is restricted to: a chunk, or some; None for all."""
 
+_COORDINATES = np.dtype(np.int16)
+
 
 def as_chunk(chunk: ChunkLike) -> Chunk:
     """
     A chunk.
 
     :param chunk: a chunk, or its three coordinates; a chunk of unknown size then.
-    :raises InputError: it is neither.
+    :raises InputError: it is neither, or its coordinates are fractions or out of range.
     """
-    if isinstance(chunk, Chunk) and chunk.shape == (3,):
+    # What is computed with chunks may be of another dtype, and no chunk.
+    if isinstance(chunk, Chunk) and chunk.shape == (3,) and chunk.dtype == _COORDINATES:
         return chunk
     coordinates = as_integers(chunk, "chunk coordinates")
     if coordinates.shape != (3,):
@@ -45,7 +48,7 @@ def as_chunk(chunk: ChunkLike) -> Chunk:
         packed = pack(coordinates[None])
     except ChunkRangeError as error:
         raise_as_bsb(error)
-    return Chunk(unpack(packed)[0], None)
+    return Chunk(unpack(packed)[0], getattr(chunk, "_size", None))
 
 
 def as_id(chunk: ChunkLike) -> int:
@@ -55,8 +58,7 @@ def as_id(chunk: ChunkLike) -> int:
 
 def id_of(chunk: Chunk) -> int:
     """The id of a chunk that :func:`as_chunk` returned."""
-    # Sums and differences of chunks can be of another type.
-    return pack_one(*chunk.tolist()) if chunk.dtype == np.int16 else int(chunk.id)
+    return pack_one(*chunk.tolist())
 
 
 def each_chunk(chunks: Iterable[ChunkLike]) -> list[Chunk]:
@@ -94,7 +96,8 @@ def chunks_by_id(chunks: Chunks) -> dict[int, Chunk] | None:
 
 def _by_id(chunks: Chunk | Iterable[ChunkLike]) -> dict[int, Chunk]:
     if isinstance(chunks, Chunk) and chunks.ndim == 1:
-        return {as_id(chunks): chunks}
+        chunk = as_chunk(chunks)
+        return {id_of(chunk): chunk}
     found: dict[int, Chunk] = {}
     for chunk in each_chunk(chunks):
         found.setdefault(id_of(chunk), chunk)

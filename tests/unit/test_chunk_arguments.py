@@ -44,6 +44,26 @@ def test_coordinates_are_a_chunk_of_unknown_size(given: Any) -> None:
     assert IDS[2] == as_id(FIRST - np.array([1, 0, 0], dtype=np.int64))
 
 
+def test_what_is_computed_with_chunks_is_a_chunk_if_it_could_be_given_as_one() -> None:
+    for given in (FIRST + np.array([1, 2, 3]), LAST * 2.0, Chunk((2, 4, 6), SIZE) / 2):
+        found = as_chunk(given)
+        assert (Chunk, np.dtype(np.int16)) == (type(found), found.dtype)
+        assert given.tolist() == found.tolist()
+        assert [*SIZE] == found.dimensions.tolist()
+        assert found.id == as_id(given)
+        assert [np.int16] == [each.dtype for each in given_chunks(given)]
+    assert np.isnan(as_chunk(SECOND + np.zeros(3, dtype=int)).dimensions).all()
+    far = Chunk((32000, 0, 0), SIZE)
+    for wrong in (Chunk((1, 1, 1), SIZE) / 2, LAST * 1.5, FIRST * np.nan):
+        for read in (as_chunk, as_id, given_chunks, lambda chunk: each_chunk([chunk])):
+            with pytest.raises(InputError, match="whole numbers"):
+                read(wrong)
+    for wrong in (far + np.array([1000, 0, 0]), FIRST - np.array([0, 40000, 0])):
+        for read in (as_chunk, as_id, given_chunks, lambda chunk: each_chunk([chunk])):
+            with pytest.raises(ShapeError, match="between -32768 and 32767"):
+                read(wrong)
+
+
 @pytest.mark.parametrize("wrong", [(1, 2), (1, 2, 3, 4), [[1, 2, 3]], 5, FIRST[:2]])
 def test_other_shapes_are_refused(wrong: Any) -> None:
     with pytest.raises(ShapeError, match="three whole numbers"):
