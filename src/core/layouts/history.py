@@ -50,8 +50,13 @@ def write_history(attributes: AttributeWriter, history: SetHistory) -> None:
 
 
 def advance_revision(attributes: AttributeWriter, sessions: int = 1) -> int:
-    """Count sessions that changed a set; the revision from now on."""
+    """
+    Count sessions that changed a set; the revision from now on.
+
+    :raises CorruptNetworkError: the revision is not a number.
+    """
     held = attributes.get(_REVISION)
-    revision = sessions if held is None else int(held) + sessions
+    with interpreting(_REVISION):
+        revision = sessions if held is None else int(held) + sessions
     attributes.set(_REVISION, revision)
     return revision

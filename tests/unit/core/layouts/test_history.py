@@ -45,6 +45,30 @@ def test_sessions_are_counted() -> None:
     assert 1 == advance_revision(attributes)
 
 
+@pytest.mark.parametrize("damaged", ["many", np.arange(2), np.nan, ["a"]], ids=str)
+@pytest.mark.parametrize("layout", ["classic", "columnar"])
+def test_sessions_are_not_counted_on_where_their_number_is_damaged(
+    layout: str, damaged: Any
+) -> None:
+    root = new_root()
+    network = create_network(root, layout)
+    network.create_placement("a", created_at="now")
+    network.create_connectivity("c", "a", "b", created_at="now")
+    network.flush()
+    for part, name in (("placement", "a"), ("connectivity", "c")):
+        _, group, set_ = network.place(part, name).split("/")
+        root.group(group).group(set_).attributes.set("revision", damaged)
+    rows = np.array([[0, -1, -1]])
+    changed = open_network(root, "here")
+    with pytest.raises(CorruptNetworkError, match="revision"):
+        changed.placement("a").append(5, cells(2))
+        changed.flush()
+    changed = open_network(root, "here")
+    with pytest.raises(CorruptNetworkError, match="revision"):
+        changed.connectivity("c").append(Blocks.between(5, 6, rows, rows))
+        changed.flush()
+
+
 def cells(count: int) -> PlacementRows:
     return PlacementRows.of_cells(np.ones((count, 3)), None, None, None)
 
