@@ -75,6 +75,8 @@ class Guarded:
         self.check()
         try:
             return act(*given, **named)
+        except StorageError:
+            raise
         except self._errors as error:
             raise translated(error, self.location) from error
 
@@ -88,6 +90,8 @@ class Guarded:
             return
         try:
             self._raw.close()
+        except StorageError:
+            raise
         except self._errors as error:
             raise translated(error, self.location) from error
 

@@ -97,3 +97,20 @@ def test_errors_of_the_library_become_those_of_this_package(verb: str) -> None:
     assert own is kept.value
     with pytest.raises(KeyError):
         VERBS[verb](Guarded(Failing(KeyError()), "here", (OddError,)))
+
+
+class FailingAtTheEnd(Failing):
+    """A transaction that can't be ended either."""
+
+    close = Failing._fail
+
+
+@pytest.mark.parametrize("verb", [*VERBS, "close"])
+def test_an_error_of_this_package_keeps_its_cause(verb: str) -> None:
+    own, cause = StoreIOError("odd"), ValueError("page 7 is damaged")
+    own.__cause__ = cause
+    transaction = Guarded(FailingAtTheEnd(own), "here", (StorageError, OddError))
+    with pytest.raises(StoreIOError) as caught:
+        {**VERBS, "close": Guarded.close}[verb](transaction)
+    assert own is caught.value
+    assert cause is own.__cause__
