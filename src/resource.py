@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .core.chunk_groups import NUMBERS
+from .core.layouts.columnar.members import is_plain
 from .core.names import check_member
 from .core.rows import Rows
 from .core.validation import as_numbers, as_numbers_of
@@ -114,7 +115,7 @@ class Resource:
 
     def __hash__(self) -> int:
         # The first name depends on the layout of the network.
-        return hash(tuple(self._names()[1:]))
+        return _hash_within(self._names()[1:])
 
     @handles_handles("a")
     def create(
@@ -360,6 +361,12 @@ class Resource:
         return group, name
 
 
+def _hash_within(names: Sequence[str]) -> int:
+    """The hash of what has some names within a part of the network, or a path within a group."""
+    # The path of any other name depends on the layout, which is not known without reading.
+    return hash(tuple(names)) if len(names) < 2 and all(map(is_plain, names)) else 0  # noqa: PLR2004
+
+
 def _options(args: Sequence[object], options: Options) -> Options:
     """What an array is to be, by name; without what is left open."""
     if len(args) > len(_POSITIONS):
@@ -449,4 +456,4 @@ class NetworkPart(Resource):
         )
 
     def __hash__(self) -> int:
-        return hash(self._within)
+        return _hash_within(self._within)

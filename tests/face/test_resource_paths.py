@@ -16,7 +16,7 @@ from bsb_hdf5.handles import HANDLED
 from bsb_hdf5.maintenance.integrity import verify
 from bsb_hdf5.resource import Resource
 from tests.face.layouts import about_classic, column_place, place
-from tests.face.samples import SmallNetwork, chunk, digest
+from tests.face.samples import SmallNetwork, cell_type, chunk, digest
 
 PARTS = ("placement", "connectivity", "morphologies", "files")
 about_columnar = pytest.mark.parametrize("layout", ["columnar"], indirect=True)
@@ -89,6 +89,18 @@ def test_objects_equal_what_is_at_their_path(small: SmallNetwork) -> None:
     assert small.a != small.b
     assert small.ab != at(small, small.a._path)
     assert small.a == small.storage.get_placement_set(small.a.cell_type)
+
+
+@pytest.mark.parametrize("name", ["c/d", "c//d", "%c", "100%", "x" * 300, "小" * 100, "é"])
+def test_a_set_of_any_name_equals_what_is_at_its_path(small: SmallNetwork, name: str) -> None:
+    storage = small.storage
+    cells = storage.require_placement_set(cell_type(name))
+    ties = storage.require_connectivity_set(cells.cell_type, cells.cell_type, name)
+    for each in (cells, ties):
+        twin = at(small, each._path)
+        assert (twin, hash(twin)) == (each, hash(each))
+        assert 1 == len({twin, each})
+    assert hash(at(small, "/mine/x")) != hash(at(small, "/mine/y"))
 
 
 def test_the_path_of_a_set_needs_no_chunk(small: SmallNetwork) -> None:
