@@ -62,6 +62,8 @@ class OverlayFile:
 
     @guarded
     def seek(self, offset: int, whence: int = _FROM_START) -> int:
+        # Until HDF5 has read or written there, or asked where that is.
+        CALLBACK.pause_collector()
         if whence == _FROM_START:
             self._position = offset
             return offset
@@ -71,6 +73,7 @@ class OverlayFile:
 
     @guarded
     def tell(self) -> int:
+        CALLBACK.resume_collector()
         return self._position
 
     @guarded
@@ -92,6 +95,7 @@ class OverlayFile:
             CALLBACK.thread = None
         size = len(buffer)
         self._position += size
+        CALLBACK.resume_collector()
         return size
 
     def read_extents(
@@ -138,16 +142,20 @@ class OverlayFile:
             with contextlib.suppress(MemoryError):
                 self._patches.append((start, bytes(data)))
         extent.size = max(extent.size, end)
+        CALLBACK.resume_collector()
         return size
 
     @guarded
     def truncate(self, size: int | None = None) -> int:
         self._extent.size = self._position if size is None else size
+        CALLBACK.pause_collector()
         try:
             if self.error is None:
                 self._cut()
         except BaseException as error:
             self._note(error)
+        finally:
+            CALLBACK.resume_collector()
         return self._extent.size
 
     @staticmethod
