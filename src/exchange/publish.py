@@ -14,7 +14,7 @@ from ..config import NetworkRoot, Root, check_new_root, plain_root
 from ..engine import StorageEngine
 from ..errors import InputError
 from ..exceptions import bsb_errors
-from ..ports.services import OBJECT_STORES, ServiceOptions
+from ..ports.services import OBJECT_STORES, ServiceOptions, without_credentials
 from ..ports.store import Publishing
 from ..storages import engine_of, make_engine, open_storage
 from ..transactions.interrupts import without_interrupts
@@ -73,9 +73,9 @@ def _check_url(url: str) -> None:
     scheme, separator, _ = url.partition("://")
     if not separator or scheme.lower() not in OBJECT_STORES:
         raise InputError(
-            f"a network can't be published at '{url}'; pass a URL that begins with s3://, gs:// or"
-            " az://, or copy the network into a folder with bsb_hdf5.convert",
-            asked=url,
+            f"a network can't be published at '{without_credentials(url)}'; pass a URL that begins"
+            " with s3://, gs:// or az://, or copy the network into a folder with bsb_hdf5.convert",
+            asked=without_credentials(url),
         )
 
 
