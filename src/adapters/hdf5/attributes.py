@@ -247,7 +247,8 @@ def _is_of_type(stored: DType, given: DType) -> bool:
         return stored == given
     stored_text, given_text = h5py.check_string_dtype(stored), h5py.check_string_dtype(given)
     if stored_text is not None and given_text is not None:
-        return stored_text.length is None
+        # HDF5 stores no others as texts in ASCII.
+        return stored_text.length is None and stored_text.encoding == given_text.encoding
     return stored == given and stored_text is given_text
 
 

@@ -42,7 +42,11 @@ class Hdf5Document(Document):
 
     def has_type(self, kind: H5Object) -> bool:
         """Whether it is one string of that HDF5 type."""
-        return self._id.shape == () and bool(self._id.get_type().equal(kind))
+        held = self._id.get_type()
+        # To HDF5, texts of any length are equal in ASCII and UTF-8.
+        return (
+            self._id.shape == () and held.equal(kind) and bool(held.get_cset() == kind.get_cset())
+        )
 
 
 class Hdf5DocumentWriter(Hdf5Document, DocumentWriter):

@@ -50,6 +50,8 @@ OTHERS_VALUES: dict[str, tuple[Any, Any]] = {
     "a fraction": (5.5, "f8"),
     "a truth": (True, "?"),
     "a text": ("5", h5py.string_dtype()),
+    "a text in ASCII": ("5", h5py.string_dtype("ascii")),
+    "texts in ASCII": (["5"], h5py.string_dtype("ascii")),
     "a text of as many bytes": (b"12345678", "S8"),
     "a record": (np.zeros((), dtype="i4,i4"), None),
     "an enumeration": (1, h5py.enum_dtype({"A": 1}, basetype="i8")),
@@ -86,7 +88,7 @@ def test_an_integer_replaces_whatever_another_program_stored(
         assert [number, 1] == held.integers(["a", "b"]).tolist()
 
 
-@pytest.mark.parametrize("value", [np.int64(7), "text", ["a", "b"], np.arange(3), np.bool_(True)])
+@pytest.mark.parametrize("value", [np.int64(7), "é", ["é"], np.arange(3), np.bool_(True)])
 def test_a_value_replaces_whatever_another_program_stored(others: Any, value: Any) -> None:
     others.attributes.set("a", value)
     others.attributes._member.attributes.clear()

@@ -190,6 +190,22 @@ def test_a_document_of_another_type_keeps_its_attributes(root: Any) -> None:
         assert (5, "text") == (found.attributes.get("a"), found.attributes.get("b"))
 
 
+@pytest.mark.parametrize("content", ["é", b"\xe9", "text", b"bytes"])
+def test_a_document_replaces_a_text_in_ascii(path: Path, content: str | bytes) -> None:
+    with h5py.File(path, "w") as file:
+        for name, dtype in (("any", h5py.string_dtype("ascii")), ("fixed", "S5")):
+            file.create_dataset(name, data="bytes", dtype=dtype).attrs["a"] = 5
+    for _ in range(2):
+        with writing(Hdf5Store(str(path))) as root:
+            for name in ("any", "fixed"):
+                root.write_document(name, content)
+        with reading(Hdf5Store(str(path))) as root:
+            for name in ("any", "fixed"):
+                found = root.document(name)
+                assert found.read() == (content.encode() if isinstance(content, str) else content)
+                assert 5 == found.attributes.get("a")
+
+
 def test_names_are_texts_of_any_language(root: Any, path: Path) -> None:
     for name in ("plain", "é", "漢字"):
         root.require_group(f"g{name}")
