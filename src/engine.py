@@ -140,7 +140,8 @@ class StorageEngine(bsb.Engine):
         self.ranks = self._make_communicator(self._comm)
 
     def _point_to(self, root: str) -> None:
-        self._root, self._place = root, self._place_of(root)
+        # A relative path is meant where rank 0 works.
+        self._root, self._place = root, self.ranks.on_main(lambda: self._place_of(root))
         self._open()
 
     def _open(self) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from bsb import Storage
 from numpy.testing import assert_array_equal
 
+from tests.parallel.engine import ENGINE
 from tests.parallel.ranks import (
+    MAIN,
     RANK,
     RANKS,
     Rows,
@@ -141,3 +145,20 @@ def test_a_communicator_can_be_set_again(storage: Storage) -> None:
     placed.append_data(chunk(RANK), positions=signed(RANK, 0, ROWS))
     meet()
     assert RANKS * ROWS == len(placed)
+
+
+def test_a_relative_root_is_meant_where_the_main_rank_works(
+    shared_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shared_path / str(RANK)
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    storage = Storage(ENGINE, "network")
+    placed = cells(storage)
+    placed.append_data(chunk(RANK), positions=signed(RANK, 0, 3))
+    meet()
+    assert 3 * RANKS == len(placed)
+    storage.move("moved")
+    assert 3 * RANKS == len(cells(storage))
+    meet()
+    assert (["moved"] if MAIN else []) == [each.name for each in folder.iterdir()]
