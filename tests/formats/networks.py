@@ -27,8 +27,8 @@ from bsb_hdf5.testing.contents import make, writing
 from tests.face.samples import SmallNetwork, connections
 
 FILES = Path(__file__).parent / "files"
-WRITTEN = ("hdf5-classic", "hdf5-columnar-1.1", "zarr-3")
-FORMATS = (*WRITTEN, "hdf5-columnar", "zarr", "zarr-2")
+WRITTEN = ("hdf5-classic-labels", "hdf5-columnar-1.1", "zarr-3")
+FORMATS = (*WRITTEN, "hdf5-classic", "hdf5-columnar", "zarr", "zarr-2")
 JOURNAL = FILES / "journal.bin"
 DTYPES = tuple(FILES / f"{name}.tar.gz" for name in ("zarr-dtypes", "zarr-2-dtypes"))
 # As arrays of a group may have them; the last of them, zarr stores as bytes.
