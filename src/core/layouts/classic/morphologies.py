@@ -17,7 +17,7 @@ from ..documents import padded, read_json, write_json
 from ..nodes import ARRAY, GROUP, kind_of
 from ..optional_verbs import create_fixed_array
 from .paths import Kind, canonical, find, make_room, names_of, remove
-from .sets import Totals
+from .sets import Network
 
 _PART, _META = "morphologies", "morphology_meta"
 _DATA, _GRAPH = "data", "graph"
@@ -43,7 +43,7 @@ MORPHOLOGIES = Kind(
 class ClassicMorphologies:
     """The morphologies of a network."""
 
-    def __init__(self, root: GroupWriter, network: Totals) -> None:
+    def __init__(self, root: GroupWriter, network: Network) -> None:
         self._root = root
         self._network = network
         self._meta_changed = False
@@ -75,7 +75,7 @@ class ClassicMorphologies:
     def save(self, name: str, table: MorphologyTable) -> None:
         check_name(name, MORPHOLOGIES.title)
         if name in self:
-            self.remove(name)
+            self._delete(name)
             self._forget_other_spelling(name)
         part = self._root.require_group(_PART)
         group, last = make_room(part, name, MORPHOLOGIES)
@@ -91,6 +91,11 @@ class ClassicMorphologies:
     def remove(self, name: str) -> None:
         if name not in self:
             raise MorphologyNotFoundError(f"there is no morphology '{name}'", asked=name)
+        self._delete(name)
+        # bsb-hdf5 8.0.2 needs what a chunk lists, be it of use or not.
+        self._network.unlist_morphology(name)
+
+    def _delete(self, name: str) -> None:
         remove(self._root.group(_PART), name, MORPHOLOGIES)
         self._known.discard(canonical(name))
 

@@ -215,6 +215,10 @@ class ClassicNetwork(RootedNetwork):
     def morphologies(self) -> ClassicMorphologies:
         return ClassicMorphologies(self._root, self)
 
+    def unlist_morphology(self, name: str) -> None:
+        for cell_type in self.placement_names():
+            self.placement(cell_type).unlist_morphology(name)
+
     @cached_property
     def files(self) -> ClassicFiles:
         return ClassicFiles(self._root)

@@ -7,7 +7,6 @@ from typing import TypeVar
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
 from ....errors import CorruptNetworkError, LengthError
 from ....ports.arrays import GroupReader, GroupWriter
@@ -30,13 +29,13 @@ from ..documents import interpreting, read_json, write_json
 from ..history import SetHistory, advance_revision, read_history, write_history
 from ..nodes import GROUP, kind_of
 from .columns import COLUMNS, append_aligned, check_width, find_array, replace_rows
+from .morphology_names import list_names, names_in, unlist_name
 from .paths import Kind, by_path, canonical, check_paths
-from .sets import Totals, chunk_ids, is_chunk_id
+from .sets import Network, chunk_ids, is_chunk_id
 
 G = TypeVar("G", bound=GroupReader)
 
 _ADDITIONAL = "additional"
-_NAMES = "morphology_loaders"
 _OF_CELLS = (POSITION, ROTATION, MORPHOLOGY, LABELS)
 # Attributes that every set has; one that bsb-hdf5 8.0.2 has only required has none yet.
 _MARKS = ("cell_type", "chunks", "created_at", "len")
@@ -86,7 +85,7 @@ class StoredCounts:
 class ClassicPlacement:
     """The cells of one type, for the duration of a session."""
 
-    def __init__(self, group: GroupWriter, name: str, network: Totals) -> None:
+    def __init__(self, group: GroupWriter, name: str, network: Network) -> None:
         self._group = group
         self._network = network
         self.name = name
@@ -143,7 +142,7 @@ class ClassicPlacement:
         rows = []
         for chunk in chunks.tolist():
             indices = self._read(MORPHOLOGY, chunk)
-            names = self._names(chunk) if len(indices) else []
+            names = names_in(self._group.group(str(chunk))) if len(indices) else []
             if len(indices) and (indices.min() < 0 or indices.max() >= len(names)):
                 raise CorruptNetworkError(
                     f"chunk {chunk} of '{self.name}' has {len(names)} morphologies,"
@@ -156,7 +155,12 @@ class ClassicPlacement:
         return MorphologyRows(tuple(codes), joined, lengths).used()
 
     def morphology_names(self, chunk: int) -> Sequence[str]:
-        return self._names(chunk) if str(chunk) in self._group else ()
+        return names_in(self._group.group(str(chunk))) if str(chunk) in self._group else ()
+
+    def unlist_morphology(self, name: str) -> None:
+        """No longer list a morphology that was offered with cells, and that none of them has."""
+        for chunk in self.chunks().tolist():
+            unlist_name(self._group.group(str(chunk)), name)
 
     def require_chunk(self, chunk: int) -> None:
         self._chunk(chunk)
@@ -190,7 +194,8 @@ class ClassicPlacement:
         for column, values in columns:
             append_aligned(group, column, before, values)
         if rows.morphologies is not None:
-            self._append_morphologies(chunk, group, rows.morphologies)
+            codes = list_names(group, rows.morphologies, self._network.morphologies.lacks)
+            append_aligned(group, MORPHOLOGY, 0, codes)
         self._add_keys(rows.additional)
         self._count(chunk, rows.count)
 
@@ -331,10 +336,6 @@ class ClassicPlacement:
         if new:
             self._group.attributes.set("additional_keys", sorted([*listed, *new]))
 
-    def _names(self, chunk: int) -> list[str]:
-        names = self._group.group(str(chunk)).attributes.get(_NAMES)
-        return [] if names is None else [str(name) for name in names]
-
     def _check_counted(self, chunk: int, before: int) -> None:
         """Before cells are appended, check that no column has rows that would become theirs."""
         group = self._group.group(str(chunk))
@@ -401,15 +402,3 @@ class ClassicPlacement:
             f" and {given} are given for {rows.count} more; a chunk needs one for every cell,"
             " or none"
         )
-
-    def _append_morphologies(self, chunk: int, group: GroupWriter, rows: MorphologyRows) -> None:
-        rows = rows.used()
-        names = self._names(chunk)
-        known = set(names)
-        new = [name for name in dict.fromkeys(rows.names) if name not in known]
-        if new:
-            group.attributes.set(_NAMES, [*names, *new])
-        codes = {name: code for code, name in reversed(list(enumerate([*names, *new])))}
-        translation = [codes[name] for name in rows.names]
-        indices: NDArray[np.int64] = np.array(translation, dtype=np.int64)[rows.indices]
-        append_aligned(group, MORPHOLOGY, 0, indices)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from ....ports.cache import CacheView
@@ -13,6 +13,12 @@ from ...statistics import NetworkTotals
 _CHUNKS = 1 << 48
 # A number without leading zeros, of as many digits as the last chunk has at most.
 _match_number = re.compile("0|[1-9][0-9]{0,14}").fullmatch
+
+
+class Repository(Protocol):
+    """The morphologies of a network."""
+
+    def lacks(self, names: Collection[str]) -> Collection[str]: ...
 
 
 class Totals(Protocol):
@@ -25,6 +31,15 @@ class Totals(Protocol):
     def cache(self) -> CacheView: ...
 
     def touch(self) -> None: ...
+
+
+class Network(Totals, Protocol):
+    """The network of cells and their morphologies."""
+
+    @property
+    def morphologies(self) -> Repository: ...
+
+    def unlist_morphology(self, name: str) -> None: ...
 
 
 def is_chunk_id(name: str) -> bool:
