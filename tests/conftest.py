@@ -52,6 +52,7 @@ LONG = (
     "tests/backends/test_lmdb.py",
     "tests/backends/test_parquet.py",
     "tests/backends/test_sqlite.py::TestHistories",
+    "tests/compat/test_alternating.py::test_a_file_that_engines_take_turns_with_is_as_of_one[many",
     "tests/compat/test_walk.py::test_8_0_2_answers_as_it_is_recorded",
     "tests/compat/test_walk.py::test_zarr_differs",
     "tests/contract/test_fault_mutants.py",

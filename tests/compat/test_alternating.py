@@ -1,0 +1,169 @@
+"""Whichever engine takes which turn, a file holds what bsb-hdf5 8.0.2 makes of the same calls."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from tests.compat.exchange import FOLDER, Interpreter, differences
+
+pytestmark = [pytest.mark.compat, pytest.mark.slow, pytest.mark.timeout(1200)]
+
+SCRIPT = FOLDER / "alternating.py"
+TURNS = 5
+CHUNKS = range(4)
+# What 8.0.2 can put together: where names that are offered are stored in part, it takes those
+# that it has at the same places for all of them. No cell ever has the last of the first list.
+OFFERED = (["m", "n", "o", "unused"], ["o", "m"], ["p"])
+NAMES = ["m", "n", "o", "p", "unused"]
+
+Step = tuple[str, list[Any]]
+
+
+@attrs.define
+class History:
+    """Calls at random, which 8.0.2 alone carries out without an error."""
+
+    random: random.Random
+    rotated: bool
+    shaped: bool
+    cells: dict[int, int] = attrs.field(factory=dict)
+    valued: dict[int, bool] = attrs.field(factory=dict)
+    placed: int = 0
+    forgotten: bool = False
+
+    def turn(self) -> list[Step]:
+        return [self.step() for _ in range(self.random.randrange(1, 5))]
+
+    def step(self) -> Step:
+        verbs = [self.append] * 4
+        if self.cells:
+            verbs += [self.label] * 4 + [self.unlabel, self.clear, self.forget]
+        return self.random.choice(verbs)()
+
+    def append(self) -> Step:
+        chunk, count = self.random.choice(CHUNKS), self.random.randrange(1, 5)
+        # 8.0.2 gives the rows of later cells to earlier ones of the chunk that have none.
+        valued = self.valued.setdefault(chunk, self.random.random() < 0.5)
+        offered = self.random.choice(OFFERED) if self.shaped else []
+        usable = [index for index, name in enumerate(offered) if name != "unused"]
+        indices = [self.random.choice(usable) for _ in range(count)] if self.shaped else []
+        if self.forgotten:
+            offered = [name for name in offered if name != "unused"]
+        first, key = self.placed, "v" if valued else None
+        self.placed += count
+        self.cells[chunk] = self.cells.get(chunk, 0) + count
+        return "append", [chunk, first, count, self.rotated, key, offered, indices]
+
+    def label(self) -> Step:
+        labels = self.random.sample(["x", "y", "z"], self.random.randrange(1, 3))
+        if self.random.random() < 0.3:
+            # 8.0.2 counts the cells of the first chunk alone as it does those of all.
+            first = min(self.cells)
+            return "label", [[first], labels, self.some_cells(self.cells[first])]
+        return "label", [[], labels, self.some_cells()]
+
+    def unlabel(self) -> Step:
+        return "unlabel", [self.random.sample(["x", "y", "z"], 1), self.some_cells()]
+
+    def some_cells(self, among: int | None = None) -> list[int]:
+        total = sum(self.cells.values()) if among is None else among
+        return sorted(self.random.sample(range(total), self.random.randrange(1, total + 1)))
+
+    def clear(self) -> Step:
+        chunks = self.random.sample(CHUNKS, self.random.randrange(1, 3))
+        for chunk in chunks:
+            self.cells.pop(chunk, None)
+            self.valued.pop(chunk, None)
+        return "clear", [chunks]
+
+    def forget(self) -> Step:
+        if self.forgotten:
+            return self.append()
+        self.forgotten = True
+        return "forget", ["unused"]
+
+
+@attrs.frozen
+class Trial:
+    """
+    Histories, each carried out by 8.0.2 alone and, in another file, by both in turns.
+
+    :param engines: ours and 8.0.2.
+    :param plans: by seed, who takes which turn.
+    """
+
+    engines: tuple[Interpreter, Interpreter]
+    plans: dict[int, list[tuple[Interpreter, list[Step]]]]
+    folder: Path
+
+    @classmethod
+    def of(cls, engines: tuple[Interpreter, Interpreter], seeds: range, folder: Path) -> Trial:
+        plans = {}
+        for seed in seeds:
+            rng = random.Random(seed)
+            history = History(rng, rotated=rng.random() < 0.5, shaped=rng.random() < 0.6)
+            turns: list[list[Step]] = [[("create", [NAMES])]]
+            turns += [history.turn() for _ in range(TURNS)]
+            plans[seed] = [(rng.choice(engines), steps) for steps in turns]
+        return cls(engines, plans, folder)
+
+    def differences(self) -> dict[str, Any]:
+        """By seed, what failed, or differs for a reader of both files."""
+        failed = self.failures()
+        left = [seed for seed in self.plans if seed not in failed]
+        found: dict[str, Any] = {f"{seed} {self.takers(seed)}": why for seed, why in failed.items()}
+        for engine in self.engines:
+            files = [f"{kind}{seed}" for kind in ("alone", "both") for seed in left]
+            held = self.run(engine, "read", files)
+            for seed in left:
+                pair = (held[f"alone{seed}"], held[f"both{seed}"])
+                assert "failed" not in pair[0], pair[0]
+                if different := differences(*pair, limit=3):
+                    found[f"{seed} {self.takers(seed)}, read by {engine.name}"] = different
+        return found
+
+    def failures(self) -> dict[int, str]:
+        """Carry all out; by seed, what failed."""
+        alone = [
+            (f"alone{seed}", [step for _, steps in plan for step in steps])
+            for seed, plan in self.plans.items()
+        ]
+        assert {} == self.run(self.engines[1], "play", alone)
+        failed: dict[int, str] = {}
+        for turn in range(TURNS + 1):
+            for engine in self.engines:
+                steps = {
+                    f"both{seed}": plan[turn][1]
+                    for seed, plan in self.plans.items()
+                    if plan[turn][0] is engine and seed not in failed
+                }
+                for file, why in self.run(engine, "play", [*steps.items()]).items():
+                    failed[int(file.removeprefix("both"))] = f"{engine.name}: {why}"
+        return failed
+
+    def run(self, engine: Interpreter, task: str, plan: Any) -> dict[str, Any]:
+        planned, out = (self.folder / f"{engine.name}.{each}" for each in ("plan", "json"))
+        planned.write_text(json.dumps(plan), encoding="utf-8")
+        engine.run(SCRIPT, task, planned.name, out.name, folder=self.folder)
+        result: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+        return result
+
+    def takers(self, seed: int) -> str:
+        return " ".join(engine.name for engine, _ in self.plans[seed])
+
+
+# The first find each of the defects that the others have found.
+SEEDS = {"few": range(4)} | {f"many{at}": range(at, at + 25) for at in range(100, 300, 25)}
+
+
+@pytest.mark.parametrize("seeds", SEEDS.values(), ids=SEEDS)
+def test_a_file_that_engines_take_turns_with_is_as_of_one(
+    ours: Interpreter, theirs: Interpreter, seeds: range, tmp_path: Path
+) -> None:
+    assert {} == Trial.of((ours, theirs), seeds, tmp_path).differences()
