@@ -25,9 +25,11 @@ class OpenOnce(Generic[T]):
     """
     Objects of a library, one for each file: opened for the first user, closed after the last.
 
-    A forked child has none of those of its parent, and does not close them.
+    A file or folder is known by its device and inode, whatever its name. A forked child has none of
+    those of its parent, and does not close them.
 
-    :param open_file: makes the object of a path.
+    :param open_file: makes the object of a path, and does all that may be done only once for it. It
+        runs for readers, too, so it begins no transaction that writes.
     :param close: closes an object.
     """
 

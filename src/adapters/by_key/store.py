@@ -12,7 +12,7 @@ from ...platform import before_renaming
 from ...ports.store import Capability
 from ..files.errors import system_error
 from ..files.names import file_number, target_of
-from ..native.drafts import Draft, delete, rename_within
+from ..native.drafts import Draft, delete, rename_within, sync_name
 from ..native.store import ArrayStore, free_path
 from . import encoding
 from .guarded import Guarded, translated
@@ -42,14 +42,16 @@ class KeyValueStore(ArrayStore):
             a symbolic link stands for what it leads to.
         :param write: whether it may change anything; it then excludes all others that do, also in
             other processes, if the store claims ``locking``.
-        :param new: whether to make the file or folder, where nothing is; otherwise it is there.
-        :param wait: seconds to wait for other transactions.
+        :param new: whether to make the file or folder, where nothing is; otherwise it is there. No
+            other program knows its name yet. It gets its own name after the commit, and its
+            companions are deleted.
+        :param wait: seconds to wait for other transactions; :meth:`lock` waits as long by itself.
         :raises LockTimeoutError: others lasted for longer.
         """
 
     def create(self) -> KeyCreationSession:
         self._check_writable()
-        draft = Draft(self.location, self.companions)
+        draft = self._draft(self.location)
         try:
             return KeyCreationSession(self._begin(draft.path, write=True, new=True), draft)
         except BaseException:
@@ -68,13 +70,14 @@ class KeyValueStore(ArrayStore):
         return KeyRewriteSession(*self._opened(write=True))
 
     def size(self) -> int | None:
+        """None: files of such libraries mostly keep their size, whatever they hold."""
         return None
 
     def copy(self, target: str) -> None:
         self._check_writable()
         source, _ = self._opened(write=False)
         try:
-            draft = Draft(target, self.companions)
+            draft = self._draft(target)
             try:
                 self._copy_into(draft.path, source)
                 draft.publish()
@@ -82,6 +85,13 @@ class KeyValueStore(ArrayStore):
                 draft.discard()
         finally:
             source.close()
+
+    def _draft(self, target: str) -> Draft:
+        return Draft(target, self.companions, durable=self._is_durable)
+
+    @property
+    def _is_durable(self) -> bool:
+        return Capability.DURABLE in self.capabilities
 
     def _copy_into(self, path: str, source: Guarded) -> None:
         copy = self._begin(path, write=True, new=True)
@@ -103,6 +113,8 @@ class KeyValueStore(ArrayStore):
                 # The copy is complete before the original goes.
                 held.close()
                 self.copy(path)
+            elif self._is_durable:
+                sync_name(path)
             self._delete(place)
             if os.path.islink(self.location):
                 self._delete(self.location)

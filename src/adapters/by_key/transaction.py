@@ -11,7 +11,7 @@ class Transaction(ABC):
     A view of all keys, which is consistent until it is closed.
 
     One that writes sees its own changes. They are stored whole at the commit, or not at all. Keys
-    have up to 250 bytes of any value. Values have any length: most are below 100 kB, but those of
+    have 1 to 250 bytes of any value. Values have any length: most are below 100 kB, but those of
     long attributes are as long as these.
     """
 
@@ -29,7 +29,11 @@ class Transaction(ABC):
 
     @abstractmethod
     def keys(self, prefix: bytes, /) -> Iterable[bytes]:
-        """The keys that begin with some bytes, in any order; nothing is changed meanwhile."""
+        """
+        The keys that begin with some bytes, in any order; nothing is changed meanwhile.
+
+        :param prefix: may be empty, for all keys.
+        """
 
     @abstractmethod
     def commit(self) -> None:
@@ -44,6 +48,10 @@ class Transaction(ABC):
         """End the transaction; what was not committed is undone."""
 
     def get_range(self, key: bytes, start: int, stop: int, /) -> bytes | None:
-        """Some bytes of a value, as of a slice; a library that can read a part of one overrides."""
+        """
+        Some bytes of a value, as of a slice; None if the key is absent.
+
+        A library that can read a part of a value overrides this method.
+        """
         value = self.get(key)
         return None if value is None else value[start:stop]

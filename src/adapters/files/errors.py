@@ -9,7 +9,15 @@ from ...errors import StoreAccessError, StoreError, StoreIOError, StoreNotFoundE
 
 
 def system_error(error: OSError, location: str) -> StoreError:
-    """Translate an error of the system."""
+    """
+    Translate an error of the system.
+
+    Some errors of this package are errors of the system, too: let a ``StorageError`` pass before.
+
+    :param error: what the system raised; its number decides between a place that is missing, one
+        that may not be used, and any other failure.
+    :param location: of the network, for the message.
+    """
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return StoreNotFoundError(_missing(location), location=location, errno=error.errno)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Sequence
 
 from ...errors import StoreError, StoreExistsError, StoreIOError
-from ...platform import give_other_name
+from ...platform import give_other_name, sync_folder
 from ..files.errors import system_error
 from ..files.names import hidden_path
 from .store import free_path
@@ -21,13 +21,17 @@ class Draft:
 
     :param target: the final place, where nothing is.
     :param companions: endings of the names of files beside it that go with it.
+    :param durable: whether its name has to survive a power cut.
     :raises StoreExistsError: something is at the target.
     """
 
-    def __init__(self, target: str, companions: Sequence[str] = ()) -> None:
+    def __init__(
+        self, target: str, companions: Sequence[str] = (), *, durable: bool = False
+    ) -> None:
         self.target = free_path(target)
         self.path = hidden_path(self.target, "new")
         self._companions = companions
+        self._durable = durable
 
     def publish(self) -> None:
         """
@@ -37,6 +41,8 @@ class Draft:
         """
         try:
             give_name(self.path, self.target)
+            if self._durable:
+                sync_name(self.target)
         finally:
             self.discard()
 
@@ -61,6 +67,18 @@ def give_name(path: str, target: str) -> None:
             os.rename(path, target)
     except OSError as error:
         raise _renaming_error(error, path, target) from error
+
+
+def sync_name(path: str) -> None:
+    """
+    Make sure that the name of a file or folder survives a power cut.
+
+    :raises StoreError: the system failed.
+    """
+    try:
+        sync_folder(os.path.dirname(path))
+    except OSError as error:
+        raise system_error(error, path) from error
 
 
 def rename_within(path: str, target: str) -> bool:

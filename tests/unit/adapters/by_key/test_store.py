@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bsb_hdf5.adapters.by_key import store as module
+from bsb_hdf5.adapters.native import drafts
 from bsb_hdf5.errors import StoreAccessError
+from bsb_hdf5.ports.store import Capabilities
 from bsb_hdf5.testing.contents import differing, make, snapshot
 from bsb_hdf5.testing.contract_samples import fill_sample
 from tests.contract.pickled_store import Pickled, PickledStore
@@ -61,3 +64,18 @@ def test_a_network_that_is_moved_by_a_link_leaves_nothing(
     PickledStore(str(tmp_path / "link")).move(str(tmp_path / "target"))
     assert ["target"] == sorted(each.name for each in tmp_path.iterdir())
     assert [] == differing(before, snapshot(PickledStore(str(tmp_path / "target"))))
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_the_name_of_a_new_network_survives_a_power_cut_if_the_store_claims_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durable: bool
+) -> None:
+    synced: list[list[str]] = []
+    monkeypatch.setattr(drafts, "sync_folder", lambda path: synced.append(os.listdir(path)))
+    claims = Capabilities(persistent=True, writable=True, durable=durable)
+    monkeypatch.setattr(PickledStore, "capabilities", claims)
+    store = make(PickledStore(str(tmp_path / "a")))
+    store.copy(str(tmp_path / "b"))
+    store.move(str(tmp_path / "c"))
+    names = [{"a"}, {"a", "b"}, {"b", "c"}] if durable else []
+    assert names == [{each for each in found if len(each) == 1} for found in synced]
