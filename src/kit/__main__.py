@@ -38,7 +38,7 @@ def _new(name: str, parent: str) -> int:
         print(error, file=sys.stderr)
         return 2
     print(f"wrote '{folder}'; next:")
-    print(f"  pip install -e '{folder}[test]'")
+    print(f"  pip install -e '{folder}[testing]'")
     print(f"  python -m bsb_hdf5.kit check {name}")
     return 0
 
