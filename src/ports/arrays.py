@@ -46,7 +46,8 @@ class ArrayReader(Protocol):
     def shape(self) -> tuple[int, ...]: ...
 
     @property
-    def dtype(self) -> DType: ...
+    def dtype(self) -> DType:
+        """The dtype that the array was made with, the order of bytes included."""
 
     @property
     def attributes(self) -> AttributeReader: ...

@@ -93,7 +93,12 @@ class ReadSession(Protocol):
     """A consistent view of the store until it is closed."""
 
     @property
-    def root(self) -> GroupReader: ...
+    def root(self) -> GroupReader:
+        """
+        The group that holds everything.
+
+        :raises SessionClosedError: the session has ended.
+        """
 
     @property
     def version(self) -> Hashable | None:
@@ -204,7 +209,8 @@ class WriteSession(Protocol):
     """Changes that appear whole at the commit, or never."""
 
     @property
-    def root(self) -> GroupWriter: ...
+    def root(self) -> GroupWriter:
+        """The group that holds everything, with the changes so far; raises as for readers."""
 
     @property
     def changes(self) -> int:
@@ -283,7 +289,12 @@ class Store(Protocol):
 
 @runtime_checkable
 class NamesErrors(Protocol):
-    """A store that leaves exceptions of its library as they are: each becomes a StoreIOError."""
+    """
+    A store that leaves exceptions of its library as they are.
+
+    All of its methods, and those of its sessions, groups and arrays, may raise them. The engine
+    turns each into a StoreIOError.
+    """
 
     @property
     def errors(self) -> tuple[type[Exception], ...]:
