@@ -27,6 +27,7 @@ _WITH_ASSERTIONS = (
     "network_contents",
     "contract_arrays",
     "contract_attributes",
+    "contract_by_key",
     "contract_claims",
     "contract_documents",
     "contract_faults",

@@ -12,6 +12,7 @@ import pytest
 
 from .contract_arrays import ArrayContract
 from .contract_attributes import AttributeContract
+from .contract_by_key import KeyContract
 from .contract_claims import ClaimContract
 from .contract_documents import DocumentContract
 from .contract_faults import FaultContract
@@ -44,6 +45,7 @@ class StoreContract(
     PlaceContract,
     RewritingContract,
     ReadingContract,
+    KeyContract,
 ):
     """
     The promises of ``ports/arrays.py`` and ``ports/store.py``.

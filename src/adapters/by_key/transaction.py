@@ -12,7 +12,7 @@ class Transaction(ABC):
 
     One that writes sees its own changes. They are stored whole at the commit, or not at all. Keys
     have 1 to 250 bytes of any value. Values have any length: most are below 100 kB, but those of
-    long attributes are as long as these.
+    long attributes are as long as these. The contract tries one of 20 MB.
     """
 
     @abstractmethod
