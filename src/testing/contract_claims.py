@@ -11,18 +11,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 import numpy as np
 import pytest
 
-from ..errors import StoreError, StoreExistsError
+from ..errors import LockTimeoutError, StoreError, StoreExistsError
 from ..ports.store import Capability, Store
 from .contents import contents_of, make, outcome_of, reading, require_claim, snapshot, writing
 from .contract_samples import ROWS, NewStore, prepare
 from .processes import OtherProcess
+from .steps import Steps
 
 _TURNS = 8
+# Seconds after which another process is not waited for.
+_LONGEST_WAIT = 10.0
 T = TypeVar("T")
 
 
@@ -61,6 +65,60 @@ class ClaimContract:
         finally:
             reader.close()
         assert before != snapshot(store)
+
+    def test_another_process_reads_on_while_changes_are_not_committed(
+        self, new_impatient_store: NewStore
+    ) -> None:
+        store = new_impatient_store("a")
+        require_claim(store, Capability.SNAPSHOTS, Capability.PERSISTENT)
+
+        def read() -> tuple[Exception | None, list[object]]:
+            found: list[object] = []
+            error = outcome_of(lambda: found.append(snapshot(new_impatient_store("a"))))
+            return error, found
+
+        # It begins before there is anything that it could inherit.
+        with OtherProcess(read) as other:
+            before = snapshot(make(store, prepare))
+            session = store.open_write()
+            try:
+                session.root.attributes.set("text", "after")
+                session.root.array("array").append(ROWS)
+                promise = "a reader does not wait for the end of a session that writes"
+                assert other.ends_within(_LONGEST_WAIT), promise
+                error, found = other.result()
+                assert error is None, f"{promise}: {error!r}"
+                assert [before] == found
+            finally:
+                session.rollback()
+
+    def test_a_reader_sees_all_of_a_commit_or_nothing_at_any_moment(
+        self, new_impatient_store: NewStore
+    ) -> None:
+        store = new_impatient_store("a")
+        require_claim(store, Capability.SNAPSHOTS, Capability.PERSISTENT)
+        steps = Steps()
+
+        def replace_all() -> None:
+            session = new_impatient_store("a").open_write()
+            for name in session.root.names():
+                session.root.delete(name)
+            session.root.require_group("new").create_array("rows", ROWS)
+            session.root.attributes.set("text", "after")
+            steps.take(session.commit)
+
+        with OtherProcess(replace_all) as other:
+            before, seen = snapshot(make(store, prepare)), []
+            other.begin()
+            for _ in steps.until_the_end():
+                # The end of a commit may exclude those that begin to read.
+                with suppress(LockTimeoutError):
+                    seen.append(snapshot(store))
+            other.result()
+        after = snapshot(store)
+        partly = [sorted(each["members"]) for each in seen if each not in (before, after)]
+        assert not partly, f"a reader sees all of a commit or nothing, not {partly[0]}"
+        steps.close()
 
     def test_a_session_goes_from_thread_to_thread(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
