@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,9 @@ class Trial:
     folder: Path
 
     @classmethod
-    def of(cls, engines: tuple[Interpreter, Interpreter], seeds: range, folder: Path) -> Trial:
+    def of(
+        cls, engines: tuple[Interpreter, Interpreter], seeds: Iterable[int], folder: Path
+    ) -> Trial:
         plans = {}
         for seed in seeds:
             rng = random.Random(seed)
@@ -136,12 +139,12 @@ class Trial:
         ]
         assert {} == self.run(self.engines[1], "play", alone)
         failed: dict[int, str] = {}
-        for turn in range(TURNS + 1):
+        for turn in range(max(map(len, self.plans.values()))):
             for engine in self.engines:
                 steps = {
                     f"both{seed}": plan[turn][1]
                     for seed, plan in self.plans.items()
-                    if plan[turn][0] is engine and seed not in failed
+                    if turn < len(plan) and plan[turn][0] is engine and seed not in failed
                 }
                 for file, why in self.run(engine, "play", [*steps.items()]).items():
                     failed[int(file.removeprefix("both"))] = f"{engine.name}: {why}"
@@ -158,12 +161,18 @@ class Trial:
         return " ".join(engine.name for engine, _ in self.plans[seed])
 
 
-# The first find each of the defects that the others have found.
-SEEDS = {"few": range(4)} | {f"many{at}": range(at, at + 25) for at in range(100, 300, 25)}
+# The first are of those that found defects: labels that were lost, or whose codes were taken for
+# others, and names of morphologies that are no longer stored.
+SEEDS = {"few": (10, 29, 38)} | {f"many{at}": range(at, at + 25) for at in range(100, 300, 25)}
 
 
 @pytest.mark.parametrize("seeds", SEEDS.values(), ids=SEEDS)
 def test_a_file_that_engines_take_turns_with_is_as_of_one(
-    ours: Interpreter, theirs: Interpreter, seeds: range, tmp_path: Path
+    ours: Interpreter, theirs: Interpreter, seeds: Iterable[int], tmp_path: Path
 ) -> None:
-    assert {} == Trial.of((ours, theirs), seeds, tmp_path).differences()
+    trial = Trial.of((ours, theirs), seeds, tmp_path)
+    # Seldom met at random: the first that is offered is all that is needed at first.
+    first: Step = ("append", [0, 0, 2, False, None, ["m", "n", "o"], [0, 0]])
+    second: Step = ("append", [0, 2, 3, False, None, ["m", "n", "o"], [2, 1, 0]])
+    trial.plans[-1] = [(theirs, [("create", [NAMES])]), (ours, [first]), (theirs, [second])]
+    assert {} == trial.differences()
