@@ -139,15 +139,18 @@ class Trial:
         ]
         assert {} == self.run(self.engines[1], "play", alone)
         failed: dict[int, str] = {}
-        for turn in range(max(map(len, self.plans.values()))):
+        waiting = {seed: [*plan] for seed, plan in self.plans.items()}
+        while waiting:
             for engine in self.engines:
                 steps = {
-                    f"both{seed}": plan[turn][1]
-                    for seed, plan in self.plans.items()
-                    if turn < len(plan) and plan[turn][0] is engine and seed not in failed
+                    f"both{seed}": next_of(engine, turns)
+                    for seed, turns in waiting.items()
+                    if seed not in failed and turns and turns[0][0] is engine
                 }
-                for file, why in self.run(engine, "play", [*steps.items()]).items():
+                held = self.run(engine, "play", [*steps.items()]) if steps else {}
+                for file, why in held.items():
                     failed[int(file.removeprefix("both"))] = f"{engine.name}: {why}"
+            waiting = {s: turns for s, turns in waiting.items() if turns and s not in failed}
         return failed
 
     def run(self, engine: Interpreter, task: str, plan: Any) -> dict[str, Any]:
@@ -159,6 +162,14 @@ class Trial:
 
     def takers(self, seed: int) -> str:
         return " ".join(engine.name for engine, _ in self.plans[seed])
+
+
+def next_of(engine: Interpreter, turns: list[tuple[Interpreter, list[Step]]]) -> list[Step]:
+    """The steps of an engine until it is another's turn, taken from the turns."""
+    steps: list[Step] = []
+    while turns and turns[0][0] is engine:
+        steps += turns.pop(0)[1]
+    return steps
 
 
 # The first are of those that found defects: labels that were lost, or whose codes were taken for
