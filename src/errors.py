@@ -12,6 +12,7 @@ Every error this package raises on purpose.
     |   +-- NotANetworkError            (OSError)
     |   +-- CorruptNetworkError         (ValueError)
     |   +-- LockTimeoutError            (TimeoutError)
+    |   +-- ChangedMeanwhileError       (OSError)
     |   +-- ReadOnlyError               (OSError)
     |   +-- SessionClosedError          (RuntimeError)
     |   +-- SingleProcessError          (RuntimeError)
@@ -131,7 +132,11 @@ class CorruptNetworkError(StoreError, ValueError):
 
 
 class LockTimeoutError(StoreError, TimeoutError):
-    """Another thread or program held the storage for longer than the limit."""
+    """Another thread or program held or kept changing the storage for longer than the limit."""
+
+
+class ChangedMeanwhileError(StoreError, OSError):
+    """Another program changed the storage while it was read without a lock."""
 
 
 class ReadOnlyError(StoreError, OSError):

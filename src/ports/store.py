@@ -264,6 +264,8 @@ class Store(Protocol):
         :raises NotANetworkError: what is there is not of this backend.
         :raises StoreAccessError: it may not be read.
         :raises LockTimeoutError: another program kept it to itself.
+        :raises ChangedMeanwhileError: another program changed it meanwhile, without a lock;
+            it is opened again.
         """
 
     def open_write(self) -> WriteSession:

@@ -17,6 +17,8 @@ POLL_INTERVAL = 0.2
 """Seconds between two checks of what is waited for."""
 # Longer than readers hold back for writers.
 _WARN_AFTER = 2.0
+# What a network that is waited for does.
+_LOCKED = "is locked"
 
 
 @attrs.frozen
@@ -28,17 +30,19 @@ class SlowWait:
     :param holders: what holds the lock, as far as that is known: ``process 1234``.
     :param waited: seconds so far.
     :param limit: seconds after which the wait ends with an error.
+    :param state: of the network that is waited for, as a predicate.
     """
 
     location: str
     holders: tuple[str, ...]
     waited: float
     limit: float
+    state: str = _LOCKED
 
     def __str__(self) -> str:
         end = "without limit" if math.isinf(self.limit) else f"for up to {self.limit:g} seconds"
         return (
-            f"waiting {end} for '{self.location}', which is locked{_held_by(self.holders)};"
+            f"waiting {end} for '{self.location}', which {self.state}{_held_by(self.holders)};"
             f" {self.waited:.1f} seconds so far"
         )
 
@@ -80,15 +84,16 @@ def waits_begun() -> int:
 
 class Deadline:
     """
-    The end of a wait for a lock.
+    The end of a wait for a lock, or for a network that others change.
 
     :param location: of the network, for messages.
     :param limit: seconds from now.
     :param holders: finds out what holds the lock, for messages.
     :param warn_after: seconds after which ``on_slow`` is called.
+    :param state: of the network, as a predicate, for messages.
     """
 
-    __slots__ = ("_holders", "_location", "_on_slow", "_start", "_warn_after", "limit")
+    __slots__ = ("_holders", "_location", "_on_slow", "_start", "_state", "_warn_after", "limit")
 
     def __init__(
         self,
@@ -98,10 +103,12 @@ class Deadline:
         holders: Callable[[], Sequence[str]],
         *,
         warn_after: float | None = None,
+        state: str = _LOCKED,
     ) -> None:
         self.limit = limit
         self._location = location
         self._holders = holders
+        self._state = state
         self._start = time.monotonic()
         _WAITS.begun += 1
         self._on_slow: OnSlow | None = on_slow
@@ -124,7 +131,8 @@ class Deadline:
         call_pending()
         if self._on_slow is not None and self.waited > self._warn_after:
             on_slow, self._on_slow = self._on_slow, None
-            on_slow(SlowWait(self._location, tuple(self._holders()), self.waited, self.limit))
+            holders = tuple(self._holders())
+            on_slow(SlowWait(self._location, holders, self.waited, self.limit, self._state))
 
     def expired(self, **fields: object) -> LockTimeoutError:
         """
@@ -133,7 +141,7 @@ class Deadline:
         :param fields: of the error, beside ``location`` and ``limit``.
         """
         return LockTimeoutError(
-            f"'{self._location}' is locked{_held_by(self._holders())};"
+            f"'{self._location}' {self._state}{_held_by(self._holders())};"
             f" gave up after {self.limit:g} seconds",
             location=self._location,
             limit=self.limit,

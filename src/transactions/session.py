@@ -57,6 +57,8 @@ class Session:
     bypassed = False
     # Changes at its begin, which stored what other ranks had logged.
     folded = 0
+    # Whether a call within it is repeated, if the store changes meanwhile.
+    is_repeated = False
     # Whether what it reads from is suspended.
     _suspended = False
 
@@ -205,9 +207,7 @@ class Session:
     @property
     def is_current(self) -> bool:
         """Whether everything that a read session has read belongs to one state of the store."""
-        # perf: load a chunk; a protocol check takes longer than many sessions.
-        check = getattr(self._open_view()[0], "is_current", None)
-        return check is None or bool(check())
+        return is_current(self._open_view()[0])
 
     def check(self, *, write: bool) -> None:
         """
@@ -255,6 +255,10 @@ class Session:
             self._view, self._suspended = None, True
             self.source.end()
 
+    def resume(self) -> None:
+        """Look at the store again, if the session is suspended."""
+        self._open_view()
+
     @contextmanager
     def following(self, writer: Session) -> Iterator[None]:
         """While a session that reads is suspended, its handle reads what another one writes."""
@@ -295,6 +299,13 @@ class Session:
                 " pass the session of a write_scope()"
             )
         return writer
+
+
+def is_current(raw: ReadSession | WriteSession) -> bool:
+    """Whether everything that a session of a store has read belongs to one state of it."""
+    # perf: load a chunk; a protocol check takes longer than many sessions.
+    check = getattr(raw, "is_current", None)
+    return check is None or bool(check())
 
 
 ACTIVE: ContextVar[tuple[Session, ...]] = ContextVar("bsb_hdf5_sessions", default=())

@@ -23,7 +23,6 @@ from ..errors import (
     CommitConflictError,
     HandleError,
     SessionAbortedError,
-    StorageError,
     StoreIOError,
 )
 from ..ports.arrays import GroupWriter
@@ -37,6 +36,7 @@ from .interrupts import (
     uninterrupted,
 )
 from .recorded import RecordedTransaction, opening_span
+from .repeats import Repeats, until_current
 from .session import ACTIVE, Joined, Scope, Session, activate, active_session, deactivate
 from .staged_sessions import StagedSessions
 from .store_lock import LockSettings
@@ -52,9 +52,6 @@ from .versioned_cache import VersionedCache
 T = TypeVar("T")
 Arguments: TypeAlias = tuple[Any, ...]
 Options: TypeAlias = Mapping[str, Any]
-
-# How often what is read without a lock is read again, as the store changed meanwhile.
-_MOST_REPEATS = 3
 
 
 class Sessions(StagedSessions):
@@ -110,8 +107,8 @@ class Sessions(StagedSessions):
         """As :meth:`run`, for a function with arguments that gets the session as ``handle``."""
         begin_uninterrupted()
         try:
-            if handle is None and not write and self._context.settings.read_only:
-                return self._call_without_lock(function, args, kwargs)
+            if not write and self._context.settings.read_only:
+                return self._call_without_lock(function, args, kwargs, handle)
             try:
                 with self._open(write=write, handle=handle, on_pending=OnPending.GUARD) as session:
                     return self._call_in(session, function, args, kwargs)
@@ -169,29 +166,14 @@ class Sessions(StagedSessions):
         finally:
             session.mutex.release()
 
-    def _call_without_lock(self, function: Callable[..., T], args: Arguments, kwargs: Options) -> T:
-        """
-        Call a function that reads; again, if another program committed meanwhile.
-
-        The number of tries is limited, as a program may be changing the file all the time.
-        """
-        identity = self.store.identity
-        active = active_session(identity)
-        if active is not None:
-            with Joined(active, write=False) as session:
-                return self._call_in(session, function, args, kwargs)
-        for _ in range(_MOST_REPEATS):
-            with self._transaction(identity, write=False) as session:
-                try:
-                    result = self._call_in(session, function, args, kwargs)
-                except StorageError:
-                    if session.is_current:
-                        raise
-                else:
-                    if session.is_current:
-                        return result
-        with self._open(write=False, handle=None) as session:
-            return self._call_in(session, function, args, kwargs)
+    def _call_without_lock(
+        self, function: Callable[..., T], args: Arguments, kwargs: Options, handle: object
+    ) -> T:
+        """Call a function that reads; again, if another program commits meanwhile."""
+        repeats = Repeats(self.store.location, self._context.settings)
+        with self._open(write=False, handle=handle) as session:
+            result: T = self._call_in(session, until_current, (function, args, kwargs, repeats), {})
+            return result
 
     def _open(
         self, *, write: bool, handle: object, on_pending: OnPending = OnPending.FOLD

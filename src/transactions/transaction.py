@@ -20,7 +20,13 @@ import attrs
 from ..core.layouts.pending import Targets, as_far_as_stored
 from ..core.layouts.protocols import NetworkReader, NetworkWriter
 from ..core.provenance import WriterInfo, stamp
-from ..errors import ReadOnlyError, StorageError, StoreAccessError, StoreIOError
+from ..errors import (
+    ChangedMeanwhileError,
+    ReadOnlyError,
+    StorageError,
+    StoreAccessError,
+    StoreIOError,
+)
 from ..platform import Forks
 from ..ports.arrays import GroupReader, GroupWriter
 from ..ports.cache import CacheView
@@ -28,7 +34,8 @@ from ..ports.lock import Lock
 from ..ports.store import NamesErrors, ReadSession, Store, WriteSession
 from .interrupts import is_of_handler
 from .read_write_lock import ReadWriteLock, lock_for
-from .session import ReadView, Session, WriteView, activate, deactivate
+from .repeats import Repeats
+from .session import ReadView, Session, WriteView, activate, deactivate, is_current
 from .staging import Fold, Folding, Staging
 from .store_lock import LockSettings, RankedLock, StoreLock
 from .versioned_cache import VersionedCache
@@ -144,6 +151,11 @@ def library_error(location: str, error: Exception) -> Exception:
     )
 
 
+def _interrupts(error: BaseException) -> bool:
+    """Whether an error is none of what was done, but of a signal that came meanwhile."""
+    return not isinstance(error, Exception) or is_of_handler(error)
+
+
 class OnPending(enum.Enum):
     """What a session that reads does about logged calls that were not carried out yet."""
 
@@ -191,7 +203,17 @@ class ReadTransaction:
             self.end()
 
     def begin(self) -> ReadView:
-        """Wait for the lock, and open a view of the store."""
+        """Wait for the lock, and open a view of the store; again, if it changed without one."""
+        repeats: Repeats | None = None
+        while True:
+            try:
+                return self._begin()
+            except ChangedMeanwhileError as error:
+                if repeats is None:
+                    repeats = Repeats(self._context.location, self._context.settings)
+                repeats.pause(error)
+
+    def _begin(self) -> ReadView:
         context = self._context
         settings = context.settings
         locking = not settings.read_only
@@ -202,6 +224,9 @@ class ReadTransaction:
             self._raw = raw = context.store.open_read(locking=locking)
             cache = context.cache.at(raw.version)
             view = raw, context.open_network(raw.root, context.location, cache)
+            # perf: load a chunk; where the version is known, the store has just been looked at.
+            if raw.version is None and not locking:
+                self._check_unchanged(raw)
             staging = context.staging
             if staging is None or view[1].mark is None or self._on_pending is OnPending.IGNORE:
                 return view
@@ -209,11 +234,14 @@ class ReadTransaction:
             if targets and not locking:
                 staging.tell_hidden(context.location, targets)
                 return view
-        except context.errors as error:
-            self.end()
-            raise library_error(context.location, error) from error
-        except BaseException:
-            self.end()
+        except BaseException as error:
+            try:
+                if not isinstance(error, ChangedMeanwhileError) and not _interrupts(error):
+                    self._check_unchanged(self._raw, error)
+            finally:
+                self.end()
+            if isinstance(error, context.errors):
+                raise library_error(context.location, error) from error
             raise
         # Once it was suspended, the session goes on, whatever was logged meanwhile.
         on_pending, self._on_pending = self._on_pending, OnPending.IGNORE
@@ -222,6 +250,19 @@ class ReadTransaction:
         if on_pending is OnPending.GUARD:
             return as_far_as_stored(*view, targets, self._identity)
         return self._folded(staging, targets)
+
+    def _check_unchanged(self, raw: ReadSession | None, cause: BaseException | None = None) -> None:
+        """
+        Check that no other program changed the store since it was opened.
+
+        :param cause: what went wrong with it.
+        :raises ChangedMeanwhileError: one did.
+        """
+        if raw is not None and not is_current(raw):
+            location = self._context.location
+            raise ChangedMeanwhileError(
+                f"'{location}' was changed while it was read without a lock", location=location
+            ) from cause
 
     def _folded(self, staging: Staging, targets: Targets) -> ReadView:
         """Have the calls carried out, and open a new view of the store."""

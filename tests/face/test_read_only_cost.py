@@ -157,18 +157,6 @@ def test_what_is_read_while_another_program_commits_is_read_again(
     assert 2 == len(calls)
 
 
-def test_a_file_that_changes_all_the_time_is_read_nevertheless(small_file: SmallNetwork) -> None:
-    calls: list[None] = []
-
-    def read(session: Session) -> int:
-        calls.append(None)
-        touch(small_file.path)
-        return len(calls)
-
-    with small_file.storage.read_only():
-        assert len(calls) + 4 == small_file.storage._engine.sessions.run(read, write=False)
-
-
 def test_an_error_of_an_unchanged_file_is_raised_at_once(small_file: SmallNetwork) -> None:
     calls: list[None] = []
 

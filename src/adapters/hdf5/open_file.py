@@ -10,7 +10,13 @@ from typing import TypeAlias
 from h5py import h5f, h5fd, h5i, h5p
 from h5py._objects import phil
 
-from ...errors import NotANetworkError, ReadOnlyError, SessionClosedError
+from ...errors import (
+    ChangedMeanwhileError,
+    NotANetworkError,
+    ReadOnlyError,
+    SessionClosedError,
+    StoreError,
+)
 from ...platform import set_modification_time, unlock
 from ..files.locking import close_file
 from .arrays import PIECE_SLOTS
@@ -40,6 +46,7 @@ class OpenFile:
     :param locked: whether the descriptor holds the lock of the file.
     :param durable: whether its commits are to survive a power cut.
     :raises NotANetworkError: it is not an HDF5 file.
+    :raises ChangedMeanwhileError: another program changed it meanwhile, as it is not locked.
     """
 
     def __init__(
@@ -58,8 +65,14 @@ class OpenFile:
                 self.content = AtomicFile.open(descriptor, writable=self.writable, durable=durable)
             self._translated = translated(location, self.content)
             self.id = _open(self.content, location, flags)
-        except BaseException:
+        except BaseException as error:
+            changed = isinstance(error, StoreError) and self._is_overtaken
             close_file(descriptor, locked=locked)
+            if changed:
+                raise ChangedMeanwhileError(
+                    f"'{location}' was changed while it was opened without a lock",
+                    location=location,
+                ) from error
             raise
         try:
             self._cut_surplus()
@@ -91,10 +104,16 @@ class OpenFile:
 
     def _tell_apart(self) -> Stamp | None:
         """The stamp, or None if the file may have changed, or could change unnoticed."""
-        before, self._seen = self._seen, _stamp(self.descriptor)
-        if self.locked or (not self.writable and self._seen == before):
-            return _distinct_stamp(self._seen)
-        return None
+        if self._is_overtaken:
+            # What HDF5 holds of it may be of two states, so it never is current.
+            return None
+        self._seen = _stamp(self.descriptor)
+        return _distinct_stamp(self._seen) if self.locked or not self.writable else None
+
+    @property
+    def _is_overtaken(self) -> bool:
+        """Whether another program changed the file while it was opened to be read."""
+        return not self.locked and not self.writable and not self.is_current
 
     @property
     def is_current(self) -> bool:

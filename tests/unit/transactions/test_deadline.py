@@ -80,6 +80,14 @@ def test_a_wait_says_for_what(limit: float, end: str, holders: tuple[str, ...], 
     assert {"location": "here", "limit": limit, "holders": [1]} == error.fields
 
 
+def test_a_wait_for_what_is_not_locked_says_what_it_does() -> None:
+    waits: list[SlowWait] = []
+    wait = Deadline("here", 2.0, waits.append, list, warn_after=-1.0, state="moves")
+    wait.poll()
+    assert "for 'here', which moves; " in str(waits[0])
+    assert "'here' moves; gave up after 2 seconds" == str(wait.expired())
+
+
 def test_a_wait_may_be_without_limit() -> None:
     assert "waiting without limit for" in str(SlowWait("here", (), 1.0, math.inf))
 
