@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
@@ -21,7 +20,7 @@ from ..errors import LockTimeoutError, StoreError, StoreExistsError
 from ..ports.store import Capability, Store
 from .contents import contents_of, make, outcome_of, reading, require_claim, snapshot, writing
 from .contract_samples import ROWS, NewStore, prepare
-from .processes import OtherProcess
+from .processes import OtherProcess, in_threads
 from .steps import Steps
 
 _TURNS = 8
@@ -32,8 +31,7 @@ T = TypeVar("T")
 
 def in_thread(action: Callable[[], T]) -> T:
     """Run an action in a thread of its own, and return or raise its outcome here."""
-    with ThreadPoolExecutor(1) as threads:
-        return threads.submit(action).result()
+    return in_threads(action)[0]
 
 
 def add_one(store: Store) -> None:
@@ -195,6 +193,9 @@ class ClaimContract:
             os._exit(9)
 
         with OtherProcess(write) as other:
+            if other.status() != 9:
+                # Raises what it raised, which says more.
+                other.result()
             assert 9 == other.status()
         assert before == snapshot(new_store("a"))
         assert not new_store("b").exists()

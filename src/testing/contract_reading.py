@@ -7,7 +7,6 @@ overrides it, and makes the network by other means.
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from ..ports.arrays import GroupReader
 from ..ports.store import Capability, Store
 from .contents import contents_of, differing, make, reading, require_claim, snapshot
 from .contract_samples import KINDS, SLICES, NewStore, bounds, fill_sample
-from .processes import OtherProcess
+from .processes import OtherProcess, in_threads
 
 
 class ReadingContract:
@@ -83,15 +82,8 @@ class ReadingContract:
             second.close()
 
     def test_threads_read_what_was_filled_in_side_by_side(self, filled_store: Store) -> None:
-        expected, found = repr(snapshot(filled_store)), list[str]()
-        threads = [
-            threading.Thread(target=lambda: found.append(repr(snapshot(filled_store))))
-            for _ in range(4)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        expected = repr(snapshot(filled_store))
+        found = in_threads(*[lambda: repr(snapshot(filled_store))] * 4)
         assert [expected == each for each in found] == [True] * 4
 
     def test_another_process_reads_what_was_filled_in(self, filled_store: Store) -> None:

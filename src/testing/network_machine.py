@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from ..config import Root
+from . import waits
 from .network_choices import chunks, types
 from .network_comparison import check_storage
 from .network_mistakes import MISTAKES
@@ -31,7 +32,7 @@ from .rules_placement import PlacementRules
 from .rules_scopes import ScopeRules
 from .rules_storage import StorageRules
 
-EXAMPLES_VARIABLE = "BSB_HDF5_TESTING_EXAMPLES"
+EXAMPLES_VARIABLE = waits.EXAMPLES_VARIABLE
 
 
 def machine_settings(examples: int = 15, steps: int = 25) -> settings:

@@ -7,11 +7,13 @@ long before a test asks for a fixture.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from bsb import Configuration, Scaffold, Storage
 
 _ENGINE = "memory"
+_STDERR = pytest.StashKey[int]()
 _WITH_ASSERTIONS = (
     "suite_of_engine",
     "network_contents",
@@ -75,9 +78,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="run all that an engine of BSB has to pass, too",
     )
+    parser.getgroup("bsb").addoption(
+        "--bsb-limit",
+        type=float,
+        default=None,
+        metavar="SECONDS",
+        help="time for a test of an engine of BSB, after which the run ends; 0 for no limit",
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """End the run at a test of an engine that takes too long, as the library may never return."""
+    if not hasattr(getattr(item, "cls", None), "of_engine"):
+        return (yield)
+    from .limits import limited
+
+    with limited(item.config, item.config.stash.get(_STDERR, None)):
+        return (yield)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    with contextlib.suppress(OSError):
+        # Of the terminal: within a test, this descriptor leads to what pytest captures.
+        config.stash[_STDERR] = descriptor = os.dup(
+            sys.__stderr__.fileno() if sys.__stderr__ else 2
+        )
+        config.add_cleanup(lambda: os.close(descriptor))
+    if config.getoption("--bsb-limit") is not None:
+        from .waits import WAITS
+
+        WAITS.set(config.getoption("--bsb-limit"))
     names = config.getoption("--bsb-engine")
     if not names:
         return

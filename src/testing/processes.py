@@ -1,4 +1,4 @@
-"""Other processes that use a store, for tests of what they see."""
+"""Other processes and threads that use a store, for tests of what they see."""
 
 from __future__ import annotations
 
@@ -8,21 +8,62 @@ import pickle
 import select
 import signal
 import sys
+import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import pytest
 
 from ..platform import can_fork, fork
+from .places import Passed, chain_of
+from .waits import WAITS
 
-# Seconds that one process waits for another to come.
-_LONGEST_WAIT = 60.0
-
+T = TypeVar("T")
 
 _RAISED = 3
+# Seconds that a process outlasts the wait for it, if what waited for it is gone.
+_LONGER = 30.0
+_HINT = "the tests fork the process: see 'Write a backend' in the documentation"
+
+
+class FailedElsewhereError(AssertionError):
+    """
+    An error in another process.
+
+    :param chain: the error and its causes.
+    """
+
+    def __init__(self, message: str, chain: Sequence[Passed]) -> None:
+        super().__init__(message)
+        self.chain = chain
+
+
+def in_threads(*actions: Callable[[], T]) -> list[T]:
+    """Run actions at once, each in a thread of its own, and return their results or raise here."""
+    outcomes: dict[int, tuple[bool, Any]] = {}
+
+    def run(number: int) -> None:
+        try:
+            outcomes[number] = True, actions[number]()
+        except BaseException as error:
+            outcomes[number] = False, error
+
+    # One that never ends must not keep the process from ending.
+    threads = [
+        threading.Thread(target=run, args=(number,), daemon=True) for number in range(len(actions))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAITS.other)
+        assert not thread.is_alive(), f"a thread did not end within {WAITS.other:g} seconds"
+    for passed, outcome in outcomes.values():
+        if not passed:
+            raise outcome
+    return [outcomes[number][1] for number in range(len(actions))]
 
 
 class OtherProcess:
@@ -39,6 +80,7 @@ class OtherProcess:
             pytest.skip("The system forks no processes.")
         self._action = action
         self._has_begun = False
+        self._status: int | None = None
 
     def __enter__(self) -> OtherProcess:
         listen, self._go = os.pipe()
@@ -59,10 +101,12 @@ class OtherProcess:
         status = 1
         try:
             if os.read(listen, 1):
+                _end_in_time()
+                outcome: tuple[bool, Any]
                 try:
                     outcome = True, self._action()
-                except BaseException:
-                    outcome = False, traceback.format_exc()
+                except BaseException as error:
+                    outcome = False, _told(error)
                 with open(tell, "wb") as file:
                     pickle.dump(outcome, file)
                 status = 0 if outcome[0] else _RAISED
@@ -78,35 +122,90 @@ class OtherProcess:
     def ends_within(self, seconds: float) -> bool:
         """Whether the action ends in a time; it begins now, if it has not. Else it is killed."""
         self.begin()
-        if select.select([self._outcome], [], [], seconds)[0]:
+        if self._answers_within(seconds):
             return True
-        assert self._pid is not None
-        os.kill(self._pid, signal.SIGKILL)
+        self._kill()
         return False
 
+    def _answers_within(self, seconds: float | None) -> bool:
+        """Whether it has a result, or has ended, in a time."""
+        return bool(select.select([self._outcome], [], [], seconds)[0])
+
+    def _kill(self) -> None:
+        if self._pid is not None:
+            os.kill(self._pid, signal.SIGKILL)
+
+    def _await_answer(self) -> None:
+        """
+        Wait until it has a result, or has ended.
+
+        :raises AssertionError: it takes too long, and was killed.
+        """
+        if not self._answers_within(WAITS.other):
+            self._kill()
+            raise AssertionError(
+                f"the forked process did not answer within {WAITS.other:g} seconds; {_HINT}"
+            )
+
     def result(self) -> Any:
-        """The result of the action, which is started if it has not been."""
+        """
+        The result of the action, which is started if it has not been.
+
+        :raises AssertionError: it raised, ended without a result, or takes too long.
+        """
         self.begin()
+        self._await_answer()
         with open(self._outcome, "rb", closefd=False) as file:
             data = file.read()
-        assert data, "the other process ended without a result"
+        assert data, f"the forked process ended without a result, {_ending(self.status())}; {_HINT}"
         passed, found = pickle.loads(data)
-        assert passed, found
+        if not passed:
+            raise FailedElsewhereError(*found)
         return found
 
     def status(self) -> int:
         """The exit status of the process, once the action is over."""
-        self.begin()
-        assert self._pid is not None
-        _, status = os.waitpid(self._pid, 0)
-        self._pid = None
-        return os.waitstatus_to_exitcode(status)
+        if self._status is None:
+            self.begin()
+            self._await_answer()
+            assert self._pid is not None
+            self._status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+            self._pid = None
+        return self._status
 
-    def __exit__(self, *_: object) -> None:
-        for descriptor in (self._go, self._outcome):
-            os.close(descriptor)
-        if self._pid is not None:
-            os.waitpid(self._pid, 0)
+    def __exit__(self, kind: object, *_: object) -> None:
+        # One that has not begun ends now.
+        os.close(self._go)
+        try:
+            if kind is not None:
+                # It may wait for what does not come any more.
+                self._kill()
+            elif self._pid is not None:
+                self._await_answer()
+        finally:
+            os.close(self._outcome)
+            if self._pid is not None:
+                os.waitpid(self._pid, 0)
+
+
+def _end_in_time() -> None:
+    """Let the system end this process after a time, as nobody may be left to do so."""
+    if WAITS.other is not None:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, WAITS.other + _LONGER)
+
+
+def _told(error: BaseException) -> tuple[str, list[Passed]]:
+    """What another process is told of an error."""
+    (first, *_) = "".join(traceback.format_exception_only(error)).split("\n")
+    text = "".join(traceback.format_exception(error))
+    return f"in a forked process: {first}\n\n{text}", chain_of(error)
+
+
+def _ending(status: int) -> str:
+    if status >= 0:
+        return f"with the status {status}"
+    return f"by the signal {signal.Signals(-status).name}"
 
 
 class Rendezvous:
@@ -123,8 +222,8 @@ class Rendezvous:
 
     def await_other(self) -> None:
         """Wait until the other process has arrived."""
-        came = select.select([self._listen], [], [], _LONGEST_WAIT)[0]
-        assert came, "the other process has not come so far"
+        came = select.select([self._listen], [], [], WAITS.other)[0]
+        assert came, f"the forked process has not come so far in {WAITS.other:g} seconds; {_HINT}"
 
     def let_go(self) -> None:
         """Let the other process continue."""

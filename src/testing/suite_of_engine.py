@@ -55,7 +55,11 @@ def engine_suite(
         "TestNetworks": type("TestNetworks", (NetworkSuite,), _named(engine, make_root)),
         "TestHistories": histories_on(engine, root=make_root, examples=examples),
     }
-    return {**classes, **_suite_of_bsb(engine)}
+    classes |= _suite_of_bsb(engine)
+    for each in classes.values():
+        # Each of their tests has a limit (the pytest plugin).
+        each.of_engine = engine  # type: ignore[attr-defined]
+    return classes
 
 
 def store_of(engine: str, root: Root, *, lock_limit: float = _LOCK_LIMIT) -> Store:

@@ -172,3 +172,31 @@ def test_an_engine_is_tested_beside_the_tests_of_a_project(pytester: pytest.Pyte
     result = pytester.runpytest_subprocess("--bsb-engine", "memory", ".", *options)
     result.assert_outcomes(passed=2, deselected=result.parseoutcomes()["deselected"])
     result.stdout.fnmatch_lines(["*TestNetworks::test_what_raises_in_a_scope_leaves_no_trace*"])
+
+
+def test_a_test_of_an_engine_that_does_not_end_ends_the_run(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import time
+
+        class TestOfTheProject:
+            def test_slow(self):
+                time.sleep(0.2)
+
+        class TestOfAnEngine:
+            of_engine = "memory"
+
+            def test_that_hangs(self):
+                time.sleep(60)
+        """
+    )
+    options = ("-p", "no:cacheprovider", "--bsb-limit", "0.1", "-v")
+    result = pytester.runpytest_subprocess(*options)
+    assert 1 == result.ret
+    result.stdout.fnmatch_lines(["*TestOfTheProject::test_slow PASSED*"])
+    result.stderr.fnmatch_lines(["Timeout*", "*in test_that_hangs"])
+
+
+def test_the_classes_of_an_engine_have_a_limit() -> None:
+    classes = bsb_hdf5.testing.engine_suite("memory")
+    assert {"memory"} == {vars(each)["of_engine"] for each in classes.values()}
