@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import InputError
+from ..testing.waits import LIMIT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,12 +22,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check = commands.add_parser("check", help="run all that an engine has to pass")
     check.add_argument("name", help="of an engine that is installed")
     check.add_argument("--only", default="", metavar="EXPR", help="tests, as of pytest -k")
+    check.add_argument(
+        "--limit",
+        type=float,
+        default=LIMIT,
+        metavar="SECONDS",
+        help="time for a test, after which the check ends; 0 for no limit (default: %(default)g)",
+    )
     given = parser.parse_args(arguments)
     if given.command == "new":
         return _new(given.name, given.into)
     from .check import check as passes
 
-    return 0 if passes(given.name, given.only) else 1
+    return 0 if passes(given.name, given.only, limit=given.limit) else 1
 
 
 def _new(name: str, parent: str) -> int:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 import uuid
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable
 
-import attrs
 import bsb
 import numpy as np
-import pytest
 from bsb.storage import get_engines
 
-from ..testing.suite_module import suite_module
+from ..ports.store import Capability
+from ..testing.suite_of_engine import store_of
+from ..testing.waits import LIMIT
+from .outcomes import Tally
+from .suite_process import run_suite
 
 _TITLES = {
     "TestContract": "contract of the store",
@@ -25,42 +26,15 @@ _TITLES = {
 _BESIDE = ("memory", "hdf5")
 
 
-# Without equality it has a hash, which earlier versions of pytest need of a plugin.
-@attrs.define(eq=False)
-class Tally:
-    """A plugin of pytest that counts outcomes by part, and keeps what failed."""
-
-    counts: dict[str, dict[str, int]] = attrs.field(factory=lambda: defaultdict(dict))
-    failed: dict[str, str] = attrs.field(factory=dict)
-    skipped: set[str] = attrs.field(factory=set)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when != "call" and report.passed:
-            return
-        _, part, *rest = report.nodeid.split("::")
-        counts = self.counts[_TITLES.get(part, "BSB's suite for engines")]
-        counts[report.outcome] = counts.get(report.outcome, 0) + 1
-        if report.failed:
-            self.failed["::".join((part, *rest))] = _why(report)
-        elif report.skipped and isinstance(report.longrepr, tuple):
-            self.skipped.add(str(report.longrepr[2]).removeprefix("Skipped: "))
-
-
-def _why(report: pytest.TestReport) -> str:
-    """The error of a failed test and its place, in a line or two."""
-    crash = getattr(report.longrepr, "reprcrash", None)
-    where = report.longreprtext.strip().split("\n")[-1]
-    if crash is None:
-        return where
-    return "\n      ".join((str(crash.message).split("\n")[0][:300], where))
-
-
-def check(name: str, only: str = "", say: Callable[[str], object] = print) -> bool:
+def check(
+    name: str, only: str = "", say: Callable[[str], object] = print, *, limit: float = LIMIT
+) -> bool:
     """
     Run every test that an engine has to pass, and print a report.
 
     :param name: of an engine that is installed.
     :param only: expression that chooses tests, as of ``pytest -k``; without, all are run.
+    :param limit: seconds for a test, after which no other one is run; 0 for no limit.
     :returns: whether it passed.
     """
     if name not in get_engines():
@@ -68,39 +42,60 @@ def check(name: str, only: str = "", say: Callable[[str], object] = print) -> bo
         say(f"no engine '{name}' is installed; BSB finds {known}. Install the package, with its")
         say("entry point in the group 'bsb.storage.engines', and try again.")
         return False
-    tally = Tally()
-    with tempfile.TemporaryDirectory() as folder:
-        # No settings of the folder that this runs in, and none of those above it.
-        settings = os.path.join(folder, "pytest.ini")
-        with open(settings, "w", encoding="utf-8") as file:
-            file.write("[pytest]\n")
-        options = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-k", only]
-        path = suite_module(folder, name)
-        pytest.main([path, "--rootdir", folder, "-c", settings, *options], plugins=[tally])
-    _report(name, tally, say)
-    passed = bool(tally.counts) and not tally.failed
-    if passed:
+    tally = run_suite(name, only, limit)
+    report(name, tally, say)
+    if tally.has_passed:
         _report_times(name, say)
-    say(f"\n'{name}' {'passes' if passed else 'does not pass'}")
-    return passed
+    say(f"\n'{name}' {_verdict(tally)}")
+    return tally.has_passed
 
 
-def _report(name: str, tally: Tally, say: Callable[[str], object]) -> None:
+def _verdict(tally: Tally) -> str:
+    if not tally.has_passed:
+        return "does not pass"
+    if tally.left_out:
+        return f"passes what was chosen; not run: {_tests(tally.left_out)}"
+    return "passes"
+
+
+def report(name: str, tally: Tally, say: Callable[[str], object]) -> None:
+    """Print what came of the tests of an engine."""
     say(f"\nThe engine '{name}':")
-    # Not before the run, in which pytest is to explain the assertions of what this imports.
-    from ..testing.suite_of_engine import store_of
-
-    for title, counts in tally.counts.items():
-        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+    titles: dict[str, Counter[str]] = {}
+    for part, counts in tally.counts.items():
+        titles.setdefault(_TITLES.get(part, "BSB's suite for engines"), Counter()).update(counts)
+    for title, total in titles.items():
+        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(total.items()))
         say(f"  {title}: {outcomes}")
-    for promise, error in tally.failed.items():
-        say(f"  BROKEN {promise.replace('_', ' ')}\n      {error}")
-    with tempfile.TemporaryDirectory() as folder:
-        limits = store_of(name, f"{folder}/network").capabilities.limits
+    if tally.not_run:
+        say(f"  not run: {_tests(tally.not_run)}")
+    for failure in tally.failures:
+        say(f"  BROKEN {failure.tests[0]}{_others(len(failure.tests) - 1)}")
+        for line in (*failure.error.split("\n"), failure.where):
+            say(f"      {line}")
+    limits = _limits_of(name, say)
     for capability, sentence in limits.items():
         say(f"  not claimed: {capability}: {sentence}")
-    for reason in sorted(tally.skipped - set(limits.values())):
+    for reason in sorted(tally.reasons - set(limits.values())):
         say(f"  skipped: {reason}")
+
+
+def _limits_of(name: str, say: Callable[[str], object]) -> dict[Capability, str]:
+    """What the store does not claim; nothing if it can't be made."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            return store_of(name, f"{folder}/network").capabilities.limits
+    except Exception as error:
+        say(f"  the store can't be made: {type(error).__name__}: {error}")
+        return {}
+
+
+def _others(count: int) -> str:
+    return f", and {_tests(count, 'more ')}" if count else ""
+
+
+def _tests(count: int, which: str = "") -> str:
+    return f"{count} {which}{'test' if count == 1 else 'tests'}"
 
 
 def _report_times(name: str, say: Callable[[str], object]) -> None:

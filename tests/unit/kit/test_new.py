@@ -33,10 +33,10 @@ def installed(folder: Path, name: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def checked(folder: Path, name: str, only: str) -> subprocess.CompletedProcess[str]:
+def checked(folder: Path, name: str, only: str, *options: str) -> subprocess.CompletedProcess[str]:
     """The check of the engine of a package, with some of the tests."""
     return subprocess.run(
-        [sys.executable, "-m", "bsb_hdf5.kit", "check", name, "--only", only],
+        [sys.executable, "-m", "bsb_hdf5.kit", "check", name, "--only", only, *options],
         env=installed(folder, name),
         cwd=folder.parent,
         capture_output=True,
@@ -70,6 +70,32 @@ def test_an_engine_that_breaks_a_promise_does_not_pass(tmp_path: Path) -> None:
     assert 1 == finished.returncode
     assert "'broken' does not pass" in finished.stdout
     assert "BROKEN TestContract::test a store is there once its creation" in finished.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("act", "error"),
+    [
+        ("__import__('time').sleep(600)", "it did not end within 1 seconds (--limit)"),
+        ("__import__('os').kill(__import__('os').getpid(), 11)", "signal 11 (SIGSEGV)"),
+    ],
+    ids=["hangs", "crashes"],
+)
+def test_an_engine_that_hangs_or_crashes_gets_its_report(
+    tmp_path: Path, act: str, error: str
+) -> None:
+    folder = write_package("ending", tmp_path)
+    store = folder / "bsb_ending" / "store.py"
+    store.write_text(store.read_text().replace('self._run("COMMIT")', act))
+    only = "once_its_creation or leaves_no_file"
+    finished = checked(folder, "ending", only, "--limit", "1")
+    said = finished.stdout
+    assert 1 == finished.returncode
+    assert "  not run: 1 test\n" in said
+    assert "BROKEN TestContract::test " in said
+    assert error in said
+    assert said.endswith("'ending' does not pass\n")
+    assert "bsb_ending/store.py" in finished.stderr
 
 
 def test_an_engine_that_is_not_installed_is_named(capsys: pytest.CaptureFixture[str]) -> None:
