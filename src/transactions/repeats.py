@@ -60,13 +60,14 @@ def until_current(
     function: Callable[..., T],
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
-    repeats: Repeats,
+    begin_repeats: Callable[[], Repeats],
     *,
     handle: Session,
 ) -> T:
     """
     Call a function that reads, until all that it has read belongs to one state of the store.
 
+    :param begin_repeats: called at the first change.
     :param handle: its session, which looks at the store again after each change.
     :raises LockTimeoutError: the store has changed for longer than the limit.
     """
@@ -74,6 +75,7 @@ def until_current(
         # What this is called by has read before, and will be repeated.
         return function(*args, handle=handle, **kwargs)
     handle.is_repeated = True
+    repeats: Repeats | None = None
     try:
         while True:
             cause: Exception | None = None
@@ -88,6 +90,7 @@ def until_current(
                 if handle.is_current:
                     return result
             handle.suspend()
+            repeats = repeats or begin_repeats()
             repeats.pause(cause)
             handle.resume()
     finally:

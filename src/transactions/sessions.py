@@ -170,10 +170,13 @@ class Sessions(StagedSessions):
         self, function: Callable[..., T], args: Arguments, kwargs: Options, handle: object
     ) -> T:
         """Call a function that reads; again, if another program commits meanwhile."""
-        repeats = Repeats(self.store.location, self._context.settings)
+        given = function, args, kwargs, self._begin_repeats
         with self._open(write=False, handle=handle) as session:
-            result: T = self._call_in(session, until_current, (function, args, kwargs, repeats), {})
+            result: T = self._call_in(session, until_current, given, {})
             return result
+
+    def _begin_repeats(self) -> Repeats:
+        return Repeats(self.store.location, self._context.settings)
 
     def _open(
         self, *, write: bool, handle: object, on_pending: OnPending = OnPending.FOLD
