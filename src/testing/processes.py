@@ -26,7 +26,10 @@ T = TypeVar("T")
 _RAISED = 3
 # Seconds that a process outlasts the wait for it, if what waited for it is gone.
 _LONGER = 30.0
-_HINT = "the tests fork the process: see 'Write a backend' in the documentation"
+_HINT = (
+    "it may wait for a lock without a limit, or for a thread of the library, which a forked process"
+    " lacks: see 'Write a backend' in the documentation"
+)
 
 
 class FailedElsewhereError(AssertionError):
@@ -157,7 +160,7 @@ class OtherProcess:
         self._await_answer()
         with open(self._outcome, "rb", closefd=False) as file:
             data = file.read()
-        assert data, f"the forked process ended without a result, {_ending(self.status())}; {_HINT}"
+        assert data, f"the forked process ended without a result, {_ending(self.status())}"
         passed, found = pickle.loads(data)
         if not passed:
             raise FailedElsewhereError(*found)

@@ -41,7 +41,7 @@ def forever() -> None:
 def test_a_process_that_does_not_answer_is_an_error_that_says_why(
     ask: Callable[[OtherProcess], object],
 ) -> None:
-    error = r"the forked process did not answer within 0\.1 seconds; the tests fork the process"
+    error = r"the forked process did not answer within 0\.1 seconds; it may wait for a lock"
     with pytest.raises(AssertionError, match=error), OtherProcess(forever) as other:
         ask(other)
 
