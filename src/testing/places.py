@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import traceback
 from typing import NamedTuple
 
@@ -33,6 +35,15 @@ def chain_of(error: BaseException) -> list[Passed]:
         found += [Passed(type(each).__name__, frames), *getattr(each, "chain", ())]
         each = each.__cause__ or each.__context__ or each
     return found
+
+
+def frames_of_dump(dump: str) -> list[Frame]:
+    """The lines that faulthandler writes of a thread, the innermost last; none until it is done."""
+    if not dump.endswith("\n"):
+        return []
+    names = {getattr(each, "__file__", None): name for name, each in list(sys.modules.items())}
+    found = re.findall(r'File "(.+)", line (\d+) in', dump)
+    return [Frame(str(names.get(path)), path, int(line)) for path, line in reversed(found)]
 
 
 def last_line_in(package: str, error: BaseException) -> str | None:

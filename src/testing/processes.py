@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import pickle
 import select
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -18,7 +20,7 @@ from typing import Any, TypeVar
 import pytest
 
 from ..platform import can_fork, fork
-from .places import Passed, chain_of
+from .places import Frame, Passed, chain_of, frames_of_dump
 from .waits import WAITS
 
 T = TypeVar("T")
@@ -26,6 +28,9 @@ T = TypeVar("T")
 _RAISED = 3
 # Seconds that a process outlasts the wait for it, if what waited for it is gone.
 _LONGER = 30.0
+_MOST_BYTES = 1 << 20
+# What a process is asked by where it is, and the seconds that it has to tell it.
+_WHERE, _TO_TELL = getattr(signal, "SIGUSR1", 0), 1.0
 _HINT = (
     "it may wait for a lock without a limit, or for a thread of the library, which a forked process"
     " lacks: see 'Write a backend' in the documentation"
@@ -88,6 +93,8 @@ class OtherProcess:
     def __enter__(self) -> OtherProcess:
         listen, self._go = os.pipe()
         self._outcome, tell = os.pipe()
+        # Where it is, if it does not answer.
+        self._stack = tempfile.TemporaryFile("w+")
         with warnings.catch_warnings():
             # Of threads that the libraries of backends keep, which the child does not use.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -105,6 +112,7 @@ class OtherProcess:
         try:
             if os.read(listen, 1):
                 _end_in_time()
+                faulthandler.register(_WHERE, self._stack, all_threads=False)
                 outcome: tuple[bool, Any]
                 try:
                     outcome = True, self._action()
@@ -145,10 +153,25 @@ class OtherProcess:
         :raises AssertionError: it takes too long, and was killed.
         """
         if not self._answers_within(WAITS.other):
+            frames = self._frames()
             self._kill()
-            raise AssertionError(
-                f"the forked process did not answer within {WAITS.other:g} seconds; {_HINT}"
+            raise FailedElsewhereError(
+                f"the forked process did not answer within {WAITS.other:g} seconds; {_HINT}",
+                [Passed("no answer", frames)],
             )
+
+    def _frames(self) -> list[Frame]:
+        """The lines that it is in, the innermost last; none if it does not tell them soon."""
+        assert self._pid is not None
+        os.kill(self._pid, _WHERE)
+        ending = time.monotonic() + _TO_TELL
+        while time.monotonic() < ending:
+            # Not by the position in the file, at which the process writes.
+            found = os.pread(self._stack.fileno(), _MOST_BYTES, 0)
+            if frames := frames_of_dump(found.decode(errors="replace")):
+                return frames
+            time.sleep(_TO_TELL / 50)
+        return []
 
     def result(self) -> Any:
         """
@@ -187,6 +210,7 @@ class OtherProcess:
                 self._await_answer()
         finally:
             os.close(self._outcome)
+            self._stack.close()
             if self._pid is not None:
                 os.waitpid(self._pid, 0)
 

@@ -56,6 +56,14 @@ def test_a_process_is_not_waited_for_when_the_test_has_failed() -> None:
 
 
 @pytest.mark.usefixtures("impatient")
+def test_a_process_that_does_not_answer_tells_where_it_is() -> None:
+    with pytest.raises(FailedElsewhereError) as found, OtherProcess(forever) as other:
+        other.result()
+    ((_, frames),) = found.value.chain
+    assert (__name__, __file__, forever.__code__.co_firstlineno + 2) == frames[-1]
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_process_that_does_not_come_is_an_error() -> None:
     point = Rendezvous()
     with pytest.raises(AssertionError, match=r"has not come so far in 0\.1 seconds"):
