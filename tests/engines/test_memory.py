@@ -96,6 +96,9 @@ def test_what_is_loaded_is_a_copy(root: str) -> None:
 
 def test_several_ranks_are_refused_with_the_alternatives(root: str) -> None:
     class Ranks:
+        def barrier(self) -> None:
+            pass
+
         def bcast(self, value: Any, root: int = 0) -> Any:
             return value
 

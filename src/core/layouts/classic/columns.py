@@ -61,7 +61,7 @@ def append_aligned(group: GroupWriter, column: ColumnSpec, before: int, rows: Ro
     """Append rows, preceded by fill values for earlier cells without rows."""
     array = _find_writer(group, column)
     held = 0 if array is None else array.shape[0]
-    if held < before and len(rows):
+    if held < before:
         missing = np.full((before - held, *rows.shape[1:]), column.fill, dtype=column.dtype)
         rows = np.concatenate((missing, rows))
     if array is None:
