@@ -29,7 +29,7 @@ nitpick_ignore_regex = [
         r"py:.*",
         r"(abc|attr|attrs|bsb|collections|contextlib|datetime|enum|hypothesis|json|logging)\..*",
     ),
-    (r"py:.*", r"(np|numpy|os|pandas|pathlib|pytest|scipy|types|typing|unittest)\..*"),
+    (r"py:.*", r"(np|numpy|os|pandas|pathlib|_?pytest|scipy|types|typing|unittest)\..*"),
     (r"py:.*", r"bsb_hdf5\.(adapters|core|transactions)\..*"),
     (r"py:.*", r"bsb_hdf5\.testing\.(contract|rules)_.*"),
     # Private bases, and variables of types.

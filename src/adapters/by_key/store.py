@@ -45,7 +45,7 @@ class KeyValueStore(ArrayStore):
         :param new: whether to make the file or folder, where nothing is; otherwise it is there. No
             other program knows its name yet. It gets its own name after the commit, and its
             companions are deleted.
-        :param wait: seconds to wait for other transactions; :meth:`lock` waits as long by itself.
+        :param wait: seconds to wait for other transactions; ``self.lock`` waits as long by itself.
         :raises LockTimeoutError: others lasted for longer.
         """
 
