@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from ..platform import can_fork, fork
+from ..platform import can_fork, fork, read_some
 from .places import Frame, Passed, chain_of, frames_of_dump
 from .waits import WAITS
 
@@ -167,7 +167,7 @@ class OtherProcess:
         ending = time.monotonic() + _TO_TELL
         while time.monotonic() < ending:
             # Not by the position in the file, at which the process writes.
-            found = os.pread(self._stack.fileno(), _MOST_BYTES, 0)
+            found = read_some(self._stack.fileno(), _MOST_BYTES, 0)
             if frames := frames_of_dump(found.decode(errors="replace")):
                 return frames
             time.sleep(_TO_TELL / 50)
