@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Generator
+from itertools import takewhile
 from typing import IO, Any, TypeAlias
 
 import attrs
@@ -15,6 +16,8 @@ from ..testing.places import last_line_in
 
 Event: TypeAlias = dict[str, Any]
 _MOST_LINES, _MOST_SIGNS = 4, 300
+# How pytest goes on after the difference itself, on machines of CI and elsewhere.
+_WHOLE_DIFF = ("Full diff:", "Use -v to get more diff")
 # Of another process or lock, where the place is that of the kit.
 _WAITS_FOR_ITSELF = "which would wait for itself"
 _UNRELEASED = "Or an earlier transaction of the store did not release its lock in 'close'."
@@ -85,11 +88,8 @@ def _short(message: str) -> str:
     # The name of a class says enough without that of its module.
     text = re.sub(r"(^|: )(?:\w+\.)+(?=\w+: )", r"\1", message)
     lines = [line.rstrip() for line in text.partition("\n\nTraceback")[0].split("\n")]
-    kept = [
-        line[:_MOST_SIGNS] + "..." * (len(line) > _MOST_SIGNS)
-        for line in lines
-        if line and "to get more diff" not in line
-    ]
+    told = takewhile(lambda line: not line.strip().startswith(_WHOLE_DIFF), lines)
+    kept = [line[:_MOST_SIGNS] + "..." * (len(line) > _MOST_SIGNS) for line in told if line]
     advice = [_UNRELEASED] if _WAITS_FOR_ITSELF in text else []
     return "\n".join([*kept[:_MOST_LINES], *advice])
 

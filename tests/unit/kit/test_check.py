@@ -163,7 +163,14 @@ def test_what_is_not_collected_is_told(pytester: pytest.Pytester) -> None:
     assert "ModuleNotFoundError: No module named 'no_such_module_at_all'" in failure.error
 
 
-def test_a_comparison_is_told_with_what_differs(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize("setting", ["CI", "NO_CI"])
+def test_a_comparison_is_told_with_what_differs(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    # Where one of these is set, pytest adds the whole of both values.
+    for each in ("CI", "BUILD_NUMBER"):
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv(setting, "true")
     code = "class TestIt:\n    def test_it(self):\n        assert [1] == [1, 2]\n"
     (found,) = [each for each in recorded(pytester, code, "own") if "error" in each]
     first, *_, last = found["error"].split("\n")
