@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import attrs
@@ -190,7 +190,7 @@ class ClassicPlacement:
             if not gaps:
                 self._check_morphologies(chunk, before, rows)
         self._touch()
-        group = self._chunk(chunk)
+        group = self._chunk(chunk, [column for column, _ in columns])
         for column, values in columns:
             append_aligned(group, column, before, values)
         if rows.morphologies is not None:
@@ -203,7 +203,7 @@ class ClassicPlacement:
         self._check_paths([column.name] if column.collection == _ADDITIONAL else ())
         rows = self._fitting(column, chunk, rows)
         self._touch()
-        group = self._chunk(chunk)
+        group = self._chunk(chunk, [column])
         append_aligned(group, column, 0, rows)
         self._after_column(column, chunk, group)
 
@@ -211,7 +211,7 @@ class ClassicPlacement:
         self._check_paths([column.name] if column.collection == _ADDITIONAL else ())
         rows = self._fitting(column, chunk, rows)
         self._touch()
-        group = self._chunk(chunk)
+        group = self._chunk(chunk, [column])
         replace_rows(group, column, rows)
         self._after_column(column, chunk, group)
 
@@ -283,7 +283,12 @@ class ClassicPlacement:
         self._touched = True
         self._network.touch()
 
-    def _chunk(self, chunk: int) -> GroupWriter:
+    def _chunk(self, chunk: int, columns: Collection[ColumnSpec] = ()) -> GroupWriter:
+        """
+        The group of a chunk, which is made if it is missing.
+
+        :param columns: those of which the caller makes the arrays.
+        """
         name = str(chunk)
         if name in self._group:
             return self._group.group(name)
@@ -292,7 +297,8 @@ class ClassicPlacement:
         # bsb-hdf5 8.0.2 relies on these in every chunk, with or without cells: where the first that
         # it labels has no array of labels, it takes it that no cell of the set has any yet.
         for column in (POSITION, LABELS):
-            group.create_array(column.name, column.empty)
+            if column not in columns:
+                group.create_array(column.name, column.empty)
         group.require_group(_ADDITIONAL)
         self._counts.setdefault(chunk, 0)
         return group
