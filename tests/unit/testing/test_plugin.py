@@ -6,7 +6,10 @@ import subprocess
 import sys
 import textwrap
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import ClassVar
 
 import bsb
 import pytest
@@ -36,11 +39,31 @@ CONFIGURATION = """
 """
 
 
+class Imports:
+    """Notes the modules that a run has imported, but its tests."""
+
+    modules: ClassVar[dict[str, ModuleType]] = {}
+
+    @classmethod
+    def pytest_sessionfinish(cls) -> None:
+        cls.modules |= {
+            name: each for name, each in sys.modules.items() if not name.startswith("test_")
+        }
+
+
+@pytest.fixture(autouse=True)
+def _imported_once() -> Iterator[None]:
+    """Keep what runs import: pytester forgets it, and imported again, BSB has its classes twice."""
+    yield
+    sys.modules.update({**Imports.modules, **sys.modules})
+
+
 def run(pytester: pytest.Pytester, code: str) -> pytest.RunResult:
     """Run a test module, and look that it leaves no network behind."""
     before = set(_NETWORKS)
     pytester.makepyfile(code)
-    result = pytester.runpytest_inprocess("-p", PLUGIN, "-p", "no:cacheprovider")
+    options = ("-p", PLUGIN, "-p", "no:cacheprovider")
+    result = pytester.runpytest_inprocess(*options, plugins=[Imports()])
     assert before == set(_NETWORKS)
     return result
 
