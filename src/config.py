@@ -167,6 +167,15 @@ class NetworkRoot(str):
         made.storage_options = None if given is None else as_service_options(given)
         return made
 
+    @classmethod
+    def of(cls, root: object) -> NetworkRoot:
+        """
+        A root with the settings that come with it, if any do.
+
+        :raises DtypeError: it is neither a text nor a path.
+        """
+        return root if isinstance(root, NetworkRoot) else cls(plain_root(root))
+
     def __reduce__(self) -> tuple[type[NetworkRoot], tuple[Any, ...]]:
         settings = (self.layout, self.durability, self.lock_limit, self.version)
         return type(self), (str(self), *settings, self.storage_options)
@@ -180,15 +189,15 @@ def check_new_root(root: object) -> None:
     """
     Check that a network can be made at a root.
 
-    :raises InputError: the root comes with a version.
+    :raises DtypeError: it is neither a text nor a path.
+    :raises InputError: it comes with a version.
     """
-    version = getattr(root, "version", None)
-    if version is not None:
+    place = NetworkRoot.of(root)
+    if place.version is not None:
         raise InputError(
-            f"a network can't be made at version '{version}' of"
-            f" '{without_credentials(plain_root(root))}';"
-            " pass the root without a version",
-            asked=version,
+            f"a network can't be made at version '{place.version}' of"
+            f" '{without_credentials(str(place))}'; pass the root without a version",
+            asked=place.version,
         )
 
 

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias, TypeVar
 import bsb
 from bsb.storage.provenance import build_root_metadata
 
-from .config import LOCK_LIMIT, Root, as_lock_limit, check_new_root, plain_root
+from .config import LOCK_LIMIT, NetworkRoot, Root, as_lock_limit, check_new_root, plain_root
 from .core.json_types import Document
 from .core.layouts.detection import create_network, open_network
 from .core.layouts.protocols import NetworkReader, NetworkWriter
@@ -36,7 +36,7 @@ from .placement_set import PlacementSet
 from .ports.arrays import GroupWriter
 from .ports.communicator import Communicator
 from .ports.lock import Lock
-from .ports.services import ServiceOptions
+from .ports.services import ServiceOptions, check_alone, is_url
 from .ports.store import KeepsOpen, Store, Versioned
 from .transactions.deadline import WaitPolicy
 from .transactions.interrupts import without_interrupts
@@ -101,13 +101,14 @@ class StorageEngine(bsb.Engine):
     _options: ServiceOptions | None = None
 
     def __init__(self, root: Root, comm: Comm, lock_limit: float | None = None) -> None:
-        given = getattr(root, "lock_limit", None) if lock_limit is None else lock_limit
+        settings = NetworkRoot.of(root)
+        given = settings.lock_limit if lock_limit is None else lock_limit
         limit = LOCK_LIMIT if given is None else as_lock_limit(given)
         self._settings = LockSettings(limit=limit, on_slow=warn_of_slow_lock)
         super().__init__(root, comm)
         self._connect()
         self._point_to(plain_root(self._root))
-        if getattr(root, "version", None) is not None:
+        if settings.version is not None:
             as_versioned(self.sessions.store)
 
     def _make_store(self, root: str) -> Store:
@@ -134,6 +135,8 @@ class StorageEngine(bsb.Engine):
 
         :raises InputError: it is a URL that comes with credentials, which errors would show.
         """
+        if is_url(root):
+            check_alone(root, "root")
         return root
 
     def _connect(self) -> None:
@@ -321,10 +324,11 @@ class StorageEngine(bsb.Engine):
         :raises InputError: it comes with a version, or is reached in another way than this one.
         """
         check_new_root(new_root)
-        self._place_of(plain_root(new_root))
-        if getattr(new_root, "storage_options", None) not in (None, self._options):
+        root = NetworkRoot.of(new_root)
+        self._place_of(str(root))
+        if root.storage_options not in (None, self._options):
             raise InputError(
-                f"'{plain_root(new_root)}' comes with other storage_options than '{self._root}',"
+                f"'{root}' comes with other storage_options than '{self._root}',"
                 " which copy and move do not use; use bsb_hdf5.convert",
                 asked=new_root,
             )

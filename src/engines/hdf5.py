@@ -12,7 +12,7 @@ from ..adapters.hdf5.file_opener import Hdf5Settings
 from ..adapters.hdf5.store import Hdf5Store
 from ..adapters.mpi.communicator import ServiceCommunicator
 from ..adapters.mpi.lock import MpiLock, make_lock
-from ..config import DURABILITIES, Root, StorageNode, plain_root
+from ..config import DURABILITIES, NetworkRoot, Root, StorageNode, plain_root
 from ..connectivity_set import ConnectivitySet
 from ..errors import InputError
 from ..exceptions import (
@@ -26,7 +26,6 @@ from ..exceptions import (
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
 from ..placement_set import PlacementSet
-from ..ports.services import check_alone, is_url
 from ..ports.store import Store
 from ..storage_options import DurabilityOption, LayoutOption, value_of
 from ..transactions.contention import Contention
@@ -78,9 +77,9 @@ class HDF5Engine(_engine.StorageEngine):
         durability: str | None = None,
         lock_limit: float | None = None,
     ) -> None:
-        self._wanted_layout = layout or getattr(root, "layout", None)
-        given = durability or getattr(root, "durability", None)
-        self._durability = given or _value_of(DurabilityOption) or DURABILITIES[0]
+        settings = NetworkRoot.of(root)
+        self._wanted_layout = layout or settings.layout
+        self._durability = durability or settings.durability or _value_of(DurabilityOption) or DURABILITIES[0]
         if self._durability not in DURABILITIES:
             raise InputError(
                 f"durability must be one of {DURABILITIES}, not {self._durability!r}",
@@ -107,9 +106,7 @@ class HDF5Engine(_engine.StorageEngine):
         )
 
     def _place_of(self, root: str) -> str:
-        if is_url(root):
-            check_alone(root, "root")
-        return os.path.abspath(root)
+        return os.path.abspath(super()._place_of(root))
 
     def _make_store(self, root: str) -> Hdf5Store:
         settings = Hdf5Settings(

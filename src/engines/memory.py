@@ -13,7 +13,6 @@ from ..errors import SingleProcessError
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
 from ..placement_set import PlacementSet
-from ..ports.services import check_alone, is_url
 
 if TYPE_CHECKING:
     from ..adapters.memory.store import MemoryStore
@@ -42,11 +41,6 @@ class MemoryEngine(_engine.StorageEngine):
     """
 
     _format = "memory"
-
-    def _place_of(self, root: str) -> str:
-        if is_url(root):
-            check_alone(root, "root")
-        return root
 
     def _make_store(self, root: str) -> MemoryStore:
         return _store_class()(root)

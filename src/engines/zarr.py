@@ -13,7 +13,7 @@ from .. import engine as _engine
 from ..adapters.files.trial import locks_exclude_ranks
 from ..adapters.mpi.communicator import ServiceCommunicator
 from ..adapters.mpi.lock import MpiLock, make_lock
-from ..config import Root
+from ..config import NetworkRoot, Root
 from ..config import ZarrStorageNode as StorageNode
 from ..connectivity_set import ConnectivitySet
 from ..errors import InputError
@@ -21,7 +21,7 @@ from ..exceptions import warn_of_slow_lock
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
 from ..placement_set import PlacementSet
-from ..ports.services import NO_OPTIONS, check_alone
+from ..ports.services import NO_OPTIONS
 
 if TYPE_CHECKING:
     from ..adapters.zarr.store import ZarrStore
@@ -53,15 +53,13 @@ class ZarrEngine(_engine.StorageEngine):
     _format = "zarr"
 
     def __init__(self, root: Root, comm: _engine.Comm, lock_limit: float | None = None) -> None:
-        self._version = getattr(root, "version", None)
-        self._options = getattr(root, "storage_options", None)
+        settings = NetworkRoot.of(root)
+        self._version, self._options = settings.version, settings.storage_options
         super().__init__(root, comm, lock_limit)
 
     def _place_of(self, root: str) -> str:
-        if "://" not in root:
-            return os.path.abspath(root)
-        check_alone(root, "root")
-        return root
+        place = super()._place_of(root)
+        return place if "://" in place else os.path.abspath(place)
 
     def _make_store(self, root: str) -> ZarrStore:
         options = self._options
@@ -106,7 +104,8 @@ class ZarrEngine(_engine.StorageEngine):
 
 def _store_at(root: object) -> Callable[[Root], ZarrStore]:
     """Makes stores with the options that come with a root."""
-    return partial(_store_class(), options=getattr(root, "storage_options", None))
+    options = root.storage_options if isinstance(root, NetworkRoot) else None
+    return partial(_store_class(), options=options)
 
 
 def _store_class() -> type[ZarrStore]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import bsb
 
-from ..config import NetworkRoot, Root, check_new_root, plain_root
+from ..config import NetworkRoot, Root, check_new_root
 from ..engine import StorageEngine
 from ..errors import InputError
 from ..exceptions import bsb_errors
@@ -55,17 +55,18 @@ def publish(
     :raises UnknownContentError: as for :func:`convert`.
     """
     check_new_root(url)
-    _check_url(plain_root(url))
+    root = NetworkRoot.of(url)
+    _check_url(str(root))
     storage = source if isinstance(source, bsb.Storage) else open_storage(source)
     engine = engine_of(storage)
-    given = getattr(url, "storage_options", None) if storage_options is None else storage_options
+    given = root.storage_options if storage_options is None else storage_options
     # Options for a source in a service are those for that service.
     target = NetworkRoot(url, storage_options=engine._options if given is None else given)
     made = make_engine("zarr", target, storage._comm)
-    engine.ranks.on_main(lambda: _check(engine, made, drop_unknown=drop_unknown))
+    engine.ranks.on_main(lambda: _check(engine, made))
     options = CopyOptions(drop_unknown=drop_unknown, keep_damaged=keep_damaged)
     with _plain(storage, options) as plain:
-        engine.ranks.on_main(lambda: _publish(plain, target))
+        engine.ranks.on_main(lambda: _publish(plain, target, options))
     return bsb.Storage("zarr", target, storage._comm.get_communicator(), missing_ok=False)
 
 
@@ -79,11 +80,9 @@ def _check_url(url: str) -> None:
         )
 
 
-def _check(source: StorageEngine, target: StorageEngine, *, drop_unknown: bool) -> None:
+def _check(source: StorageEngine, target: StorageEngine) -> None:
     with bsb_errors():
         check_free(source, target)
-        if not drop_unknown:
-            check_foreign(source.sessions.store)
 
 
 @contextmanager
@@ -105,8 +104,10 @@ def _plain(storage: bsb.Storage, options: CopyOptions) -> Iterator[StorageEngine
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _publish(engine: StorageEngine, target: NetworkRoot) -> None:
+def _publish(engine: StorageEngine, target: NetworkRoot, options: CopyOptions) -> None:
     store = engine.sessions.store
     assert isinstance(store, Publishing)
     with bsb_errors():
+        if not options.drop_unknown:
+            check_foreign(store)
         store.publish(str(target), target.storage_options)

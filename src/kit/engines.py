@@ -20,7 +20,15 @@ from bsb.config import types
 from .. import engine as _engine
 from ..adapters.mpi.communicator import ServiceCommunicator
 from ..adapters.mpi.lock import MpiLock, make_lock
-from ..config import KnownKeys, Root, RootAttribute, SettingAttribute, as_lock_limit, plain_root
+from ..config import (
+    KnownKeys,
+    NetworkRoot,
+    Root,
+    RootAttribute,
+    SettingAttribute,
+    as_lock_limit,
+    plain_root,
+)
 from ..connectivity_set import ConnectivitySet
 from ..core.layouts.detection import LAYOUTS
 from ..errors import InputError, SingleProcessError
@@ -90,8 +98,12 @@ class DefinedEngine(_engine.StorageEngine):
     _wanted_layout: str | None = None
 
     def __init__(self, root: Root, comm: _engine.Comm, lock_limit: float | None = None) -> None:
-        self._wanted_layout = getattr(root, "layout", None)
+        self._wanted_layout = NetworkRoot.of(root).layout
         super().__init__(root, comm, lock_limit)
+
+    def _place_of(self, root: str) -> str:
+        # What a URL may come with is for the backend to say.
+        return root
 
     def _make_store(self, root: str) -> Store:
         return self._open_store(root, lock_limit=self._settings.limit, on_slow=warn_of_slow_lock)
