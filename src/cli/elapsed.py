@@ -2,66 +2,54 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tqdm import tqdm
 
-from ..queries.progress import WORK
+from ..queries.progress import Work, counted, is_shown
 
 # Seconds that pass before there is a line, and between its changes.
 _INTERVAL = 1.0
 
 
-class Elapsed:
+@contextmanager
+def elapsed(title: str, shown: bool | None = None) -> Iterator[None]:
     """
-    Shows the name of a command, for how long it has been running and what is done, from one second
-    on.
+    Show for how long a command has been running and what is done, from one second on.
 
     :param title: of the line.
     :param shown: whether to show it at all; None where stderr is a terminal.
     """
-
-    def __init__(self, title: str, shown: bool | None = None) -> None:
-        self._title = title
-        # A program may be started without stderr.
-        on_terminal = sys.stderr is not None and sys.stderr.isatty()
-        self._shown = on_terminal if shown is None else shown
-        self._end = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def __enter__(self) -> None:
-        WORK.begin()
-        if self._shown:
-            self._thread = threading.Thread(target=self._show, daemon=True)
-            self._thread.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._end.set()
-        if self._thread is not None:
-            self._thread.join()
-
-    def _show(self) -> None:
-        if self._end.wait(_INTERVAL):
-            return
-        # A bar that counts connections finds its place below.
-        line = tqdm(desc=self._title, bar_format="{desc}: {elapsed}{postfix}", leave=False)
-        while not self._end.wait(_INTERVAL):
-            line.set_postfix_str(_done(line.format_dict["elapsed"]))
-        line.close()
+    if not is_shown(shown):
+        yield
+        return
+    end = threading.Event()
+    with counted() as work:
+        thread = threading.Thread(target=_show, args=(title, work, end), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            end.set()
+            thread.join()
 
 
-def _done(seconds: float) -> str:
+def _show(title: str, work: Work, end: threading.Event) -> None:
+    if end.wait(_INTERVAL):
+        return
+    # A bar that counts connections finds its place below.
+    line = tqdm(desc=title, bar_format="{desc}: {elapsed}{postfix}", leave=False)
+    while not end.wait(_INTERVAL):
+        line.set_postfix_str(_done(work, line.format_dict["elapsed"]))
+    line.close()
+
+
+def _done(work: Work, seconds: float) -> str:
     """How many cells and connections a command has gone through, of how many, and how fast."""
-    done, expected = WORK.done, WORK.expected
-    if not done:
+    if not work.done:
         return ""
-    rate = f"{tqdm.format_sizeof(done / seconds)} cells and connections/s"
+    rate = f"{tqdm.format_sizeof(work.done / seconds)} cells and connections/s"
     # What is added while it runs comes on top.
-    return f"{min(99, 100 * done // expected)} %, {rate}" if expected else rate
+    return f"{min(99, 100 * work.done // work.expected)} %, {rate}" if work.expected else rate

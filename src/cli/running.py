@@ -16,7 +16,7 @@ import attrs
 
 from ..errors import StorageError
 from ..ports.services import without_credentials
-from .elapsed import Elapsed
+from .elapsed import elapsed
 from .specifications import COMMANDS, Command
 
 SCHEMA = 1
@@ -66,7 +66,7 @@ def run(command: Command, given: argparse.Namespace) -> int:
     """
     given = command.complete(given)
     try:
-        with Elapsed(f"bsb storage {command.name}", None if _is_first_rank() else False):
+        with elapsed(f"bsb storage {command.name}", None if _is_first_rank() else False):
             answer = _handler(command)(given)
     except Exception as error:
         if given.traceback and sys.stderr is not None:

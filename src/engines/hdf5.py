@@ -79,7 +79,9 @@ class HDF5Engine(_engine.StorageEngine):
     ) -> None:
         settings = NetworkRoot.of(root)
         self._wanted_layout = layout or settings.layout
-        self._durability = durability or settings.durability or _value_of(DurabilityOption) or DURABILITIES[0]
+        self._durability = (
+            durability or settings.durability or _value_of(DurabilityOption) or DURABILITIES[0]
+        )
         if self._durability not in DURABILITIES:
             raise InputError(
                 f"durability must be one of {DURABILITIES}, not {self._durability!r}",

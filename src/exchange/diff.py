@@ -29,7 +29,7 @@ from ..core.morphology import MorphologyTable, dump_meta
 from ..core.statistics import ChunkCounts
 from ..engine import StorageEngine
 from ..ports.arrays import AnyArray
-from ..queries.progress import WORK, rows_in
+from ..queries.progress import count_done, count_expected, rows_in
 from ..storages import engine_of
 from ..transactions.interrupts import call_pending, without_interrupts
 
@@ -99,7 +99,7 @@ def _diff(
 
 
 def _differences(a: NetworkReader, b: NetworkReader, ignore_order: bool) -> Iterator[Difference]:
-    WORK.expect(rows_in(a))
+    count_expected(rows_in(a))
     sizes = a.chunk_size, b.chunk_size
     if not np.array_equal(*sizes, equal_nan=True):
         what = " and ".join(str(each.tolist()) for each in sizes)
@@ -148,7 +148,7 @@ def _placement(a: PlacementReader, b: PlacementReader) -> Iterator[Difference]:
     for ids in batches(counts[0].select(same), _MOST_CELLS):
         call_pending()
         batch = counts[0].select(ids)
-        WORK.advance(batch.total)
+        count_done(batch.total)
         if batch.total:
             yield from _cells(a, b, specs, batch)
 
@@ -242,7 +242,7 @@ def _connectivity(
     for task in plan_reads("out", sizes, block_sizes, _MOST_CONNECTIONS):
         for pair, held in _blocks(a, b, task):
             call_pending()
-            WORK.advance(len(held[0]))
+            count_done(len(held[0]))
             found = _difference(*held, ignore_order)
             if found:
                 chunks = f"{_chunk(pair[0])} to {_chunk(pair[1])}"

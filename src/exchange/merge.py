@@ -38,7 +38,7 @@ from ..errors import (
 )
 from ..exceptions import bsb_errors
 from ..ports.arrays import GroupWriter
-from ..queries.progress import WORK, rows_in
+from ..queries.progress import count_done, count_expected, rows_in
 from ..storages import engine_of, make_engine, open_storage
 from ..targets import common_mode
 from ..transactions.interrupts import call_pending, without_interrupts
@@ -133,7 +133,7 @@ def _write(
             if not options.drop_unknown:
                 check_foreign(source.sessions.store)
             _check(network, source.sessions.store.location, options)
-        WORK.expect(sum(map(rows_in, networks)))
+        count_expected(sum(map(rows_in, networks)))
         plan = _Plan(networks, places, rename)
 
         def fill(root: GroupWriter) -> NetworkWriter:
@@ -289,7 +289,7 @@ class _Plan:
                 direction = trust if trust is not None and source.mirrored else "out"
                 for part in perspectives(source, direction, Portion().connections):
                     call_pending()
-                    WORK.advance(len(part.local_locations))
+                    count_done(len(part.local_locations))
                     target.connectivity(tag).append(_shifted(part, *shifts))
 
 

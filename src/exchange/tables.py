@@ -20,7 +20,7 @@ from ..core.json_types import Document
 from ..engine import StorageEngine
 from ..placement_set import PlacementSet
 from ..queries.networks import Network, connectivity_sets, engine_of_network, placement_sets
-from ..queries.progress import WORK, rows_in
+from ..queries.progress import count_done, count_expected, rows_in
 from ..queries.streams import stream_of
 from ..queries.tables import Shapes, additional_shapes, cell_table, piece_rows
 from ..targets import common_mode, local_path
@@ -126,7 +126,7 @@ class _TableWriter:
 
     def write(self) -> None:
         """Write all tables, and their index."""
-        WORK.expect(rows_in(self._session.network))
+        count_expected(rows_in(self._session.network))
         index: Document = {
             "schema": _SCHEMA,
             "format": self._form.name,
@@ -144,7 +144,7 @@ class _TableWriter:
         data = self._session.network.placement(cells.tag)
         counts = data.counts()
         # Cells are read twice: to find all columns, and to write them.
-        WORK.expect(counts.total)
+        count_expected(counts.total)
         chunks = [*batches(counts, _MOST_CELLS)]
         parts = _CellTables(cells, chunks, additional_shapes(data, chunks), self._form)
         facts = {"name": cells.tag, "chunk_size": self._chunk_size}
@@ -179,5 +179,5 @@ class _CellTables:
             if ids is not None:
                 self.cells.set_chunk_filter(as_chunks(ids, None))
             table = cell_table(self.cells, self.form.label_value, self.shapes)
-            WORK.advance(len(table))
+            count_done(len(table))
             yield table

@@ -32,7 +32,7 @@ from ..core.placement_rows import MorphologyRows, PlacementRows
 from ..core.rows import Lengths, Rows
 from ..core.statistics import ChunkCounts
 from ..errors import CorruptNetworkError, DtypeError
-from ..queries.progress import WORK, rows_in
+from ..queries.progress import count_done, count_expected, rows_in
 from ..transactions.interrupts import call_pending
 from .damage import check_undamaged
 
@@ -96,7 +96,7 @@ def transfer(
         check_mirrored(source.connectivity(tag), portion.connections)
     if not keep_damaged:
         check_undamaged(source, portion.cells, portion.connections)
-    WORK.expect(rows_in(source))
+    count_expected(rows_in(source))
     _copy_root(source, target)
     _copy_morphologies(source.morphologies, target.morphologies)
     for id_ in source.files.ids():
@@ -280,7 +280,7 @@ def cells_of(
     for ids in batches(counts, most):
         call_pending()
         batch = counts.select(ids)
-        WORK.advance(batch.total)
+        count_done(batch.total)
         columns = [_Column.of(spec, *source.read_column(spec, ids), batch) for spec in specs]
         morphologies = source.read_morphologies(ids)
         known = tuple(map(spelling, morphologies.names))
@@ -337,7 +337,7 @@ def _copy_connections(
     seen = direction if source.mirrored else "out"
     for part in perspectives(source, seen, most):
         call_pending()
-        WORK.advance(len(part.local_locations))
+        count_done(len(part.local_locations))
         target.append(as_blocks(part))
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
+import attrs
 from tqdm import tqdm
 
 from ..core.layouts.protocols import NetworkReader
@@ -12,51 +16,66 @@ from ..core.layouts.protocols import NetworkReader
 _DELAY = 1.0
 
 
+def is_shown(asked: bool | None) -> bool:
+    """Whether to show progress: as asked, or where stderr is a terminal."""
+    # A program may be started without stderr.
+    on_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return on_terminal if asked is None else asked
+
+
 def progress_bar(total: int, title: str, shown: bool | None) -> tqdm:
     """
     A bar that counts connections.
 
     :param shown: whether to show it; None where stderr is a terminal.
     """
-    on_terminal = sys.stderr is not None and sys.stderr.isatty()
-    hidden = not (on_terminal if shown is None else shown)
     return tqdm(
         total=total,
         desc=title,
         unit=" connections",
         unit_scale=True,
-        disable=hidden,
+        disable=not is_shown(shown),
         delay=_DELAY,
         leave=False,
     )
 
 
+@attrs.define
 class Work:
     """
     Rows of cells and connections that a task has gone through.
 
-    :ivar done: how many.
-    :ivar expected: of how many; 0 if that is not known.
+    :param done: how many.
+    :param expected: of how many; 0 if that is not known.
     """
 
-    def __init__(self) -> None:
-        self.done = self.expected = 0
-
-    def begin(self) -> None:
-        """Reset the count."""
-        self.done = self.expected = 0
-
-    def expect(self, rows: int) -> None:
-        """Count rows that will be done."""
-        self.expected += rows
-
-    def advance(self, rows: int) -> None:
-        """Count rows that are done."""
-        self.done += rows
+    done: int = 0
+    expected: int = 0
 
 
-WORK = Work()
-"""That of this process: a command does one task at a time."""
+_WORK: ContextVar[Work] = ContextVar("work")
+
+
+@contextmanager
+def counted() -> Iterator[Work]:
+    """Count the rows that the tasks of a block go through."""
+    token = _WORK.set(Work())
+    try:
+        yield _WORK.get()
+    finally:
+        _WORK.reset(token)
+
+
+def count_expected(rows: int) -> None:
+    """Count rows that will be done."""
+    if work := _WORK.get(None):
+        work.expected += rows
+
+
+def count_done(rows: int) -> None:
+    """Count rows that are done."""
+    if work := _WORK.get(None):
+        work.done += rows
 
 
 def rows_in(network: NetworkReader) -> int:

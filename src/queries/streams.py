@@ -20,7 +20,7 @@ from ..transactions.interrupts import call_pending
 from ..transactions.session import Session
 from .networks import check_connectivity_set, session_on
 from .populations import Numbers, Population
-from .progress import WORK, progress_bar
+from .progress import count_done, progress_bar
 
 # Connections that are read at once, unless there are more in one block. Layouts unpack them into 48
 # bytes each, a part of them at a time.
@@ -158,7 +158,7 @@ class Stream:
                 yield self._read(task, near, far)
                 rows = self._size(task, sizes)
                 bar.update(rows)
-                WORK.advance(rows)
+                count_done(rows)
 
     def _blocks(self, direction: str, local: int) -> ChunkCounts:
         return ChunkCounts.united([source.block_sizes(direction, local) for source in self.sources])

@@ -11,7 +11,7 @@ from ...core.chunk_id import Ids
 from ...core.connectivity import Blocks, as_locations
 from ...core.rows import Locations
 from ...errors import CorruptNetworkError
-from ...queries.progress import WORK
+from ...queries.progress import count_done
 from ...transactions.interrupts import call_pending
 from .columns import Columns, Group, array_in, check_order, group_in, text_attribute
 from .edges import NODE_POPULATION, PLACES, POST, PRE, SOURCE, TARGET
@@ -56,7 +56,7 @@ class EdgeReader:
         for first in range(0, size, most):
             call_pending()
             rows = slice(first, min(first + most, size))
-            WORK.advance(rows.stop - first)
+            count_done(rows.stop - first)
             nodes = [self._nodes(ends.read(title, rows)) for title in (SOURCE, TARGET)]
             sides = ((nodes[0], pre, PRE), (nodes[1], post, POST))
             chunks, locations = [], []

@@ -10,7 +10,7 @@ from ...core.mirrored import perspectives
 from ...core.rows import Lengths
 from ...core.rows import Locations as CellLocations
 from ...errors import CorruptNetworkError
-from ...queries.progress import WORK
+from ...queries.progress import count_done
 from ...transactions.interrupts import call_pending
 from .centers import Centers, Points
 from .columns import Columns, Group
@@ -68,7 +68,7 @@ def write_edges(
         sides[0].write(first, part.local_chunks, sizes, part.local_locations)
         sides[1].write(first, part.global_chunks, sizes, part.global_locations)
         first += count
-        WORK.advance(count)
+        count_done(count)
     write_index(population, "source_to_target", population[SOURCE], pre.counts.total)
     write_index(population, "target_to_source", population[TARGET], post.counts.total)
     return name

@@ -13,7 +13,7 @@ from ...core.layouts.protocols import NetworkReader
 from ...engine import StorageEngine
 from ...errors import CorruptNetworkError
 from ...queries.networks import Network, engine_of_network
-from ...queries.progress import WORK, rows_in
+from ...queries.progress import count_expected, rows_in
 from ...targets import common_mode, local_path
 from ...transactions.interrupts import call_pending, without_interrupts
 from ..folders import read_index, write_folder
@@ -86,7 +86,7 @@ def _swc(name: str) -> str:
 
 
 def _write(network: NetworkReader, folder: Path) -> None:
-    WORK.expect(rows_in(network))
+    count_expected(rows_in(network))
     (folder / MORPHOLOGIES).mkdir()
     meta = network.morphologies.meta()
     for name in network.morphologies.names():

@@ -29,7 +29,7 @@ from ...errors import (
 )
 from ...exceptions import bsb_errors
 from ...ports.arrays import GroupWriter
-from ...queries.progress import WORK
+from ...queries.progress import count_expected
 from ...storages import make_engine
 from ...targets import cause_of, local_path
 from ...transactions.interrupts import call_pending, is_of_handler, without_interrupts
@@ -152,8 +152,8 @@ def _fill(network: NetworkWriter, circuit: Circuit, size: NDArray[np.float64] | 
         groups = {name: population(path, "edges", name) for name, path in circuit.edges.items()}
         find_sections = sections_in(network)
         edges = {name: EdgeReader(group, name, find_sections) for name, group in groups.items()}
-        WORK.expect(sum(each.size for each in readers.values()))
-        WORK.expect(sum(each.size for each in edges.values()))
+        count_expected(sum(each.size for each in readers.values()))
+        count_expected(sum(each.size for each in edges.values()))
         _copy_morphologies(network, circuit, readers)
         _copy_nodes(network, own, readers)
         _copy_edges(network, own, edges, readers)

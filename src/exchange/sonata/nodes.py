@@ -19,7 +19,7 @@ from ...core.labels import LabelSets
 from ...core.layouts.protocols import PlacementReader
 from ...core.rows import Rows
 from ...core.statistics import ChunkCounts
-from ...queries.progress import WORK
+from ...queries.progress import count_done
 from ...transactions.interrupts import call_pending
 from .columns import Columns, Group
 from .names import safe_name
@@ -103,7 +103,7 @@ def write_nodes(file: Group, source: PlacementReader, most: int) -> Nodes:
         call_pending()
         batch = counts.select(ids)
         writer.write(first, batch)
-        WORK.advance(batch.total)
+        count_done(batch.total)
         first += batch.total
     return writer.finish()
 

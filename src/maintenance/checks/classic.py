@@ -18,7 +18,7 @@ from ...core.layouts.nodes import DOCUMENT, GROUP
 from ...core.statistics import NetworkTotals
 from ...ports.arrays import GroupReader
 from ...ports.cache import CacheView
-from ...queries.progress import WORK
+from ...queries.progress import count_done
 from ..findings import Findings, Mend
 from .classic_cells import PLACEMENT, CheckedCells
 from .classic_connections import CONNECTIVITY, CheckedConnections
@@ -91,7 +91,7 @@ class ClassicCheck:
         counts = check.run()
         for chunk, count in counts.items():
             self._totals.add(chunk, placed=count)
-        WORK.advance(sum(counts.values()))
+        count_done(sum(counts.values()))
 
     def _connections(self, tag: str, group: GroupReader) -> None:
         check = CheckedConnections(tag, group, self._found, self._trust, self._most)
@@ -103,7 +103,7 @@ class ClassicCheck:
         known = StoredTotals({chunk: list(counts) for chunk, counts in check.totals.items()})
         self._cache.put((CONNECTIVITY, canonical(tag)), known)
         check.compare(self._network.connectivity(tag))
-        WORK.advance(sum(outgoing for _, outgoing in counts.values()))
+        count_done(sum(outgoing for _, outgoing in counts.values()))
 
     @property
     def _total_mend(self) -> tuple[str, Mend]:

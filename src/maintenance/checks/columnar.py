@@ -29,7 +29,7 @@ from ...core.mirrored import perspectives
 from ...errors import CorruptNetworkError
 from ...ports.arrays import GroupReader
 from ...ports.cache import CacheView
-from ...queries.progress import WORK
+from ...queries.progress import count_done
 from ..findings import Findings, plain
 from .parts import check_chunk, check_codes, check_history, note_members, note_strangers, writable
 
@@ -98,7 +98,7 @@ class ColumnarCheck:
         self._check_tally(group, f"'{name}'", "placement", table, sums)
         for ids in batches(counts, _PORTION_OF_CELLS):
             self._check_columns(cells, ids)
-            WORK.advance(counts.select(ids).total)
+            count_done(counts.select(ids).total)
         with self._found.reading("placement", f"'{name}', {CHECKSUMS}"):
             self._note_damage("placement", cells.damage_of_rows(_PORTION_OF_CELLS))
 
@@ -147,7 +147,7 @@ class ColumnarCheck:
                 raise CorruptNetworkError("locations are below -1")
             if min(near[:, 0].min(initial=0), far[:, 0].min(initial=0)) < 0:
                 raise CorruptNetworkError("the ranks of cells are below 0")
-            WORK.advance(len(near))
+            count_done(len(near))
 
         with self._found.reading("connectivity", f"'{tag}', {CHECKSUMS}"):
             self._note_damage("connectivity", connections.damage_of_rows(self._most))

@@ -22,7 +22,7 @@ from bsb_hdf5.engines.hdf5 import HDF5Engine
 from bsb_hdf5.engines.zarr import ZarrEngine
 from bsb_hdf5.errors import StoreAccessError
 from bsb_hdf5.queries import summary
-from bsb_hdf5.queries.progress import WORK
+from bsb_hdf5.queries.progress import Work, count_done, count_expected, counted
 from tests.unit.cli.conftest import Run
 
 NAMES = [each.name for each in COMMANDS]
@@ -197,7 +197,7 @@ def test_one_rank_alone_says_how_far_a_command_is_and_prints_its_answer(
         return contextlib.nullcontext()
 
     answer = running.Answer({}, ["a line"], running.FINDING)
-    monkeypatch.setattr(running, "Elapsed", note)
+    monkeypatch.setattr(running, "elapsed", note)
     monkeypatch.setattr(running, "_is_first_rank", lambda: first)
     monkeypatch.setattr(running, "_handler", lambda command: lambda given: answer)
     outcome = run("info", "x")
@@ -359,9 +359,9 @@ def test_a_command_that_takes_long_shows_that_it_goes_on(
 ) -> None:
     monkeypatch.setattr(elapsed, "_INTERVAL", 0.01)
     text = ""
-    with elapsed.Elapsed("bsb storage verify", shown):
-        WORK.expect(200)
-        WORK.advance(50)
+    with elapsed.elapsed("bsb storage verify", shown):
+        count_expected(200)
+        count_done(50)
         # stderr is no terminal here.
         end = time.monotonic() + (5 if shown else 0.1)
         while "25 %" not in text and time.monotonic() < end:
@@ -377,12 +377,9 @@ def test_a_command_that_takes_long_shows_that_it_goes_on(
 
 
 def test_the_line_says_how_much_is_done_and_how_fast() -> None:
-    WORK.begin()
-    assert "" == elapsed._done(2.0)
-    WORK.advance(50_000)
-    assert "25.0k cells and connections/s" == elapsed._done(2.0)
-    WORK.expect(200_000)
-    assert "25 %, 25.0k cells and connections/s" == elapsed._done(2.0)
+    assert "" == elapsed._done(Work(), 2.0)
+    assert "25.0k cells and connections/s" == elapsed._done(Work(50_000), 2.0)
+    assert "25 %, 25.0k cells and connections/s" == elapsed._done(Work(50_000, 200_000), 2.0)
 
 
 COUNTED = {
@@ -403,12 +400,9 @@ def test_a_command_counts_what_it_goes_through(
     places = {"net": root, "made": tmp_path / "made"}
     found = summary(str(root))
     rows = sum(e.cells for e in found.cells) + sum(e.connections for e in found.connections)
-    # What was counted before is forgotten.
-    WORK.advance(1)
-    WORK.expect(1)
-    code = run(command, *(each.format(**places) for each in COUNTED[command])).code
+    with counted() as work:
+        code = run(command, *(each.format(**places) for each in COUNTED[command])).code
     assert 2 != code
-    work = WORK
     # Questions of stats go through the connections, and each in its own order.
     assert work.done >= (rows if command != "stats" else 1)
     if command not in ("stats", "verify"):
@@ -422,12 +416,13 @@ def test_circuits_are_counted_both_ways(run: Run, root: Path, tmp_path: Path) ->
         ("export", root, tmp_path / "c", "--to", "sonata"),
         ("import", tmp_path / "c", tmp_path / "made"),
     ):
-        assert 0 == run(*command).code
-        assert WORK.done == WORK.expected > 0
+        with counted() as work:
+            assert 0 == run(*command).code
+        assert work.done == work.expected > 0
 
 
 def test_a_quick_command_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with elapsed.Elapsed("bsb storage info", True):
+    with elapsed.elapsed("bsb storage info", True):
         pass
     assert "" == capsys.readouterr().err
 

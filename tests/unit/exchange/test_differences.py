@@ -15,7 +15,7 @@ from bsb_hdf5.core.morphology import MorphologyTable
 from bsb_hdf5.core.placement_rows import MorphologyRows, PlacementRows
 from bsb_hdf5.core.statistics import ChunkCounts
 from bsb_hdf5.exchange.diff import same_file, same_meta, same_morphology
-from bsb_hdf5.queries.progress import WORK
+from bsb_hdf5.queries.progress import counted
 from tests.unit.exchange.networks import FAR, LINKS, NAN, NEAR, TABLE, cells, network
 
 diff_module = importlib.import_module("bsb_hdf5.exchange.diff")
@@ -267,9 +267,9 @@ def test_data_that_a_chunk_lacks_are_of_no_other_width(monkeypatch: pytest.Monke
 
 
 def test_networks_of_equal_content_do_not_differ_and_every_row_is_counted() -> None:
-    WORK.begin()
-    assert [] == texts(network(), network("classic"))
-    assert (5 + 5, 5 + 5) == (WORK.expected, WORK.done)
+    with counted() as work:
+        assert [] == texts(network(), network("classic"))
+    assert (5 + 5, 5 + 5) == (work.expected, work.done)
 
 
 def test_of_unordered_connections_those_that_differ_are_counted() -> None:

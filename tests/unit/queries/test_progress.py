@@ -9,7 +9,7 @@ import pytest
 from tqdm import tqdm
 
 from bsb_hdf5.queries import pairs, progress
-from bsb_hdf5.queries.progress import WORK, Work, progress_bar
+from bsb_hdf5.queries.progress import count_done, count_expected, counted, progress_bar
 from tests.unit.queries.networks import Sample
 
 
@@ -32,8 +32,8 @@ def test_a_bar_says_which_connections_are_read_and_goes_when_all_are(
     monkeypatch.setattr(progress, "_DELAY", 0)
     monkeypatch.setattr(progress, "tqdm", partial(tqdm, mininterval=0, miniters=1))
     total = len(sample.connections["gap"])
-    WORK.begin()
-    pairs(sample.connectivity("gap"), progress=True)
+    with counted() as work:
+        pairs(sample.connectivity("gap"), progress=True)
     shown = capsys.readouterr().err.split("\r")
     assert all(line.startswith("gap: ") for line in shown if line.strip())
     assert "" == shown[-1].strip()
@@ -41,7 +41,7 @@ def test_a_bar_says_which_connections_are_read_and_goes_when_all_are(
     assert "100%" in last
     assert f" {total}.0/{total}.0 [" in last
     assert "connections/s" in last
-    assert total == WORK.done
+    assert total == work.done
 
 
 def test_no_bar_is_shown_that_nobody_asked_for(
@@ -61,11 +61,17 @@ def test_the_rows_of_a_network_are_its_cells_and_connections(sample: Sample) -> 
     assert cells + connections == rows
 
 
-def test_work_begins_without_rows() -> None:
-    work = Work()
-    for _ in range(2):
-        work.expect(3)
-        work.expect(4)
-        work.advance(2)
-        assert (7, 2) == (work.expected, work.done)
-        work.begin()
+def test_each_count_begins_without_rows_and_has_those_of_its_block() -> None:
+    # Nobody asks for these.
+    count_expected(1)
+    count_done(1)
+    with counted() as outer:
+        count_done(1)
+        for _ in range(2):
+            with counted() as work:
+                count_expected(3)
+                count_expected(4)
+                count_done(2)
+            assert (7, 2) == (work.expected, work.done)
+    count_done(1)
+    assert (0, 1) == (outer.expected, outer.done)

@@ -16,7 +16,7 @@ import bsb_hdf5
 from bsb_hdf5 import engine_of, import_sonata, verify
 from bsb_hdf5.core.chunk_id import pack
 from bsb_hdf5.errors import CorruptNetworkError, MorphologyExistsError
-from bsb_hdf5.queries.progress import WORK
+from bsb_hdf5.queries.progress import counted
 from tests.unit.exchange.networks import Content, content
 
 NAN = float("nan")
@@ -83,9 +83,9 @@ def column(found: Content, title: str) -> list[Any]:
 
 
 def test_nodes_are_sorted_into_chunks_of_100_um(tmp_path: Path) -> None:
-    WORK.begin()
-    found = imported(circuit(tmp_path / "circuit", X), "made")
-    assert (4, 4) == (WORK.expected, WORK.done)
+    with counted() as work:
+        found = imported(circuit(tmp_path / "circuit", X), "made")
+    assert (4, 4) == (work.expected, work.done)
     assert [100.0] * 3 == found["size"]
     assert {chunk(1, 0, 0): 2, chunk(-1, 0, 0): 1, chunk(0, 0, 0): 1} == {
         id_: len(rows) for id_, rows in cells_of(found).items()
@@ -269,9 +269,9 @@ def edges_of(found: Content) -> dict[tuple[int, int], list[Any]]:
 
 
 def test_edges_are_connections_on_the_soma(tmp_path: Path) -> None:
-    WORK.begin()
-    found = imported(circuit(tmp_path / "circuit", X, ENDS), "made")
-    assert (4 + 3, 4 + 3) == (WORK.expected, WORK.done)
+    with counted() as work:
+        found = imported(circuit(tmp_path / "circuit", X, ENDS), "made")
+    assert (4 + 3, 4 + 3) == (work.expected, work.done)
     soma = [-1, -1]
     assert {
         (NEAR, LEFT): [[0, *soma, 0, *soma]],
