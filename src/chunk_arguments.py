@@ -126,7 +126,7 @@ def as_chunks(
     return [chunks[id_] for id_ in wanted]
 
 
-def agreed_chunk_size(network: NetworkReader, chunk: Chunk) -> NDArray[np.float64] | None:
+def chunk_size_to_note(network: NetworkReader, chunk: Chunk) -> NDArray[np.float64] | None:
     """
     The size to note for the network: that of the first chunk that has one.
 
@@ -136,8 +136,8 @@ def agreed_chunk_size(network: NetworkReader, chunk: Chunk) -> NDArray[np.float6
     return agree_on_size(network.chunk_size, normalize_size(getattr(chunk, "_size", None)))
 
 
-def settle_chunk_size(network: NetworkWriter, chunk: Chunk) -> None:
-    """Note the size of the first chunk that has one; errors as for :func:`agreed_chunk_size`."""
-    size = agreed_chunk_size(network, chunk)
+def note_chunk_size(network: NetworkWriter, chunk: Chunk) -> None:
+    """Note the size of the first chunk that has one; errors as for :func:`chunk_size_to_note`."""
+    size = chunk_size_to_note(network, chunk)
     if size is not None:
         network.set_chunk_size(size)

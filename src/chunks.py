@@ -18,11 +18,11 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .chunk_arguments import (
     ChunkLike,
-    agreed_chunk_size,
     as_chunk,
     as_chunks,
     as_id,
-    settle_chunk_size,
+    chunk_size_to_note,
+    note_chunk_size,
 )
 from .chunk_columns import (
     ADDITIONAL,
@@ -127,11 +127,11 @@ class ChunkLoader(ChunkStorage):
         """
         needed, cells = as_chunk(chunk), self._cells_writer(handle)
         if cells is not None:
-            settle_chunk_size(handle.network_writer, needed)
+            note_chunk_size(handle.network_writer, needed)
             cells.require_chunk(as_id(needed))
             return
         groups = self._groups_writer(handle)
-        settle_chunk_size(handle.network_writer, needed)
+        note_chunk_size(handle.network_writer, needed)
         groups.require_chunk(
             as_id(needed),
             [each._column(None) for each in self._properties],
@@ -282,7 +282,7 @@ class ChunkedProperty:
         rows = as_column_rows(data if self.insert is None else self.insert(data), column)
         cells = self.loader._cells_writer(session)
         if cells is not None and is_of_cells(column):
-            agreed_chunk_size(session.network, as_chunk(chunk))
+            chunk_size_to_note(session.network, as_chunk(chunk))
             write_of_cells(cells, column, id_, rows, replace=replace)
             self.loader.require_chunk(chunk, handle=session)
             return

@@ -17,6 +17,23 @@ _PLANNED_APART = 10_000
 
 
 @attrs.frozen(eq=False)
+class Sides:
+    """
+    The cells that connections run between, as a session found them.
+
+    :param by_cell: whether the connections of a block are sorted by cell.
+    """
+
+    pre: Side
+    post: Side
+    by_cell: bool
+
+    def plan(self, src: Locations, dest: Locations) -> ConnectionPlan:
+        """The connections, sorted into blocks."""
+        return ConnectionPlan.make(self.pre, self.post, src, dest, by_cell=self.by_cell)
+
+
+@attrs.frozen(eq=False)
 class Ends:
     """
     What connections run between, as a caller gives it.
@@ -46,18 +63,18 @@ class Ends:
         """The cells that the locations count."""
         return self.pre_set._selected(handle)[1], self.post_set._selected(handle)[1]
 
-    def sides(self, handle: Session) -> tuple[Side, Side, bool]:
+    def sides(self, handle: Session) -> Sides:
         """
-        The cells of both sides, checked, and whether connections are sorted by cell.
+        The cells of both sides.
 
         :raises LocationError: a location on no cell.
         """
-        sides = (
+        return Sides(
             _side(self.pre_set, "source", self.src, handle),
             _side(self.post_set, "destination", self.dest, handle),
+            # So does bsb-hdf5 8.0.2: the network that a seed yields stays the same.
+            by_cell=len(self.pre_set.get_loaded_chunks()) == 1,
         )
-        # So does bsb-hdf5 8.0.2: the network that a seed yields stays the same.
-        return *sides, len(self.pre_set.get_loaded_chunks()) == 1
 
     def plan(self, handle: Session) -> ConnectionPlan:
         """
@@ -65,9 +82,8 @@ class Ends:
 
         :raises LocationError: a location on no cell.
         """
-        pre, post, by_cell = self.sides(handle)
-        src, dest = _on_whole(self.pre_set, self.src), _on_whole(self.post_set, self.dest)
-        return ConnectionPlan.make(pre, post, src, dest, by_cell=by_cell)
+        sides = self.sides(handle)
+        return sides.plan(_on_whole(self.pre_set, self.src), _on_whole(self.post_set, self.dest))
 
 
 def _side(cells: PlacementSet, role: str, locations: Locations, handle: Session) -> Side:

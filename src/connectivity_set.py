@@ -20,14 +20,13 @@ from .chunk_arguments import (
     given_chunks,
 )
 from .connection_blocks import ConnectionReads
-from .connection_ends import Ends
+from .connection_ends import Ends, Sides
 from .connectivity_iterator import ConnectivityIterator
 from .core.chunk_id import Ids
 from .core.connectivity import (
     DIRECTIONS,
     Blocks,
     ConnectionPlan,
-    Side,
     as_locations,
     check_direction,
     check_pairs,
@@ -232,9 +231,9 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
         ends = Ends(pre_set, post_set, src, dest)
         plan, sessions = None, self._engine.sessions
         if handle is HANDLED and ends.can_be_planned(few=sessions.stages) and not sessions.in_scope:
-            pre, post, by_cell, position = self._sides(ends)
+            sides, position = self._sides(ends)
             # No lock is held meanwhile.
-            plan = ConnectionPlan.make(pre, post, src, dest, by_cell=by_cell)
+            plan = sides.plan(src, dest)
             if position is not None and len(src):
                 call = StagedConnections.of(self.tag, plan.blocks)
                 if sessions.stage(call, position):
@@ -242,11 +241,9 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
         self._connect(ends, plan, handle=handle)
 
     @handles_handles("r")
-    def _sides(
-        self, ends: Ends, handle: Session = HANDLED
-    ) -> tuple[Side, Side, bool, Position | None]:
+    def _sides(self, ends: Ends, handle: Session = HANDLED) -> tuple[Sides, Position | None]:
         sessions = self._engine.sessions
-        return *ends.sides(handle), sessions.position(handle) if sessions.shares else None
+        return ends.sides(handle), sessions.position(handle) if sessions.shares else None
 
     @handles_handles("a")
     def _connect(self, ends: Ends, plan: ConnectionPlan | None, handle: Session = HANDLED) -> None:

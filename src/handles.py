@@ -96,10 +96,7 @@ def _with_session(
 ) -> Callable[P, R]:
     untyped: Callable[..., R] = function
     signature = inspect.signature(function)
-    find = _named_or_found(handler, is_named="engine" in signature.parameters)
-    # perf: load a chunk; most methods belong to something that has an engine.
-    is_own = handler is _own_engine and "engine" not in signature.parameters
-
+    is_named = "engine" in signature.parameters
     by_position = _with_handle_at(untyped, position)
 
     @functools.wraps(function)
@@ -115,7 +112,7 @@ def _with_session(
                 kwargs.pop("promote_from_read", None)
         engine: SessionEngine
         try:
-            engine = args[0]._engine if is_own else find(args, kwargs)
+            engine = kwargs["engine"] if is_named and "engine" in kwargs else handler(args)
         except IndexError:
             signature.bind(*args, **kwargs)
             raise
@@ -130,20 +127,6 @@ def _with_session(
             raise_as_bsb(error)
 
     return call
-
-
-def _named_or_found(
-    handler: FindEngine, *, is_named: bool
-) -> Callable[[tuple[Any, ...], Mapping[str, Any]], SessionEngine]:
-    """Finds the engine in the arguments of a call: that of its name, or as the handler does."""
-
-    def find(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> SessionEngine:
-        if is_named and "engine" in kwargs:
-            engine: SessionEngine = kwargs["engine"]
-            return engine
-        return handler(args)
-
-    return find
 
 
 def _with_handle_at(function: Callable[..., R], position: int) -> Callable[..., R]:

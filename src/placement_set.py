@@ -15,7 +15,7 @@ from bsb._encoding import EncodedLabels
 from bsb.storage.provenance import iso_now
 from numpy.typing import ArrayLike, NDArray
 
-from .chunk_arguments import ChunkLike, agreed_chunk_size, as_chunk, as_id, as_ids, id_of
+from .chunk_arguments import ChunkLike, as_chunk, as_id, as_ids, chunk_size_to_note, id_of
 from .chunks import ChunkedCollection, ChunkedProperty, ChunkLoader
 from .core import columns, placement
 from .core.cell_ids import SelectedCells, as_cell_ids, to_local_ids
@@ -322,7 +322,7 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
     def _append(self, target: Chunk, rows: PlacementRows, handle: Session = HANDLED) -> None:
         self._check_stored(rows.morphologies, handle)
         self._check_room(rows.count, handle)
-        size = agreed_chunk_size(handle.network, target)
+        size = chunk_size_to_note(handle.network, target)
         self._writer(handle).append(id_of(target), rows)
         # What raises above leaves nothing changed.
         if size is not None:

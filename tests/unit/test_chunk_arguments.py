@@ -9,16 +9,16 @@ import pytest
 from bsb import Chunk
 
 from bsb_hdf5.chunk_arguments import (
-    agreed_chunk_size,
     as_chunk,
     as_chunks,
     as_id,
     as_ids,
+    chunk_size_to_note,
     chunks_by_id,
     each_chunk,
     given_chunks,
     ids_of,
-    settle_chunk_size,
+    note_chunk_size,
 )
 from bsb_hdf5.errors import ChunkSizeError, InputError, ShapeError
 
@@ -131,18 +131,18 @@ class Network:
 
 def test_the_first_chunk_with_a_size_gives_the_network_its_size() -> None:
     unknown: Any = Network([np.nan] * 3)
-    found = agreed_chunk_size(unknown, FIRST)
+    found = chunk_size_to_note(unknown, FIRST)
     assert found is not None
     assert [*SIZE] == found.tolist()
-    assert agreed_chunk_size(unknown, SECOND) is None
-    settle_chunk_size(unknown, SECOND)
+    assert chunk_size_to_note(unknown, SECOND) is None
+    note_chunk_size(unknown, SECOND)
     assert [] == unknown.noted
-    settle_chunk_size(unknown, FIRST)
+    note_chunk_size(unknown, FIRST)
     assert [[*SIZE]] == unknown.noted
     known: Any = Network(SIZE)
-    settle_chunk_size(known, FIRST)
-    settle_chunk_size(known, SECOND)
+    note_chunk_size(known, FIRST)
+    note_chunk_size(known, SECOND)
     assert [] == known.noted
     other: Any = Network((1.0, 1.0, 1.0))
     with pytest.raises(ChunkSizeError):
-        settle_chunk_size(other, FIRST)
+        note_chunk_size(other, FIRST)
