@@ -1,42 +1,24 @@
-"""What files and folders that are made of a network have in common: modes, names and errors."""
+"""Files and folders that are made of a network: where they lie, and how they become whole."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import functools
-import operator
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import DtypeError, InputError, StorageError, StoreAccessError, StoreIOError
+from .platform import open_descriptor
 from .ports.services import check_alone, is_url
-from .ports.store import HasMode, Store
 from .transactions.interrupts import is_of_handler
 
-_ALL = 0o666
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
-
-
-def common_mode(*stores: Store) -> int | None:
-    """
-    Which users may read and write all networks, as the mode of a file.
-
-    None if that is left to the system, as none of the networks has a mode.
-    """
-    modes = [store.mode() for store in stores if isinstance(store, HasMode)]
-    known = [mode for mode in modes if mode is not None]
-    return functools.reduce(operator.and_, known, _ALL) if known else None
-
-
-def folder_mode(mode: int) -> int:
-    """The mode of a folder whose files may be read and written as those of a mode."""
-    return mode | (mode & 0o444) >> 2
 
 
 def local_path(place: str | os.PathLike[str]) -> Path:
@@ -59,6 +41,46 @@ def local_path(place: str | os.PathLike[str]) -> Path:
     if not text or "\0" in text:
         raise InputError(f"{text!r} can't name a file or folder", asked=text)
     return Path(text)
+
+
+def check_folder(target: Path) -> None:
+    """
+    Check that a file or folder can have a place, before anything is made for it.
+
+    :raises StoreIOError: the folder that it is to be in does not exist.
+    """
+    folder = target.parent
+    if folder.is_dir():
+        return
+    is_file = folder.exists()
+    what = "is a file" if is_file else "does not exist; create it first"
+    raise StoreIOError(
+        f"the folder '{folder}' of '{target}' {what}",
+        location=str(target),
+        errno=errno.ENOTDIR if is_file else errno.ENOENT,
+    )
+
+
+def write_beside(
+    target: Path, write: Callable[[BinaryIO], object], mode: int | None = None
+) -> None:
+    """
+    Write a file under another name, and rename it once it is complete.
+
+    :param mode: which users may read and write it at most; None leaves that to the system.
+    :raises StoreAccessError: the file may not be written.
+    :raises StoreIOError: the system failed to write it.
+    """
+
+    def opened(path: str, flags: int) -> int:
+        return open_descriptor(path, flags, 0o666 if mode is None else mode)
+
+    with writing(target), made_beside(target) as made:
+        with open(made, "wb", opener=opened) as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        made.replace(target)
 
 
 @contextmanager

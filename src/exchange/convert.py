@@ -11,7 +11,7 @@ from ..engine import StorageEngine
 from ..errors import InputError, SessionAbortedError, StoreExistsError
 from ..exceptions import bsb_errors
 from ..ports.arrays import GroupWriter
-from ..ports.store import HasMode
+from ..ports.store import common_mode
 from ..storages import engine_of, make_engine, open_storage
 from ..transactions.interrupts import without_interrupts
 from ..transactions.sessions import within_memory
@@ -96,8 +96,7 @@ def write_copy(
             return made
 
         # The copy must not be readable by users who can't read the source.
-        store = source.sessions.store
-        target.sessions.create(fill, store.mode() if isinstance(store, HasMode) else None)
+        target.sessions.create(fill, common_mode(source.sessions.store))
 
 
 def check_free(source: StorageEngine, target: StorageEngine) -> None:

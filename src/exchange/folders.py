@@ -11,8 +11,7 @@ from pathlib import Path
 from ..core.json_types import Document
 from ..errors import StoreExistsError
 from ..platform import sync_file
-from ..queries.pages import check_folder
-from ..targets import folder_mode, made_beside, writing
+from ..targets import check_folder, made_beside, writing
 
 
 def write_folder(
@@ -41,13 +40,18 @@ def write_folder(
     _check_target(target, exported, overwrite)
     check_folder(target)
     with writing(target), made_beside(target) as made:
-        made.mkdir(mode=0o777 if mode is None else folder_mode(mode))
+        made.mkdir(mode=0o777 if mode is None else _folder_mode(mode))
         write(made)
         _sync(made)
         if overwrite and os.path.lexists(target):
             _replace(target, made, exported)
         else:
             _give_name(made, target)
+
+
+def _folder_mode(mode: int) -> int:
+    """The mode of a folder whose files may be read and written as those of a mode."""
+    return mode | (mode & 0o444) >> 2
 
 
 def _replace(target: Path, made: Path, exported: Callable[[Path], Collection[str] | None]) -> None:

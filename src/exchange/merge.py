@@ -38,9 +38,9 @@ from ..errors import (
 )
 from ..exceptions import bsb_errors
 from ..ports.arrays import GroupWriter
+from ..ports.store import common_mode
 from ..queries.progress import count_done, count_expected, rows_in
 from ..storages import engine_of, make_engine, open_storage
-from ..targets import common_mode
 from ..transactions.interrupts import call_pending, without_interrupts
 from .damage import check_undamaged
 from .diff import same_file, same_meta, same_morphology

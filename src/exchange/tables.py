@@ -19,11 +19,12 @@ from ..core.connectivity import batches
 from ..core.json_types import Document
 from ..engine import StorageEngine
 from ..placement_set import PlacementSet
+from ..ports.store import common_mode
 from ..queries.networks import Network, connectivity_sets, engine_of_network, placement_sets
 from ..queries.progress import count_done, count_expected, rows_in
 from ..queries.streams import stream_of
 from ..queries.tables import Shapes, additional_shapes, cell_table, piece_rows
-from ..targets import common_mode, local_path
+from ..targets import local_path
 from ..transactions.interrupts import call_pending, without_interrupts
 from ..transactions.session import Session
 from .csv_tables import CsvFormat

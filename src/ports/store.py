@@ -9,6 +9,8 @@ may open one (``transactions``).
 from __future__ import annotations
 
 import enum
+import functools
+import operator
 from collections.abc import Hashable, Mapping
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -158,6 +160,17 @@ class HasMode(Protocol):
         :param mode: who may read and write it, from the first byte on; None leaves that to the
             system.
         """
+
+
+def common_mode(*stores: Store) -> int | None:
+    """
+    Which users may read and write all networks, as the mode of a file.
+
+    None if that is left to the system, as none of the networks has a mode.
+    """
+    modes = [store.mode() for store in stores if isinstance(store, HasMode)]
+    known = [mode for mode in modes if mode is not None]
+    return functools.reduce(operator.and_, known) if known else None
 
 
 @runtime_checkable

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-import errno
 import html
 import importlib
 import io
-import os
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,9 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 import attrs
 
-from ..errors import InputError, StoreIOError
-from ..platform import open_descriptor
-from ..targets import made_beside, writing
+from ..errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, FigureBase
@@ -68,24 +64,6 @@ def page_writer(target: Path) -> PageWriter:
     return found
 
 
-def check_folder(target: Path) -> None:
-    """
-    Check that a file or folder can have a place, before anything is made for it.
-
-    :raises StoreIOError: the folder that it is to be in does not exist.
-    """
-    folder = target.parent
-    if folder.is_dir():
-        return
-    is_file = folder.exists()
-    what = "is a file" if is_file else "does not exist; create it first"
-    raise StoreIOError(
-        f"the folder '{folder}' of '{target}' {what}",
-        location=str(target),
-        errno=errno.ENOTDIR if is_file else errno.ENOENT,
-    )
-
-
 def load_matplotlib() -> ModuleType:
     """
     Import ``matplotlib.figure``.
@@ -99,28 +77,6 @@ def load_matplotlib() -> ModuleType:
             "pictures need the package matplotlib, which is not installed: install it with:"
             " pip install 'bsb-hdf5[plot]'"
         ) from error
-
-
-def write_beside(
-    target: Path, write: Callable[[BinaryIO], object], mode: int | None = None
-) -> None:
-    """
-    Write a file under another name, and rename it once it is complete.
-
-    :param mode: which users may read and write it at most; None leaves that to the system.
-    :raises StoreAccessError: the file may not be written.
-    :raises StoreIOError: the system failed to write it.
-    """
-
-    def opened(path: str, flags: int) -> int:
-        return open_descriptor(path, flags, 0o666 if mode is None else mode)
-
-    with writing(target), made_beside(target) as made:
-        with open(made, "wb", opener=opened) as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        made.replace(target)
 
 
 def _write_html(title: str, pictures: Sequence[Picture], file: BinaryIO) -> None:

@@ -14,7 +14,8 @@ from ..connectivity_set import ConnectivitySet
 from ..core.connectivity import batches
 from ..engine import StorageEngine
 from ..placement_set import PlacementSet
-from ..targets import common_mode, local_path
+from ..ports.store import common_mode
+from ..targets import check_folder, local_path, write_beside
 from ..transactions.interrupts import call_pending, without_interrupts
 from ..transactions.session import Session
 from .degrees import in_degree, out_degree
@@ -28,7 +29,7 @@ from .networks import (
     placement_sets,
     session_on,
 )
-from .pages import Picture, check_folder, load_matplotlib, page_writer, write_beside
+from .pages import Picture, load_matplotlib, page_writer
 from .populations import load_positions
 from .sizes import sizes
 from .summaries import NetworkSummary, summary

@@ -16,7 +16,7 @@ from bsb import Storage
 
 import bsb_hdf5
 from bsb_hdf5.errors import StoreAccessError, StoreIOError
-from bsb_hdf5.queries.pages import write_beside
+from bsb_hdf5.targets import write_beside
 from tests.face.samples import SmallNetwork
 from tests.faults.kills import in_child
 from tests.faults.test_little_room import limited

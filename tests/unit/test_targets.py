@@ -1,12 +1,12 @@
-"""Files that are written: who may read them, and what is said where that fails."""
+"""Files and folders beside a network: their names, and that they are whole or not there."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import bsb
 import pytest
@@ -16,46 +16,12 @@ from bsb_hdf5 import queries
 from bsb_hdf5.errors import InputError, StoreAccessError, StoreIOError
 from bsb_hdf5.targets import (
     cause_of,
-    common_mode,
-    folder_mode,
+    check_folder,
     local_path,
     made_beside,
+    write_beside,
     writing,
 )
-
-
-class Placed:
-    """A store that only some users may read."""
-
-    def __init__(self, mode: int | None) -> None:
-        self._mode = mode
-
-    def mode(self) -> int | None:
-        return self._mode
-
-    def create(self, *, mode: int | None = None) -> Any:
-        raise NotImplementedError
-
-
-def test_all_networks_may_be_read_by_those_who_may_read_what_is_made_of_them() -> None:
-    for modes, common in (
-        ([], None),
-        ([None], None),
-        ([0o640], 0o640),
-        ([0o640, 0o604], 0o600),
-        ([0o666, 0o644, None], 0o644),
-        ([0o777], 0o666),
-    ):
-        stores: list[Any] = [*map(Placed, modes), object()]
-        assert common == common_mode(*stores), modes
-
-
-@pytest.mark.parametrize(
-    ("mode", "folder"), [(0o600, 0o700), (0o640, 0o750), (0o644, 0o755), (0o666, 0o777), (0, 0)]
-)
-def test_who_may_read_files_may_look_for_them(mode: int, folder: int) -> None:
-    assert folder == folder_mode(mode)
-
 
 CAUSES: list[tuple[Exception, int | None, str]] = [
     (OSError(errno.ENOSPC, "full"), errno.ENOSPC, os.strerror(errno.ENOSPC)),
@@ -166,3 +132,73 @@ def test_what_is_not_given_its_name_is_removed(tmp_path: Path) -> None:
             make(made)
             raise ValueError
         assert not list(tmp_path.iterdir())
+
+
+POSIX_MODES = pytest.mark.skipif(os.name == "nt", reason="files have no such modes")
+
+
+@pytest.mark.parametrize(
+    ("folder", "message", "number"),
+    [
+        ("nowhere", "does not exist; create it first", errno.ENOENT),
+        ("file", "is a file", errno.ENOTDIR),
+    ],
+)
+def test_a_place_that_no_file_can_have_is_refused(
+    tmp_path: Path, folder: str, message: str, number: int
+) -> None:
+    (tmp_path / "file").touch()
+    target = tmp_path / folder / "page.html"
+    with pytest.raises(StoreIOError, match=message) as raised:
+        check_folder(target)
+    assert (number, str(target)) == (raised.value.errno, raised.value.fields["location"])
+    check_folder(tmp_path / "page.html")
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "page.html"
+    target.write_text("before")
+    synced: list[tuple[int, str]] = []
+
+    def sync(descriptor: int) -> None:
+        synced.append((os.fstat(descriptor).st_size, target.read_text()))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    write_beside(target, lambda file: file.write(b"after"))
+    assert [(5, "before")] == synced
+    assert "after" == target.read_text()
+    assert [target] == list(tmp_path.iterdir())
+
+
+def test_what_fails_leaves_the_file_that_was_there(tmp_path: Path) -> None:
+    target = tmp_path / "page.html"
+    target.write_text("before")
+
+    def fail(file: BinaryIO) -> None:
+        file.write(b"after")
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        write_beside(target, fail)
+    assert ["before"] == [each.read_text() for each in tmp_path.iterdir()]
+
+
+@pytest.fixture
+def _no_mask() -> Iterator[None]:
+    """Files get the modes that they are made with."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@POSIX_MODES
+@pytest.mark.usefixtures("_no_mask")
+@pytest.mark.parametrize(("mode", "expected"), [(None, 0o666), (0o640, 0o640), (0o600, 0o600)])
+def test_those_who_may_not_read_the_network_may_not_read_the_file(
+    tmp_path: Path, mode: int | None, expected: int
+) -> None:
+    target = tmp_path / "page.html"
+    write_beside(target, lambda file: file.write(b"after"), mode)
+    assert expected == target.stat().st_mode & 0o777

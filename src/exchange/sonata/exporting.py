@@ -12,9 +12,10 @@ from ...core.json_types import Document
 from ...core.layouts.protocols import NetworkReader
 from ...engine import StorageEngine
 from ...errors import CorruptNetworkError
+from ...ports.store import common_mode
 from ...queries.networks import Network, engine_of_network
 from ...queries.progress import count_expected, rows_in
-from ...targets import common_mode, local_path
+from ...targets import local_path
 from ...transactions.interrupts import call_pending, without_interrupts
 from ..folders import read_index, write_folder
 from ..transfer import Portion, types_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bsb_hdf5.errors import StoreExistsError, StoreIOError
-from bsb_hdf5.exchange.folders import write_folder
+from bsb_hdf5.exchange.folders import _folder_mode, write_folder
 
 EXPORTED = {"cells.csv"}
 
@@ -70,3 +70,10 @@ def test_of_two_exports_to_one_folder_at_a_time_one_is_there_whole(tmp_path: Pat
         write_folder(target, during_another, lambda _: None, overwrite=False)
     assert "other" == (target / "cells.csv").read_text()
     assert ["tables"] == [each.name for each in tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("mode", "folder"), [(0o600, 0o700), (0o640, 0o750), (0o644, 0o755), (0o666, 0o777), (0, 0)]
+)
+def test_who_may_read_files_may_look_for_them(mode: int, folder: int) -> None:
+    assert folder == _folder_mode(mode)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bsb_hdf5.ports.call_log import Mark
-from bsb_hdf5.ports.store import Capabilities, Capability
+from bsb_hdf5.ports.store import Capabilities, Capability, common_mode
 
 
 def test_nothing_is_claimed_that_is_not_said() -> None:
@@ -40,3 +40,28 @@ def test_a_note_stands_in_place_of_the_usual_sentence() -> None:
 
 def test_a_mark_is_followed_by_the_next_generation() -> None:
     assert Mark(5, 3) == Mark(5, 2).next()
+
+
+class Placed:
+    """A store that only some users may read."""
+
+    def __init__(self, mode: int | None) -> None:
+        self._mode = mode
+
+    def mode(self) -> int | None:
+        return self._mode
+
+    def create(self, *, mode: int | None = None) -> Any:
+        raise NotImplementedError
+
+
+def test_all_networks_may_be_read_by_those_who_may_read_what_is_made_of_them() -> None:
+    for modes, common in (
+        ([], None),
+        ([None], None),
+        ([0o640], 0o640),
+        ([0o640, 0o604], 0o600),
+        ([0o666, 0o644, None], 0o644),
+    ):
+        stores: list[Any] = [*map(Placed, modes), object()]
+        assert common == common_mode(*stores), modes

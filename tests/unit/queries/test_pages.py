@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import io
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.image import imread
 
-from bsb_hdf5.errors import StoreIOError
-from bsb_hdf5.queries.pages import Picture, check_folder, page_writer, write_beside
+from bsb_hdf5.queries.pages import Picture, page_writer
 
 TITLE = "cerebellum & co.hdf5"
 CAPTION = " ".join(["some of its cells"] * 9)
-POSIX_MODES = pytest.mark.skipif(os.name == "nt", reason="files have no such modes")
 
 
 def draw(figure: FigureBase) -> None:
@@ -97,70 +92,3 @@ def test_a_document_has_a_page_for_each_picture(figures: list[Figure]) -> None:
     assert b"/Title (cerebellum & co.hdf5)" in document
     assert EXPECTED == [said(figure) for figure in figures]
     assert [1, 1] == [len(figure.axes) for figure in figures]
-
-
-@pytest.mark.parametrize(
-    ("folder", "message", "number"),
-    [
-        ("nowhere", "does not exist; create it first", errno.ENOENT),
-        ("file", "is a file", errno.ENOTDIR),
-    ],
-)
-def test_a_place_that_no_file_can_have_is_refused(
-    tmp_path: Path, folder: str, message: str, number: int
-) -> None:
-    (tmp_path / "file").touch()
-    target = tmp_path / folder / "page.html"
-    with pytest.raises(StoreIOError, match=message) as raised:
-        check_folder(target)
-    assert (number, str(target)) == (raised.value.errno, raised.value.fields["location"])
-    check_folder(tmp_path / "page.html")
-
-
-def test_a_file_is_on_the_disk_before_it_has_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = tmp_path / "page.html"
-    target.write_text("before")
-    synced: list[tuple[int, str]] = []
-
-    def sync(descriptor: int) -> None:
-        synced.append((os.fstat(descriptor).st_size, target.read_text()))
-
-    monkeypatch.setattr(os, "fsync", sync)
-    write_beside(target, lambda file: file.write(b"after"))
-    assert [(5, "before")] == synced
-    assert "after" == target.read_text()
-    assert [target] == list(tmp_path.iterdir())
-
-
-def test_what_fails_leaves_the_file_that_was_there(tmp_path: Path) -> None:
-    target = tmp_path / "page.html"
-    target.write_text("before")
-
-    def fail(file: BinaryIO) -> None:
-        file.write(b"after")
-        raise ValueError
-
-    with pytest.raises(ValueError):
-        write_beside(target, fail)
-    assert ["before"] == [each.read_text() for each in tmp_path.iterdir()]
-
-
-@pytest.fixture
-def _no_mask() -> Iterator[None]:
-    """Files get the modes that they are made with."""
-    before = os.umask(0)
-    yield
-    os.umask(before)
-
-
-@POSIX_MODES
-@pytest.mark.usefixtures("_no_mask")
-@pytest.mark.parametrize(("mode", "expected"), [(None, 0o666), (0o640, 0o640), (0o600, 0o600)])
-def test_those_who_may_not_read_the_network_may_not_read_the_file(
-    tmp_path: Path, mode: int | None, expected: int
-) -> None:
-    target = tmp_path / "page.html"
-    write_beside(target, lambda file: file.write(b"after"), mode)
-    assert expected == target.stat().st_mode & 0o777
