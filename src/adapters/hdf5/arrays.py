@@ -74,7 +74,8 @@ class Hdf5Array(Array):
     @property
     def shape(self) -> tuple[int, ...]:
         shape = self._member.shape
-        if shape is None:
+        # Objects of h5py's that callers have may change it.
+        if shape is None or self._context.shared:
             with self._context.translated():
                 shape = self._member.shape = self._id.shape
         return shape
@@ -210,7 +211,7 @@ class Hdf5Array(Array):
     def _rows(self, start: int, shape: tuple[int, ...]) -> H5Object:
         # perf: append 50 cells; h5py takes longer to make a space than to select from it.
         space = self._member.space
-        if space is None:
+        if space is None or self._context.shared:
             space = self._member.space = self._id.get_space()
         space.select_hyperslab((start,) + (0,) * (len(shape) - 1), shape)
         return space
@@ -219,10 +220,10 @@ class Hdf5Array(Array):
 class DatasetParent(Protocol):
     """The group that an array is in."""
 
-    def delete(self, name: str, /) -> None: ...
-
-    def create_dataset(self, name: str, rows: AnyArray, /, *, expected: int) -> OpenObject:
-        """A new growable dataset of these rows."""
+    def replace_dataset(
+        self, name: str, member: OpenObject, rows: AnyArray, /, *, expected: int
+    ) -> None:
+        """Put a new growable dataset in the place of an array, for all who use that."""
 
 
 class Hdf5ArrayWriter(Hdf5Array, ArrayWriter):
@@ -287,6 +288,9 @@ class Hdf5ArrayWriter(Hdf5Array, ArrayWriter):
             )
 
     def _is_in_too_many_pieces(self, rows: int) -> bool:
+        # What callers have of h5py's would stay with the former dataset.
+        if self._context.shared or self._context.source is None:
+            return False
         properties = self._id.get_create_plist()
         if properties.get_layout() != h5d.CHUNKED or h5a.get_num_attrs(self._id):
             return False
@@ -295,8 +299,7 @@ class Hdf5ArrayWriter(Hdf5Array, ArrayWriter):
         return size < _MOST_BYTES and rows > _MOST_PIECES * piece[0]
 
     def _rewrite(self, held: AnyArray, length: int) -> None:
-        self._group.delete(self._name)
-        self._member = self._group.create_dataset(self._name, held[:0], expected=length // 4)
+        self._group.replace_dataset(self._name, self._member, held[:0], expected=length // 4)
         self._set_shape((length, *held.shape[1:]))
         self._write(0, held)
 

@@ -201,17 +201,24 @@ class Hdf5GroupWriter(Hdf5Group, GroupWriter):
         self._keep(name, OpenObject("group", made))
 
     def _make_array(self, name: str, rows: AnyArray, expected: int) -> None:
-        self.create_dataset(name, rows, expected=expected)
+        self._keep(name, OpenObject("array", self._dataset(name, rows, expected=expected)))
 
     def create_fixed_array(self, name: str, rows: AnyArray) -> ArrayWriter:
         if name in self:
             raise NodeExistsError(f"'{name}' exists", asked=name)
-        self.create_dataset(name, rows, growable=False)
+        self._keep(name, OpenObject("array", self._dataset(name, rows, growable=False)))
         return self.array(name)
 
-    def create_dataset(
+    def replace_dataset(
+        self, name: str, member: OpenObject, rows: AnyArray, *, expected: int
+    ) -> None:
+        self.delete(name)
+        member.id, member.piece_bytes = self._dataset(name, rows, expected=expected), None
+        self._keep(name, member)
+
+    def _dataset(
         self, name: str, rows: AnyArray, *, growable: bool = True, expected: int = 0
-    ) -> OpenObject:
+    ) -> H5Object:
         """A new dataset of these rows."""
         self._context.changes += 1
         data = np.ascontiguousarray(rows)
@@ -227,7 +234,7 @@ class Hdf5GroupWriter(Hdf5Group, GroupWriter):
                 made = h5d.open(self._id, name.encode(), COMPRESSED)
             if data.size:
                 made.write(h5s.ALL, h5s.ALL, data)
-        return self._keep(name, OpenObject("array", made))
+        return made
 
     def _share(self) -> None:
         super()._share()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,42 @@ def test_an_array_that_grows_by_zeros_is_stored_in_larger_pieces(path: Path) -> 
         assert 64 >= 1_000_000 // file["x"].chunks[0]
         assert (None,) == file["x"].maxshape
         assert ([0, 1, 2, 999_999], 10) == (file["x"][:].nonzero()[0].tolist(), file["x"][:].sum())
+
+
+def test_whoever_uses_an_array_goes_on_with_it_when_it_is_stored_in_larger_pieces(
+    path: Path,
+) -> None:
+    store = make(Hdf5Store(str(path)))
+    with writing(store) as root:
+        first, second = root.create_array("x", np.zeros(3)), root.array("x")
+        first.append(np.ones(10_000))
+        second.append(np.full(2, 2.0))
+        first.append(np.full(1, 3.0))
+        assert (10_006,) == first.shape == second.shape == root.array("x").shape
+    with reading(store) as root:
+        assert [1, 2, 2, 3] == root.array("x").read(10_002).tolist()
+
+
+@pytest.mark.parametrize("handle", ["session", "file"])
+def test_a_dataset_that_a_caller_holds_gets_all_rows(path: Path, handle: str) -> None:
+    store = make(Hdf5Store(str(path)))
+    with writing(store) as root:
+        root.create_array("x", np.zeros(3))
+    with ExitStack() as stack:
+        if handle == "session":
+            root = stack.enter_context(writing(store))
+            held = root.native()["x"]
+        else:
+            held = stack.enter_context(h5py.File(path, "r+"))["x"]
+            root = store.adopt(held.file)[0].root
+        first, second = root.array("x"), root.array("x")
+        assert (3,) == first.shape == second.shape
+        first.append(np.ones(10_000))
+        second.append(np.full(2, 2.0))
+        assert [1, 2, 2] == held[10_002:].tolist()
+        held[10_002] = 4
+    with reading(store) as root:
+        assert [4, 2, 2] == root.array("x").read(10_002).tolist()
 
 
 @pytest.mark.parametrize(("rows", "most"), [(1, 6_000), (50, 8_000), (5000, 150_000)])
