@@ -81,14 +81,14 @@ class FilePool:
         """Keep a file; the one kept longest may be closed for it."""
         if self._is_over:
             # Later it could not be closed any more: the parts of Python that it needs are gone.
-            file.discard()
+            file.close()
             return
         kept = self._kept
         if kept:
             self._drop_gone_now_and_then()
         if kept.setdefault(key, file) is not file:
             # That of a session beside this one is kept already.
-            file.discard()
+            file.close()
         elif len(kept) > self._limit:
             for longest in list(kept)[:1]:
                 self._drop(longest)
@@ -142,7 +142,7 @@ class FilePool:
         if AtomicFile.is_called_back():
             self._postponed.append(file)
         else:
-            file.discard()
+            file.close()
 
     def _end(self) -> None:
         """
@@ -154,7 +154,7 @@ class FilePool:
         if not keep_hdf5(_LONGEST_CALL):
             return
         for file in list(self._open):
-            file.leave()
+            file.shut()
 
     def _reset_in_child(self) -> None:
         """A forked child shares the descriptors of its parent, and the locks on them."""

@@ -77,7 +77,7 @@ class OpenFile:
         try:
             self._cut_surplus()
         except BaseException:
-            self.roll_back()
+            self.close()
             raise
         self.stamp = self._tell_apart()
 
@@ -140,18 +140,9 @@ class OpenFile:
                 h5f.flush(self.id)
                 self.content.commit()
         except BaseException:
-            self.roll_back()
+            self.close()
             raise
         self._seen, self.stamp = _give_new_stamp(self.descriptor)
-
-    def roll_back(self) -> None:
-        """Undo the changes, and close the file."""
-        try:
-            self._shut()
-            if self.writable:
-                self.content.rollback()
-        finally:
-            self._let_go()
 
     def put_down(self) -> bool:
         """
@@ -159,41 +150,53 @@ class OpenFile:
 
         :returns: whether the file can be used again; it is closed otherwise.
         """
-        if not self.content.is_untouched:
-            self.roll_back()
-            return False
         # What changed while it was read without a lock is not used again: see `is_as_it_was`.
-        if (self.writable and not self.locked) or self.stamp is None:
-            self.discard()
+        is_safe = self.stamp is not None and (self.locked or not self.writable)
+        if not is_safe or not self.content.is_untouched:
+            self.close()
             return False
         if self.locked:
             self.locked = False
             unlock(self.descriptor)
         return True
 
-    def discard_unchanged(self) -> None:
+    def check_unchanged(self) -> None:
         """
-        Close a file that a session read, and whose objects others could use.
+        Check what a session read whose objects others could use.
 
-        :raises ReadOnlyError: they changed it; none of that is stored.
+        :raises StoreIOError: the system failed to read some of it.
+        :raises ReadOnlyError: they changed it.
         """
-        try:
+        with self._calling_hdf5():
             if self.writable:
-                with self._calling_hdf5():
-                    h5f.flush(self.id)
-            changed = not self.content.is_untouched
-        finally:
-            self.roll_back()
-        if changed:
+                h5f.flush(self.id)
+        if self.writable and not self.content.is_untouched:
             raise ReadOnlyError(
                 f"'{self.location}' was changed within a session that only reads; none of it is"
                 " stored"
             )
 
-    def discard(self) -> None:
-        """Close a file that was put down, without changing it."""
-        self._shut()
-        self._let_go()
+    def close(self) -> None:
+        """Close the file, and undo what was not committed."""
+        changed = self.writable and not self.content.is_untouched
+        try:
+            self.shut()
+            if changed:
+                self.content.rollback()
+        finally:
+            close_file(self.descriptor, locked=self.locked)
+
+    def shut(self) -> None:
+        """
+        Close the file in HDF5 alone, even while in use, without changing it.
+
+        Its lock stays until the process ends: a thread may be applying a journal.
+        """
+        # HDF5 writes when it closes a file, which must not reach the file any more.
+        self.content.refuse_writes()
+        self._objects.clear()
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            close_hdf5(self.id)
 
     def abandon(self) -> None:
         """Leave the file, and its lock, to the parent process."""
@@ -202,21 +205,6 @@ class OpenFile:
                 SessionClosedError("the session belongs to the process that began it")
             )
         self.writable = self.locked = False
-
-    def leave(self) -> None:
-        """Close the file at the end of the process, even while in use, without changing it."""
-        # The lock stays until the end: a thread may be applying a journal.
-        self._shut()
-
-    def _shut(self) -> None:
-        # HDF5 writes when it closes a file, which must not reach the file any more.
-        self.content.refuse_writes()
-        self._objects.clear()
-        with contextlib.suppress(OSError, RuntimeError, ValueError):
-            close_hdf5(self.id)
-
-    def _let_go(self) -> None:
-        close_file(self.descriptor, locked=self.locked)
 
 
 def close_hdf5(file: H5Object) -> None:
@@ -304,7 +292,8 @@ def access_properties(file: AtomicFile | None) -> H5Object:
 def _open(file: AtomicFile, location: str, flags: int) -> H5Object:
     """The id of an open HDF5 file."""
     check_free(location)
-    if not file.seek(0, os.SEEK_END):
+    file.seek(0, os.SEEK_END)
+    if not file.tell():
         # HDF5 treats an empty file as one that is being created.
         raise NotANetworkError(f"'{location}' is an empty file", location=location)
     try:

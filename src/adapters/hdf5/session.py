@@ -50,7 +50,10 @@ class Hdf5ReadSession:
             return
         context.ended = True
         if context.shared:
-            file.discard_unchanged()
+            try:
+                file.check_unchanged()
+            finally:
+                file.close()
         elif file.put_down():
             self._keeper(file)
 
@@ -122,17 +125,15 @@ class Hdf5WriteSession(Hdf5AdoptedSession):
         self._context.ended = True
         if self.changes:
             self._file.commit()
-        if not self._file.put_down():
-            return
         if self._context.shared:
             # Objects of the session can't be used any more.
-            self._file.discard()
-        else:
+            self._file.close()
+        elif self._file.put_down():
             self._keeper(self._file)
 
     def rollback(self) -> None:
         self._context.ended = True
-        self._file.roll_back()
+        self._file.close()
 
 
 class Hdf5CreationSession(Hdf5AdoptedSession):

@@ -203,7 +203,7 @@ class Hdf5Store:
             fits = (kept.writable or not writing) if locking else not kept.writable
             if fits and self._is_usable(kept, exclusive=writing, locking=locking):
                 return kept
-            kept.discard()
+            kept.close()
         mode = os.O_RDWR if writing else os.O_RDONLY
         descriptor, locked = self._opener.open(mode, exclusive=writing, locking=locking)
         durable = self._settings.durable
@@ -223,7 +223,7 @@ class Hdf5Store:
             safe = file.locked or not file.writable
             return safe and file.is_as_it_was(self._path)
         except BaseException:
-            file.discard()
+            file.close()
             raise
 
 

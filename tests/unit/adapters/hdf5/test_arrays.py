@@ -226,7 +226,8 @@ def test_whoever_uses_an_array_goes_on_with_it_when_it_is_stored_in_larger_piece
 
 @pytest.mark.parametrize("handle", ["session", "file"])
 def test_a_dataset_that_a_caller_holds_gets_all_rows(path: Path, handle: str) -> None:
-    store = make(Hdf5Store(str(path)))
+    store: Any = make(Hdf5Store(str(path)))
+    root: Any
     with writing(store) as root:
         root.create_array("x", np.zeros(3))
     with ExitStack() as stack:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -10,13 +13,16 @@ import numpy as np
 import pytest
 from h5py import File, h5f, h5i
 
+from bsb_hdf5.adapters.hdf5.atomic import overlay
 from bsb_hdf5.adapters.hdf5.atomic.atomic_file import AtomicFile
 from bsb_hdf5.adapters.hdf5.file_opener import Hdf5Settings
 from bsb_hdf5.adapters.hdf5.new_file import NewFile
 from bsb_hdf5.adapters.hdf5.open_file import close_hdf5
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
-from bsb_hdf5.errors import StoreIOError
+from bsb_hdf5.errors import NotANetworkError, StoreIOError
 from bsb_hdf5.testing.contents import make, writing
+from tests.unit.adapters.hdf5.atomic.commits import interrupt
+from tests.unit.adapters.hdf5.stores import fail_with
 
 
 def open_files() -> int:
@@ -82,3 +88,33 @@ def test_a_file_that_is_closed_already_is_left_alone(path: Path) -> None:
         id_ = file.id
     close_hdf5(id_)
     assert not id_.valid
+
+
+def test_an_empty_file_leaves_the_collection_of_garbage_on(path: Path) -> None:
+    path.touch()
+    with pytest.raises(NotANetworkError, match="empty"):
+        Hdf5Store(str(path)).open_read()
+    assert gc.isenabled()
+
+
+def test_what_h5py_could_not_read_is_told_as_the_session_ends(store: Hdf5Store) -> None:
+    session = store.open_read(locking=False)
+    rows = session.root.native()["rows"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overlay, "read_into", fail_with(errno.EIO))
+        with contextlib.suppress(OSError):
+            rows[:]
+    with pytest.raises(StoreIOError) as raised:
+        session.close()
+    assert errno.EIO == raised.value.errno
+
+
+def test_a_commit_that_is_not_finished_is_no_change_of_whoever_reads(path: Path) -> None:
+    store = Hdf5Store(str(path))
+    make(store)
+    with writing(store) as root:
+        root.create_array("rows", np.arange(3000))
+    interrupt(store)
+    session = Hdf5Store(str(path)).open_read(locking=False)
+    assert [0, -1, -2] == session.root.native()["rows"][:3].tolist()
+    session.close()
