@@ -25,6 +25,7 @@ from threading import get_ident
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Generic, ParamSpec, TypeVar
 
+from ..errors import SessionAbortedError
 from ..platform import after_fork_in_child, signal_main_thread
 
 T = TypeVar("T")
@@ -317,6 +318,10 @@ class uninterrupted(AbstractContextManager[T], Generic[T]):  # noqa: N801  # use
 
     @guarded
     def __enter__(self) -> T:
+        if self in _OPEN:
+            raise SessionAbortedError(
+                "this scope is open already; call read_scope() or write_scope() for each block"
+            )
         begin_uninterrupted()
         try:
             self._inner = self._make()

@@ -45,7 +45,6 @@ from .transaction import (
     ReadTransaction,
     TransactionContext,
     WriteTransaction,
-    library_error,
 )
 from .versioned_cache import VersionedCache
 
@@ -63,7 +62,6 @@ class Sessions(StagedSessions):
 
     def __init__(self, context: TransactionContext) -> None:
         self._context = context
-        self._errors = context.errors
         store = context.store
         self.is_optimistic = isinstance(store, Optimistic) and store.is_optimistic
         """Whether a call that is a session of its own may be made more than once."""
@@ -160,9 +158,7 @@ class Sessions(StagedSessions):
             session.note_failure(error, before)
             if isinstance(error, MemoryError):
                 raise _too_large(self.store.location, error) from error
-            if isinstance(error, self._errors):
-                raise library_error(self.store.location, error) from error
-            raise
+            self._context.reraise(error)
         finally:
             session.mutex.release()
 
@@ -259,6 +255,8 @@ class Sessions(StagedSessions):
                 f"'{self.store.location}' can't be copied within a write scope on it"
             )
         if active is not None:
+            # A write within it may have suspended it.
+            active.resume()
             with self._context.translated():
                 yield
             return

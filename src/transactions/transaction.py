@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
 from types import TracebackType
-from typing import Protocol, overload
+from typing import NoReturn, Protocol, overload
 
 import attrs
 
@@ -99,7 +99,27 @@ class TransactionContext:
         try:
             yield
         except self.errors as error:
-            raise library_error(self.location, error) from error
+            self.reraise(error)
+
+    def reraise(self, error: BaseException) -> NoReturn:
+        """
+        Raise what was caught: an exception of the library of the store as a StoreIOError.
+
+        Others pass, as one of these does that is an error of this package already, or of the
+        handler of a signal.
+        """
+        is_foreign = isinstance(error, self.errors) and not isinstance(error, StorageError)
+        try:
+            if not is_foreign or is_of_handler(error):
+                raise error
+            raise StoreIOError(
+                f"'{self.location}': {type(error).__name__}: {error}",
+                location=self.location,
+                errno=error.errno if isinstance(error, OSError) else None,
+            ) from error
+        finally:
+            # Its traceback refers to what is in this frame: both would stay as garbage.
+            del error
 
     def lock(self, identity: str, *, ranks: bool = True) -> StoreLock:
         """
@@ -135,20 +155,6 @@ class TransactionContext:
         upgraded = changes != session.folded and stamp(network, self.writer)
         network.flush()
         return upgraded
-
-
-def library_error(location: str, error: Exception) -> Exception:
-    """
-    An exception of the library of a backend as one of this package.
-
-    It may be one already, or not be of the library but of the handler of a signal.
-    """
-    if isinstance(error, StorageError) or is_of_handler(error):
-        return error
-    number = error.errno if isinstance(error, OSError) else None
-    return StoreIOError(
-        f"'{location}': {type(error).__name__}: {error}", location=location, errno=number
-    )
 
 
 def _interrupts(error: BaseException) -> bool:
@@ -240,9 +246,7 @@ class ReadTransaction:
                     self._check_unchanged(self._raw, error)
             finally:
                 self.end()
-            if isinstance(error, context.errors):
-                raise library_error(context.location, error) from error
-            raise
+            context.reraise(error)
         # Once it was suspended, the session goes on, whatever was logged meanwhile.
         on_pending, self._on_pending = self._on_pending, OnPending.IGNORE
         if not targets:
@@ -283,7 +287,7 @@ class ReadTransaction:
             if raw is not None:
                 raw.close()
         except self._context.errors as error:
-            raise library_error(self._context.location, error) from error
+            self._context.reraise(error)
         finally:
             # It may have been suspended.
             if holder is not None:
@@ -360,7 +364,7 @@ class WriteTransaction:
         try:
             self._raw = raw = context.store.open_write()
         except context.errors as error:
-            raise library_error(context.location, error) from error
+            context.reraise(error)
         try:
             self._before = raw.version
             view = context.write_view(raw)
@@ -370,12 +374,9 @@ class WriteTransaction:
                     session, context.writer, self._before, self._folding
                 )
             return session
-        except context.errors as error:
+        except BaseException as error:
             self._roll_back()
-            raise library_error(context.location, error) from error
-        except BaseException:
-            self._roll_back()
-            raise
+            context.reraise(error)
 
     def _commit(self) -> bool:
         context, session, raw, fold = self._context, self._session, self._raw, self._fold
@@ -387,20 +388,14 @@ class WriteTransaction:
                 if fold is not None:
                     fold.prepare(session, changed=changed)
                 session.end()
-        except context.errors as error:
+        except BaseException as error:
             self._undo()
-            raise library_error(context.location, error) from error
-        except BaseException:
-            self._undo()
-            raise
+            context.reraise(error)
         try:
             raw.commit()
-        except context.errors as error:
+        except BaseException as error:
             context.cache.clear()
-            raise library_error(context.location, error) from error
-        except BaseException:
-            context.cache.clear()
-            raise
+            context.reraise(error)
         if fold is not None:
             fold.finish()
         if context.staging is not None:
@@ -422,6 +417,6 @@ class WriteTransaction:
         try:
             self._raw.rollback()
         except self._context.errors as error:
-            raise library_error(self._context.location, error) from error
+            self._context.reraise(error)
         finally:
             self._context.cache.clear()

@@ -44,7 +44,10 @@ class translated:  # noqa: N801  # a context manager that is used like a functio
         trace: TracebackType | None,
     ) -> None:
         if self._source is not None and self._source.error is not None:
-            raise as_ours(self._source.error, self._location) from error
+            ours = as_ours(self._source.error, self._location)
+            if ours is error:
+                return
+            raise ours from error
         if error is None or isinstance(error, StorageError) or is_of_handler(error):
             return
         if isinstance(error, OSError) and error.errno is not None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import uuid
+import weakref
 from typing import Any
 
 import pytest
@@ -143,3 +146,48 @@ def test_a_store_that_can_not_be_copied_or_moved(recorder: Recorder, verb: str) 
 def test_an_error_of_a_scope_stays_what_it_is(recorder: Recorder) -> None:
     with pytest.raises(LibraryError), recorder.sessions.scope(write=False):
         fail()
+
+
+class FailingOfSystemStore(memory.MemoryStore):
+    """A store whose library raises errors of the system."""
+
+    errors = (OSError,)
+
+
+@pytest.mark.parametrize("place", ["operation", "begin", "commit"])
+def test_an_error_of_this_package_keeps_its_cause(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_with_cause(*_: Any) -> None:
+        raise StoreIOError("no room") from cause
+
+    cause = KeyError("why")
+    recorder = Recorder(FailingOfSystemStore(uuid.uuid4().hex))
+    recorder.sessions.create(create_network)
+    if place == "begin":
+        monkeypatch.setattr(FailingOfSystemStore, "open_write", fail_with_cause)
+    if place == "commit":
+        monkeypatch.setattr(memory.MemoryWriteSession, "commit", fail_with_cause)
+    with pytest.raises(StoreIOError, match="no room") as caught:
+        recorder.sessions.run(fail_with_cause if place == "operation" else id, write=True)
+    assert cause is caught.value.__cause__
+
+
+def test_an_error_is_no_garbage_once_it_is_handled(recorder: Recorder) -> None:
+    class Held:
+        """What a frame of a traceback refers to."""
+
+    def fail_with_held(session: Any) -> None:
+        held = Held()
+        found.append(weakref.ref(held))
+        raise ZeroDivisionError
+
+    found: list[Any] = []
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(ZeroDivisionError):
+            recorder.sessions.run(fail_with_held, write=True)
+        assert found[0]() is None
+    finally:
+        gc.enable()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import signal
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +16,7 @@ from bsb_hdf5.adapters.memory.store import MemoryWriteSession
 from bsb_hdf5.core.layouts.detection import create_network
 from bsb_hdf5.errors import (
     CommitConflictError,
+    LockTimeoutError,
     NotANetworkError,
     ReadOnlyError,
     SessionAbortedError,
@@ -21,7 +24,7 @@ from bsb_hdf5.errors import (
     StoreIOError,
     StoreNotFoundError,
 )
-from tests.unit.transactions.recorder import SHORT, InterruptionError, Recorder, add
+from tests.unit.transactions.recorder import LONG, SHORT, InterruptionError, Recorder, add
 
 
 def test_read_only_mode_reads_without_locks_and_refuses_to_write(network: Recorder) -> None:
@@ -94,6 +97,40 @@ def test_a_store_is_copied_while_it_is_read_but_not_while_it_is_written(
         assert 1 == network.lock.readers
     with network.write, pytest.raises(SessionAbortedError), network.sessions.hold_shared():
         pytest.fail("half of a transaction was copied")
+
+
+def test_a_store_is_not_copied_while_another_thread_writes_whatever_was_written_here() -> None:
+    network = Recorder(limit=SHORT)
+    network.sessions.create(create_network)
+
+    def write_and_wait() -> None:
+        with network.write as session:
+            add(session, "b")
+            begun.set()
+            over.wait(LONG)
+
+    begun, over = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(1) as pool, network.read:
+        with network.write as session:
+            add(session, "a")
+        writing = pool.submit(write_and_wait)
+        assert begun.wait(LONG)
+        with pytest.raises(LockTimeoutError), network.sessions.hold_shared():
+            pytest.fail("half of a change was copied")
+        over.set()
+        writing.result(LONG)
+        with network.sessions.hold_shared():
+            assert ("a", "b") == network.found()[1]
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_a_scope_is_entered_once_at_a_time(network: Recorder, write: bool) -> None:
+    scope = network.sessions.scope(write=write)
+    with pytest.raises(SessionAbortedError, match="open already"), scope, scope:
+        pytest.fail("it was entered twice")
+    assert (0, 0) == (network.lock.readers, network.lock.writers)
+    with scope:
+        assert network.sessions.in_scope
 
 
 def test_sessions_of_two_places_are_independent(network: Recorder) -> None:

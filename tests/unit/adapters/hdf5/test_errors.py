@@ -81,3 +81,11 @@ def test_what_was_noted_below_goes_before_what_hdf5_says(raised: Exception | Non
     assert StoreNotFoundError is type(run(OSError(errno.ENOENT, "gone")))
     interrupt = KeyboardInterrupt()
     assert interrupt is run(interrupt)
+
+
+def test_what_was_noted_below_keeps_its_cause_however_often_it_passes() -> None:
+    noted, cause = CorruptNetworkError("no heap"), RuntimeError("of HDF5")
+    guard = translated("here", Source(noted))
+    with pytest.raises(CorruptNetworkError) as caught, guard, guard:
+        raise cause
+    assert (noted, cause) == (caught.value, caught.value.__cause__)
