@@ -20,9 +20,9 @@ class LayoutOption(  # type: ignore[call-arg]
     project=("hdf5.layout",),
     env=("BSB_HDF5_LAYOUT",),
     script=("hdf5_layout",),
-    description="layout of new HDF5 files: classic or columnar",
+    description="layout of new HDF5 files: classic (the default) or columnar",
 ):
-    """How a file that is made is laid out, where its configuration does not say it."""
+    """Layout of new files whose configuration does not name one."""
 
 
 class DurabilityOption(  # type: ignore[call-arg]
@@ -32,9 +32,10 @@ class DurabilityOption(  # type: ignore[call-arg]
     project=("hdf5.durability",),
     env=("BSB_HDF5_DURABILITY",),
     script=("hdf5_durability",),
-    description="what changes to HDF5 files survive: process (its end) or power (a power cut)",
+    description="what changes to HDF5 files survive: process (the default: a killed process) or"
+    " power (also a power cut)",
 ):
-    """What stored changes survive, where no configuration says it."""
+    """What stored changes survive, if the configuration does not say."""
 
 
 Option: TypeAlias = type[LayoutOption] | type[DurabilityOption]

@@ -90,8 +90,8 @@ def _positive(text: str) -> int:
 
 
 _COMMON = (
-    _flag("--json", "print the answer as JSON, with the version of its schema"),
-    _flag("--traceback", "print the traceback of an error"),
+    _flag("--json", "print the answer as JSON"),
+    _flag("--traceback", "print the traceback if an error occurs"),
 )
 _ROOT = _root("root", "path or URL of the network")
 _SOURCE = _root("source", "path or URL of the network")
@@ -100,24 +100,26 @@ _TRUST = Argument(
     ("--trust",),
     {
         "choices": ("inc", "out"),
-        "help": "the copy to keep where the two mirrored copies of connections differ",
+        "help": "copy of the connections to keep where the two copies in a classic file differ:"
+        " inc (incoming) or out (outgoing)",
     },
 )
 _ENGINE = Argument(
     ("--engine",),
-    {"help": "hdf5 or zarr; by default by the name of the target, else that of the source"},
+    {"help": "hdf5 or zarr (default: by the ending of TARGET, else that of the source)"},
 )
-_LAYOUT = Argument(("--layout",), {"help": "classic or columnar; by default that of the engine"})
+_LAYOUT = Argument(("--layout",), {"help": "classic or columnar, for hdf5 (default: classic)"})
 _AT = Argument(
     ("--at",),
     {
         "metavar": "VERSION",
-        "help": "of a network in an object store: id, tag or time of the version to read",
+        "help": "version to read, of a network in an object store: its id, a tag, or a time"
+        " such as 2026-01-31T12:00",
     },
 )
 _UNKNOWN = _flag("--drop-unknown", "leave out content that the layout of the source does not know")
 _DAMAGED = _flag(
-    "--keep-damaged", "copy rows that do not match their checksums, which get new ones"
+    "--keep-damaged", "copy rows that do not match their checksums, with new checksums"
 )
 
 COMMANDS = (
@@ -129,7 +131,7 @@ COMMANDS = (
         (
             _ROOT,
             _flag("--chunks", "also list the chunks, with their cells and connections"),
-            _flag("--sets", "also list labels, columns and chunks of each set"),
+            _flag("--sets", "also list the labels and additional data of each cell type"),
             _AT,
         ),
     ),
@@ -162,14 +164,14 @@ COMMANDS = (
     ),
     Command(
         "convert",
-        "Copy a network into another engine or layout, value for value.",
+        "Copy a network to another engine or layout, value for value.",
         "convert network.hdf5 columnar.hdf5 --layout columnar",
         ("maintaining", "convert"),
         (_SOURCE, _TARGET, _LAYOUT, _ENGINE, _TRUST, _UNKNOWN, _DAMAGED),
     ),
     Command(
         "copy",
-        "Copy a network unchanged, completely or not at all.",
+        "Copy a network in its engine and layout, completely or not at all.",
         "copy network.hdf5 backup.hdf5",
         ("maintaining", "copy"),
         (_SOURCE, _TARGET),
@@ -181,19 +183,24 @@ COMMANDS = (
         ("exchanging", "diff"),
         (
             _root("first", "path or URL of a network"),
-            _root("second", "path or URL of another, of any engine and layout"),
+            _root("second", "path or URL of the other, of any engine and layout"),
             _flag("--ignore-order", "ignore the order of connections between two chunks"),
             Argument(
                 ("--versions",),
                 {
                     "nargs": "+",
                     "metavar": "VERSION",
-                    "help": "of networks in object stores: that of the first, and of the second",
+                    "help": "versions to compare, of networks in object stores: that of the first"
+                    " network, and that of the second",
                 },
             ),
             Argument(
                 ("-n", "--number"),
-                {"type": _positive, "metavar": "N", "help": "stop after N differences"},
+                {
+                    "type": _positive,
+                    "metavar": "N",
+                    "help": "stop after N differences (default: list all)",
+                },
             ),
         ),
     ),
@@ -208,7 +215,11 @@ COMMANDS = (
                 ("-o", "--output"),
                 {"required": True, "metavar": "TARGET", "help": "path or URL of the new network"},
             ),
-            _flag("--rename", "rename different things of the same name instead of refusing"),
+            _flag(
+                "--rename",
+                "rename sets, morphologies and files that differ but have one name, instead of"
+                " refusing them",
+            ),
             _LAYOUT,
             _ENGINE,
             _TRUST,
@@ -218,7 +229,7 @@ COMMANDS = (
     ),
     Command(
         "versions",
-        "List the versions of a network in an object store, the last first.",
+        "List the versions of a network in an object store, newest first.",
         "versions s3://lab/granules",
         ("versions", "versions"),
         (_ROOT,),
@@ -235,10 +246,13 @@ COMMANDS = (
                 {
                     "choices": ("type", "label", "chunk"),
                     "default": "type",
-                    "help": "groups of cells",
+                    "help": "how to group the cells (default: type)",
                 },
             ),
-            Argument(("--set",), {"metavar": "TAG", "help": "only this connectivity set"}),
+            Argument(
+                ("--set",),
+                {"metavar": "TAG", "help": "count only this connectivity set (default: all)"},
+            ),
             _AT,
         ),
     ),
@@ -251,7 +265,11 @@ COMMANDS = (
             _ROOT,
             Argument(
                 ("-o", "--output"),
-                {"required": True, "metavar": "FILE", "help": "ends in .html, .png or .pdf"},
+                {
+                    "required": True,
+                    "metavar": "FILE",
+                    "help": "file to write; its name ends in .html, .png or .pdf",
+                },
             ),
             _AT,
         ),
@@ -263,10 +281,14 @@ COMMANDS = (
         ("exchanging", "export"),
         (
             _ROOT,
-            _root("folder", "to write"),
+            _root("folder", "folder to write"),
             Argument(
                 ("--to",),
-                {"choices": ("csv", "parquet", "sonata"), "default": "csv", "help": "format"},
+                {
+                    "choices": ("csv", "parquet", "sonata"),
+                    "default": "csv",
+                    "help": "format to write (default: csv)",
+                },
             ),
             _flag("--overwrite", "replace the folder of an earlier export"),
             _AT,
@@ -278,15 +300,15 @@ COMMANDS = (
         "import circuit network.hdf5 --from sonata",
         ("exchanging", "import_"),
         (
-            _root("folder", "of the circuit, or its circuit_config.json"),
-            _root("root", "path or URL of the new network, where nothing may be yet"),
+            _root("folder", "folder of the circuit, or its circuit_config.json"),
+            _root("root", "path or URL of the new network, which must not exist yet"),
             Argument(
                 ("--from",),
-                {"choices": ("sonata",), "default": "sonata", "help": "format"},
+                {"choices": ("sonata",), "default": "sonata", "help": "format (default: sonata)"},
             ),
             Argument(
                 ("--engine",),
-                {"help": "hdf5 or zarr; by default by the name of the network, else hdf5"},
+                {"help": "hdf5 or zarr (default: by the ending of ROOT, else hdf5)"},
             ),
             _LAYOUT,
             Argument(
@@ -294,7 +316,7 @@ COMMANDS = (
                 {
                     "type": float,
                     "metavar": "UM",
-                    "help": "of chunks, where the circuit is of another program; 100 without",
+                    "help": "side of a chunk in um, for circuits of other programs (default: 100)",
                 },
             ),
         ),

@@ -100,8 +100,8 @@ class HDF5Engine(_engine.StorageEngine):
         if wanted is None or not self.exists() or (found := self.layout) == wanted:
             return
         warnings.warn(
-            f"'{self._root}' stays in the {found} layout: 'layout: {wanted}' applies to new files"
-            " only. To change the layout, call"
+            f"'{self._root}' stays in the {found} layout unless it is cleared: 'layout: {wanted}'"
+            " applies to new and cleared files. To change the layout, call"
             f" bsb_hdf5.convert({str(self._root)!r}, TARGET, layout={wanted!r})",
             LayoutKeptWarning,
             stacklevel=callers_stacklevel(),

@@ -13,21 +13,25 @@ from ..testing.waits import LIMIT
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status of the program."""
     parser = argparse.ArgumentParser(
-        prog="python -m bsb_hdf5.kit", description="Make and check storage engines of BSB."
+        prog="python -m bsb_hdf5.kit", description="Start a storage engine for BSB, and check one."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    new = commands.add_parser("new", help="write a package with an engine that works")
-    new.add_argument("name", help="of the engine: lower-case letters, digits and '_'")
-    new.add_argument("--into", default=".", metavar="FOLDER", help="where the package goes")
-    check = commands.add_parser("check", help="run all that an engine has to pass")
-    check.add_argument("name", help="of an engine that is installed")
-    check.add_argument("--only", default="", metavar="EXPR", help="tests, as of pytest -k")
+    new = commands.add_parser("new", help="write the package of a working engine")
+    new.add_argument("name", help="name of the engine: lower-case letters, digits and '_'")
+    new.add_argument(
+        "--into", default=".", metavar="FOLDER", help="folder for the package (default: here)"
+    )
+    check = commands.add_parser("check", help="run all tests that an engine has to pass")
+    check.add_argument("name", help="name of an installed engine")
+    check.add_argument(
+        "--only", default="", metavar="EXPR", help="run the tests that match, as with pytest -k"
+    )
     check.add_argument(
         "--limit",
-        type=float,
+        type=seconds,
         default=LIMIT,
         metavar="SECONDS",
-        help="time for a test, after which the check ends; 0 for no limit (default: %(default)g)",
+        help="longest time for one test, 0 for no limit (default: %(default)g)",
     )
     given = parser.parse_args(arguments)
     if given.command == "new":
@@ -35,6 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .check import check as passes
 
     return 0 if passes(given.name, given.only, limit=given.limit) else 1
+
+
+def seconds(text: str) -> float:
+    """A number from 0 up; argparse names this function where it is none."""
+    if not 0 <= (value := float(text)):
+        raise ValueError
+    return value
 
 
 def _new(name: str, parent: str) -> int:

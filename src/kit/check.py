@@ -12,6 +12,7 @@ import bsb
 import numpy as np
 from bsb.storage import get_engines
 
+from ..engine import StorageEngine
 from ..ports.store import Capability
 from ..testing.suite_of_engine import store_of
 from ..testing.waits import LIMIT
@@ -32,15 +33,20 @@ def check(
     """
     Run every test that an engine has to pass, and print a report.
 
-    :param name: of an engine that is installed.
-    :param only: expression that chooses tests, as of ``pytest -k``; without, all are run.
-    :param limit: seconds for a test, after which no other one is run; 0 for no limit.
+    :param name: name of an installed engine.
+    :param only: expression that chooses tests, as for ``pytest -k``; if empty, all tests run.
+    :param limit: seconds for one test, after which the check ends; 0 for no limit.
     :returns: whether it passed.
     """
     if name not in get_engines():
         known = ", ".join(sorted(get_engines()))
         say(f"no engine '{name}' is installed; BSB finds {known}. Install the package, with its")
         say("entry point in the group 'bsb.storage.engines', and try again.")
+        return False
+    if not issubclass(get_engines()[name], StorageEngine):
+        say(
+            f"the engine '{name}' is not made with bsb_hdf5.kit.define_engine, and can't be checked"
+        )
         return False
     tally = run_suite(name, only, limit)
     report(name, tally, say)
@@ -52,7 +58,7 @@ def check(
 
 def _verdict(tally: Tally) -> str:
     if not tally.has_passed:
-        return "does not pass"
+        return "does not pass" if tally.failures else "was not tested: no test was chosen"
     if tally.left_out:
         return f"passes what was chosen; not run: {_tests(tally.left_out)}"
     return "passes"

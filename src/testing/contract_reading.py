@@ -104,7 +104,7 @@ class ReadingContract:
         self, filled_store: Store
     ) -> None:
         if Capability.WRITABLE in filled_store.capabilities:
-            pytest.skip("A store that is written to has nothing to refuse.")
+            pytest.skip("A writable store refuses no writes.")
         before = snapshot(filled_store)
         for verb in (filled_store.open_write, filled_store.create, filled_store.remove):
             with pytest.raises(StorageError):

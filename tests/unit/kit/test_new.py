@@ -103,6 +103,20 @@ def test_an_engine_that_is_not_installed_is_named(capsys: pytest.CaptureFixture[
     assert "no engine 'absent' is installed; BSB finds " in capsys.readouterr().out
 
 
+def test_an_engine_that_the_kit_did_not_make_is_not_checked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert 1 == main(["check", "fs"])
+    assert "the engine 'fs' is not made with bsb_hdf5.kit" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("limit", ["-1", "nan", "long"])
+def test_a_limit_that_is_no_time_is_refused(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["check", "memory", "--limit", limit])
+    assert f"argument --limit: invalid seconds value: '{limit}'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["", "Lmdb", "1a", "a-b", "a/b", "é"])
 def test_a_name_that_no_module_can_have_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="can't be the name of an engine"):
