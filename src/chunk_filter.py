@@ -1,4 +1,4 @@
-"""Which chunks of a resource are looked at."""
+"""The chunk filter of a resource."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .errors import InputError
 
 
 class ChunkFilter:
-    """The part of a resource that is restricted to some of its chunks, or to none."""
+    """The part of a resource that restricts it to some of its chunks."""
 
     if TYPE_CHECKING:
 
@@ -26,12 +26,12 @@ class ChunkFilter:
         self._chunks: dict[int, Chunk] = {}
 
     def get_loaded_chunks(self) -> list[Chunk]:
-        """The chunks that the resource is restricted to, or all."""
+        """The chunks that the resource is restricted to; by default, all."""
         return list(self._chunks.values()) if self._chunks else self.get_all_chunks()
 
     @contextlib.contextmanager
     def chunk_context(self, chunks: Iterable[ChunkLike]) -> Iterator[None]:
-        """Restrict the set to some chunks for as long as a block runs."""
+        """Restrict the set to some chunks until the end of a ``with`` block."""
         before = self._chunks
         self.set_chunk_filter(chunks)
         try:
@@ -45,7 +45,7 @@ class ChunkFilter:
 
     def exclude_chunk(self, chunk: ChunkLike) -> None:
         """
-        Take a chunk out of those the set is restricted to.
+        Remove a chunk from those that the set is restricted to.
 
         :raises ValueError: the set is not restricted to it.
         """
@@ -55,12 +55,12 @@ class ChunkFilter:
         self._chunks = {id_: kept for id_, kept in self._chunks.items() if id_ != excluded}
 
     def set_chunk_filter(self, chunks: Iterable[ChunkLike]) -> None:
-        """Restrict the set to some chunks; an empty list lifts the restriction."""
+        """Restrict the set to some chunks; an empty list removes the restriction."""
         by_id = {id_of(chunk): chunk for chunk in reversed(each_chunk(chunks))}
         self._chunks = dict(sorted(by_id.items())) if len(by_id) > 1 else by_id
 
     def clear_chunk_filter(self) -> None:
-        """Lift the restriction to some chunks."""
+        """Remove the restriction to some chunks."""
         self._chunks = {}
 
     def _selected_chunks(self) -> Ids | None:

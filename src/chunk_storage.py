@@ -15,7 +15,7 @@ from .transactions.session import Session
 
 
 class ChunkStorage(ChunkFilter):
-    """The part of a resource that finds its chunks: among cells, or in groups of its own."""
+    """The part of a resource that finds its chunks: those of its cells, or groups in it."""
 
     _engine: SessionEngine
 

@@ -1,9 +1,9 @@
 """
-Which chunks of a resource are looked at, and its data by chunk.
+The chunks of a resource, and its data by chunk.
 
-:class:`ChunkLoader` is the part of a placement set, or of a resource of a user's own, that knows
-chunks; :class:`ChunkedProperty` and :class:`ChunkedCollection` reach a single column of it. The
-columns of a placement set's own are those of its cells; all others are the user's.
+:class:`ChunkLoader` is the part of a placement set, or of a resource of a user, that handles
+chunks. :class:`ChunkedProperty` and :class:`ChunkedCollection` read and write a single column of
+it. The built-in columns of a placement set are those of its cells; all others are the user's.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ Extract: TypeAlias = Callable[[Rows, Any], Loaded]
 
 class ChunkLoader(ChunkStorage):
     """
-    Mixin of a resource: the chunks it holds, and those it is restricted to.
+    Mixin of a resource: the chunks that it has, and those that it is restricted to.
 
     A class that uses it may be given ``properties`` and ``collections``, functions that
     make a :class:`ChunkedProperty` or :class:`ChunkedCollection` of a resource. A resource then
@@ -94,7 +94,7 @@ class ChunkLoader(ChunkStorage):
     @handles_handles("r")
     def get_all_chunks(self, handle: Session = HANDLED) -> list[Chunk]:
         """
-        All chunks of the resource, those without rows too, by id.
+        All chunks of the resource, also those without rows, by id.
 
         :raises NodeNotFoundError: it has no data by chunk yet.
         """
@@ -104,12 +104,12 @@ class ChunkLoader(ChunkStorage):
         self, chunk: ChunkLike | None = None, collection: str | None = None, key: str | None = None
     ) -> str:
         """
-        The path of a chunk, or of a column of it, in layouts that have a group a chunk.
+        The path of a chunk, or of a column of it, in layouts with a group per chunk.
 
-        :param chunk: a chunk; the path of the set without.
+        :param chunk: a chunk; by default, the path of the set is returned.
         :param collection: name of a collection of the chunk.
         :param key: name of a property of the chunk, or of a column of the collection.
-        :raises NodeNotFoundError: it is a placement set in a layout that has no groups of chunks,
+        :raises NodeNotFoundError: it is a placement set in a layout without groups per chunk, such
             as the columnar one.
         """
         if chunk is None:
@@ -123,7 +123,7 @@ class ChunkLoader(ChunkStorage):
         """
         Make sure that a chunk exists, with or without cells.
 
-        :raises ChunkError: it is of another size than the chunks of the network.
+        :raises ChunkError: it differs in size from the chunks of the network.
         """
         needed, cells = as_chunk(chunk), self._cells_writer(handle)
         if cells is not None:
@@ -141,16 +141,16 @@ class ChunkLoader(ChunkStorage):
 
 class ChunkedProperty:
     """
-    One column of a resource: an array a chunk.
+    One column of a resource: an array per chunk.
 
     :param loader: the resource.
     :param property: name of the column.
     :param shape: of the column without rows: ``(0, ...)``; None if the rows decide.
     :param dtype: of the values.
     :param insert: changes rows before they are stored.
-    :param extract: changes rows after they were loaded. Of a column of cells it is given all rows
-        and the set's data; of any other the rows of one chunk after the other, each with its
-        array (an ``h5py.Dataset`` in HDF5), or None without.
+    :param extract: changes rows after they were loaded. For a column of cells it gets all rows
+        and the set's data; for any other the rows of one chunk after the other, each with its
+        array (an ``h5py.Dataset`` in HDF5), or None if it has none.
     :param collection: the collection that the column belongs to.
     """
 

@@ -1,4 +1,4 @@
-"""Connections as BSB sees them: block by block, between two chunks."""
+"""Reading connections block by block, as BSB does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ROWS_AT_ONCE = 1_000_000
 
 
 class ConnectionSource(Protocol):
-    """What an iteration needs of the connectivity set that it is over."""
+    """The part of a connectivity set that its iterators use."""
 
     tag: str
     _engine: SessionEngine

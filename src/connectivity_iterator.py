@@ -1,4 +1,4 @@
-"""The connections of a set as simulators load them."""
+"""The iterator over the connections of a set, with which simulators load them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .transactions.session import Session
 
 class ConnectivityIterator(interfaces.ConnectivityIterator):
     """
-    Connections of a set, to be restricted, iterated over, and loaded as arrays.
+    The connections of a set, which can be restricted, iterated over, and loaded as arrays.
 
-    Each verb returns a copy that keeps what was asked for before. Cells are numbered within the
-    chunks that were asked for, or over the whole set (:meth:`as_globals`).
+    Each method that restricts, orders or numbers returns a copy, which keeps the other settings.
+    Cells are numbered within the selected chunks, or over the whole set (:meth:`as_globals`).
 
     :param cs: the set.
     :param direction: ``out``: connections come by presynaptic, then by postsynaptic chunk;
@@ -29,7 +29,7 @@ class ConnectivityIterator(interfaces.ConnectivityIterator):
     :param lchunks: restricts the presynaptic chunks of outgoing connections, and the postsynaptic
         chunks of incoming ones: a chunk, or some; None for all.
     :param gchunks: likewise, the chunks at the other end.
-    :param scoped: whether cells are numbered within the chunks that were asked for.
+    :param scoped: whether cells are numbered within the selected chunks.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class ConnectivityIterator(interfaces.ConnectivityIterator):
         return self._with(scoped=False)
 
     def as_scoped(self) -> ConnectivityIterator:
-        """Number cells within the chunks that were asked for, on either side."""
+        """Number cells within the selected chunks, on either side."""
         return self._with(scoped=True)
 
     def outgoing(self) -> ConnectivityIterator:
@@ -93,7 +93,7 @@ class ConnectivityIterator(interfaces.ConnectivityIterator):
 
     def to(self, chunks: Chunks) -> ConnectivityIterator:
         """
-        Only connections to a chunk, or to some; None for all.
+        Keep only connections to a chunk or to some chunks; None keeps all.
 
         :raises InputError: they are not chunks.
         """
@@ -101,7 +101,7 @@ class ConnectivityIterator(interfaces.ConnectivityIterator):
 
     def from_(self, chunks: Chunks) -> ConnectivityIterator:
         """
-        Only connections from a chunk, or from some; None for all.
+        Keep only connections from a chunk or from some chunks; None keeps all.
 
         :raises InputError: they are not chunks.
         """

@@ -1,4 +1,4 @@
-"""Connectivity sets: connections between two types of cells, as BSB asks for them."""
+"""Connectivity sets: BSB's interface to the connections between two types of cells."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ from .transactions.session import Session
 
 @counterpart_of(errors.LocationError)
 class LocationOutOfBoundsError(errors.LocationError):
-    """Connection locations that point at no cell, branch or point; nothing was stored."""
+    """Locations that refer to no cell, branch or point; nothing was stored."""
 
 
 def get_dir_iter(direction: str | None) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
     """
     The connections from one type of cells to another.
 
-    :param engine: of the storage.
+    :param engine: engine of the storage.
     :param tag: name of the set.
     :raises DatasetNotFoundError: the set does not exist.
     """
@@ -108,7 +108,7 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
         """
         Make a connectivity set.
 
-        :param tag: its name; ``<pre>_to_<post>`` without.
+        :param tag: name of the set; by default, ``<pre>_to_<post>``.
         :raises DatasetExistsError: it exists.
         """
         name = _tag(pre_type, post_type, tag)
@@ -120,7 +120,7 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
     @staticmethod
     @handles_static_handles("r")
     def exists(engine: SessionEngine, tag: str, handle: Session = HANDLED) -> bool:  # type: ignore[override]
-        """Whether there is a set of that name."""
+        """Whether a set has that name."""
         return handle.network.holds("connectivity", tag)
 
     @classmethod
@@ -144,7 +144,7 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
         """
         A connectivity set, made if it is absent.
 
-        :param promote_from_read: taken for callers of bsb-hdf5 8.0.2; does nothing.
+        :param promote_from_read: accepted for callers of bsb-hdf5 8.0.2; does nothing.
         :raises SetTypeError: it exists, between other cell types.
         """
         name = _tag(pre_type, post_type, tag)
@@ -199,7 +199,7 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
         """
         Remove connections.
 
-        :param chunks: remove those from or to one of these chunks; all without.
+        :param chunks: remove connections from or to one of these chunks; by default, all.
         """
         self._writer(handle).clear(None if chunks is None else as_ids(chunks))
 
@@ -215,14 +215,14 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
         """
         Connect cells of two placement sets.
 
-        Connections of a block are stored in the order given; those from a set that has, or is
-        restricted to, a single chunk by postsynaptic, then presynaptic cell.
+        Connections of a block keep their order. If ``pre_set`` has, or is restricted to, a single
+        chunk, they are sorted by postsynaptic, then by presynaptic cell.
 
-        :param src_locs: (n, 3) cells, branches and points; cells count those of ``pre_set``
-            under its filters, branches and points those of the morphology under its label
-            filter. Cells alone, (n,), stand for cells without morphology.
-        :param dest_locs: likewise, of ``post_set``.
-        :raises LocationOutOfBoundsError: a location on no cell; nothing is stored.
+        :param src_locs: (n, 3) cells, branches and points. Cells are numbered within ``pre_set``
+            under its filters, branches and points within the morphology under its label
+            filter. (n,) cells mean the cells as a whole.
+        :param dest_locs: likewise, in ``post_set``.
+        :raises LocationOutOfBoundsError: a location refers to no cell; nothing is stored.
         :raises InputError: locations that don't pair up, or are not whole numbers.
         """
         src = as_locations(src_locs, "source locations")
@@ -266,8 +266,8 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
         """
         Connect cells of two chunks.
 
-        :param src_locs: (n, 3) ranks of cells in ``src_chunk``, branches and points; ranks
-            alone, (n,), stand for cells without morphology.
+        :param src_locs: (n, 3) ranks of cells in ``src_chunk``, branches and points. (n,) ranks
+            mean the cells as a whole.
         :param dst_locs: likewise, in ``dst_chunk``.
         :raises InputError: locations that don't pair up, or are not whole numbers.
         """
@@ -315,10 +315,10 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
     ) -> CSIterator:
         """
         Iterate in nested loops: over directions, local chunks, and global chunks with the
-        connections of the block. What is given is not iterated over.
+        connections of the block. There is no loop over a parameter that is given.
 
         :param direction: ``inc`` or ``out``.
-        :param local_: a chunk; a list of chunks restricts the loop instead.
+        :param local_: a chunk; or a list of chunks, to which the loop is restricted.
         :param global_: likewise.
         """
         return CSIterator(self, direction, local_, global_)
@@ -329,7 +329,7 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
         """
         Iterate over all blocks.
 
-        :param direction: ``inc`` or ``out``; both, without.
+        :param direction: ``inc`` or ``out``; by default, both.
         :param local_: restricts to a chunk, or a list of chunks.
         :param global_: likewise.
         :returns: direction, local chunk, global chunk, and (n, 3) local and global locations.
@@ -374,10 +374,9 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
 
     def load_connections(self) -> ConnectivityIterator:
         """
-        All connections, to be restricted, iterated over, and loaded as arrays.
+        An iterator over all connections, which can be restricted and loaded as arrays.
 
-        :returns: presynaptic and postsynaptic locations, by presynaptic, then by postsynaptic
-            chunk.
+        :returns: the iterator, in the order of presynaptic, then of postsynaptic chunks.
         """
         return ConnectivityIterator(self, "out")
 

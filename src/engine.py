@@ -1,8 +1,8 @@
 """
-The engine: one storage, as BSB's ``Storage`` drives it.
+The engine behind a BSB ``Storage``.
 
-Written once for every backend; a module of ``engines`` gives it a store. Collective
-operations are for every rank at once; all others may be called by one rank alone.
+It is written once for every backend; a module of ``engines`` gives it a store. All MPI ranks
+have to call a collective operation; a single rank may call any other.
 """
 
 from __future__ import annotations
@@ -84,11 +84,11 @@ class StorageEngine(bsb.Engine):
     """
     A storage.
 
-    :param root: where it lies; every rank gets that of rank 0.
+    :param root: path, URL or name of the storage; every rank uses that of rank 0.
     :param comm: BSB's MPI service.
-    :param lock_limit: seconds to wait for other threads, ranks or programs; without, those of the
-        root (:class:`~bsb_hdf5.config.NetworkRoot`), or 600.
-    :raises InputError: another limit than a number above 0.
+    :param lock_limit: seconds to wait for other threads, ranks or programs; by default, that of
+        the root (:class:`~bsb_hdf5.config.NetworkRoot`), or 600.
+    :raises InputError: the limit is not a number above 0.
     :raises StoreError: the root comes with a version, and the store keeps none.
     """
 
@@ -239,7 +239,7 @@ class StorageEngine(bsb.Engine):
 
     @without_interrupts
     def exists(self) -> bool:
-        """Whether there is anything at the root."""
+        """Whether anything lies at the root."""
         return self.sessions.store.exists()
 
     @without_interrupts
@@ -302,14 +302,14 @@ class StorageEngine(bsb.Engine):
 
     @property
     def limits(self) -> dict[str, str]:
-        """What the storage can't do, or not everywhere: one sentence by capability."""
+        """What the storage can't do, or not everywhere: a sentence for each such capability."""
         limits = self.sessions.store.capabilities.limits
         return {str(capability): sentence for capability, sentence in limits.items()}
 
     @without_interrupts
     def copy(self, new_root: Root) -> None:
         """
-        :guilabel:`collective` Copy the storage to another root, whole or not at all.
+        :guilabel:`collective` Copy the storage to another root, completely or not at all.
 
         :raises StoreExistsError: there is something at the other root.
         :raises InputError: it comes with a version or with other storage options.
@@ -358,7 +358,7 @@ class StorageEngine(bsb.Engine):
         """
         :guilabel:`collective` Delete the storage and everything in it.
 
-        :raises StoreNotFoundError: there is none.
+        :raises StoreNotFoundError: there is no storage.
         """
         self.ranks.on_main(self._remove)
 
@@ -400,15 +400,15 @@ class StorageEngine(bsb.Engine):
 
     def get_chunk_stats(self) -> dict[str, Document]:
         """
-        What each chunk that holds anything does, by its id: cells ``placed`` and ``connections``
-        (``inc`` and ``out``).
+        Cells (``placed``) and ``connections`` (``inc`` and ``out``) of each chunk that has any, by
+        its id.
         """
         return self._read(lambda network: network.totals.of_held())
 
     def read_only(self) -> ReadOnly:
         """
-        Enter read-only mode: nothing is locked and nothing written, until the end of a block
-        that this is used for, or until ``readwrite``.
+        Enter read-only mode, in which nothing is locked and nothing written, until the end of a
+        ``with`` block, or until ``readwrite``.
         """
         before, self._readonly = self._readonly, True
         return ReadOnly(self, before)
@@ -418,7 +418,7 @@ class StorageEngine(bsb.Engine):
         """
         Close the files that are kept open between calls; the next call opens them again.
 
-        Not those that a scope is using.
+        Files that a scope is using stay open.
         """
         store = self.sessions.store
         if isinstance(store, KeepsOpen):
@@ -426,8 +426,8 @@ class StorageEngine(bsb.Engine):
 
     def read_scope(self) -> AbstractContextManager[Session]:
         """
-        One session for all reads of a block. A write within it is stored at once, and seen
-        by the reads that follow.
+        One session for all reads of a block. A write within it is stored at once, and later reads
+        see it.
         """
         return as_bsb(self.sessions.scope(write=False))
 

@@ -1,4 +1,4 @@
-"""The file store, as BSB asks for it."""
+"""The file store: BSB's interface to the files of a network."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class FileStore(NetworkPart, bsb.FileStore):
 
     @handles_handles("r")
     def has(self, id: str, handle: Session = HANDLED) -> bool:
-        """Whether there is a file of that id."""
+        """Whether a file has that id."""
         return check_text(id, "file") in handle.network.files
 
     @handles_handles("r")
@@ -81,7 +81,7 @@ class FileStore(NetworkPart, bsb.FileStore):
         """
         A file: its content, and its metadata.
 
-        :raises FileNotFoundError: there is none of that id.
+        :raises FileNotFoundError: no file has that id.
         """
         stored = handle.network.files.load(check_text(id, "file"))
         return stored.content(), dict(stored.meta)
@@ -116,13 +116,13 @@ class FileStore(NetworkPart, bsb.FileStore):
         Store a file.
 
         :param content: a text, or bytes.
-        :param meta: JSON document; not changed. BSB's interface has the two in the other order: a
-            text is understood as the id, and a mapping as the meta, wherever it stands.
-        :param id: of the file; one is made without.
-        :param encoding: of a text, UTF-8 without.
+        :param meta: a JSON document, which is not changed. As BSB's interface has ``meta`` and
+            ``id`` in the other order, a text is taken as the id and a mapping as the meta.
+        :param id: id of the file; by default, a new one.
+        :param encoding: encoding of a text; by default, UTF-8.
         :param overwrite: replace a file of the same id.
         :returns: the id.
-        :raises FileExistsError: there is a file of that id.
+        :raises FileExistsError: a file has that id, and ``overwrite`` is false.
         :raises InputError: a content, id or meta that can't be stored.
         """
         if isinstance(meta, str) or isinstance(id, Mapping):
@@ -142,7 +142,7 @@ class FileStore(NetworkPart, bsb.FileStore):
         """
         Delete a file.
 
-        :raises FileNotFoundError: there is none of that id.
+        :raises FileNotFoundError: no file has that id.
         """
         handle.network_writer.files.remove(check_text(id, "file"))
 
@@ -150,7 +150,7 @@ class FileStore(NetworkPart, bsb.FileStore):
         """
         The configuration of the network.
 
-        :raises MissingActiveConfigError: there is none.
+        :raises MissingActiveConfigError: the network has none.
         """
         id_ = self._active_id()
         if id_ is None:
@@ -167,11 +167,11 @@ class FileStore(NetworkPart, bsb.FileStore):
     @without_interrupts
     def store_active_config(self, config: bsb.Configuration) -> str:
         """
-        :guilabel:`collective` Make a configuration that of the network.
+        :guilabel:`collective` Make this the configuration of the network.
 
-        BSB stores the configuration each time it opens a network. One that differs from the active
-        one only in where the network lies is not stored, so that opening a file that was copied,
-        moved or may not be written changes nothing.
+        BSB calls this each time it opens a network. A configuration that differs from the active
+        one only in the root or engine is not stored, so that opening a copied, moved or
+        read-only file changes nothing.
 
         :returns: the id of the file that holds it.
         :raises InputError: it is not a ``bsb.Configuration``.

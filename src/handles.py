@@ -1,9 +1,9 @@
 """
-How an operation of the face gets its session.
+Decorators that give a method its session.
 
-An operation has a parameter ``handle``. Decorated, it can be left out: then the operation
-runs in the session that is open in this context, or in one of its own. Given, it is an
-open session (what ``read_scope`` and ``write_scope`` yield) or an ``h5py.File``.
+A decorated method has a parameter ``handle``, which callers may leave out: then the method
+runs in the session that is open in this context, or opens one. If they pass it, it is an
+open session (which ``read_scope`` and ``write_scope`` yield) or an ``h5py.File``.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from .transactions.sessions import Sessions
 
 
 class MorphologySource(Protocol):
-    """What placement sets need of the morphology repository."""
+    """The part of the morphology repository that placement sets use."""
 
     def preload(self, name: str, *, handle: Session) -> bsb.StoredMorphology:
-        """A morphology that is loaded when it is asked for."""
+        """A morphology that is loaded when it is used."""
 
 
 class SessionEngine(Protocol):
-    """What the parts of a storage need of its engine."""
+    """The part of an engine that the parts of its storage use."""
 
     @property
     def sessions(self) -> Sessions: ...
@@ -66,7 +66,7 @@ def handles_handles(
 
     Each call of a public method is recorded as an OpenTelemetry span.
 
-    :param handle_type: ``"r"`` for one that reads, ``"a"`` for one that writes.
+    :param handle_type: ``"r"`` for a method that reads, ``"a"`` for one that writes.
     :param handler: finds the engine in the positional arguments of a call.
     :param describe: further attributes of the span, from the arguments of a call.
     :raises ValueError: another type, or a function without a parameter ``handle``.

@@ -1,4 +1,4 @@
-"""The morphology repository, as BSB asks for it."""
+"""The morphology repository: BSB's interface to the morphologies of a network."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ Meta: TypeAlias = Document
 
 
 class MetaEncoder(json.JSONEncoder):
-    """Writes metadata of morphologies as JSON: arrays as lists that are marked."""
+    """Writes metadata of morphologies as JSON, in which arrays are marked lists."""
 
     def default(self, o: object) -> Any:
         """
-        What to write instead of an object that JSON does not know.
+        The value to write for an object that JSON does not know.
 
-        :raises TypeError: there is nothing.
+        :raises TypeError: there is no such value.
         """
         return encode_meta_value(o)
 
@@ -60,9 +60,9 @@ def meta_object_hook(obj: Meta) -> Meta:
 
 class PointLabels(EncodedLabels):
     """
-    Labels of points that equal any others that label each point alike.
+    Labels of points, which are equal if they give each point the same labels.
 
-    Those of BSB compare codes, which differ where branches were labelled one by one.
+    BSB's own compare codes, which differ if branches were labelled one by one.
     """
 
     def __eq__(self, other: object) -> Any:
@@ -91,7 +91,7 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
 
     def select(self, *selectors: bsb.MorphologySelector) -> list[StoredMorphology]:
         """
-        The morphologies that any of some selectors picks, each selector's in turn.
+        The morphologies that at least one selector picks, in the order of the selectors.
 
         :param selectors: ``bsb.MorphologySelector``.
         """
@@ -106,7 +106,7 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
 
     @handles_handles("r")
     def has(self, name: str, handle: Session = HANDLED) -> bool:
-        """Whether there is a morphology of that name."""
+        """Whether a morphology has that name."""
         return isinstance(name, str) and name in handle.network.morphologies
 
     @handles_handles("r")
@@ -114,10 +114,10 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         self, name: str, meta: Meta | None = None, handle: Session = HANDLED
     ) -> StoredMorphology:
         """
-        A morphology that is loaded when it is asked for.
+        A morphology that is loaded when it is used.
 
-        :param meta: its metadata, if they are known.
-        :raises MissingMorphologyError: there is none of that name.
+        :param meta: its metadata, if known.
+        :raises MissingMorphologyError: no morphology has that name.
         """
         _check_asked(name)
         known = handle.network.morphologies.meta_of(name) if meta is None else meta
@@ -130,8 +130,8 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         """
         A morphology.
 
-        :param preloaded_meta: its metadata, if they are known.
-        :raises MissingMorphologyError: there is none of that name.
+        :param preloaded_meta: its metadata, if known.
+        :raises MissingMorphologyError: no morphology has that name.
         """
         morphologies = handle.network.morphologies
         table = morphologies.load(_check_asked(name))
@@ -143,7 +143,7 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         """
         Metadata of a morphology.
 
-        :raises MissingMorphologyError: there is none of that name.
+        :raises MissingMorphologyError: no morphology has that name.
         """
         return handle.network.morphologies.meta_of(_check_asked(name))
 
@@ -176,11 +176,11 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         handle: Session = HANDLED,
     ) -> StoredMorphology:
         """
-        Store a morphology; the one given is not changed.
+        Store a morphology, which is not changed.
 
-        :param overwrite: replace one of the same name.
-        :param update_meta: store its metadata, with its name and bounds, too.
-        :raises MorphologyRepositoryError: there is one of that name.
+        :param overwrite: replace a morphology with the same name.
+        :param update_meta: also store its metadata, with its name and bounds.
+        :raises MorphologyRepositoryError: a morphology has that name.
         :raises InputError: properties or metadata that can't be stored.
         """
         morphologies = handle.network_writer.morphologies
@@ -202,7 +202,7 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         """
         Delete a morphology and its metadata.
 
-        :raises MissingMorphologyError: there is none of that name.
+        :raises MissingMorphologyError: no morphology has that name.
         :raises MorphologyRepositoryError: cells have it; nothing is removed.
         """
         morphologies = handle.network_writer.morphologies

@@ -24,7 +24,7 @@ from .transactions.session import Session
 
 
 class LabelledCells:
-    """The part of a placement set that labels its cells, and is restricted to labels."""
+    """The part of a placement set that labels its cells and filters them by labels."""
 
     tag: str
     _engine: SessionEngine
@@ -41,8 +41,8 @@ class LabelledCells:
 
     def set_label_filter(self, labels: Iterable[str] | None) -> None:
         """
-        Keep the cells that carry one of some labels; None keeps all, an empty list those
-        without label.
+        Keep the cells that carry any of some labels; None keeps all cells, an empty list those
+        without a label.
 
         :raises LabellingError: a bare text, or labels that are not texts.
         """
@@ -50,7 +50,7 @@ class LabelledCells:
 
     def set_morphology_label_filter(self, morphology_labels: Iterable[str] | None) -> None:
         """
-        Filter the morphologies that are loaded by labels of their points; None lifts the filter.
+        Filter the points of the morphologies that are loaded by labels; None removes the filter.
 
         :raises LabellingError: a bare text, or labels that are not texts.
         """
@@ -67,7 +67,7 @@ class LabelledCells:
         Label cells.
 
         :param labels: list of texts.
-        :param cells: (n,) numbers of cells under the filters of the set, or a mask of them.
+        :param cells: (n,) numbers of cells, counted under the filters of the set, or a mask.
         :raises LabellingError: cells outside the set, or labels that are not strings.
         """
         self._change_labels(handle, labels, cells, remove=False)
@@ -76,7 +76,7 @@ class LabelledCells:
     def remove_labels(
         self, labels: Iterable[str], cells: ArrayLike, handle: Session = HANDLED
     ) -> None:
-        """Take labels from cells; see :meth:`label`."""
+        """Remove labels from cells; see :meth:`label`."""
         self._change_labels(handle, labels, cells, remove=True)
 
     @handles_handles("a")
@@ -84,7 +84,7 @@ class LabelledCells:
         self, labels: Iterable[str], mask: ArrayLike, handle: Session = HANDLED
     ) -> None:
         """
-        Label the cells that a mask is true for.
+        Label the cells for which a mask is true.
 
         :param mask: (n,) booleans, one per cell under the filters of the set.
         :raises LabellingError: the mask has another shape or dtype, or labels are not strings.
@@ -95,15 +95,15 @@ class LabelledCells:
     def remove_labels_by_mask(
         self, labels: Iterable[str], mask: ArrayLike, handle: Session = HANDLED
     ) -> None:
-        """Take labels from the cells that a mask is true for; see :meth:`label_by_mask`."""
+        """Remove labels from the cells for which a mask is true; see :meth:`label_by_mask`."""
         self._change_labels(handle, labels, mask, remove=True, by_mask=True)
 
     @handles_handles("r")
     def get_unique_labels(self, handle: Session = HANDLED) -> Rows:
         """
-        The label sets that occur, whatever the label filter.
+        The label sets of the cells, whatever the label filter.
 
-        :returns: (k,) sets, which can be hashed; by label code.
+        :returns: (k,) hashable sets, by label code.
         """
         data = self._data(handle)
         counts = data.counts().select(self._selected_chunks())
@@ -118,7 +118,7 @@ class LabelledCells:
         self, labels: Iterable[str] | None = None, handle: Session = HANDLED
     ) -> NDArray[np.int64]:
         """
-        Numbers of the cells that carry one of some labels, see :meth:`get_label_mask`.
+        Numbers of the cells that carry any of some labels; see :meth:`get_label_mask`.
 
         :returns: (n,), ascending.
         """
@@ -129,9 +129,9 @@ class LabelledCells:
         self, labels: Iterable[str] | None = None, handle: Session = HANDLED
     ) -> NDArray[np.bool_]:
         """
-        Which cells carry one of some labels, whatever the label filter.
+        Which cells carry any of some labels, whatever the label filter.
 
-        :param labels: list of texts; all cells match None, those without label an empty list.
+        :param labels: list of texts; None matches all cells, an empty list those without a label.
         :returns: (n,) booleans, one per cell of the chunks that the set is restricted to.
         """
         data = self._data(handle)

@@ -1,4 +1,4 @@
-"""Placement sets: the cells of one type, as BSB asks for them."""
+"""Placement sets: BSB's interface to the cells of one type."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ class _Node(Protocol):
 
 def encode_labels(data: ArrayLike, ds: PlacementReader | _Node | None) -> EncodedLabels:
     """
-    Label codes with the label sets that they stand for.
+    Label codes, with the label sets that they stand for.
 
     :param data: (n,) codes.
     :param ds: the placement set's data, which knows the label sets, or the ``h5py.Dataset`` of
-        the codes of a chunk in a classic file; without, no row has a label.
+        the codes of a chunk in a classic file; if None, no row has a label.
     """
     if ds is None:
         return EncodedLabels.none(len(np.asarray(data)))
@@ -91,11 +91,11 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
     """
     The cells of one type.
 
-    What is loaded is restricted to the chunks and labels that the filters of the set name.
+    The chunk and label filters of the set restrict what is loaded.
     A label filter keeps the cells that carry any of its labels; an empty one keeps those
     without label. Cells are numbered by chunk id, and by rank within their chunk.
 
-    :param engine: of the storage.
+    :param engine: engine of the storage.
     :param cell_type: ``bsb.CellType``.
     :raises DatasetNotFoundError: the set does not exist.
     """
@@ -213,7 +213,7 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
 
     @handles_handles("r")
     def load_ids(self, handle: Session = HANDLED) -> NDArray[np.int64]:
-        """Numbers of the cells in the whole set: (n,)."""
+        """Ids of the cells, which count all cells of the set: (n,)."""
         data, cells = self._selected(handle)
         return cells.global_ids(data.counts())
 
@@ -241,9 +241,9 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
         self, handle: Session = HANDLED, allow_empty: bool = False
     ) -> MorphologySet:
         """
-        Morphologies of the cells; each is loaded when it is asked for.
+        Morphologies of the cells; each is loaded when it is used.
 
-        :param allow_empty: return the morphologies of those cells that have one, be it none.
+        :param allow_empty: leave out cells without a morphology, even if no cell has one.
         :raises DatasetNotFoundError: some of the cells have none.
         """
         selected = self._selected(handle)
@@ -273,9 +273,9 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
         """
         Additional data of the cells that were given any.
 
-        :param key: of the data; all of them, by key, without.
-        :returns: (n, ...) floats, or a dictionary of them. Cells without data have no row,
-            unless cells with data follow in their chunk: then they have NaN.
+        :param key: name of the data; by default, all of them, by key.
+        :returns: (n, ...) floats, or a dictionary of them. Cells without data have no row, or
+            a row of NaN if cells with data follow in their chunk.
         :raises DatasetNotFoundError: the set has no data of that key.
         """
         data, cells = self._selected(handle)
@@ -298,16 +298,16 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
         """
         Add cells to a chunk: cells with positions, or entities.
 
-        :param chunk: is made if it is absent.
+        :param chunk: the chunk, which is made if it is absent.
         :param positions: (n, 3), um.
         :param morphologies: ``MorphologySet`` of n cells; needs positions.
         :param rotations: ``RotationSet``, or (n, 3) Euler angles in degrees; needs
-            positions. Cells with a morphology are not rotated without.
+            positions. By default, cells with a morphology are not rotated.
         :param additional: n rows of numbers by key.
-        :param count: of entities, which have none of the above but additional data.
-        :raises InputError: what is given doesn't fit together; nothing is stored.
+        :param count: number of entities, which have additional data only.
+        :raises InputError: the arguments don't match each other; nothing is stored.
         :raises MissingMorphologyError: a cell has a morphology that is not stored.
-        :raises ChunkError: the chunk is of another size than those of the network.
+        :raises ChunkError: the chunk differs in size from those of the network.
         """
         target = as_chunk(chunk)
         rows = as_placement_rows(positions, morphologies, rotations, additional, count)
@@ -366,7 +366,7 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
         """
         Add data to the cells of a chunk that have none of that name yet.
 
-        :param data: rows of numbers, for the first of these cells on.
+        :param data: rows of numbers, one per cell, beginning with the first such cell.
         :raises LengthError: there are more rows than such cells; nothing is stored.
         """
         target, placed = as_id(chunk), self._writer(handle)
@@ -378,7 +378,7 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
         """
         Remove cells.
 
-        :param chunks: those to clear; all without.
+        :param chunks: the chunks to clear; by default, all.
         """
         cleared = None if chunks is None else as_ids(chunks)
         self._writer(handle).clear(cleared)
@@ -403,13 +403,13 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
         self, ids: ArrayLike, handle: Session = HANDLED
     ) -> NDArray[np.int64] | NDArray[np.bool_]:
         """
-        Numbers of cells in the chunks that the set is restricted to.
+        Ids of cells in the whole set as numbers within the chunks that the set is restricted to.
 
-        :param ids: (n,) numbers in the whole set, or a mask of all its cells; cells of other
+        :param ids: (n,) ids in the whole set, or a mask of all its cells; cells of other
             chunks are left out.
         :returns: (k,) numbers; if the set is restricted to chunks, and none of the cells is in
             one of them, a mask that selects none of the cells there.
-        :raises CellIdError: numbers outside the set.
+        :raises CellIdError: ids outside the set.
         """
         whole, chunks = self._data(handle).counts(), self._selected_chunks()
         given = as_numbers(ids, f"ids of cells of '{self.tag}'")

@@ -90,11 +90,11 @@ class Resource:
     """
     A group or array of the stored network, by its path.
 
-    What lies at which path is for the layout of the network to say. All of it can be read; what
-    the network could not do without, or what would contradict the rest, is changed by the methods
-    of the set, repository or store that it belongs to, and not by its path.
+    The layout of the network determines what lies at which path. All of it can be read. What
+    belongs to a set, to the morphologies or to the files can be changed by their methods only, not
+    by its path.
 
-    :param engine: of the storage.
+    :param engine: engine of the storage.
     :param path: names separated by ``/``, from the root.
     """
 
@@ -146,7 +146,7 @@ class Resource:
 
     @handles_handles("r")
     def exists(self, handle: Session = HANDLED) -> bool:
-        """Whether there is something at the path."""
+        """Whether something lies at the path."""
         group, names = handle.root, self._names()
         for depth, name in enumerate(names, start=1):
             if name not in group:
@@ -169,7 +169,7 @@ class Resource:
         """
         Delete what is at the path, and all below it.
 
-        :raises NodeNotFoundError: there is nothing.
+        :raises NodeNotFoundError: nothing lies there.
         :raises InputError: the path belongs to the layout.
         """
         names = self._names()
@@ -190,7 +190,7 @@ class Resource:
         """
         The group at the path, made if it is absent.
 
-        :param handle: of a session that writes.
+        :param handle: a session that writes.
         :raises InputError: it is absent, and the path belongs to the layout.
         """
         group = handle.writable_root
@@ -225,7 +225,7 @@ class Resource:
         """
         An attribute.
 
-        :raises AttributeError: there is none of that name.
+        :raises AttributeError: no attribute has that name.
         """
         attributes = self.attributes
         if name not in attributes:
@@ -261,7 +261,7 @@ class Resource:
     @property
     @handles_handles("r")
     def shape(self, handle: Session = HANDLED) -> tuple[int, ...]:  # noqa: PLR0206
-        """Of the array at the path."""
+        """Shape of the array at the path."""
         node = self._node(handle)
         if isinstance(node, GroupReader):
             raise NodeNotFoundError(f"'{self._path}' is a group, not an array", asked=self._path)

@@ -31,21 +31,21 @@ def open_storage(
     storage_options: Mapping[str, object] | ServiceOptions | None = None,
 ) -> bsb.Storage:
     """
-    The storage at a root, whichever engine it is of, by what lies there.
+    Open the storage at a root with the engine that recognizes it.
 
-    Only engines of this package are tried: BSB's ``fs`` engine takes any folder for its own, and
-    changes it.
+    Only engines of this package are tried, as BSB's ``fs`` engine claims every folder, and
+    adds a file to it.
 
     :param root: path or URL of the storage, or name of one in memory.
-    :param version: of a network in an object store, to read: its id, a tag, or a time at which it
-        was the last one; without, the last one, which can be changed.
+    :param version: version of a network in an object store to read: its id, a tag, or a time at
+        which it was the latest. By default, the latest, which can also be changed.
     :param storage_options: how the service of a URL is reached: endpoint, region, credentials
-        (:class:`~bsb_hdf5.ports.services.ServiceOptions`); without, as its environment variables
-        say.
+        (:class:`~bsb_hdf5.ports.services.ServiceOptions`); by default, its environment variables
+        say it.
     :raises InputError: there is no such version, or a time has no time zone.
     :raises StoreError: a version of a network whose store keeps none.
     :raises StoreNotFoundError: there is nothing at the root.
-    :raises NotANetworkError: what is there belongs to none of this package's engines.
+    :raises NotANetworkError: no engine of this package recognizes what is there.
     :raises StorageError: an engine could not look at the root, and no other finds a storage there.
     """
     if version is not None or storage_options is not None:
@@ -141,7 +141,7 @@ def engine_of(storage: bsb.Storage | Root) -> StorageEngine:
 
     :param storage: ``bsb.Storage``, or the root of one.
     :raises StoreNotFoundError: there is nothing at the root.
-    :raises NotANetworkError: what is there belongs to none of this package's engines.
+    :raises NotANetworkError: no engine of this package recognizes what is there.
     :raises InputError: the storage is of an engine of another package.
     """
     opened = storage if isinstance(storage, bsb.Storage) else open_storage(storage)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 
@@ -42,8 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def seconds(text: str) -> float:
-    """A number from 0 up; argparse names this function where it is none."""
-    if not 0 <= (value := float(text)):
+    """Seconds from 0 up; argparse names this function in its message."""
+    value = float(text)
+    if math.isnan(value) or value < 0:
         raise ValueError
     return value
 

@@ -48,7 +48,7 @@ def pairs(
 
     :param pre: restricts to the connections from these cells, under their filters.
     :param post: restricts to the connections to these cells, under their filters.
-    :param progress: whether to show a bar on stderr; without, only on a terminal.
+    :param progress: whether to show a progress bar on stderr; by default, only on a terminal.
     :returns: 24 bytes for each pair.
     :raises InputError: no connectivity set, or cells of another type or storage.
     :raises CorruptNetworkError: a connection is on a cell that does not exist.

@@ -60,11 +60,11 @@ def in_degree(
     bluepysnap calls it ``edges.stats.convergence``; NetPyNE plots it as ``convergence`` of
     ``plotConn``.
 
-    :param pre: count the connections from these cells, under their filters; from all without.
-    :param post: answer for these cells, under their filters; for all without.
+    :param pre: count only connections from these cells, under their filters; by default, from all.
+    :param post: the cells to answer for, under their filters; by default, all.
     :param by: ``synapses`` counts every connection that is stored; ``pairs`` counts each
         presynaptic cell once, which bluepysnap calls ``connections``.
-    :param progress: whether to show a bar on stderr; without, only on a terminal.
+    :param progress: whether to show a progress bar on stderr; by default, only on a terminal.
     :returns: (n,) a number for each cell that ``post`` keeps, in its order, zeros included.
     :raises InputError: no connectivity set, cells of another type or storage, or another ``by``.
     :raises CorruptNetworkError: a connection is on a cell that does not exist.
@@ -87,8 +87,8 @@ def out_degree(
     bluepysnap calls it ``edges.stats.divergence``; NetPyNE plots it as ``divergence`` of
     ``plotConn``.
 
-    :param pre: answer for these cells, under their filters; for all without.
-    :param post: count the connections to these cells, under their filters; to all without.
+    :param pre: the cells to answer for, under their filters; by default, all.
+    :param post: count only connections to these cells, under their filters; by default, to all.
     :returns: (n,) a number for each cell that ``pre`` keeps, in its order, zeros included.
 
     Other parameters and errors as for :func:`in_degree`.

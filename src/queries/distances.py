@@ -65,7 +65,7 @@ def distances(
     :param pre: restricts to the connections from these cells, under their filters.
     :param post: restricts to the connections to these cells, under their filters.
     :param by: ``synapses`` counts connections; ``pairs`` counts each pair of cells once.
-    :param progress: whether to show a bar on stderr; without, only on a terminal.
+    :param progress: whether to show a progress bar on stderr; by default, only on a terminal.
     :returns: all positions are in memory at a time, the connections are not.
     :raises InputError: no connectivity set, cells of another type or storage, another ``by``, or no
         bins.

@@ -76,7 +76,7 @@ def matrix(
         presynaptic and a postsynaptic cell, a cell with itself included.
     :param by: ``type``, ``label`` or ``chunk``. A cell with several labels is in several groups.
     :param cells: a placement set, or several, whose filters restrict the cells of their types.
-    :param progress: whether to show a bar on stderr; without, only on a terminal.
+    :param progress: whether to show a progress bar on stderr; by default, only on a terminal.
     :returns: groups in the order of the types' names, then of labels or ids of chunks.
     :raises InputError: something else than connections or cells, a set or a type of cells twice,
         another value or ``by``, or more than 134,217,728 entries.

@@ -60,7 +60,7 @@ def plot(network: Network, path: str | os.PathLike[str], *, progress: bool | Non
     :param network: ``bsb.Scaffold``, ``bsb.Storage`` or the root of one.
     :param path: of a page (``.html``), which needs no other file to open; of a picture (``.png``);
         or of a document (``.pdf``).
-    :param progress: whether to show a bar on stderr; without, only on a terminal.
+    :param progress: whether to show a progress bar on stderr; by default, only on a terminal.
     :raises InputError: another kind of file, a URL, or matplotlib is not installed.
     :raises StoreAccessError: the file may not be written.
     :raises StoreIOError: the system failed to write it.

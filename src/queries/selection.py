@@ -49,8 +49,8 @@ def afferent(
     :param cells: (n,) numbers of postsynaptic cells, under the filters of ``post``; in any order,
         and each counts once.
     :param pre: restricts to the connections from these cells, under their filters.
-    :param post: the cells that ``cells`` numbers, under their filters; all without.
-    :param progress: whether to show a bar on stderr; without, only on a terminal.
+    :param post: the cells that ``cells`` numbers, under their filters; by default, all.
+    :param progress: whether to show a progress bar on stderr; by default, only on a terminal.
     :returns: by chunk of the postsynaptic, then of the presynaptic cell, then as they were stored.
     :raises InputError: no connectivity set, cells of another type or storage, or numbers that are
         no whole numbers.

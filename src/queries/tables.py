@@ -54,9 +54,9 @@ def to_sparse(
     """
     The connections as a sparse matrix: synapses from each cell to each.
 
-    :param pre: the cells that the rows stand for, under their filters; all without.
-    :param post: the cells that the columns stand for, under their filters; all without.
-    :param progress: whether to show a bar on stderr; without, only on a terminal.
+    :param pre: the cells that the rows stand for, under their filters; by default, all.
+    :param post: the cells that the columns stand for, under their filters; by default, all.
+    :param progress: whether to show a progress bar on stderr; by default, only on a terminal.
     :returns: (presynaptic cells, postsynaptic cells) int64.
     :raises InputError: no connectivity set, or cells of another type or storage.
     :raises CorruptNetworkError: a connection is on a cell that does not exist.
@@ -96,7 +96,7 @@ def to_frame(
     :param asked: a placement set, a connectivity set, or the result of :func:`matrix`.
     :param pre: of a connectivity set: restricts to the connections from these cells.
     :param post: of a connectivity set: restricts to the connections to these cells.
-    :param progress: whether to show a bar on stderr; without, only on a terminal.
+    :param progress: whether to show a progress bar on stderr; by default, only on a terminal.
     :raises InputError: something else, or cells of another type or storage.
     """
     import pandas
