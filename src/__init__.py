@@ -1,9 +1,9 @@
 """
-Storage of BSB networks: the ``hdf5`` engine, and what other engines are made of.
+Storage engines for BSB networks, and functions to maintain and exchange stored networks.
 
-An engine is used through ``bsb.Storage`` or a configuration; the classes here are what
-those hand out. They are imported when they are asked for: what imports a part of the package,
-as pytest does with its plugin, does not import BSB with it.
+An engine is used through ``bsb.Storage`` or a configuration; the classes here are those of the
+objects that they return. Names are imported when they are used, so that importing a part of the
+package, as pytest does with its plugin, does not import BSB.
 """
 
 from __future__ import annotations

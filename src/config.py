@@ -1,4 +1,4 @@
-"""The ``storage`` part of a configuration, an engine each."""
+"""The ``storage`` block of a configuration, for each engine."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def plain_root(root: object) -> str:
 
 def as_lock_limit(value: Any) -> float:
     """
-    Seconds to wait for a lock; infinite to wait for as long as it takes.
+    A limit of waiting for locks, in seconds; infinite for no limit.
 
-    :raises InputError: no number above 0.
+    :raises InputError: it is not a number above 0.
     """
     try:
         seconds = math.nan if isinstance(value, bool) else float(value)
@@ -69,11 +69,11 @@ as_lock_limit.__name__ = "seconds above 0"
 
 def as_service_options(value: Any) -> ServiceOptions:
     """
-    How the service of an object store is reached.
+    The options of an object store.
 
     :param value: an object with some of the options of
         :class:`~bsb_hdf5.ports.services.ServiceOptions`.
-    :raises InputError: it has others, or values of another type.
+    :raises InputError: it has other options, or values of another type.
     """
     if isinstance(value, ServiceOptions):
         return value
@@ -120,7 +120,7 @@ def _as_config(value: Any) -> ServiceOptions:
 
 
 def _as_stored(options: ServiceOptions) -> dict[str, object]:
-    """What a configuration that is stored says of them: no secrets."""
+    """The options that are stored with a configuration, without secrets."""
     return options.public
 
 
@@ -132,13 +132,13 @@ class NetworkRoot(str):
     """
     The root of a storage, and how to store a network there.
 
-    It equals its text. A network that is there already keeps its layout.
+    It is equal to its text. An existing network keeps its layout.
 
-    :param root: path of the file, or as the engine takes it.
+    :param root: path of the file, or what the engine takes as a root.
     :param layout: see :attr:`StorageNode.layout`; None for the default.
     :param durability: see :attr:`StorageNode.durability`; None for the default.
     :param lock_limit: see :attr:`StorageNode.lock_limit`; None for the default.
-    :param version: of a network in an object store, by id, tag or time; None for the last one.
+    :param version: version of a network in an object store: id, tag or time; None for the latest.
     :param storage_options: see :attr:`ZarrStorageNode.storage_options`.
     :raises InputError: there are no such options, or the time of a version has no time zone.
     """
@@ -208,9 +208,9 @@ _Attribute: Any = type(config.attr())
 
 class RootAttribute(_Attribute):
     """
-    Hands out the root with the settings that stand beside it in the configuration.
+    Returns the root with the settings beside it in the configuration.
 
-    A root that brings settings along has them stand there.
+    The settings of a root that has some are moved there.
     """
 
     def __get__(self, instance: object, owner: object) -> Any:
@@ -265,7 +265,7 @@ def _settings_of(root: object) -> list[str]:
 
 
 class SettingAttribute(_Attribute):
-    """One of the settings that stand beside a root: that of the root, if it says one itself."""
+    """A setting beside a root; that of the root has precedence."""
 
     def __get__(self, instance: object, owner: object) -> Any:
         own = super().__get__(instance, owner)
@@ -357,27 +357,27 @@ def _default_root() -> str:
 
 @config.node
 class StorageNode(_CheckedAtBoot, _StorageNode):
-    """With ``engine: hdf5``."""
+    """The ``storage`` block with ``engine: hdf5``."""
 
     root = RootAttribute(type=_as_root, default=_default_root, call_default=True)
     """Path of the file."""
     layout = SettingAttribute(type=_one_of(LAYOUTS))
     """
-    How a file that is made is laid out: ``classic``, which bsb-hdf5 8.0.2 reads and writes too,
-    or ``columnar``. Without, BSB's option ``hdf5_layout`` decides (environment variable
-    ``BSB_HDF5_LAYOUT``); else it is ``classic``, or that of the network that is cleared.
+    Layout of a new file: ``classic``, which bsb-hdf5 8.0.2 reads and writes too, or ``columnar``.
+    If it is not given, BSB's option ``hdf5_layout`` applies (environment variable
+    ``BSB_HDF5_LAYOUT``), then the layout of a network that is cleared, then ``classic``.
     """
     durability = SettingAttribute(type=_one_of(DURABILITIES))
     """
-    What survives: with ``process``, the default, all that was stored before a process died,
-    whole; with ``power`` before a power cut too, which takes time at the end of each session.
-    Without, BSB's option ``hdf5_durability`` decides.
+    With ``process``, everything that was stored survives the death of a process; with ``power``
+    also a power cut, for which each session waits for the disk at its end. If it is not given,
+    BSB's option ``hdf5_durability`` applies, then ``process``.
     """
     lock_limit = SettingAttribute(type=as_lock_limit)
     """
-    Seconds to wait for other threads or programs to give the network free, before giving up
-    with a :class:`~bsb_hdf5.errors.LockTimeoutError`: above 0, without it 600, and infinite
-    (``.inf`` in YAML) to wait for as long as it takes.
+    Seconds to wait for other threads or programs that use the network, before a
+    :class:`~bsb_hdf5.errors.LockTimeoutError`: a number above 0, or infinite (``.inf`` in YAML)
+    for no limit. By default 600.
     """
 
 
@@ -387,12 +387,12 @@ def _unique_root() -> str:
 
 @config.node
 class MemoryStorageNode(_CheckedAtBoot, _StorageNode):
-    """With ``engine: memory``."""
+    """The ``storage`` block with ``engine: memory``."""
 
     root = RootAttribute(type=_as_root, default=_unique_root, call_default=True)
-    """Any text; storages of the same root in one process see the same network."""
+    """Any text. Storages with the same root in one process see the same network."""
     lock_limit = SettingAttribute(type=as_lock_limit)
-    """As for :attr:`StorageNode.lock_limit`; only threads are waited for."""
+    """As for :attr:`StorageNode.lock_limit`, but for threads only."""
 
 
 def _default_directory() -> str:
@@ -401,7 +401,7 @@ def _default_directory() -> str:
 
 @config.node
 class ZarrStorageNode(_CheckedAtBoot, _StorageNode):
-    """With ``engine: zarr``."""
+    """The ``storage`` block with ``engine: zarr``."""
 
     root = RootAttribute(type=_as_root, default=_default_directory, call_default=True)
     """Path of a directory, path of a ``.zip`` to read, or URL, such as ``s3://bucket/name``."""
@@ -409,7 +409,7 @@ class ZarrStorageNode(_CheckedAtBoot, _StorageNode):
     """As for :attr:`StorageNode.lock_limit`; programs wait for each other in directories only."""
     storage_options = SettingAttribute(type=_as_config)
     """
-    How the service of a URL is reached, an object: ``endpoint``, ``region``, ``anonymous``, and
-    credentials (:class:`~bsb_hdf5.ports.services.ServiceOptions`). What is not there comes from the
-    usual environment variables. A configuration that is stored has no credentials.
+    Options of the service of a URL: ``endpoint``, ``region``, ``anonymous``, credentials and others
+    (:class:`~bsb_hdf5.ports.services.ServiceOptions`). The usual environment variables apply to
+    those that are not given. A stored configuration has no credentials.
     """

@@ -1,5 +1,5 @@
 """
-Every error this package raises on purpose.
+Every error that this package raises on purpose.
 
 ::
 
@@ -21,7 +21,7 @@ Every error this package raises on purpose.
     |   +-- NodeNotFoundError           (KeyError)
     |   +-- NodeExistsError             (ValueError)
     |   +-- UnknownContentError         (ValueError)
-    +-- InputError                      what was asked of the storage; (ValueError)
+    +-- InputError                      invalid arguments; (ValueError)
     |   +-- ShapeError
     |   +-- DtypeError                  (TypeError)
     |   +-- LengthError
@@ -51,8 +51,8 @@ Every error this package raises on purpose.
         +-- MorphologyExistsError
         +-- FileStoredError      (FileExistsError)
 
-Each carries its message and, in ``fields``, the values the message is made of. All of
-them pickle, as MPI ranks send them to each other.
+Each has its message and, in ``fields``, the values in the message. All of
+them can be pickled, as MPI ranks send them to each other.
 """
 
 from __future__ import annotations
@@ -103,13 +103,13 @@ class StoreNotFoundError(StoreError, FileNotFoundError):
 
 
 class StoreExistsError(StoreError, FileExistsError):
-    """Something exists already at a root that was to be created."""
+    """Something exists already where a network was to be created."""
 
     _errno = errno.EEXIST
 
 
 class StoreAccessError(StoreError, PermissionError):
-    """The permissions of the root do not allow what was asked."""
+    """The permissions of the root do not allow the call."""
 
     _errno = errno.EACCES
 
@@ -132,7 +132,7 @@ class CorruptNetworkError(StoreError, ValueError):
 
 
 class LockTimeoutError(StoreError, TimeoutError):
-    """Another thread or program held or kept changing the storage for longer than the limit."""
+    """Another thread or program locked or changed the storage for longer than the limit."""
 
 
 class ChangedMeanwhileError(StoreError, OSError):
@@ -148,7 +148,7 @@ class SessionClosedError(StoreError, RuntimeError):
 
 
 class SingleProcessError(StoreError, RuntimeError):
-    """Several ranks tried to share a store that only one process can see."""
+    """Several ranks tried to share a store that only one process can use."""
 
 
 class SessionAbortedError(StoreError, RuntimeError):
@@ -156,7 +156,7 @@ class SessionAbortedError(StoreError, RuntimeError):
 
 
 class CommitConflictError(SessionAbortedError):
-    """Another program committed since a write session began, which is therefore not stored."""
+    """Another program committed after a write session began, so the session is not stored."""
 
 
 class NodeNotFoundError(StoreError, KeyError):
@@ -164,7 +164,7 @@ class NodeNotFoundError(StoreError, KeyError):
 
 
 class NodeExistsError(StoreError, ValueError):
-    """A group or array is there already."""
+    """A group or array exists already."""
 
 
 class UnknownContentError(StoreError, ValueError):
@@ -188,7 +188,7 @@ class LengthError(InputError):
 
 
 class InvalidNameError(InputError):
-    """A name that can't be that of a set, file, morphology or column."""
+    """An invalid name of a set, file, morphology or column."""
 
 
 class NameTypeError(InvalidNameError, TypeError, KeyError):
@@ -200,7 +200,7 @@ class ChunkRangeError(ShapeError):
 
 
 class ChunkSizeError(InputError):
-    """A chunk of another size than the network's."""
+    """A chunk that differs in size from those of the network."""
 
 
 class HandleError(InputError, TypeError):
@@ -216,7 +216,7 @@ class LocationError(InputError, IndexError):
 
 
 class LabelError(InputError):
-    """Labels, or cells to label, that don't fit the placement set."""
+    """Labels, or cells to label, that are invalid for the placement set."""
 
 
 class LabelTypeError(LabelError, TypeError):
@@ -256,7 +256,7 @@ class MorphologyInUseError(InputError):
 
 
 class MissingError(StorageError, LookupError):
-    """Something asked for by name is not stored."""
+    """Nothing is stored under a name."""
 
 
 class SetNotFoundError(MissingError):
@@ -264,7 +264,7 @@ class SetNotFoundError(MissingError):
 
 
 class DataNotFoundError(MissingError):
-    """A placement set lacks a kind of data."""
+    """A placement set lacks the requested data."""
 
 
 class MorphologyNotFoundError(MissingError):

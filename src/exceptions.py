@@ -1,9 +1,9 @@
 """
-Errors as BSB's users know them: each is one of ours and one of BSB's.
+Errors that are also errors of BSB.
 
-The core raises what :mod:`.errors` lists. Where an operation of the face ends, an error
-that BSB has a name for is replaced by its counterpart here, so that code written against
-``bsb`` catches what it expects, and code written against this package does too.
+The core raises the errors in :mod:`.errors`. If BSB has an error for the same case, a public
+method raises a class of this module, which is both. So code written for ``bsb`` and code written
+for this package each catch the error that they expect.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _COUNTERPARTS: dict[type[errors.StorageError], type[errors.StorageError]] = {}
 
 
 def counterpart_of(original: type[errors.StorageError]) -> Callable[[_Error], _Error]:
-    """Declare what replaces an error of the core at the end of an operation."""
+    """Declare the class that replaces an error of the core at the end of a public method."""
 
     def declare(cls: _Error) -> _Error:
         _COUNTERPARTS[original] = cls
@@ -63,7 +63,7 @@ class MorphologyNotFoundError(
     bsb.MissingMorphologyError,
     bsb.MorphologyRepositoryError,
 ):
-    """No morphology has that name; BSB's error for loading, and that for removing."""
+    """No morphology has that name; it is BSB's error for loading and that for removing."""
 
 
 @counterpart_of(errors.MorphologyExistsError)
@@ -114,15 +114,15 @@ class HDF5SlowLockingWarning(bsb.exceptions.ScaffoldWarning):
 
 
 class HiddenRowsWarning(bsb.exceptions.ScaffoldWarning):
-    """A network is read without rows that others have added, as they can't be stored from here."""
+    """A network is read without rows that others have logged, as it can't be written from here."""
 
 
 class LayoutKeptWarning(bsb.exceptions.ScaffoldWarning):
-    """A configuration asks for a layout other than that of the file that is there."""
+    """A configuration names another layout than that of the existing file."""
 
 
 def warn_of_slow_lock(wait: SlowWait) -> None:
-    """Warn of a wait that takes long: for which network, held by whom, and for how long."""
+    """Warn of a long wait for a lock: on which network, who holds it, and for how long."""
     warnings.warn(str(wait), HDF5SlowLockingWarning, stacklevel=callers_stacklevel())
 
 

@@ -21,11 +21,11 @@ from .transactions.interrupts import without_interrupts
 @without_interrupts
 def versions(root: bsb.Storage | Root) -> list[Version]:
     """
-    The versions of a network, the last first.
+    The versions of a network, newest first.
 
     :param root: ``bsb.Storage``, or the root of one.
-    :raises StoreError: its store keeps no versions.
-    :raises StoreNotFoundError: there is nothing at the root.
+    :raises StoreError: the store keeps no versions.
+    :raises StoreNotFoundError: nothing lies at the root.
     """
     return versioned(root).versions()
 
@@ -33,11 +33,12 @@ def versions(root: bsb.Storage | Root) -> list[Version]:
 @without_interrupts
 def tag(root: bsb.Storage | Root, name: str, version: str | None = None) -> Version:
     """
-    Give a version a name, which keeps it from being expired.
+    Give a version a name, so that :func:`expire` keeps it.
 
-    :param name: that no other version has: 1 to 200 ASCII letters, digits, ``!$&'()+,-.:;=@_``
-        and, but not at the ends, blanks; neither ``.`` nor ``..`` nor like the id of a version.
-    :param version: id or tag of the version; without, the last one.
+    :param name: a name that no other version has: 1 to 200 ASCII letters, digits,
+        ``!$&'()+,-.:;=@_`` and, except at the ends, blanks; not ``.`` or ``..``, and not in the
+        form of a version id.
+    :param version: id or tag of the version; by default, the latest.
     :returns: the version, with its names.
     :raises InputError: there is no such version, or the name is taken or is not a valid tag.
     """
@@ -50,13 +51,13 @@ def tag(root: bsb.Storage | Root, name: str, version: str | None = None) -> Vers
 @without_interrupts
 def expire(root: bsb.Storage | Root, older_than: datetime | timedelta) -> Expired:
     """
-    Remove versions that are too old, but the last and those that have a name.
+    Remove old versions, except the latest and those that have a name.
 
-    Leftovers of killed sessions are removed, too, so no program may write meanwhile.
+    It also removes leftovers of killed sessions, so no program may write meanwhile.
 
-    :param older_than: a time with a time zone, or how long ago.
-    :raises InputError: a time without a time zone, or one that has not passed.
-    :raises ReadOnlyError: the storage is one of the versions.
+    :param older_than: a time with a time zone, or a time span before now.
+    :raises InputError: the time has no time zone, or lies in the future.
+    :raises ReadOnlyError: the storage was opened at a version.
     """
     before = _before(older_than)
     return versioned(root).expire(before)

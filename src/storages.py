@@ -44,7 +44,7 @@ def open_storage(
         say it.
     :raises InputError: there is no such version, or a time has no time zone.
     :raises StoreError: a version of a network whose store keeps none.
-    :raises StoreNotFoundError: there is nothing at the root.
+    :raises StoreNotFoundError: nothing lies at the root.
     :raises NotANetworkError: no engine of this package recognizes what is there.
     :raises StorageError: an engine could not look at the root, and no other finds a storage there.
     """
@@ -140,7 +140,7 @@ def engine_of(storage: bsb.Storage | Root) -> StorageEngine:
     The engine of a storage.
 
     :param storage: ``bsb.Storage``, or the root of one.
-    :raises StoreNotFoundError: there is nothing at the root.
+    :raises StoreNotFoundError: nothing lies at the root.
     :raises NotANetworkError: no engine of this package recognizes what is there.
     :raises InputError: the storage is of an engine of another package.
     """

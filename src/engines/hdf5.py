@@ -57,13 +57,13 @@ class HDF5Engine(_engine.StorageEngine):
 
     :param root: path of the file.
     :param comm: ``bsb.services.mpi.MPIService``.
-    :param layout: ``classic`` or ``columnar``, if the file is made; without, that of the root
+    :param layout: layout of a new file, ``classic`` or ``columnar``; by default, that of the root
         (:class:`~bsb_hdf5.config.NetworkRoot`), of BSB's option ``hdf5_layout``, or ``classic``.
-    :param durability: ``process`` or ``power``: what a session that ended survives; without,
+    :param durability: ``process`` or ``power``: what the changes of a session survive; by default,
         that of the root, of BSB's option ``hdf5_durability``, or ``process``.
-    :param lock_limit: seconds to wait for other threads, ranks or programs; without, those of the
-        root, or 600.
-    :raises InputError: another durability, or another limit than a number above 0.
+    :param lock_limit: seconds to wait for other threads, ranks or programs; by default, that of
+        the root, or 600.
+    :raises InputError: the durability is another one, or the limit is not a number above 0.
     """
 
     _format = "hdf5"

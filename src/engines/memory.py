@@ -31,13 +31,13 @@ class MemoryEngine(_engine.StorageEngine):
     """
     A network in the memory of this process.
 
-    Storages of the same root see the same network.
+    Storages with the same root see the same network.
 
-    :param root: any text but a URL with credentials, which was meant for another engine.
+    :param root: any text, except a URL with credentials, which is meant for another engine.
     :param comm: ``bsb.services.mpi.MPIService``, of one rank.
-    :param lock_limit: seconds to wait for other threads; without, those of the root, or 600.
+    :param lock_limit: seconds to wait for other threads; by default, that of the root, or 600.
     :raises SingleProcessError: there are several ranks.
-    :raises InputError: a URL with credentials, or another limit than a number above 0.
+    :raises InputError: the root is a URL with credentials, or the limit is not a number above 0.
     """
 
     _format = "memory"

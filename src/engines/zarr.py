@@ -40,14 +40,14 @@ class ZarrEngine(_engine.StorageEngine):
     """
     A network in a zarr store.
 
-    Programs exclude each other in directories. In object stores each commit is whole, or refused
-    where another program committed first. Zip archives and published networks are only read.
+    Programs exclude each other in directories. In object stores, a commit is stored completely, or
+    refused if another program committed first. Zip archives and published networks are read-only.
 
     :param root: path of a directory, path of a ``.zip`` to read, or URL (``s3://bucket/name``).
     :param comm: ``bsb.services.mpi.MPIService``.
-    :param lock_limit: seconds to wait for other threads, ranks or programs; without, those of the
-        root, or 600.
-    :raises InputError: another limit than a number above 0.
+    :param lock_limit: seconds to wait for other threads, ranks or programs; by default, that of
+        the root, or 600.
+    :raises InputError: the limit is not a number above 0.
     """
 
     _format = "zarr"

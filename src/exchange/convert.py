@@ -1,4 +1,4 @@
-"""Networks copied into another storage."""
+"""Copying networks to another storage."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def convert(
     """
     :guilabel:`collective` Copy a network into another storage, value for value.
 
-    The copy is there once it is complete, or not at all. It is the same network: it keeps the
-    ``storage_id``, the ``state_id`` and the rest of the provenance, the versions that wrote
-    last, and the revision and time of creation of each set.
+    The copy appears once it is complete, or not at all. It is the same network: it keeps the
+    provenance (``storage_id``, ``state_id`` and the versions that wrote last), and the revision
+    and time of creation of each set.
 
     At most 131,072 cells or 524,288 connections are in memory at a time (some 150 MB), unless one
-    chunk or pair of chunks has more, and one morphology or file. Data that the engine of the copy
-    buffers comes on top.
+    chunk or pair of chunks has more; and one morphology or file. The engine of the copy may buffer
+    more.
 
     :param source: ``bsb.Storage``, or its root.
     :param target: root of the copy.
@@ -50,20 +50,20 @@ def convert(
     :param drop_unknown: leave out content that the layout of the source does not know, such as a
         user's own groups, arrays and attributes, and files in the folder of a zarr network that
         do not belong to it. By default they are copied; if they can't be, the call raises.
-    :param keep_damaged: copy rows that do not match their checksums, as they are: the copy has new
-        checksums of them, so that they can't be told from others any more.
+    :param keep_damaged: copy rows that do not match their checksums as they are. The copy has new
+        checksums, which hide the damage.
     :returns: the copy.
-    :raises StoreExistsError: there is something at the root of the copy.
-    :raises StoreNotFoundError: there is nothing at the root of the source.
-    :raises NotANetworkError: there is no network of an engine of this package.
+    :raises StoreExistsError: something lies at the root of the copy.
+    :raises StoreNotFoundError: nothing lies at the root of the source.
+    :raises NotANetworkError: no engine of this package recognizes what is there.
     :raises InputError: an engine, layout or direction that does not exist; or the root of the copy
         lies within a source in an object store.
     :raises CorruptNetworkError: mirrored copies differ and ``trust`` is not given, or rows do not
         match their checksums, without ``keep_damaged``; the error says where. Or the source
         contradicts its layout.
-    :raises UnknownContentError: there is something that the layout of the source does not know and
-        that can't be copied: the error names it, and says why.
-    :raises SessionAbortedError: this thread is writing to the source itself.
+    :raises UnknownContentError: the source has content that its layout does not know and that
+        can't be copied. The error names it, and says why.
+    :raises SessionAbortedError: this thread is writing to the source.
     """
     storage = source if isinstance(source, bsb.Storage) else open_storage(source)
     origin = engine_of(storage)
@@ -101,9 +101,9 @@ def write_copy(
 
 def check_free(source: StorageEngine, target: StorageEngine) -> None:
     """
-    Check that a copy can be made at a place.
+    Check that a copy can be made at a root.
 
-    :raises StoreExistsError: there is something.
+    :raises StoreExistsError: something lies there.
     :raises InputError: it lies within the source in an object store, which would take the objects
         of the copy for its own.
     """

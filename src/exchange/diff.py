@@ -78,13 +78,13 @@ def diff(
     and times of sets and files. At most 131,072 cells or 524,288 connections of each network are
     in memory at a time, unless one chunk or pair of chunks has more.
 
-    :param first: ``bsb.Storage``, or its root. ``second`` likewise; engine and layout don't matter.
+    :param first: ``bsb.Storage``, or its root. ``second`` likewise, of any engine and layout.
     :param ignore_order: ignore the order of the connections between two chunks.
     :param most: stop after this many differences; by default, find all.
     :returns: a difference for each chunk, column, block, morphology or file; none if the
         networks are equal.
-    :raises StoreNotFoundError: there is nothing at one of the roots.
-    :raises NotANetworkError: there is no network of an engine of this package.
+    :raises StoreNotFoundError: nothing lies at one of the roots.
+    :raises NotANetworkError: no engine of this package recognizes what is there.
     """
     engines = engine_of(first), engine_of(second)
     return engines[0].ranks.on_main(lambda: _diff(*engines, ignore_order, most))

@@ -1,4 +1,4 @@
-"""Networks made into one."""
+"""Merging networks into one."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def merge(
     In each chunk, the cells of a type are those of the first network, then those of the second, and
     so on; connections are renumbered with their cells, and sets with the same tag and types become
     one. The new network has a new identity, and the configuration of the first network that has
-    one; those of the others are kept as files. It needs as much memory as :func:`convert`.
+    one; the other configurations are kept as files. Memory is as for :func:`convert`.
 
     :param sources: two or more ``bsb.Storage``, or their roots, with the same chunk size.
     :param target: root of the new network.
@@ -88,13 +88,14 @@ def merge(
         append ``_2``, ``_3``, ... to the name of those of the later network.
     :param trust: as for :func:`convert`.
     :param drop_unknown: leave out content that the layouts of the sources do not know, and files in
-        the folders of zarr networks that do not belong to these.
+        the folders of zarr networks that do not belong to them.
     :param keep_damaged: as for :func:`convert`.
     :returns: the new network.
     :raises InputError: fewer than two sources, or an engine or layout that does not exist.
-    :raises StoreExistsError: there is something at the target.
+    :raises StoreExistsError: something lies at the target.
     :raises ChunkSizeError: the networks have different chunk sizes.
-    :raises InvalidNameError: the classic layout can't keep names apart, as ``a/b`` and ``a//b``.
+    :raises InvalidNameError: the classic layout can't distinguish two names, such as ``a/b`` and
+        ``a//b``.
     :raises MorphologyExistsError: different morphologies have the same name, without ``rename``.
     :raises FileStoredError: different files have the same id, without ``rename``.
     :raises SetTypeError: sets with the same tag connect different types, without ``rename``.

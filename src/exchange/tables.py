@@ -51,19 +51,19 @@ def export_csv(
     :guilabel:`collective` Write a network as tables: a CSV file for each cell type and each
     connectivity set, and ``network.json``, which names them.
 
-    The rows are those of :func:`bsb_hdf5.queries.to_frame`; connections have the numbers of the
-    cells in their whole sets, which are the first column of the tables of cells. At most 131,072
+    The rows are those of :func:`bsb_hdf5.queries.to_frame`; connections have the ids of their
+    cells, which are the first column of the tables of cells. At most 131,072
     cells or a million connections are in memory at a time, unless there are more in one chunk or
-    between two. Morphologies, files and the configuration are not written. The folder is there
+    between two. Morphologies, files and the configuration are not written. The folder appears
     once it is complete, or not at all.
 
     :param network: ``bsb.Storage``, ``bsb.Scaffold``, or the root of one.
-    :param folder: to write.
-    :param overwrite: replace what is at the folder, if an earlier export made it.
-    :raises StoreExistsError: there is something at the folder, and ``overwrite`` is not given; or
-        it holds what no export wrote.
+    :param folder: the folder to write.
+    :param overwrite: replace the folder, if an earlier export wrote it.
+    :raises StoreExistsError: the folder exists, and ``overwrite`` is not given; or it holds
+        something that no export wrote.
     :raises InputError: the folder is a URL, or empty.
-    :raises StoreAccessError: it may not be written.
+    :raises StoreAccessError: you have no permission to write it.
     :raises StoreIOError: the system failed to write it.
     """
     _export(network, local_path(folder), CsvFormat(), overwrite)

@@ -1,8 +1,8 @@
 """
-What the author of a backend imports: base classes, errors and capabilities.
+The names that an author of a backend imports: base classes, errors and capabilities.
 
-``define_engine`` makes a storage engine of BSB from a store. Names are imported when they are asked
-for, so that an engine costs a program that does not use it next to nothing.
+``define_engine`` makes a storage engine of BSB from a store. Names are imported when they are
+used, so that an engine costs next to nothing in a program that does not use it.
 """
 
 from __future__ import annotations

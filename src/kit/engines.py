@@ -1,4 +1,4 @@
-"""Storage engines of BSB, made from stores."""
+"""Making storage engines of BSB from stores."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ MakeStore: TypeAlias = Callable[..., Store]
 
 
 class EngineModule(SimpleNamespace):
-    """What BSB looks for in the module of an engine: classes of its interfaces, as attributes."""
+    """The classes that BSB looks for in the module of an engine, as attributes."""
 
     StorageNode: type[Any]
     Engine: type[_engine.StorageEngine]
@@ -57,19 +57,19 @@ def define_engine(
     distribution: str | None = None,
 ) -> EngineModule:
     """
-    A storage engine, for an entry point of the group ``bsb.storage.engines``.
+    Make a storage engine, for an entry point of the group ``bsb.storage.engines``.
 
     The entry point names what this returns: ``lmdb = "my_package:lmdb_engine"``.
 
-    :param name: of the engine, as in the entry point and in configurations.
+    :param name: name of the engine, as in the entry point and in configurations.
     :param store: class of the store, or ``"module:Class"``, which is imported when it is first
         used: a module that fails to import takes all engines from BSB. It is called with the root,
         a str, and with the keywords ``lock_limit`` (seconds) and ``on_slow`` (called when a lock
         takes long).
-    :param default_root: makes the root of storages that are given none; without, a unique path in
-        the working directory that ends in the name of the engine.
-    :param distribution: name of the distribution that the backend belongs to, for provenance;
-        without, the one that the module of the store is installed by.
+    :param default_root: makes the root of a storage that is created without one; by default, a
+        unique path in the working directory that ends in the name of the engine.
+    :param distribution: name of the distribution of the backend, for provenance; by default, the
+        one that contains the module of the store.
     :raises InputError: a store that is neither callable nor ``"module:Class"``.
     """
     make_store, module = _lazy(store)

@@ -1,4 +1,4 @@
-"""A package with a working backend, from which an author starts."""
+"""The package of a working backend, as a start for an author."""
 
 from __future__ import annotations
 

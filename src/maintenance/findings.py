@@ -1,4 +1,4 @@
-"""What was found wrong in a network, and what could be repaired."""
+"""The findings of a check of a network."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Finding:
     """
     Something that is wrong.
 
-    :param part: of the network: ``provenance``, ``placement``, ``connectivity``, ``totals``,
+    :param part: part of the network: ``provenance``, ``placement``, ``connectivity``, ``totals``,
         ``morphologies``, ``files`` or ``network``.
-    :param where: in it: set, chunk, column.
-    :param what: is wrong there.
-    :param repairable: whether :func:`bsb_hdf5.repair` can put it right.
+    :param where: place in the part: set, chunk, column.
+    :param what: what is wrong there.
+    :param repairable: whether :func:`bsb_hdf5.repair` can repair it.
     """
 
     part: str
@@ -60,10 +60,10 @@ class Report:
     """
     What is wrong in a network; empty if nothing is.
 
-    Its length and its items are those of the findings.
+    It is a sequence of its findings.
 
     :param findings: what is wrong.
-    :param repaired: what was wrong, and was put right.
+    :param repaired: what was wrong, and was repaired.
     """
 
     findings: tuple[Finding, ...] = ()

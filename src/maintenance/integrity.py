@@ -1,4 +1,4 @@
-"""Storages verified and repaired."""
+"""Verifying and repairing storages."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def verify(storage: object) -> Report:
 
     :param storage: ``bsb.Storage``, or its root.
     :returns: the findings; empty if the network has no errors.
-    :raises StoreNotFoundError: there is nothing at the root.
-    :raises NotANetworkError: there is no network of an engine of this package.
-    :raises SessionAbortedError: this thread is writing to the storage itself.
+    :raises StoreNotFoundError: nothing lies at the root.
+    :raises NotANetworkError: no engine of this package recognizes what is there.
+    :raises SessionAbortedError: this thread is writing to the storage.
     """
     engine = engine_of(storage)
     report: Report = engine.ranks.on_main(lambda: _verify(engine))
@@ -50,10 +50,10 @@ def repair(storage: object, *, trust: str | None = None) -> Report:
 
     :param storage: ``bsb.Storage``, or its root.
     :param trust: ``inc`` or ``out``: the mirrored copy that replaces the other one.
-    :returns: the repaired findings, and those that are left.
-    :raises InputError: ``trust`` is neither.
+    :returns: a report, with the findings that are left and those that were repaired.
+    :raises InputError: ``trust`` is neither of these.
     :raises ReadOnlyError: the storage is in read-only mode, or can't be changed.
-    :raises SessionAbortedError: this thread has a session of the storage open itself.
+    :raises SessionAbortedError: this thread has a session of the storage open.
     """
     if trust is not None:
         check_direction(trust)

@@ -1,4 +1,4 @@
-"""Storages rewritten in their place."""
+"""Rewriting storages in their place."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def repack(
     :param trust: as for :func:`convert`.
     :param drop_unknown: as for :func:`convert`.
     :param keep_damaged: as for :func:`convert`.
-    :returns: bytes before and after.
+    :returns: the size in bytes before and after.
     :raises InputError: networks of this engine can't be rewritten; :func:`convert` them.
     :raises CorruptNetworkError: as for :func:`convert`.
     :raises UnknownContentError: as for :func:`convert`.
     :raises ReadOnlyError: the storage is in read-only mode, or can't be changed.
-    :raises SessionAbortedError: this thread has a session of the storage open itself.
+    :raises SessionAbortedError: this thread has a session of the storage open.
     """
     engine = engine_of(storage)
     options = CopyOptions(trust, drop_unknown, keep_damaged)

@@ -1,8 +1,8 @@
 """
-Groups of arrays, documents and attributes: the shape of any array backend.
+Protocols of groups, arrays, documents and attributes, which every backend provides.
 
-Names are plain member names, never paths. Whatever a reader returns is a copy: the
-caller may change it. A verb that changes something exists on writers only.
+Names are plain member names, never paths. What a reader returns is a copy, which the
+caller may change. Methods that change something exist on writers only.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class StoredSize(Protocol):
 
     @property
     def stored_bytes(self) -> int:
-        """Bytes of its rows, packed as they are; without what describes them."""
+        """Bytes of its rows as stored, without metadata."""
 
 
 class ArrayWriter(ArrayReader, Protocol):
@@ -144,9 +144,9 @@ class GroupWriter(GroupReader, Protocol):
     @property
     def overwrites_in_place(self) -> bool:
         """
-        Whether overwriting rows of an array is as fast as appending some.
+        Whether overwriting rows of an array is as fast as appending rows.
 
-        Where it is slower, as the array is rewritten, a caller with a choice appends rows.
+        If it is slower, because the array is rewritten, a caller with a choice appends rows.
         """
 
     @property
@@ -165,7 +165,7 @@ class GroupWriter(GroupReader, Protocol):
         """
         Make an array of these rows.
 
-        :param expected: rows that it will probably have in the end.
+        :param expected: number of rows that it will probably have in the end.
         :raises NodeExistsError: the name is taken.
         """
 
@@ -199,7 +199,7 @@ class IntegerWriter(Protocol):
 
 
 class FixedArrayCreator(Protocol):
-    """A group of a backend that stores arrays in less space that never grow."""
+    """A group of a backend that stores arrays of fixed length in less space."""
 
     def create_fixed_array(self, name: str, rows: AnyArray, /) -> ArrayWriter:
         """
@@ -211,11 +211,11 @@ class FixedArrayCreator(Protocol):
 
 @runtime_checkable
 class NodeCopier(Protocol):
-    """A group into which a backend copies what no other verb can read or write."""
+    """A group into which a backend copies what no other method can read or write."""
 
     def copy_member(self, source: GroupReader, name: str, /) -> bool:
         """
-        Copy a member of another group, whatever it is, with all below it and its attributes.
+        Copy a member of another group, of any kind, with its attributes and all below it.
 
         :returns: False, with nothing done, if the group belongs to another backend.
         :raises CorruptNetworkError: some of its values are in another file.

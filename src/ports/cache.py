@@ -1,4 +1,4 @@
-"""What is kept of a store from one of its sessions to the next."""
+"""The cache of what was read from a store, from one session to the next."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ Key: TypeAlias = Hashable
 
 
 class CacheView(Protocol):
-    """What one session sees of the cache: values that are true of the version that it sees."""
+    """The cache as one session sees it: values that are valid for the version that it sees."""
 
     def get(self, key: Key, /) -> Any:
-        """The value if it is true of what the session sees; None otherwise."""
+        """The value if it is valid for what the session sees; None otherwise."""
 
     def get_stale(self, key: Key, /) -> Any:
-        """The value, whatever version it was true of; None if there never was one."""
+        """The value, of whatever version; None if there never was one."""
 
     def put(self, key: Key, value: object, /) -> None:
-        """Keep a value that is true of what the session sees, or will have stored."""
+        """Keep a value that is valid for what the session sees, or will have stored."""
 
     def invalidate(self, key: Key, /) -> None:
         """Drop the value of a key."""

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Communicator(Protocol):
-    """Knows its rank; its verbs are collective: every rank calls them, in one order."""
+    """Knows its rank. Its methods are collective: every rank calls them, in the same order."""
 
     @property
     def rank(self) -> int: ...
@@ -19,7 +19,7 @@ class Communicator(Protocol):
 
     def on_main(self, action: Callable[[], T], /) -> T:
         """
-        Run on rank 0, after every rank came; all get its result, or raise its error.
+        Run on rank 0, once every rank has called; all get its result, or raise its error.
         """
 
     def all_true(self, test: Callable[[], bool], /) -> bool:

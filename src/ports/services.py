@@ -1,4 +1,4 @@
-"""How a service that keeps networks is reached."""
+"""Options and URLs of the services that keep networks."""
 
 from __future__ import annotations
 
@@ -117,20 +117,21 @@ def check_endpoint(endpoint: str, what: str) -> SplitResult:
 @attrs.frozen(kw_only=True)
 class ServiceOptions:
     """
-    How a service is reached; what is None comes from its usual environment variables.
+    Options of an object store. Where one is None, its usual environment variables apply.
 
     Secrets are neither shown nor stored.
 
-    :param endpoint: URL of an S3 service other than that of AWS.
-    :param region: of the bucket, for S3.
-    :param anonymous: read without credentials what everybody may read.
-    :param account: of Azure.
-    :param access_key_id: for S3; ``secret_access_key``, ``session_token``: that go with it.
-    :param account_key: for Azure.
-    :param service_account: for Google Cloud: path of the JSON file of a service account.
-    :param max_age: seconds for which the last state of a network is not asked for again. Until then
-        a read may miss what another process stored. 0 asks at each read; by default, all reads ask
-        but those in the first second after the network was opened, and those right after another.
+    :param endpoint: URL of an S3 service other than AWS.
+    :param region: region of the bucket, for S3.
+    :param anonymous: read public networks, without credentials.
+    :param account: storage account, for Azure.
+    :param access_key_id: key id for S3, with its ``secret_access_key`` and ``session_token``.
+    :param account_key: key of the account, for Azure.
+    :param service_account: path of the JSON file of a service account, for Google Cloud.
+    :param max_age: seconds for which a read may use the latest known state of a network without
+        asking the service, and so may miss what another process stored. With 0, each read asks. By
+        default, each read asks, except in the first second after opening and right after another
+        read.
     :raises InputError: a text is empty; the endpoint is not a URL of HTTP, or contains credentials,
         as may an account or the file of one; of a key for S3, a part is missing; or credentials
         come with ``anonymous``.

@@ -61,9 +61,9 @@ _UNCLAIMED = {
 @attrs.frozen(kw_only=True)
 class Capabilities:
     """
-    What a backend claims to be able to do: nothing that is not said. The contract tests each claim.
+    What a backend claims to be able to do; False by default. The contract tests the claims.
 
-    :param notes: sentences on what a backend can't do, or not everywhere, in place of the usual.
+    :param notes: sentences on what a backend can't do, in place of the default ones.
     """
 
     locking: bool = False
@@ -124,7 +124,7 @@ class KeepsOpen(Protocol):
 
 @runtime_checkable
 class LimitsWaits(Protocol):
-    """A store whose waits for others can be cut short, as the process ends."""
+    """A store whose waits for others can be cut short when the process ends."""
 
     def hurry(self, limit: float) -> None:
         """Limit all later waits to this many seconds."""
@@ -132,7 +132,7 @@ class LimitsWaits(Protocol):
 
 @runtime_checkable
 class ReadsWithoutLock(Protocol):
-    """A session that reads, which others may commit during."""
+    """A session that reads while others may commit."""
 
     def is_current(self) -> bool:
         """Whether everything that it has read belongs to one state of the store."""
@@ -143,7 +143,7 @@ class SharesPlace(Protocol):
     """A store at a place where other things may lie."""
 
     def foreign(self) -> tuple[str, ...]:
-        """Paths, within the place, of what lies there and is none of the store's."""
+        """Paths, within the place, of what does not belong to the store."""
 
 
 @runtime_checkable
@@ -151,7 +151,7 @@ class HasMode(Protocol):
     """A store in a place that only some users of the system may read or write."""
 
     def mode(self) -> int | None:
-        """Who may do so: bits of 0o666, as of a file; None if the system does not tell."""
+        """Permissions: bits of 0o666, as of a file; None if the system does not say."""
 
     def create(self, *, mode: int | None = None) -> WriteSession:
         """
@@ -175,34 +175,34 @@ def common_mode(*stores: Store) -> int | None:
 
 @runtime_checkable
 class Optimistic(Protocol):
-    """A store whose writers may not exclude each other, so that a commit can come too late."""
+    """A store whose writers may not exclude each other, so that a commit can be refused."""
 
     @property
     def is_optimistic(self) -> bool:
-        """Whether a commit raises CommitConflictError where another one came before it."""
+        """Whether a commit raises CommitConflictError if another one came before it."""
 
 
 @runtime_checkable
 class Versioned(Protocol):
-    """A store that keeps what it was before each commit."""
+    """A store that keeps its earlier states."""
 
     @property
     def has_versions(self) -> bool:
-        """Whether it does at its place."""
+        """Whether it keeps them at its place."""
 
     def versions(self) -> list[Version]:
-        """The versions, the last first."""
+        """The versions, newest first."""
 
     def tag(self, name: str, version: str | None) -> Version:
         """
         Tag a version.
 
-        :param version: id or tag; None for the last one.
+        :param version: id or tag; None for the latest.
         :raises InputError: the version does not exist, or the tag does already.
         """
 
     def expire(self, before: datetime) -> Expired:
-        """Remove older versions, but the last and those that have a name."""
+        """Remove old versions, except the latest and those that have a name."""
 
 
 @runtime_checkable
@@ -211,15 +211,15 @@ class Publishing(Protocol):
 
     def publish(self, url: str, options: ServiceOptions | None = None) -> None:
         """
-        Copy the network to a URL, where it is only read from then on.
+        Copy the network to a URL, where it is read-only.
 
-        :param options: how the service of the URL is reached.
-        :raises StoreExistsError: there is something.
+        :param options: options of the service of the URL.
+        :raises StoreExistsError: something lies there.
         """
 
 
 class WriteSession(Protocol):
-    """Changes that appear whole at the commit, or never."""
+    """Changes that appear together at the commit, or never."""
 
     @property
     def root(self) -> GroupWriter:
@@ -227,11 +227,11 @@ class WriteSession(Protocol):
 
     @property
     def changes(self) -> int:
-        """How many changes were made so far."""
+        """Number of changes so far."""
 
     @property
     def version(self) -> Hashable | None:
-        """As of a read session; after the commit, of what was committed."""
+        """As for a read session; after the commit, that of the committed state."""
 
     def commit(self) -> None:
         """Make the changes durable and end the session; on an error they are undone."""
@@ -249,7 +249,7 @@ class Store(Protocol):
 
     @property
     def location(self) -> str:
-        """What a person calls it: a path or a URL."""
+        """Its name for people: a path or a URL."""
 
     @property
     def identity(self) -> str:
@@ -263,7 +263,7 @@ class Store(Protocol):
 
     def create(self) -> WriteSession:
         """
-        Begin a new store: it is there, complete, once the session is committed.
+        Begin a new store, which appears, complete, when the session is committed.
 
         :raises StoreExistsError: something is there.
         """
@@ -276,9 +276,9 @@ class Store(Protocol):
         :raises StoreNotFoundError: nothing is there.
         :raises NotANetworkError: what is there is not of this backend.
         :raises StoreAccessError: it may not be read.
-        :raises LockTimeoutError: another program kept it to itself.
-        :raises ChangedMeanwhileError: another program changed it meanwhile, without a lock;
-            it is opened again.
+        :raises LockTimeoutError: another program held the lock for too long.
+        :raises ChangedMeanwhileError: another program changed it while it was opened
+            without a lock; the caller opens it again.
         """
 
     def open_write(self) -> WriteSession:
@@ -286,7 +286,7 @@ class Store(Protocol):
 
     def copy(self, target: str, /) -> None:
         """
-        Copy the store, whole or not at all.
+        Copy the store, completely or not at all.
 
         :raises StoreExistsError: something is at the target.
         """
@@ -305,7 +305,7 @@ class Store(Protocol):
 @runtime_checkable
 class NamesErrors(Protocol):
     """
-    A store that leaves exceptions of its library as they are.
+    A store that does not translate the exceptions of its library.
 
     All of its methods, and those of its sessions, groups and arrays, may raise them. The engine
     turns each into a StoreIOError.
@@ -333,7 +333,7 @@ class AdoptsHandles(Protocol):
 
 
 class RewriteSession(WriteSession, Protocol):
-    """A write session that begins with an empty root group; its commit replaces all there was."""
+    """A write session that begins with an empty root group; its commit replaces the old content."""
 
     @property
     def before(self) -> GroupReader:
@@ -342,7 +342,7 @@ class RewriteSession(WriteSession, Protocol):
 
 @runtime_checkable
 class Rewritable(Protocol):
-    """A store that can be rewritten in its place, and claims so."""
+    """A store that can be rewritten in its place."""
 
     def rewrite(self, *, compress: bool = False) -> RewriteSession:
         """

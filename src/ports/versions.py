@@ -1,4 +1,4 @@
-"""Versions of a network, where its store keeps what it was before."""
+"""Versions of a network, in stores that keep earlier states."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..errors import InputError
 @attrs.frozen
 class Version:
     """
-    A state of a network that was committed.
+    A committed state of a network.
 
-    :param id: of the commit.
+    :param id: id of the commit.
     :param written_at: when it was committed, with a time zone.
-    :param message: of the commit.
-    :param writer: what committed it, and on which machine.
-    :param tags: names that were given to it.
+    :param message: message of the commit.
+    :param writer: the program that committed it, and its machine.
+    :param tags: its names.
     """
 
     id: str
@@ -31,10 +31,10 @@ class Version:
 @attrs.frozen
 class Expired:
     """
-    What was removed of versions that are too old.
+    The result of removing old versions.
 
-    :param versions: how many can't be opened any more.
-    :param bytes: that this freed.
+    :param versions: number of versions that were removed.
+    :param bytes: bytes that this freed.
     """
 
     versions: int

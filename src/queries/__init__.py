@@ -1,9 +1,9 @@
 """
-What a modeller asks of a stored network, of any engine and layout.
+Functions that analyse a stored network, of any engine and layout.
 
-Networks are given as a ``bsb.Scaffold``, a ``bsb.Storage`` or the root of one; sets as BSB hands
-them out, with the filters that are set on them. Each function reads in one session, so what it
-returns belongs together, even if others write meanwhile.
+A network is a ``bsb.Scaffold``, a ``bsb.Storage`` or the root of one. The functions respect the
+filters of the sets that they get. Each reads in one session, so its result describes one state of
+the network, even if others write meanwhile.
 """
 
 from .cells import counts

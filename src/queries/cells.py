@@ -16,12 +16,12 @@ def counts(cells: PlacementSets, *, by: str = "type") -> dict[GroupKey, int]:
 
     bluepysnap calls it ``nodes.count``; NetPyNE prints it when it creates a network.
 
-    :param cells: a placement set, several, or a network; the filters of the sets are obeyed.
+    :param cells: a placement set, several, or a network. The filters of the sets apply.
     :param by: ``type``, ``label`` or ``chunk``. A cell counts once for each of its labels, so the
-        sum over labels may be more than there are cells.
+        sum over labels may exceed the number of cells.
     :returns: cells by type; by type and label, None for those without label; or by type and
         coordinates of the chunk.
-    :raises InputError: something else than cells, two sets of one type, or another ``by``.
+    :raises InputError: ``cells`` is something else, or two sets have one type, or ``by`` is wrong.
     """
     check_choice("by", by, GROUPED_BY)
     found: dict[GroupKey, int] = {}

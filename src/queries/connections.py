@@ -18,10 +18,10 @@ from .streams import stream
 @attrs.frozen(eq=False)
 class Pairs:
     """
-    Pairs of connected cells, each once, by presynaptic, then by postsynaptic cell.
+    Pairs of connected cells, sorted by presynaptic, then by postsynaptic cell.
 
-    :param pre: (n,) numbers of the presynaptic cells under the filters.
-    :param post: (n,) likewise, of the postsynaptic ones.
+    :param pre: (n,) numbers of the presynaptic cells, counted under the filters.
+    :param post: (n,) numbers of the postsynaptic cells, likewise.
     :param synapses: (n,) connections from the one to the other, 1 or more.
     """
 
@@ -46,12 +46,12 @@ def pairs(
 
     bluepysnap calls it ``edges.iter_connections(return_edge_count=True)``.
 
-    :param pre: restricts to the connections from these cells, under their filters.
-    :param post: restricts to the connections to these cells, under their filters.
+    :param pre: keep only connections from these cells, under their filters.
+    :param post: keep only connections to these cells, under their filters.
     :param progress: whether to show a progress bar on stderr; by default, only on a terminal.
-    :returns: 24 bytes for each pair.
-    :raises InputError: no connectivity set, or cells of another type or storage.
-    :raises CorruptNetworkError: a connection is on a cell that does not exist.
+    :returns: the pairs, which take 24 bytes each.
+    :raises InputError: not a connectivity set, or cells of another type or storage.
+    :raises CorruptNetworkError: a connection refers to a cell that does not exist.
     """
     nothing = np.zeros(0, dtype=np.int64)
     keys, synapses = [nothing], [nothing]
@@ -83,9 +83,9 @@ def synapses_per_pair(
     bluepysnap users take the mean of the counts of
     ``edges.iter_connections(return_edge_count=True)``.
 
-    :returns: over the pairs of cells that are connected.
+    :returns: the mean over the pairs of cells that are connected.
 
-    Parameters and errors as for :func:`pairs`. It holds no pairs in memory.
+    Parameters and errors as for :func:`pairs`. The pairs are not kept in memory.
     """
     total = squares = count = 0
     with stream(connections, pre, post, progress) as asked:

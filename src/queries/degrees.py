@@ -21,12 +21,12 @@ OVER = ("all", "connected")
 @attrs.frozen
 class Mean:
     """
-    A mean, and over what it was formed.
+    A mean, and the values that it is the mean of.
 
-    :param mean: NaN over nothing.
-    :param sd: standard deviation of the ``n`` values themselves (divided by ``n``); NaN likewise.
-    :param n: how many values there are.
-    :param over: what they are, in words.
+    :param mean: the mean; NaN if there are no values.
+    :param sd: population standard deviation (divided by ``n``); NaN if there are no values.
+    :param n: number of values.
+    :param over: what the values are, in words.
     """
 
     mean: float
@@ -66,8 +66,8 @@ def in_degree(
         presynaptic cell once, which bluepysnap calls ``connections``.
     :param progress: whether to show a progress bar on stderr; by default, only on a terminal.
     :returns: (n,) a number for each cell that ``post`` keeps, in its order, zeros included.
-    :raises InputError: no connectivity set, cells of another type or storage, or another ``by``.
-    :raises CorruptNetworkError: a connection is on a cell that does not exist.
+    :raises InputError: not a connectivity set, cells of another type or storage, or a wrong ``by``.
+    :raises CorruptNetworkError: a connection refers to a cell that does not exist.
     """
     return _degree(connections, pre, post, "inc", by, progress)
 
@@ -114,7 +114,7 @@ def convergence(
 
     :param over: ``all`` postsynaptic cells that ``post`` keeps, or only the ``connected`` ones,
         which receive at least one connection.
-    :returns: with the denominator in words.
+    :returns: the mean, with its denominator in words.
 
     Other parameters and errors as for :func:`in_degree`.
     """
@@ -139,7 +139,7 @@ def divergence(
     :func:`out_degree`; NetPyNE's ``divergence`` divides by all presynaptic cells, as ``all`` does.
 
     :param over: ``all`` presynaptic cells that ``pre`` keeps, or only the ``connected`` ones.
-    :returns: with the denominator in words.
+    :returns: the mean, with its denominator in words.
 
     Other parameters and errors as for :func:`in_degree`.
     """

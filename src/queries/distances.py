@@ -28,12 +28,12 @@ class Distances:
     """
     A histogram of the distances (um) between the positions of connected cells.
 
-    :param edges: (k + 1,) um, ascending. A bin holds its lower edge, the last one both.
-    :param counts: (k,) connections, or pairs, of each bin.
-    :param outside: how many are in none of the bins.
-    :param without_position: how many have a cell without position, so that they have no distance.
-    :param mean: um, over all that have a distance, in a bin or not; NaN if none has.
-    :param sd: um, likewise.
+    :param edges: (k + 1,) um, ascending. A bin includes its lower edge, the last bin both.
+    :param counts: (k,) connections, or pairs, in each bin.
+    :param outside: connections, or pairs, outside of all bins.
+    :param without_position: connections, or pairs, without a distance, as a cell has no position.
+    :param mean: mean of all distances (um), in a bin or not; NaN if there are none.
+    :param sd: population standard deviation (um), likewise.
     """
 
     edges: NDArray[np.float64]
@@ -55,21 +55,21 @@ def distances(
     progress: bool | None = None,
 ) -> Distances:
     """
-    How far connections reach, from the position of one cell to that of the other.
+    Distances between the positions of connected cells, as a histogram.
 
     NetPyNE has it as the variable ``dist_3D`` of connectivity rules; with bluepysnap, it is
     computed from the positions of the nodes.
 
-    :param bins: edges (um), or a number of equal bins, from 0 to the longest distance that there
-        can be between the boxes that the cells of either side lie in.
-    :param pre: restricts to the connections from these cells, under their filters.
-    :param post: restricts to the connections to these cells, under their filters.
+    :param bins: edges (um), or a number of equal bins from 0 to the longest possible distance
+        between the bounding boxes of the presynaptic and the postsynaptic cells.
+    :param pre: keep only connections from these cells, under their filters.
+    :param post: keep only connections to these cells, under their filters.
     :param by: ``synapses`` counts connections; ``pairs`` counts each pair of cells once.
     :param progress: whether to show a progress bar on stderr; by default, only on a terminal.
-    :returns: all positions are in memory at a time, the connections are not.
-    :raises InputError: no connectivity set, cells of another type or storage, another ``by``, or no
-        bins.
-    :raises CorruptNetworkError: a connection is on a cell that does not exist.
+    :returns: the histogram. All positions are in memory at a time, the connections are not.
+    :raises InputError: not a connectivity set, cells of another type or storage, a wrong ``by``, or
+        no bins.
+    :raises CorruptNetworkError: a connection refers to a cell that does not exist.
     """
     check_choice("by", by, _BY)
     check_connectivity_set(connections)

@@ -37,8 +37,8 @@ class Matrix:
     """
     Connections between groups of cells.
 
-    :param value: what the values are: ``count``, ``pairs`` or ``probability``.
-    :param over: what a value was divided by, in words; ``""`` if by nothing.
+    :param value: meaning of the values: ``count``, ``pairs`` or ``probability``.
+    :param over: divisor of the values, in words; ``""`` if there is none.
     :param pre: (rows,) presynaptic groups.
     :param post: (columns,) postsynaptic groups.
     :param values: (rows, columns), whole numbers or, for ``probability``, float64: NaN where one
@@ -71,16 +71,16 @@ def matrix(
     population; bluepysnap has ``edges.pathway_edges`` for one entry.
 
     :param connections: a connectivity set, several, or a network.
-    :param value: ``count`` counts connections, ``pairs`` pairs of connected cells, over all sets
-        between the same types once; ``probability`` is that by the number of all ordered pairs of a
-        presynaptic and a postsynaptic cell, a cell with itself included.
+    :param value: ``count`` counts connections. ``pairs`` counts connected pairs of cells, each once
+        even if several sets connect it. ``probability`` divides these by the number of ordered
+        pairs of a presynaptic and a postsynaptic cell, a cell with itself included.
     :param by: ``type``, ``label`` or ``chunk``. A cell with several labels is in several groups.
-    :param cells: a placement set, or several, whose filters restrict the cells of their types.
+    :param cells: a placement set, or several, whose filters select the cells of their types.
     :param progress: whether to show a progress bar on stderr; by default, only on a terminal.
-    :returns: groups in the order of the types' names, then of labels or ids of chunks.
+    :returns: the matrix; its groups are sorted by type, then by label or chunk id.
     :raises InputError: something else than connections or cells, a set or a type of cells twice,
         another value or ``by``, or more than 134,217,728 entries.
-    :raises CorruptNetworkError: a connection is on a cell that does not exist.
+    :raises CorruptNetworkError: a connection refers to a cell that does not exist.
     """
     check_choice("value", value, VALUES)
     check_choice("by", by, GROUPED_BY)

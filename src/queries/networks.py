@@ -34,8 +34,8 @@ def engine_of_network(network: Network | StorageEngine) -> StorageEngine:
     The engine that a network is stored with.
 
     :raises InputError: its engine belongs to another package.
-    :raises StoreNotFoundError: there is nothing at the root.
-    :raises NotANetworkError: there is no network of an engine of this package.
+    :raises StoreNotFoundError: nothing lies at the root.
+    :raises NotANetworkError: no engine of this package recognizes what is there.
     """
     if isinstance(network, StorageEngine):
         return network
@@ -43,14 +43,14 @@ def engine_of_network(network: Network | StorageEngine) -> StorageEngine:
 
 
 def placement_set_of(engine: SessionEngine, name: str) -> PlacementSet:
-    """The placement set of a cell type by its name, which no configuration has to know."""
+    """The placement set of a cell type by its name, which need not be in the configuration."""
     return PlacementSet(engine, bsb.CellType(name=name, spatial={"radius": 1.0}))
 
 
 @without_interrupts
 def placement_sets(network: Network | StorageEngine) -> list[PlacementSet]:
     """
-    The placement sets of a network by name, those of types that no configuration knows too.
+    The placement sets of a network by name, also of types that the configuration lacks.
 
     :param network: ``bsb.Scaffold``, ``bsb.Storage`` or the root of one.
     """

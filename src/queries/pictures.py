@@ -58,11 +58,11 @@ def plot(network: Network, path: str | os.PathLike[str], *, progress: bool | Non
     counts all cells. An existing file is replaced once the new one is complete.
 
     :param network: ``bsb.Scaffold``, ``bsb.Storage`` or the root of one.
-    :param path: of a page (``.html``), which needs no other file to open; of a picture (``.png``);
-        or of a document (``.pdf``).
+    :param path: file to write: a self-contained page (``.html``), a picture (``.png``), or a
+        document (``.pdf``).
     :param progress: whether to show a progress bar on stderr; by default, only on a terminal.
-    :raises InputError: another kind of file, a URL, or matplotlib is not installed.
-    :raises StoreAccessError: the file may not be written.
+    :raises InputError: the path has another ending or is a URL, or matplotlib is not installed.
+    :raises StoreAccessError: you have no permission to write the file.
     :raises StoreIOError: the system failed to write it.
     """
     target = local_path(path)

@@ -90,7 +90,7 @@ class Population:
         :param chunks: (k,) ids, the chunk of each block.
         :param sizes: (k,) connections of each block.
         :param ranks: (n,) ranks of cells within the chunk of their block.
-        :raises CorruptNetworkError: a connection is on a cell that does not exist.
+        :raises CorruptNetworkError: a connection refers to a cell that does not exist.
         """
         filled = sizes > 0
         if not filled.all():
@@ -115,7 +115,7 @@ class Population:
         It is twice as fast as numbering the cells first.
 
         :param ranks: (n,) ranks of cells within the chunk.
-        :raises CorruptNetworkError: a connection is on a cell that does not exist.
+        :raises CorruptNetworkError: a connection refers to a cell that does not exist.
         """
         held = int(self.whole.among(np.array([chunk])).counts[0])
         first = self.first_of(chunk, 0)
@@ -129,7 +129,7 @@ class Population:
         The number, in the whole set, of the first cell of a chunk.
 
         :param used: how many cells the chunk has at least, if connections on it are right.
-        :raises CorruptNetworkError: a connection is on a cell that does not exist.
+        :raises CorruptNetworkError: a connection refers to a cell that does not exist.
         """
         ids = np.array([chunk])
         held = int(self.whole.among(ids).counts[0])

@@ -1,4 +1,4 @@
-"""The connections of some cells."""
+"""Finding the connections of some cells."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Connections:
     """
     Some connections of a set.
 
-    :param pre: (n, 3) numbers of the presynaptic cells under the filters, branches and points.
-    :param post: (n, 3) likewise, of the postsynaptic ones.
+    :param pre: (n, 3) presynaptic cells, numbered under the filters, branches and points.
+    :param post: (n, 3) postsynaptic cells, branches and points, likewise.
     """
 
     pre: Locations
@@ -43,19 +43,19 @@ def afferent(
     """
     The connections to some cells.
 
-    It reads the connections of the chunks that these cells are in, and no others. bluepysnap calls
-    the numbers of these connections ``edges.afferent_edges``.
+    It reads only the connections of the chunks that these cells are in. The counterpart in
+    bluepysnap is ``edges.afferent_edges``, which returns the ids of the connections.
 
-    :param cells: (n,) numbers of postsynaptic cells, under the filters of ``post``; in any order,
-        and each counts once.
-    :param pre: restricts to the connections from these cells, under their filters.
+    :param cells: (n,) numbers of postsynaptic cells, counted under the filters of ``post``, in any
+        order. Repeated cells count once.
+    :param pre: keep only connections from these cells, under their filters.
     :param post: the cells that ``cells`` numbers, under their filters; by default, all.
     :param progress: whether to show a progress bar on stderr; by default, only on a terminal.
-    :returns: by chunk of the postsynaptic, then of the presynaptic cell, then as they were stored.
-    :raises InputError: no connectivity set, cells of another type or storage, or numbers that are
-        no whole numbers.
+    :returns: the connections, by postsynaptic, then by presynaptic chunk, then in stored order.
+    :raises InputError: not a connectivity set, cells of another type or storage, or cells
+        that are not whole numbers.
     :raises CellIdError: a cell that does not exist.
-    :raises CorruptNetworkError: a connection is on a cell that does not exist.
+    :raises CorruptNetworkError: a connection refers to a cell that does not exist.
     """
     with stream(connections, pre, post, progress, with_points=True) as asked:
         chosen = _only(asked.post, cells, "postsynaptic cells")
@@ -75,11 +75,12 @@ def efferent(
     """
     The connections from some cells.
 
-    bluepysnap calls the numbers of these connections ``edges.efferent_edges``.
+    The counterpart in bluepysnap is ``edges.efferent_edges``, which returns the ids of the
+    connections.
 
-    :param cells: (n,) numbers of presynaptic cells, under the filters of ``pre``; in any order, and
-        each counts once.
-    :returns: by chunk of the presynaptic, then of the postsynaptic cell, then as they were stored.
+    :param cells: (n,) numbers of presynaptic cells, counted under the filters of ``pre``, in any
+        order. Repeated cells count once.
+    :returns: the connections, by presynaptic, then by postsynaptic chunk, then in stored order.
 
     Other parameters and errors as for :func:`afferent`.
     """

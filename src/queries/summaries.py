@@ -17,7 +17,7 @@ class CellSummary:
     """
     The cells of a type.
 
-    :param labels: all labels that cells of the type ever had.
+    :param labels: all labels that cells of the type have or had.
     :param additional: the keys of additional data.
     """
 
@@ -73,8 +73,8 @@ def summary(network: Network | StorageEngine) -> NetworkSummary:
     NetPyNE prints the numbers of cells and connections when it creates a network.
 
     :param network: ``bsb.Scaffold``, ``bsb.Storage`` or the root of one.
-    :raises StoreNotFoundError: there is nothing at the root.
-    :raises NotANetworkError: there is no network of an engine of this package.
+    :raises StoreNotFoundError: nothing lies at the root.
+    :raises NotANetworkError: no engine of this package recognizes what is there.
     """
     with session_on(engine_of_network(network)) as session:
         stored = session.network

@@ -52,14 +52,14 @@ def to_sparse(
     progress: bool | None = None,
 ) -> scipy.sparse.csr_array:
     """
-    The connections as a sparse matrix: synapses from each cell to each.
+    The connections as a sparse matrix: the number of synapses from each cell to each other.
 
     :param pre: the cells that the rows stand for, under their filters; by default, all.
     :param post: the cells that the columns stand for, under their filters; by default, all.
     :param progress: whether to show a progress bar on stderr; by default, only on a terminal.
     :returns: (presynaptic cells, postsynaptic cells) int64.
-    :raises InputError: no connectivity set, or cells of another type or storage.
-    :raises CorruptNetworkError: a connection is on a cell that does not exist.
+    :raises InputError: not a connectivity set, or cells of another type or storage.
+    :raises CorruptNetworkError: a connection refers to a cell that does not exist.
     """
     from scipy.sparse import csr_array
 
@@ -81,23 +81,23 @@ def to_frame(
     """
     Cells, connections or a matrix as a table.
 
-    bluepysnap calls it ``nodes.get`` and ``edges.get``, with one row for each node and edge.
+    The counterparts in bluepysnap are ``nodes.get`` and ``edges.get``.
 
-    A row is a cell that the filters keep, with its number in the whole set as index: ``chunk_x``,
-    ``chunk_y`` and ``chunk_z`` of its chunk; ``x``, ``y`` and ``z`` (um); ``rotation_x`` to
+    For cells, each row is a cell that the filters keep, with its id in the whole set as index:
+    ``chunk_x``, ``chunk_y`` and ``chunk_z``; ``x``, ``y`` and ``z`` (um); ``rotation_x`` to
     ``rotation_z`` (degrees) and ``morphology``, where any cell has one; ``labels``, sorted, with
     commas between them; and additional data by key, with ``_`` after a key that is the name of
     another column.
 
-    Or a row is a connection: ``pre`` and ``post``, the numbers of its cells under the filters, and
-    ``pre_branch``, ``pre_point``, ``post_branch`` and ``post_point``, -1 on cells without
-    morphology. Or rows and columns are those of a matrix.
+    For connections, each row has ``pre`` and ``post``, the numbers of its cells under the filters,
+    and ``pre_branch``, ``pre_point``, ``post_branch`` and ``post_point``, -1 on cells without
+    morphology. For a matrix, rows and columns are its groups.
 
     :param asked: a placement set, a connectivity set, or the result of :func:`matrix`.
-    :param pre: of a connectivity set: restricts to the connections from these cells.
-    :param post: of a connectivity set: restricts to the connections to these cells.
+    :param pre: for a connectivity set: keep only connections from these cells.
+    :param post: for a connectivity set: keep only connections to these cells.
     :param progress: whether to show a progress bar on stderr; by default, only on a terminal.
-    :raises InputError: something else, or cells of another type or storage.
+    :raises InputError: ``asked`` is something else, or the cells have another type or storage.
     """
     import pandas
 

@@ -1,12 +1,12 @@
 """
-What tests of networks and of backends need: shipped, so that others test theirs too.
+Tools for tests of networks and of backends, for users of this package.
 
-``StoreContract`` holds what every store promises, as tests. ``NetworkMachine`` and
+``StoreContract`` tests everything that a store has to promise. ``NetworkMachine`` and
 ``histories_on`` run random histories of networks on a storage engine. The fixtures
 ``memory_storage`` and ``memory_network`` come with the pytest plugin, :mod:`.plugin`.
 
-They are imported when they are asked for: the plugin is loaded by every run of pytest, and costs
-it neither numpy nor BSB; and each of them needs no more than its own library.
+Names are imported when they are used: every run of pytest loads the plugin, which imports neither
+numpy nor BSB.
 """
 
 from __future__ import annotations

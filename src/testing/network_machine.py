@@ -1,5 +1,5 @@
 """
-Random histories of a network, on a storage and on a model of it.
+Random histories of a network, on a storage and on a model.
 
 A Hypothesis state machine that drives a storage engine through BSB's interfaces. After each
 step, the whole network is compared with plain dictionaries: what changed in every way in which
@@ -39,9 +39,9 @@ def machine_settings(examples: int = 15, steps: int = 25) -> settings:
     """
     The number and length of the histories of a machine.
 
-    :param examples: histories; the environment variable ``BSB_HDF5_TESTING_EXAMPLES``, if it is
-        set, says another number, and then they differ from run to run.
-    :param steps: of each history, at most.
+    :param examples: number of histories. The environment variable ``BSB_HDF5_TESTING_EXAMPLES``
+        overrides it, and then the histories differ from run to run.
+    :param steps: greatest number of steps of a history.
     """
     asked = os.environ.get(EXAMPLES_VARIABLE)
     return settings(
@@ -59,7 +59,7 @@ def histories_on(
     """
     A test of random histories on an engine.
 
-    :param root: makes the root of a storage of a path where there is nothing.
+    :param root: turns a free path into the root of a storage; by default, the path itself.
     :param examples: see :func:`machine_settings`; ``steps`` likewise.
     """
 
@@ -84,7 +84,7 @@ class NetworkMachine(
     """
     Random histories of one storage.
 
-    A subclass says which ``engine``, or overrides ``make_storage``. Its ``TestCase`` is
+    A subclass sets ``engine``, or overrides ``make_storage``. Its ``TestCase`` is
     what pytest and unittest run.
     """
 

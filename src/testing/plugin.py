@@ -1,8 +1,8 @@
 """
 The pytest plugin: networks in memory, for tests of components.
 
-Every run of pytest loads it where this package is installed, so it imports nothing that takes
-long before a test asks for a fixture.
+Every run of pytest loads it if this package is installed, so it imports nothing slow before a test
+uses a fixture.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class MemoryNetwork(Protocol):
         A new network in memory; its storage is removed at the end of the test.
 
         :param configuration: a ``bsb.Configuration``; the path of a configuration file; or a
-            dictionary of those parts that differ from BSB's default configuration. Whatever it
-            says of the storage is not obeyed.
+            dictionary of those parts that differ from BSB's default configuration. Its storage
+            is ignored.
         """
 
 
@@ -89,7 +89,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """End the run at a test of an engine that takes too long, as the library may never return."""
+    """End the run if a test of an engine takes too long, as the library may never return."""
     if not hasattr(getattr(item, "cls", None), "of_engine"):
         return (yield)
     from .limits import limited
@@ -121,7 +121,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def memory_storage() -> Iterator[Storage]:
-    """A storage in memory of its own, which is removed at the end of the test."""
+    """An empty storage in memory, which is removed at the end of the test."""
     storage = _new_storage()
     yield storage
     _remove(storage)

@@ -1,9 +1,9 @@
 """
-What every store promises: one suite, subclassed once an adapter.
+The promises of a store: one suite, with a subclass for each adapter.
 
-A subclass overrides fixtures: ``new_store``; ``new_impatient_store`` where its stores wait long for
-locks; ``filled_store`` where they can't be written to. Defining one that replaces a test, or takes
-it away, fails.
+A subclass overrides fixtures: ``new_store``; ``new_impatient_store`` if its stores wait long for
+locks; ``filled_store`` if they are read-only. A subclass that replaces or removes a test raises a
+``TypeError``.
 """
 
 from __future__ import annotations
@@ -68,5 +68,5 @@ class StoreContract(
 
     @pytest.fixture
     def new_store(self) -> NewStore:
-        """A maker of stores; equal names are the same place, and nothing is there at first."""
+        """A function that makes a store of a name; an equal name means the same place."""
         raise NotImplementedError

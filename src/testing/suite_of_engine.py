@@ -45,9 +45,9 @@ def engine_suite(
     """
     The tests of an engine, as classes by name, for the namespace of a test module.
 
-    :param engine: its name.
-    :param root: makes the root of a storage of a path where there is nothing; without, the path.
-    :param examples: random histories.
+    :param engine: name of the engine.
+    :param root: turns a free path into the root of a storage; by default, the path itself.
+    :param examples: number of random histories.
     """
     make_root = root or (lambda path: path)
     classes: dict[str, type[object]] = {

@@ -46,7 +46,7 @@ def write_edges(
     :param find_sections: of a morphology of that name; None if the network has none.
     :param most: connections in memory at a time, unless there are more in one block.
     :returns: the name of the population.
-    :raises CorruptNetworkError: a connection is on a cell that does not exist.
+    :raises CorruptNetworkError: a connection refers to a cell that does not exist.
     """
     name = safe_name(source.tag)
     population = file.create_group(f"edges/{name}")

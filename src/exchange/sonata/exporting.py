@@ -1,4 +1,4 @@
-"""Networks written as circuits of SONATA."""
+"""Writing networks as SONATA circuits."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ def export_sonata(
     network: Network, folder: str | os.PathLike[str], *, overwrite: bool = False
 ) -> None:
     """
-    :guilabel:`collective` Write a network as a circuit of SONATA: ``circuit_config.json``, which
+    :guilabel:`collective` Write a network as a SONATA circuit: ``circuit_config.json``, which
     names the other files, ``nodes.h5``, ``edges.h5``, ``node_sets.json``, and an SWC file for each
     morphology.
 
-    A cell type becomes a node population, in which cells have the numbers that they have in their
-    placement set; a connectivity set becomes an edge population, with both indices; each label
-    becomes a node set. Of connections that are stored twice, the outgoing copy is written. Files,
-    configuration and provenance are not. The folder is there once it is complete, or not at all.
+    A cell type becomes a node population, in which cells keep the ids of their placement set. A
+    connectivity set becomes an edge population, with both indices. Each label becomes a node set.
+    Of connections that are stored twice, the outgoing copy is written. Files, configuration and
+    provenance are left out. The folder appears once it is complete, or not at all.
 
     At most 131,072 cells or 524,288 connections are in memory at a time, unless there are more in
-    one chunk or between two; besides 4 bytes for each cell, and 48 for each cell of one type.
+    one chunk or between two; and 4 bytes for each cell, and 48 for each cell of one type.
 
     :param network: ``bsb.Storage``, ``bsb.Scaffold``, or the root of one.
-    :param folder: to write.
-    :param overwrite: replace what is at the folder, if an earlier export made it.
-    :raises StoreExistsError: there is something at the folder, and ``overwrite`` is not given; or
-        it holds what no export wrote.
+    :param folder: the folder to write.
+    :param overwrite: replace the folder, if an earlier export wrote it.
+    :raises StoreExistsError: the folder exists, and ``overwrite`` is not given; or it holds
+        something that no export wrote.
     :raises InputError: the folder is a URL, or empty.
-    :raises StoreAccessError: it may not be written.
+    :raises StoreAccessError: you have no permission to write it.
     :raises StoreIOError: the system failed to write it.
-    :raises CorruptNetworkError: a connection is on a cell that does not exist.
+    :raises CorruptNetworkError: a connection refers to a cell that does not exist.
     """
     engine = engine_of_network(network)
     engine.ranks.on_main(lambda: _export(engine, local_path(folder), overwrite))

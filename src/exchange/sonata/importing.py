@@ -1,4 +1,4 @@
-"""Circuits of SONATA made into networks."""
+"""Making networks from SONATA circuits."""
 
 from __future__ import annotations
 
@@ -58,31 +58,31 @@ def import_sonata(
     chunk_size: ArrayLike | None = None,
 ) -> bsb.Storage:
     """
-    :guilabel:`collective` Make a network of a circuit of SONATA: the opposite of
+    :guilabel:`collective` Make a network from a SONATA circuit: the opposite of
     :func:`export_sonata`.
 
     Node populations become cell types, edge populations connectivity sets. A circuit that
-    :func:`export_sonata` wrote becomes the network that it was. If another program wrote it, nodes
+    :func:`export_sonata` wrote becomes the same network again. If another program wrote it, nodes
     are sorted into chunks, and get positions, rotations (``orientation_*``), morphologies (SWC
     files), and other numbers as additional data; edges get the points that are nearest to their
     sections and segments.
 
-    In memory are at most 131,072 cells or 524,288 connections at a time, 24 bytes for each cell,
-    and, where nodes do not lie by chunk, a column of a population.
+    At most 131,072 cells or 524,288 connections are in memory at a time, 24 bytes for each cell
+    and, if the nodes are not sorted by chunk, a column of a population.
 
-    :param folder: of the circuit, or its ``circuit_config.json``.
-    :param root: of the new network.
-    :param engine: name of its engine: ``hdf5``, ``memory`` or ``zarr``; ``hdf5`` without.
-    :param layout: ``classic`` or ``columnar``; what the engine makes without.
-    :param chunk_size: one number or three, in um, for a circuit of another program; 100 without.
-    :returns: the network. It is there once it is complete, or not at all.
+    :param folder: folder of the circuit, or its ``circuit_config.json``.
+    :param root: root of the new network.
+    :param engine: name of its engine: ``hdf5``, ``memory`` or ``zarr``; by default ``hdf5``.
+    :param layout: ``classic`` or ``columnar``; by default that of the engine.
+    :param chunk_size: one number or three, in um, for a circuit of another program; by default 100.
+    :returns: the network, which appears once it is complete, or not at all.
     :raises StoreNotFoundError: there is no circuit at the folder.
-    :raises NotANetworkError: there is something else.
-    :raises CorruptNetworkError: the circuit contradicts itself, or names files out of its folder.
-    :raises MorphologyExistsError: two folders hold different morphologies of one name.
-    :raises StoreExistsError: there is something at the root.
-    :raises InputError: an engine, a layout or a size of chunks that does not exist; or the
-        folder is a URL, or empty.
+    :raises NotANetworkError: the folder holds something else.
+    :raises CorruptNetworkError: the circuit contradicts itself, or names files outside its folder.
+    :raises MorphologyExistsError: two folders hold different morphologies with one name.
+    :raises StoreExistsError: something lies at the root.
+    :raises InputError: the engine or layout does not exist, the chunk size is not above 0, or the
+        folder is a URL or an empty text.
     """
     made = make_engine(engine or "hdf5", root, bsb.MPI)
     size = _size(chunk_size)
