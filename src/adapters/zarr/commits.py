@@ -41,8 +41,6 @@ class Branch(Target):
     :raises StoreError: icechunk can't begin a session.
     """
 
-    undone_by_itself = True
-
     def __init__(self, root: str, repository: Repository, *, is_new: bool = False) -> None:
         super().__init__(root)
         self._repository = repository

@@ -22,7 +22,7 @@ from ...platform import open_descriptor
 from ...transactions.interrupts import call_pending
 from .metadata import kind_of
 from .objects import ObjectFile, no_follow, path_in
-from .paths import MANIFEST
+from .paths import MANIFEST, Kind
 
 LOCK_FILE = ".lock"
 # Files that are not complete, and the names of shards and of the folders that they lie in.
@@ -67,19 +67,13 @@ def metadata_of(root: str, path: str) -> bytes:
     return b""
 
 
-def is_free(root: str, path: str) -> bool:
-    """Whether an array can be made at a path, as nothing is there."""
-    folder = path_in(root, path)
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        return not os.listdir(folder)
-    return not os.path.lexists(folder)
-
-
-def is_free_for_group(root: str, path: str) -> bool:
-    """Whether a group can be made at a path: a folder may be there, if it is not another's."""
+def is_free(root: str, path: str, kind: Kind) -> bool:
+    """Whether a group or array can be made at a path: for a group, what is there may be one."""
     folder = path_in(root, path)
     if not os.path.isdir(folder):
         return not os.path.lexists(folder)
+    if kind == "array":
+        return not os.listdir(folder)
     if not os.path.lexists(os.path.join(folder, MANIFEST)):
         return True
     return kind_of(metadata_of(root, path), path) in ("plain", "group")
@@ -94,17 +88,18 @@ def size_of(root: str) -> int:
     )
 
 
-def remove_array(root: str, path: str) -> None:
-    """Remove an array, if a session made it there, and the groups above that are empty then."""
-    shards = path_in(root, f"{path}/{_SHARDS}")
-    if kind_of(metadata_of(root, path), path) != "array":
+def remove_node(root: str, path: str) -> None:
+    """Remove what a session made at a path, and the folders that are empty then."""
+    folder = path_in(root, path)
+    kind = kind_of(metadata_of(root, path), path)
+    if kind not in ("group", "array"):
         return
-    folder = os.path.join(root, path)
-    for above, _, names in os.walk(shards, topdown=False):
-        _unlink(above, [name for name in names if _SHARD.fullmatch(name)])
-        with contextlib.suppress(OSError):
-            os.rmdir(above)
-    _unlink(folder, [name for name in os.listdir(folder) if _PARTIAL.fullmatch(name)])
+    if kind == "array":
+        for above, _, names in os.walk(path_in(root, f"{path}/{_SHARDS}"), topdown=False):
+            _unlink(above, [name for name in names if _SHARD.fullmatch(name)])
+            with contextlib.suppress(OSError):
+                os.rmdir(above)
+        _unlink(folder, [name for name in os.listdir(folder) if _PARTIAL.fullmatch(name)])
     # It comes last: a process that is killed before leaves an array that is removed later.
     _unlink(folder, [MANIFEST])
     while path:
@@ -112,20 +107,12 @@ def remove_array(root: str, path: str) -> None:
         path = path.rpartition("/")[0]
 
 
-def remove_group(root: str, path: str) -> None:
-    """Remove the metadata of a group, if a session made it there, and its folder if it is empty."""
-    folder = path_in(root, path)
-    if kind_of(metadata_of(root, path), path) == "group":
-        _unlink(folder, [MANIFEST])
-        _remove_if_empty(root, path)
-
-
 class FolderContent:
     """
     What is in a folder, with paths below it.
 
     :param read: the metadata in a folder that a path names.
-    :ivar arrays: that sessions made; ``groups``: groups, those above first.
+    :ivar own: groups and arrays that sessions made, those above first.
     :ivar foreign: what they did not make; of a folder that is all foreign, its own path.
     :ivar unfinished: files that were never completed.
     :ivar folders: all that may be of a network, those above first.
@@ -133,8 +120,7 @@ class FolderContent:
 
     def __init__(self, root: str, read: Callable[[str, str], bytes] = metadata_of) -> None:
         self._root, self._read = root, read
-        self.arrays: list[str] = []
-        self.groups: list[str] = []
+        self.own: list[str] = []
         self.foreign: list[str] = []
         self.unfinished: list[str] = []
         self.folders: list[str] = []
@@ -145,8 +131,7 @@ class FolderContent:
             self.foreign.append(path)
             return
         kind = kind_of(self._read(self._root, path), path) if path else "plain"
-        self.arrays += [path] if kind == "array" else []
-        self.groups += [path] if kind == "group" else []
+        self.own += [path] if kind in ("group", "array") else []
         for entry, key in self._entries(path):
             if not entry.is_dir(follow_symlinks=False):
                 is_own = entry.name == MANIFEST and kind != ""
@@ -157,9 +142,9 @@ class FolderContent:
                 # Sessions make no hidden folders.
                 self.foreign.append(key)
             else:
-                own, foreign = len(self.arrays) + len(self.groups), len(self.foreign)
+                own, foreign = len(self.own), len(self.foreign)
                 self._look(key, depth + 1)
-                if own == len(self.arrays) + len(self.groups) and foreign < len(self.foreign):
+                if own == len(self.own) and foreign < len(self.foreign):
                     self.foreign[foreign:] = [key]
 
     def _look_among_shards(self, path: str, depth: int) -> None:
@@ -226,10 +211,8 @@ def sweep(root: str, used: Collection[str]) -> None:
         return b""
 
     now, found = time.time(), FolderContent(root, read)
-    for path in found.arrays:
-        remove_array(root, path)
-    for path in reversed(found.groups):
-        remove_group(root, path)
+    for path in reversed(found.own):
+        remove_node(root, path)
     for key in found.unfinished:
         with contextlib.suppress(FileNotFoundError):
             if now - os.lstat(os.path.join(root, key)).st_mtime > _AGE:
@@ -244,10 +227,8 @@ def remove_own(root: str, *, keep_lock: bool) -> None:
     """
     _unlink(root, [MANIFEST])
     found = FolderContent(root)
-    for path in found.arrays:
-        remove_array(root, path)
-    for path in reversed(found.groups):
-        remove_group(root, path)
+    for path in reversed(found.own):
+        remove_node(root, path)
     _unlink(root, [_TRACE_OF_FS] if _has_trace_of_fs(root) else [])
     _unlink(root, found.unfinished if keep_lock else [*found.unfinished, LOCK_FILE])
     for path in reversed(found.folders):

@@ -27,11 +27,9 @@ from .folders import (
     copy_foreign,
     foreign_in,
     is_free,
-    is_free_for_group,
     is_vacated,
     occupy,
-    remove_array,
-    remove_group,
+    remove_node,
     remove_own,
     size_of,
     sweep,
@@ -41,7 +39,7 @@ from .held import LockHandle
 from .locations import Location, P, T, Tag, Target
 from .manifest import read_manifest
 from .objects import ObjectFile, no_follow, path_in, write_again, write_object
-from .paths import MANIFEST
+from .paths import MANIFEST, Kind
 
 _EVERYBODY = stat.S_IRWXU | stat.S_IRWXG | stat.S_IRWXO
 _READ = 0o444
@@ -206,17 +204,11 @@ class DirectoryLocation(LocalLocation, Target):
         self._in_folder(sweep, used)
         occupy(self.root)
 
-    def is_free(self, path: str) -> bool:
-        return self._in_folder(is_free, path)
+    def is_free(self, path: str, kind: Kind) -> bool:
+        return self._in_folder(is_free, path, kind)
 
-    def is_free_for_group(self, path: str) -> bool:
-        return self._in_folder(is_free_for_group, path)
-
-    def remove_array(self, path: str) -> None:
-        self._in_folder(remove_array, path)
-
-    def remove_group(self, path: str) -> None:
-        self._in_folder(remove_group, path)
+    def remove_node(self, path: str) -> None:
+        self._in_folder(remove_node, path)
 
     def build(self, mode: int | None = None) -> NewDirectory:
         if self.exists():

@@ -12,7 +12,7 @@ from ...errors import ReadOnlyError
 from .errors import require, translated
 from .held import LockHandle
 from .metadata import kind_of
-from .paths import MANIFEST
+from .paths import MANIFEST, Kind
 from .shards import Parts, Whole
 
 if TYPE_CHECKING:
@@ -93,10 +93,12 @@ class Objects(ABC):
 class Target(Objects):
     """Where a session writes: its objects become visible with its manifest."""
 
-    undone_by_itself = False
-    """Whether objects without a manifest disappear at the end of the session."""
     is_shared = False
-    """Whether other programs see what a session stores, and may set attributes there."""
+    """
+    Whether what a session stores is there before the commit, and stays if that is not reached.
+
+    Other programs may set attributes there.
+    """
 
     @property
     def tag(self) -> Tag | None:
@@ -128,22 +130,16 @@ class Target(Objects):
         puts = [partial(self.store.set, key, from_bytes(data)) for key, data in objects]
         self.sync(together, puts)
 
-    def is_free(self, path: str) -> bool:
-        """Whether an array can be made at a path: nothing is there, or what a session made."""
-        return self._kind_at(path) in (None, "array")
+    def is_free(self, path: str, kind: Kind) -> bool:
+        """Whether a group or array can be made at a path, as there is nothing of another kind."""
+        return self._kind_at(path) in (None, kind, "plain" if kind == "group" else None)
 
-    def is_free_for_group(self, path: str) -> bool:
-        """Whether a group can be made at a path: it holds no metadata but that of a group."""
-        return self._kind_at(path) in (None, "plain", "group")
-
-    def remove_array(self, path: str) -> None:
-        """Remove the array at a path, if a session made it."""
-        if self._kind_at(path) == "array":
+    def remove_node(self, path: str) -> None:
+        """Remove the array at a path, or the metadata of a group, if a session made it."""
+        kind = self._kind_at(path)
+        if kind == "array":
             self.sync(self.store.delete_dir, path)
-
-    def remove_group(self, path: str) -> None:
-        """Remove the metadata of the group at a path, if a session made it."""
-        if self._kind_at(path) == "group":
+        elif kind == "group":
             self.sync(self.store.delete, f"{path}/{MANIFEST}")
 
     def _kind_at(self, path: str) -> str | None:

@@ -30,7 +30,7 @@ from .metadata import (
     group_document,
     read_grid,
 )
-from .paths import checked_path
+from .paths import Kind, checked_path
 from .restoration import restored, session_of
 from .values import MARK, attributes_of, decode, is_packed, values_of
 
@@ -70,9 +70,8 @@ class Manifest:
     :param generation: unique to this state.
     :param session: how many sessions led to it.
     :param tree: the root group.
-    :param stale: paths of arrays that the previous state had and this one no longer has; its
-        readers may still need them, so the next commit removes them.
-    :param stale_groups: paths of groups of which that is true.
+    :param stale: what the previous state had and this one no longer has, and of which kind that is,
+        by path; its readers may still need it, so the next commit removes it.
     :param changed: paths of what this state changed: if the session was killed, their own
         ``zarr.json`` is that of the state before.
     :param foreign: the metadata of groups and arrays of other programs that the root lists, by
@@ -83,8 +82,7 @@ class Manifest:
 
     generation: str
     tree: Node
-    stale: list[str] = attrs.field(factory=list)
-    stale_groups: list[str] = attrs.field(factory=list)
+    stale: dict[str, Kind] = attrs.field(factory=dict)
     changed: list[str] = attrs.field(factory=list)
     foreign: dict[str, Document] = attrs.field(factory=dict)
     data: bytes = b""
@@ -98,14 +96,12 @@ class Manifest:
         return [(names, node) for names, node in walk(self.tree) if "path" in node]
 
     @cached_property
-    def groups(self) -> set[str]:
-        """The paths of the groups."""
-        return {str(node["path"]) for _, node in self.nodes if node["kind"] == "group"}
-
-    @cached_property
-    def arrays(self) -> set[str]:
-        """The paths of the arrays."""
-        return {str(node["path"]) for _, node in self.nodes} - self.groups
+    def kinds(self) -> dict[str, Kind]:
+        """Whether there is a group or an array, by path."""
+        return {
+            path: "group" if node["kind"] == "group" else "array"
+            for path, node in self.by_path.items()
+        }
 
     @cached_property
     def by_path(self) -> dict[str, Node]:
@@ -148,11 +144,6 @@ def walk(node: Node, names: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...],
         else:
             found.append(((*names, name), member))
     return found
-
-
-def paths_of(tree: Node) -> set[str]:
-    """Where the groups and arrays of a tree are."""
-    return {str(node["path"]) for _, node in walk(tree) if "path" in node}
 
 
 def text_of(name: str, node: Node, session: int) -> str:
@@ -207,8 +198,8 @@ def make_manifest(manifest: Manifest) -> Manifest:
         "version": _VERSION,
         "generation": manifest.generation,
         "session": manifest.session,
-        "stale": manifest.stale,
-        "stale_groups": manifest.stale_groups,
+        "stale": [path for path, kind in manifest.stale.items() if kind == "array"],
+        "stale_groups": [path for path, kind in manifest.stale.items() if kind == "group"],
         "changed": "",
     }
     nodes = ",".join(_entries(manifest))
@@ -241,7 +232,7 @@ def _entries(manifest: Manifest) -> list[str]:
 
 def _still_foreign(manifest: Manifest) -> dict[str, Document]:
     """What is foreign, without what lies where a group was removed or a session made something."""
-    own = {*manifest.groups, *manifest.arrays}
+    own = manifest.kinds
     kept: dict[str, Document] = {}
     for path, found in sorted(manifest.foreign.items()):
         above, origin = path.rpartition("/")[0], _origin(found)
@@ -249,7 +240,8 @@ def _still_foreign(manifest: Manifest) -> dict[str, Document]:
             is_kept = kept[above].get("node_type") == "group"
         else:
             # The root would not say of a copy what it is a copy of.
-            is_kept = above in {"", *manifest.groups} and (origin is None or origin[1] in own)
+            is_in_group = not above or own.get(above) == "group"
+            is_kept = is_in_group and (origin is None or origin[1] in own)
         if is_kept and path not in own:
             kept[path] = found
     return kept
@@ -269,22 +261,22 @@ def read_manifest(data: bytes, location: str) -> Manifest:
     """
     document, mark = _marked(data, location)
     try:
-        stale = [checked_path(path) for path in mark["stale"]]
+        stale: dict[str, Kind] = {checked_path(path): "array" for path in mark["stale"]}
         if mark["version"] == first_version.VERSION:
             tree = first_version.read_tree(mark["tree"])
             return Manifest(
                 str(mark["generation"]), tree, stale, data=data, version=first_version.VERSION
             )
-        groups, changed = ([checked_path(p) for p in mark[k]] for k in ("stale_groups", "changed"))
+        stale |= {checked_path(path): "group" for path in mark["stale_groups"]}
+        changed = [checked_path(path) for path in mark["changed"]]
         nodes = document["consolidated_metadata"]["metadata"]
         if not data.startswith(_BEFORE_CHECK):
             nodes = restored(nodes, mark)
-        tree, foreign = _tree(document["attributes"], nodes, {*stale, *groups})
+        tree, foreign = _tree(document["attributes"], nodes, stale)
         return Manifest(
             str(mark["generation"]),
             tree,
             stale,
-            groups,
             changed,
             foreign,
             data,

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Iterable
+from typing import Literal, TypeAlias
 
 MANIFEST = "zarr.json"
+
+Kind: TypeAlias = Literal["group", "array"]
+"""What lies at a path; a document is an array of bytes."""
 
 _LONGEST_NAME = 100
 
@@ -49,7 +53,7 @@ class Places:
             end = path.find("/", end + 1)
         self._taken.setdefault(path.casefold(), path)
 
-    def new(self, above: str, name: str, is_free: Callable[[str], bool], *, is_group: bool) -> str:
+    def new(self, above: str, name: str, kind: Kind, is_free: Callable[[str, Kind], bool]) -> str:
         """
         The path of something new: its name, if that is free and valid in every kind of store.
 
@@ -59,7 +63,7 @@ class Places:
         base, unique = f"{above}/" if above else "", uuid.uuid4().hex
         wanted = f"{base}{_portable(name)}"
         for path in (wanted, f"{wanted}.{unique[:8]}"):
-            if self._is_open(path, is_group=is_group) and is_free(path):
+            if self._is_open(path, kind) and is_free(path, kind):
                 break
         else:
             path = f"{base}~{unique}"
@@ -67,9 +71,9 @@ class Places:
         self._closed.add(path)
         return path
 
-    def _is_open(self, path: str, *, is_group: bool) -> bool:
+    def _is_open(self, path: str, kind: Kind) -> bool:
         found = self._taken.get(path.casefold())
-        return found is None or (is_group and found == path and path not in self._closed)
+        return found is None or (kind == "group" and found == path and path not in self._closed)
 
 
 def _portable(name: str) -> str:

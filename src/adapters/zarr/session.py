@@ -19,10 +19,10 @@ from ...errors import SessionAbortedError, StorageError, StoreExistsError
 from .arrays import Arrays
 from .held import LockHandle
 from .locations import Tag, Target
-from .manifest import Manifest, Node, make_manifest, new_group, paths_of, text_of, walk
+from .manifest import Manifest, Node, make_manifest, new_group, text_of, walk
 from .metadata import new_grid, with_added
 from .nodes import View, ZarrArrayWriter, ZarrGroup, ZarrGroupWriter
-from .paths import MANIFEST, Places
+from .paths import MANIFEST, Kind, Places
 from .values import attributes_of
 
 # Rows that a session gathers before it stores them.
@@ -63,8 +63,7 @@ class DraftView(View):
         super().__init__(Arrays(target), held)
         self._target = target
         self.tree = tree
-        self.made: set[str] = set()
-        self.made_groups: set[str] = set()
+        self.made: dict[str, Kind] = {}
         # The metadata that were stored already, by path.
         self.written: dict[str, str] = {}
         self._before = before
@@ -90,10 +89,7 @@ class DraftView(View):
         is_new = "path" not in node
         if is_new:
             node["grid"] = new_grid(np.dtype(node["dtype"]), tuple(node["shape"][1:]))
-            node["path"] = self._new_path(names, is_group=False)
-            self.made.add(node["path"])
-            # Who finds what a killed session left knows by it whose that is.
-            self._write(names[-1], node, self._target.put)
+            self._make(names, node, "array")
         for shards in self.arrays.extended(node, base, rows) if len(rows) else ():
             self._target.put_many(shards)
 
@@ -105,18 +101,20 @@ class DraftView(View):
         for name in names:
             node = node["members"][name]
         if "path" not in node:
-            node["path"] = self._new_path(names, is_group=True)
-            self.made_groups.add(node["path"])
-            self._write(names[-1], node, self._target.put)
+            self._make(names, node, "group")
         return str(node["path"])
 
-    def _new_path(self, names: tuple[str, ...], *, is_group: bool) -> str:
+    def _make(self, names: tuple[str, ...], node: Node, kind: Kind) -> None:
+        """Store the metadata of a new group or array at a path that is free."""
         above = self._path_of_group(names[:-1])
         if self._places is None:
-            before = self._before
-            self._places = Places({*before.stale, *before.arrays, *paths_of(self.tree), *self.made})
-        is_free = self._target.is_free_for_group if is_group else self._target.is_free
-        return self._places.new(above, names[-1], is_free, is_group=is_group)
+            once = {**self._before.stale, **self._before.kinds}
+            in_use = {each["path"] for _, each in walk(self.tree) if "path" in each}
+            self._places = Places(in_use | {path for path in once if once[path] == "array"})
+        node["path"] = self._places.new(above, names[-1], kind, self._target.is_free)
+        self.made[node["path"]] = kind
+        # Who finds what a killed session left knows by it whose that is.
+        self._write(names[-1], node, self._target.put)
 
     def _write(self, name: str, node: Node, put: Callable[[str, bytes], None]) -> None:
         """Store the metadata of a group or array apart from the manifest."""
@@ -125,12 +123,10 @@ class DraftView(View):
             put(f"{node['path']}/{MANIFEST}", text.encode("ascii"))
             self.written[node["path"]] = text
 
-    def remove(self, arrays: Iterable[str], groups: Iterable[str]) -> None:
-        """Delete arrays and groups, as far as they exist, and sessions made them."""
-        for path in arrays:
-            self._target.remove_array(path)
-        for path in sorted(groups, key=len, reverse=True):
-            self._target.remove_group(path)
+    def remove(self, paths: Iterable[str]) -> None:
+        """Delete groups and arrays, as far as they exist, and sessions made them."""
+        for path in sorted(paths, key=len, reverse=True):
+            self._target.remove_node(path)
 
     def write_changed(self, after: Manifest) -> None:
         """Store the metadata of what a state changed."""
@@ -210,11 +206,11 @@ class ZarrWriteSession:
         self._location.check(self._tag)
         draft.store()
         after = self._after()
-        draft.remove(before.stale, {*before.stale_groups} - after.arrays - after.groups)
+        draft.remove(before.stale.keys() - after.kinds.keys())
         if not self._location.is_shared:
             # Readers have views of their own, or come when it is complete.
-            draft.remove(after.stale, after.stale_groups)
-            after.stale = after.stale_groups = []
+            draft.remove(after.stale)
+            after.stale = {}
             draft.write_changed(after)
             after.changed = []
         after = make_manifest(after)
@@ -222,7 +218,7 @@ class ZarrWriteSession:
         self._uncertain = True
         self._manifest, self._tag = after, self._location.replace(after.data, self._tag)
         self._uncertain = False
-        draft.made, draft.made_groups = set(), set()
+        draft.made = {}
         self._committed((self._manifest, self._tag))
         if self._location.is_shared:
             with contextlib.suppress(StorageError):
@@ -234,18 +230,16 @@ class ZarrWriteSession:
         after = Manifest(
             uuid.uuid4().hex, draft.tree, foreign=before.foreign, session=before.session + 1
         )
-        after.stale = sorted({*before.arrays, *draft.made} - after.arrays)
-        gone = {*before.groups, *draft.made_groups} - before.arrays - after.arrays - after.groups
-        after.stale_groups = sorted(gone)
+        once = {**before.kinds, **draft.made}
+        after.stale = {path: once[path] for path in sorted(once.keys() - after.kinds.keys())}
         after.changed = sorted(str(node["path"]) for _, node in after.nodes if node.get("changed"))
         return after
 
     def _discard(self) -> None:
         """Remove what was stored, as far as the store still responds, and it is not a parent's."""
-        leaves_remains = not self._location.undone_by_itself
-        if leaves_remains and not self._uncertain and not self._held.is_inherited:
+        if self._location.is_shared and not self._uncertain and not self._held.is_inherited:
             with contextlib.suppress(StorageError):
-                self._draft.remove(self._draft.made, self._draft.made_groups)
+                self._draft.remove(self._draft.made)
 
     def rollback(self) -> None:
         if not self._draft.closed:
@@ -274,7 +268,7 @@ class ZarrRewriteSession(ZarrWriteSession):
 
     def _store(self) -> None:
         super()._store()
-        if self._manifest.stale or self._manifest.stale_groups:
+        if self._manifest.stale:
             # Nobody reads what was there before.
             super()._store()
 

@@ -205,9 +205,7 @@ class ZarrStore:
         with self._location.lock(exclusive=True) as held:
             manifest, tag, target = self._begin()
             if held.safe and self._swept != manifest.generation:
-                used = {*manifest.arrays, *manifest.stale}
-                used |= {*manifest.groups, *manifest.stale_groups}
-                self._location.sweep(used)
+                self._location.sweep({**manifest.kinds, **manifest.stale})
                 self._follow(manifest, target)
                 self._swept = manifest.generation
             return kind(target, (manifest, tag), held.kept(), self._committed)
@@ -361,7 +359,7 @@ def _changed_metadata(manifest: Manifest, stored: Objects) -> dict[str, bytes]:
 
 def _metadata_keys(manifest: Manifest) -> Iterator[str]:
     """The keys of the metadata of groups and arrays."""
-    paths = manifest.arrays | manifest.groups
+    paths = {*manifest.kinds}
     # Groups that the first version of the format did not name lie above arrays.
     paths |= {path[:i] for path in paths for i, letter in enumerate(path) if letter == "/"}
     return (f"{path}/{MANIFEST}" for path in sorted(paths))
@@ -371,5 +369,5 @@ def _of_copy(manifest: Manifest) -> bytes:
     """The manifest of a copy, in which nothing of an earlier state is left."""
     if manifest.is_old:
         return manifest.data
-    copied = attrs.evolve(manifest, stale=[], stale_groups=[], changed=[])
+    copied = attrs.evolve(manifest, stale={}, changed=[])
     return make_manifest(copied).data

@@ -7,12 +7,13 @@ import os
 import time
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from bsb_hdf5.adapters.zarr import folders
 from bsb_hdf5.adapters.zarr.objects import ObjectFile, path_in
+from bsb_hdf5.adapters.zarr.paths import Kind
 from bsb_hdf5.errors import CorruptNetworkError
 
 ARRAY, GROUP, PLAIN = "array", "group", "plain"
@@ -104,18 +105,18 @@ def test_a_place_is_free_where_nothing_is(tmp_path: Path) -> None:
         ("full", False, True),
     ):
         assert (array, group) == (
-            folders.is_free(root, path),
-            folders.is_free_for_group(root, path),
+            folders.is_free(root, path, "array"),
+            folders.is_free(root, path, "group"),
         ), path
-    for ask in (folders.is_free, folders.is_free_for_group):
+    for kind in get_args(Kind):
         with pytest.raises(CorruptNetworkError, match="symbolic link"):
-            ask(root, "nowhere")
+            folders.is_free(root, "nowhere", kind)
     for kind, is_free in ((PLAIN, True), (GROUP, True), (ARRAY, False)):
         made(tmp_path, kind, kind)
-        assert is_free == folders.is_free_for_group(root, kind), kind
-        assert not folders.is_free(root, kind)
+        assert is_free == folders.is_free(root, kind, "group"), kind
+        assert not folders.is_free(root, kind, "array")
     put(tmp_path, "other/zarr.json", metadata("elsewhere", GROUP))
-    assert not folders.is_free_for_group(root, "other")
+    assert not folders.is_free(root, "other", "group")
 
 
 def test_metadata_are_read_up_to_a_size(tmp_path: Path) -> None:
@@ -140,11 +141,11 @@ def test_an_array_goes_with_its_shards_and_what_was_not_completed(tmp_path: Path
         put(tmp_path, name)
     put(tmp_path, f"a/b/x/zarr.{uuid.uuid4().hex}.partial")
     made(tmp_path, "a/y", ARRAY)
-    folders.remove_array(root, "a/b/x")
+    folders.remove_node(root, "a/b/x")
     # The groups above go with it, but for those that hold something.
     assert ["a/y/c/0/0", "a/y/zarr.json", "a/zarr.json"] == files(tmp_path)
     assert not (tmp_path / "a" / "b").exists()
-    folders.remove_array(root, "a/y")
+    folders.remove_node(root, "a/y")
     assert [] == os.listdir(tmp_path)
 
 
@@ -155,11 +156,11 @@ def test_what_lies_in_an_array_stays_with_its_folders(tmp_path: Path) -> None:
     mine = ["a/x/c/0/notes", "a/x/notes", "a/x/report.partial"]
     for name in mine:
         put(tmp_path, name)
-    folders.remove_array(root, "a/x")
+    folders.remove_node(root, "a/x")
     assert sorted([*mine, "a/zarr.json"]) == files(tmp_path)
     made(tmp_path, "g", GROUP)
     put(tmp_path, "g/notes")
-    folders.remove_group(root, "g")
+    folders.remove_node(root, "g")
     assert ["g/notes"] == [name for name in files(tmp_path) if name[0] == "g"]
 
 
@@ -169,16 +170,13 @@ def test_what_no_session_made_at_its_place_is_not_removed(tmp_path: Path) -> Non
         put(tmp_path, f"{path}/zarr.json", metadata(says, kind))
         put(tmp_path, f"{path}/c/0")
     before = files(tmp_path)
-    for path in ("a", "c", "d", "missing"):
-        folders.remove_array(root, path)
-    assert before == files(tmp_path)
     for path in ("a", "d", "missing"):
-        folders.remove_group(root, path)
+        folders.remove_node(root, path)
     assert before == files(tmp_path)
-    folders.remove_group(root, "c")
-    assert "c/zarr.json" not in files(tmp_path)
+    folders.remove_node(root, "c")
+    assert [name for name in before if name != "c/zarr.json"] == files(tmp_path)
     made(tmp_path, "e", GROUP)
-    folders.remove_group(root, "e")
+    folders.remove_node(root, "e")
     assert not (tmp_path / "e").exists()
 
 
@@ -226,7 +224,7 @@ def test_names_of_shards_and_of_what_is_not_completed(tmp_path: Path) -> None:
         assert expected == of_others, name
         assert unfinished == (f"other/{name}" in found.unfinished), name
         (tmp_path / "other" / name).unlink()
-        folders.remove_array(root, "a")
+        folders.remove_node(root, "a")
         left = tmp_path / "a" / "c" / "1" / name
         assert shard != left.exists(), name
         left.unlink(missing_ok=True)

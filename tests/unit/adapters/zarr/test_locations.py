@@ -71,7 +71,9 @@ def test_a_place_is_free_for_what_a_session_made_there(objects: InMemory) -> Non
         ("copy", False, False),
         ("moved", False, False),
     ):
-        assert (array, group) == (objects.is_free(path), objects.is_free_for_group(path)), path
+        assert (array, group) == (objects.is_free(path, "array"), objects.is_free(path, "group")), (
+            path
+        )
 
 
 def test_only_what_a_session_made_is_removed(objects: InMemory) -> None:
@@ -83,13 +85,11 @@ def test_only_what_a_session_made_is_removed(objects: InMemory) -> None:
     ):
         objects.put_many([(f"{path}/zarr.json", metadata(says, kind)), (f"{path}/c/0", b"rows")])
     before = dict(objects.held.objects)
-    for path in ("g", "copy", "moved", "missing"):
-        objects.remove_array(path)
-    for path in ("a", "copy", "moved", "missing"):
-        objects.remove_group(path)
+    for path in ("copy", "moved", "missing"):
+        objects.remove_node(path)
     assert before == objects.held.objects
-    objects.remove_array("a")
-    objects.remove_group("g")
+    objects.remove_node("a")
+    objects.remove_node("g")
     gone = {"a/zarr.json", "a/c/0", "g/zarr.json"}
     assert before.keys() - gone == objects.held.objects.keys()
 

@@ -17,6 +17,7 @@ from bsb_hdf5.adapters.zarr.manifest import (
     text_of,
 )
 from bsb_hdf5.adapters.zarr.metadata import new_grid
+from bsb_hdf5.adapters.zarr.paths import Kind
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
     CorruptNetworkError,
@@ -27,6 +28,7 @@ from bsb_hdf5.errors import (
 from bsb_hdf5.testing.contents import snapshot
 from tests.unit.adapters.zarr.stores import filled
 
+STALE: dict[str, Kind] = {"old/x": "array", "old": "group"}
 # What other programs need, or sessions that write.
 IGNORED = {
     "crc32",
@@ -130,24 +132,22 @@ def whole(**attributes: Any) -> Manifest:
     put(root, "few", "few", "<f8", [5, 3], "array")
     put(group, "text", "g/text", "|u1", [7], "document")
     put(group, "odd/name", "g/odd~2fname", "|S3", [0, 2], "array")
-    return Manifest("a state", root, ["old/x"], ["old"], ["few"], session=4)
+    return Manifest("a state", root, STALE, ["few"], session=4)
 
 
 def test_a_manifest_is_read_as_it_was_made() -> None:
     made = make_manifest(whole(x="text", y=[1, 2]))
     found = read_manifest(made.data, "here")
-    assert ("a state", ["old/x"], ["old"], ["few"], 3, 4) == (
+    assert ("a state", STALE, ["few"], 3, 4) == (
         found.generation,
         found.stale,
-        found.stale_groups,
         found.changed,
         found.version,
         found.session,
     )
     assert made.data == found.data
     assert {"x": "text", "y": [1, 2]} == found.tree["attributes"]
-    assert {"g"} == found.groups
-    assert {"few", "g/text", "g/odd~2fname"} == found.arrays
+    assert {"g": "group"} | dict.fromkeys(("few", "g/text", "g/odd~2fname"), "array") == found.kinds
     group = found.tree["members"]["g"]
     assert ["odd/name", "text"] == sorted(group["members"])
     assert {"a": 1} == group["attributes"]
@@ -156,9 +156,7 @@ def test_a_manifest_is_read_as_it_was_made() -> None:
     assert ("document", "|u1", [7]) == (text["kind"], text["dtype"], text["shape"])
     assert text["grid"].counted and odd["grid"].counted
     # As it is written again.
-    again = make_manifest(
-        Manifest("a state", found.draft(), ["old/x"], ["old"], ["few"], session=4)
-    )
+    again = make_manifest(Manifest("a state", found.draft(), STALE, ["few"], session=4))
     assert json.loads(made.data) == json.loads(again.data) | {
         "attributes": json.loads(made.data)["attributes"]
     }
@@ -253,7 +251,7 @@ def listed(manifest: Manifest) -> dict[str, Any]:
 
 def test_what_others_made_is_no_part_of_the_network_and_stays_listed() -> None:
     found = read_manifest(with_others(), "here")
-    assert {"few", "g", "g/text", "g/odd~2fname"} == found.arrays | found.groups
+    assert {"few", "g", "g/text", "g/odd~2fname"} == found.kinds.keys()
     assert {"few", "g"} == set(found.tree["members"])
     again = make_manifest(Manifest("next", found.draft(), foreign=found.foreign))
     nodes = json.loads(with_others())["consolidated_metadata"]["metadata"]
@@ -305,4 +303,4 @@ def test_a_checksum_that_differs_is_told() -> None:
     with pytest.raises(CorruptNetworkError, match="does not have its checksum"):
         read_manifest(data.replace(b'"text"', b'"texT"'), "here")
     # Other programs write it as they like, with a checksum that is of something else.
-    assert read_manifest(json.dumps(json.loads(data)).encode(), "here").arrays
+    assert read_manifest(json.dumps(json.loads(data)).encode(), "here").kinds

@@ -339,7 +339,7 @@ def test_what_a_commit_removes_is_gone_at_once_and_stays_in_its_version(url: str
     # One commit, and nothing that the next one would have to remove.
     assert 3 == len(store.versions())
     manifest, tag, _ = store._current()
-    assert (["y"], [], []) == (sorted(manifest.arrays), manifest.stale, manifest.stale_groups)
+    assert ({"y": "array"}, {}) == (manifest.kinds, manifest.stale)
     objects = store._location.at(tag)
     assert [None, None] == objects.get_many(["g/zarr.json", "g/x/zarr.json"])
     with reading(ZarrStore(url, version=store.versions()[1].id)) as read:
