@@ -20,7 +20,7 @@ from bsb import Chunk, Storage
 from obstore.store import from_url
 from zarr.storage import ObjectStore
 
-from bsb_hdf5 import convert, expire, open_storage, publish, tag, versions
+from bsb_hdf5 import convert, expire, open_storage, publish, repack, tag, versions
 from bsb_hdf5.adapters.zarr.published import PublishedTarget
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.config import NetworkRoot
@@ -39,8 +39,11 @@ from bsb_hdf5.platform import Forks
 from bsb_hdf5.ports.services import ServiceOptions
 from bsb_hdf5.testing.contents import reading, snapshot
 from tests.parallel.launcher import as_rank, mpiexec
+from tests.unit.cli.conftest import Run, run
 
 from .appending import CellType
+
+__all__ = ["run"]
 
 POSITIONS = np.arange(3000.0).reshape(-1, 3)
 
@@ -343,3 +346,17 @@ def test_a_web_server_is_enough_to_read_from(web: str, tmp_path: Path) -> None:
             change()
     with pytest.raises(StoreNotFoundError, match="no storage at"):
         open_storage(f"{web}/other.zarr")
+
+
+def test_a_network_whose_server_lists_nothing_is_described_without_its_size(
+    web: str, tmp_path: Path, run: Run
+) -> None:
+    network("zarr", str(tmp_path / "web" / "net.zarr"))
+    url = f"{web}/net.zarr"
+    told = run("info", url)
+    assert (0, f"{url}: zarr, columnar layout, unknown size") == (
+        told.code,
+        told.out.splitlines()[0],
+    )
+    with pytest.raises(ReadOnlyError, match="only read"):
+        repack(url)

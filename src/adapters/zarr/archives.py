@@ -7,12 +7,10 @@ import os
 import stat
 import zipfile
 from collections.abc import Hashable
-from typing import NoReturn
 
 from ...errors import NotANetworkError, ReadOnlyError
 from ...platform import Forks
-from .errors import translated
-from .held import LockHandle
+from .errors import Translated
 from .local import LocalLocation, folder_mode
 from .locations import Objects, Tag
 from .paths import MANIFEST
@@ -46,11 +44,8 @@ class Archive(Objects):
         assert self._file.fp is not None
         self.state = _state_of(os.fstat(self._file.fp.fileno()))
 
-    def _open(self) -> NoReturn:
-        raise NotImplementedError("archives are read without a store of zarr's")
-
     def get(self, key: str) -> bytes | None:
-        with translated(self.title), contextlib.suppress(KeyError):
+        with Translated(self.title), contextlib.suppress(KeyError):
             return self._file.read(self._base + key)
         return None
 
@@ -68,11 +63,11 @@ class ArchiveLocation(LocalLocation):
     """A zip archive, with the network at its top or in a folder of it; the tags are archives."""
 
     def size(self) -> int:
-        with translated(self.title):
+        with Translated(self.title):
             return Archive(self.root).size()
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
-        with translated(self.title):
+        with Translated(self.title):
             if known is not None and known.state == _state_of(os.stat(self.root)):
                 return None
             archive = Archive(self.root)
@@ -86,11 +81,6 @@ class ArchiveLocation(LocalLocation):
     def mode(self) -> int:
         # Its owner may change a copy.
         return folder_mode(super().mode) | stat.S_IWUSR
-
-    def lock(self, *, exclusive: bool) -> LockHandle:
-        if exclusive:
-            raise self.refusal()
-        return LockHandle()
 
     def refusal(self) -> ReadOnlyError:
         return ReadOnlyError(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ports.arrays import AnyArray
-from .errors import MissingObjectError, translated
+from .errors import MissingObjectError, Translated
 from .first_version import grid_of
 from .locations import Objects
 from .manifest import Node, walk
@@ -38,20 +38,20 @@ class Arrays:
         """Rows of an array or document that are stored, as a copy."""
         if stop <= start:
             return np.zeros((0, *node["shape"][1:]), np.dtype(node["dtype"]))
-        with translated(self.location.title):
+        with Translated(self.location.title):
             return _as_given(self._rows(self.grid(node), node["path"], start, stop), node)
 
     def read_rows(self, node: Node, rows: NDArray[np.int64]) -> AnyArray:
         """Rows of an array that are stored, in any order."""
         if not len(rows):
             return self.read(node, 0, 0)
-        with translated(self.location.title):
+        with Translated(self.location.title):
             return _as_given(self._picked(self.grid(node), node["path"], rows), node)
 
     def grid(self, node: Node) -> Grid:
         """How the rows of an array are stored."""
         if "grid" not in node:
-            with translated(self.location.title):
+            with Translated(self.location.title):
                 node["grid"] = grid_of(node, self.object(f"{node['path']}/{MANIFEST}"))
         grid: Grid = node["grid"]
         return grid
@@ -121,7 +121,7 @@ class Arrays:
         shards = range(start // grid.shard, -(-(start + len(rows)) // grid.shard))
         for i in range(0, len(shards), _TOGETHER):
             made: list[tuple[str, bytes]] = []
-            with translated(self.location.title):
+            with Translated(self.location.title):
                 for shard in shards[i : i + _TOGETHER]:
                     first = shard * grid.shard
                     part = stored[max(0, first - start) : first + grid.shard - start]
@@ -161,7 +161,7 @@ class Arrays:
 
         :raises StoreIOError: it is not there.
         """
-        with translated(self.location.title):
+        with Translated(self.location.title):
             found = self.location.get(key)
             if found is None:
                 raise MissingObjectError(key)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version as distribution_version
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,12 @@ from ...errors import (
     StoreIOError,
 )
 from ...ports.versions import Version, check_version
-from .errors import taken, translated
+from .errors import Translated, taken
 from .locations import Tag, Target
-from .paths import MANIFEST
+from .metadata import kind_of
+from .paths import MANIFEST, Kind
 from .states import State, note_change
+from .zarr_objects import ZarrObjects, together
 
 if TYPE_CHECKING:
     from icechunk import Repository, SnapshotInfo
@@ -33,7 +36,7 @@ _MESSAGE = "a session"
 _WRITER, _FOLLOWS = "writer", "follows"
 
 
-class Branch(Target):
+class Branch(ZarrObjects, Target):
     """
     The objects of a network as an icechunk session sees and changes them.
 
@@ -45,7 +48,7 @@ class Branch(Target):
         super().__init__(root)
         self._repository = repository
         self._is_new = is_new
-        with translated(root):
+        with Translated(root):
             self._session = repository.writable_session(BRANCH)
             self._base = self._session.snapshot_id
 
@@ -56,12 +59,36 @@ class Branch(Target):
     def tag(self) -> Tag:
         return self._session.snapshot_id
 
+    def put(self, key: str, data: bytes) -> None:
+        self.put_many([(key, data)])
+
+    def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        from zarr.core.buffer import default_buffer_prototype
+
+        from_bytes = default_buffer_prototype().buffer.from_bytes
+        puts = [partial(self.store.set, key, from_bytes(data)) for key, data in objects]
+        self.sync(together, puts)
+
+    def is_free(self, path: str, kind: Kind) -> bool:
+        return self._kind_at(path) in (None, kind, "plain" if kind == "group" else None)
+
+    def remove_node(self, path: str) -> None:
+        kind = self._kind_at(path)
+        if kind == "array":
+            self.sync(self.store.delete_dir, path)
+        elif kind == "group":
+            self.sync(self.store.delete, f"{path}/{MANIFEST}")
+
+    def _kind_at(self, path: str) -> str | None:
+        metadata = self.get(f"{path}/{MANIFEST}")
+        return None if metadata is None else kind_of(metadata, path)
+
     def replace(self, manifest: bytes, known: Tag | None) -> Tag:
         from icechunk import ConflictError
 
         self.put(MANIFEST, manifest)
         try:
-            with translated(self.root):
+            with Translated(self.root):
                 try:
                     about = {_WRITER: _writer(), _FOLLOWS: self._base}
                     return self._session.commit(_MESSAGE, about)
@@ -86,7 +113,7 @@ class Branch(Target):
         :raises StoreIOError: the service does not say, so that nobody knows what is stored.
         """
         try:
-            with translated(self.root):
+            with Translated(self.root):
                 # Others may have committed on top of it.
                 commits = self._repository.ancestry(branch=BRANCH)
                 id_ = next((each.id for each in commits if each.parent_id == self._base), None)
@@ -185,7 +212,7 @@ def _commits(
     repository: Repository, location: str
 ) -> tuple[list[SnapshotInfo], dict[str, list[str]]]:
     """All commits that made or changed the network, the last first; and their tags by id."""
-    with translated(location):
+    with Translated(location):
         tags: dict[str, list[str]] = {}
         for name in sorted(repository.list_tags()):
             tags.setdefault(repository.lookup_tag(name), []).append(name)

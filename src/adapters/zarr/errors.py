@@ -36,17 +36,12 @@ class MissingObjectError(Exception):
     """An object of an array is missing from the store; the argument is its key."""
 
 
-def translated(location: str) -> TranslatedBlock:
+class Translated:
     """
-    Translate errors of the system, of obstore and of zarr in a block.
+    A block in which errors of the system, of obstore and of zarr are translated.
 
     :param location: of the store, for messages.
     """
-    return TranslatedBlock(location)
-
-
-class TranslatedBlock:
-    """A block whose errors are translated."""
 
     def __init__(self, location: str) -> None:
         self._location = location

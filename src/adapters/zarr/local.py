@@ -7,8 +7,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Callable, Collection, Sequence
-from typing import Concatenate, NoReturn
+from collections.abc import Collection
 
 from ...errors import (
     NotANetworkError,
@@ -21,7 +20,7 @@ from ..files.errors import system_error
 from ..files.locking import lock_file
 from ..files.names import checked_path, hidden_path, target_of
 from ..native.drafts import give_name, rename_within
-from .errors import absent, taken, translated
+from .errors import Translated, absent, taken
 from .folders import (
     LOCK_FILE,
     copy_foreign,
@@ -36,7 +35,7 @@ from .folders import (
     vacate,
 )
 from .held import LockHandle
-from .locations import Location, P, T, Tag, Target
+from .locations import Location, Tag, Target
 from .manifest import read_manifest
 from .objects import ObjectFile, no_follow, path_in, write_again, write_object
 from .paths import MANIFEST, Kind
@@ -59,9 +58,6 @@ class LocalLocation(Location):
         # The path without links, as far as it is known.
         self._real = ""
 
-    def _open(self) -> NoReturn:
-        raise NotImplementedError("files are read and written without a store of zarr's")
-
     @property
     def identity(self) -> str:
         # perf: load the positions of a chunk; to resolve all links of a path takes longer.
@@ -77,7 +73,7 @@ class LocalLocation(Location):
 
     @property
     def mode(self) -> int:
-        with translated(self.title):
+        with Translated(self.title):
             return stat.S_IMODE(os.stat(self.root).st_mode)
 
 
@@ -105,34 +101,27 @@ class DirectoryLocation(LocalLocation, Target):
         file = self.open(key)
         if file is None:
             return None
-        with file, translated(self.title):
+        with file, Translated(self.title):
             return file.read(0, file.size)
 
     def open(self, key: str) -> ObjectFile | None:
-        with translated(self.title):
+        with Translated(self.title):
             try:
                 return ObjectFile(path_in(self.root, key, self._checked))
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
-    def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
-        with translated(self.title):
-            for key, data in objects:
-                write_object(path_in(self.root, key, self._checked), data)
+    def put(self, key: str, data: bytes) -> None:
+        with Translated(self.title):
+            write_object(path_in(self.root, key, self._checked), data)
 
     def put_again(self, key: str, text: bytes) -> None:
-        with translated(self.title):
+        with Translated(self.title):
             write_again(path_in(self.root, key, self._checked), text)
 
     def size(self) -> int:
-        return self._in_folder(size_of)
-
-    def _in_folder(
-        self, act: Callable[Concatenate[str, P], T], *given: P.args, **options: P.kwargs
-    ) -> T:
-        """The result of a function of the folder."""
-        with translated(self.title):
-            return act(self.root, *given, **options)
+        with Translated(self.title):
+            return size_of(self.root)
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
         # A session begins.
@@ -146,6 +135,9 @@ class DirectoryLocation(LocalLocation, Target):
             raise absent(self.root)
         # The content is its own tag: the times of files are too coarse to tell commits apart.
         return None if data == known else (data, data)
+
+    def at(self, tag: Tag) -> DirectoryLocation:
+        return self
 
     def begin(self) -> DirectoryLocation:
         return self
@@ -201,14 +193,17 @@ class DirectoryLocation(LocalLocation, Target):
         )
 
     def sweep(self, used: Collection[str]) -> None:
-        self._in_folder(sweep, used)
-        occupy(self.root)
+        with Translated(self.title):
+            sweep(self.root, used)
+            occupy(self.root)
 
     def is_free(self, path: str, kind: Kind) -> bool:
-        return self._in_folder(is_free, path, kind)
+        with Translated(self.title):
+            return is_free(self.root, path, kind)
 
     def remove_node(self, path: str) -> None:
-        self._in_folder(remove_node, path)
+        with Translated(self.title):
+            remove_node(self.root, path)
 
     def build(self, mode: int | None = None) -> NewDirectory:
         if self.exists():
@@ -221,15 +216,18 @@ class DirectoryLocation(LocalLocation, Target):
         return rename_within(self.root, target_of(target.root))
 
     def foreign(self) -> list[str]:
-        return self._in_folder(foreign_in)
+        with Translated(self.title):
+            return foreign_in(self.root)
 
     def copy_foreign(self, target: Target) -> bool:
-        if isinstance(target, NewDirectory):
-            self._in_folder(copy_foreign, target.root)
-        return isinstance(target, NewDirectory)
+        if not isinstance(target, NewDirectory):
+            return False
+        with Translated(self.title):
+            copy_foreign(self.root, target.root)
+        return True
 
     def remove(self) -> None:
-        with translated(self.title):
+        with Translated(self.title):
             path = os.path.realpath(self.root)
             if foreign_in(path):
                 self._vacate(path)
@@ -292,7 +290,7 @@ class NewDirectory(DirectoryLocation):
         tag = super().replace(manifest, known)
         if self._mode is not None:
             # The umask reduced the mode when the folder was created.
-            with translated(self._target):
+            with Translated(self._target):
                 os.chmod(self.root, self._mode)
         if is_vacated(self._target):
             self._move_in()
@@ -304,7 +302,7 @@ class NewDirectory(DirectoryLocation):
         """Move what was built into a folder that a network was removed from, the manifest last."""
         with (
             DirectoryLocation(self._target, 0, ignore_slow).lock(exclusive=True),
-            translated(self._target),
+            Translated(self._target),
         ):
             if not is_vacated(self._target):
                 raise taken(self._target)
@@ -340,5 +338,5 @@ class NewDirectory(DirectoryLocation):
 
     def remove(self) -> None:
         # All of it was made here.
-        with translated(self.title):
+        with Translated(self.title):
             shutil.rmtree(self.root)

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Coroutine, Sequence
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
+from collections.abc import Collection, Sequence
+from typing import Any, TypeAlias
 
 from ...errors import ReadOnlyError
-from .errors import require, translated
 from .held import LockHandle
-from .metadata import kind_of
-from .paths import MANIFEST, Kind
+from .paths import Kind
 from .shards import Parts, Whole
-
-if TYPE_CHECKING:
-    from zarr.abc.store import Store
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 Tag: TypeAlias = Any
 """What a location compares to tell one content of the manifest from another."""
 
 
-class Objects(ABC):
+class Place:
     """
-    The objects of a network, as one session or all of them see them.
+    The place of a network.
 
     :param root: the path or URL.
     :ivar title: the path or URL in messages.
@@ -36,58 +26,21 @@ class Objects(ABC):
     def __init__(self, root: str) -> None:
         self.root = self.title = root
 
-    @cached_property
-    def store(self) -> Store:
-        """The zarr store."""
-        require("zarr", "zarr")
-        from . import event_loop
 
-        with translated(self.title):
-            event_loop.start()
-            return self._open()
+class Objects(Place, ABC):
+    """The objects of a network, as one session or all of them see them."""
 
     @abstractmethod
-    def _open(self) -> Store: ...
-
-    def let_go(self) -> None:
-        """Close the zarr store, if it is open; it is opened again when it is needed."""
-        store = self.__dict__.pop("store", None)
-        if store is not None:
-            store.close()
-
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: str, /) -> bytes | None:
         """The content of an object; None if it does not exist."""
-        return self.get_many([key])[0]
-
-    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """The contents of objects, which are asked for at once."""
-        from zarr.core.buffer import default_buffer_prototype
-
-        prototype = default_buffer_prototype()
-        gets = [partial(self.store.get, key, prototype) for key in keys]
-        found = self.sync(together, gets)
-        return [None if each is None else bytes(each.to_bytes()) for each in found]
 
     def open(self, key: str) -> Parts | None:
         """An object, to read parts of it, until it is closed; None if it does not exist."""
         found = self.get(key)
         return None if found is None else Whole(found)
 
-    def prefetch(self, keys: Sequence[str]) -> None:  # noqa: B027
+    def prefetch(self, keys: Sequence[str]) -> None:
         """Get ready to read objects, all at once where each takes a request."""
-
-    def size(self) -> int:
-        """The size of all objects in bytes."""
-        return int(self.sync(self.store.getsize_prefix, ""))
-
-    def sync(
-        self, method: Callable[P, Coroutine[object, object, T]], *args: P.args, **options: P.kwargs
-    ) -> T:
-        """The result of an asynchronous method of the store."""
-        from zarr.core.sync import sync
-
-        with translated(self.title):
-            return sync(method(*args, **options))
 
 
 class Target(Objects):
@@ -114,9 +67,9 @@ class Target(Objects):
         :raises StoreExistsError: another program stored the first manifest.
         """
 
-    def put(self, key: str, data: bytes) -> None:
+    @abstractmethod
+    def put(self, key: str, data: bytes, /) -> None:
         """Store an object, whole or not at all."""
-        self.put_many([(key, data)])
 
     def put_again(self, key: str, text: bytes) -> None:
         """Replace a text that programs need which do not read the manifest; spaces may follow."""
@@ -124,27 +77,15 @@ class Target(Objects):
 
     def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
         """Store objects, each whole or not at all; where one fails, others may be there."""
-        from zarr.core.buffer import default_buffer_prototype
+        for key, data in objects:
+            self.put(key, data)
 
-        from_bytes = default_buffer_prototype().buffer.from_bytes
-        puts = [partial(self.store.set, key, from_bytes(data)) for key, data in objects]
-        self.sync(together, puts)
-
-    def is_free(self, path: str, kind: Kind) -> bool:
+    def is_free(self, path: str, kind: Kind, /) -> bool:
         """Whether a group or array can be made at a path, as there is nothing of another kind."""
-        return self._kind_at(path) in (None, kind, "plain" if kind == "group" else None)
+        return True
 
-    def remove_node(self, path: str) -> None:
+    def remove_node(self, path: str, /) -> None:
         """Remove the array at a path, or the metadata of a group, if a session made it."""
-        kind = self._kind_at(path)
-        if kind == "array":
-            self.sync(self.store.delete_dir, path)
-        elif kind == "group":
-            self.sync(self.store.delete, f"{path}/{MANIFEST}")
-
-    def _kind_at(self, path: str) -> str | None:
-        metadata = self.get(f"{path}/{MANIFEST}")
-        return None if metadata is None else kind_of(metadata, path)
 
     @abstractmethod
     def replace(self, manifest: bytes, known: Tag | None, /) -> Tag:
@@ -154,12 +95,8 @@ class Target(Objects):
         """Remove a new network that was not completed, if it is visible."""
 
 
-class Location(Objects):
-    """
-    One root.
-
-    :param root: the path or URL.
-    """
+class Location(Place, ABC):
+    """One root."""
 
     is_optimistic = False
     """Whether writers do not exclude each other."""
@@ -182,9 +119,13 @@ class Location(Objects):
         :raises NotANetworkError: there is something without a manifest.
         """
 
-    def at(self, tag: Tag) -> Objects:
+    @abstractmethod
+    def at(self, tag: Tag, /) -> Objects:
         """What sessions read that see the manifest of a tag."""
-        return self
+
+    @abstractmethod
+    def size(self) -> int | None:
+        """The size of all objects in bytes; None where they can't be listed."""
 
     def refusal(self) -> ReadOnlyError:
         """The error where it is to be changed, and is only read."""
@@ -201,6 +142,9 @@ class Location(Objects):
         :param mode: which users may do what there; None leaves that to the system.
         """
         raise self.refusal()
+
+    def let_go(self) -> None:
+        """Forget what is there; it is looked for again when it is needed."""
 
     def foreign(self) -> list[str] | None:
         """The paths of foreign files at this location; None where they can't be listed."""
@@ -222,6 +166,8 @@ class Location(Objects):
         :raises ReadOnlyError: ``exclusive``, and it can't be changed.
         :raises LockTimeoutError: others held the lock for longer than the limit.
         """
+        if exclusive:
+            raise self.refusal()
         return LockHandle()
 
     def sweep(self, used: Collection[str], /) -> None:
@@ -238,12 +184,3 @@ class Location(Objects):
     def remove(self) -> None:
         """Delete everything that is there."""
         raise self.refusal()
-
-
-async def together(requests: Sequence[Callable[[], Coroutine[object, object, T]]]) -> list[T]:
-    """The results of some requests, made at once; if one fails, when all have ended."""
-    results = await asyncio.gather(*(each() for each in requests), return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return [result for result in results if not isinstance(result, BaseException)]

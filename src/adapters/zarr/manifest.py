@@ -161,16 +161,6 @@ def text_of(name: str, node: Node, session: int) -> str:
     return str(node["text"])
 
 
-def entry_of(name: str, node: Node, session: int) -> str:
-    """
-    What the consolidated metadata say of a group or array: its path, and its metadata.
-
-    Parameters as for :func:`text_of`.
-    """
-    text_of(name, node, session)
-    return str(node["entry"])
-
-
 def _document(name: str, node: Node) -> Document:
     path, kind = node["path"], node["kind"]
     mark: Document = {"group" if kind == "group" else "array": path, "session": node["session"]}
@@ -216,13 +206,12 @@ def make_manifest(manifest: Manifest) -> Manifest:
 
 def _entries(manifest: Manifest) -> list[str]:
     """What the root says of each group and array."""
-    # What did not change keeps its text.
+    for names, node in manifest.nodes:
+        # What did not change keeps its text.
+        text_of(names[-1], node, manifest.session)
+    entries = {path: node["entry"] for path, node in manifest.by_path.items()}
     if not manifest.foreign:
-        return [entry_of(names[-1], node, manifest.session) for names, node in manifest.nodes]
-    entries = {
-        str(node["path"]): entry_of(names[-1], node, manifest.session)
-        for names, node in manifest.nodes
-    }
+        return list(entries.values())
     manifest.foreign = _still_foreign(manifest)
     for path, found in manifest.foreign.items():
         entries[path] = f"{_to_json(path)}:{_to_json(found)}"

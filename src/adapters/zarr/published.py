@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, cast
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from ...errors import NotANetworkError, ReadOnlyError, StorageError, StoreError, StoreExistsError
 from ...ports.services import ServiceOptions
-from .errors import absent, require, taken, translated
+from .errors import Translated, absent, require, taken
 from .held import LockHandle
-from .locations import Location, Objects, Tag, Target, together
+from .locations import Location, Objects, Tag, Target
 from .paths import MANIFEST
 from .services import check_url, connect, place_of
 from .states import Recent, State, last_state, note_change
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
     from obstore.store import ObjectStore as Service
     from zarr.abc.store import Store
-    from zarr.storage import ObjectStore
 
 _WEB = ("http://", "https://")
 # What the manifest begins with while a network is being published.
@@ -35,8 +34,6 @@ class PublishedLocation(Location):
     :raises InputError: the URL comes with credentials.
     """
 
-    _is_only_read = True
-
     def __init__(self, url: str, options: ServiceOptions) -> None:
         check_url(url)
         require("obstore", "cloud")
@@ -45,14 +42,15 @@ class PublishedLocation(Location):
         self._place = place_of(self.root, options)
         self._state: State | None = None
 
+    @cached_property
+    def _service(self) -> Service:
+        with Translated(self.root):
+            return connect(self.root, self._options)
+
     def _open(self) -> Store:
         from zarr.storage import ObjectStore
 
-        return ObjectStore(connect(self.root, self._options), read_only=self._is_only_read)
-
-    @property
-    def _service(self) -> Service:
-        return cast("ObjectStore[Service]", self.store).store
+        return ObjectStore(self._service, read_only=True)
 
     def at(self, tag: Tag) -> Objects:
         state = self._state
@@ -61,39 +59,66 @@ class PublishedLocation(Location):
     def _new_state(self, tag: Tag, manifest: bytes | None = None) -> State:
         return State(self.root, tag, self._open, manifest)
 
-    @property
-    def is_known(self) -> bool:
-        """Whether there was a group when it was asked for."""
-        return self._known() is not None
-
-    def is_group(self) -> bool:
-        """Whether there is a group."""
-        return self._look() is not None
-
     def exists(self) -> bool:
-        """Whether there is a group, or anything else where objects can be listed."""
-        return self.is_group() or next(self.keys(), None) is not None
+        """Whether there is a network, or anything else where objects can be listed."""
+        state = self._look()
+        return self._holds_any() if state is None else not state.is_empty
 
-    def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys of objects, in any order; a web server lists none."""
+    @property
+    def _lists_none(self) -> bool:
+        return self.root.startswith(_WEB)
+
+    def _holds_any(self) -> bool:
+        return next(self._keys(), None) is not None
+
+    def _keys(self) -> Iterator[str]:
+        """The keys of all objects, in any order; a web server lists none."""
         import obstore
 
-        if not self.root.startswith(_WEB):
-            with translated(self.root):
-                for page in obstore.list(self._service, prefix or None):
+        if not self._lists_none:
+            with Translated(self.root):
+                for page in obstore.list(self._service):
                     yield from (str(each["path"]) for each in page)
+
+    def _get(self, key: str) -> bytes | None:
+        """The content of an object, which is asked for each time."""
+        import obstore
+
+        with Translated(self.root), suppress(FileNotFoundError):
+            return obstore.get(self._service, key).bytes().to_bytes()
+        return None
+
+    def _delete(self, keys: Collection[str]) -> None:
+        """Delete objects, at once."""
+        import obstore
+
+        if keys:
+            with Translated(self.root):
+                obstore.delete(self._service, sorted(keys))
 
     def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
         state = self._look()
-        if state is not None:
-            return None if state.tag == known else (state.get(MANIFEST) or b"", state.tag)
-        if not self.exists():
+        if state is None:
+            if not self._holds_any():
+                raise absent(self.root)
+            raise NotANetworkError(
+                f"'{self.root}' is not a zarr network: it has no {MANIFEST}, or a program publishes"
+                " or removes one there, or was stopped while it did",
+                location=self.root,
+            )
+        if state.tag == known:
+            return None
+        data = state.get(MANIFEST)
+        if data is None:
             raise absent(self.root)
-        raise NotANetworkError(
-            f"'{self.root}' is not a zarr network: it has no {MANIFEST}, or a program publishes or"
-            " removes one there, or was stopped while it did",
-            location=self.root,
-        )
+        return data, state.tag
+
+    def size(self) -> int | None:
+        state = None if self._lists_none else self._look()
+        return None if state is None else state.size()
+
+    def let_go(self) -> None:
+        self._state = None
 
     def _known(self) -> State | None:
         if self._state is None:
@@ -101,7 +126,7 @@ class PublishedLocation(Location):
         return self._state
 
     def _look(self) -> State | None:
-        """What is there; None if there is no group."""
+        """The network that is there; None if there is none."""
         known = self._known()
         state = last_state(self.root, known, self._options.max_age, partial(self._find, known))
         if state is not None and state is not known:
@@ -115,7 +140,7 @@ class PublishedLocation(Location):
 
         e_tag = None if known is None else known.tag.get("e_tag")
         options: GetOptions = {} if e_tag is None else {"if_none_match": e_tag}
-        with translated(self.root):
+        with Translated(self.root):
             try:
                 found = obstore.get(self._service, MANIFEST, options=options)
                 data = found.bytes().to_bytes()
@@ -134,8 +159,8 @@ class PublishedLocation(Location):
 
     def lock(self, *, exclusive: bool) -> LockHandle:
         if exclusive:
-            raise self.refusal() if self.exists() else absent(self.root)
-        return LockHandle()
+            self.fetch(None)
+        return super().lock(exclusive=exclusive)
 
     def build(self, mode: int | None = None) -> Target:
         raise taken(self.root) if self.exists() else published(self.root)
@@ -147,13 +172,11 @@ _STATES: Recent[State] = Recent()
 class PublishedTarget(PublishedLocation, Target):
     """Objects below a URL, which are a published network once there is a manifest."""
 
-    _is_only_read = False
-
     def __init__(self, url: str, options: ServiceOptions) -> None:
         super().__init__(url, options)
         # Stands in the place of the manifest until that is put.
         self._claim = _CLAIM + uuid.uuid4().hex.encode("ascii") + b'"}'
-        self._put: list[str] = []
+        self._put: set[str] = set()
 
     def claim(self) -> None:
         """
@@ -167,7 +190,7 @@ class PublishedTarget(PublishedLocation, Target):
         if self.exists():
             raise self._in_use()
         try:
-            with translated(self.root), suppress(AlreadyExistsError):
+            with Translated(self.root), suppress(AlreadyExistsError):
                 obstore.put(self._service, MANIFEST, self._claim, mode="create")
                 return
             # It is its own if the request was made again, as its answer was lost.
@@ -178,7 +201,7 @@ class PublishedTarget(PublishedLocation, Target):
             raise
 
     def _in_use(self) -> StoreError:
-        if self.is_group():
+        if self._look() is not None:
             return taken(self.root)
         return StoreExistsError(
             f"'{self.root}' is in use, but holds no whole network: a program makes or removes one"
@@ -186,13 +209,19 @@ class PublishedTarget(PublishedLocation, Target):
             location=self.root,
         )
 
-    def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
-        self._put += [key for key, _ in objects]
-        super().put_many(objects)
+    def get(self, key: str) -> bytes | None:
+        return self._get(key)
+
+    def put(self, key: str, data: bytes) -> None:
+        import obstore
+
+        self._put.add(key)
+        with Translated(self.root):
+            obstore.put(self._service, key, data)
 
     def replace(self, manifest: bytes, known: Tag | None) -> Tag:
         try:
-            super().put_many([(MANIFEST, manifest)])
+            self.put(MANIFEST, manifest)
         finally:
             note_change(self.root)
         return {}
@@ -201,13 +230,9 @@ class PublishedTarget(PublishedLocation, Target):
         """Remove what was stored, as far as the service still responds."""
         with suppress(StorageError):
             if self.get(MANIFEST) == self._claim:
-                self.delete(self._put)
+                self._delete(self._put.intersection(self._keys()) - {MANIFEST})
                 # Others publish here from now on.
-                self.delete([MANIFEST])
-
-    def delete(self, keys: Iterable[str]) -> None:
-        """Delete some objects, at once, as far as they exist."""
-        self.sync(together, [partial(self.store.delete, key) for key in keys])
+                self._delete([MANIFEST])
 
 
 def published(location: str) -> ReadOnlyError:

@@ -9,7 +9,6 @@ one commit, whatever follows.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -20,7 +19,6 @@ import attrs
 from ...core.names import check_tag
 from ...errors import (
     InputError,
-    NotANetworkError,
     ReadOnlyError,
     StoreError,
     StoreIOError,
@@ -29,31 +27,31 @@ from ...errors import (
 from ...ports.services import ServiceOptions
 from ...ports.versions import Expired, Version
 from .commits import BRANCH, Branch, ancestry, find_version, state_at
-from .errors import absent, require, taken, translated
+from .errors import Translated, absent, require, taken
 from .held import LockHandle
 from .locations import Location, Objects, Tag, Target
 from .paths import MANIFEST
-from .published import PublishedLocation, PublishedTarget, published
-from .services import check_url, configuration, drop_from_memory, is_dropped, place_of, storage_of
+from .published import PublishedLocation
+from .services import configuration, drop_from_memory, is_dropped, storage_of
 from .states import Recent, State, check_not_forked, last_state, note_change
 
 if TYPE_CHECKING:
     from icechunk import Repository, Storage
-    from zarr.abc.store import Store
 
 _EMPTY_GROUP = b'{"zarr_format":3,"node_type":"group","attributes":{}}'
-# The objects of an icechunk repository, as they are removed; without branches there is none.
-_BRANCHES = "refs/branch."
+# The objects of an icechunk repository, in the order in which they are removed: it is a network as
+# long as it has its branch, and the next one here must not have its tags.
 _PARTS = (
-    *("config.yaml", "refs", "repo", "overwritten"),
-    *("snapshots", "transactions", "manifests", "chunks"),
+    re.compile(r"refs/(?!branch\.)"),
+    re.compile(r"(refs|overwritten)/|(config\.yaml|repo)$"),
+    re.compile(r"(snapshots|transactions|manifests|chunks)/"),
 )
 
 # Keys of which icechunk alone makes some; and how many a service lists at a time.
 _OWN, _LISTED = re.compile(r"(snapshots|transactions|manifests|chunks)/[0-9A-Z]{20}"), 1000
 
 # What may not be read where access is denied; of what does not exist, a service may say so.
-_HEADS = (f"{_BRANCHES}{BRANCH}/ref.json", "repo", MANIFEST)
+_HEADS = (f"refs/branch.{BRANCH}/ref.json", "repo", MANIFEST)
 
 
 @attrs.define(eq=False)
@@ -78,7 +76,7 @@ class _Opened:
 _OPENED: Recent[_Opened] = Recent()
 
 
-class RepositoryLocation(Location):
+class RepositoryLocation(PublishedLocation):
     """
     A repository below a URL; or, to read, a network that was published there.
 
@@ -90,64 +88,54 @@ class RepositoryLocation(Location):
     is_optimistic = True
 
     def __init__(self, url: str, version: str | datetime | None, options: ServiceOptions) -> None:
-        check_url(url)
+        super().__init__(url, options)
         require("icechunk", "cloud")
-        super().__init__(url.rstrip("/"))
-        self._options = options
-        self._place = place_of(self.root, options)
         self._version = version
         self._found: _Opened | None = None
         # The commit of a version, which stays the same.
         self._fixed: Tag | None = None
-        self._published = PublishedLocation(self.root, options)
 
     @property
     def identity(self) -> str:
         version = "" if self._version is None else f"@{self._version}"
         return f"zarr:{self.root}{version}"
 
-    def _open(self) -> Store:
-        raise NotImplementedError("a session opens the objects of a repository")
-
     def let_go(self) -> None:
+        super().let_go()
         self._found = None
 
-    def repository(self) -> Repository | None:
-        """The repository; None if there is none. Errors as for :meth:`_look`."""
-        found = self._look()
-        return None if found is None else found.repository
-
-    def _look(self) -> _Opened | None:
+    def _opened(self) -> _Opened | None:
         """
-        What is known of the repository; None if there is none.
+        The repository; None if there is none.
 
         :raises StoreIOError: the service can't be reached, or the process was forked since.
         """
         check_not_forked(self.root)
         found = self._found or _OPENED.get(self._place)
         if found is None or is_dropped(self.root, found.storage):
-            found = self._opened(storage_of(self.root, self._options))
+            found = self._open_in(storage_of(self.root, self._options))
         self._found = found
         return found
 
-    def _opened(self, storage: Storage) -> _Opened | None:
+    def _open_in(self, storage: Storage) -> _Opened | None:
         from icechunk import Repository
 
         try:
-            with translated(self.root):
+            with Translated(self.root):
                 found = _Opened(storage, Repository.open(storage, config=configuration()))
         except StoreNotFoundError:
             return None
         except StoreIOError:
             # icechunk does not report denied access; a request for an object does.
-            self._published.get_many(_HEADS)
+            for key in _HEADS:
+                self._get(key)
             raise
         _OPENED.put(self._place, found)
         return found
 
     def _seen(self) -> State | None:
         """The commit that is seen; None if there is no repository."""
-        opened = self._look()
+        opened = self._opened()
         try:
             if opened is None:
                 return None
@@ -177,34 +165,25 @@ class RepositoryLocation(Location):
         return tip
 
     def _find_tip(self, opened: _Opened) -> State:
-        with translated(self.root):
+        with Translated(self.root):
             session = opened.repository.readonly_session(BRANCH)
         tip = opened.tip
         if tip is not None and tip.tag == session.snapshot_id:
             return tip
         return State(self.root, session.snapshot_id, lambda: session.store)
 
-    @property
-    def _was_published(self) -> bool:
-        """Whether what was found last is no repository, but a network that was published."""
-        return self._found is None and self._published.is_known
-
-    def exists(self) -> bool:
-        published = self._was_published and self._published.is_group()
-        seen = None if published else self._seen()
-        if seen is not None:
-            return not seen.is_empty
-        self._check_unversioned()
-        return published or self._published.exists()
-
-    def _check_unversioned(self) -> None:
-        """
-        Check that no version is asked for where a network was published.
-
-        :raises StoreError: one is.
-        """
-        if self._version is not None and self._published.is_group():
+    def _look(self) -> State | None:
+        # Where a network was published, there was no repository.
+        was_published = self._found is None and self._known() is not None
+        state = super()._look() if was_published else None
+        if state is None:
+            seen = self._seen()
+            if seen is not None:
+                return seen
+            state = super()._look()
+        if state is not None and self._version is not None:
             raise self._no_versions()
+        return state
 
     def _no_versions(self) -> StoreError:
         return StoreError(
@@ -213,46 +192,14 @@ class RepositoryLocation(Location):
             location=self.root,
         )
 
-    def fetch(self, known: Tag | None) -> tuple[bytes, Tag] | None:
-        if self._was_published:
-            self._check_unversioned()
-            with suppress(StoreNotFoundError, NotANetworkError):
-                return self._published.fetch(known)
-        seen = self._seen()
-        if seen is None:
-            self._check_unversioned()
-            return self._published.fetch(known)
-        if seen.tag == known:
-            return None
-        data = seen.get(MANIFEST)
-        if data is None:
-            raise absent(self.root)
-        return data, seen.tag
-
     def at(self, tag: Tag) -> Objects:
-        opened = None if isinstance(tag, dict) else self._look()
-        return self._published.at(tag) if opened is None else opened.at(self.root, tag)
-
-    def refusal(self) -> ReadOnlyError:
-        return published(self.root)
+        opened = None if isinstance(tag, dict) else self._opened()
+        return super().at(tag) if opened is None else opened.at(self.root, tag)
 
     def lock(self, *, exclusive: bool) -> LockHandle:
         if exclusive:
-            self._check_changeable()
-        return LockHandle()
-
-    def _check_changeable(self) -> None:
-        """
-        Check that the whole network is seen, and not one of its versions.
-
-        :raises ReadOnlyError: it is a version, or was published.
-        :raises NotANetworkError: there is something else.
-        :raises StoreNotFoundError: there is nothing.
-        """
-        self._check_last()
-        if self.repository() is None:
-            self._published.fetch(None)
-            raise self.refusal()
+            self._check_last()
+        return super().lock(exclusive=exclusive and self._opened() is None)
 
     def _check_last(self) -> None:
         if self._version is not None:
@@ -263,7 +210,6 @@ class RepositoryLocation(Location):
             )
 
     def begin(self) -> Target:
-        self._check_changeable()
         return Branch(self.root, self._required().repository)
 
     def build(self, mode: int | None = None) -> Target:
@@ -285,15 +231,15 @@ class RepositoryLocation(Location):
         """
         from icechunk import Repository
 
-        if self._published.exists():
+        if super()._look() is not None or self._holds_any():
             raise taken(self.root)
         storage = storage_of(self.root, self._options, new=True)
         try:
-            with translated(self.root):
+            with Translated(self.root):
                 Repository.create(storage)
         except StoreError:
             # Another program may be faster; who commits first makes the network.
-            if self._look() is None:
+            if self._opened() is None:
                 raise
 
     def versions(self) -> list[Version]:
@@ -312,7 +258,7 @@ class RepositoryLocation(Location):
         if seen is None:
             raise absent(self.root)
         id_ = str(seen.tag if version is None else find_version(repository, version, self.root))
-        with translated(self.root):
+        with Translated(self.root):
             if name in repository.list_tags():
                 raise InputError(f"'{self.root}' has a version '{name}' already", asked=name)
             repository.create_tag(name, id_)
@@ -322,21 +268,16 @@ class RepositoryLocation(Location):
         """Remove older versions, but the last and those that have a name."""
         self._check_last()
         repository, held = self._required().repository, len(self.versions())
-        with translated(self.root):
+        with Translated(self.root):
             repository.expire_snapshots(before)
             freed = repository.garbage_collect(before)
         return Expired(held - len(self.versions()), int(freed.bytes_deleted))
 
     def _required(self) -> _Opened:
-        opened = self._look()
+        opened = self._opened()
         if opened is None:
-            raise self._no_versions() if self._published.is_group() else absent(self.root)
+            raise absent(self.root) if super()._look() is None else self._no_versions()
         return opened
-
-    def size(self) -> int:
-        """Bytes of the version that is seen; those before it take space too, until they expire."""
-        seen = self._seen()
-        return self._published.size() if seen is None else seen.size()
 
     def rename(self, target: Location) -> bool:
         """
@@ -357,9 +298,10 @@ class RepositoryLocation(Location):
 
     def clear(self) -> bool:
         self._check_last()
-        seen = self._seen()
-        has_network = self._published.is_group() if seen is None else not seen.is_empty
-        if has_network or not any(map(_OWN.fullmatch, islice(self._published.keys(), _LISTED))):
+        state = self._look()
+        if state is not None and not state.is_empty:
+            return False
+        if not any(map(_OWN.fullmatch, islice(self._keys(), _LISTED))):
             return False
         self.remove()
         return True
@@ -369,9 +311,8 @@ class RepositoryLocation(Location):
         note_change(self.root)
         if drop_from_memory(self.root):
             return
-        objects = PublishedTarget(self.root, self._options)
-        # It is a network as long as it has its branch; the next one here must not have its tags.
-        objects.delete(key for key in objects.keys("refs") if not key.startswith(_BRANCHES))
+        keys = set(self._keys())
         for part in _PARTS:
-            objects.sync(objects.store.delete_dir, part)
-            objects.sync(objects.store.delete, part)
+            own = {key for key in keys if part.match(key)}
+            self._delete(own)
+            keys -= own

@@ -33,7 +33,12 @@ def restored(nodes: dict[str, Document], mark: Document) -> dict[str, Document]:
             # Of a session that did not commit.
             continue
         is_outdated = path in changed and stored_by is not None and stored_by < session
-        found[path] = _with_added(changed[path], node) if is_outdated else node
+        if is_outdated:
+            # With the attributes that another program added to those before them.
+            attributes = {**node["attributes"], **changed[path]["attributes"]}
+            found[path] = {**changed[path], "attributes": attributes}
+        else:
+            found[path] = node
     return found
 
 
@@ -55,8 +60,3 @@ def _session_at(path: str, node: Document) -> int | None:
         mark = node["attributes"][MARK]
         return session_of(mark) if path in (mark.get("group"), mark.get("array")) else None
     return None
-
-
-def _with_added(committed: Document, found: Document) -> Document:
-    """Metadata with the attributes that another program added to those before them."""
-    return {**committed, "attributes": {**found["attributes"], **committed["attributes"]}}

@@ -11,18 +11,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Hashable, Sequence
-from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Generic
 
 from ...errors import StoreIOError
 from ...platform import Forks
-from .locations import Objects, Tag
+from .locations import Tag
 from .paths import MANIFEST
+from .zarr_objects import P, T, ZarrObjects
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 # Bytes of all objects of a state that are kept.
 _MOST_KEPT = 64 << 20
@@ -67,7 +65,7 @@ def check_not_forked(root: str) -> None:
         )
 
 
-class State(Objects):
+class State(ZarrObjects):
     """
     The objects of one state, which are read once, and many at a time.
 

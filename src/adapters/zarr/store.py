@@ -227,7 +227,7 @@ class ZarrStore:
             found = [path for path in listed if path.rpartition("/")[0] not in listed]
         return tuple(found)
 
-    def size(self) -> int:
+    def size(self) -> int | None:
         require("numcodecs", "zarr")
         return self._location.size()
 

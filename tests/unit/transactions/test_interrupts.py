@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from bsb_hdf5.adapters.hdf5.errors import translated as of_hdf5
-from bsb_hdf5.adapters.zarr.errors import translated as of_zarr
+from bsb_hdf5.adapters.zarr.errors import Translated
 from bsb_hdf5.errors import StorageError
 from bsb_hdf5.targets import writing
 from bsb_hdf5.transactions import interrupts
@@ -280,7 +280,7 @@ class LateError(TimeoutError):
     """What a program raises from a handler."""
 
 
-@pytest.mark.parametrize("translate", [of_hdf5, of_zarr, writing])
+@pytest.mark.parametrize("translate", [of_hdf5, Translated, writing])
 def test_what_a_handler_raises_is_no_error_of_the_system(translate: Any) -> None:
     def late(number: int, frame: object) -> None:
         raise LateError

@@ -15,7 +15,7 @@ from obstore.exceptions import (
 )
 
 from bsb_hdf5.adapters.zarr import event_loop
-from bsb_hdf5.adapters.zarr.errors import MissingObjectError, require, translated
+from bsb_hdf5.adapters.zarr.errors import MissingObjectError, Translated, require
 from bsb_hdf5.errors import (
     CorruptNetworkError,
     InputError,
@@ -73,7 +73,7 @@ ICECHUNK = """  x no credentials
 def test_an_error_of_below_becomes_one_of_ours(
     error: Exception, made: type[StoreError], message: str
 ) -> None:
-    with pytest.raises(StoreError, match=message) as caught, translated("here"):
+    with pytest.raises(StoreError, match=message) as caught, Translated("here"):
         raise error
     assert made is type(caught.value)
     assert error is caught.value.__cause__
@@ -82,7 +82,7 @@ def test_an_error_of_below_becomes_one_of_ours(
 
 def test_errors_of_ours_and_of_programs_stay() -> None:
     for error in (InputError("mine"), AttributeError("mine"), KeyboardInterrupt()):
-        with pytest.raises(type(error)) as caught, translated("here"):
+        with pytest.raises(type(error)) as caught, Translated("here"):
             raise error
         assert error is caught.value
 
@@ -90,7 +90,7 @@ def test_errors_of_ours_and_of_programs_stay() -> None:
 def test_where_no_thread_starts_the_error_has_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
     forgotten: list[bool] = []
     monkeypatch.setattr(event_loop, "forget_if_dead", lambda: forgotten.append(True))
-    with pytest.raises(StoreIOError) as caught, translated("here"):
+    with pytest.raises(StoreIOError) as caught, Translated("here"):
         raise RuntimeError("can't start new thread")
     assert errno.EAGAIN == caught.value.errno
     assert forgotten
@@ -101,10 +101,10 @@ def test_after_the_main_thread_it_is_said_what_to_do(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(threading, "main_thread", lambda: main)
     with (
         pytest.raises(StoreIOError, match="once the main thread of a program has"),
-        translated("here"),
+        Translated("here"),
     ):
         raise RuntimeError("cannot schedule new futures")
-    with pytest.raises(CorruptNetworkError), translated("here"):
+    with pytest.raises(CorruptNetworkError), Translated("here"):
         raise ValueError("wrong")
 
 
@@ -132,7 +132,7 @@ def test_a_package_that_is_missing_is_named_with_the_extra() -> None:
     ],
 )
 def test_what_icechunk_says_is_said_without_places_in_its_code(said: str) -> None:
-    with pytest.raises(StoreIOError) as caught, translated("s3://lab/net"):
+    with pytest.raises(StoreIOError) as caught, Translated("s3://lab/net"):
         raise icechunk.IcechunkError(said)
     assert str(caught.value).endswith("service error")
     assert ".rs:" not in str(caught.value)

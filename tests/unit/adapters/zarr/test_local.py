@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from bsb_hdf5.adapters.zarr.local import LocalLocation, NewDirectory
-from bsb_hdf5.adapters.zarr.locations import together
 from bsb_hdf5.adapters.zarr.paths import MANIFEST
 from bsb_hdf5.adapters.zarr.store import ZarrStore
+from bsb_hdf5.adapters.zarr.zarr_objects import together
 from bsb_hdf5.errors import (
     InputError,
     LockTimeoutError,

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from zarr.core.buffer import default_buffer_prototype
 
-from bsb_hdf5.adapters.zarr.locations import Target, together
+from bsb_hdf5.adapters.zarr.commits import Branch
+from bsb_hdf5.adapters.zarr.locations import Place
+from bsb_hdf5.adapters.zarr.zarr_objects import together
 from tests.unit.adapters.zarr.test_folders import ARRAY, GROUP, PLAIN, metadata
 
 
@@ -36,22 +37,18 @@ class Held:
         """It holds nothing open."""
 
 
-class InMemory(Target):
-    held = Held()
+class InMemory(Branch):
+    def __init__(self) -> None:
+        Place.__init__(self, "here")
+        self.held = Held()
 
     def _open(self) -> Any:
         return self.held
 
-    def replace(self, manifest: bytes, known: Any) -> None:
-        self.check(known)
-        self.put("zarr.json", manifest)
-
 
 @pytest.fixture
-def objects(monkeypatch: pytest.MonkeyPatch) -> InMemory:
-    monkeypatch.setattr(InMemory, "held", Held())
-    assert default_buffer_prototype()
-    return InMemory("here")
+def objects() -> InMemory:
+    return InMemory()
 
 
 def test_a_place_is_free_for_what_a_session_made_there(objects: InMemory) -> None:

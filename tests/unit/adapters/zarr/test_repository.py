@@ -341,7 +341,7 @@ def test_what_a_commit_removes_is_gone_at_once_and_stays_in_its_version(url: str
     manifest, tag, _ = store._current()
     assert ({"y": "array"}, {}) == (manifest.kinds, manifest.stale)
     objects = store._location.at(tag)
-    assert [None, None] == objects.get_many(["g/zarr.json", "g/x/zarr.json"])
+    assert [None, None] == [objects.get(f"{path}/zarr.json") for path in ("g", "g/x")]
     with reading(ZarrStore(url, version=store.versions()[1].id)) as read:
         assert 5 == len(read.group("g").array("x").read())
 
@@ -360,7 +360,6 @@ def test_what_is_not_there_is_told(url: str) -> None:
     ):
         with pytest.raises(StoreNotFoundError, match="no zarr network"):
             use()
-    assert location.repository() is None
 
 
 def test_a_network_that_was_removed_may_be_made_again(url: str, tmp_path: Path) -> None:
@@ -368,7 +367,7 @@ def test_a_network_that_was_removed_may_be_made_again(url: str, tmp_path: Path) 
     other = ZarrStore(url)
     with pytest.raises(StoreExistsError):
         ZarrStore(url).create()
-    assert other.size() > 0
+    assert other.size()
     store.remove()
     for gone in (store, other, ZarrStore(url)):
         assert not gone.exists()
@@ -403,5 +402,3 @@ def test_a_location_says_where_it_is() -> None:
     location = RepositoryLocation("memory://a/net/", None, NO_OPTIONS)
     assert ("memory://a/net", "zarr:memory://a/net") == (location.root, location.identity)
     assert location.is_optimistic
-    with pytest.raises(NotImplementedError):
-        location._open()

@@ -89,15 +89,6 @@ def test_several_are_read_ahead_and_one_when_it_is_needed(objects: Some) -> None
     assert ["a", "b", "missing", "c", "missing"] == objects.served.asked
 
 
-def test_a_store_that_was_let_go_is_opened_again(objects: Some) -> None:
-    objects.let_go()
-    first = objects.store
-    assert first is objects.store
-    objects.let_go()
-    assert "store" not in vars(objects)
-    assert first is objects.store
-
-
 def test_a_manifest_that_was_read_already_is_not_asked_for() -> None:
     known = Some(b"manifest")
     assert b"manifest" == known.get("zarr.json")
