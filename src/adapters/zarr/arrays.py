@@ -12,10 +12,10 @@ from ...ports.arrays import AnyArray
 from .errors import MissingObjectError, Translated
 from .first_version import grid_of
 from .locations import Objects
-from .manifest import Node, walk
 from .metadata import Grid, stored_form
 from .paths import MANIFEST
 from .shards import Packed, Shard, Whole, make_shard
+from .tree import Node, walk
 
 # Shards that are read or put at a time, where each takes a request.
 _TOGETHER = 8

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core.json_types import Document
 from ..native.attributes import check_dtype
-from .metadata import Grid, check_shape, read_grid, stored_form
+from .metadata import Grid, check_kind, read_grid, stored_form
 from .paths import checked_path
 from .values import bytes_of, decode, encode, unpacked_rows
 
@@ -41,11 +41,7 @@ def _read(stored: Document) -> Document:
         return {**node, "members": {k: _read(each) for k, each in stored["members"].items()}}
     dtype, shape = np.dtype(stored["dtype"]), list(stored["shape"])
     check_dtype(dtype)
-    check_shape(shape)
-    if node["kind"] not in ("array", "document"):
-        raise ValueError(f"a node has the kind {node['kind']!r}")
-    if node["kind"] == "document" and (dtype.str != "|u1" or len(shape) > 1):
-        raise ValueError(f"a document has dtype {dtype} and shape {shape}")
+    check_kind(node["kind"], dtype, shape)
     node.update(dtype=dtype.str, shape=shape)
     if "path" in stored:
         return {**node, "path": checked_path(stored["path"])}

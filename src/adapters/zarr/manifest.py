@@ -15,51 +15,37 @@ import json
 import zlib
 from collections.abc import Collection
 from functools import cached_property
-from typing import Any, TypeAlias
 
 import attrs
 
 from ...core.json_types import Document
 from ...errors import CorruptNetworkError, NotANetworkError
 from . import first_version
-from .metadata import (
-    Grid,
-    array_document,
-    check_shape,
-    given_form,
-    group_document,
-    read_grid,
-)
+from .metadata import group_document
 from .paths import Kind, checked_path
 from .restoration import restored, session_of
-from .values import MARK, attributes_of, decode, is_packed, values_of
+from .tree import (
+    Node,
+    checked_values,
+    copied,
+    new_group,
+    node_of,
+    origin_of,
+    text_of,
+    to_json,
+    walk,
+)
+from .values import MARK, attributes_of
 
 _FORMAT = "network"
-_to_json = json.JSONEncoder(separators=(",", ":")).encode
 # What a manifest begins with, if no other program wrote it again; then comes its checksum.
 _BEFORE_CHECK = b'{"zarr_format":3,"node_type":"group","attributes":{"bsb_hdf5":{"crc32":"'
 _AFTER_CHECK = len(_BEFORE_CHECK) + 8
 _VERSION = 3
-# Where something was moved, or copied and then removed.
-_TO_DO = (
-    f"; if you moved it, move it back; if it is a copy of yours, delete the attribute {MARK!r} of"
-    " it; then consolidate the metadata again"
-)
 _LOST_MARK = (
     f": its root lost the attribute {MARK!r}, as another program replaced all attributes;"
     " restore the zarr.json of the root from a copy"
 )
-
-Node: TypeAlias = Document
-"""
-A member of the tree: ``kind``, ``attributes``, where it lies (``path``), and if it is a group,
-``members``.
-
-``session`` is the number of the session that stored its metadata.
-Arrays and documents (of bytes) have ``dtype``, ``shape`` and ``grid``; rows from ``base`` on that
-are not stored at the path are the ``tail``. ``text`` is the metadata as it is stored, and ``entry``
-what the root says of it, unless the node is ``changed``.
-"""
 
 
 @attrs.define(eq=False)
@@ -115,68 +101,7 @@ class Manifest:
 
     def draft(self) -> Node:
         """A copy of the tree, to be changed."""
-        return _copy(self.tree)
-
-
-def new_group() -> Node:
-    """A group without members."""
-    return {"kind": "group", "attributes": {}, "members": {}, "changed": True}
-
-
-def _copy(node: Node) -> Node:
-    copied = {**node, "attributes": dict(node["attributes"])}
-    if "members" in node:
-        copied["members"] = {name: _copy(member) for name, member in node["members"].items()}
-    else:
-        copied["shape"] = list(node["shape"])
-        if "tail" in node:
-            copied["tail"] = [part.copy() for part in node["tail"]]
-    return copied
-
-
-def walk(node: Node, names: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Node]]:
-    """A node and all below it, with the names that lead to them."""
-    found = [(names, node)]
-    # perf: append 400 cells; a session looks at all nodes several times.
-    for name, member in node.get("members", {}).items():
-        if "members" in member:
-            found += walk(member, (*names, name))
-        else:
-            found.append(((*names, name), member))
-    return found
-
-
-def text_of(name: str, node: Node, session: int) -> str:
-    """
-    The metadata of a group or array, as JSON.
-
-    :param session: the number of the session that stores them, if they are changed.
-    """
-    is_changed = node.pop("changed", False)
-    if is_changed or "text" not in node:
-        if is_changed or "session" not in node:
-            node["session"] = session
-        node["text"] = _to_json(_document(name, node))
-        node["entry"] = f"{_to_json(node['path'])}:{node['text']}"
-    return str(node["text"])
-
-
-def _document(name: str, node: Node) -> Document:
-    path, kind = node["path"], node["kind"]
-    mark: Document = {"group" if kind == "group" else "array": path, "session": node["session"]}
-    if path.rsplit("/", 1)[-1] != name:
-        mark["name"] = name
-    if kind == "group":
-        return group_document(attributes_of(node["attributes"], mark))
-    grid: Grid = node["grid"]
-    if kind == "document":
-        mark["kind"] = kind
-    if grid.dtype.str != node["dtype"]:
-        mark["dtype"] = node["dtype"]
-    if grid.counted:
-        mark["counted"] = True
-    attributes = attributes_of(node["attributes"], mark)
-    return array_document(grid, node["shape"][0], name, attributes)
+        return copied(self.tree)
 
 
 def make_manifest(manifest: Manifest) -> Manifest:
@@ -193,7 +118,7 @@ def make_manifest(manifest: Manifest) -> Manifest:
         "changed": "",
     }
     nodes = ",".join(_entries(manifest))
-    root = _to_json(group_document(attributes_of(tree["attributes"], mark)))
+    root = to_json(group_document(attributes_of(tree["attributes"], mark)))
     # The metadata are JSON already. What comes before in the mark has no such key.
     changed = ",".join(manifest.by_path[path]["entry"] for path in manifest.changed)
     root = root.replace('"changed":""', f'"changed":{{{changed}}}', 1)
@@ -214,7 +139,7 @@ def _entries(manifest: Manifest) -> list[str]:
         return list(entries.values())
     manifest.foreign = _still_foreign(manifest)
     for path, found in manifest.foreign.items():
-        entries[path] = f"{_to_json(path)}:{_to_json(found)}"
+        entries[path] = f"{to_json(path)}:{to_json(found)}"
     # zarr finds the members of a group only where they follow each other.
     return [entries[path] for path in sorted(entries)]
 
@@ -224,7 +149,7 @@ def _still_foreign(manifest: Manifest) -> dict[str, Document]:
     own = manifest.kinds
     kept: dict[str, Document] = {}
     for path, found in sorted(manifest.foreign.items()):
-        above, origin = path.rpartition("/")[0], _origin(found)
+        above, origin = path.rpartition("/")[0], origin_of(found)
         if above in kept:
             is_kept = kept[above].get("node_type") == "group"
         else:
@@ -319,7 +244,7 @@ def _lists_own(document: Document) -> bool:
     """Whether a root lists groups or arrays that sessions made."""
     with contextlib.suppress(LookupError, TypeError, ValueError, AttributeError):
         nodes = document["consolidated_metadata"]["metadata"]
-        return any(_origin(found) is not None for found in nodes.values())
+        return any(origin_of(found) is not None for found in nodes.values())
     return False
 
 
@@ -335,7 +260,7 @@ def _tree(
     """
     tree = new_group()
     del tree["changed"]
-    tree["attributes"] = _checked_values(attributes)
+    tree["attributes"] = checked_values(attributes)
     groups: dict[str, Node] = {"": tree}
     foreign: dict[str, Document] = {}
     # A group comes before what it holds.
@@ -347,7 +272,7 @@ def _tree(
             continue
         if path in gone:
             continue
-        node = _node(checked_path(path), found)
+        node = node_of(checked_path(path), found)
         if above not in groups:
             raise ValueError(
                 f"{path!r} is in {above!r}, which has no {MARK!r} that says what it is"
@@ -373,70 +298,10 @@ def _is_foreign(path: str, nodes: dict[str, Document], foreign: dict[str, Docume
 
     What says of itself that it is elsewhere is a copy in a group of others, and if that is there.
     """
-    origin = _origin(nodes[path])
+    origin = origin_of(nodes[path])
     if origin is None:
         return True
     if origin[1] == path:
         return False
-    is_there = origin[1] in nodes and origin == _origin(nodes[origin[1]])
+    is_there = origin[1] in nodes and origin == origin_of(nodes[origin[1]])
     return is_there or path.rpartition("/")[0] in foreign
-
-
-def _origin(found: Document) -> tuple[str, str] | None:
-    """
-    What a session made, and where, by its metadata; None without a mark.
-
-    :raises ValueError: they contradict themselves; or another error of the same kind.
-    """
-    attributes = found.get("attributes", {})
-    if not isinstance(attributes, dict):
-        raise ValueError(f"a group or array has the attributes {str(attributes)[:100]}")
-    if MARK not in attributes:
-        return None
-    mark, kind = attributes[MARK], "group" if found["node_type"] == "group" else "array"
-    return kind, str(mark[kind])
-
-
-def _node(path: str, document: Document) -> Node:
-    mark, values = document["attributes"][MARK], _checked_values(document["attributes"])
-    node: dict[str, Any] = {
-        "kind": document["node_type"],
-        "path": path,
-        "attributes": values,
-        "session": session_of(mark),
-    }
-    if node["kind"] == "group":
-        if mark["group"] != path:
-            raise ValueError(f"the group {path!r} says that it is {mark['group']!r}{_TO_DO}")
-        return {**node, "members": {}}
-    if node["kind"] != "array" or mark["array"] != path:
-        raise ValueError(f"the node {path!r} is not the array that it says{_TO_DO}")
-    grid, rows = read_grid(document)
-    dtype, width = given_form(grid, mark.get("dtype"))
-    shape = [rows, *width]
-    node.update(dtype=dtype.str, shape=shape, grid=grid, kind=mark.get("kind", "array"))
-    check_kind(node)
-    return node
-
-
-def check_kind(node: Node) -> None:
-    """
-    Check that an array is one, or holds the bytes of a document.
-
-    :raises ValueError: it is neither.
-    """
-    check_shape(node["shape"])
-    if node["kind"] == "document":
-        if node["dtype"] != "|u1" or len(node["shape"]) > 1:
-            raise ValueError(f"a document has dtype {node['dtype']} and shape {node['shape']}")
-    elif node["kind"] != "array":
-        raise ValueError(f"a node has the kind {node['kind']!r}")
-
-
-def _checked_values(attributes: Document) -> Document:
-    values = values_of(attributes)
-    for value in values.values():
-        # Other programs may have set what no session stores.
-        if is_packed(value):
-            decode(value)
-    return values

@@ -168,6 +168,19 @@ def check_shape(shape: list[int]) -> None:
         raise ValueError(f"an array has the shape {shape}")
 
 
+def check_kind(kind: str, dtype: DType, shape: list[int]) -> None:
+    """
+    Check that an array is one, or holds the bytes of a document.
+
+    :raises ValueError: it is neither.
+    """
+    check_shape(shape)
+    if kind not in ("array", "document"):
+        raise ValueError(f"a node has the kind {kind!r}")
+    if kind == "document" and (dtype.str != "|u1" or len(shape) > 1):
+        raise ValueError(f"a document has dtype {dtype} and shape {shape}")
+
+
 def given_form(grid: Grid, stated: str | None) -> tuple[DType, tuple[int, ...]]:
     """
     The dtype of an array and the shape of its rows, as its user has them.

@@ -16,7 +16,7 @@ from ..native.attributes import AttributesBase, AttributesWriterBase, StoredValu
 from ..native.groups import Group, GroupWriter, Member
 from .arrays import Arrays
 from .held import LockHandle
-from .manifest import Node, new_group
+from .tree import Node, new_group
 from .values import Encoded, decode, encode
 
 Bounds = NDArray[np.int64]

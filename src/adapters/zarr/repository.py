@@ -33,7 +33,8 @@ from .locations import Location, Objects, Tag, Target
 from .paths import MANIFEST
 from .published import PublishedLocation
 from .services import configuration, drop_from_memory, is_dropped, storage_of
-from .states import Recent, State, check_not_forked, last_state, note_change
+from .states import Recent, State, last_state, note_change
+from .zarr_objects import check_not_forked
 
 if TYPE_CHECKING:
     from icechunk import Repository, Storage

@@ -19,10 +19,11 @@ from ...errors import SessionAbortedError, StorageError, StoreExistsError
 from .arrays import Arrays
 from .held import LockHandle
 from .locations import Tag, Target
-from .manifest import Manifest, Node, make_manifest, new_group, text_of, walk
+from .manifest import Manifest, make_manifest
 from .metadata import new_grid, with_added
 from .nodes import View, ZarrArrayWriter, ZarrGroup, ZarrGroupWriter
 from .paths import MANIFEST, Kind, Places
+from .tree import Node, new_group, text_of, walk
 from .values import attributes_of
 
 # Rows that a session gathers before it stores them.

@@ -10,14 +10,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Generic
 
-from ...errors import StoreIOError
-from ...platform import Forks
 from .locations import Tag
 from .paths import MANIFEST
-from .zarr_objects import P, T, ZarrObjects
+from .zarr_objects import T, ZarrObjects, check_not_forked
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
@@ -40,29 +38,6 @@ def note_change(root: str) -> None:
     """Note that this process may have changed the network at a root."""
     with _MUTEX:
         _CHANGES[root] += 1
-
-
-class _Threads:
-    """Those of libraries do not exist in a forked child, which would wait for them for ever."""
-
-    # The count of forks where they were started.
-    forks: int | None = None
-
-
-def check_not_forked(root: str) -> None:
-    """
-    Check that this process may ask services.
-
-    :raises StoreIOError: it was forked from one that did.
-    """
-    if _Threads.forks is None:
-        _Threads.forks = Forks.count
-    if _Threads.forks != Forks.count:
-        raise StoreIOError(
-            f"'{root}' can't be used in a process that was forked from one that used networks in"
-            " object stores; start processes with the method 'spawn'",
-            location=root,
-        )
 
 
 class State(ZarrObjects):
@@ -104,12 +79,6 @@ class State(ZarrObjects):
                 self._keep(key, found)
         self._used = time.monotonic()
         return found
-
-    def sync(
-        self, method: Callable[P, Coroutine[object, object, T]], *args: P.args, **options: P.kwargs
-    ) -> T:
-        check_not_forked(self.root)
-        return super().sync(method, *args, **options)
 
     def prefetch(self, keys: Sequence[str]) -> None:
         missing = [key for key in keys if key not in self._kept]

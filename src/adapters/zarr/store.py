@@ -25,7 +25,7 @@ from .errors import require, taken
 from .held import LockHandle
 from .local import DirectoryLocation, folder_mode
 from .locations import Location, Objects, Tag, Target
-from .manifest import Manifest, make_manifest, read_manifest, text_of
+from .manifest import Manifest, make_manifest, read_manifest
 from .metadata import with_added
 from .paths import MANIFEST
 from .services import plain_url
@@ -35,6 +35,7 @@ from .session import (
     ZarrRewriteSession,
     ZarrWriteSession,
 )
+from .tree import text_of
 
 if TYPE_CHECKING:
     from .repository import RepositoryLocation

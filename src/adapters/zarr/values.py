@@ -75,9 +75,8 @@ def _unpacked(stored: Document) -> StoredValue:
     check_dtype(dtype)
     if any(type(length) is not int or length < 0 for length in shape):
         raise ValueError(f"an attribute has the shape {shape}")
-    data = unpack(stored["data"], bytes_of(dtype, shape))
-    array: StoredValue = np.frombuffer(data, dtype).reshape(shape).copy()[()]
-    return array
+    value: StoredValue = unpacked_rows(stored["data"], dtype, shape)[()]
+    return value
 
 
 def attributes_of(values: dict[str, Encoded], mark: Document) -> Document:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from ...errors import StoreIOError
+from ...platform import Forks
 from .errors import Translated, require
 from .locations import Objects
 
@@ -16,6 +18,29 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class _Threads:
+    """Those of libraries do not exist in a forked child, which would wait for them for ever."""
+
+    # The count of forks where they were started.
+    forks: int | None = None
+
+
+def check_not_forked(root: str) -> None:
+    """
+    Check that this process may ask services.
+
+    :raises StoreIOError: it was forked from one that did.
+    """
+    if _Threads.forks is None:
+        _Threads.forks = Forks.count
+    if _Threads.forks != Forks.count:
+        raise StoreIOError(
+            f"'{root}' can't be used in a process that was forked from one that used networks in"
+            " object stores; start processes with the method 'spawn'",
+            location=root,
+        )
 
 
 class ZarrObjects(Objects):
@@ -57,6 +82,7 @@ class ZarrObjects(Objects):
         """The result of an asynchronous method of the store."""
         from zarr.core.sync import sync
 
+        check_not_forked(self.root)
         with Translated(self.title):
             return sync(method(*args, **options))
 

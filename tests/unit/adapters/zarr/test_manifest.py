@@ -12,13 +12,12 @@ import pytest
 from bsb_hdf5.adapters.zarr.manifest import (
     Manifest,
     make_manifest,
-    new_group,
     read_manifest,
-    text_of,
 )
 from bsb_hdf5.adapters.zarr.metadata import new_grid
 from bsb_hdf5.adapters.zarr.paths import Kind
 from bsb_hdf5.adapters.zarr.store import ZarrStore
+from bsb_hdf5.adapters.zarr.tree import new_group, text_of
 from bsb_hdf5.errors import (
     CorruptNetworkError,
     NotANetworkError,
