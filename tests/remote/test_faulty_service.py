@@ -42,7 +42,7 @@ def cells_at(root: str) -> Any:
 
 def count_of(root: str) -> int:
     """The cells that a program that starts now finds."""
-    repository._OPENED.clear()
+    repository._RECENT.clear()
     return len(open_storage(root).get_placement_set(CellType()))
 
 

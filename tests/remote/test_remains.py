@@ -28,6 +28,7 @@ from bsb_hdf5.errors import (
 from bsb_hdf5.testing.contents import make, snapshot, writing
 
 from .appending import CellType
+from .proxy import Proxy
 
 _ERROR = "<Error><Code>%s</Code></Error>"
 
@@ -104,6 +105,22 @@ def test_a_copy_that_failed_leaves_nothing_that_is_in_the_way(
     Storage("zarr", url, missing_ok=True).remove()
     assert [] == keys(bucket)
     assert 9 == len(publish(source, url).get_placement_set(CellType()))
+
+
+def test_what_is_left_where_a_program_died_as_it_began_to_make_a_network_can_be_removed(
+    bucket: str, proxy: Proxy
+) -> None:
+    proxy.die_at(1, "after")
+    with pytest.raises(StoreIOError):
+        ZarrStore(f"{bucket}/net").create()
+    proxy.start()
+    (begun,) = keys(bucket)
+    assert begun.startswith("net/snapshots/")
+    with pytest.raises(NotANetworkError, match="or was stopped"):
+        ZarrStore(f"{bucket}/net").open_read()
+    Storage("zarr", f"{bucket}/net", missing_ok=True).remove()
+    assert [] == keys(bucket)
+    filled(f"{bucket}/net")
 
 
 class ReadOnly(BaseHTTPRequestHandler):

@@ -14,7 +14,7 @@ import pytest
 from bsb import Chunk, Storage
 
 from bsb_hdf5 import convert, open_storage, publish, tag, versions
-from bsb_hdf5.adapters.zarr import published, repository, states
+from bsb_hdf5.adapters.zarr import repository, states
 
 from .appending import CellType
 from .proxy import Proxy
@@ -33,8 +33,7 @@ def counted(proxy: Proxy, call: Callable[[], object]) -> int:
 
 def forget() -> None:
     """Know of no network, as a process that starts."""
-    for each in (repository._OPENED, published._STATES):
-        each.clear()
+    repository._RECENT.clear()
 
 
 @pytest.fixture(autouse=True)

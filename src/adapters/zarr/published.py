@@ -12,10 +12,10 @@ from ...errors import NotANetworkError, ReadOnlyError, StorageError, StoreError,
 from ...ports.services import ServiceOptions
 from .errors import Translated, absent, require, taken
 from .held import LockHandle
-from .locations import Location, Objects, Tag, Target
+from .locations import Location, Tag, Target
 from .paths import MANIFEST
-from .services import check_url, connect, place_of
-from .states import Recent, State, last_state, note_change
+from .services import check_url, connect
+from .states import State, last_state, note_change
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
@@ -39,7 +39,7 @@ class PublishedLocation(Location):
         require("obstore", "cloud")
         super().__init__(url.rstrip("/"))
         self._options = options
-        self._place = place_of(self.root, options)
+        # What was found last.
         self._state: State | None = None
 
     @cached_property
@@ -52,7 +52,7 @@ class PublishedLocation(Location):
 
         return ObjectStore(self._service, read_only=True)
 
-    def at(self, tag: Tag) -> Objects:
+    def at(self, tag: Tag) -> State:
         state = self._state
         return state if state is not None and state.tag == tag else self._new_state(tag)
 
@@ -120,18 +120,12 @@ class PublishedLocation(Location):
     def let_go(self) -> None:
         self._state = None
 
-    def _known(self) -> State | None:
-        if self._state is None:
-            self._state = _STATES.get(self._place)
-        return self._state
-
     def _look(self) -> State | None:
         """The network that is there; None if there is none."""
-        known = self._known()
-        state = last_state(self.root, known, self._options.max_age, partial(self._find, known))
-        if state is not None and state is not known:
-            _STATES.put(self._place, state)
-        self._state = state
+        known = self._state
+        find = partial(self._find, known)
+        # Other threads look, too, and stores that share this.
+        state = self._state = last_state(self.root, known, self._options.max_age, find)
         return state
 
     def _find(self, known: State | None) -> State | None:
@@ -164,9 +158,6 @@ class PublishedLocation(Location):
 
     def build(self, mode: int | None = None) -> Target:
         raise taken(self.root) if self.exists() else published(self.root)
-
-
-_STATES: Recent[State] = Recent()
 
 
 class PublishedTarget(PublishedLocation, Target):

@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
-
-import attrs
 
 from ...core.names import check_tag
 from ...errors import (
@@ -29,10 +26,10 @@ from ...ports.versions import Expired, Version
 from .commits import BRANCH, Branch, ancestry, find_version, state_at
 from .errors import Translated, absent, require, taken
 from .held import LockHandle
-from .locations import Location, Objects, Tag, Target
+from .locations import Location, Tag, Target
 from .paths import MANIFEST
 from .published import PublishedLocation
-from .services import configuration, drop_from_memory, is_dropped, storage_of
+from .services import configuration, drop_from_memory, endpoint, is_dropped, storage_of
 from .states import Recent, State, last_state, note_change
 from .zarr_objects import check_not_forked
 
@@ -55,75 +52,68 @@ _OWN, _LISTED = re.compile(r"(snapshots|transactions|manifests|chunks)/[0-9A-Z]{
 _HEADS = (f"refs/branch.{BRANCH}/ref.json", "repo", MANIFEST)
 
 
-@attrs.define(eq=False)
-class _Opened:
-    """A repository, its last commit as far as is known, and the version that was read last."""
-
-    storage: Storage
-    repository: Repository
-    tip: State | None = None
-    version: State | None = None
-
-    def at(self, root: str, commit: Tag) -> State:
-        """The objects as of a commit."""
-        for each in (self.tip, self.version):
-            if each is not None and each.tag == commit:
-                return each
-        self.version = state_at(root, self.repository, commit)
-        return self.version
-
-
 # Finding, recognizing and opening a network uses several stores, one after the other.
-_OPENED: Recent[_Opened] = Recent()
+_RECENT: Recent[PublishedLocation] = Recent()
+
+
+def location_of(
+    url: str, version: str | datetime | None, options: ServiceOptions
+) -> PublishedLocation:
+    """
+    What lies below a URL, and what is known of it if it was looked at just now.
+
+    Parameters and errors as for :class:`RepositoryLocation`.
+    """
+    place = url, options, endpoint(options)
+    found = _RECENT.get(place)
+    if found is None:
+        is_web = url.startswith(("http://", "https://"))
+        found = (PublishedLocation if is_web else RepositoryLocation)(url, options)
+        _RECENT.put(place, found)
+    if version is None or not isinstance(found, RepositoryLocation):
+        return found
+    return RepositoryVersion(found, version)
 
 
 class RepositoryLocation(PublishedLocation):
     """
     A repository below a URL; or, to read, a network that was published there.
 
-    :param version: the commit to read, by its id, tag or time; None for the last one.
     :param options: how the service is reached.
     :raises InputError: the URL contains credentials, or icechunk does not support its service.
     """
 
     is_optimistic = True
 
-    def __init__(self, url: str, version: str | datetime | None, options: ServiceOptions) -> None:
+    def __init__(self, url: str, options: ServiceOptions) -> None:
         super().__init__(url, options)
         require("icechunk", "cloud")
-        self._version = version
-        self._found: _Opened | None = None
-        # The commit of a version, which stays the same.
-        self._fixed: Tag | None = None
-
-    @property
-    def identity(self) -> str:
-        version = "" if self._version is None else f"@{self._version}"
-        return f"zarr:{self.root}{version}"
+        self._found: tuple[Storage, Repository] | None = None
 
     def let_go(self) -> None:
         super().let_go()
         self._found = None
 
-    def _opened(self) -> _Opened | None:
+    def _opened(self) -> Repository | None:
         """
         The repository; None if there is none.
 
         :raises StoreIOError: the service can't be reached, or the process was forked since.
         """
         check_not_forked(self.root)
-        found = self._found or _OPENED.get(self._place)
-        if found is None or is_dropped(self.root, found.storage):
-            found = self._open_in(storage_of(self.root, self._options))
-        self._found = found
-        return found
+        found = self._found
+        if found is None or is_dropped(self.root, found[0]):
+            storage = storage_of(self.root, self._options)
+            repository = self._open_in(storage)
+            found = self._found = None if repository is None else (storage, repository)
+        return None if found is None else found[1]
 
-    def _open_in(self, storage: Storage) -> _Opened | None:
+    def _open_in(self, storage: Storage) -> Repository | None:
         from icechunk import Repository
 
         try:
             with Translated(self.root):
-                found = _Opened(storage, Repository.open(storage, config=configuration()))
+                found = Repository.open(storage, config=configuration())
         except StoreNotFoundError:
             return None
         except StoreIOError:
@@ -131,60 +121,46 @@ class RepositoryLocation(PublishedLocation):
             for key in _HEADS:
                 self._get(key)
             raise
-        _OPENED.put(self._place, found)
         return found
 
     def _seen(self) -> State | None:
         """The commit that is seen; None if there is no repository."""
-        opened = self._opened()
+        repository = self._opened()
+        if repository is None:
+            self._state = None
+            return None
         try:
-            if opened is None:
-                return None
-            if self._version is None:
-                return self._tip(opened)
-            if self._fixed is None:
-                self._fixed = find_version(opened.repository, self._version, self.root)
-            return opened.at(self.root, self._fixed)
+            state = self._seen_of(repository, self._state)
         except StoreNotFoundError:
             # Another program removed it.
-            self._forget()
+            self.let_go()
             return None
+        self._state = state
+        return state
 
-    def _forget(self) -> None:
-        """Forget the repository."""
-        self._found = None
-        _OPENED.clear()
+    def _seen_of(self, repository: Repository, known: State | None) -> State | None:
+        """
+        The last commit.
 
-    def _tip(self, opened: _Opened) -> State:
-        """The last commit."""
-        known = opened.tip
+        :param known: what was seen before.
+        """
+
+        def find() -> State:
+            with Translated(self.root):
+                session = repository.readonly_session(BRANCH)
+            if known is not None and known.tag == session.snapshot_id:
+                return known
+            return State(self.root, session.snapshot_id, lambda: session.store)
+
         # A repository without a network may be one that another program is about to make.
         max_age = 0.0 if known is not None and known.is_empty else self._options.max_age
-        tip = last_state(self.root, known, max_age, partial(self._find_tip, opened))
-        assert tip is not None
-        opened.tip = tip
-        return tip
-
-    def _find_tip(self, opened: _Opened) -> State:
-        with Translated(self.root):
-            session = opened.repository.readonly_session(BRANCH)
-        tip = opened.tip
-        if tip is not None and tip.tag == session.snapshot_id:
-            return tip
-        return State(self.root, session.snapshot_id, lambda: session.store)
+        return last_state(self.root, known, max_age, find)
 
     def _look(self) -> State | None:
-        # Where a network was published, there was no repository.
-        was_published = self._found is None and self._known() is not None
-        state = super()._look() if was_published else None
-        if state is None:
-            seen = self._seen()
-            if seen is not None:
-                return seen
+        known, state = self._state, None
+        if known is not None and known.is_published:
             state = super()._look()
-        if state is not None and self._version is not None:
-            raise self._no_versions()
-        return state
+        return state or self._seen() or super()._look()
 
     def _no_versions(self) -> StoreError:
         return StoreError(
@@ -193,34 +169,25 @@ class RepositoryLocation(PublishedLocation):
             location=self.root,
         )
 
-    def at(self, tag: Tag) -> Objects:
-        opened = None if isinstance(tag, dict) else self._opened()
-        return super().at(tag) if opened is None else opened.at(self.root, tag)
+    def _new_state(self, tag: Tag, manifest: bytes | None = None) -> State:
+        repository = None if isinstance(tag, dict) else self._opened()
+        if repository is None:
+            return super()._new_state(tag, manifest)
+        return state_at(self.root, repository, tag)
 
     def lock(self, *, exclusive: bool) -> LockHandle:
-        if exclusive:
-            self._check_last()
         return super().lock(exclusive=exclusive and self._opened() is None)
 
-    def _check_last(self) -> None:
-        if self._version is not None:
-            raise ReadOnlyError(
-                f"version '{self._version}' of '{self.root}' can only be read; open the network"
-                " without a version to change it",
-                location=self.root,
-            )
-
     def begin(self) -> Target:
-        return Branch(self.root, self._required().repository)
+        return Branch(self.root, self._required())
 
     def build(self, mode: int | None = None) -> Target:
-        self._check_last()
         if self._seen() is None:
             self._create()
-        opened = self._required()
-        if not self._tip(opened).is_empty:
+        seen = self._seen()
+        if seen is not None and not seen.is_empty:
             raise taken(self.root)
-        branch = Branch(self.root, opened.repository, is_new=True)
+        branch = Branch(self.root, self._required(), is_new=True)
         branch.put(MANIFEST, _EMPTY_GROUP)
         return branch
 
@@ -245,7 +212,7 @@ class RepositoryLocation(PublishedLocation):
 
     def versions(self) -> list[Version]:
         """All commits that made or changed the network, the last first."""
-        return ancestry(self._required().repository, self.root)
+        return ancestry(self._required(), self.root)
 
     def tag(self, name: str, version: str | None) -> Version:
         """
@@ -255,7 +222,7 @@ class RepositoryLocation(PublishedLocation):
             have it.
         """
         check_tag(name)
-        repository, seen = self._required().repository, self._seen()
+        repository, seen = self._required(), self._seen()
         if seen is None:
             raise absent(self.root)
         id_ = str(seen.tag if version is None else find_version(repository, version, self.root))
@@ -267,18 +234,17 @@ class RepositoryLocation(PublishedLocation):
 
     def expire(self, before: datetime) -> Expired:
         """Remove older versions, but the last and those that have a name."""
-        self._check_last()
-        repository, held = self._required().repository, len(self.versions())
+        repository, held = self._required(), len(self.versions())
         with Translated(self.root):
             repository.expire_snapshots(before)
             freed = repository.garbage_collect(before)
         return Expired(held - len(self.versions()), int(freed.bytes_deleted))
 
-    def _required(self) -> _Opened:
-        opened = self._opened()
-        if opened is None:
+    def _required(self) -> Repository:
+        repository = self._opened()
+        if repository is None:
             raise absent(self.root) if super()._look() is None else self._no_versions()
-        return opened
+        return repository
 
     def rename(self, target: Location) -> bool:
         """
@@ -298,7 +264,6 @@ class RepositoryLocation(PublishedLocation):
         return False
 
     def clear(self) -> bool:
-        self._check_last()
         state = self._look()
         if state is not None and not state.is_empty:
             return False
@@ -308,7 +273,7 @@ class RepositoryLocation(PublishedLocation):
         return True
 
     def remove(self) -> None:
-        self._forget()
+        self.let_go()
         note_change(self.root)
         if drop_from_memory(self.root):
             return
@@ -317,3 +282,59 @@ class RepositoryLocation(PublishedLocation):
             own = {key for key in keys if part.match(key)}
             self._delete(own)
             keys -= own
+
+
+class RepositoryVersion(RepositoryLocation):
+    """
+    A repository at one of its commits, to read.
+
+    :param last: the repository.
+    :param version: the commit, by its id, tag or time.
+    """
+
+    def __init__(self, last: RepositoryLocation, version: str | datetime) -> None:
+        super().__init__(last.root, last._options)
+        self._last, self._version = last, version
+        # The commit, which stays the same.
+        self._fixed: Tag | None = None
+
+    @property
+    def identity(self) -> str:
+        return f"{super().identity}@{self._version}"
+
+    def let_go(self) -> None:
+        super().let_go()
+        self._last.let_go()
+
+    def _opened(self) -> Repository | None:
+        return self._last._opened()
+
+    def _seen_of(self, repository: Repository, known: State | None) -> State:
+        if self._fixed is None:
+            self._fixed = find_version(repository, self._version, self.root)
+        return self.at(self._fixed)
+
+    def _look(self) -> State | None:
+        state = super()._look()
+        if state is not None and state.is_published:
+            raise self._no_versions()
+        return state
+
+    def refusal(self) -> ReadOnlyError:
+        return ReadOnlyError(
+            f"version '{self._version}' of '{self.root}' can only be read; open the network"
+            " without a version to change it",
+            location=self.root,
+        )
+
+    def lock(self, *, exclusive: bool) -> LockHandle:
+        return Location.lock(self, exclusive=exclusive)
+
+    def build(self, mode: int | None = None) -> Target:
+        raise self.refusal()
+
+    def expire(self, before: datetime) -> Expired:
+        raise self.refusal()
+
+    def clear(self) -> bool:
+        return False

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Hashable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -81,11 +80,6 @@ def plain_url(url: str) -> str:
     scheme, _, rest = url.partition("://")
     scheme = scheme.lower()
     return f"{_USUAL.get(scheme, scheme)}://{rest}"
-
-
-def place_of(root: str, options: ServiceOptions) -> Hashable:
-    """Equal for roots that are reached in the same way."""
-    return root, attrs.evolve(options, max_age=None), endpoint(options)
 
 
 def endpoint(options: ServiceOptions) -> str | None:

@@ -67,6 +67,11 @@ class State(ZarrObjects):
         return self._open_store()
 
     @property
+    def is_published(self) -> bool:
+        """Whether it is no commit of a repository."""
+        return isinstance(self.tag, dict)
+
+    @property
     def is_empty(self) -> bool:
         """Whether it holds no network, as the first commit of a repository."""
         return MANIFEST not in self._kept and self.get(MANIFEST) is None

@@ -43,16 +43,6 @@ if TYPE_CHECKING:
 W = TypeVar("W", bound=ZarrWriteSession)
 
 
-def _remote(url: str, version: str | datetime | None, options: ServiceOptions) -> Location:
-    if url.startswith(("http://", "https://")):
-        from .published import PublishedLocation
-
-        return PublishedLocation(url, options)
-    from .repository import RepositoryLocation
-
-    return RepositoryLocation(url, version, options)
-
-
 def _path_of(url: str) -> str:
     """The path that a URL of the scheme ``file`` names."""
     host, slash, path = url.removeprefix("file://").partition("/")
@@ -120,7 +110,9 @@ class ZarrStore:
         if "://" in text:
             text = plain_url(text)
             if not text.startswith("file://"):
-                return _remote(text, version, self._options)
+                from .repository import location_of
+
+                return location_of(text, version, self._options)
             text = _path_of(text)
         is_archive = text.lower().endswith(".zip")
         return ArchiveLocation(text) if is_archive else self._directory(text)

@@ -58,7 +58,7 @@ def test_without_a_thread_an_error_is_raised_and_the_next_session_works(tmp_path
                 root.create_array("new", ROWS)
             assert errno.EAGAIN == caught.value.errno
             # What was read of a commit is kept.
-            repository._OPENED.clear()
+            repository._RECENT.clear()
             with pytest.raises(StoreIOError), reading(ZarrStore(url)) as read:
                 read.group("placement").group("granule").array("position").read()
     assert before == snapshot(ZarrStore(url))

@@ -37,7 +37,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def root(tmp_path: Path) -> str:
     root = f"memory://{tmp_path.name}{os.getpid()}/net"
     make(ZarrStore(root))
-    repository._OPENED.clear()
+    repository._RECENT.clear()
     return root
 
 
@@ -67,7 +67,7 @@ def test_only_opening_asks_once(
     assert store.exists() and ZarrStore(root).recognizes()
     assert state(store) is state(store) is None
     assert 1 == len(asked)
-    repository._OPENED.clear()
+    repository._RECENT.clear()
     monkeypatch.setattr(states, "_OPENING", 0.0)
     monkeypatch.setattr(states, "_PAUSE", 0.0)
     store = ZarrStore(root)

@@ -347,7 +347,7 @@ def test_what_a_commit_removes_is_gone_at_once_and_stays_in_its_version(url: str
 
 
 def test_what_is_not_there_is_told(url: str) -> None:
-    location = RepositoryLocation(url, None, NO_OPTIONS)
+    location = RepositoryLocation(url, NO_OPTIONS)
     store = ZarrStore(url)
     assert not store.exists() and not store.recognizes()
     for use in (
@@ -382,7 +382,7 @@ def test_a_repository_that_was_opened_just_now_is_used_again(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbered(url, 2)
-    repository._OPENED.clear()
+    repository._RECENT.clear()
     opened: list[Any] = []
     open_, now = icechunk.Repository.open, [1000.0]
 
@@ -399,6 +399,6 @@ def test_a_repository_that_was_opened_just_now_is_used_again(
 
 
 def test_a_location_says_where_it_is() -> None:
-    location = RepositoryLocation("memory://a/net/", None, NO_OPTIONS)
+    location = RepositoryLocation("memory://a/net/", NO_OPTIONS)
     assert ("memory://a/net", "zarr:memory://a/net") == (location.root, location.identity)
     assert location.is_optimistic
