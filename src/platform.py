@@ -41,6 +41,8 @@ LOCKS_MISSING = (
 )
 """What an engine declares where :func:`can_lock` is false."""
 
+DENIED = frozenset((errno.EACCES, errno.EPERM, errno.EROFS))
+"""Numbers of the errors of a place that may not be used as was asked."""
 # Filesystems without locks (524 is Linux' ENOTSUPP), and media that are read-only.
 _NO_LOCKS = frozenset((errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, 524, errno.EROFS))
 _BUSY = frozenset((errno.EAGAIN, errno.EACCES))

@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .errors import DtypeError, InputError, StorageError, StoreAccessError, StoreIOError
-from .platform import open_descriptor
+from .platform import DENIED, open_descriptor
 from .ports.services import check_alone, is_url
 from .transactions.interrupts import is_of_handler
-
-_DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def local_path(place: str | os.PathLike[str]) -> Path:
@@ -119,7 +117,7 @@ def writing(target: str | os.PathLike[str]) -> Iterator[None]:
         if isinstance(error, RuntimeError) and not _NUMBER.search(str(error)):
             raise
         number, said = cause_of(error)
-        kind = StoreAccessError if number in _DENIED else StoreIOError
+        kind = StoreAccessError if number in DENIED else StoreIOError
         raise kind(
             f"'{target}' can't be written: {said}", location=str(target), errno=number
         ) from error

@@ -6,6 +6,7 @@ import errno
 import os
 
 from ...errors import StoreAccessError, StoreError, StoreIOError, StoreNotFoundError
+from ...platform import DENIED
 
 
 def system_error(error: OSError, location: str) -> StoreError:
@@ -20,7 +21,7 @@ def system_error(error: OSError, location: str) -> StoreError:
     """
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return StoreNotFoundError(_missing(location), location=location, errno=error.errno)
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno in DENIED:
         return StoreAccessError(
             f"{_forbidden(location)}: {error.strerror}",
             location=location,

@@ -208,8 +208,8 @@ def _check_other_holders(descriptor: int, location: str, *, exclusive: bool) -> 
         return
     here = threading.get_ident()
     alone = threading.active_count() == 1 and holders == [own]
-    if alone or any(
-        _LOCKED_IN.get(each) == here and (exclusive or excludes)
+    if any(
+        (alone or _LOCKED_IN.get(each) == here) and (exclusive or excludes)
         for each, excludes in locked_descriptors(descriptor).items()
     ):
         raise waits_for_itself(location, "an open file", _OWN_FILE)

@@ -20,19 +20,18 @@ def locks_exclude_ranks(folder: str, ranks: Communicator, switch: str | None) ->
     :param folder: in which a file is made, locked on rank 0, and removed.
     :param switch: the environment variable that turns locks off, if there is one.
     """
-    held: list[int] = []
+    held: list[tuple[int, str]] = []
 
     def lock_on_main() -> str | None:
         with contextlib.suppress(OSError):
             descriptor, path = tempfile.mkstemp(".trial", ".bsb-hdf5-", folder)
-            held.append(descriptor)
+            held.append((descriptor, path))
             if try_lock(descriptor, exclusive=True) is LockAttempt.LOCKED:
                 return path
-            os.unlink(path)
         return None
 
-    path = ranks.on_main(lock_on_main)
     try:
+        path = ranks.on_main(lock_on_main)
         return ranks.all_true(
             lambda: (
                 not is_switched_off(switch)
@@ -41,11 +40,10 @@ def locks_exclude_ranks(folder: str, ranks: Communicator, switch: str | None) ->
             )
         )
     finally:
-        for descriptor in held:
+        for descriptor, path in held:
             close_file(descriptor)
-            if path is not None:
-                with contextlib.suppress(OSError):
-                    os.unlink(path)
+            with contextlib.suppress(OSError):
+                os.unlink(path)
 
 
 def _is_locked(path: str) -> bool:

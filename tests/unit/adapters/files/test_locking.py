@@ -17,6 +17,7 @@ import pytest
 from bsb_hdf5 import platform
 from bsb_hdf5.adapters.files import locking
 from bsb_hdf5.adapters.files.locking import lock_file
+from bsb_hdf5.adapters.files.turnstile import Turnstile
 from bsb_hdf5.errors import LockTimeoutError, StoreIOError
 from bsb_hdf5.transactions.deadline import SlowWait
 from tests.face.samples import run_python
@@ -181,6 +182,21 @@ def test_a_process_that_would_wait_for_itself_is_told_at_once(path: Path, how: s
         assert "locked" == said.strip()
     else:
         assert "by an open file of this thread, which would wait for itself; close the file" in said
+
+
+def test_a_reader_beside_itself_waits_in_line_behind_a_writer_and_goes_on(
+    descriptor: int, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locking, "_LOOK_AFTER", 0.0)
+    monkeypatch.setattr(locking, "_COURTESY", 0.01)
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    with path.open("r+b") as reader, path.open("r+b") as writer:
+        fcntl.flock(reader, fcntl.LOCK_SH)
+        turnstile = Turnstile(writer.fileno())
+        assert turnstile.enter(exclusive=True)
+        lock(descriptor, exclusive=False)
+        assert not is_free(path, fcntl.LOCK_EX)
+        turnstile.leave()
 
 
 def test_an_error_says_which_process_is_this_one_or_started_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable
@@ -60,6 +61,19 @@ def test_nor_does_a_filesystem_without_locks(
 ) -> None:
     monkeypatch.setattr(trial, "try_lock", lambda *_, **__: LockAttempt.UNSUPPORTED)
     assert not tried(tmp_path)
+    assert [] == os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "broken"), KeyboardInterrupt()], ids=repr)
+def test_a_lock_that_can_not_be_tried_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(trial, "try_lock", fail)
+    with contextlib.suppress(KeyboardInterrupt):
+        assert not tried(tmp_path)
     assert [] == os.listdir(tmp_path)
 
 
