@@ -20,6 +20,8 @@ _MEMBER, _ATTRIBUTE, _ARRAY, _PAGE = b"m", b"a", b"h", b"p"
 # The longest name in bytes that a key contains; longer names are replaced by a digest.
 _LONGEST_NAME = 200
 _PAGE_BYTES = 1 << 16
+# The longest array that can be addressed, be some of its axes empty.
+_MOST_BYTES = (1 << 63) - 1
 
 
 def _id(node: int) -> bytes:
@@ -70,8 +72,15 @@ def page(node: int, number: int) -> bytes:
 
 
 def name_in(key: bytes) -> str | None:
-    """The name that a key of a member or attribute holds; None if it holds a digest of it."""
-    return key[10:].decode() if key[9:10] == b"\0" else None
+    """
+    The name that a key of a member or attribute holds; None if it holds a digest of it.
+
+    :raises CorruptNetworkError: the key has no name.
+    """
+    try:
+        return key[10:].decode() if key[9:10] == b"\0" else None
+    except UnicodeDecodeError as error:
+        raise _nameless(error) from error
 
 
 def named(name: str, content: bytes) -> bytes:
@@ -90,7 +99,11 @@ def split(value: bytes) -> tuple[str, bytes]:
         (length,) = struct.unpack_from(">I", value)
         return value[4 : 4 + length].decode(), value[4 + length :]
     except (struct.error, UnicodeDecodeError) as error:
-        raise CorruptNetworkError(f"a name can't be read: {error}") from error
+        raise _nameless(error) from error
+
+
+def _nameless(error: Exception) -> CorruptNetworkError:
+    return CorruptNetworkError(f"a name can't be read: {error}")
 
 
 @attrs.frozen
@@ -129,7 +142,10 @@ class ArrayForm:
         try:
             dtype, width, length = json.loads(data)
             made = cls(_dtype(dtype), tuple(width), length)
-            if any(type(n) is not int or n < 0 for n in (*made.width, length)):
+            shape = length, *made.width
+            if any(type(n) is not int or n < 0 for n in shape) or (
+                prod(max(1, n) for n in shape) * made.dtype.itemsize > _MOST_BYTES
+            ):
                 raise ValueError(f"a shape is {width} and {length}")
         except (ValueError, TypeError, RecursionError) as error:
             raise CorruptNetworkError(f"the form of an array can't be read: {error}") from error
@@ -169,6 +185,11 @@ def load_value(data: bytes) -> StoredValue:
 
 
 def _dtype(text: object) -> DType:
-    dtype = np.dtype(str(text))
+    try:
+        dtype = np.dtype(str(text))
+    except SyntaxError as error:
+        raise ValueError(f"a dtype is {text!r}") from error
     check_dtype(dtype)
+    if dtype.subdtype is not None or not dtype.itemsize:
+        raise ValueError(f"a dtype is {text!r}")
     return dtype

@@ -103,5 +103,5 @@ def translated(error: Exception, location: str) -> Exception:
     return StoreIOError(
         f"'{location}': {type(error).__name__}: {error}",
         location=location,
-        errno=getattr(error, "errno", None),
+        errno=error.errno if isinstance(error, OSError) else None,
     )

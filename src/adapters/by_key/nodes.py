@@ -60,7 +60,8 @@ class Tree:
         name, content = encoding.split(value)
         kind, child = content[:1], int.from_bytes(content[1:], "big")
         # A node is made after its group, so that no node is within itself.
-        if kind not in (GROUP, _ARRAY, _DOCUMENT) or child <= encoding.group_of(key):
+        is_there = encoding.group_of(key) < child < self.next_id
+        if kind not in (GROUP, _ARRAY, _DOCUMENT) or not is_there:
             raise CorruptNetworkError(
                 f"the entry of '{name}' in '{self.transaction.location}' refers to no node"
             )

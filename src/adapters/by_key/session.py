@@ -15,6 +15,7 @@ from .nodes import GROUP, KeyGroup, KeyGroupWriter, Tree
 
 _FORMAT = "bsb-hdf5 by key"
 _VERSION = 1
+_MOST_IDS = 1 << 62
 
 
 @attrs.frozen
@@ -45,8 +46,11 @@ class Header:
             found = json.loads(data or b"")
             if (found["format"], found["version"]) != (_FORMAT, _VERSION):
                 raise ValueError(f"it is of {found['format']!r}, version {found['version']!r}")
-            return cls(int(found["root"]), int(found["next_id"]), str(found["state"]))
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            made = cls(int(found["root"]), int(found["next_id"]), str(found["state"]))
+            if not 0 <= made.root < made.next_id <= _MOST_IDS:
+                raise ValueError(f"its root is {made.root}, and the next node {made.next_id}")
+            return made
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise NotANetworkError(
                 f"'{location}' holds no network of a known version: {error}", location=location
             ) from error

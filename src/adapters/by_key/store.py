@@ -12,7 +12,7 @@ from ...platform import before_renaming
 from ...ports.store import Capability
 from ..files.errors import system_error
 from ..files.names import file_number, target_of
-from ..native.drafts import Draft, delete, rename_within, sync_name
+from ..native.drafts import Draft, delete, delete_companions, rename_within, sync_name
 from ..native.store import ArrayStore, free_path
 from . import encoding
 from .guarded import Guarded, translated
@@ -77,12 +77,7 @@ class KeyValueStore(ArrayStore):
         self._check_writable()
         source, _ = self._opened(write=False)
         try:
-            draft = self._draft(target)
-            try:
-                self._copy_into(draft.path, source)
-                draft.publish()
-            finally:
-                draft.discard()
+            self._copy_from(source, target)
         finally:
             source.close()
 
@@ -93,14 +88,19 @@ class KeyValueStore(ArrayStore):
     def _is_durable(self) -> bool:
         return Capability.DURABLE in self.capabilities
 
-    def _copy_into(self, path: str, source: Guarded) -> None:
-        copy = self._begin(path, write=True, new=True)
+    def _copy_from(self, source: Guarded, target: str) -> None:
+        draft = self._draft(target)
         try:
-            for key in source.keys(b""):
-                copy.put(key, source.get(key) or b"")
-            copy.commit()
+            copy = self._begin(draft.path, write=True, new=True)
+            try:
+                for key in source.keys(b""):
+                    copy.put(key, source.get(key) or b"")
+                copy.commit()
+            finally:
+                copy.close()
+            draft.publish()
         finally:
-            copy.close()
+            draft.discard()
 
     def move(self, target: str) -> None:
         self._check_writable()
@@ -109,15 +109,20 @@ class KeyValueStore(ArrayStore):
             path = free_path(target)
             before_renaming(held.close)
             place = target_of(self.location)
-            if not rename_within(place, path):
+            if rename_within(place, path):
+                if self._is_durable:
+                    sync_name(path)
+                # Others may have made a network in its place.
+                delete_companions(place, self.companions)
+            else:
+                if held.is_closed:
+                    held = self._held()
                 # The copy is complete before the original goes.
-                held.close()
-                self.copy(path)
-            elif self._is_durable:
-                sync_name(path)
-            self._delete(place)
+                self._copy_from(held, path)
+                before_renaming(held.close)
+                delete(place, self.companions)
             if os.path.islink(self.location):
-                self._delete(self.location)
+                delete(self.location, self.companions)
         finally:
             held.close()
 
@@ -126,7 +131,7 @@ class KeyValueStore(ArrayStore):
         held = self._held()
         try:
             before_renaming(held.close)
-            self._delete(self.location)
+            delete(self.location, self.companions)
         finally:
             held.close()
 
@@ -145,13 +150,6 @@ class KeyValueStore(ArrayStore):
                 f"'{self.location}': {self.capabilities.limits[Capability.WRITABLE]}",
                 location=self.location,
             )
-
-    def _delete(self, path: str) -> None:
-        """Delete the network at a path, with its companion files."""
-        try:
-            delete(path, self.companions)
-        except OSError as error:
-            raise system_error(error, self.location) from error
 
     def _opened(self, *, write: bool) -> tuple[Guarded, Header]:
         """A transaction on the network that the path names when it has begun."""

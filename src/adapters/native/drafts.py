@@ -115,12 +115,27 @@ def _is_same(path: str, target: str) -> bool:
 
 
 def delete(path: str, companions: Sequence[str] = ()) -> None:
-    """Delete a file or folder, and the files that go with it, as far as they exist."""
+    """
+    Delete a file or folder, and the files that go with it, as far as they exist.
+
+    :raises StoreError: the system failed.
+    """
     if os.path.isdir(path) and not os.path.islink(path):
         # Others see it disappear at once, however long the deletion takes.
         gone = hidden_path(path, "gone")
-        os.rename(path, gone)
-        shutil.rmtree(gone)
-    for each in (path, *(path + ending for ending in companions)):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(each)
+        try:
+            os.rename(path, gone)
+            shutil.rmtree(gone)
+        except OSError as error:
+            raise system_error(error, path) from error
+    delete_companions(path, ("", *companions))
+
+
+def delete_companions(path: str, companions: Sequence[str]) -> None:
+    """Delete the files that go with a file or folder; errors as for :func:`delete`."""
+    try:
+        for ending in companions:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path + ending)
+    except OSError as error:
+        raise system_error(error, path) from error

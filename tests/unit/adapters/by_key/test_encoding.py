@@ -10,7 +10,8 @@ import pytest
 
 from bsb_hdf5.adapters.by_key import encoding
 from bsb_hdf5.adapters.by_key.encoding import ArrayForm
-from bsb_hdf5.errors import CorruptNetworkError, DtypeError
+from bsb_hdf5.adapters.by_key.session import Header
+from bsb_hdf5.errors import CorruptNetworkError, DtypeError, NotANetworkError
 
 SEVEN = b"\0\0\0\0\0\0\0\7"
 LONG = "n" * 201
@@ -44,6 +45,20 @@ def test_a_long_name_is_in_its_value_only() -> None:
 def test_a_value_without_a_name_is_told(value: bytes) -> None:
     with pytest.raises(CorruptNetworkError, match="a name can't be read"):
         encoding.split(value)
+
+
+def test_a_key_without_a_name_is_told() -> None:
+    with pytest.raises(CorruptNetworkError, match="a name can't be read"):
+        encoding.name_in(encoding.members(7) + b"\0\xff")
+
+
+@pytest.mark.parametrize("root", ["-1", "1", "1e400", "99999999999999999999", "null"])
+def test_a_header_that_names_no_node_is_told(root: str) -> None:
+    stored = Header(0, 1, "state").dump()
+    assert Header(0, 1, "state") == Header.load(stored, "here")
+    wrong = stored.replace(b'"root": 0', b'"root": %s' % root.encode())
+    with pytest.raises(NotANetworkError, match="'here' holds no network of a known version"):
+        Header.load(wrong, "here")
 
 
 @pytest.mark.parametrize(
@@ -84,6 +99,12 @@ def test_the_form_of_an_array_is_json() -> None:
         b'["<f8", [3], -1]',
         b'["<f8", [true], 5]',
         b'["<f8", [3], 5.0]',
+        b'["V0", [3], 5]',
+        b'["(2,3)f8", [3], 5]',
+        b'["f8, (", [3], 5]',
+        b'["<f8", [3], 9223372036854775807]',
+        b'["<f8", [9223372036854775807], 0]',
+        b'["|u1", [0], 9223372036854775808]',
         b"[" * 100_000,
     ],
     ids=lambda data: data[:20],
@@ -132,6 +153,7 @@ def test_an_attribute_comes_back(value: Any, stored: bytes) -> None:
         b'n["<i8", [2]]\0' + bytes(8),
         b"n5\0",
         b'n["nothing", []]\0',
+        b'n["f8, (", []]\0',
     ],
 )
 def test_what_is_no_attribute_is_told(data: bytes) -> None:

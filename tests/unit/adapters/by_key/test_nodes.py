@@ -61,7 +61,13 @@ def test_rows_that_are_cut_leave_no_pages() -> None:
     assert many - 5 == len(content)
 
 
-@pytest.mark.parametrize("wrong", [entry(b"x", 6), entry(b"g", 5), entry(b"g", 0), b"", b"g"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *(entry(b"x", 6), entry(b"g", 5), entry(b"g", 0), b"", b"g"),
+        *(entry(b"g", 9), entry(b"g", 6) + b"\0"),
+    ],
+)
 def test_an_entry_refers_to_a_node_that_was_made_later(wrong: bytes) -> None:
     assert "x" in group(entry(b"g", 6))
     assert ("x",) == group(entry(b"g", 6)).names()

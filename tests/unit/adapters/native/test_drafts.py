@@ -16,6 +16,7 @@ from bsb_hdf5.errors import (
     CorruptNetworkError,
     InputError,
     LockTimeoutError,
+    StoreAccessError,
     StoreExistsError,
     StoreIOError,
     StoreNotFoundError,
@@ -60,6 +61,20 @@ def test_a_draft_that_is_discarded_leaves_nothing(tmp_path: Path, kind: str) -> 
     Path(f"{draft.path}-wal").touch()
     draft.discard()
     assert [] == names(tmp_path)
+
+
+@kinds
+def test_what_can_not_be_deleted_is_told(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    fill(str(tmp_path / "net"), kind)
+    monkeypatch.setattr(os, "rename" if kind == "folder" else "unlink", refuse)
+    with pytest.raises(StoreAccessError, match="net' may not be"):
+        delete(str(tmp_path / "net"))
+    assert ["net"] == names(tmp_path)
 
 
 @kinds
