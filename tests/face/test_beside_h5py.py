@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import h5py
@@ -12,6 +13,7 @@ from bsb import DatasetNotFoundError, Storage
 
 from bsb_hdf5.adapters.hdf5 import file_pool
 from bsb_hdf5.adapters.hdf5.file_pool import MOST_KEPT
+from bsb_hdf5.errors import SessionAbortedError
 from tests.face.layouts import new_storage, place
 from tests.face.samples import SmallNetwork, cell_type, chunk, positions
 
@@ -63,6 +65,38 @@ def test_an_error_of_h5py_that_is_caught_leaves_the_scope_whole(storage: Storage
             h5py.File(small.path, "r")
         small.b.append_data(chunk(1), positions(1))
     assert 9 == len(small.b)
+
+
+@pytest.mark.parametrize("change", ["rows", "attribute", "group", "none"])
+def test_an_inner_scope_that_raised_spoils_all_if_it_changed_an_object_of_h5py(
+    storage: Storage, change: str
+) -> None:
+    def change_and_fail() -> None:
+        with storage.write_scope():
+            assert 7 == len(small.b)
+            if change == "rows":
+                mine["rows"][0] = 1
+            if change == "attribute":
+                mine.attrs["mine"] = 1
+            if change == "group":
+                mine.create_group("group")
+            raise ZeroDivisionError
+
+    small = SmallNetwork.build(storage)
+    with ExitStack() as stack:
+        if change != "none":
+            stack.enter_context(pytest.raises(SessionAbortedError, match="ZeroDivisionError"))
+        with storage.write_scope() as session:
+            mine = session.create_group("mine")
+            mine["rows"] = [0, 0]
+            with pytest.raises(ZeroDivisionError):
+                change_and_fail()
+            if change == "none":
+                mine["rows"][1] = 2
+    with storage.read_scope() as session:
+        assert ("mine" in session) == (change == "none")
+        if change == "none":
+            assert [0, 2] == session["mine/rows"][:].tolist()
 
 
 def test_h5py_without_a_lock_reads_what_was_stored_before_the_scope(storage: Storage) -> None:

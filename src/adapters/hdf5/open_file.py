@@ -15,6 +15,7 @@ from ...errors import (
     NotANetworkError,
     ReadOnlyError,
     SessionClosedError,
+    StorageError,
     StoreError,
 )
 from ...platform import set_modification_time, unlock
@@ -143,6 +144,15 @@ class OpenFile:
             self.close()
             raise
         self._seen, self.stamp = _give_new_stamp(self.descriptor)
+
+    def count_writes(self) -> int:
+        """How often HDF5 has written, with what it held in memory; -1 if it can't write."""
+        try:
+            with self._calling_hdf5():
+                h5f.flush(self.id)
+        except StorageError:
+            return -1
+        return self.content.writes
 
     def put_down(self) -> bool:
         """

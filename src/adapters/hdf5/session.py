@@ -102,6 +102,12 @@ class Hdf5WriteSession(Hdf5AdoptedSession):
         super().__init__(file.id, file.context())
 
     @property
+    def changes(self) -> int:
+        changes = self._context.changes
+        # What callers change by objects of h5py's is seen as it is written.
+        return changes + self._file.count_writes() if self._context.shared else changes
+
+    @property
     def version(self) -> Stamp | None:
         return self._file.stamp
 

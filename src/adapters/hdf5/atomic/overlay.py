@@ -58,6 +58,8 @@ class OverlayFile:
         # What an interrupted commit will replace.
         self._shown: StoredJournal | None = None
         self._position = 0
+        # How often HDF5 has written.
+        self.writes = 0
         self.error: BaseException | None = None
 
     @guarded
@@ -123,6 +125,7 @@ class OverlayFile:
     def write(self, data: bytes | memoryview) -> int:
         start, size, extent = self._position, len(data), self._extent
         self._position = end = start + size
+        self.writes += 1
         CALLBACK.thread = get_ident()
         try:
             if self.error is None:
