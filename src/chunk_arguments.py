@@ -38,7 +38,7 @@ def as_chunk(chunk: ChunkLike) -> Chunk:
     :param chunk: a chunk, or its three coordinates; a chunk of unknown size then.
     :raises InputError: it is neither, or its coordinates are fractions or out of range.
     """
-    # What is computed with chunks may be of another dtype, and no chunk.
+    # The result of arithmetic with chunks may have another dtype, and is not a chunk.
     if isinstance(chunk, Chunk) and chunk.shape == (3,) and chunk.dtype == _COORDINATES:
         return chunk
     coordinates = as_integers(chunk, "chunk coordinates")

@@ -22,7 +22,7 @@ class ChunkFilter:
         def get_all_chunks(self) -> list[Chunk]: ...
 
     def __init__(self) -> None:
-        # By id, ascending.
+        # Sorted by id.
         self._chunks: dict[int, Chunk] = {}
 
     def get_loaded_chunks(self) -> list[Chunk]:

@@ -197,7 +197,7 @@ class ChunkedProperty:
         filled = [part for part in parts if part.size]
         if not filled:
             return column.empty if raw or self.extract is None else self.extract(column.empty, None)
-        # Arrays of a class of their own may know better how to be joined.
+        # Subclasses of arrays may define how to concatenate them.
         join = getattr(type(filled[0]), "concatenate", None)
         return np.concatenate(filled) if join is None else join(*filled)
 

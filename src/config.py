@@ -39,7 +39,7 @@ def plain_root(root: object) -> str:
         return str(os.fsdecode(cast(Root, root)))
     except TypeError as error:
         raise DtypeError(
-            # It may be an object with the settings of a storage, and so with secrets.
+            # It may be an object with settings of a storage, including secrets.
             f"the root of a storage must be a str or a path, not {type(root).__name__}",
             asked=root,
         ) from error
@@ -63,7 +63,7 @@ def as_lock_limit(value: Any) -> float:
     return seconds
 
 
-# What BSB calls the type in its errors.
+# The name of the type in BSB's errors.
 as_lock_limit.__name__ = "seconds above 0"
 
 
@@ -115,7 +115,7 @@ def _as_config(value: Any) -> ServiceOptions:
     try:
         return as_service_options(value)
     except InputError as error:
-        # Of any other error, BSB makes one that shows the value, which may have secrets.
+        # BSB replaces any other error by one that shows the value, which may contain secrets.
         raise CastError(str(error)) from error
 
 
@@ -181,7 +181,7 @@ class NetworkRoot(str):
         return type(self), (str(self), *settings, self.storage_options)
 
     def __str__(self) -> str:
-        # The text alone, not this object: formats know no other texts.
+        # The plain text, not this object, as formats know no subclasses of str.
         return "".join(self)
 
 
@@ -288,7 +288,7 @@ class SettingAttribute(_Attribute):
         return getattr(vars(instance).get("_root"), self.attr_name, None)
 
 
-# Where a node notes the key that BSB is about to refuse.
+# The attribute in which a node notes the key that BSB is about to refuse.
 _REFUSED = "_bsb_hdf5_refused"
 
 
@@ -341,12 +341,12 @@ def _as_root(value: object) -> str:
         try:
             check_alone(root, "root")
         except InputError as error:
-            # Of any other error, BSB makes one that shows the root.
+            # BSB replaces any other error by one that shows the root.
             raise CastError(str(error)) from error
     return root
 
 
-# What BSB calls the type in its errors.
+# The name of the type in BSB's errors.
 _as_root.__name__ = "str"
 
 

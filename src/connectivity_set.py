@@ -148,7 +148,7 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
         :raises SetTypeError: it exists, between other cell types.
         """
         name = _tag(pre_type, post_type, tag)
-        # To look first keeps what only requires its sets from counting as a change.
+        # Look first, so that a mere requirement of the set does not count as a change.
         if not cls.exists(engine, name, handle=handle):
             cls._create_missing(engine, name, pre_type, post_type, handle=handle)
         return cls._between(engine, name, pre_type, post_type, handle)
@@ -334,7 +334,7 @@ class ConnectivitySet(NetworkPart, ConnectionReads, bsb.ConnectivitySet):
         :param global_: likewise.
         :returns: direction, local chunk, global chunk, and (n, 3) local and global locations.
         """
-        # What can be iterated over only once is needed for each direction.
+        # A generator can be iterated over only once, but is needed for each direction.
         locals_ = None if local_ is None else given_chunks(local_)
         globals_ = None if global_ is None else given_chunks(global_)
         for each in get_dir_iter(direction):

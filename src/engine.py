@@ -95,9 +95,9 @@ class StorageEngine(bsb.Engine):
     _format = ""
     _root: str
     _place: str
-    # Of networks that are made.
+    # The layout of new networks.
     _layout = "columnar"
-    # How the service of a URL is reached.
+    # The options of the service of a URL.
     _options: ServiceOptions | None = None
 
     def __init__(self, root: Root, comm: Comm, lock_limit: float | None = None) -> None:
@@ -143,7 +143,7 @@ class StorageEngine(bsb.Engine):
         self.ranks = self._make_communicator(self._comm)
 
     def _point_to(self, root: str) -> None:
-        # A relative path is meant where rank 0 works.
+        # A relative path is relative to the working directory of rank 0.
         self._root, self._place = root, self.ranks.on_main(lambda: self._place_of(root))
         self._open()
 
@@ -183,7 +183,7 @@ class StorageEngine(bsb.Engine):
                 mpi_size=self.ranks.size,
             )
         except OSError as error:
-            # Where too many files are open, the packages can't be looked up.
+            # If too many files are open, the packages can't be looked up.
             raise StoreIOError(
                 f"the versions of the installed packages can't be read: {error.strerror}",
                 errno=error.errno,
@@ -366,7 +366,7 @@ class StorageEngine(bsb.Engine):
         layout = self._stored_layout()
         with self.sessions.hold_exclusive(settled=False):
             self.sessions.store.remove()
-        # BSB clears a network by removing it and making another, which is laid out alike.
+        # BSB clears a network by removing it and making another, which gets the same layout.
         self._layout = layout or self._layout
 
     def _stored_layout(self) -> str | None:

@@ -85,7 +85,7 @@ class StorageError(Exception):
             system.errno = fields.get("errno", self._errno)
 
     def __str__(self) -> str:
-        # LookupError and OSError have a formatting of their own.
+        # LookupError and OSError format their arguments themselves.
         return self.message
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -131,7 +131,7 @@ def warn_of_hidden_rows(what: str) -> None:
     warnings.warn(what, HiddenRowsWarning, stacklevel=callers_stacklevel())
 
 
-# Rooms of this package, and what runs its context managers.
+# Packages of this one, and the module that runs its context managers.
 _OURS = (__name__.partition(".")[0], "contextlib")
 
 
@@ -176,7 +176,7 @@ class as_bsb(AbstractContextManager[T], Generic[T]):  # noqa: N801  # used like 
         trace: TracebackType | None,
     ) -> bool | None:
         if getattr(self._inner, "is_over", False):
-            # The process ends, and what this module has imported may be gone.
+            # The process is ending, and imported modules may be gone.
             return None
         try:
             suppressed = self._inner.__exit__(kind, error, trace)

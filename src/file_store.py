@@ -24,7 +24,7 @@ from .resource import NetworkPart
 from .transactions.interrupts import without_interrupts
 from .transactions.session import Session
 
-# What the configuration of a network says of where it lies.
+# The parts of a configuration that say where the network lies.
 _PLACE = ("engine", "root")
 _ACTIVE = "active_config"
 # Arguments of ``store`` that come before the meta: the store itself, and the content.
@@ -193,7 +193,7 @@ class FileStore(NetworkPart, bsb.FileStore):
     @handles_handles("r")
     def _tree_to_store(self, config: bsb.Configuration, handle: Session = HANDLED) -> Any:
         tree = config.__tree__()
-        # bsb-hdf5 8.0.2 opens no network whose configuration says what it does not know.
+        # bsb-hdf5 8.0.2 refuses a configuration with unknown settings.
         return _without(SETTINGS, tree) if handle.network.layout == "classic" else tree
 
     @handles_handles("a")
@@ -206,7 +206,7 @@ class FileStore(NetworkPart, bsb.FileStore):
         core = {"package": "bsb-core", "version": importlib.metadata.version("bsb-core")}
         meta.setdefault("producer", core)
         stored: str = self.store(json.dumps(tree), meta=meta, handle=handle)
-        # What can't be stored has raised by now, and the one before is still there.
+        # Invalid content has raised by now, and the previous configuration is still there.
         for id_ in before:
             files.remove(id_)
         return stored

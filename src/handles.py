@@ -108,7 +108,7 @@ def _with_session(
             if target is untyped:
                 handle = kwargs.pop("handle", None)
             if kwargs:
-                # Of bsb-hdf5 8.0.2, where it silences a warning that is not given here.
+                # An option of bsb-hdf5 8.0.2, which silences a warning that does not exist here.
                 kwargs.pop("promote_from_read", None)
         engine: SessionEngine
         try:

@@ -190,7 +190,7 @@ class MorphologyRepository(NetworkPart, bsb.MorphologyRepository):
         least, most = table.bounds or (np.nan, np.nan)
         meta = {**morphology.meta, "name": name, "ldc": least, "mdc": most}
         if update_meta:
-            # What can't be stored raises before anything is changed.
+            # Invalid metadata raises before anything is changed.
             meta = load_meta(dump_meta(meta))
         morphologies.save(name, table)
         if update_meta:

@@ -47,9 +47,9 @@ from .resource import NetworkPart
 from .telemetry import spanned
 from .transactions.session import Session
 
-# Cells of a set: what int64 and doubles count exactly, and many more sums than there are sets.
+# The most cells of a set: int64 and float64 hold this number, and sums over many sets, exactly.
 _MOST_CELLS = 1 << 53
-# So many at a time, entities all of them, that they are counted first.
+# From this many entities at a time, the cells of the set are counted first.
 _MANY_CELLS = 1 << 32
 
 
@@ -159,7 +159,7 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
         cls, engine: SessionEngine, cell_type: bsb.CellType, handle: Session = HANDLED
     ) -> PlacementSet:
         """The placement set of a cell type, made if it is absent."""
-        # To look first keeps what only requires its sets from counting as a change.
+        # Look first, so that a mere requirement of the set does not count as a change.
         if not cls.exists(engine, cell_type, handle=handle):
             cls._create_missing(engine, cell_type, handle=handle)
         return cls(engine, cell_type, handle=handle)
@@ -202,7 +202,7 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
         """Locations on morphologies without the branches that the morphology labels leave out."""
         rows, with_one = columns.find_morphologies(*self._selected(handle))
         morphologies = self._set_of(rows, handle)
-        # BSB passes over cells whose index is none of a morphology.
+        # BSB skips cells whose index is not that of a morphology.
         indices = np.full(len(with_one), -1, dtype=np.int64)
         indices[with_one] = rows.indices
         morphologies._m_indices = indices
@@ -324,7 +324,7 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
         self._check_room(rows.count, handle)
         size = chunk_size_to_note(handle.network, target)
         self._writer(handle).append(id_of(target), rows)
-        # What raises above leaves nothing changed.
+        # An error above leaves everything unchanged.
         if size is not None:
             handle.network_writer.set_chunk_size(size)
 
@@ -383,7 +383,7 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
         cleared = None if chunks is None else as_ids(chunks)
         self._writer(handle).clear(cleared)
         if not handle.network.chunk_groups:
-            # What else belongs to a chunk lies in a group of its own.
+            # Other data of the chunk lies in a separate group.
             own = self._groups(handle).chunks()
             gone = own if cleared is None else np.intersect1d(own, cleared)
             if len(gone):

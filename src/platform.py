@@ -69,7 +69,7 @@ _HAS_BYTE_LOCKS = (
     and hasattr(fcntl, "F_OFD_GETLK")
     and struct.calcsize("P") == _BYTES_OF_64_BITS
 )
-# How the system begins its answer that no other descriptor locked a byte.
+# The beginning of the system's answer if no other descriptor locked a byte.
 _NO_LOCK = struct.pack("h", getattr(fcntl, "F_UNLCK", 0))
 # Columns of a line of /proc/locks up to the file.
 _FILE_COLUMN = 5
@@ -124,7 +124,7 @@ def open_own(path: str, flags: int, mode: int = 0o666) -> int:
     """
     As :func:`open_descriptor`, but for a path that no link may lead away from.
 
-    :raises OSError: it is a symbolic link, where the system can tell (``ELOOP``).
+    :raises OSError: it is a symbolic link (``ELOOP``), if the system can detect that.
     """
     return open_descriptor(path, flags | getattr(os, "O_NOFOLLOW", 0), mode)
 

@@ -42,11 +42,11 @@ class StorageCommand(BaseCommand, name="storage"):  # type: ignore[call-arg]
         raise SystemExit(USAGE_ERROR)
 
     def get_options(self) -> dict[str, BsbOption]:
-        """None of its own."""
+        """It has none."""
         return {}
 
     def add_parser_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """None of its own."""
+        """It has none."""
 
 
 class _Subcommand(BaseCommand, abstract=True):  # type: ignore[call-arg]

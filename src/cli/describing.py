@@ -19,7 +19,7 @@ from .formats import plural, quoted, size_text, table
 from .running import Answer
 from .versions import open_at
 
-# The size of a classic file from which on the saving by the columnar layout is reported.
+# The saving by the columnar layout is reported for classic files from this size on.
 _LARGE = 10_000_000
 # A classic file stores three 8-byte integers per end of a connection, in two mirrored copies.
 _CLASSIC_BYTES = 96
@@ -63,7 +63,7 @@ class _Chunk:
 
 def info(given: argparse.Namespace) -> Answer:
     """Describe a network."""
-    # Opening completes what a program that was killed left.
+    # Opening finishes the commit of a killed program.
     interrupted = was_interrupted(given.root)
     storage = open_at(given.root, given.at)
     engine = engine_of(storage)

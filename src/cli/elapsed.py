@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from ..queries.progress import Work, counted, is_shown
 
-# Seconds that pass before there is a line, and between its changes.
+# Seconds before the first line, and between its updates.
 _INTERVAL = 1.0
 
 
@@ -39,7 +39,7 @@ def elapsed(title: str, shown: bool | None = None) -> Iterator[None]:
 def _show(title: str, work: Work, end: threading.Event) -> None:
     if end.wait(_INTERVAL):
         return
-    # A bar that counts connections finds its place below.
+    # A progress bar of connections is shown below it.
     line = tqdm(desc=title, bar_format="{desc}: {elapsed}{postfix}", leave=False)
     while not end.wait(_INTERVAL):
         line.set_postfix_str(_done(work, line.format_dict["elapsed"]))
@@ -51,5 +51,5 @@ def _done(work: Work, seconds: float) -> str:
     if not work.done:
         return ""
     rate = f"{tqdm.format_sizeof(work.done / seconds)} cells and connections/s"
-    # What is added while it runs comes on top.
+    # More work may be added while it runs.
     return f"{min(99, 100 * work.done // work.expected)} %, {rate}" if work.expected else rate

@@ -18,13 +18,13 @@ from ..queries.summaries import summary
 from .formats import plural, quoted
 from .running import sentence
 
-# Seconds to wait for a job that goes on while the program ends.
+# Seconds to wait for a job that is still running when the program ends.
 _PATIENCE = 2.0
 # A command with more names is hard to read.
 _MOST_NAMES = 6
 # Steps of a compile: methods of the scaffold.
 _CELLS = ("run_pipelines", "run_placement")
-# Options of a compile that say which of its steps are left out.
+# Options of a compile that skip steps.
 _LEFT_OUT = (
     "skip_placement",
     "skip_after_placement",
@@ -89,7 +89,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     if isinstance(error, BaseExceptionGroup):
         for each in error.exceptions:
             yield from _causes(each)
-    # BSB hides what kept a part of the configuration from booting.
+    # BSB hides the error for which a part of the configuration did not boot.
     behind = error.__context__ if isinstance(error, bsb.BootError) else error.__cause__
     if behind is not None:
         yield from _causes(behind)
@@ -182,7 +182,7 @@ def _with(
     A command in quotes, which does no more than the compile that was stopped was to do.
 
     :param done: steps that are complete.
-    :param only: the strategies to run; those of the compile without.
+    :param only: the strategies to run; by default, those of the compile.
     """
     given = stopped.given
     chosen = {"only": only} if only else {name: given.get(name) for name in ("only", "skip")}

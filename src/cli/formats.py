@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 
 _STEP = 1000
-# What a shell does not take as it is between double quotes.
+# Characters that are special to a shell within double quotes.
 _SPECIAL = re.compile(r'["$`\\]')
 _ESCAPED = r"\\\g<0>"
 

@@ -73,7 +73,7 @@ def copy(given: argparse.Namespace) -> Answer:
     return _copied("copied", given, engine, engine_of(given.target))
 
 
-# The engine that a network is stored with by the end of its name; URLs are those of zarr.
+# The engine of a network by the ending of its name; URLs are those of zarr.
 _ENGINES = {".zarr": "zarr", ".zip": "zarr", ".hdf5": "hdf5", ".h5": "hdf5"}
 
 

@@ -41,7 +41,7 @@ class Answer:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        # It names arguments, such as URLs.
+        # The message contains arguments, such as URLs.
         super().error(without_credentials(message))
 
 
@@ -127,7 +127,7 @@ def _document(command: Command, data: Mapping[str, object]) -> str:
     # JSON has no NaN.
     document = {key: _without_nan(value) for key, value in document.items()}
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-    # JSON has escapes of its own for what stdout can't encode.
+    # JSON has its own escapes for characters that stdout can't encode.
     is_plain = _encodable(text) == text
     return text if is_plain else json.dumps(document, indent=2, allow_nan=False)
 
@@ -151,7 +151,7 @@ def _write(text: str) -> str | None:
     except OSError as error:
         # Python would report the error again as it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        # The reader of a pipe that is closed wants no more.
+        # The reader of a closed pipe wants no more output.
         return None if isinstance(error, BrokenPipeError) else error.strerror or str(error)
     return None
 

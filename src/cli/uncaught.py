@@ -12,7 +12,7 @@ from types import TracebackType
 
 def install() -> None:
     """Have each uncaught error explained, after its traceback."""
-    # A handler of another package that was installed since calls this one, or means not to.
+    # A handler that another package installed later decides whether to call this one.
     if not getattr(sys.excepthook, "explains_storage", False):
         sys.excepthook = _Explaining(sys.excepthook)
 

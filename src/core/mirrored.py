@@ -81,7 +81,7 @@ class MirroredCopy:
         nothing = np.zeros(0, dtype=np.int64)
         none = nothing.reshape(0, 2), nothing, nothing.astype(np.uint64)
         pairs, counts, digests = map(np.concatenate, zip(none, *parts, strict=True))
-        # A block without connections is as good as none.
+        # A block without connections counts as absent.
         order = np.lexsort((pairs[:, 1], pairs[:, 0]))
         order = order[counts[order] > 0]
         return cls(pairs[order], counts[order], digests[order])

@@ -112,7 +112,7 @@ def _lost(given: AnyArray, converted: AnyArray) -> NDArray[np.bool_]:
     if converted.dtype.kind == "b":
         return np.asarray(converted != given)
     if converted.dtype.kind == "f" and given.dtype.kind in "iu":
-        # As many as its fraction has digits.
+        # The number of digits of its fraction.
         most = 2 ** (np.finfo(converted.dtype).nmant + 1)
         return np.asarray((given > most) | (given < -most))
     return np.asarray(np.isinf(converted) & ~np.isinf(given))

@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 
-# Turns the staging of small calls of several ranks off.
+# Disables the logging of small calls of several ranks.
 STAGING_VARIABLE = "BSB_HDF5_STAGING"
 # BSB takes what is raised while it looks an option up, also by the handler of a signal, for a
 # failure of the option, and goes on.
@@ -133,7 +133,7 @@ class HDF5Engine(_engine.StorageEngine):
         assert isinstance(store, Hdf5Store)
         staging = Staging(store.calls, warn_of_hidden_rows)
         wanted = os.environ.get(STAGING_VARIABLE, "").upper() not in ("0", "FALSE", "OFF")
-        # What survives a power cut is written to the file before a call returns.
+        # With durability 'power', changes are in the file before a call returns.
         is_durable = self._durability == "power"
         if wanted and self._has_file_locks and not is_durable and store.calls.is_nameable:
             if self.ranks.size > 1:

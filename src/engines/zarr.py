@@ -64,7 +64,7 @@ class ZarrEngine(_engine.StorageEngine):
     def _make_store(self, root: str) -> ZarrStore:
         options = self._options
         if self.ranks.size > 1:
-            # What one rank stored, the others read next.
+            # The other ranks have to read what one rank stored.
             options = attrs.evolve(options or NO_OPTIONS, max_age=0.0)
         return _store_class()(root, self._settings.limit, warn_of_slow_lock, self._version, options)
 
@@ -91,7 +91,7 @@ class ZarrEngine(_engine.StorageEngine):
         try:
             return isinstance(root, str | os.PathLike) and _store_at(root)(root).exists()
         except InputError:
-            # No folder has such a name; a URL, or how its service is reached, can be wrong.
+            # No folder can have such a name; or the URL or its options are wrong.
             if "://" in os.fsdecode(root):
                 raise
             return False

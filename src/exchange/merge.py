@@ -286,7 +286,7 @@ class _Plan:
                 shifts = [
                     offsets[name][i] if name in offsets else ChunkCounts.of({}) for name in types
                 ]
-                # What is stored once reads the same from both sides.
+                # Connections that are stored once read the same from both sides.
                 direction = trust if trust is not None and source.mirrored else "out"
                 for part in perspectives(source, direction, Portion().connections):
                     call_pending()
@@ -424,7 +424,7 @@ def _shifted(part: Perspective, pre: ChunkCounts, post: ChunkCounts) -> Blocks:
 
 
 def _moved(rows: Locations, chunks: Ids, before: ChunkCounts) -> Locations:
-    # A set may name cells of a type of which nothing is placed.
+    # A set may refer to a cell type without placed cells.
     if not len(before.ids):
         return rows
     moved = rows.copy()

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 # Cells of one set that are in memory at a time, unless there are more in one chunk.
 _MOST_CELLS = 1 << 17
-# What the file systems of all systems take in a name.
+# Characters that every file system allows in a name.
 _SAFE = " -_.()"
 _INDEX = "network.json"
 _SCHEMA = 1

@@ -333,7 +333,7 @@ def _copy_labels(
 def _copy_connections(
     source: ConnectivityReader, target: ConnectivityWriter, direction: str, most: int
 ) -> None:
-    # What is stored once reads the same from both sides, and this is the order to store it in.
+    # Connections that are stored once read the same from both sides; store them in this order.
     seen = direction if source.mirrored else "out"
     for part in perspectives(source, seen, most):
         call_pending()

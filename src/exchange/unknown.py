@@ -34,7 +34,7 @@ Path = tuple[str, ...]
 _MOST_NAMED = 10
 _DEEPEST = 64
 _PIECE_BYTES = 8 * 1024 * 1024
-# What a backend raises over values that it can't hold.
+# Exceptions of a backend for values that it can't store.
 _UNFIT = (StorageError, ValueError, TypeError, LookupError, OverflowError)
 
 
@@ -142,7 +142,7 @@ def carry(
         carried.add((path, each.name, each.is_attribute))
     left = {(each.path, each.name, each.is_attribute) for each in target.network.unknown()}
     for each, path in unknown:
-        # The copy would take it for something that it knows.
+        # The copy would interpret it as known content.
         if (path, each.name, each.is_attribute) not in left:
             reason = f"the {target.network.layout} layout uses this place itself"
             refused.append((each, reason))

@@ -102,7 +102,7 @@ class DefinedEngine(_engine.StorageEngine):
         super().__init__(root, comm, lock_limit)
 
     def _place_of(self, root: str) -> str:
-        # What a URL may come with is for the backend to say.
+        # The backend decides what a URL may contain.
         return root
 
     def _make_store(self, root: str) -> Store:

@@ -77,7 +77,7 @@ def _is_installed(name: str) -> bool:
 
 
 def _normal(name: str) -> str:
-    """The name of a distribution as packages are told apart by."""
+    """The name of a distribution in its normalized form."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

@@ -1,4 +1,4 @@
-"""What tests tell of themselves, line by line, so that it is there when their process is not."""
+"""Events of a test run, written line by line, so that they survive the end of its process."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Event: TypeAlias = dict[str, Any]
 _MOST_LINES, _MOST_SIGNS = 4, 300
 # How pytest goes on after the difference itself, on machines of CI and elsewhere.
 _WHOLE_DIFF = ("Full diff:", "Use -v to get more diff")
-# Of another process or lock, where the place is that of the kit.
+# A part of the message of a store that waits for a lock of its own process.
 _WAITS_FOR_ITSELF = "which would wait for itself"
 _UNRELEASED = "Or an earlier transaction of the store did not release its lock in 'close'."
 
 
-# Without equality it has a hash, which earlier versions of pytest need of a plugin.
+# Without equality it has a hash, which older versions of pytest need in a plugin.
 @attrs.define(eq=False)
 class Recorder:
     """
@@ -85,7 +85,7 @@ class Recorder:
 
 def _short(message: str) -> str:
     """The first lines of a message, of which more would not say more; with advice to authors."""
-    # The name of a class says enough without that of its module.
+    # The name of a class is enough without that of its module.
     text = re.sub(r"(^|: )(?:\w+\.)+(?=\w+: )", r"\1", message)
     lines = [line.rstrip() for line in text.partition("\n\nTraceback")[0].split("\n")]
     told = takewhile(lambda line: not line.strip().startswith(_WHOLE_DIFF), lines)

@@ -22,7 +22,7 @@ from bsb.storage import get_engines
 from ..testing.suite_module import suite_module
 from .outcomes import Event, Recorder, Tally, promise_of
 
-# Seconds between two looks at the process, and after which it is ended from here.
+# Seconds between two checks of the process, and after which it is killed.
 _INTERVAL, _LONGER = 0.1, 30.0
 
 
@@ -45,7 +45,7 @@ class SuiteProcess:
         with open(log, encoding="utf-8") as file:
             rest, is_over = "", False
             while not is_over:
-                # What it wrote before it ended is read after that.
+                # Its last output is read after its end.
                 is_over = self.process.poll() is not None
                 *lines, rest = (rest + file.read()).split("\n")
                 yield from map(json.loads, lines)
@@ -107,7 +107,7 @@ def _ended(status: int) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Run the tests in this process, and write what comes of them into the folder."""
     folder, engine, only, limit = arguments
-    # No settings of the folder that this runs in, and none of those above it.
+    # Ignore the settings of the working directory and of the folders above it.
     settings = os.path.join(folder, "pytest.ini")
     with open(settings, "w", encoding="utf-8") as file:
         file.write("[pytest]\n")

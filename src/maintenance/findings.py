@@ -16,7 +16,7 @@ from ..transactions.interrupts import call_pending, is_of_handler
 # The most findings of a part that are listed; others are only counted.
 _MOST_LISTED = 100
 _MOST_CHARACTERS = 500
-# What numpy and Python raise for unexpected values.
+# Exceptions of numpy and Python for unexpected values.
 _UNREADABLE = (
     StorageError,
     ValueError,

@@ -81,7 +81,7 @@ def _lost(engine: StorageEngine, session: Session) -> tuple[Finding, ...]:
 def _repair(engine: StorageEngine, trust: str | None) -> Report:
     sessions = engine.sessions
     with bsb_errors():
-        # What a session around this one has gathered would be stored over what is put right.
+        # Pending changes of an outer session would overwrite the repairs.
         sessions.check_outside("repaired")
     with bsb_errors():
         with sessions.as_stored() as session:

@@ -13,7 +13,7 @@ from ..ports.store import Rewritable, RewriteSession
 from ..storages import engine_of
 from ..transactions.interrupts import without_interrupts
 
-# Others may log calls between a look at the log and the lock on the network.
+# Others may log calls between the check of the log and the lock on the network.
 _MOST_TRIES = 20
 
 

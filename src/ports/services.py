@@ -15,9 +15,9 @@ OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "azure", "abfs"})
 
 _HTTP = ("http", "https")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-# One in a sentence, where it ends at a blank or a quotation mark.
+# A URL in a sentence ends at a blank or a quotation mark.
 _URL_IN_TEXT = re.compile(rf"{_URL.pattern}[^\s'\"]*")
-# What a wrong endpoint can be shown of: a host, and what is no more than a port.
+# The parts of a wrong endpoint that may be shown: a host and a port.
 _HARMLESS = re.compile(r"(\w+://)?[\w.-]*(:\w{0,5})?")
 
 
@@ -66,26 +66,26 @@ def _is_alone(url: str) -> bool:
     if "@" in head:
         return False
     if scheme == "file":
-        # Behind the host is a path, in which anything may be.
+        # The path after the host may contain anything.
         return True
     if not {"?", "#"}.isdisjoint(rest):
         return False
     if scheme in _HTTP:
         return _has_valid_port(url)
-    # A secret may contain a slash, behind which it looks like the name of an object.
+    # A secret may contain a slash, after which it looks like the name of an object.
     return {":", "[", "]"}.isdisjoint(head) and not re.search(":.*@", rest, re.DOTALL)
 
 
 def _has_valid_port(url: str) -> bool:
     try:
-        # The port is looked at when it is read.
+        # Reading the port checks it.
         return urlsplit(url).port != 0
     except ValueError:
         return False
 
 
 def _without_secrets(url: str) -> str:
-    """What is no secret of a URL; an empty text if that can't be told for certain."""
+    """The part of a URL without secrets; an empty text if that is uncertain."""
     scheme, head, rest = _parts_of(url)
     host = head.rpartition("@")[2]
     name, colon, port = host.partition(":")

@@ -62,7 +62,7 @@ def pairs(
             keys.append(found[0])
             synapses.append(found[1])
     every, counts = np.concatenate(keys), np.concatenate(synapses)
-    # A chunk whose connections were read in several pieces.
+    # The connections of the chunk were read in several pieces.
     if (every[1:] < every[:-1]).any():
         order = np.argsort(every, kind="stable")
         every, counts = every[order], counts[order]
@@ -97,6 +97,6 @@ def synapses_per_pair(
     over = f"connected pairs of '{connections.tag}'"
     if not count:
         return Mean(math.nan, math.nan, 0, over)
-    # In whole numbers, so that nothing cancels.
+    # In integers, so that nothing cancels.
     variance = (count * squares - total * total) / (count * count)
     return Mean(total / count, math.sqrt(variance), count, over)

@@ -88,7 +88,7 @@ class _Tally:
     counts: NDArray[np.int64]
     seen: int = 0
     missing: int = 0
-    # Of the distances, and of their squared differences from the mean (Chan et al. 1983).
+    # Sums of the distances, and of their squared differences from the mean (Chan et al. 1983).
     mean: float = 0.0
     squares: float = 0.0
 
@@ -172,5 +172,5 @@ def _longest(pre: NDArray[np.float64], post: NDArray[np.float64]) -> float:
     reach = np.maximum(
         second.max(axis=0) - first.min(axis=0), first.max(axis=0) - second.min(axis=0)
     )
-    # A little more, as the distances themselves are rounded.
+    # Slightly more, as the distances are rounded.
     return float(np.linalg.norm(reach)) * (1 + 1e-12) or 1.0

@@ -250,7 +250,7 @@ def _tally(
         return
     index = np.asarray(rows + columns)
     if len(index):
-        # Of a large table, each piece of connections concerns a part.
+        # Each piece of connections concerns only a part of a large table.
         first = int(index.min()) if len(counts) > len(index) else 0
         found = np.bincount(index - first if first else index)
         counts[first : first + len(found)] += found

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT = 9.0, 3.6
 _DOTS = 110
-# A line of a caption has at most so many.
+# The most characters in a line of a caption.
 _CHARACTERS = 100
 _STYLE = (
     "body{font-family:sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}"

@@ -43,7 +43,7 @@ _PORTION = 1 << 17
 _MOST_CELLS = 20_000
 # Chunks beyond this many are drawn as a histogram.
 _MOST_BARS = 40
-# Connectivity sets beyond this many have no picture of their own.
+# Connectivity sets beyond this many get no separate picture.
 _MOST_SETS = 12
 _BINS = 40
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ..core.layouts.protocols import NetworkReader
 
-# Seconds that pass before there is a bar.
+# Seconds before the bar appears.
 _DELAY = 1.0
 
 

@@ -76,7 +76,7 @@ def _array_sizes(group: GroupReader, name: str, depth: int) -> Iterator[int]:
     elif kind == DOCUMENT:
         yield 0
     elif kind == GROUP and depth < _DEEPEST:
-        # An empty group counts too: a file of nothing but groups has no end of them.
+        # Empty groups count too: a damaged file may contain endless groups.
         yield 0
         member = group.group(name)
         for each in member.names():

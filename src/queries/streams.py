@@ -186,7 +186,7 @@ def stream(
     """
     The connections of a set between two populations, within one session.
 
-    :param pre: presynaptic cells under their filters; all without. ``post`` likewise.
+    :param pre: presynaptic cells under their filters; by default, all. ``post`` likewise.
     :param with_points: whether branches and points are asked for.
     :raises InputError: no connectivity set, or the cells have another type, or belong to
         another storage.

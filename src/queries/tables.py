@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import scipy.sparse
 
 _AXES = ("x", "y", "z")
-# Columns that a table of cells may have, whether this one has them or not.
+# All columns that a table of cells may have.
 _RESERVED = {
     *(f"{prefix}{axis}" for prefix in ("", "chunk_", "rotation_") for axis in _AXES),
     *("cell", "morphology", "labels"),
@@ -228,7 +228,7 @@ def _labels(
         codes = codes[population.numbers >= 0]
     found, index = np.unique(codes, return_inverse=True)
     values = map(label_value, data.label_sets().of(found))
-    # Values may be lists, of which another function would make an array of two dimensions.
+    # Values may be lists, which another function would turn into a two-dimensional array.
     return np.fromiter(values, dtype=object, count=len(found))[index]
 
 

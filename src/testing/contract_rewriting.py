@@ -100,7 +100,7 @@ class RewritingContract:
         store = _prepared(new_store)
         versions = [version_of(store)]
         for _ in range(2):
-            # Each time the same, so that nothing but the version tells them apart.
+            # The same each time, so that only the version distinguishes them.
             session = _rewrite(store)
             session.root.create_array("array", ROWS)
             session.commit()

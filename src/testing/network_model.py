@@ -194,7 +194,7 @@ class NetworkModel:
     files: dict[str, tuple[Any, Any]] = attrs.field(factory=dict)
 
     def state_of_sets(self) -> dict[str, bytes]:
-        """What tells one state of each set from another."""
+        """Identifies the state of each set."""
         return {
             name: pickle.dumps((self.cells.get(name), self.connections.get(name)))
             for name in {*self.cells, *self.connections}

@@ -161,7 +161,7 @@ class OtherProcess:
             )
 
     def _frames(self) -> list[Frame]:
-        """The lines that it is in, the innermost last; none if it does not tell them soon."""
+        """The lines that it is executing, the innermost last; none if it does not answer soon."""
         assert self._pid is not None
         os.kill(self._pid, _WHERE)
         ending = time.monotonic() + _TO_TELL
@@ -223,7 +223,7 @@ def _end_in_time() -> None:
 
 
 def _told(error: BaseException) -> tuple[str, list[Passed]]:
-    """What another process is told of an error."""
+    """The parts of an error that are sent to another process."""
     (first, *_) = "".join(traceback.format_exception_only(error)).split("\n")
     text = "".join(traceback.format_exception(error))
     return f"in a forked process: {first}\n\n{text}", chain_of(error)

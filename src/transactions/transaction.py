@@ -65,7 +65,8 @@ class TransactionContext:
     :param open_network: finds the layout of what a root group holds; is given the location, and
         what is kept of the store.
     :param writer: stamps what is written.
-    :param root: of the network as it was given, for telemetry; the location of the store without.
+    :param root: root of the network as it was given, for telemetry; by default, the location of
+        the store.
     :param staging: the calls that are logged beside the store, where it has that.
     """
 
@@ -158,7 +159,7 @@ class TransactionContext:
 
 
 def _interrupts(error: BaseException) -> bool:
-    """Whether an error is none of what was done, but of a signal that came meanwhile."""
+    """Whether an error comes from a signal, and not from the work that it interrupted."""
     return not isinstance(error, Exception) or is_of_handler(error)
 
 

@@ -90,7 +90,7 @@ class VersionView:
         """The value if it is valid for what the session sees; None otherwise."""
 
     def detach(self) -> None:
-        """Have nothing valid from now on, neither what is there nor what is put."""
+        """Disable the cache: nothing in it, or put into it later, is valid."""
         self._is_detached = True
         self.get = _get_nothing
 

@@ -86,7 +86,7 @@ class Guarded:
             return
         self.is_closed = True
         if self._forks != Forks.count:
-            # What the parent has open is the parent's to close.
+            # Only the parent may close what it has open.
             return
         try:
             self._raw.close()

@@ -59,7 +59,7 @@ class Tree:
             return None
         name, content = encoding.split(value)
         kind, child = content[:1], int.from_bytes(content[1:], "big")
-        # A node is made after its group, so that no node is within itself.
+        # A node has a greater id than its group, so no node is within itself.
         is_there = encoding.group_of(key) < child < self.next_id
         if kind not in (GROUP, _ARRAY, _DOCUMENT) or not is_there:
             raise CorruptNetworkError(

@@ -117,7 +117,7 @@ class KeyValueStore(ArrayStore):
             else:
                 if held.is_closed:
                     held = self._held()
-                # The copy is complete before the original goes.
+                # The copy is complete before the original is removed.
                 self._copy_from(held, path)
                 before_renaming(held.close)
                 delete(place, self.companions)
@@ -156,7 +156,7 @@ class KeyValueStore(ArrayStore):
         while True:
             self.check_there()
             before = file_number(self.location)
-            # By all of its names, a network has one lock, and is replaced where it lies.
+            # All names of a network share one lock, and a link stays when its target is replaced.
             transaction = self._begin(target_of(self.location), write=write, new=False)
             try:
                 # Another program may have moved or removed the file during the wait.

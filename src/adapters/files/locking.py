@@ -41,7 +41,7 @@ _WRITER_INTERVAL = 0.005
 # Limits the delay after a release to a third of the time waited.
 _GROWTH = 1.5
 _SHORT_WAIT = 2.0
-# Seconds that a reader stays in line behind a writer.
+# Seconds that a reader stays in the queue behind a writer.
 _COURTESY = 5.0
 # Seconds after which a thread looks whether it waits for itself.
 _LOOK_AFTER = 0.1
@@ -95,7 +95,7 @@ def _wait_in_line(
     is_checked = False
     interval = _FIRST_INTERVAL
     while True:
-        # A reader that is in may wait for one that comes (another thread): the line is not all.
+        # A reader with the lock may wait for one in the queue (another thread), so look at both.
         is_next = turnstile.enter(exclusive=exclusive)
         if is_next or (not exclusive and deadline.waited > _COURTESY):
             attempt = _try_lock(descriptor, location, exclusive=exclusive)
@@ -217,5 +217,5 @@ def _check_other_holders(descriptor: int, location: str, *, exclusive: bool) -> 
 
 # The thread that locked each descriptor last; some may be unlocked, or closed, by now.
 _LOCKED_IN: dict[int, int] = {}
-# What a child inherits is its parent's.
+# The locks that a child inherits belong to its parent.
 after_fork_in_child(_LOCKED_IN.clear)

@@ -10,7 +10,7 @@ from ...errors import DtypeError, InputError, ShapeError
 from ...ports.arrays import AnyArray
 from .h5_types import H5Object
 
-# What h5py raises over values and options that it can't use.
+# The exceptions of h5py for values and options that it can't use.
 _UNFIT = (TypeError, ValueError, KeyError, AttributeError)
 
 
@@ -29,7 +29,7 @@ def check_any(data: object, options: dict[str, Any]) -> None:
     """
     if data is None:
         raise DtypeError("None can't be stored; give the values of the array")
-    # h5py may find what is wrong when the dataset is there already.
+    # h5py may find the error after it has made the dataset.
     with h5py.File("trial", "w", driver="core", backing_store=False) as trial:
         try:
             trial.create_dataset("trial", data=data, **options)

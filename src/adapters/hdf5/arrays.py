@@ -22,14 +22,14 @@ from .places import RowPlaces
 # these limits.
 _LEAST_BYTES = 512
 _MOST_BYTES = 64 * 1024
-# What HDF5 may hold in memory of a compressed array: some of the largest pieces that are written.
+# Bytes of a compressed array that HDF5 may cache: some of the largest pieces.
 _MOST_UNPACKED_BYTES = 128 * 1024
 PIECE_SLOTS = 31
 """Places for pieces of an array in memory; a prime."""
 # An array of more pieces than this is rewritten in larger ones.
 _MOST_PIECES = 64
 
-# Where rows lie is found in as much time as so many reads take, and one for so many bytes.
+# Finding the positions of rows takes as long as this many reads, and one more per so many bytes.
 _FEW_READS = 8
 _BYTES_OF_A_READ = 512 * 1024
 
@@ -51,7 +51,7 @@ _EFFORT = 1
 def _of_compressed() -> H5Object:
     """How HDF5 opens a compressed array: it unpacks its pieces once, and holds them in memory."""
     properties = h5p.create(h5p.DATASET_ACCESS)
-    # Arrays stay open; what each may hold adds up.
+    # Arrays stay open, so the caches of all of them add up.
     properties.set_chunk_cache(PIECE_SLOTS, _MOST_UNPACKED_BYTES, 0.75)
     return properties
 
@@ -74,7 +74,7 @@ class Hdf5Array(Array):
     @property
     def shape(self) -> tuple[int, ...]:
         shape = self._member.shape
-        # Objects of h5py's that callers have may change it.
+        # Callers may change it through objects of h5py.
         if shape is None or self._context.shared:
             with self._context.translated():
                 shape = self._member.shape = self._id.shape
@@ -288,7 +288,7 @@ class Hdf5ArrayWriter(Hdf5Array, ArrayWriter):
             )
 
     def _is_in_too_many_pieces(self, rows: int) -> bool:
-        # What callers have of h5py's would stay with the former dataset.
+        # The h5py objects of callers would still refer to the old dataset.
         if self._context.shared or self._context.source is None:
             return False
         properties = self._id.get_create_plist()

@@ -24,7 +24,7 @@ _TEXT = h5py.string_dtype()
 _TEXT_TYPE = h5t.py_create(_TEXT, logical=True)
 _SCALAR = h5s.create(h5s.SCALAR)
 _INTEGER = np.dtype(np.int64)
-# Shapes of one value.
+# Shapes of a single value.
 _ONE = ((), (1,))
 # A larger value does not fit into an object header of the first version.
 _COMPACT_BYTES = 60_000
@@ -102,7 +102,7 @@ class Hdf5Attributes(AttributesBase):
         """
         Have an attribute stay open.
 
-        :param form: its shape and dtype, if they are known: HDF5 is slow to tell.
+        :param form: its shape and dtype, if known: asking HDF5 is slow.
         """
         shape, dtype = (id_.shape, id_.dtype) if form is None else form
         opened = OpenAttribute(id_, shape, dtype)
@@ -181,7 +181,7 @@ class Hdf5AttributesWriter(Hdf5Attributes, AttributesWriterBase):
 
     def _note_integer(self, key: bytes) -> None:
         """Note that an attribute is one integer, so that it is not looked at again."""
-        # perf: 100 more each; HDF5 takes longer to tell what an attribute is than to write it.
+        # perf: 100 more each; HDF5 takes longer to describe an attribute than to write it.
         if self._context.objects.admit_name():
             self._member.integers.add(key)
 
@@ -206,7 +206,7 @@ class Hdf5AttributesWriter(Hdf5Attributes, AttributesWriterBase):
                 self._remove(key)
 
     def _remove(self, key: bytes) -> None:
-        # What is open would stay, and be written to.
+        # An open attribute would stay, and later writes would go to it.
         self._member.attributes.pop(key, None)
         self._member.integers.discard(key)
         h5a.delete(self._member.id, key)
@@ -222,7 +222,7 @@ class Hdf5AttributesWriter(Hdf5Attributes, AttributesWriterBase):
 
     def _create_compact(self, key: bytes, array: AnyArray) -> None:
         space = _SCALAR if array.shape == () else h5s.create_simple(array.shape)
-        # perf: append morphologies; the list of names of a chunk is made anew as it grows.
+        # perf: append morphologies; the list of names of a chunk is rewritten as it grows.
         is_plain = array.dtype.kind in "iuf" or array.dtype is _TEXT
         kind = _TEXT_TYPE if array.dtype is _TEXT else h5t.py_create(array.dtype, logical=True)
         form = (array.shape, array.dtype) if is_plain else None
@@ -259,7 +259,7 @@ def recall_texts(object_: H5Object) -> None:
     HDF5 uses the space of texts again only where it has read them since the file was opened.
     """
     for key in attribute_keys(object_):
-        # What can't be read goes all the same.
+        # An attribute that can't be read is removed as well.
         with suppress(OSError, RuntimeError, ValueError, LookupError, TypeError):
             held = h5a.open(object_, key)
             kind = held.get_type()

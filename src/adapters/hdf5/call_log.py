@@ -35,7 +35,7 @@ _CHECKSUM = struct.Struct("<I")
 _HEAD, _RECORD_HEAD = (each.size + _CHECKSUM.size for each in (_HEADER, _RECORD))
 # Enough for the numbers of a record and most titles.
 _TITLES = 1024
-# Whoever finds the log so long folds it, so that a fold fits into memory.
+# A program that finds a log of this size folds it, so that a fold fits into memory.
 _MOST_BYTES = 64 * 1024 * 1024
 _LONGEST_NAME = 255
 
@@ -57,7 +57,7 @@ class Hdf5CallLog:
         self._on_slow = on_slow
         self._descriptor: int | None = None
         self._forks = Forks.count
-        # Of which generation the end of the records was looked for, and where it was.
+        # The generation in which the end of the records was searched, and its position.
         self._end = (0, _HEAD)
 
     @property
@@ -76,7 +76,7 @@ class Hdf5CallLog:
             return [], after
         with self._opened(os.O_RDONLY) as descriptor:
             if _check(mark, _read_header(descriptor), self.path) is None:
-                # What is there now will be cut off.
+                # The bytes that are there now will be cut off.
                 return [], 0
             found = list(_scan(descriptor, after or _HEAD, size))
         return [title for title, _ in found], found[-1][1] if found else after or _HEAD
@@ -130,7 +130,7 @@ class Hdf5CallLog:
             descriptor = self._open(os.O_RDWR | made)
             try:
                 self._lock(descriptor)
-                # Whoever held it before may have removed it.
+                # The previous holder of the lock may have removed it.
                 if is_named(descriptor, self.path):
                     with translated(self._location):
                         _check_own(descriptor, self.path)
@@ -239,7 +239,7 @@ class Hdf5CallLog:
 
     def _open(self, flags: int) -> int:
         try:
-            # Whoever may not read the file can't read what is added to it either.
+            # Users without read permission for the file can't read its log either.
             return open_own(self.path, flags, self._mode() if flags & os.O_CREAT else 0)
         except FileNotFoundError as error:
             raise _parted(self.path, "which does not exist") from error
@@ -305,7 +305,7 @@ class Hdf5HeldLog:
 
     def remove(self) -> None:
         with contextlib.suppress(OSError):
-            # Whoever has it open sees that it is over.
+            # Programs that have it open see that it has ended.
             self._write_header(Mark(0, 0), 0)
             os.unlink(self._path)
 
@@ -327,7 +327,7 @@ def _check(mark: Mark, header: tuple[Mark, int] | None, path: str) -> int | None
     if header is not None and header[0] == mark:
         return header[1]
     if header is not None and header[0].next() == mark:
-        # Whoever folded it was killed before it began again.
+        # The program that folded it was killed before it restarted the log.
         return None
     raise _parted(path, "which belongs to another network or another copy of it")
 

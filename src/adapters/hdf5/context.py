@@ -40,7 +40,7 @@ class OpenObject:
     """
     A group, array or document of a file that is open.
 
-    The fields cache what HDF5 is slow to tell.
+    The fields cache answers of HDF5 that are slow.
 
     :param kind: ``group``, ``array``, ``document``, or something else.
     :param shape: of an array; None if it was not asked for yet. ``dtype`` likewise.
@@ -107,7 +107,7 @@ class OpenObjects:
         """Close an object that is about to be deleted, and those within it."""
         below = f"{path}/"
         for each in [p for p in self._live if p == path or p.startswith(below)]:
-            # What stays open keeps its space in the file.
+            # An object that stays open keeps its space in the file.
             gone = self._live.pop(each, None)
             if gone is not None:
                 gone.attributes.clear()
@@ -151,7 +151,7 @@ class Context:
 
     # Whether new growable arrays of integers are compressed.
     compress = False
-    # How many changes were made so far.
+    # Number of changes so far.
     changes = 0
     # Whether the session is over, so that nothing can be read or written.
     ended = False

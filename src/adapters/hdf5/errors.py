@@ -10,7 +10,7 @@ from ...errors import CorruptNetworkError, StorageError, StoreIOError
 from ...transactions.interrupts import is_of_handler
 from ..files.errors import system_error
 
-# What HDF5 says of memory, in each of its errors about it.
+# A part of every error message of HDF5 about a lack of memory.
 _NO_MEMORY = "memory allocation failed"
 
 

@@ -124,7 +124,7 @@ class FileOpener:
         """
         Wait for the lock of the file.
 
-        :param limit: seconds to wait; those of the settings without.
+        :param limit: seconds to wait; by default, those of the settings.
         :param switch: the environment variable that disables locks, if there is one.
         :returns: whether it is locked; errors as for :func:`.lock_file`.
         """

@@ -27,7 +27,7 @@ LOOK_INTERVAL = 1.0
 """Seconds after which a process looks again whether files that it keeps open were removed."""
 
 
-# Seconds that a call of HDF5's in another thread may take as the process ends.
+# Seconds that a call of HDF5 in another thread may take when the process ends.
 _LONGEST_CALL = 10.0
 
 
@@ -46,11 +46,11 @@ class FilePool:
         # All that are open in this process, kept or used by a session.
         self._open: weakref.WeakSet[OpenFile] = weakref.WeakSet()
         self._looked = time.monotonic()
-        # What is to be closed when HDF5 is not in use.
+        # Files to close when HDF5 is not in use.
         self._postponed: list[OpenFile] = []
-        # What HDF5 has open in a forked child; closing it there is left to the end of the process.
+        # Files that HDF5 has open in a forked child, which the end of the process closes.
         self._inherited: list[OpenFile] = []
-        # Whether the process ends.
+        # Whether the process is ending.
         self._is_over = False
         after_fork_in_child(self._reset_in_child)
         at_end_of_process(self._end)
@@ -80,14 +80,14 @@ class FilePool:
     def _keep(self, key: int, file: OpenFile) -> None:
         """Keep a file; the one kept longest may be closed for it."""
         if self._is_over:
-            # Later it could not be closed any more: the parts of Python that it needs are gone.
+            # Later it could not be closed, as the parts of Python that this needs are gone by then.
             file.close()
             return
         kept = self._kept
         if kept:
             self._drop_gone_now_and_then()
         if kept.setdefault(key, file) is not file:
-            # That of a session beside this one is kept already.
+            # The file of a parallel session is kept already.
             file.close()
         elif len(kept) > self._limit:
             for longest in list(kept)[:1]:

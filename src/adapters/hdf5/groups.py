@@ -300,7 +300,7 @@ class Hdf5GroupWriter(Hdf5Group, GroupWriter):
             return found
         properties = h5p.create(h5p.DATASET_CREATE)
         properties.set_obj_track_times(False)
-        # It has no name until the other is gone, whose attributes it takes over.
+        # It gets its name once the old group, whose attributes it takes over, is removed.
         made = h5d.create(self._id, None, kind, h5s.create(h5s.SCALAR), properties)
         if found is not None:
             for key in attribute_keys(found.id):

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from ...errors import InvalidNameError
 
-# What is no UTF-8 gets through texts as it is.
+# Bytes that are not UTF-8 pass through texts unchanged.
 _ESCAPED = "surrogateescape"
 
 

@@ -30,9 +30,9 @@ Stamp: TypeAlias = tuple[int, int, int, int, int]
 
 # Seconds within which two changes of a file can have the same time on some filesystem.
 _COARSEST_CLOCK = 2.0
-# Filesystems that keep parts of it keep times apart that commits of this package give to files.
+# Filesystems with finer times than this distinguish those that commits of this package set.
 _MILLISECOND = 1_000_000
-# What HDF5 may hold in memory of each array: some small pieces.
+# Bytes that HDF5 may cache of each array: some small pieces.
 # perf: append 50 cells; of what it holds it writes whole pieces, and of larger ones a few rows.
 _MOST_HELD = 32 * 1024
 # Seconds between two looks whether HDF5 is in use.
@@ -106,7 +106,7 @@ class OpenFile:
     def _tell_apart(self) -> Stamp | None:
         """The stamp, or None if the file may have changed, or could change unnoticed."""
         if self._is_overtaken:
-            # What HDF5 holds of it may be of two states, so it never is current.
+            # HDF5 may have cached parts of two states, so the file is never current.
             return None
         self._seen = _stamp(self.descriptor)
         return _distinct_stamp(self._seen) if self.locked or not self.writable else None
@@ -287,11 +287,11 @@ def _give_new_stamp(descriptor: int) -> tuple[Stamp, Stamp | None]:
 def access_properties(file: AtomicFile | None) -> H5Object:
     """The properties with which HDF5 opens or creates a file."""
     properties = h5p.create(h5p.FILE_ACCESS)
-    # A close ends the session, whatever of the file is still referred to.
+    # A close ends the session, even if objects of the file are still referenced.
     properties.set_fclose_degree(h5f.CLOSE_STRONG)
     # Objects in the format of HDF5 1.8: it has no limit on the size of attributes, and
     # unlike that of 1.10 no mark in the file that a killed writer leaves behind.
-    # Arrays stay open; what each may hold of its pieces adds up.
+    # Arrays stay open, so the caches of all of them add up.
     properties.set_cache(0, PIECE_SLOTS, _MOST_HELD, 0.75)
     properties.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_LATEST)
     if file is not None:

@@ -19,7 +19,7 @@ from ..native.drafts import give_name
 from .errors import translated
 
 _KIND = "new"
-# Bytes that are copied in one go.
+# Bytes that are copied at a time.
 _PIECE = 1 << 20
 
 
@@ -91,7 +91,7 @@ def copy_content(source: int, target: int, size: int | None = None) -> None:
         piece = read_some(source, _PIECE if size is None else min(_PIECE, size - start), start)
         if not piece:
             break
-        # A copy that is not complete is removed.
+        # An incomplete copy is removed.
         call_pending()
         # The system may write less than it is given.
         start += write_some(target, piece, start)

@@ -22,11 +22,11 @@ from ...core.rows import Lengths
 from ...ports.arrays import AnyArray, DType
 from .h5_types import H5Object
 
-# Short ranges with fewer bytes between them are read together, with what lies between.
+# Short ranges with fewer bytes between them are read together, with the bytes between.
 _NEAR = 2 * 1024
 # Ranges of this many bytes on average are not short.
 _LONG = 256
-# What lies between ranges is read into a buffer of about this many bytes.
+# Bytes between ranges are read into a buffer of about this size.
 _BUFFER = 1024 * 1024
 
 
@@ -100,7 +100,7 @@ class RowPlaces:
         rows = np.empty((int(targets[-1]), *self.width), dtype=self.dtype)
         targets -= lengths
         if len(starts) > 1 and np.count_nonzero(starts[1:] < starts[:-1]):
-            # What lies together is read together, whatever the order that it is asked for in.
+            # Adjacent ranges are read together, in whatever order they were requested.
             order = starts.argsort(kind="stable")
             starts, stops, targets = starts[order], stops[order], targets[order]
         if rows.nbytes >= _LONG * len(starts):
@@ -111,7 +111,7 @@ class RowPlaces:
 
     def _read_run(self, content: Content, start: int, stop: int) -> AnyArray | None:
         """The rows of one range; None if they do not lie together."""
-        # perf: load a chunk; it takes half the time of what finds many ranges.
+        # perf: load a chunk; it takes half the time of the search for many ranges.
         run = int(self.edges.searchsorted(start, side="right")) - 1
         if stop > self.edges[run + 1]:
             return None
@@ -174,7 +174,7 @@ class RowPlaces:
         runs = self.edges.searchsorted(starts, side="right") - 1
         ends = self.edges.searchsorted(stops) - 1
         if not np.array_equal(runs, ends):
-            # The parts of a range that lie apart.
+            # The separate parts of a range.
             counts = ends - runs + 1
             runs = rows_of_ranges(runs, ends + 1)
             firsts = np.maximum(starts.repeat(counts), self.edges[runs])
@@ -192,7 +192,7 @@ def _pieces(
     """Rows of a piece, and where each begins; None if the values are not there as they are read."""
     file, properties = h5i.get_file_id(id_), id_.get_create_plist()
     as_read = dtype.kind in "iuf" and h5t.py_create(dtype) == id_.get_type()
-    # HDF5 does not agree with itself on whether places count from the block before its own.
+    # HDF5 is inconsistent about whether positions include the user block.
     if not as_read or file.get_create_plist().get_userblock():
         return None
     if properties.get_layout() == h5d.CONTIGUOUS:
@@ -201,7 +201,7 @@ def _pieces(
     else:
         rows, offsets = _chunks(id_, shape, properties)
     size = rows * prod(shape[1:]) * dtype.itemsize
-    # A damaged file may name any place.
+    # A damaged file may contain any position.
     if offsets is None or not size or int(offsets.max()) + size > file.get_filesize():
         return None
     return rows, offsets.astype(np.int64)

@@ -82,14 +82,14 @@ class Relocation:
                 try:
                     os.unlink(os.path.realpath(self._path))
                 except OSError:
-                    # Of two networks, it would be unclear which is the current one.
+                    # With two networks, it would be unclear which is the current one.
                     remove_temporary(path)
                     raise
                 if os.path.islink(self._path):
                     os.unlink(self._path)
 
     def _rename(self, path: str) -> None:
-        # Where the path is a link, the file that it leads to moves, and the link goes.
+        # If the path is a link, its target is moved, and the link is removed.
         file = os.path.realpath(self._path)
         give_name(file, path)
         if os.path.islink(self._path):

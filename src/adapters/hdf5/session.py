@@ -17,7 +17,7 @@ from .new_file import NewFile
 from .open_file import OpenFile, Stamp
 from .paths import sync_name
 
-# Receives a file that a session is done with.
+# Receives the file when a session has ended.
 Keeper = Callable[[OpenFile], None]
 
 
@@ -161,7 +161,7 @@ class Hdf5CreationSession(Hdf5AdoptedSession):
         owner: tuple[int, int] | None = None,
         user_block: int = 0,
     ) -> None:
-        # A link that leads to a file that is not there yet gets one.
+        # A link to a missing file gets its file.
         self._path = target_of(path)
         self._durable = durable
         self._file = NewFile(self._path, mode, owner, user_block)

@@ -155,7 +155,7 @@ class Hdf5Store:
                 " one of them; remove the others, or copy it",
                 location=self._path,
             )
-        # Where the path is a link, the file that it leads to is replaced.
+        # If the path is a link, its target is replaced.
         return Hdf5RewriteSession(os.path.realpath(self._path), held, compress=compress)
 
     def let_go(self) -> None:
@@ -199,7 +199,7 @@ class Hdf5Store:
         writing = flags == h5f.ACC_RDWR
         kept = self._pool.take(self)
         if kept is not None:
-            # A file that may be written to is closed with care, for which a lock is needed.
+            # Closing a writable file safely needs a lock.
             fits = (kept.writable or not writing) if locking else not kept.writable
             if fits and self._is_usable(kept, exclusive=writing, locking=locking):
                 return kept

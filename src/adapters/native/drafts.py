@@ -121,7 +121,7 @@ def delete(path: str, companions: Sequence[str] = ()) -> None:
     :raises StoreError: the system failed.
     """
     if os.path.isdir(path) and not os.path.islink(path):
-        # Others see it disappear at once, however long the deletion takes.
+        # For others it disappears at once, however long the deletion takes.
         gone = hidden_path(path, "gone")
         try:
             os.rename(path, gone)

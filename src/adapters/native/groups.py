@@ -99,7 +99,7 @@ class GroupWriter(Group):
         """Remove a member and all below it."""
 
     if TYPE_CHECKING:
-        # The members of a group that can be changed can be, too.
+        # The members of a writable group are writable, too.
         def group(self, name: str, /) -> GroupWriter: ...
 
         def array(self, name: str, /) -> ArrayWriter: ...

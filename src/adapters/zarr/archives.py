@@ -24,7 +24,7 @@ class Archive(Objects):
     """
     The objects of an archive that was opened; one that takes its place changes nothing of them.
 
-    :ivar state: what tells it from others, also from the one that a parent process reads.
+    :ivar state: identifies it, also against the one that a parent process reads.
     """
 
     def __init__(self, root: str) -> None:
@@ -39,7 +39,7 @@ class Archive(Objects):
             raise NotANetworkError(
                 f"'{root}' is not a zip archive of a zarr network", location=root
             ) from error
-        # What the names of all members of the network begin with.
+        # The common prefix of the names of all members of the network.
         self._base = first.removesuffix(MANIFEST)
         assert self._file.fp is not None
         self.state = _state_of(os.fstat(self._file.fp.fileno()))
@@ -79,7 +79,7 @@ class ArchiveLocation(LocalLocation):
 
     @property
     def mode(self) -> int:
-        # Its owner may change a copy.
+        # A copy is for its owner to change.
         return folder_mode(super().mode) | stat.S_IWUSR
 
     def refusal(self) -> ReadOnlyError:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 BRANCH = "main"
 _MESSAGE = "a session"
-# What a commit says of itself; the one that it followed may have expired, and have no successor.
+# The properties of a commit; its parent may have expired.
 _WRITER, _FOLLOWS = "writer", "follows"
 
 

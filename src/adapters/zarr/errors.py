@@ -80,7 +80,7 @@ def _of_zarr(error: Exception, location: str) -> StoreError:
             f" ({error}); let it join the threads that read or write",
             location=location,
         )
-    # Python says in words alone that it could not start a thread.
+    # Python has no exception class for a thread that could not start, only a message.
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
         return _no_thread(location, error)
     return CorruptNetworkError(

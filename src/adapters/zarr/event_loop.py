@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from zarr.core import sync
 
-# It is made when it is asked for; two threads that do so at once would each get their own.
+# It is made on first use; two threads at the same time would each get a loop.
 sync._get_lock()
 
 

@@ -32,15 +32,15 @@ _SHARD_FOLDER = re.compile(r"\d+")
 _SHARDS = "c"
 # Seconds after which an incomplete file is considered abandoned.
 _AGE = 3600.0
-# Bytes of the metadata of an array at most.
+# The most bytes of the metadata of an array.
 _MOST_OF_METADATA = 1 << 16
-# Folders within each other that are looked into; sessions of this package make fewer.
+# The deepest nesting of folders that is searched; sessions of this package make fewer levels.
 _DEEPEST = 200
-# BSB's engine `fs` takes every folder for its own, and leaves this file in those that it opens.
+# BSB's engine `fs` claims every folder, and adds this file to those that it opens.
 _TRACE_OF_FS = "metadata.json"
-# What makes a folder a storage of that engine.
+# The entries that make a folder a storage of that engine.
 _FOLDER_OF_FS = "file_meta"
-# What the lock file says where a network was removed; it is empty otherwise.
+# The content of the lock file after a network was removed; otherwise it is empty.
 _VACATED = b"A network of bsb-hdf5 was removed from this folder.\n"
 
 

@@ -157,7 +157,7 @@ class DirectoryLocation(LocalLocation, Target):
     def lock(self, *, exclusive: bool) -> LockHandle:
         path = path_in(self.root, LOCK_FILE)
         if not os.path.exists(path):
-            # In the directory of something else, no file is made.
+            # No file is made in the directory of something else.
             found = self.fetch(None)
             read_manifest(found[0] if found else b"", self.root)
         while True:
@@ -232,7 +232,7 @@ class DirectoryLocation(LocalLocation, Target):
             if foreign_in(path):
                 self._vacate(path)
                 return
-            # Others see it disappear at once, however long the deletion takes.
+            # For others it disappears at once, however long the deletion takes.
             gone = hidden_path(path, "gone")
             os.rename(path, gone)
             if os.path.islink(self.root):
@@ -310,7 +310,7 @@ class NewDirectory(DirectoryLocation):
             remove_own(self._target, keep_lock=True)
             self._check_apart()
             if self._mode is not None:
-                # Whoever may not read the original may not read it beside what is here either.
+                # Users without read permission for the original must not be able to read the copy.
                 held = stat.S_IMODE(os.stat(self._target).st_mode)
                 os.chmod(self._target, held & (self._mode | ~_EVERYBODY))
             try:

@@ -38,7 +38,7 @@ from .tree import (
 from .values import MARK, attributes_of
 
 _FORMAT = "network"
-# What a manifest begins with, if no other program wrote it again; then comes its checksum.
+# The beginning of a manifest that no other program rewrote; its checksum follows.
 _BEFORE_CHECK = b'{"zarr_format":3,"node_type":"group","attributes":{"bsb_hdf5":{"crc32":"'
 _AFTER_CHECK = len(_BEFORE_CHECK) + 8
 _VERSION = 3
@@ -132,7 +132,7 @@ def make_manifest(manifest: Manifest) -> Manifest:
 def _entries(manifest: Manifest) -> list[str]:
     """What the root says of each group and array."""
     for names, node in manifest.nodes:
-        # What did not change keeps its text.
+        # Unchanged parts keep their text.
         text_of(names[-1], node, manifest.session)
     entries = {path: node["entry"] for path, node in manifest.by_path.items()}
     if not manifest.foreign:
@@ -153,7 +153,7 @@ def _still_foreign(manifest: Manifest) -> dict[str, Document]:
         if above in kept:
             is_kept = kept[above].get("node_type") == "group"
         else:
-            # The root would not say of a copy what it is a copy of.
+            # The root would not say what the copy is a copy of.
             is_in_group = not above or own.get(above) == "group"
             is_kept = is_in_group and (origin is None or origin[1] in own)
         if is_kept and path not in own:
@@ -263,7 +263,7 @@ def _tree(
     tree["attributes"] = checked_values(attributes)
     groups: dict[str, Node] = {"": tree}
     foreign: dict[str, Document] = {}
-    # A group comes before what it holds.
+    # A group comes before its members.
     for path in sorted(nodes):
         above, _, last = path.rpartition("/")
         found = nodes[path]

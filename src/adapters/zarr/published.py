@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
 _WEB = ("http://", "https://")
-# What the manifest begins with while a network is being published.
+# The beginning of the manifest while a network is being published.
 _CLAIM = b'{"published_by":"'
 
 
@@ -165,7 +165,7 @@ class PublishedTarget(PublishedLocation, Target):
 
     def __init__(self, url: str, options: ServiceOptions) -> None:
         super().__init__(url, options)
-        # Stands in the place of the manifest until that is put.
+        # A placeholder for the manifest until that is stored.
         self._claim = _CLAIM + uuid.uuid4().hex.encode("ascii") + b'"}'
         self._put: set[str] = set()
 
@@ -184,7 +184,7 @@ class PublishedTarget(PublishedLocation, Target):
             with Translated(self.root), suppress(AlreadyExistsError):
                 obstore.put(self._service, MANIFEST, self._claim, mode="create")
                 return
-            # It is its own if the request was made again, as its answer was lost.
+            # It is our own if the request was repeated because its answer was lost.
             if self.get(MANIFEST) != self._claim:
                 raise self._in_use()
         except BaseException:

@@ -48,7 +48,7 @@ _PARTS = (
 # Keys of which icechunk alone makes some; and how many a service lists at a time.
 _OWN, _LISTED = re.compile(r"(snapshots|transactions|manifests|chunks)/[0-9A-Z]{20}"), 1000
 
-# What may not be read where access is denied; of what does not exist, a service may say so.
+# Objects to read for a test of access; a service may deny access to those that do not exist.
 _HEADS = (f"refs/branch.{BRANCH}/ref.json", "repo", MANIFEST)
 
 
@@ -206,7 +206,7 @@ class RepositoryLocation(PublishedLocation):
             with Translated(self.root):
                 Repository.create(storage)
         except StoreError:
-            # Another program may be faster; who commits first makes the network.
+            # Another program may be faster; the first commit makes the network.
             if self._opened() is None:
                 raise
 

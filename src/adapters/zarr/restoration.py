@@ -4,7 +4,7 @@ What a network was, where another program consolidated its metadata after a sess
 To consolidate replaces what the root says by what the ``zarr.json`` of each group and array says.
 Those that the last session changed may still say what was before it, and what a session made that
 never committed may be there, too. The mark of the root has the metadata of the former, and the
-numbers of sessions tell them apart from what is as it should be.
+session numbers distinguish them from those that are up to date.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def restored(nodes: dict[str, Document], mark: Document) -> dict[str, Document]:
     :raises ValueError: they contradict themselves; or another error of the same kind.
     """
     session = session_of(mark)
-    # The second version of the format has the paths alone.
+    # The second version of the format has only the paths.
     changed = mark["changed"] if isinstance(mark["changed"], dict) else {}
     found: dict[str, Document] = {}
     for path, node in nodes.items():
         stored_by = _session_at(path, node)
         if stored_by is not None and stored_by > session:
-            # Of a session that did not commit.
+            # It belongs to a session that did not commit.
             continue
         is_outdated = path in changed and stored_by is not None and stored_by < session
         if is_outdated:

@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 
 _CLIENT: ClientConfig = {"timeout": timedelta(seconds=30), "connect_timeout": timedelta(seconds=5)}
 _RETRIES: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
-# How often icechunk makes a request again, and milliseconds before the first and the last time.
+# Retries of a request by icechunk, and milliseconds before the first and the last retry.
 _ICECHUNK_RETRIES = (4, 200, 5000)
 _MOST_INLINE = 4096
 
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
-# What not every library takes as it is in the name of an object.
+# Characters in the name of an object that libraries interpret differently.
 _AMBIGUOUS = re.compile(r"[%\x00-\x1f\x7f]|^ | $")
-# The options that each service has of its own, as they are called here.
+# The specific options of each service, by their names here.
 _OPTIONS = {
     "s3": ("endpoint", "region", "access_key_id", "secret_access_key", "session_token"),
     "gs": ("service_account",),
     "az": ("account", "account_key"),
 }
-# What obstore calls them, where it is something else.
+# Their names in obstore, where these differ.
 _NAMES = {"account": "account_name"}
-# Those that do no harm where they mean nothing.
+# Options that may be given to any service.
 _HARMLESS = ("region", "max_age")
 # Other names of schemes.
 _USUAL = {"s3a": "s3", "gcs": "gs", "azure": "az", "abfs": "az"}
@@ -138,7 +138,7 @@ def connect(url: str, options: ServiceOptions) -> ObjectStore:
     _check_options(url, options)
     if _service_of(url) == "s3":
         _check_environment(options)
-    # The settings may name a service without encryption, as on the own machine.
+    # The settings may name a service without encryption, such as one on this machine.
     plain = url.startswith("http://") or (endpoint(options) or "").startswith("http://")
     return from_url(
         url,
@@ -236,7 +236,7 @@ def configuration() -> RepositoryConfig:
     from icechunk import RepositoryConfig, StorageRetriesSettings, StorageSettings
 
     return RepositoryConfig(
-        # Small tables lie within icechunk's manifests: an object of their own is a request more.
+        # Small tables lie within icechunk's manifests, as a separate object is one more request.
         inline_chunk_threshold_bytes=_MOST_INLINE,
         storage=StorageSettings(retries=StorageRetriesSettings(*_ICECHUNK_RETRIES)),
     )

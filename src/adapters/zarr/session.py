@@ -114,7 +114,7 @@ class DraftView(View):
             self._places = Places(in_use | {path for path in once if once[path] == "array"})
         node["path"] = self._places.new(above, names[-1], kind, self._target.is_free)
         self.made[node["path"]] = kind
-        # Who finds what a killed session left knows by it whose that is.
+        # It identifies the owner of what a killed session left.
         self._write(names[-1], node, self._target.put)
 
     def _write(self, name: str, node: Node, put: Callable[[str, bytes], None]) -> None:
@@ -168,7 +168,7 @@ class ZarrWriteSession:
         self._held = held
         self._committed = committed
         self._draft = DraftView(target, held, self._manifest, self._begin_with())
-        # Whether the manifest that names what was made may have been put.
+        # Whether the manifest that refers to the new objects may have been stored.
         self._uncertain = False
 
     def _begin_with(self) -> Node:
@@ -209,13 +209,13 @@ class ZarrWriteSession:
         after = self._after()
         draft.remove(before.stale.keys() - after.kinds.keys())
         if not self._location.is_shared:
-            # Readers have views of their own, or come when it is complete.
+            # Readers have separate views, or open it when it is complete.
             draft.remove(after.stale)
             after.stale = {}
             draft.write_changed(after)
             after.changed = []
         after = make_manifest(after)
-        # A server may store it and fail to say so.
+        # A server may store it and fail to answer.
         self._uncertain = True
         self._manifest, self._tag = after, self._location.replace(after.data, self._tag)
         self._uncertain = False
@@ -223,7 +223,7 @@ class ZarrWriteSession:
         self._committed((self._manifest, self._tag))
         if self._location.is_shared:
             with contextlib.suppress(StorageError):
-                # The next session that writes does what fails here.
+                # If this fails, the next session that writes does it.
                 draft.write_changed(after)
 
     def _after(self) -> Manifest:
@@ -270,7 +270,7 @@ class ZarrRewriteSession(ZarrWriteSession):
     def _store(self) -> None:
         super()._store()
         if self._manifest.stale:
-            # Nobody reads what was there before.
+            # No reader uses the old content.
             super()._store()
 
 

@@ -181,7 +181,7 @@ def _packed(rows: AnyArray, grid: Grid) -> Iterator[bytes]:
         if len(piece) < grid.chunk:
             rest = np.zeros((grid.chunk - len(piece), *grid.width), grid.dtype)
             piece = np.concatenate((piece, rest))
-        # Of a single block, blosc starts no threads, which forked processes would not have.
+        # For a single block, blosc starts no threads, which forked processes would lack.
         yield _with_check(blosc.compress(piece, b"lz4", 1, blosc.SHUFFLE, piece.nbytes))
 
 

@@ -20,9 +20,9 @@ from .zarr_objects import T, ZarrObjects, check_not_forked
 if TYPE_CHECKING:
     from zarr.abc.store import Store
 
-# Bytes of all objects of a state that are kept.
+# The most bytes of objects of a state that are kept.
 _MOST_KEPT = 64 << 20
-# Seconds after a network was opened in which the state that was found then counts as the last one.
+# Seconds after opening in which the state that was found counts as the latest.
 _OPENING = 1.0
 # Seconds between two reads of a burst, of which the later one asks for no other state: another
 # program can't begin a commit and end it in so short a time. And the longest time that is so.
@@ -44,7 +44,7 @@ class State(ZarrObjects):
     """
     The objects of one state, which are read once, and many at a time.
 
-    :param tag: what tells the state from others.
+    :param tag: identifies the state.
     :param open_store: where they are; called when the first one is read.
     :param manifest: the manifest, if it was read already.
     """
@@ -59,7 +59,7 @@ class State(ZarrObjects):
         self._bytes = len(manifest or b"")
         # Many threads read.
         self._mutex = threading.Lock()
-        # When it was asked for the last state, and found to be this one; and when it was read.
+        # When this state was last confirmed as the latest, and when it was read.
         self._asked = self._used = self._opening_end = 0.0
         self._changes = -1
 

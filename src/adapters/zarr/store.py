@@ -100,7 +100,7 @@ class ZarrStore:
         self._location = self._location_of(root, version)
         # The state that was seen last, its tag, and its arrays as far as they were opened.
         self._seen: tuple[Manifest, Tag, Arrays] | None = None
-        # The state that was found, or left, without remains of killed sessions.
+        # The last state that is known to have no remains of killed sessions.
         self._swept = ""
 
     def _location_of(
@@ -255,7 +255,7 @@ class ZarrStore:
             location = self._free(target)
             before_renaming(held.close)
             if not self._location.rename(location):
-                # The copy is complete before the original goes.
+                # The copy is complete before the original is removed.
                 self._copy_to(location.build(self._location.mode))
                 self._location.remove()
         self._seen = None
@@ -281,7 +281,7 @@ class ZarrStore:
                 manifest = attrs.evolve(manifest, foreign={})
             changed = _changed_metadata(manifest, arrays.location)
             for key in (*_metadata_keys(manifest), *arrays.keys(manifest.tree)):
-                # What is not complete is removed.
+                # An incomplete copy is removed.
                 call_pending()
                 building.put(key, changed.get(key) or arrays.object(key))
             building.replace(_of_copy(manifest), None)

@@ -146,7 +146,7 @@ def checked_values(attributes: Document) -> Document:
     """
     values = values_of(attributes)
     for value in values.values():
-        # Other programs may have set what no session stores.
+        # Other programs may have set attributes that no session stores.
         if is_packed(value):
             decode(value)
     return values

@@ -13,7 +13,7 @@ from .nodes import DOCUMENT, GROUP, kind_of
 from .protocols import NetworkReader, NetworkWriter
 
 LAYOUTS = ("classic", "columnar")
-# Of the classic layout, any of which makes a network; the others are made when it is written to.
+# Groups of the classic layout, any of which makes a network; the first write makes the others.
 _PARTS = ("placement", "connectivity", "morphologies", "files")
 _META = "morphology_meta"
 

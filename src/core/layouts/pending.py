@@ -2,7 +2,7 @@
 A network of which some sets lack rows: calls that were logged, and not carried out yet.
 
 Everything can be read but these rows, and what counts them. Where a network is asked for them,
-RowsPendingError tells the session to have the calls carried out, and to begin again.
+On a RowsPendingError, the session has the calls carried out, and begins again.
 """
 
 from __future__ import annotations

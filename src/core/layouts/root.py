@@ -52,7 +52,7 @@ class RootedNetwork:
     _bypassed = False
     # Names of the groups that hold the parts.
     _parts: ClassVar[Mapping[str, str]]
-    # Whether the state id has an attribute of its own, which costs less to advance than the
+    # Whether the state id has a separate attribute, which costs less to advance than the
     # document that it stands in otherwise.
     _state_apart: ClassVar[bool]
 

@@ -61,7 +61,7 @@ def read_circuit(folder: Path) -> Circuit:
         config = json.loads(path.read_bytes())
         return _Reader(path.parent, config).circuit()
     except UnicodeDecodeError as error:
-        # It would name all bytes.
+        # Its own message would contain the whole file.
         raise NotANetworkError(
             f"'{path}' is not a configuration of a SONATA circuit: it is not a text",
             location=str(path),
@@ -117,7 +117,7 @@ class _Reader:
                 break
             text = str(self._manifest[name]) + text.removeprefix(name)
         path = (self._folder / text).resolve()
-        # A circuit may come from anybody.
+        # A circuit may come from an untrusted source.
         if not path.is_relative_to(self._folder.resolve()):
             raise CorruptNetworkError(
                 f"the circuit names '{text}', which lies outside of '{self._folder}'; copy it there"

@@ -67,7 +67,7 @@ class EdgeReader:
             yield Blocks(chunks[0], chunks[1], locations[0], locations[1])
 
     def _nodes(self, values: Ids) -> Ids:
-        # What int64 can't hold becomes less than 0, and is found out as no node.
+        # Numbers beyond int64 become negative, and are refused later, as no node has them.
         return values.astype(np.int64)
 
     def _locations(

@@ -25,7 +25,7 @@ PRE, POST = "efferent", "afferent"
 PLACES = ("section_id", "segment_id", "segment_offset", "section_pos")
 _CENTER = tuple(f"{POST}_center_{axis}" for axis in AXES)
 _TYPE = f"{POST}_section_type"
-# What readers of chemical synapses ask for, and a network does not know: NaN.
+# Attributes that readers of chemical synapses need and a network does not have: NaN.
 _PHYSIOLOGY = (
     *("conductance", "decay_time", "depression_time", "facilitation_time", "u_syn"),
     *("n_rrp_vesicles", "syn_type_id", "delay"),

@@ -117,7 +117,7 @@ def _opened(path: Path, flags: int) -> Iterator[File]:
         with h5py.File(made) as file:
             yield file
     except Exception:
-        # What HDF5 found then may come of it.
+        # The file below may be the cause.
         below.check()
         raise
     finally:

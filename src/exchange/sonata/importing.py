@@ -44,7 +44,7 @@ from .node_reader import NodeReader
 from .sections import sections_in
 from .swc import from_swc
 
-# Of BSB, where nothing else is asked for (um).
+# BSB's default (um).
 _CHUNK_SIZE = 100.0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-# What a file system or HDF5 does not take in a name, and the sign that stands for it here.
+# Characters that a file system or HDF5 does not allow in a name, and the escape character.
 _UNSAFE = re.compile(r'[/\\:*?"<>|%\x00-\x1f]|^\.|[. ]$')
 
 

@@ -36,7 +36,7 @@ def label_of(type_: int) -> frozenset[str]:
 
 
 def types_of(table: MorphologyTable) -> Numbers:
-    """The type, in SWC files, of each point of the branches; 0 where no label tells."""
+    """The type, in SWC files, of each point of the branches; 0 if no label says it."""
     codes = table.data[: _points(table), 4].astype(np.int64)
     known, at = np.unique(codes, return_inverse=True)
     types = [_type_of(labels) for labels in table.labels.of(known)]
@@ -60,7 +60,7 @@ def parents_of(table: MorphologyTable) -> Numbers:
         before = ends[branch] if branch >= 0 else -1
         if end > first:
             parents[first] = before
-        # Of a branch without points, that of the branch it springs from.
+        # A branch without points has the type of its parent.
         ends.append(end - 1 if end > first else before)
         first = end
     return parents

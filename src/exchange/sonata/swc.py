@@ -129,7 +129,7 @@ def _of_sections(samples: NDArray[np.float64], name: str) -> MorphologyTable:
     graph = np.empty((len(numbers), 2), dtype=np.int64)
     graph[:, 0] = np.append(firsts[1:], len(order))
     graph[:, 1] = [-1 if row < 0 else branch_of[int(section[row])] for row in before]
-    # The soma comes first, whatever it springs from.
+    # The soma comes first, whatever its parent.
     graph[types[order[firsts]] == SOMA, 1] = -1
     known = sorted({*types.tolist()})
     sets, codes = LabelSets().translate(

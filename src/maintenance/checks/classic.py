@@ -57,7 +57,7 @@ class ClassicCheck:
         self._trust = trust
         self._most = most
         self._totals = NetworkTotals()
-        # Whether all was counted.
+        # Whether everything was counted.
         self._whole = True
 
     def run(self) -> None:

@@ -18,7 +18,7 @@ from .columnar import ColumnarCheck
 from .parts import NewBundle, verify_files, verify_morphologies, verify_root
 
 _MOST_CONNECTIONS = 1 << 19
-# Counts are wrong where what they count was, so that a repair shows what to repair next.
+# Counts may be wrong because what they count was, so a repair may show what to repair next.
 _MOST_TURNS = 5
 
 

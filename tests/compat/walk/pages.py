@@ -76,9 +76,10 @@ def unobserved(found: Iterable[Difference], patterns: Iterable[str]) -> list[str
 ERRORS_HEAD = """\
 # Errors of each method
 
-What each public method raises when it is called in a way that it refuses, in bsb-hdf5 8.0.2 and
-here: the most specific classes of Python and of BSB that an `except` can name. The class of this
-engine itself, from `bsb_hdf5.errors`, stands in parentheses.
+The tables list the errors that each public method raises for invalid calls, in bsb-hdf5 8.0.2 and
+in this engine: the most specific classes of Python and of BSB that an `except` can name. The class
+from `bsb_hdf5.errors` is in parentheses. *Answered* means that the call returns a result.
+{doc}`api/errors` describes the classes.
 
 `python -m tests.compat.walk` makes this page from calls in both engines.
 

@@ -98,7 +98,7 @@ class AtomicFile(OverlayFile):
         self.forget()
         if self._commit.is_half_way:
             return
-        # What can't be cut off lies past the end that HDF5 knows.
+        # A rest that can't be cut off lies past the end of the file for HDF5.
         extent = self._extent
         with contextlib.suppress(OSError):
             if os.fstat(extent.descriptor).st_size > extent.base_size:

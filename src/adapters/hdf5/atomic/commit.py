@@ -12,7 +12,7 @@ from .extent import Extent
 from .journal import Journal
 from .pieces import FEW_BYTES, Piece, changed_part, read_at, write_at
 
-# Where it begins, what the file holds there, and what it will hold.
+# Position, the bytes in the file, and the new bytes.
 Replacement: TypeAlias = tuple[int, bytes, bytes]
 
 
@@ -31,7 +31,7 @@ class Commit:
         self._extent = extent
         self._durable = durable
         self.is_half_way = False
-        # Of the commit that runs.
+        # State of the running commit.
         self._syncs = 0
 
     def run(self, written: Iterable[tuple[int, bytes]]) -> None:
@@ -55,7 +55,7 @@ class Commit:
             recorded.set_attribute("hdf5.commit.syncs", self._syncs)
 
     def _run(self, replacements: list[Replacement]) -> None:
-        # What was added must be there before the journal speaks of it.
+        # Appended bytes must be on the disk before the journal refers to them.
         self._sync()
         pieces: list[Piece] = [(start, data) for start, _, data in replacements]
         extent = self._extent
@@ -65,7 +65,7 @@ class Commit:
             self.is_half_way = bool(replacements)
             self._replace(replacements)
             self._sync()
-            # The journal goes with what is cut off: it comes last, as it can't be undone.
+            # Cutting off the end removes the journal too; it comes last, as it can't be undone.
             os.ftruncate(extent.descriptor, extent.size)
         except BaseException:
             self._undo(replacements, journal)
@@ -79,7 +79,7 @@ class Commit:
 
         HDF5 writes whole pieces of arrays, of which little is new.
         """
-        # What is cut off need not be replaced before.
+        # Bytes that will be cut off need not be replaced.
         end = min(self._extent.base_size, self._extent.size)
         descriptor = self._extent.descriptor
         found: list[Replacement] = []

@@ -37,7 +37,7 @@ _TAIL = _TRAILER.size + _CHECKSUM.size
 # The most bytes of an entry. Sparse files can seem large at no cost, so at most this many bytes are
 # read for each entry; entries themselves can't be zeros.
 _MOST_OF_ENTRY = 1024
-# Entries that are read, and bytes that are written, in one go.
+# Entries that are read at a time, and bytes that are written at a time.
 _MOST_ENTRIES = 1 << 16
 _MOST_AT_ONCE = 1 << 22
 
@@ -72,7 +72,7 @@ class StoredPieces:
     def lay_over(self, view: memoryview, start: int) -> None:
         """Replace what a buffer holds of the file from a position on by the pieces."""
         stop = start + len(view)
-        # A piece that begins before may reach into it.
+        # A piece that begins before it may extend into it.
         first = max(0, int(np.searchsorted(self._starts, start, "right")) - 1)
         last = int(np.searchsorted(self._starts, stop, "left"))
         for place, data in self._within(first, last):

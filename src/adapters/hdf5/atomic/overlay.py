@@ -26,10 +26,10 @@ from .pieces import read_into, write_at
 PAGE = 4096
 # The most bytes of writes that wait in order of arrival.
 _MOST_WAITING = 1024 * 1024
-# Pages that follow each other and are dealt with at once.
+# Adjacent pages that are processed together.
 _MOST_PAGES = 1024
 _FROM_START = os.SEEK_SET
-# The last position that a system can name.
+# The last file position that a system supports.
 _LARGEST = 2**63 - 1
 
 
@@ -47,15 +47,15 @@ class OverlayFile:
 
     def __init__(self, extent: Extent) -> None:
         self._extent = extent
-        # What the file held at the start counts up to here: less, once it was cut.
+        # The original bytes of the file are valid up to here; less after a truncation.
         self._kept_size = extent.base_size
         self._pages: dict[int, bytearray] = {}
-        # What was written after what the pages hold.
+        # Writes that came after those in the pages.
         self._waiting: list[tuple[int, bytes]] = []
         self._waiting_bytes = 0
-        # What was written after an error.
+        # Writes after an error.
         self._patches: list[tuple[int, bytes]] = []
-        # What an interrupted commit will replace.
+        # Pieces that an interrupted commit will replace.
         self._shown: StoredJournal | None = None
         self._position = 0
         # How often HDF5 has written.
@@ -64,7 +64,7 @@ class OverlayFile:
 
     @guarded
     def seek(self, offset: int, whence: int = _FROM_START) -> int:
-        # Until HDF5 has read or written there, or asked where that is.
+        # Until HDF5 has read or written there, or asked for the position.
         CALLBACK.pause_collector()
         if whence == _FROM_START:
             self._position = offset

@@ -8,7 +8,7 @@ import numpy as np
 
 from ....platform import Buffer, read_some, read_some_into, write_some
 
-# Where it begins in the file, and bytes.
+# Position in the file, and bytes.
 Piece: TypeAlias = tuple[int, Buffer]
 
 # perf: append 50 cells; the search for what changed takes longer than to write it.

@@ -34,7 +34,7 @@ from .local_blocks import (
 from .paths import Kind, canonical
 from .sets import Totals, chunk_ids, is_chunk_id
 
-# Attributes of which a set has some.
+# Attributes of a set, at least one of which it has.
 _MARKS = ("pre", "post", "tag")
 # Few local chunks stay at fewer connections than this.
 _EXPECTED_ROWS = 85
@@ -124,7 +124,7 @@ class ClassicConnectivity:
 
     @property
     def holes(self) -> int:
-        # Each block has arrays of its own, which are removed with it.
+        # Each block has separate arrays, which are removed with it.
         return 0
 
     def damage(self, _most: int) -> Iterator[str]:
@@ -293,7 +293,7 @@ class ClassicConnectivity:
         """Note that something is about to change; what is not counted yet is counted first."""
         self._load()
         self._touched = True
-        # What is read from now on is not what the session began with.
+        # From now on, reads do not return the state that the session began with.
         self._blocks = KnownBlocks()
         self._network.cache.invalidate(blocks_key(self.tag))
         self._network.touch()
@@ -390,7 +390,7 @@ def _insert(
     merged_chunks = np.concatenate((blocks.chunks, chunks[~known]))
     place = {chunk: i for i, chunk in enumerate(merged_chunks.tolist())}
     targets = np.array([place[chunk] for chunk in chunks.tolist()])
-    # Nothing before the first block that grows moves.
+    # Rows before the first block that grows stay where they are.
     first = int(targets.min())
     start = int(blocks.starts[first])
     owners = np.repeat(np.arange(len(blocks.chunks)), blocks.sizes)[start:]

@@ -92,7 +92,7 @@ class ClassicMorphologies:
         if name not in self:
             raise MorphologyNotFoundError(f"there is no morphology '{name}'", asked=name)
         self._delete(name)
-        # bsb-hdf5 8.0.2 needs what a chunk lists, be it of use or not.
+        # bsb-hdf5 8.0.2 needs every morphology that a chunk lists, whether a cell uses it or not.
         self._network.unlist_morphology(name)
 
     def _delete(self, name: str) -> None:

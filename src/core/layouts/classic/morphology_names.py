@@ -46,7 +46,7 @@ def list_names(chunk: GroupWriter, given: MorphologyRows, lacks: Lacks) -> NDArr
         names += [name for name in new if name not in lacking]
         chunk.attributes.set(_NAMES, names)
     codes = {name: code for code, name in reversed(list(enumerate(names)))}
-    # A name that nothing is stored of has no code, and no cell has it.
+    # A name without a stored morphology has no code, and no cell has it.
     translation = [codes.get(name, -1) for name in given.names]
     return np.array(translation, dtype=np.int64)[given.indices]
 

@@ -89,7 +89,7 @@ class ClassicNetwork(RootedNetwork):
 
     def touch(self) -> None:
         """Count a change that is about to be made."""
-        # What has no totals yet is counted, which must be before it changes.
+        # Sets without totals are counted, which must happen before they change.
         self._load_totals()
         super().touch()
 
@@ -133,7 +133,7 @@ class ClassicNetwork(RootedNetwork):
 
     def create_placement(self, name: str, *, created_at: str) -> None:
         group = self._new_group("placement", name)
-        # One that callers removed past the network.
+        # Callers removed it without the network.
         self._placements.pop(canonical(name), None)
         ClassicPlacement.create(group, name, created_at)
 
@@ -175,7 +175,7 @@ class ClassicNetwork(RootedNetwork):
         """
         kind, found = _KINDS[part], None
         if self.cache.get((part, canonical(name))) is not None:
-            # What has counts is a set.
+            # A group with counts is a set.
             found = locate(self._root.group(part), name)
         elif part in self._root:
             found = find(self._root.group(part), name, kind)

@@ -56,7 +56,7 @@ def _is_marked(group: GroupReader) -> bool:
 
 
 def _is_chunk(group: GroupReader, name: str) -> bool:
-    # A set can have a number for its name.
+    # The name of a set can be a number.
     if not is_chunk_id(name) or kind_of(group, name) != GROUP:
         return False
     return not _is_marked(group.group(name))
@@ -93,7 +93,7 @@ class ClassicPlacement:
         self._touched = False
         self._loaded: StoredCounts | None = None
         self._widths: dict[str, tuple[int, ...]] = {}
-        # Keys that are known to have a path of their own.
+        # Keys that are known to have a separate path.
         self._free: set[str] = set()
 
     @classmethod
@@ -108,7 +108,7 @@ class ClassicPlacement:
 
     @property
     def holes(self) -> int:
-        # Each chunk has arrays of its own, which are removed with it.
+        # Each chunk has separate arrays, which are removed with it.
         return 0
 
     def counts(self) -> ChunkCounts:
@@ -377,7 +377,7 @@ class ClassicPlacement:
         widths = (None if array is None else array.shape[1:], self._width(column))
         for width in widths:
             if width is not None and not len(rows):
-                # That there are none can be said in any width.
+                # An empty column can have any width.
                 return np.zeros((0, *width), dtype=column.dtype)
             if width is not None:
                 check_width(column, width, rows)

@@ -18,9 +18,9 @@ from ...ranges import Bounds, coalesce, rows_of_ranges
 from ...rows import Lengths, Rows
 from .checksums import SetChecksums
 
-# Rows wait to be stored together until they take this many bytes.
+# Rows are collected until they take this many bytes, then stored together.
 _MOST_WAITING = 4 * 1024 * 1024
-# Rows of zeros that are written at once.
+# Rows of zeros that are written at a time.
 _MOST_BLANK = 1024 * 1024
 # Arrays of at most this many bytes are rewritten in one piece, larger ones in several.
 _MOST_AT_ONCE = 64 * 1024 * 1024
@@ -165,7 +165,7 @@ class LongArray:
         pieces: tuple[Rows, ...] = ()
         for piece in self._waiting:
             pieces = merge(pieces, piece)
-        # There are few from now on, so that the next reader goes through few.
+        # This leaves few of them for the next reader.
         self._waiting = list(pieces)
         for piece in pieces:
             within = (wanted >= held) & (wanted < held + len(piece))

@@ -29,7 +29,7 @@ from .tables import FEW_ENTRIES, Entries, inserted
 PRE, POST, FIRST, COUNT, POINTS = range(5)
 WIDTH = 5
 NO_POINTS = -1
-# Dtypes that cells, and branches and points, may be stored as.
+# Dtypes in which cells, and branches and points, may be stored.
 CELL_KINDS = (np.dtype(np.uint16), np.dtype(np.uint32), np.dtype(np.int64))
 POINT_KINDS = (np.dtype(np.int16), np.dtype(np.int32), np.dtype(np.int64))
 _FIRST = np.zeros(1, dtype=np.int64)

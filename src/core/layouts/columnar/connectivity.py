@@ -48,7 +48,7 @@ from .groups import Holder, SetGroup
 from .sets import ColumnarSet
 from .tables import create_table, entries_of, prepare_tally
 
-# Pairs of chunks that are named at most.
+# The most pairs of chunks that are named.
 _MOST_NAMED = 3
 
 
@@ -174,7 +174,7 @@ class ColumnarConnectivity(ColumnarSet[ConnectivityNames, ConnectivitySums, Bloc
             pairs = entries[:, [PRE, POST]][:_MOST_NAMED].tolist()
             named = ", ".join(f"{pre} to {post}" for pre, post in pairs)
             more = f" and {len(entries) - len(pairs)} more" if len(entries) > len(pairs) else ""
-            # What no entry names is a hole.
+            # Rows that no entry refers to are holes.
             if pairs:
                 yield f"'{self.tag}', chunks {named}{more}, {name}"
 

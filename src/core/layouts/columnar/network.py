@@ -33,7 +33,7 @@ _MORPHOLOGIES, _FILES = "morphology_tables", "stored_files"
 # seeing an empty network that it could write to.
 _RESERVED = ("placement", "connectivity", "morphologies", "morphology_meta", "files")
 _RESERVED_ATTRIBUTE = "chunks"
-# The attribute that says the name of a member that can't bear it.
+# The attribute with the name of a member that can't be called so.
 NAMED_BY = {"placement": "cell_type", "connectivity": "tag", "files": ID}
 # The major version of a network beside which there is a log, which programs must not ignore.
 _MAJOR_WITH_CALLS = "2"
@@ -174,7 +174,7 @@ class ColumnarNetwork(RootedNetwork):
 
         :raises ReadOnlyError: the session only reads.
         """
-        # Much is stored at the end of a session only, which would be too late to fail.
+        # Much is stored only at the end of a session, where it is too late to fail.
         if not hasattr(self._root, "require_group"):
             raise ReadOnlyError("the session only reads; this operation writes")
         super().touch()
@@ -218,7 +218,7 @@ class ColumnarNetwork(RootedNetwork):
 
     def create_placement(self, name: str, *, created_at: str) -> None:
         ColumnarPlacement.create(self._new_group("placement", name), name, created_at)
-        # One that callers removed past the network.
+        # Callers removed it without the network.
         self._placements.pop(name, None)
 
     def remove_placement(self, name: str) -> None:

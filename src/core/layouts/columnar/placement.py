@@ -107,7 +107,7 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
         for title, first, end in self.damaged_rows(most):
             filled = table[table[:, MASK] >> self._names.columns[title] & 1 == 1]
             chunks = np.unique(entries_of(filled, (FIRST, COUNT), first, end)[:, CHUNK])
-            # What no entry names is a hole.
+            # Rows that no entry refers to are holes.
             if len(chunks):
                 yield f"'{self.name}', chunk {', '.join(map(str, chunks.tolist()))}, {title}"
 

@@ -20,7 +20,7 @@ from .segments import COUNT, FIRST, MASK, SEGMENTS, WIDTH, Segments
 from .tables import Entries, Form, TableSource
 
 PREFIX = f"{ADDITIONAL}/"
-# The attribute that says the key of an array that can't bear it as its name.
+# The attribute with the key of an array that can't be called so.
 KEY = "key"
 _CODED = frozenset((MORPHOLOGY.name, LABELS.name))
 CODE_KINDS = (np.dtype(np.int32), np.dtype(np.int64))

@@ -55,7 +55,7 @@ class Cover:
         return self.present is None and counts.are(self.lengths)
 
 
-# Of a chunk without the column.
+# The result for a chunk without the column.
 _UNCOVERED = Cover(_NOTHING, _NONE, _NONE)
 
 
@@ -284,7 +284,7 @@ def split(
     where = segments.order[entries]
     cuts = np.zeros((len(table), 4), dtype=np.int64)
     cuts[:, 3] = table[:, COUNT]
-    # What is not touched is all of it before the range.
+    # The part before the range is not touched.
     cuts[:, 1] = cuts[:, 2] = cuts[:, 3]
     cuts[where, 1], cuts[where, 2] = begin, end
     pieces = np.repeat(table[:, None, :], 3, axis=1)

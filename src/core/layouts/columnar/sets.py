@@ -45,7 +45,7 @@ class ColumnarSet(ABC, Generic[Names, Sums, Index]):
         """Store the rows that wait, the names, and last the table; once a session."""
         if not self._touched:
             return
-        # Entries and rows of codes that have no name yet could not be read.
+        # Entries and rows with codes that have no name yet could not be read.
         self._store_names()
         for array in self._opened_arrays():
             array.write_out()

@@ -162,7 +162,7 @@ def can_stage(call: StagedCall, network: ColumnarNetwork) -> bool:
     try:
         return bool(network.provenance) and call.fits(network)
     except StorageError:
-        # Made in the usual way, the call raises what it has to.
+        # Without the log, the call raises the proper error.
         return False
 
 

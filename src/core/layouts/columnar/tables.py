@@ -33,9 +33,9 @@ from .tally import HEAD, StoredTally, tally_of
 
 Entries = NDArray[np.int64]
 
-# So many entries are put in order among others, which are not sorted for them.
+# Up to this many entries are inserted into a sorted table, which is not sorted again.
 FEW_ENTRIES = 64
-# Of a table whose tally is missing or wrong.
+# The generation of a table whose tally is missing or wrong.
 _UNKNOWN = -1
 
 
@@ -263,9 +263,9 @@ class Table(Generic[Names, Sums, Index]):
     :param key: of the state in the cache.
     """
 
-    # Entries instead of those that are stored.
+    # Entries that replace the stored ones.
     _replaced: Index | None = None
-    # The first and the last that differ from those stored; None if that is not known.
+    # The first and the last entry that differ from the stored ones; None if unknown.
     _amended: tuple[int, int] | None = None
     # Of the entries as they are now.
     _index: Index | None = None
