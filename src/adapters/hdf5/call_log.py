@@ -87,23 +87,29 @@ class Hdf5CallLog:
         return Position(mark.token, state) if state else None
 
     def publish(self, position: Position, title: bytes, rows: Sequence[Buffer], /) -> Publication:
-        descriptor = self._kept_open()
+        descriptor, found = self._taken(), Publication.FULL
         if descriptor is None:
             return Publication.STALE
-        if not self._lock(descriptor):
-            return Publication.FULL
         try:
-            with translated(self._location):
-                return self._append(descriptor, position, title, rows)
-        finally:
+            if self._lock(descriptor):
+                with translated(self._location):
+                    found = self._append(descriptor, position, title, rows)
+        except BaseException:
+            close_file(descriptor)
+            raise
+        if found is Publication.STALE:
+            self._end = (0, _HEAD)
+            close_file(descriptor)
+        else:
             unlock(descriptor)
+            self._descriptor = descriptor
+        return found
 
     def _append(
         self, descriptor: int, position: Position, title: bytes, rows: Sequence[Buffer]
     ) -> Publication:
         header = _read_header(descriptor)
         if header is None or Position(header[0].token, header[1]) != position:
-            self.forget()
             return Publication.STALE
         generation, (known, held) = header[0].generation, self._end
         start, size = held if known == generation else _HEAD, os.fstat(descriptor).st_size
@@ -212,15 +218,16 @@ class Hdf5CallLog:
             # The parent of a forked child holds the same lock.
             close_file(descriptor, locked=False)
 
-    def _kept_open(self) -> int | None:
-        """A descriptor for appending; None if there is no log."""
+    def _taken(self) -> int | None:
+        """A descriptor to append by, which nobody else closes; None if there is no log."""
         if self._forks != Forks.count:
             self._forks = Forks.count
             self.forget()
-        if self._descriptor is None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is None:
             with contextlib.suppress(CorruptNetworkError):
-                self._descriptor = self._open(os.O_RDWR)
-        return self._descriptor
+                return self._open(os.O_RDWR)
+        return descriptor
 
     def _lock(self, descriptor: int) -> bool:
         """Whether it is locked: not where files have no locks."""

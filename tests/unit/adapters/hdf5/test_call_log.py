@@ -8,6 +8,7 @@ import struct
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from bsb_hdf5.errors import (
     StoreExistsError,
     StoreIOError,
 )
-from bsb_hdf5.platform import write_some
+from bsb_hdf5.platform import unlock, write_some
 from bsb_hdf5.ports.call_log import Mark, Position, Publication
 from bsb_hdf5.transactions.deadline import ignore_slow
 
@@ -84,6 +85,40 @@ def test_nobody_appends_who_knows_another_state(path: Path, log: Hdf5CallLog) ->
         assert Publication.STALE is log.publish(position, b"title", [])
     assert Publication.STALE is new_log(path.with_name("none")).publish(HERE, b"title", [])
     assert [] == stored(log)
+
+
+def test_what_another_thread_lets_go_of_stays_open_for_a_call_that_is_under_way(
+    log: Hdf5CallLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def let_go_and_read(descriptor: int) -> Any:
+        log.forget()
+        return read_header(descriptor)
+
+    publish(log, b"first")
+    read_header = module._read_header
+    monkeypatch.setattr(module, "_read_header", let_go_and_read)
+    assert Publication.DONE is publish(log, b"second")
+    assert [b"first", b"second"] == [title for title, _ in stored(log)]
+
+
+def test_nothing_is_unlocked_that_another_thread_may_have_opened_meanwhile(
+    log: Hdf5CallLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[int] = []
+    close = os.close
+
+    def note(descriptor: int) -> None:
+        closed.append(descriptor)
+        close(descriptor)
+
+    def check_and_unlock(descriptor: int) -> None:
+        assert descriptor not in closed
+        unlock(descriptor)
+
+    monkeypatch.setattr(os, "close", note)
+    monkeypatch.setattr(module, "unlock", check_and_unlock)
+    assert Publication.STALE is log.publish(Position(MARK.token, 2), b"title", [])
+    assert 1 == len(closed)
 
 
 def test_nobody_appends_once_it_is_closed_for_a_commit(log: Hdf5CallLog) -> None:
