@@ -29,12 +29,7 @@ from ..ports.arrays import GroupWriter
 from ..ports.store import AdoptsHandles, HasMode, Optimistic
 from ..telemetry import is_recording
 from .deadline import POLL_INTERVAL, Deadline
-from .interrupts import (
-    begin_uninterrupted,
-    call_pending,
-    end_uninterrupted,
-    uninterrupted,
-)
+from .interrupts import begin_uninterrupted, end_uninterrupted, uninterrupted
 from .recorded import RecordedTransaction, opening_span
 from .repeats import Repeats, until_current
 from .session import ACTIVE, Joined, Scope, Session, activate, active_session, deactivate
@@ -51,6 +46,8 @@ from .versioned_cache import VersionedCache
 T = TypeVar("T")
 Arguments: TypeAlias = tuple[Any, ...]
 Options: TypeAlias = Mapping[str, Any]
+
+_IN_USE = "is in use by another thread of the same scope"
 
 
 class Sessions(StagedSessions):
@@ -148,8 +145,8 @@ class Sessions(StagedSessions):
         self, session: Session, function: Callable[..., T], args: Arguments, kwargs: Options
     ) -> T:
         # perf: load a chunk; ``with`` takes twice as long.
-        while not session.mutex.acquire(timeout=POLL_INTERVAL):
-            call_pending()
+        if not session.mutex.acquire(blocking=False):
+            self._await_turn(session)
         before = 0
         try:
             before = session.changes
@@ -159,6 +156,31 @@ class Sessions(StagedSessions):
             if isinstance(error, MemoryError):
                 raise _too_large(self.store.location, error) from error
             self._context.reraise(error)
+        finally:
+            session.mutex.release()
+
+    def _await_turn(self, session: Session) -> None:
+        """
+        Wait until no other thread uses a session, and keep others from it.
+
+        :raises LockTimeoutError: that took longer than the limit.
+        """
+        settings = self._context.settings
+        deadline = Deadline(
+            self.store.location, settings.limit, settings.on_slow, list, state=_IN_USE
+        )
+        while not session.mutex.acquire(timeout=POLL_INTERVAL):
+            if deadline.is_over:
+                raise deadline.expired()
+            deadline.poll()
+
+    @contextmanager
+    def _turn(self, session: Session) -> Iterator[None]:
+        """Keep other threads from a session; errors as for :meth:`_await_turn`."""
+        if not session.mutex.acquire(blocking=False):
+            self._await_turn(session)
+        try:
+            yield
         finally:
             session.mutex.release()
 
@@ -255,9 +277,9 @@ class Sessions(StagedSessions):
                 f"'{self.store.location}' can't be copied within a write scope on it"
             )
         if active is not None:
-            # A write within it may have suspended it.
-            active.resume()
-            with self._context.translated():
+            with self._turn(active), self._context.translated():
+                # A write within it may have suspended it.
+                active.resume()
                 yield
             return
         with self._locked(identity, exclusive=False), self._context.translated():
@@ -322,7 +344,7 @@ class Sessions(StagedSessions):
     @contextmanager
     def _promoted(self, reader: Session) -> Iterator[Session]:
         """Suspend a session that reads while a write within it lasts."""
-        with reader.mutex:
+        with self._turn(reader):
             reader.suspend()
             with (
                 self._transaction(reader.identity, write=True) as session,

@@ -15,12 +15,14 @@ from bsb_hdf5.core.layouts.detection import create_network
 from bsb_hdf5.errors import (
     HandleError,
     InputError,
+    LockTimeoutError,
     ReadOnlyError,
     SessionAbortedError,
 )
 from bsb_hdf5.transactions.session import ACTIVE, Session
 from tests.unit.transactions.recorder import (
     LONG,
+    SHORT,
     Handle,
     InterruptionError,
     Recorder,
@@ -63,6 +65,24 @@ def test_operations_of_threads_that_share_a_session_take_turns(network: Recorder
         contexts = [contextvars.copy_context() for _ in range(8)]
         for done in [pool.submit(c.run, operate) for c in contexts]:
             done.result(LONG)
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_a_thread_does_not_wait_for_ever_for_another_of_the_same_scope(write: bool) -> None:
+    def use() -> None:
+        with pytest.raises(LockTimeoutError, match="in use by another thread of the same scope"):
+            network.sessions.run(lambda session: None, write=write)
+        with pytest.raises(LockTimeoutError), network.sessions.hold_shared():
+            pytest.fail("half of a change was copied")
+
+    network = Recorder(limit=SHORT)
+    network.sessions.create(create_network)
+    with network.read:
+        context = contextvars.copy_context()
+        with network.write as session:
+            elsewhere(lambda: context.run(use))
+            add(session, "a")
+        assert ("a",) == network.found()[1]
 
 
 def test_a_context_that_outlives_its_scope_opens_a_new_session(network: Recorder) -> None:
