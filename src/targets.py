@@ -48,9 +48,10 @@ def check_folder(target: Path) -> None:
     :raises StoreIOError: the folder that it is to be in does not exist.
     """
     folder = target.parent
-    if folder.is_dir():
+    # Unlike those of pathlib, these functions take a name that is too long for one of nothing.
+    if os.path.isdir(folder):
         return
-    is_file = folder.exists()
+    is_file = os.path.exists(folder)
     what = "is a file" if is_file else "does not exist; create it first"
     raise StoreIOError(
         f"the folder '{folder}' of '{target}' {what}",

@@ -129,7 +129,7 @@ def _configuration(storage: bsb.Storage) -> object:
         if meta.get("active_config"):
             try:
                 return json.loads(storage.files.load(id_)[0])
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 return None
     return None
 

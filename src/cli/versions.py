@@ -52,7 +52,7 @@ def open_at(root: str, version: str | None) -> bsb.Storage:
 def _as_version(text: str) -> str | datetime:
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        # A tag may be a date.
+        return time.astimezone() if ":" in text else text
+    except (ValueError, OverflowError):
         return text
-    # A tag may be a date.
-    return time.astimezone() if ":" in text else text

@@ -27,7 +27,9 @@ from ..core.layouts.protocols import (
 )
 from ..core.morphology import MorphologyTable, dump_meta
 from ..core.statistics import ChunkCounts
+from ..core.validation import as_count
 from ..engine import StorageEngine
+from ..errors import InputError
 from ..ports.arrays import AnyArray
 from ..queries.progress import count_done, count_expected, rows_in
 from ..storages import engine_of
@@ -83,9 +85,12 @@ def diff(
     :param most: stop after this many differences; by default, find all.
     :returns: a difference for each chunk, column, block, morphology or file; none if the
         networks are equal.
+    :raises InputError: ``most`` is not a whole number above 0.
     :raises StoreNotFoundError: nothing lies at one of the roots.
     :raises NotANetworkError: no engine of this package recognizes what is there.
     """
+    if most is not None and as_count(most, "most") < 1:
+        raise InputError(f"most must be 1 or more, not {most!r}", asked=most)
     engines = engine_of(first), engine_of(second)
     return engines[0].ranks.on_main(lambda: _diff(*engines, ignore_order, most))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from itertools import count
 from typing import TypeVar
@@ -61,7 +61,7 @@ T = TypeVar("T")
 
 @without_interrupts
 def merge(
-    sources: Sequence[bsb.Storage | Root],
+    sources: Iterable[bsb.Storage | Root],
     target: Root,
     *,
     engine: str | None = None,
@@ -103,11 +103,13 @@ def merge(
     :raises CorruptNetworkError: as for :func:`convert`.
     :raises UnknownContentError: a network holds content that its layout does not know.
     """
-    if isinstance(sources, str | bytes) or len(sources) < 2:  # noqa: PLR2004
+    is_several = isinstance(sources, Iterable) and not isinstance(sources, str | bytes)
+    given = list(sources) if is_several else []
+    if len(given) < 2:  # noqa: PLR2004
         raise InputError(f"two or more networks can be merged, not {sources!r}", asked=sources)
     if trust is not None:
         check_direction(trust)
-    storages = [each if isinstance(each, bsb.Storage) else open_storage(each) for each in sources]
+    storages = [each if isinstance(each, bsb.Storage) else open_storage(each) for each in given]
     engines = [engine_of(each) for each in storages]
     first = storages[0]
     name = first.format if engine is None else engine

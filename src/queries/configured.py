@@ -56,18 +56,18 @@ def _nodes(tree: Document, key: str) -> dict[str, Document]:
 
 def _names(node: Document, key: str) -> list[str]:
     held = node.get(key)
-    return [held] if isinstance(held, str) else [e for e in held or () if isinstance(e, str)]
+    listed = [held] if isinstance(held, str) else held if isinstance(held, list) else []
+    return [each for each in listed if isinstance(each, str)]
 
 
 def _tags(name: str, strategy: Document) -> Iterator[str]:
     """The tags of the sets of a strategy, as BSB names them; none where it names each pair."""
     sides = [strategy.get(side) for side in ("presynaptic", "postsynaptic")]
     pre, post = (_names(each, "cell_types") if isinstance(each, dict) else [] for each in sides)
-    naming = strategy.get("output_naming")
-    if isinstance(naming, dict):
+    if isinstance(strategy.get("output_naming"), dict):
         return
-    for base in [naming or name] if isinstance(naming, str | None) else naming:
+    for base in _names(strategy, "output_naming") or [name]:
         if len(pre) > 1 or len(post) > 1:
             yield from (f"{base}_{one}_to_{other}" for one in pre for other in post)
         else:
-            yield str(base)
+            yield base

@@ -72,8 +72,9 @@ def _in_chunks(cells: PlacementSet, session: Session) -> Density:
     side = session.network.chunk_size
     if len(filled) and np.isnan(side).any():
         raise InputError("the network does not say how large its chunks are; pass a partition")
+    many = "1 chunk" if len(filled) == 1 else f"{len(filled)} chunks"
     volume = float(np.prod(side)) * len(filled) if len(filled) else 0.0
-    return Density(population.size, volume, f"{len(filled)} chunks with cells of '{cells.tag}'")
+    return Density(population.size, volume, f"{many} with cells of '{cells.tag}'")
 
 
 def _in_partition(cells: PlacementSet, partition: bsb.Partition, session: Session) -> Density:

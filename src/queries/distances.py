@@ -31,7 +31,8 @@ class Distances:
     :param edges: (k + 1,) um, ascending. A bin includes its lower edge, the last bin both.
     :param counts: (k,) connections, or pairs, in each bin.
     :param outside: connections, or pairs, outside of all bins.
-    :param without_position: connections, or pairs, without a distance, as a cell has no position.
+    :param without_position: connections, or pairs, without a distance, as a cell has no finite
+        position.
     :param mean: mean of all distances (um), in a bin or not; NaN if there are none.
     :param sd: population standard deviation (um), likewise.
     """
@@ -93,7 +94,7 @@ class _Tally:
     squares: float = 0.0
 
     def add(self, lengths: NDArray[np.float64]) -> None:
-        placed = lengths[~np.isnan(lengths)]
+        placed = lengths[np.isfinite(lengths)]
         self.missing += len(lengths) - len(placed)
         if not len(placed):
             return
@@ -165,7 +166,7 @@ def _edges(
 
 def _longest(pre: NDArray[np.float64], post: NDArray[np.float64]) -> float:
     """The longest distance between points of the boxes around either side."""
-    placed = [each[~np.isnan(each).any(axis=1)] for each in (pre, post)]
+    placed = [each[np.isfinite(each).all(axis=1)] for each in (pre, post)]
     if not all(map(len, placed)):
         return 1.0
     first, second = placed

@@ -54,14 +54,20 @@ def page_writer(target: Path) -> PageWriter:
     :raises InputError: the suffix is unknown.
     """
     known = {".html": _write_html, ".png": _write_png, ".pdf": _write_pdf}
-    found = known.get(target.suffix.lower())
-    if found is None:
+    write = known.get(target.suffix.lower())
+    if write is None:
         raise InputError(
             f"the name of a file of pictures must end in {', '.join(known)}; '{target}' does not",
             asked=str(target),
             valid=tuple(known),
         )
-    return found
+
+    def write_names(title: str, pictures: Sequence[Picture], file: BinaryIO) -> None:
+        # No formulas: a dollar may stand in the name of a cell type.
+        with importlib.import_module("matplotlib").rc_context({"text.parse_math": False}):
+            write(title, pictures, file)
+
+    return write_names
 
 
 def load_matplotlib() -> ModuleType:

@@ -107,14 +107,18 @@ def _in_space(engine: StorageEngine, found: NetworkSummary) -> Picture:
         for axes, (i, j, names) in zip(
             figure.subplots(1, 2), ((0, 1, "xy"), (0, 2, "xz")), strict=True
         ):
-            for name, rows in drawn.items():
-                axes.plot(rows[:, i], rows[:, j], ".", markersize=2, label=name)
+            lines = [
+                axes.plot(rows[:, i], rows[:, j], ".", markersize=2, label=name)[0]
+                for name, rows in drawn.items()
+            ]
             axes.set_xlabel(f"{names[0]} (um)")
             axes.set_ylabel(f"{names[1]} (um)")
             axes.set_aspect("equal")
         if drawn:
-            named = axes.get_legend_handles_labels()
-            figure.legend(*named, loc="outside right upper", markerscale=5, fontsize="small")
+            # By their labels alone, names that begin with "_" are left out.
+            figure.legend(
+                lines, [*drawn], loc="outside right upper", markerscale=5, fontsize="small"
+            )
 
     shown = sum(map(len, drawn.values()))
     types = "1 type" if len(found.cells) == 1 else f"{len(found.cells)} types"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -48,8 +49,8 @@ def read_circuit(folder: Path) -> Circuit:
     :raises NotANetworkError: the configuration is not one of SONATA.
     :raises CorruptNetworkError: it names files out of its folder.
     """
-    path = folder / CONFIG if folder.is_dir() else folder
-    if not path.is_file():
+    path = folder / CONFIG if os.path.isdir(folder) else folder
+    if not os.path.isfile(path):
         raise StoreNotFoundError(f"there is no circuit at '{folder}': no '{CONFIG}'")
     if path.stat().st_size > _MOST_BYTES:
         raise NotANetworkError(
@@ -116,9 +117,9 @@ class _Reader:
             if name is None:
                 break
             text = str(self._manifest[name]) + text.removeprefix(name)
-        path = (self._folder / text).resolve()
+        path = Path(os.path.realpath(self._folder / text))
         # A circuit may come from an untrusted source.
-        if not path.is_relative_to(self._folder.resolve()):
+        if not path.is_relative_to(os.path.realpath(self._folder)):
             raise CorruptNetworkError(
                 f"the circuit names '{text}', which lies outside of '{self._folder}'; copy it there"
             )

@@ -75,12 +75,33 @@ class Columns:
         values: Rows = found[rows]
         return values
 
+    def read_integers(self, name: str, rows: slice = slice(None)) -> NDArray[np.int64]:
+        """
+        Whole numbers of an array.
+
+        :raises CorruptNetworkError: there are others, or as for :meth:`read`.
+        """
+        values = self.read(name, rows)
+        with np.errstate(invalid="ignore"):
+            integers = values.astype(np.int64)
+        if values.dtype.kind == "f" and (integers != values).any():
+            raise CorruptNetworkError(
+                f"'{_place(self._group)}/{name}' must hold whole numbers, not"
+                f" {values[integers != values][0]}"
+            )
+        return integers
+
     def numeric(self) -> list[str]:
         """Names of the arrays that hold a number for each row."""
-        every = [name for name in self._group if _is_array(self._group, name)]
-        held = [name for name in every if self._group[name].shape == (self.size,)]
         library = self._group.get(LIBRARY, ())
-        return [n for n in held if self._group[n].dtype.kind in "iuf" and n not in library]
+        return [
+            name
+            for name in self._group
+            if _is_array(found := _member(self._group, name))
+            and found.shape == (self.size,)
+            and found.dtype.kind in "iuf"
+            and name not in library
+        ]
 
     def library(self, name: str) -> list[str]:
         """The texts that the numbers of an array stand for; none if they are numbers."""
@@ -97,7 +118,7 @@ class Columns:
         """
         texts = self.library(name)
         if texts:
-            codes = self.read(name).astype(np.int64)
+            codes = self.read_integers(name)
             if len(codes) and not 0 <= codes.min() <= codes.max() < len(texts):
                 raise CorruptNetworkError(
                     f"'{_place(self._group)}/{name}' numbers texts from {codes.min()} to"
@@ -118,7 +139,7 @@ def check_order(population: Group, kind: str, size: int) -> None:
     :raises CorruptNetworkError: they are in several, or in the order of an index.
     """
     columns = Columns(population, size)
-    names = f"{kind}_group_id", f"{kind}_group_index"
+    names = f"{kind}_group_id", f"{kind}_group_index", f"{kind}_id"
     for name in (each for each in names if each in columns):
         for first in range(0, size, _PIECE):
             rows = slice(first, min(first + _PIECE, size))
@@ -137,9 +158,10 @@ def array_in(group: Group, name: str) -> Array:
 
     :raises CorruptNetworkError: there is none.
     """
-    if not _is_array(group, name):
+    found = _member(group, name)
+    if not _is_array(found):
         raise CorruptNetworkError(f"'{_place(group)}' has no array '{name}' of its own")
-    return group[name]
+    return found
 
 
 def group_in(group: Group, name: str) -> Group:
@@ -148,9 +170,10 @@ def group_in(group: Group, name: str) -> Group:
 
     :raises CorruptNetworkError: there is none.
     """
-    if not _is_own(group, name) or not isinstance(group[name], h5py.Group):
+    found = _member(group, name)
+    if not isinstance(found, h5py.Group):
         raise CorruptNetworkError(f"'{_place(group)}' has no group '{name}' of its own")
-    return group[name]
+    return found
 
 
 def text_attribute(array: Array, name: str) -> str:
@@ -167,18 +190,25 @@ def text_attribute(array: Array, name: str) -> str:
     return value
 
 
-def _is_own(group: Group, name: str) -> bool:
-    """Whether a member is no link to elsewhere: a network may come from anybody."""
+def _member(group: Group, name: str) -> Any:
+    """
+    A member of a group that is no link to elsewhere, as a network may come from anybody.
+
+    :returns: None if there is none.
+    :raises CorruptNetworkError: HDF5 can't open it.
+    """
     # A name with a slash is a path, and any part of it may be a link.
     if name in ("", ".") or "/" in name:
-        return False
-    return isinstance(group.get(name, getlink=True), h5py.HardLink)
+        return None
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        return None
+    try:
+        return group[name]
+    except KeyError as error:
+        raise CorruptNetworkError(f"'{_place(group)}/{name}' can't be opened: {error}") from error
 
 
-def _is_array(group: Group, name: str) -> bool:
-    if not _is_own(group, name):
-        return False
-    found = group[name]
+def _is_array(found: Any) -> bool:
     return isinstance(found, h5py.Dataset) and not found.external and not found.is_virtual
 
 

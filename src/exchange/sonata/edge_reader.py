@@ -57,7 +57,8 @@ class EdgeReader:
             call_pending()
             rows = slice(first, min(first + most, size))
             count_done(rows.stop - first)
-            nodes = [self._nodes(ends.read(title, rows)) for title in (SOURCE, TARGET)]
+            # Numbers beyond int64 become negative, and are refused later, as no node has them.
+            nodes = [ends.read_integers(title, rows) for title in (SOURCE, TARGET)]
             sides = ((nodes[0], pre, PRE), (nodes[1], post, POST))
             chunks, locations = [], []
             for ids, population, side in sides:
@@ -65,10 +66,6 @@ class EdgeReader:
                 chunks.append(chunk)
                 locations.append(self._locations(attributes, side, rows, population, ids, ranks))
             yield Blocks(chunks[0], chunks[1], locations[0], locations[1])
-
-    def _nodes(self, values: Ids) -> Ids:
-        # Numbers beyond int64 become negative, and are refused later, as no node has them.
-        return values.astype(np.int64)
 
     def _locations(
         self,
@@ -84,20 +81,20 @@ class EdgeReader:
         own = f"{side}_branch", f"{side}_point"
         if all(name in attributes for name in own):
             for i, name in enumerate(own):
-                found[:, i + 1] = attributes.read(name, rows)
+                found[:, i + 1] = attributes.read_integers(name, rows)
             return self._checked(found)
         titles = [f"{side}_{each}" for each in PLACES[:3]]
         if not all(name in attributes for name in titles):
             return found
-        places = [attributes.read(name, rows) for name in titles]
+        section, segment = (attributes.read_integers(name, rows) for name in titles[:2])
+        offset = attributes.read(titles[2], rows)
         names, codes = population.morphologies_of(nodes)
         for code in np.unique(codes).tolist():
             sections = self.find_sections(names[code]) if names[code] else None
             if sections is None:
                 continue
             at = np.flatnonzero(codes == code)
-            section, segment = (each[at].astype(np.int64) for each in places[:2])
-            known, branch, point = sections.nearest(section, segment, places[2][at])
+            known, branch, point = sections.nearest(section[at], segment[at], offset[at])
             found[at[known], 1], found[at[known], 2] = branch, point
         return found
 

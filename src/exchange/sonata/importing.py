@@ -108,11 +108,6 @@ def _import(
     if target.exists():
         location = target.sessions.store.location
         raise StoreExistsError(f"'{location}' exists", location=location)
-    circuit = read_circuit(folder)
-    if circuit.own is not None and size is not None:
-        raise InputError(
-            "the circuit was exported with its chunks; leave out chunk_size", asked=size.tolist()
-        )
 
     def fill(root: GroupWriter) -> NetworkWriter:
         network = create_network(root, layout or target.new_layout())
@@ -122,12 +117,21 @@ def _import(
 
     with bsb_errors():
         try:
+            circuit = read_circuit(folder)
+            _check_size(circuit, size)
             target.sessions.create(fill)
         except (OSError, RuntimeError, MemoryError) as error:
             if isinstance(error, StorageError) or is_of_handler(error):
                 raise
             number, said = cause_of(error)
             raise StoreIOError(f"'{folder}' can't be imported: {said}", errno=number) from error
+
+
+def _check_size(circuit: Circuit, size: NDArray[np.float64] | None) -> None:
+    if circuit.own is not None and size is not None:
+        raise InputError(
+            "the circuit was exported with its chunks; leave out chunk_size", asked=size.tolist()
+        )
 
 
 def _fill(network: NetworkWriter, circuit: Circuit, size: NDArray[np.float64] | None) -> None:

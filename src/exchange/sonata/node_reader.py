@@ -75,7 +75,7 @@ class NodeReader:
 
     def _chunks(self) -> Ids:
         if all(name in self._columns for name in CHUNK):
-            return pack(np.stack([self._columns.read(name) for name in CHUNK], axis=1))
+            return pack(np.stack([self._columns.read_integers(name) for name in CHUNK], axis=1))
         if not all(name in self._columns for name in AXES):
             return np.zeros(self.size, dtype=np.int64)
         places = np.stack([self._columns.read(name) for name in AXES], axis=1)

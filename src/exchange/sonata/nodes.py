@@ -19,6 +19,7 @@ from ...core.labels import LabelSets
 from ...core.layouts.protocols import PlacementReader
 from ...core.rows import Rows
 from ...core.statistics import ChunkCounts
+from ...errors import CorruptNetworkError
 from ...queries.progress import count_done
 from ...transactions.interrupts import call_pending
 from .columns import Columns, Group
@@ -160,12 +161,18 @@ class _NodeWriter:
         rows = read_rows(self._source, additional_column(key), batch)
         if rows is None:
             return
-        flat = rows.reshape(len(rows), -1)
+        shape = list(rows.shape[1:])
         if key not in self._additional:
             names = self._free_names(key, rows)
             self._taken.update(names)
-            self._additional[key] = {"columns": names, "shape": list(rows.shape[1:])}
-        self._write(self._additional[key]["columns"], first, flat)
+            self._additional[key] = {"columns": names, "shape": shape}
+        made = self._additional[key]
+        if made["shape"] != shape:
+            raise CorruptNetworkError(
+                f"rows of '{additional_column(key).title}' of '{self._source.name}' are of shapes"
+                f" {made['shape']} and {shape}"
+            )
+        self._write(made["columns"], first, rows.reshape(len(rows), -1))
 
     def _free_names(self, key: str, rows: Rows) -> list[str]:
         base = safe_name(key)

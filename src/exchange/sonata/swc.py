@@ -115,12 +115,28 @@ def _parents(samples: NDArray[np.float64]) -> NDArray[np.int64]:
     return found
 
 
+def _types(samples: NDArray[np.float64], name: str) -> NDArray[np.int64]:
+    """
+    The type of each sample.
+
+    :raises CorruptNetworkError: one is no whole number.
+    """
+    with np.errstate(invalid="ignore"):
+        types = samples[:, 1].astype(np.int64)
+    wrong = samples[types != samples[:, 1], 1]
+    if len(wrong):
+        raise CorruptNetworkError(
+            f"the morphology '{name}' has a sample of type {wrong[0]:g}, which is no whole number"
+        )
+    return types
+
+
 def _of_sections(samples: NDArray[np.float64], name: str) -> MorphologyTable:
     try:
         parents = _parents(samples)
     except CorruptNetworkError as error:
         raise CorruptNetworkError(f"the morphology '{name}' can't be read: {error}") from error
-    types = samples[:, 1].astype(np.int64)
+    types = _types(samples, name)
     section = sections_of(parents, types)
     order = np.argsort(section, kind="stable")
     numbers, firsts = np.unique(section[order], return_index=True)

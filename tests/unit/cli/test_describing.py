@@ -86,6 +86,15 @@ def test_holes_are_counted_until_a_repack(
     assert {"cells": 0, "connections": 0} == run("info", root, "--json").document()["holes"]
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, "{", '{"placement": {"p": {"cell_types": 5}}}'])
+def test_a_configuration_that_is_none_has_no_name(
+    run: Run, network: Sample, root: Path, text: str
+) -> None:
+    network.storage.files.store(text, meta={"active_config": True})
+    outcome = run("info", root, "--json")
+    assert (0, None) == (outcome.code, outcome.document()["configuration"])
+
+
 def test_the_commit_of_a_killed_program_is_named(run: Run, network: Sample, root: Path) -> None:
     assert not run("info", root, "--json").document()["unfinished_commit"]
     cells = network.placement(next(iter(TYPES)))

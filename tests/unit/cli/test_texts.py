@@ -302,7 +302,7 @@ def test_two_versions_are_compared(given: list[str], monkeypatch: pytest.MonkeyP
 
 
 def test_a_version_is_a_time_if_it_has_an_hour() -> None:
-    for text in ("first", "2026-01-31", "a:b", ""):
+    for text in ("first", "2026-01-31", "a:b", "", "0001-01-01T00:00"):
         assert text == versions._as_version(text)
     found = versions._as_version("2026-01-31T12:30+02:00")
     assert datetime(2026, 1, 31, 10, 30, tzinfo=UTC) == found

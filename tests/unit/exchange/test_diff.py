@@ -6,14 +6,14 @@ import importlib
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from bsb import Chunk, MorphologySet, Storage
 
 from bsb_hdf5 import convert, diff
-from bsb_hdf5.errors import StoreNotFoundError
+from bsb_hdf5.errors import InputError, StoreNotFoundError
 from bsb_hdf5.testing.network_samples import CHUNK_SIZE, cell_type, morphology_of
 from tests.unit.queries.networks import NEEDS_ZARR, Sample, new_storage, random_network
 
@@ -229,6 +229,9 @@ def test_differences_are_found_in_pieces_of_any_size(
     found = diff(sample.storage, other)
     assert 2 == len(found)
     assert found[:1] == diff(sample.storage, other, most=1)
+    for most in (0, -1, 1.5, "1"):
+        with pytest.raises(InputError, match="most must be"):
+            diff(sample.storage, other, most=cast(int, most))
     monkeypatch.setattr(diff_module, "_MOST_CELLS", 1)
     monkeypatch.setattr(diff_module, "_MOST_CONNECTIONS", 1)
     assert found == diff(sample.storage, other)

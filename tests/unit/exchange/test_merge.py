@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from bsb import Chunk, MorphologySet, Storage
 
-from bsb_hdf5 import engine_of, merge, open_storage, verify
+from bsb_hdf5 import diff, engine_of, merge, open_storage, verify
 from bsb_hdf5.errors import (
     ChunkSizeError,
     FileStoredError,
@@ -220,10 +220,15 @@ def test_what_lies_in_the_folder_of_a_network_is_refused_or_left_out(
     assert open_storage(tmp_path / "merged.hdf5")
 
 
-@pytest.mark.parametrize("sources", [[], ["one"], "network.hdf5"])
+@pytest.mark.parametrize("sources", [[], ["one"], "network.hdf5", Path("network.hdf5"), None])
 def test_less_than_two_networks_are_refused(sources: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="two or more networks"):
         merge(sources, tmp_path / "merged.hdf5")
+
+
+def test_networks_may_be_given_one_after_the_other(pair: list[Storage], tmp_path: Path) -> None:
+    made = merge(iter(pair), tmp_path / "merged.hdf5")
+    assert [] == diff(made, merge(pair, tmp_path / "again.hdf5"))
 
 
 def test_what_is_at_the_target_stays(pair: list[Storage], tmp_path: Path) -> None:
@@ -238,7 +243,6 @@ def test_labels_of_cells_are_translated_in_pieces_of_any_size(
 ) -> None:
     import importlib
 
-    from bsb_hdf5 import diff
     from bsb_hdf5.exchange.transfer import Portion
 
     sources = [each.storage for each in samples]

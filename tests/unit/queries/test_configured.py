@@ -71,7 +71,15 @@ def test_a_single_name_needs_no_list() -> None:
 
 @pytest.mark.parametrize(
     "configuration",
-    [None, [], {}, {"placement": []}, {"placement": {"p": 1}, "connectivity": {"c": {}, "d": 0}}],
+    [
+        None,
+        [],
+        {},
+        {"placement": []},
+        {"placement": {"p": 1}, "connectivity": {"c": {}, "d": 0}},
+        {"placement": {"p": {"cell_types": 5}}},
+        {"connectivity": {"c": {"output_naming": 5}}},
+    ],
 )
 def test_a_configuration_of_another_structure_asks_for_little(configuration: object) -> None:
     assert () == unfilled(configuration, network({}, {})).cell_types

@@ -102,6 +102,17 @@ def test_connections_of_cells_without_positions_have_no_distance(
     assert (1, 0, [0]) == (found.without_position, found.outside, found.counts.tolist())
 
 
+def test_a_position_that_is_infinite_has_no_distance(engine: str, tmp_path: Path) -> None:
+    storage = new_storage(engine, tmp_path)
+    cells = storage.require_placement_set(cell_type("granule"))
+    cells.append_data(Chunk((0, 0, 0), CHUNK_SIZE), [[0.0, 0.0, np.inf], [0, 0, 0], [3, 4, 0]])
+    loops = storage.require_connectivity_set(cells.cell_type, cells.cell_type, "loops")
+    loops.connect(cells, cells, [0, 1], [1, 2])
+    found = distances(loops, bins=1)
+    assert (1, 0, [1]) == (found.without_position, found.outside, found.counts.tolist())
+    assert (5.0, 0.0) == (found.mean, found.sd)
+
+
 def test_a_number_of_bins_reaches_to_the_longest_distance_there_can_be(
     engine: str, tmp_path: Path
 ) -> None:

@@ -327,6 +327,17 @@ def test_a_legend_names_the_types_of_cells(sample: Sample) -> None:
     assert ("Cells in space", f"{total} cells of 2 types") == (picture.title, picture.caption)
 
 
+@pytest.mark.parametrize("suffix", [".html", ".png", ".pdf"])
+def test_a_type_may_have_any_name(suffix: str, tmp_path: Path) -> None:
+    storage = new_storage("columnar", tmp_path)
+    for name in ("$^$", "_hidden", "a$b"):
+        storage.require_placement_set(cell_type(name))
+    plot(storage, tmp_path / f"page{suffix}")
+    figure = Figure()
+    pictures._in_space(engine_of(storage), summary(storage)).draw(figure)
+    assert ["$^$", "_hidden", "a$b"] == [each.get_text() for each in figure.legends[0].get_texts()]
+
+
 @pytest.mark.parametrize("most", [20_000, 9])
 def test_each_cell_is_drawn_where_it_is(
     sample: Sample, most: int, monkeypatch: pytest.MonkeyPatch

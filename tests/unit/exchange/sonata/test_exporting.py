@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import h5py
 import libsonata
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from scipy.spatial.transform import Rotation
 from bsb_hdf5 import diff, export_sonata, import_sonata
 from bsb_hdf5.errors import CorruptNetworkError, StoreExistsError, StoreIOError
 from bsb_hdf5.exchange.sonata.names import safe_name
+from bsb_hdf5.exchange.transfer import Portion
 from bsb_hdf5.queries import connectivity_sets, placement_sets
 from tests.face.samples import cell_type, chunk, positions
 from tests.unit.exchange.sonata.circuits import NAMES, full_network
@@ -305,3 +307,25 @@ def test_connections_on_cells_that_are_gone_are_refused(tmp_path: Path) -> None:
     sample.placement("golgi").clear()
     with pytest.raises(CorruptNetworkError, match="that do not exist"):
         export_sonata(sample.storage, tmp_path / "circuit")
+
+
+@pytest.mark.parametrize("shapes", [((2,), (3,)), ((2, 3), (3, 2)), ((), (3,))])
+def test_rows_of_two_shapes_are_refused_whatever_is_in_memory(
+    shapes: tuple[tuple[int, ...], ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As bsb-hdf5 8.0.2 stores them."""
+    storage = new_storage("classic", tmp_path)
+    cells = storage.require_placement_set(cell_type("granule"))
+    for x in range(2):
+        cells.append_data(chunk(x), positions(1), additional={"k": np.ones((1, *shapes[0]))})
+    with h5py.File(storage.root, "r+") as file:
+        path = f"placement/granule/{chunk(1).id}/additional/k"
+        del file[path]
+        file[path] = np.ones((1, *shapes[1]))
+    for most in (1, 2):
+        monkeypatch.setattr(
+            "bsb_hdf5.exchange.sonata.exporting.Portion", lambda most=most: Portion(cells=most)
+        )
+        with pytest.raises(CorruptNetworkError, match="rows of 'additional/k'"):
+            export_sonata(storage, tmp_path / "circuit")
+        assert not (tmp_path / "circuit").exists()

@@ -167,6 +167,9 @@ def test_branches_of_a_file_of_another_program_may_spring_from_its_first_sample(
         "1 1 0 0 0 1 1",
         "1 1 0 0 0 1 -1\n1 1 0 0 0 1 -1",
         "1 1 0 0 0 1 -1\n2 1 0 0 0 1 9",
+        "1 nan 0 0 0 1 -1",
+        "1 1.5 0 0 0 1 -1",
+        "1 1e300 0 0 0 1 -1",
     ],
 )
 def test_what_is_no_swc_file_is_refused(text: str) -> None:
