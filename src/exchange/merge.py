@@ -33,7 +33,6 @@ from ..errors import (
     InputError,
     MorphologyExistsError,
     SetTypeError,
-    StoreExistsError,
     UnknownContentError,
 )
 from ..exceptions import bsb_errors
@@ -42,6 +41,7 @@ from ..ports.store import common_mode
 from ..queries.progress import count_done, count_expected, rows_in
 from ..storages import engine_of, make_engine, open_storage
 from ..transactions.interrupts import call_pending, without_interrupts
+from .convert import check_free
 from .damage import check_undamaged
 from .diff import same_file, same_meta, same_morphology
 from .transfer import (
@@ -91,7 +91,8 @@ def merge(
         the folders of zarr networks that do not belong to them.
     :param keep_damaged: as for :func:`convert`.
     :returns: the new network.
-    :raises InputError: fewer than two sources, or an engine or layout that does not exist.
+    :raises InputError: fewer than two sources, or an engine or layout that does not exist; or the
+        target lies within a source in an object store.
     :raises StoreExistsError: something lies at the target.
     :raises ChunkSizeError: the networks have different chunk sizes.
     :raises InvalidNameError: the classic layout can't distinguish two names, such as ``a/b`` and
@@ -126,9 +127,8 @@ def _write(
     rename: bool,
     options: CopyOptions,
 ) -> None:
-    if target.exists():
-        location = target.sessions.store.location
-        raise StoreExistsError(f"'{location}' exists", location=location)
+    for each in sources:
+        check_free(each, target)
     with ExitStack() as stack, bsb_errors():
         networks = [stack.enter_context(each.read_scope()).network for each in sources]
         places = [each.sessions.store.location for each in sources]

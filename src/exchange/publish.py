@@ -51,7 +51,8 @@ def publish(
     :raises StoreExistsError: there is something at the URL.
     :raises StoreError: obstore is not installed: ``pip install 'bsb-hdf5[cloud]'``.
     :raises StoreAccessError: the service denies write access.
-    :raises CorruptNetworkError: as for :func:`convert`.
+    :raises CorruptNetworkError: as for :func:`convert`; a zarr network is published as it is, and
+        not checked.
     :raises UnknownContentError: as for :func:`convert`.
     """
     check_new_root(url)
@@ -91,7 +92,7 @@ def _plain(storage: bsb.Storage, options: CopyOptions) -> Iterator[StorageEngine
     :guilabel:`collective` A network that can be published: itself, or a copy in a temporary folder.
     """
     engine = engine_of(storage)
-    if isinstance(engine.sessions.store, Publishing):
+    if engine.ranks.on_main(lambda: _is_plain(engine, options)):
         yield engine
         return
     folder = engine.ranks.on_main(lambda: tempfile.mkdtemp(prefix="bsb-hdf5-"))
@@ -102,6 +103,14 @@ def _plain(storage: bsb.Storage, options: CopyOptions) -> Iterator[StorageEngine
     finally:
         if engine.ranks.rank == 0:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_plain(engine: StorageEngine, options: CopyOptions) -> bool:
+    """Whether a network can be published as it is, with all that is in it."""
+    if not isinstance(engine.sessions.store, Publishing):
+        return False
+    with engine.read_scope() as session:
+        return not (options.drop_unknown and any(session.network.unknown()))
 
 
 def _publish(engine: StorageEngine, target: NetworkRoot, options: CopyOptions) -> None:

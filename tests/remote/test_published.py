@@ -20,7 +20,7 @@ from bsb import Chunk, Storage
 from obstore.store import from_url
 from zarr.storage import ObjectStore
 
-from bsb_hdf5 import convert, expire, open_storage, publish, repack, tag, versions
+from bsb_hdf5 import convert, expire, merge, open_storage, publish, repack, tag, versions
 from bsb_hdf5.adapters.zarr.published import PublishedTarget
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.config import NetworkRoot
@@ -37,6 +37,7 @@ from bsb_hdf5.errors import (
 )
 from bsb_hdf5.platform import Forks
 from bsb_hdf5.ports.services import ServiceOptions
+from bsb_hdf5.resource import Resource
 from bsb_hdf5.testing.contents import reading, snapshot
 from tests.parallel.launcher import as_rank, mpiexec
 from tests.unit.cli.conftest import Run, run
@@ -172,6 +173,20 @@ def test_damaged_rows_are_published_if_that_is_asked_for(bucket: str, tmp_path: 
     assert 7.5 == positions(published)[5, 1]
 
 
+def test_arrays_of_others_are_published_unless_they_are_to_be_left_out(
+    bucket: str, tmp_path: Path
+) -> None:
+    source = Storage("zarr", str(tmp_path / "source"))
+    source.require_placement_set(CellType()).append_data(
+        Chunk((0, 0, 0), (100, 100, 100)), positions=POSITIONS
+    )
+    Resource(source._engine, "mine").create(np.arange(3.0))
+    for drop_unknown in (False, True):
+        made = publish(source, f"{bucket}/{drop_unknown}", drop_unknown=drop_unknown)
+        assert Resource(made._engine, "mine").exists() is not drop_unknown
+        assert np.array_equal(POSITIONS, positions(made))
+
+
 @pytest.mark.parametrize(
     "place",
     [
@@ -208,9 +223,13 @@ def test_a_url_in_use_is_refused_before_anything_is_copied(
 
 
 @pytest.mark.parametrize("path", ["refs/p", "chunks/p", "sub/p/"])
-def test_nothing_is_published_or_copied_into_its_source(bucket: str, path: str) -> None:
+def test_nothing_is_published_copied_or_merged_into_its_source(bucket: str, path: str) -> None:
     source = network("zarr", f"{bucket}/source")
-    for copy in (publish, partial(convert, engine="zarr")):
+
+    def merge_into(source: Storage, root: str) -> Storage:
+        return merge([network("memory", f"beside {root}"), source], root, engine="zarr")
+
+    for copy in (publish, partial(convert, engine="zarr"), merge_into):
         with pytest.raises(InputError, match="lies within the network"):
             copy(source, f"{bucket}/source/{path}")
     assert 1 == len({each.tags for each in versions(source)})
