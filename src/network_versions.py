@@ -75,7 +75,7 @@ def _before(older_than: object) -> datetime:
         )
     if older_than.utcoffset() is None:
         raise InputError(
-            f"older_than must have a time zone, unlike {older_than!r}; add tzinfo=timezone.utc",
+            f"older_than must have a time zone; add tzinfo=timezone.utc to {older_than!r}",
             asked=older_than,
         )
     if older_than > datetime.now(UTC):
@@ -87,12 +87,10 @@ def _before(older_than: object) -> datetime:
 
 def _ago(age: timedelta) -> datetime:
     if age < timedelta(0):
-        raise InputError(
-            f"older_than must be a time that has passed, 0 or more, not {age!r}", asked=age
-        )
+        raise InputError(f"older_than must not be negative, as {age!r} is", asked=age)
     try:
         return datetime.now(UTC) - age
     except OverflowError as error:
         raise InputError(
-            f"older_than must lead to a year after 0, unlike {age!r}", asked=age
+            f"older_than must not reach back before the year 1, as {age!r} does", asked=age
         ) from error

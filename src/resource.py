@@ -414,8 +414,8 @@ def _check_any(root: GroupWriter, data: ArrayLike, options: Options) -> None:
         raise InputError(f"only arrays in an HDF5 file have the options {', '.join(more)}")
     else:
         raise DtypeError(
-            "only an HDF5 file has arrays of other values than numbers, and single values;"
-            f" give rows of numbers, not {data!r}"
+            "only HDF5 files can store single values, and arrays of anything but numbers; give rows"
+            f" of numbers, not {data!r}"
         )
 
 

@@ -66,7 +66,8 @@ def copy(given: argparse.Namespace) -> Answer:
     if is_url(given.target) and engine._format == "hdf5":
         check_alone(given.target, "target")
         raise InputError(
-            f"a copy of an HDF5 file is one; bsb storage convert stores it at '{given.target}'",
+            f"an HDF5 file can't be copied to '{given.target}'; bsb storage convert makes a zarr"
+            " network of it there",
             asked=given.target,
         )
     engine.copy(given.target)

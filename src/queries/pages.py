@@ -57,7 +57,7 @@ def page_writer(target: Path) -> PageWriter:
     write = known.get(target.suffix.lower())
     if write is None:
         raise InputError(
-            f"the name of a file of pictures must end in {', '.join(known)}; '{target}' does not",
+            f"'{target}' must end in {', '.join(known)}, for a page, a picture or a document",
             asked=str(target),
             valid=tuple(known),
         )

@@ -106,7 +106,7 @@ class _Reader:
         twice = sorted({*named} & {*known})
         if twice:
             raise CorruptNetworkError(
-                f"the circuit has two populations '{twice[0]}', as of '{file}'"
+                f"the circuit has two populations '{twice[0]}', one of them in '{file}'"
             )
         return named
 

@@ -69,8 +69,8 @@ class Columns:
         found = array_in(self._group, name)
         if found.shape != (self.size,) or found.dtype.kind not in "iuf":
             raise CorruptNetworkError(
-                f"'{_place(found)}' must hold {self.size} numbers, not {found.shape} of dtype"
-                f" '{found.dtype}'"
+                f"'{_place(found)}' must hold {self.size} numbers, not an array of shape"
+                f" {found.shape} and dtype '{found.dtype}'"
             )
         values: Rows = found[rows]
         return values
@@ -121,8 +121,8 @@ class Columns:
             codes = self.read_integers(name)
             if len(codes) and not 0 <= codes.min() <= codes.max() < len(texts):
                 raise CorruptNetworkError(
-                    f"'{_place(self._group)}/{name}' numbers texts from {codes.min()} to"
-                    f" {codes.max()}; there are {len(texts)}"
+                    f"'{_place(self._group)}/{name}' refers to texts {codes.min()} to"
+                    f" {codes.max()}, but there are only {len(texts)}"
                 )
             return texts, codes
         unique, codes = np.unique(_texts(array_in(self._group, name)), return_inverse=True)
@@ -146,8 +146,8 @@ def check_order(population: Group, kind: str, size: int) -> None:
             expected = 0 if name == names[0] else np.arange(rows.start, rows.stop)
             if (columns.read(name, rows) != expected).any():
                 raise CorruptNetworkError(
-                    f"'{_place(population)}' has its rows in several groups, or in another order"
-                    f" than that of its {kind}s, by '{name}'; write them to the group '0' in the"
+                    f"the rows of '{_place(population)}' are in several groups, or not in the order"
+                    f" of its {kind}s, according to '{name}'; write them to the group '0' in the"
                     " order of their ids"
                 )
 

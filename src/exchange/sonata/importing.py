@@ -221,8 +221,8 @@ def _check_same(held: MorphologyTable, other: MorphologyTable, name: str, path: 
     """Check that a morphology of another folder is that which is stored under its name."""
     if not same_morphology(held, other):
         raise MorphologyExistsError(
-            f"the circuit has another morphology '{name}' than '{path}', and a network has one of a"
-            " name; rename one of the files, and the morphology of its nodes",
+            f"the circuit has two different morphologies '{name}', one of them in '{path}'; rename"
+            " one of the files, and the morphology of its nodes",
             asked=name,
         )
 
@@ -238,8 +238,8 @@ def _copy_edges(
         for each in ends:
             if each not in readers:
                 raise CorruptNetworkError(
-                    f"the edges '{name}' are on nodes of '{each}', which is no population of the"
-                    f" circuit; these are {sorted(readers)}"
+                    f"the edges '{name}' are on nodes of '{each}', which is not a population of the"
+                    f" circuit; its node populations are {sorted(readers)}"
                 )
         tag = _original(own, "edges", name)
         types = [_original(own, "nodes", each) for each in ends]

@@ -227,8 +227,8 @@ class NodeReader:
         if not named[kept].all():
             left = sorted({*self._named[0]} - {*texts})[:_MOST_NAMED]
             raise CorruptNetworkError(
-                "in a chunk of a network, cells without a morphology follow those with one; these"
-                " nodes have none between others: give them one, or a population of their own"
+                "nodes without a morphology must come after all others of their chunk; give them a"
+                " morphology, or a population of their own"
                 + (f"; there is no SWC file of {', '.join(map(repr, left))}" if left else "")
             )
         rows = MorphologyRows(texts, kept, lengths).used()

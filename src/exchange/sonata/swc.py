@@ -95,7 +95,7 @@ def _of_header(
     labels = LabelSets.from_lists(header["labels"])
     table = MorphologyTable(data, graph, labels, tuple(properties))
     if not np.array_equal(_parents(samples), parents_of(table)):
-        raise CorruptNetworkError("its points are others, or in another order")
+        raise CorruptNetworkError("its points differ, or are in another order")
     meta = header["meta"]
     return table, None if meta is None else load_meta(json.dumps(meta))
 
@@ -111,7 +111,9 @@ def _parents(samples: NDArray[np.float64]) -> NDArray[np.int64]:
     parents = [-1 if number < 0 else rows.get(number, len(rows)) for number in asked]
     found = np.array(parents, dtype=np.int64)
     if len(rows) != len(samples) or np.any(found >= np.arange(len(samples))):
-        raise CorruptNetworkError("a sample comes before its parent, or two have one number")
+        raise CorruptNetworkError(
+            "a sample comes before its parent or has none, or two samples have the same number"
+        )
     return found
 
 
@@ -126,7 +128,7 @@ def _types(samples: NDArray[np.float64], name: str) -> NDArray[np.int64]:
     wrong = samples[types != samples[:, 1], 1]
     if len(wrong):
         raise CorruptNetworkError(
-            f"the morphology '{name}' has a sample of type {wrong[0]:g}, which is no whole number"
+            f"a sample of the morphology '{name}' is of type {wrong[0]:g}, not a whole number"
         )
     return types
 

@@ -134,12 +134,12 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
     "two node populations": (
         {"networks": networks(nodes("n.h5", a={}), nodes("m.h5", b={}, a={}))},
         CorruptNetworkError,
-        r"has two populations 'a', as of '.*m\.h5'",
+        r"has two populations 'a', one of them in '.*m\.h5'",
     ),
     "two edge populations": (
         {"networks": networks(edges=[edges("e.h5", "x"), edges("f.h5", "x")])},
         CorruptNetworkError,
-        r"has two populations 'x', as of '.*f\.h5'",
+        r"has two populations 'x', one of them in '.*f\.h5'",
     ),
     "a file outside": (
         {"networks": networks(nodes("../n.h5", a={}))},
