@@ -293,7 +293,7 @@ class _Plan:
                 for part in perspectives(source, direction, Portion().connections):
                     call_pending()
                     count_done(len(part.local_locations))
-                    target.connectivity(tag).append(_shifted(part, *shifts))
+                    target.connectivity(tag).append(_shifted(before, part, *shifts))
 
 
 class _Naming:
@@ -414,9 +414,9 @@ def _write_labels(
         made.write_labels(batch, codes, sets)
 
 
-def _shifted(part: Perspective, pre: ChunkCounts, post: ChunkCounts) -> Blocks:
+def _shifted(tag: str, part: Perspective, pre: ChunkCounts, post: ChunkCounts) -> Blocks:
     """Connections on cells that come after those of earlier networks."""
-    blocks = as_blocks(part)
+    blocks = as_blocks(tag, part)
     return Blocks(
         blocks.pre_chunks,
         blocks.post_chunks,

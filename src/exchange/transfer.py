@@ -338,11 +338,21 @@ def _copy_connections(
     for part in perspectives(source, seen, most):
         call_pending()
         count_done(len(part.local_locations))
-        target.append(as_blocks(part))
+        target.append(as_blocks(source.tag, part))
 
 
-def as_blocks(part: Perspective) -> Blocks:
-    """The blocks of a piece, as connections that can be appended."""
+def as_blocks(tag: str, part: Perspective) -> Blocks:
+    """
+    The blocks of a piece, as connections that can be appended.
+
+    :param tag: of their set.
+    :raises CorruptNetworkError: a connection is on a cell below 0.
+    """
+    cells = (part.local_locations[:, 0], part.global_locations[:, 0])
+    if (least := min(int(each.min(initial=0)) for each in cells)) < 0:
+        raise CorruptNetworkError(
+            f"a connection of '{tag}' is on cell {least}, which no chunk has; connect the set again"
+        )
     sizes = np.diff(part.starts)
     near, far = (np.repeat(ids, sizes) for ids in (part.local_chunks, part.global_chunks))
     if part.direction == "inc":

@@ -169,8 +169,7 @@ def degrees_of(asked: Stream, direction: str, by: str) -> NDArray[np.int64]:
     degrees = np.zeros(near.whole.total, dtype=np.int64)
     for piece in asked.pieces(direction):
         for chunk, ranks in piece.ranks():
-            found = np.bincount(ranks)
-            first = near.first_of(chunk, len(found))
+            first, found = near.tally(chunk, ranks)
             degrees[first : first + len(found)] += found
     return degrees if near.numbers is None else degrees[near.numbers >= 0]
 

@@ -102,10 +102,12 @@ class Population:
         firsts = self.whole.offsets[places] if len(self.whole.ids) else np.zeros_like(chunks)
         # perf: in_degree; a single block needs no array of offsets.
         flat = ranks + (firsts[0] if len(chunks) == 1 else np.repeat(firsts, sizes))
-        used = np.maximum.reduceat(flat, np.cumsum(sizes) - sizes) - firsts
-        if (used >= held).any():
-            bad = int(np.argmax(used >= held))
-            raise self._no_cell(int(chunks[bad]), int(used[bad]), int(held[bad]))
+        # Without signs, ranks below 0 are the highest of all.
+        used = np.maximum.reduceat(ranks.view(np.uint64), np.cumsum(sizes) - sizes)
+        wrong = used >= held.view(np.uint64)
+        if wrong.any():
+            bad = int(np.argmax(wrong))
+            raise self._no_cell(int(chunks[bad]), int(used.view(np.int64)[bad]), int(held[bad]))
         return flat if self.numbers is None else self.numbers[flat]
 
     def look_up(self, table: Numbers, chunk: int, ranks: Numbers) -> Numbers:
@@ -117,25 +119,38 @@ class Population:
         :param ranks: (n,) ranks of cells within the chunk.
         :raises CorruptNetworkError: a connection refers to a cell that does not exist.
         """
-        held = int(self.whole.among(np.array([chunk])).counts[0])
-        first = self.first_of(chunk, 0)
+        first, held = self._cells_of(chunk)
+        if (least := int(ranks.min(initial=0))) < 0:
+            raise self._no_cell(chunk, least, held)
         try:
             return table[first : first + held].take(ranks)
         except IndexError:
             raise self._no_cell(chunk, int(ranks.max()), held) from None
 
-    def first_of(self, chunk: int, used: int) -> int:
+    def tally(self, chunk: int, ranks: Numbers) -> tuple[int, Numbers]:
         """
-        The number, in the whole set, of the first cell of a chunk.
+        Count how often each cell of a chunk occurs.
 
-        :param used: how many cells the chunk has at least, if connections on it are right.
+        :param ranks: (n,) ranks of cells within the chunk.
+        :returns: the number, in the whole set, of the first cell of the chunk; the counts of this
+            cell and those after it.
         :raises CorruptNetworkError: a connection refers to a cell that does not exist.
         """
+        first, held = self._cells_of(chunk)
+        try:
+            counts = np.bincount(ranks)
+        except ValueError:
+            raise self._no_cell(chunk, int(ranks.min()), held) from None
+        if len(counts) > held:
+            raise self._no_cell(chunk, len(counts) - 1, held)
+        return first, counts
+
+    def _cells_of(self, chunk: int) -> tuple[int, int]:
+        """The number, in the whole set, of the first cell of a chunk; and how many it has."""
         ids = np.array([chunk])
         held = int(self.whole.among(ids).counts[0])
-        if used > held:
-            raise self._no_cell(chunk, used - 1, held)
-        return int(self.whole.offsets[np.searchsorted(self.whole.ids, ids)[0]]) if held else 0
+        first = self.whole.offsets[np.searchsorted(self.whole.ids, ids)[0]] if held else 0
+        return int(first), held
 
     def _no_cell(self, chunk: int, rank: int, held: int) -> CorruptNetworkError:
         return CorruptNetworkError(

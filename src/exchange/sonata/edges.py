@@ -143,11 +143,11 @@ class _Side:
     def _numbers(self, chunks: Ids, sizes: Lengths, ranks: Ids) -> Ids:
         """The numbers of cells that are named by their rank in a chunk."""
         known = self._nodes.counts
-        wrong = ranks >= np.repeat(known.among(chunks).counts, sizes)
+        wrong = (ranks < 0) | (ranks >= np.repeat(known.among(chunks).counts, sizes))
         if wrong.any():
             raise CorruptNetworkError(
                 f"{int(wrong.sum())} connections of '{self._tag}' are on cells of"
-                f" '{self._nodes.document['name']}' that do not exist; bsb_hdf5.verify names them"
+                f" '{self._nodes.document['name']}' that do not exist; connect the set again"
             )
         return ranks + np.repeat(known.offsets_among(chunks), sizes)
 

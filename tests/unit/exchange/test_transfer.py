@@ -328,6 +328,17 @@ def test_copies_that_hold_other_counts_are_told_apart() -> None:
         check_mirrored(copy, 10)
 
 
+@pytest.mark.parametrize("side", ["local_locs", "global_locs"])
+def test_connections_on_cells_below_0_are_not_copied(side: str) -> None:
+    source = connected()
+    array = copy_of(source, "out", 9).array(side)
+    rows = array.read()
+    rows[1, 0] = -2
+    array.write(0, rows)
+    with pytest.raises(CorruptNetworkError, match="of 'a_to_a' is on cell -2"):
+        copied(source, "columnar", trust="out")
+
+
 @pytest.mark.parametrize("changed", ["global_locs", "order"])
 def test_copies_of_equal_counts_are_told_apart(changed: str) -> None:
     source = connected()

@@ -51,9 +51,11 @@ def test_a_cell_has_the_number_after_those_of_earlier_chunks(
         (CELLS, [9], [3], (3, 9, 0)),
         (NONE, [1], [0], (0, 1, 0)),
         (NONE, [1, 4], [0, 0], (0, 1, 0)),
+        (CELLS, [4], [-1], (-1, 4, 3)),
+        (CELLS, [1, 4], [1, -2], (-2, 4, 3)),
     ],
 )
-def test_a_cell_past_the_last_of_its_chunk_is_named(
+def test_a_cell_that_its_chunk_does_not_have_is_named(
     cells: Population, chunks: list[int], ranks: list[int], named: tuple[int, int, int]
 ) -> None:
     said = "a connection is on cell {} in chunk {} of 'golgi', which has {} cells there"
@@ -63,7 +65,7 @@ def test_a_cell_past_the_last_of_its_chunk_is_named(
         with pytest.raises(CorruptNetworkError, match=said.format(*named)):
             cells.look_up(np.arange(cells.size), chunks[0], array(ranks))
         with pytest.raises(CorruptNetworkError, match=said.format(*named)):
-            cells.first_of(chunks[0], ranks[0] + 1)
+            cells.tally(chunks[0], array(ranks))
 
 
 def test_entries_of_a_table_are_those_of_the_cells_of_a_chunk() -> None:
@@ -72,8 +74,11 @@ def test_entries_of_a_table_are_those_of_the_cells_of_a_chunk() -> None:
     assert [14, 12, 14] == CELLS.look_up(table, 4, array([2, 0, 2])).tolist()
 
 
-def test_the_first_cell_of_a_chunk_has_the_number_of_those_before() -> None:
-    assert [0, 2] == [CELLS.first_of(1, 2), CELLS.first_of(4, 3)]
+def test_cells_of_a_chunk_are_counted_from_its_first_one_on() -> None:
+    for chunk, ranks, first, counts in ((1, [1, 1], 0, [0, 2]), (4, [2, 0, 2], 2, [1, 0, 2])):
+        found = CELLS.tally(chunk, array(ranks))
+        assert (first, counts) == (found[0], found[1].tolist())
+    assert (0, []) == (NONE.tally(1, array([]))[0], NONE.tally(1, array([]))[1].tolist())
 
 
 def test_cells_that_filters_leave_out_are_in_no_chunk() -> None:

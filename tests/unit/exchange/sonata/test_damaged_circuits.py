@@ -18,7 +18,11 @@ NAN = float("nan")
 Arrays = dict[str, list[float]]
 # The arrays that a file gets, and what is said of them.
 NEW: dict[str, tuple[str, Arrays, str]] = {
-    "nodes in another order": ("n.h5", {"nodes/cells/node_id": [1, 0, 2, 3]}, "by 'node_id'"),
+    "nodes in another order": (
+        "n.h5",
+        {"nodes/cells/node_id": [1, 0, 2, 3]},
+        "according to 'node_id'",
+    ),
     "chunks of no place": (
         "n.h5",
         {f"nodes/cells/0/chunk_{axis}": [0, NAN, 0, 0] for axis in "xyz"},

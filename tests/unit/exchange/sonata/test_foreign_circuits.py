@@ -204,7 +204,7 @@ def test_rows_are_in_the_order_of_the_nodes_and_edges_or_refused(tmp_path: Path,
                 row["position"][0] for row in cells_of(imported(folder, "made"))[NEAR]
             ]
             continue
-        with pytest.raises(CorruptNetworkError, match=f"{population}' has its rows in several"):
+        with pytest.raises(CorruptNetworkError, match=f"{population}' are in several groups"):
             imported(folder, "made")
 
 
@@ -233,7 +233,7 @@ def test_morphologies_that_are_no_swc_files_are_left_out(tmp_path: Path, layout:
 
 def test_a_morphology_between_others_that_is_no_swc_file_is_named(tmp_path: Path) -> None:
     nodes = {**X, "morphology": ["other", "m", "m", "m"]}
-    with pytest.raises(CorruptNetworkError, match=r"none between others.*no SWC file of 'other'"):
+    with pytest.raises(CorruptNetworkError, match=r"after all others.*no SWC file of 'other'"):
         imported(circuit(tmp_path / "circuit", nodes, config=OF_M), "made")
 
 
@@ -254,7 +254,9 @@ def test_cells_without_morphology_follow_those_with_one(tmp_path: Path) -> None:
     found = imported(circuit(tmp_path / "a", nodes, config=OF_M), "made")
     assert ["m", "", "", "m"] == column(found, "morphology")
     nodes = {**X, "morphology": ["", "", "m", "m"]}
-    with pytest.raises(CorruptNetworkError, match=r"between others: .* a population of their own$"):
+    with pytest.raises(
+        CorruptNetworkError, match=r"must come after all others .* a population of their own$"
+    ):
         imported(circuit(tmp_path / "b", nodes, config=OF_M), "made")
 
 
@@ -326,7 +328,7 @@ def test_nodes_that_do_not_exist_are_counted(tmp_path: Path, number: int) -> Non
 
 def test_edges_between_nodes_of_no_population_are_refused(tmp_path: Path) -> None:
     folder = circuit(tmp_path / "circuit", X, ENDS, population="others")
-    text = r"edges 'e' are on nodes of 'others', which is no population .*\['cells'\]"
+    text = r"edges 'e' are on nodes of 'others', which is not a population .*\['cells'\]"
     with pytest.raises(CorruptNetworkError, match=text):
         imported(folder, "made")
 
@@ -366,5 +368,7 @@ def test_folders_of_one_circuit_may_share_morphologies_but_not_their_names(tmp_p
     path.write_text(json.dumps(config))
     assert {"m", "n"} == imported(folder, "shared")["morphologies"].keys()
     (other / "m.swc").write_text(SWC.replace("20 0 1 2", "25 0 1 2"))
-    with pytest.raises(MorphologyExistsError, match=r"different morphologies 'm', one of them in .*m\.swc"):
+    with pytest.raises(
+        MorphologyExistsError, match=r"different morphologies 'm', one of them in .*m\.swc"
+    ):
         imported(folder, "different")
