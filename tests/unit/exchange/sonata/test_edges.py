@@ -58,7 +58,7 @@ def test_connections_on_cells_that_do_not_exist_are_counted(side: int) -> None:
     ends[side] = [[4, -1, -1], [2, -1, -1], [3, -1, -1]]
     source = network(types=("a", "a"), links={(NEAR, NEAR): ends, (FAR, FAR): ends})
     # Three cells are in the one chunk, and two in the other.
-    text = "^5 connections of 'c' are on cells of 'a' that do not exist; bsb_hdf5.verify"
+    text = "^5 connections of 'c' are on cells of 'a' that do not exist; connect the set again"
     with pytest.raises(CorruptNetworkError, match=text):
         written(source)
 
