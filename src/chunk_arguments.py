@@ -26,7 +26,7 @@ from .exceptions import raise_as_bsb
 ChunkLike: TypeAlias = Chunk | ArrayLike
 """A chunk, or its three coordinates."""
 Chunks: TypeAlias = Chunk | Iterable[ChunkLike] | None
-"""What is read is restricted to: a chunk, or some; None for all."""
+"""A restriction of reads: a chunk, or some; None for all."""
 
 _COORDINATES = np.dtype(np.int16)
 

@@ -202,7 +202,7 @@ def check_new_root(root: object) -> None:
 
 
 SETTINGS = ("layout", "durability", "lock_limit", "storage_options")
-"""What a configuration says of how a network is opened, beside where it lies."""
+"""The settings of a configuration with which a network is opened, apart from its root."""
 _Attribute: Any = type(config.attr())
 
 
@@ -245,7 +245,7 @@ class RootAttribute(_Attribute):
         return value
 
     def tree(self, instance: object) -> object:
-        """What is stored of it: the text alone."""
+        """The value that is stored: the plain text."""
         root = self.__get__(instance, type(instance))
         return root if root is None else str(root)
 
@@ -281,7 +281,7 @@ class SettingAttribute(_Attribute):
         return bool(super().is_dirty(instance)) or self._of_root(instance) is not None
 
     def tree(self, instance: object) -> object:
-        """What is stored of it."""
+        """The value that is stored."""
         return self.tree_of(self.__get__(instance, type(instance)))
 
     def _of_root(self, instance: object) -> Any:

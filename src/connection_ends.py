@@ -1,4 +1,4 @@
-"""What connections run between: cells of two placement sets, and locations on them."""
+"""The ends of connections: cells of two placement sets, and locations on them."""
 
 from __future__ import annotations
 

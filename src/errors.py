@@ -124,7 +124,7 @@ def is_of_system(error: Exception) -> bool:
 
 
 class NotANetworkError(StoreError, OSError):
-    """What lies at the root is not a network of a known layout."""
+    """The root holds something that is not a network of a known layout."""
 
 
 class CorruptNetworkError(StoreError, ValueError):

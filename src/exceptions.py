@@ -136,7 +136,7 @@ _OURS = (__name__.partition(".")[0], "contextlib")
 
 
 def callers_stacklevel() -> int:
-    """What ``warnings.warn`` needs to point at the line that called into this package."""
+    """The ``stacklevel`` with which a warning points at the line that called into this package."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
         level, frame = level + 1, frame.f_back

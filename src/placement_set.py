@@ -54,7 +54,7 @@ _MANY_CELLS = 1 << 32
 
 
 class _Node(Protocol):
-    """What is read of an ``h5py.Dataset``: the group above it, and attributes."""
+    """The parts of an ``h5py.Dataset`` that are read: the group above it, and attributes."""
 
     @property
     def parent(self) -> _Node: ...

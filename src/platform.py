@@ -39,7 +39,7 @@ LOCKS_MISSING = (
     "Programs do not exclude each other on this system, as neither it nor the package portalocker"
     " locks files; install it with: pip install 'portalocker[win32]'."
 )
-"""What an engine declares where :func:`can_lock` is false."""
+"""The limit that an engine declares if :func:`can_lock` is false."""
 
 DENIED = frozenset((errno.EACCES, errno.EPERM, errno.EROFS))
 """Numbers of the errors of a place that may not be used as was asked."""
@@ -78,7 +78,7 @@ _KIND_COLUMN = 4
 
 
 class LockAttempt(enum.Enum):
-    """What comes of an attempt to lock a file."""
+    """The outcome of an attempt to lock a file."""
 
     LOCKED = enum.auto()
     BUSY = enum.auto()
@@ -232,7 +232,7 @@ def _set_byte_lock(descriptor: int, offset: int, kind: str) -> bool:
 
 @cache
 def _lock_request(offset: int, kind: str) -> bytes:
-    """What the system is asked for one byte; packed once, as each session that reads asks it."""
+    """The system call's argument for one byte; packed once, as each session that reads needs it."""
     return _FLOCK.pack(getattr(fcntl, kind), os.SEEK_SET, offset, 1, 0)
 
 

@@ -63,7 +63,7 @@ class UnusedWriteScopeWarning(UserWarning):
 Values: TypeAlias = Any
 """Values as the backend has them: an array, a scalar, a text or bytes."""
 Options: TypeAlias = Mapping[str, Any]
-"""What ``h5py.Group.create_dataset`` takes by name."""
+"""Keyword arguments of ``h5py.Group.create_dataset``."""
 Translate: TypeAlias = Callable[[Values, Values], Values]
 """Translates one record, given the map and the record."""
 
@@ -79,7 +79,7 @@ def _pick_attribute(mapping: Values, record: Values) -> Values:
 
 
 def _rows_added(_: Resource, new_data: object = (), *__: object, **___: object) -> dict[str, int]:
-    """What the span of an append says of its rows, whatever they are."""
+    """The attributes of the span of an append, for rows of any kind."""
     try:
         return {"hdf5.rows_added": len(new_data)}  # type: ignore[arg-type]
     except TypeError:
@@ -368,7 +368,7 @@ def _hash_within(names: Sequence[str]) -> int:
 
 
 def _options(args: Sequence[object], options: Options) -> Options:
-    """What an array is to be, by name; without what is left open."""
+    """The given properties of an array to create, by name."""
     if len(args) > len(_POSITIONS):
         raise InputError(f"'data' is followed by {' and '.join(_POSITIONS)}, not by {[*args]}")
     given = dict(zip(_POSITIONS, args, strict=False))

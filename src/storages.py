@@ -95,7 +95,7 @@ def _not_found(
 
 
 def _why_not(engine: type[StorageEngine], root: Root) -> StorageError | None:
-    """What keeps an engine from reading what is at a root."""
+    """The reason why an engine can't read a root."""
     try:
         engine(root, bsb.MPI).check_network()
     except StorageError as error:

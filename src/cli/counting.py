@@ -47,7 +47,7 @@ class _ConnectionCounts:
 
 @attrs.frozen
 class _Counts:
-    """What `stats` reports, read within one session."""
+    """The content of a `stats` report, read within one session."""
 
     cells: dict[GroupKey, int]
     connections: list[_ConnectionCounts]

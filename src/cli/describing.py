@@ -30,7 +30,7 @@ _COLUMNAR_BYTES = 24
 
 @attrs.frozen
 class _Description:
-    """What `info` reports, read within one session."""
+    """The content of an `info` report, read within one session."""
 
     engine: str
     versions: dict[str, str | None]

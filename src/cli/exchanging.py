@@ -94,7 +94,7 @@ def import_(given: argparse.Namespace) -> Answer:
 
 
 def _made(storage: bsb.Storage) -> tuple[Document, str]:
-    """What a network that was made holds, as data and as text."""
+    """The content of a new network, as data and as text."""
     engine, found = engine_of(storage), summary(storage)
     cells = sum(each.cells for each in found.cells)
     connections = sum(each.connections for each in found.connections)

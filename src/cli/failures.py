@@ -1,4 +1,4 @@
-"""What an error that stops ``bsb`` means for a network: what is stored of it, and how to go on."""
+"""After an error that stops ``bsb``: what the network holds, and which command to run next."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def explain(error: BaseException) -> str | None:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Of an error and those behind it, those that a user can do something about."""
+    """The errors, among one and its causes, that a user can do something about."""
     if isinstance(error, StorageError | OSError | MemoryError | KeyboardInterrupt):
         yield error
     if isinstance(error, BaseExceptionGroup):
@@ -131,7 +131,7 @@ def _what(cause: BaseException) -> str:
 
 
 def _held(engine: StorageEngine) -> str:
-    """What is stored."""
+    """A sentence on what is stored."""
     root = os.path.relpath(engine._root) if os.path.exists(engine._root) else engine._root
     try:
         if not engine.exists():

@@ -104,7 +104,7 @@ class ChunkGroups:
         return rows
 
     def node(self, chunk: int, column: ColumnSpec) -> ArrayReader | None:
-        """What holds the rows of a chunk: the array, as the backend's own library has it if any."""
+        """The array with the rows of a chunk, as an object of the backend's library if possible."""
         found = self.find(chunk, column)
         if found is None:
             return None

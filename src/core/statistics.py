@@ -68,7 +68,7 @@ class ChunkCounts:
         return not np.count_nonzero(counts != self.counts)
 
     def among(self, chunks: Ids) -> ChunkCounts:
-        """Of exactly these chunks, 0 for those that are not here."""
+        """The counts of exactly these chunks, 0 for those without one."""
         if chunks is self.ids:
             return self
         if len(chunks) == 1:
@@ -112,7 +112,7 @@ def _fixed(values: Counts) -> Counts:
 
 @attrs.define
 class ChunkTotals:
-    """What one chunk holds, over all sets."""
+    """The content of one chunk, over all sets."""
 
     placed: int = 0
     incoming: int = 0
@@ -149,7 +149,7 @@ class NetworkTotals:
         return {str(chunk): total.as_document() for chunk, total in self._totals.items()}
 
     def of_held(self) -> dict[str, Document]:
-        """Those of the chunks that hold cells or connections, by the id as text."""
+        """The totals of chunks with cells or connections, by the id as text."""
         return {
             str(chunk): total.as_document()
             for chunk, total in self._totals.items()

@@ -109,7 +109,7 @@ def check_free(source: StorageEngine, target: StorageEngine) -> None:
     """
     location, within = target.sessions.store.location, source.sessions.store.location
     if target.exists():
-        why = f"'{location}' exists"
+        why = f"'{location}' exists; choose another name, or remove it first"
         if "://" in location:
             why += (
                 "; if it can't be opened, and nobody publishes there, delete the objects below it"

@@ -1,4 +1,4 @@
-"""What does not match its checksums is not copied: a copy would give it new ones."""
+"""Rows that do not match their checksums are not copied, as a copy would hide the damage."""
 
 from __future__ import annotations
 

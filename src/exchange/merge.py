@@ -107,7 +107,7 @@ def merge(
     is_several = isinstance(sources, Iterable) and not isinstance(sources, str | bytes)
     given = list(sources) if is_several else []
     if len(given) < 2:  # noqa: PLR2004
-        raise InputError(f"two or more networks can be merged, not {sources!r}", asked=sources)
+        raise InputError(f"merge needs two or more networks, not {sources!r}", asked=sources)
     if trust is not None:
         check_direction(trust)
     storages = [each if isinstance(each, bsb.Storage) else open_storage(each) for each in given]
@@ -172,7 +172,7 @@ Names = list[dict[str, str]]
 
 
 class _Plan:
-    """What goes where, found out before anything is made."""
+    """The plan of a merge, made before anything is written."""
 
     def __init__(
         self, networks: Sequence[NetworkReader], places: Sequence[str], rename: bool

@@ -1,4 +1,4 @@
-"""What a format of tables does, whichever it is."""
+"""The protocol of a table format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas
 
 Facts: TypeAlias = Mapping[str, object]
-"""What is known of a table beside its rows, as JSON values."""
+"""Metadata of a table, as JSON values."""
 Connections: TypeAlias = NDArray[np.int64]
 """(n, 6) connections, as ``CONNECTION_COLUMNS``."""
 
@@ -33,7 +33,7 @@ class TableFormat(Protocol):
         """
 
     def label_value(self, labels: frozenset[str], /) -> object:
-        """What stands for a label set in a column."""
+        """The value of a label set in a column."""
 
     def write_cells(self, path: Path, parts: Iterable[pandas.DataFrame], facts: Facts, /) -> None:
         """

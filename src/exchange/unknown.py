@@ -1,4 +1,4 @@
-"""What a layout does not know of a network, carried into a copy of it, or refused by name."""
+"""Copying content that a layout does not know, or refusing it by name."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def report(name: str, tally: Tally, say: Callable[[str], object]) -> None:
 
 
 def _limits_of(name: str, say: Callable[[str], object]) -> dict[Capability, str]:
-    """What the store does not claim; nothing if it can't be made."""
+    """The capabilities that the store does not claim; none if it can't be made."""
     try:
         with tempfile.TemporaryDirectory() as folder:
             return store_of(name, f"{folder}/network").capabilities.limits

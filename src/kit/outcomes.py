@@ -179,5 +179,5 @@ def part_of(test: str) -> str:
 
 
 def promise_of(test: str) -> str:
-    """What a test promises, by its id."""
+    """The promise that a test checks, by its id."""
     return "::".join(test.split("::")[1:]).replace("_", " ")

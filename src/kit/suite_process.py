@@ -40,7 +40,7 @@ class SuiteProcess:
     was_ended: bool = False
 
     def events(self, log: str) -> Iterator[Event]:
-        """What it writes until it ends; it is ended if it writes nothing for too long."""
+        """Its output until it ends; it is killed if it writes nothing for too long."""
         last = time.monotonic()
         with open(log, encoding="utf-8") as file:
             rest, is_over = "", False

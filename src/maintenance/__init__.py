@@ -1,1 +1,1 @@
-"""What is done to a stored network as a whole: verify, repair, repack."""
+"""Maintenance of a stored network: verify, repair, repack."""

@@ -1,1 +1,1 @@
-"""What the core needs from the outside, as protocols."""
+"""Protocols of what the core needs from outside."""

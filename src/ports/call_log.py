@@ -16,7 +16,7 @@ import attrs
 
 Buffer: TypeAlias = bytes | memoryview
 Record: TypeAlias = tuple[bytes, memoryview]
-"""What a call is, and its rows."""
+"""The title of a call, and its rows."""
 
 
 @attrs.frozen
@@ -50,7 +50,7 @@ class Position:
 
 
 class Publication(enum.Enum):
-    """What comes of an attempt to append a call."""
+    """The outcome of an attempt to append a call."""
 
     DONE = enum.auto()
     STALE = enum.auto()

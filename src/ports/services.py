@@ -195,7 +195,7 @@ class ServiceOptions:
 
     @property
     def public(self) -> dict[str, object]:
-        """Those that were given and are no secrets."""
+        """The given options, without secrets."""
         fields = [each for each in attrs.fields(ServiceOptions) if each.repr]
         values = {each.name: getattr(self, each.name) for each in fields}
         return {k: each for k, each in values.items() if each is not None and each is not False}

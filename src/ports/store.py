@@ -23,7 +23,7 @@ from .versions import Expired, Version
 
 
 class Capability(enum.StrEnum):
-    """What a backend can do, if it claims so (:class:`Capabilities`)."""
+    """A capability that a backend may claim (:class:`Capabilities`)."""
 
     LOCKING = "locking"
     """Programs that write to a network exclude each other; each waits for its turn."""
@@ -82,7 +82,7 @@ class Capabilities:
 
     @property
     def limits(self) -> dict[Capability, str]:
-        """What the backend can't do, or not everywhere: one sentence each."""
+        """What the backend can't do, or not everywhere: a sentence for each such capability."""
         usual = {each: said for each, said in _UNCLAIMED.items() if each not in self}
         return {
             each: self.notes.get(each, usual.get(each, ""))

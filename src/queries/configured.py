@@ -1,4 +1,4 @@
-"""What the configuration of a network asks for, and the network holds nothing of."""
+"""Parts of the configuration that have no cells or connections in the network."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Mean:
 
     @classmethod
     def of(cls, values: NDArray[np.int64], over: str) -> Mean:
-        """Of some numbers."""
+        """The mean of some numbers."""
         if not len(values):
             return cls(math.nan, math.nan, 0, over)
         return cls(float(values.mean()), float(values.std()), len(values), over)

@@ -211,7 +211,7 @@ def _between_codes(asked: Stream, pre: Grouping, post: Grouping, value: str) -> 
 def _codes(
     piece: Piece, rows: Numbers | None, columns: Numbers | None
 ) -> tuple[Numbers | int, Numbers | int]:
-    """What the cells of all connections of a piece have in the tables."""
+    """The entries of the cells of all connections of a piece in the tables."""
     part = piece.part
     if len(part.local_chunks) != 1 or rows is None or columns is None:
         sources, targets = piece.numbers()

@@ -34,7 +34,7 @@ def make_array(root: GroupWriter, rows: AnyArray, growable: bool) -> ArrayWriter
 
 
 class ArrayContract:
-    """What arrays promise."""
+    """The promises of arrays."""
 
     def test_rows_come_back_with_their_dtype(self, new_store: NewStore) -> None:
         store = make(new_store("a"))

@@ -46,7 +46,7 @@ def holder_of(root: Any, holder: str) -> Any:
 
 
 class AttributeContract:
-    """What attributes promise."""
+    """The promises of attributes."""
 
     @pytest.mark.parametrize("holder", ["root", *KINDS])
     def test_attributes_come_back(self, new_store: NewStore, holder: str) -> None:

@@ -156,12 +156,12 @@ def change_much(transaction: Transaction) -> None:
 
 
 def pairs_there() -> dict[bytes, bytes]:
-    """What :func:`change_much` finds."""
+    """The results of :func:`change_much`."""
     return numbered(b"there %d" % number for number in range(_THERE))
 
 
 class KeyContract:
-    """What a transaction by key promises, if the store has such."""
+    """The promises of a transaction by key, if the store has such transactions."""
 
     def test_keys_of_a_prefix_are_all_found_however_many(self, new_store: NewStore) -> None:
         promise = "however many keys a prefix has, all are found"

@@ -42,7 +42,7 @@ def add_one(store: Store) -> None:
 
 
 class ClaimContract:
-    """What a store promises by each of its claims."""
+    """The promises of a store for each of its claims."""
 
     def test_a_reader_sees_one_state_while_others_commit(self, new_store: NewStore) -> None:
         store = make(new_store("a"))

@@ -18,7 +18,7 @@ from .contract_samples import (
 
 
 class DocumentContract:
-    """What documents promise."""
+    """The promises of documents."""
 
     def test_every_byte_of_a_document_comes_back(self, new_store: NewStore) -> None:
         store = make(new_store("a"))

@@ -74,7 +74,7 @@ def number_in(root: GroupReader) -> int:
 
 
 class FaultContract:
-    """What a store promises when things go wrong around it."""
+    """The promises of a store when something fails around it."""
 
     @pytest.fixture
     def new_impatient_store(self, new_store: NewStore) -> NewStore:

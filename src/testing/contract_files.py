@@ -80,7 +80,7 @@ def _descriptors() -> int:
 
 
 class FileContract:
-    """What a store promises about its files, if it has any."""
+    """The promises of a store about its files, if it has any."""
 
     def test_a_symbolic_link_to_a_network_stays_one(self, new_store: NewStore) -> None:
         store, link = new_store("a"), new_store("link")

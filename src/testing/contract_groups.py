@@ -29,7 +29,7 @@ from .contract_samples import (
 
 
 class GroupContract:
-    """What groups promise."""
+    """The promises of groups."""
 
     def test_a_new_store_is_empty(self, new_store: NewStore) -> None:
         assert snapshot(make(new_store("a"))) == {"attributes": {}, "members": {}}

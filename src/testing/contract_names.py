@@ -28,7 +28,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 
 
 class NameContract:
-    """What a store promises about names."""
+    """The promises of a store about names."""
 
     @pytest.mark.parametrize("title", NAMES)
     def test_members_are_told_apart_by_names(self, new_store: NewStore, title: str) -> None:

@@ -25,7 +25,7 @@ from .contract_samples import (
 
 
 class PlaceContract:
-    """What a store promises as a whole."""
+    """The promises of a store as a whole."""
 
     def test_a_store_is_there_once_its_creation_is_committed(self, new_store: NewStore) -> None:
         store = new_store("a")

@@ -22,7 +22,7 @@ from .processes import OtherProcess, in_threads
 
 
 class ReadingContract:
-    """What a store promises to readers."""
+    """The promises of a store to readers."""
 
     @pytest.fixture
     def filled_store(self, new_store: NewStore) -> Store:

@@ -18,7 +18,7 @@ BULK = np.random.default_rng(1).integers(0, 2**62, 10_000)
 
 
 class RewritingContract:
-    """What a store promises that claims to be rewritable."""
+    """The promises of a store that claims to be rewritable."""
 
     def test_it_can_be_written_anew_or_says_that_it_can_not(self, new_store: NewStore) -> None:
         store = new_store("a")

@@ -23,7 +23,7 @@ from .contract_samples import (
 
 
 class SessionContract:
-    """What sessions promise."""
+    """The promises of sessions."""
 
     @pytest.mark.parametrize("title", CHANGES)
     def test_a_change_is_counted_and_there_after_the_commit(

@@ -21,7 +21,7 @@ def bounds_of(dtype: DType) -> list[object]:
 
 
 class SizeContract:
-    """What a store promises for values and arrays of every size."""
+    """The promises of a store for values and arrays of every size."""
 
     def test_the_bounds_of_each_dtype_come_back(self, new_store: NewStore) -> None:
         store = make(new_store("a"))

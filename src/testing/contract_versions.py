@@ -23,7 +23,7 @@ from .contract_samples import (
 
 
 class VersionContract:
-    """What a store promises about its versions."""
+    """The promises of a store about its versions."""
 
     def test_sessions_that_see_the_same_are_of_one_version(self, new_store: NewStore) -> None:
         store = make(new_store("a"))

@@ -23,7 +23,7 @@ KEYS: dict[str, tuple[int, ...]] = {"weight": (), "pair": (2,)}
 
 SHAPES = ("one branch", "two branches", "labelled", "one point")
 NAMES = ("a", "b b", "ç")
-"""Of morphologies, and of files."""
+"""Names of morphologies, and of files."""
 
 
 def chunk_at(index: int, size: object = CHUNK_SIZE) -> Chunk:

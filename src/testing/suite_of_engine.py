@@ -75,7 +75,7 @@ def _named(engine: str, root: MakeRoot) -> dict[str, object]:
 
 def _contract_of(engine: str, make_root: MakeRoot) -> type[object]:
     class TestContract(StoreContract):
-        """What the store promises."""
+        """The promises of the store."""
 
         @pytest.fixture
         def new_store(self, tmp_path: Path) -> NewStore:

@@ -24,7 +24,7 @@ from ..ports.store import ReadSession, WriteSession
 _RLock = type(threading.RLock())
 
 H5pyObject: TypeAlias = Any
-"""What h5py, which has no types, has for a node or an attribute."""
+"""A node or attribute of h5py, which has no types."""
 ReadView: TypeAlias = tuple[ReadSession | WriteSession, NetworkReader]
 WriteView: TypeAlias = tuple[WriteSession, NetworkWriter]
 
@@ -143,11 +143,11 @@ class Session:
         return self.native.keys()
 
     def values(self) -> H5pyObject:
-        """What is in the root group, as objects of h5py."""
+        """The members of the root group, as objects of h5py."""
         return self.native.values()
 
     def items(self) -> H5pyObject:
-        """What is in the root group by name, as objects of h5py."""
+        """The members of the root group by name, as objects of h5py."""
         return self.native.items()
 
     def get(self, path: str, default: object = None, **options: object) -> H5pyObject:

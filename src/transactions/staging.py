@@ -39,7 +39,7 @@ OnHidden = Callable[[str], object]
 
 
 class Folding(enum.Enum):
-    """What a session that writes does with the log, once it has carried out the logged calls."""
+    """The log that a writing session leaves, once it has carried out the logged calls."""
 
     USUAL = enum.auto()
     """The log, if calls are staged here."""

@@ -164,7 +164,7 @@ def _interrupts(error: BaseException) -> bool:
 
 
 class OnPending(enum.Enum):
-    """What a session that reads does about logged calls that were not carried out yet."""
+    """How a session that reads deals with logged calls that were not carried out yet."""
 
     FOLD = enum.auto()
     """Have them carried out."""

@@ -157,7 +157,7 @@ class KeyRewriteSession(KeyWriteSession):
 
     @property
     def before(self) -> KeyGroup:
-        """What is stored until the commit."""
+        """The content that is stored until the commit."""
         self._transaction.check()
         return KeyGroup(self._tree, self._header.root)
 

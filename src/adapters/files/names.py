@@ -8,7 +8,7 @@ import uuid
 from ...errors import InputError
 
 MODE_OF_FILE = 0o666
-"""Who may read and write a file."""
+"""Permissions of a file."""
 # The longest name in bytes that every filesystem accepts.
 _MOST_BYTES = 255
 _UNIQUE = 8
@@ -55,7 +55,7 @@ def _beginning(name: str, kind: str) -> str:
 
 
 def file_number(path: str) -> tuple[int, int] | None:
-    """What identifies the file or folder at a path, whatever its name; None if nothing is there."""
+    """The identity of the file or folder at a path, whatever its name; None if nothing is there."""
     try:
         status = os.stat(path)
     except OSError:

@@ -254,7 +254,7 @@ class Hdf5CallLog:
             raise system_error(error, self.path) from error
 
     def _mode(self) -> int:
-        """Of the file, which is that of a new log."""
+        """The mode of the file, which a new log gets, too."""
         try:
             return stat.S_IMODE(os.stat(self._place()).st_mode)
         except OSError:

@@ -1,4 +1,4 @@
-"""What the groups and arrays of one session share."""
+"""The context that the groups and arrays of one session share."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class OpenObjects:
 
 
 class UnkeptObjects(OpenObjects):
-    """Those of a session whose callers have objects of h5py: each use opens its own."""
+    """Objects of a session whose callers have objects of h5py: each use opens a new one."""
 
     def find(self, path: str) -> None:
         """None is known to be what it was."""

@@ -74,7 +74,7 @@ class FilePool:
         return self._kept.pop(id(store), None)
 
     def keeper(self, store: object) -> Callable[[OpenFile], None]:
-        """What keeps the files of a store that are not in use, without a reference to the store."""
+        """A function that keeps unused files of a store, without a reference to the store."""
         return partial(self._keep, id(store))
 
     def _keep(self, key: int, file: OpenFile) -> None:
@@ -126,7 +126,7 @@ class FilePool:
             end_finalizer()
 
     def _files_kept(self) -> Iterator[tuple[int, OpenFile]]:
-        """What is kept, although another thread or a finalizer may close some of it meanwhile."""
+        """The files that are kept; another thread or a finalizer may close some meanwhile."""
         for key in list(self._kept):
             file = self._kept.get(key)
             if file is not None:

@@ -85,7 +85,7 @@ class NewFile:
 
     @property
     def id(self) -> H5Object:
-        """Of the open HDF5 file."""
+        """Id of the open HDF5 file."""
         return self._id
 
     def fill_user_block(self, source: int, size: int) -> None:

@@ -132,7 +132,9 @@ def free_path(target: str) -> str:
     """
     path = os.path.abspath(checked_path(target))
     if os.path.lexists(path):
-        raise StoreExistsError(f"'{path}' exists", location=path)
+        raise StoreExistsError(
+            f"'{path}' exists; choose another name, or remove it first", location=path
+        )
     if not os.path.isdir(os.path.dirname(path)):
         raise system_error(FileNotFoundError(errno.ENOENT, ""), path)
     return path

@@ -1,4 +1,4 @@
-"""What a session holds of a network: a lock in folders, and nothing elsewhere."""
+"""The hold of a session on a network: a lock in folders, and nothing elsewhere."""
 
 from __future__ import annotations
 

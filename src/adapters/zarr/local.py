@@ -323,7 +323,7 @@ class NewDirectory(DirectoryLocation):
             occupy(self._target)
 
     def _names(self) -> list[str]:
-        """What was built, the manifest last."""
+        """The files that were built, the manifest last."""
         names = [name for name in os.listdir(self.root) if name != LOCK_FILE]
         return sorted(names, key=lambda name: name == MANIFEST)
 

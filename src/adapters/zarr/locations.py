@@ -12,7 +12,7 @@ from .paths import Kind
 from .shards import Parts, Whole
 
 Tag: TypeAlias = Any
-"""What a location compares to tell one content of the manifest from another."""
+"""The value by which a location distinguishes contents of the manifest."""
 
 
 class Place:
@@ -121,7 +121,7 @@ class Location(Place, ABC):
 
     @abstractmethod
     def at(self, tag: Tag, /) -> Objects:
-        """What sessions read that see the manifest of a tag."""
+        """The objects that sessions with the manifest of a tag read."""
 
     @abstractmethod
     def size(self) -> int | None:

@@ -130,7 +130,7 @@ def make_manifest(manifest: Manifest) -> Manifest:
 
 
 def _entries(manifest: Manifest) -> list[str]:
-    """What the root says of each group and array."""
+    """The metadata of each group and array in the root."""
     for names, node in manifest.nodes:
         # Unchanged parts keep their text.
         text_of(names[-1], node, manifest.session)

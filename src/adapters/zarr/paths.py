@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 MANIFEST = "zarr.json"
 
 Kind: TypeAlias = Literal["group", "array"]
-"""What lies at a path; a document is an array of bytes."""
+"""The kind of node at a path; a document is an array of bytes."""
 
 _LONGEST_NAME = 100
 

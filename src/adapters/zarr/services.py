@@ -149,7 +149,7 @@ def connect(url: str, options: ServiceOptions) -> ObjectStore:
 
 
 def _settings(url: str, options: ServiceOptions) -> dict[str, Any]:
-    """What obstore calls the options of a service."""
+    """The options of a service, by their names in obstore."""
     own = _OPTIONS.get(_service_of(url))
     if own is None:
         return {}

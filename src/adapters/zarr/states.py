@@ -140,7 +140,7 @@ def last_state(
 
 
 class Recent(Generic[T]):
-    """What was opened just now: of one place, as stores of others are rarely opened between."""
+    """The state that was opened just now, of one place only."""
 
     def __init__(self) -> None:
         self._opened: tuple[float, Hashable, T] | None = None
@@ -150,7 +150,7 @@ class Recent(Generic[T]):
         self._opened = time.monotonic(), place, value
 
     def get(self, place: Hashable) -> T | None:
-        """What was opened at a place; None if that was not just now."""
+        """The state that was opened at a place; None if that was not just now."""
         opened = self._opened
         if opened is None or opened[1] != place or time.monotonic() - opened[0] > _RECENTLY:
             return None

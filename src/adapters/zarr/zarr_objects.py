@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class _Threads:
-    """Those of libraries do not exist in a forked child, which would wait for them for ever."""
+    """Threads of libraries, which a forked child lacks, and would wait for without end."""
 
     # The count of forks where they were started.
     forks: int | None = None

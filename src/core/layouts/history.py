@@ -1,4 +1,4 @@
-"""What a set says of its own history, in every layout."""
+"""The history of a set: its revision and time of creation, in every layout."""
 
 from __future__ import annotations
 

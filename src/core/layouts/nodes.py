@@ -1,4 +1,4 @@
-"""What the members of a group are."""
+"""The kinds of the members of a group."""
 
 from __future__ import annotations
 

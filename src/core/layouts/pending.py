@@ -214,5 +214,5 @@ class PendingSession(_Pending):
 def as_far_as_stored(
     session: ReadSession | WriteSession, network: NetworkReader, targets: Targets, identity: str
 ) -> tuple[ReadSession, NetworkReader]:
-    """What a session shows that raises RowsPendingError for what lacks rows."""
+    """The network as seen by a session that raises RowsPendingError for sets that lack rows."""
     return PendingSession(session, identity), PendingNetwork(network, targets, identity)

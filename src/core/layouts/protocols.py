@@ -45,7 +45,7 @@ class PlacementReader(Protocol):
         """Stored rows that belong to no cell any more; 0 where the layout keeps none."""
 
     def label_sets(self) -> LabelSets:
-        """What the label codes of the set stand for."""
+        """The label sets that the codes of the set stand for."""
 
     def additional_keys(self) -> tuple[str, ...]:
         """Keys of additional data, sorted."""
@@ -328,7 +328,7 @@ class NetworkReader(Protocol):
 
     @property
     def versions(self) -> tuple[str | None, str | None]:
-        """Of bsb-core and of the engine that wrote last."""
+        """Versions of bsb-core and of the engine that wrote last."""
 
     @property
     def provenance(self) -> Document:

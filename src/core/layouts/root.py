@@ -1,4 +1,4 @@
-"""What the root group of a network says of all of it, in every layout."""
+"""The attributes of the root group of a network, in every layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lies in a network that its layout does not know: a user's own groups, arrays, attributes."""
+"""Content that the layout of a network does not know: groups, arrays and attributes of users."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def arrays(*names: str) -> Callable[[GroupReader, str], Known | None]:
 def unknown_below(
     group: GroupReader, known: Known, path: tuple[str, ...] = ()
 ) -> Iterator[Unknown]:
-    """What a layout does not know of a group, and of all that it knows in it."""
+    """The content of a group, and of its known members, that a layout does not know."""
     yield from _unknown_attributes(group.attributes, known, path)
     for name in group.names():
         member = known.member(group, name)

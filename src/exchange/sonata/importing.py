@@ -107,7 +107,9 @@ def _import(
 ) -> None:
     if target.exists():
         location = target.sessions.store.location
-        raise StoreExistsError(f"'{location}' exists", location=location)
+        raise StoreExistsError(
+            f"'{location}' exists; choose another name, or remove it first", location=location
+        )
 
     def fill(root: GroupWriter) -> NetworkWriter:
         network = create_network(root, layout or target.new_layout())
@@ -184,7 +186,7 @@ def _copy_nodes(
 
 
 def _own(own: Document | None, part: str, name: str) -> Document | None:
-    """What an export added to a population; nothing for one that was added since."""
+    """The additions of an export to a population; empty for one that was added later."""
     held: Document | None = None if own is None else own.get(part, {}).get(name)
     return held
 

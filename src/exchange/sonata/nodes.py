@@ -36,7 +36,7 @@ RESERVED = {
     *("model_type", "model_template", "mtype", "@library", "dynamics_params"),
 }
 MODEL_TYPE = "virtual"
-"""What SONATA calls nodes without a model: a network describes structure."""
+"""The type of nodes without a model in SONATA: a network describes structure."""
 
 
 @attrs.frozen(eq=False)

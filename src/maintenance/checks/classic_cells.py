@@ -66,7 +66,7 @@ class CheckedCells:
         return self._check_counts()
 
     def _strange(self, names: Iterable[str]) -> set[str]:
-        """Those of the names that are not the path of a stored morphology, if these are known."""
+        """The names that are not the path of a stored morphology, if these are known."""
         if self.stored is None:
             return set()
         unlisted = {*names} - self.stored

@@ -1,4 +1,4 @@
-"""What HDF5 does while it calls the methods of a file: it lets one thread at a time."""
+"""Calls of HDF5 to the methods of a file, which it makes in one thread at a time."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ class OverlayFile:
         self._extent.size = journal.size
 
     def written(self) -> list[tuple[int, bytes]]:
-        """What was written below the base size: ascending pieces that do not overlap."""
+        """The bytes written below the base size: ascending pieces that do not overlap."""
         self._clear_cut()
         written = None if self._pages else _joined(sorted(self._waiting))
         if written is not None:
@@ -280,7 +280,7 @@ class OverlayFile:
             os.ftruncate(self._extent.descriptor, max(self._extent.size, self._extent.base_size))
 
     def _forget_pages(self, size: int) -> None:
-        """What pages hold from a cut on is gone."""
+        """Drop the content of pages from a cut on."""
         for number in [n for n in self._pages if (n + 1) * PAGE > size]:
             if number * PAGE >= size:
                 del self._pages[number]

@@ -1,4 +1,4 @@
-"""What the classic layout knows of a file."""
+"""The parts of a file that the classic layout knows."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class LocalBlocks:
 
 
 class KnownBlocks:
-    """What was read of the blocks of a set, as far as it does not take too much room."""
+    """The blocks of a set that were read, unless they take too much memory."""
 
     def __init__(self) -> None:
         self._held: dict[tuple[str, int], LocalBlocks] = {}
@@ -95,7 +95,7 @@ class KnownBlocks:
 
 
 def blocks_key(tag: str) -> tuple[str, str]:
-    """Of the blocks of a set, in the cache."""
+    """The cache of the blocks of a set."""
     return "blocks", canonical(tag)
 
 

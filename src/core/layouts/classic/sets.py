@@ -1,4 +1,4 @@
-"""What placement and connectivity sets have in common."""
+"""Common parts of placement and connectivity sets."""
 
 from __future__ import annotations
 

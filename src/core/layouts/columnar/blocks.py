@@ -311,7 +311,7 @@ class SortedBlocks:
         return cls(chunks, counts, cells, points, detailed)
 
     def entries(self, first: int, first_point: int) -> Entries:
-        """What the table says of them if their rows are added at these ends."""
+        """Their entries in the table if their rows are added at these ends."""
         if len(self.counts) == 1:
             point = first_point if len(self.points) else NO_POINTS
             return np.array(

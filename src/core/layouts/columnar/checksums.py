@@ -85,7 +85,7 @@ class RecentRecords:
 
     @classmethod
     def of(cls, tally: object) -> RecentRecords | None:
-        """Those of a tally; None if it has none."""
+        """The checksums of a tally; None if it has none."""
         if not isinstance(tally, np.ndarray) or tally.dtype != np.int64:
             return None
         if tally.ndim != 1 or len(tally) <= _SIZE or not 0 <= tally[-_SIZE] <= _MOST:

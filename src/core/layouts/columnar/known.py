@@ -1,4 +1,4 @@
-"""What the columnar layout knows of a network."""
+"""The parts of a network that the columnar layout knows."""
 
 from __future__ import annotations
 

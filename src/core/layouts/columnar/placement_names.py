@@ -1,4 +1,4 @@
-"""What a placement set knows by name: its columns, morphologies and labels."""
+"""The names in a placement set: its columns, morphologies and labels."""
 
 from __future__ import annotations
 

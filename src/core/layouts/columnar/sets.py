@@ -1,4 +1,4 @@
-"""What placement and connectivity sets have in common."""
+"""Common parts of placement and connectivity sets."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ColumnarSet(ABC, Generic[Names, Sums, Index]):
         self._touched = False
 
     def count_calls(self, calls: int) -> None:
-        """What waits to be stored are so many calls, each of which counts as a session."""
+        """Set how many calls the pending changes are; each counts as a session."""
         self._sessions = calls
 
     def _flush_table(self, before: int, after: int) -> None:

@@ -46,7 +46,7 @@ class StagedCall(Protocol):
         """Whether the call can't fail in this state of the network, nor after staged calls."""
 
     def encode(self) -> tuple[bytes, list[memoryview]]:
-        """What the call is, and its rows."""
+        """The title of the call, and its rows."""
 
     def carry_out(self, network: ColumnarNetwork, /) -> None:
         """Add the rows."""

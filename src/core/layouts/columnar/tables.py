@@ -129,7 +129,7 @@ class TableState(Generic[Names, Sums, Index]):
 
     @property
     def tally(self) -> NDArray[np.int64]:
-        """What the attribute beside the table holds."""
+        """The content of the attribute beside the table."""
         return tally_of((self.generation, self.entries, self.checksum, *self.sums), self.recent)
 
 
@@ -176,7 +176,7 @@ class TableSource(ABC, Generic[Names, Sums, Index]):
 
     @abstractmethod
     def read_names(self) -> Names:
-        """What the set calls by codes in its rows."""
+        """The names that the codes in the rows of the set stand for."""
 
     @abstractmethod
     def check_entries(self, entries: Entries, names: Names) -> None:
@@ -286,7 +286,7 @@ class Table(Generic[Names, Sums, Index]):
 
     @property
     def names(self) -> Names:
-        """What the set called by codes when the session began."""
+        """The names that codes stood for when the session began."""
         return self._stored.names
 
     @property
