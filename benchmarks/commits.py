@@ -115,7 +115,7 @@ def seconds(variant: str, layout: str, work: Callable[[Storage, Any, Any], None]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", help="work whose name holds this")
+    parser.add_argument("--only", help="only work with this in its name")
     options = parser.parse_args()
     print(f"| sessions | layout | {' | '.join(VARIANTS[1:])} | journal, of 1.5 |")
     print(f"|---|---|{'---|' * len(VARIANTS)}")

@@ -251,7 +251,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--blocks", type=int, default=4, help="of a million connections")
+    parser.add_argument("--blocks", type=int, default=4, help="blocks of a million connections")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bsb-hdf5-compression-") as temporary:
         folder = Path(temporary)

@@ -311,11 +311,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--repeats", type=int, default=100, help="calls of each kind, 100 at most")
-    parser.add_argument("--rounds", type=int, default=15, help="of these calls")
-    parser.add_argument("--parts", action="store_true", help="of the calls through memory")
+    parser.add_argument("--repeats", type=int, default=100, help="calls of each kind, at most 100")
+    parser.add_argument("--rounds", type=int, default=15, help="rounds of these calls")
+    parser.add_argument(
+        "--parts", action="store_true", help="print the times of the parts of calls through memory"
+    )
     parser.add_argument("--suite", type=int, default=0, metavar="N", help="runs of BSB's suite")
-    parser.add_argument("--compile", type=int, default=0, metavar="N", help="compiles, each")
+    parser.add_argument(
+        "--compile", type=int, default=0, metavar="N", help="compiles through each engine"
+    )
     arguments = parser.parse_args()
     print_calls(time_calls(min(arguments.repeats, 100), arguments.rounds))
     if arguments.parts:

@@ -119,7 +119,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--engine", choices=("hdf5", "memory"), default="hdf5")
     parser.add_argument("--layout", choices=("columnar", "classic"), default="columnar")
-    parser.add_argument("--against", metavar="PYTHON", help="of an environment to compare with")
+    parser.add_argument(
+        "--against", metavar="PYTHON", help="Python of an environment to compare with"
+    )
     parser.add_argument("--where", metavar="CALL", help="list the functions of a call")
     parser.add_argument("--print-counts", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -101,7 +101,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--upstream", type=Path, help="Python of an environment with 8.0.2 and MPI")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--scale", type=float, default=1.0, help="of the compile")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="size of the compiled network; 1 is the whole"
+    )
     options = parser.parse_args()
     ours = Path(sys.executable)
     rounds = [round_of(ours, options.scale) for _ in range(options.rounds)]

@@ -275,7 +275,7 @@ def work(folder: Path, scheme: str, processes: int, number: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--compute", type=float, default=0.1, help="seconds of a job")
+    parser.add_argument("--compute", type=float, default=0.1, help="seconds that a job computes")
     parser.add_argument("--check", action="store_true", help="compare with 1 to 4 processes")
     parser.add_argument("--work", nargs=4, metavar=("FOLDER", "SCHEME", "PROCESSES", "NUMBER"))
     options = parser.parse_args()

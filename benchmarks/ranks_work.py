@@ -284,7 +284,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("workdir", type=Path)
     parser.add_argument("work", choices=("append", "read", "own", "hold", "compile"))
-    parser.add_argument("--scale", type=float, default=1.0, help="of the compile")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="size of the compiled network; 1 is the whole"
+    )
     parser.add_argument("--processes", type=int, help="without MPI: how many there are")
     parser.add_argument("--number", type=int, default=0, help="without MPI: which one this is")
     options_ = parser.parse_args()

@@ -176,7 +176,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help=f"python with bsb-hdf5 8.0.2 (default: of ${UPSTREAM_VENV} or .upstream-venv)",
     )
     parser.add_argument("--repeats", type=int, default=3, help="pairs of compiles")
-    parser.add_argument("--scale", type=float, default=WHOLE, help="shrinks x and y")
+    parser.add_argument("--scale", type=float, default=WHOLE, help="factor of x and y")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the numbers here")
     arguments = parser.parse_args(argv)
     if not arguments.upstream.exists():

@@ -151,10 +151,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--connections", type=int, default=100_000_000)
-    parser.add_argument("--block", type=int, default=1_000_000, help="connections a call")
+    parser.add_argument("--block", type=int, default=1_000_000, help="connections per call")
     parser.add_argument("--engine", choices=("hdf5", "zarr"), default="hdf5")
     parser.add_argument("--via", choices=("chunk_connect", "connect"), default="chunk_connect")
-    parser.add_argument("--folder", help="where there is room for the network")
+    parser.add_argument("--folder", help="folder with space for the network")
     parser.add_argument("--phase", choices=PHASES, help=argparse.SUPPRESS)
     parser.add_argument("--root", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

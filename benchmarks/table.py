@@ -126,7 +126,7 @@ def main() -> None:
     )
     parser.add_argument("--upstream", type=Path, required=True, help="python with 8.0.2")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--no-compile", action="store_true", help="leave the compile out")
+    parser.add_argument("--no-compile", action="store_true", help="leave out the compile")
     arguments = parser.parse_args()
     runs = variants(Path(sys.executable), arguments.upstream, compiles=not arguments.no_compile)
     rounds = []

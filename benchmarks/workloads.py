@@ -280,7 +280,9 @@ def floor(figures: Figures) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("workdir", type=Path, help="an empty directory")
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(WORKLOADS)}; all without")
+    parser.add_argument(
+        "names", nargs="*", help=f"workloads (default: all): {', '.join(WORKLOADS)}"
+    )
     parser.add_argument("--floor", action="store_true", help="h5py alone")
     arguments = parser.parse_args()
     figures = Figures(arguments.workdir)
