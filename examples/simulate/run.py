@@ -12,6 +12,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,11 @@ import bsb
 from bsb.simulation.results import iter_recordings
 
 EXAMPLE = Path(__file__).resolve().parent
-SIMULATORS = ("arbor", "nest", "neuron")
+PACKAGES = {
+    "arbor": "bsb-arbor",
+    "nest": "bsb-nest nest-simulator",
+    "neuron": "bsb-neuron",
+}
 BARS = " ▁▂▃▄▅▆▇█"
 BINS = 50
 # Somatic voltage, in mV, above which a cell that a simulator records by its voltage spikes.
@@ -119,21 +124,27 @@ def plot(path: Path, spikes: list[Spike]) -> None:
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--simulator", choices=SIMULATORS, default="arbor")
+    parser.add_argument("--simulator", choices=PACKAGES, default="arbor")
     parser.add_argument(
         "--network",
         type=Path,
         default=EXAMPLE / "simulated.hdf5",
         help="a compiled network, or where to compile it: a file, or a folder that ends in .zarr",
     )
-    parser.add_argument("--layout", choices=("classic", "columnar"), help="of a new HDF5 file")
+    parser.add_argument("--layout", choices=("classic", "columnar"), help="layout of a new file")
     parser.add_argument(
-        "--seed", type=int, help="of a new network, instead of that in network.json"
+        "--seed", type=int, help="seed of a new network, instead of that in network.json"
     )
     parser.add_argument("--compile-only", action="store_true", help="run no simulation")
     parser.add_argument("--spikes", type=Path, help="also write the spikes to this CSV file")
     parser.add_argument("--plot", type=Path, help="also draw the spikes into this picture")
     found = parser.parse_args(argv)
+    installed = {each.name for each in entry_points(group="bsb.simulation_backends")}
+    if not found.compile_only and found.simulator not in installed:
+        parser.error(
+            f"BSB finds no simulator '{found.simulator}'; install it with: pip install"
+            f" {PACKAGES[found.simulator]}"
+        )
     if found.network.exists() and (found.layout is not None or found.seed is not None):
         parser.error(
             f"{found.network} exists and keeps its layout and seed: remove it, name another file"
