@@ -310,8 +310,20 @@ def is_current(raw: ReadSession | WriteSession) -> bool:
 
 ACTIVE: ContextVar[tuple[Session, ...]] = ContextVar("bsb_hdf5_sessions", default=())
 """The sessions that what runs in a context joins, the innermost last. Some may be over."""
-# The sessions of a process are not those of its forked children.
-after_fork_in_child(lambda: ACTIVE.set(()))
+
+
+def _leave_to_parent() -> None:
+    """The sessions of a process are not those of its forked child, which may leave its scopes."""
+    for session in ACTIVE.get():
+        # A thread that does not exist in the child may be within a call.
+        if session.mutex.acquire(blocking=False):
+            session.mutex.release()
+        else:
+            session.mutex = _RLock()
+    ACTIVE.set(())
+
+
+after_fork_in_child(_leave_to_parent)
 
 
 def active_session(identity: str) -> Session | None:

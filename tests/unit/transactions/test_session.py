@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextvars
+import os
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -83,6 +85,34 @@ def test_a_thread_does_not_wait_for_ever_for_another_of_the_same_scope(write: bo
             elsewhere(lambda: context.run(use))
             add(session, "a")
         assert ("a",) == network.found()[1]
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_a_forked_child_leaves_a_scope_in_which_another_thread_was_at_work(
+    network: Recorder, write: bool
+) -> None:
+    def work(session: Session) -> None:
+        begun.set()
+        over.wait(LONG)
+
+    begun, over = threading.Event(), threading.Event()
+    scope = network.sessions.scope(write=write)
+    with ThreadPoolExecutor(1) as pool, scope:
+        context = contextvars.copy_context()
+        working = pool.submit(context.run, partial(network.sessions.run, work, write=False))
+        assert begun.wait(LONG)
+        child = os.fork()
+        if not child:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(5)
+            try:
+                scope.__exit__(SystemExit, SystemExit(), None)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        over.set()
+        working.result(LONG)
 
 
 def test_a_context_that_outlives_its_scope_opens_a_new_session(network: Recorder) -> None:
