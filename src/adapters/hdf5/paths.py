@@ -10,12 +10,11 @@ from ...platform import (
     is_named,
     open_descriptor,
     read_some,
-    sync_folder,
     write_some,
 )
 from ...transactions.interrupts import call_pending
 from ..files.names import hidden_path, is_hidden_name
-from ..native.drafts import give_name
+from ..native.drafts import give_name, sync_name
 from .errors import translated
 
 _KIND = "new"
@@ -45,11 +44,6 @@ def remove_temporary(path: str) -> None:
     """Delete a file, if it is there, and the system lets it be deleted."""
     with contextlib.suppress(OSError):
         os.unlink(path)
-
-
-def sync_name(path: str) -> None:
-    """Make sure that the name of a file survives a power cut."""
-    sync_folder(os.path.dirname(path) or ".")
 
 
 def copy_file(descriptor: int, path: str, *, durable: bool = False) -> None:

@@ -8,13 +8,13 @@ import os
 from ...errors import StoreAccessError, StoreIOError
 from ...platform import before_renaming
 from ..files.locking import HeldDescriptor, close_file
-from ..native.drafts import give_name
+from ..native.drafts import give_name, sync_name
 from ..native.store import free_path
 from .call_log import Hdf5CallLog
 from .errors import translated
 from .file_opener import FileOpener, Hdf5Settings
 from .file_pool import FilePool
-from .paths import copy_file, remove_temporary, sync_name
+from .paths import copy_file, remove_temporary
 
 
 class Relocation:

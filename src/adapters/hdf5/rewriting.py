@@ -6,9 +6,9 @@ import os
 import stat
 
 from ...platform import before_renaming, copy_attributes
+from ..native.drafts import sync_name
 from .errors import translated
 from .groups import Hdf5Group
-from .paths import sync_name
 from .session import Hdf5CreationSession, Hdf5WriteSession
 
 

@@ -8,14 +8,13 @@ from collections.abc import Callable
 from h5py import h5g
 
 from ..files.names import target_of
-from ..native.drafts import give_name
+from ..native.drafts import give_name, sync_name
 from .context import Context, OpenObject
 from .errors import translated
 from .groups import Hdf5Group, Hdf5GroupWriter
 from .h5_types import H5Object
 from .new_file import NewFile
 from .open_file import OpenFile, Stamp
-from .paths import sync_name
 
 # Receives the file when a session has ended.
 Keeper = Callable[[OpenFile], None]
