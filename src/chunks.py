@@ -145,8 +145,8 @@ class ChunkedProperty:
 
     :param loader: the resource.
     :param property: name of the column.
-    :param shape: of the column without rows: ``(0, ...)``; None if the rows decide.
-    :param dtype: of the values.
+    :param shape: shape of the column without rows, ``(0, ...)``; None to take it from the rows.
+    :param dtype: dtype of the values.
     :param insert: changes rows before they are stored.
     :param extract: changes rows after they were loaded. For a column of cells it gets all rows
         and the set's data; for any other the rows of one chunk after the other, each with its
@@ -236,7 +236,7 @@ class ChunkedProperty:
         then to new cells. Label codes are better overwritten: once any cell of a set has a label,
         others may have code 0, so that codes that are added make new cells.
 
-        :param chunk: is made if it is absent.
+        :param chunk: the chunk, which is made if it is absent.
         :param data: rows.
         :param key: another column than this.
         :raises InputError: the rows don't fit, or are fractions for a column of integers, or codes

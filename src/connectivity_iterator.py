@@ -147,7 +147,7 @@ class ConnectivityIterator(interfaces.ConnectivityIterator):
         """
         Restrict one end.
 
-        :param local_direction: in which the chunks of that end are the local ones.
+        :param local_direction: the direction in which the chunks of that end are the local ones.
         """
         changed = self.__copy__()
         if self._dir == local_direction:

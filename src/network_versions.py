@@ -1,7 +1,7 @@
 """
-Earlier states of a network in an object store: they are listed, named, opened and let go.
+Versions of a network in an object store: listing, naming and removing them.
 
-Each commit there is a version. :func:`bsb_hdf5.open_storage` opens one, to read.
+Each commit is a version, which :func:`bsb_hdf5.open_storage` opens to read.
 """
 
 from __future__ import annotations

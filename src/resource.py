@@ -278,7 +278,7 @@ class Resource:
         Add rows to the array at the path, which is made if it is absent.
 
         :param new_data: (n, ...) numbers.
-        :param dtype: of an array that is made.
+        :param dtype: dtype of an array that is made.
         :raises InputError: the path belongs to the layout.
         :raises DtypeError: the array can't hold the numbers as they are.
         """
@@ -423,9 +423,9 @@ class NetworkPart(Resource):
     """
     A part of the network, or a set in it, at the path that the layout of the network says.
 
-    :param engine: of the storage.
+    :param engine: engine of the storage.
     :param part: ``placement``, ``connectivity``, ``morphologies`` or ``files``.
-    :param names: of what is in the part.
+    :param names: names of its parts, such as a set.
     """
 
     def __init__(self, engine: SessionEngine, part: str, *names: str) -> None:

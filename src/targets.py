@@ -106,7 +106,7 @@ def writing(target: str | os.PathLike[str]) -> Iterator[None]:
     """
     Translate errors of the system.
 
-    :param target: that is written, for messages.
+    :param target: the file or folder that is written, for messages.
     :raises StoreAccessError: the system does not allow it.
     :raises StoreIOError: the system failed otherwise.
     """

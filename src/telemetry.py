@@ -54,7 +54,7 @@ def spanned(
 
     :param mode: ``"r"`` for an operation that reads, ``"a"`` for one that writes.
     :param describe: further attributes.
-    :param name: of the operation, if it is not that of the function.
+    :param name: name of the operation, if it is not that of the function.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:

@@ -19,7 +19,7 @@ def elapsed(title: str, shown: bool | None = None) -> Iterator[None]:
     """
     Show for how long a command has been running and what is done, from one second on.
 
-    :param title: of the line.
+    :param title: title of the line.
     :param shown: whether to show it at all; None where stderr is a terminal.
     """
     if not is_shown(shown):

@@ -62,7 +62,7 @@ def explain(error: BaseException) -> str | None:
     """
     A sentence on an error: what happened, to which network, what is stored, and how to go on.
 
-    :param error: that was caught by nothing.
+    :param error: the uncaught error.
     :returns: None for an error that has nothing to do with a storage of this package.
     """
     cause = next(_causes(error), None)

@@ -44,7 +44,7 @@ class Command:
     A command.
 
     :param summary: what it does, in a sentence.
-    :param example: of its use, without the name of the program.
+    :param example: an example of its use, without the name of the program.
     :param handler: module within this package, and function of it.
     """
 

@@ -46,7 +46,7 @@ class ChunkGroups:
     Data by chunk, to read.
 
     :param root: group of the network.
-    :param names: that lead from it to the group that all chunks are in.
+    :param names: path from it to the group of all chunks.
     """
 
     def __init__(self, root: GroupReader, names: Sequence[str]) -> None:

@@ -17,9 +17,9 @@ class ColumnSpec:
     """
     A column of a placement set.
 
-    :param name: of the column, or key in its collection.
+    :param name: name of the column, or key in its collection.
     :param width: shape of a row; None if the first rows decide.
-    :param dtype: of the values.
+    :param dtype: dtype of the values.
     :param fill: value of the cells that have none.
     :param collection: the group of columns it belongs to, if any.
     """

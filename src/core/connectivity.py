@@ -103,7 +103,7 @@ class Side:
     """
     The cells that one side of the connections refers to.
 
-    :param name: of the placement set.
+    :param name: name of the placement set.
     :param role: ``source`` or ``destination``, for messages.
     :param cells: the cells that the first column of the locations counts.
     """

@@ -24,7 +24,7 @@ class StoredContent:
     A file as it is stored.
 
     :param data: the content, encoded.
-    :param encoding: of a text; None for bytes.
+    :param encoding: encoding of a text; None for bytes.
     :param meta: JSON document, with ``mtime`` and ``content_sha256``.
     """
 

@@ -38,7 +38,7 @@ def check_codes(data: PlacementReader, column: ColumnSpec, chunk: int, rows: Row
     """
     Check that the set knows what the codes of a column stand for, if it is one of codes.
 
-    :param chunk: that the rows are for.
+    :param chunk: the chunk of the rows.
     :raises LabelError: a label code without a label set.
     :raises InputError: an index of no morphology.
     """

@@ -21,7 +21,7 @@ class MorphologyRows:
     """
     A morphology per cell.
 
-    :param names: of the morphologies.
+    :param names: names of the morphologies.
     :param indices: (n,) index of a name per cell.
     :param lengths: cells with morphology per chunk that was asked for.
     """

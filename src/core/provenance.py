@@ -15,8 +15,8 @@ class WriterInfo:
     """
     What writes: the versions a network is stamped with, and a maker of new identities.
 
-    :param bsb_version: of bsb-core.
-    :param engine_version: of this package.
+    :param bsb_version: version of bsb-core.
+    :param engine_version: version of this package.
     :param new_bundle: makes the provenance of a network that has none.
     :param on_upgrade: called once a session that gave an old network one is stored.
     """
@@ -31,7 +31,7 @@ def stamp(network: NetworkWriter, writer: WriterInfo, sessions: int = 1) -> bool
     """
     Record in the provenance of a network that it changed, and which program changed it.
 
-    :param sessions: that changed it.
+    :param sessions: number of sessions that changed it.
     :returns: whether the network had no identity before and got one.
     """
     upgraded = not network.advance_state(sessions)

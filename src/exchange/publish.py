@@ -1,4 +1,4 @@
-"""Networks put at a URL for others to read."""
+"""Publishing networks at a URL."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def publish(
     :param source: ``bsb.Storage``, or its root.
     :param url: an unused URL, such as ``s3://bucket/network.zarr``. Credentials and endpoint come
         from the environment, or from ``storage_options``.
-    :param storage_options: how the service is reached
+    :param storage_options: options of the service
         (:class:`~bsb_hdf5.ports.services.ServiceOptions`).
     :param drop_unknown: as for :func:`convert`; also leave out what other programs made in the
         folder of a zarr network, which is never published.
@@ -48,7 +48,7 @@ def publish(
     :returns: the published network.
     :raises InputError: it is a path, or a URL at which no network can be stored, such as that of a
         web server or one within the source.
-    :raises StoreExistsError: there is something at the URL.
+    :raises StoreExistsError: something lies at the URL.
     :raises StoreError: obstore is not installed: ``pip install 'bsb-hdf5[cloud]'``.
     :raises StoreAccessError: the service denies write access.
     :raises CorruptNetworkError: as for :func:`convert`; a zarr network is published as it is, and

@@ -45,8 +45,8 @@ class Portion:
     It is never less than the cells of one chunk, the connections between two, one morphology
     or one file; and the metadata of all morphologies is one portion.
 
-    :param cells: of one set.
-    :param connections: of one set.
+    :param cells: most cells of a piece, in one set.
+    :param connections: most connections of a piece, in one set.
     """
 
     cells: int = 1 << 17
@@ -345,7 +345,7 @@ def as_blocks(tag: str, part: Perspective) -> Blocks:
     """
     The blocks of a piece, as connections that can be appended.
 
-    :param tag: of their set.
+    :param tag: tag of their set.
     :raises CorruptNetworkError: a connection is on a cell below 0.
     """
     cells = (part.local_locations[:, 0], part.global_locations[:, 0])

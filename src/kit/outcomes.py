@@ -99,7 +99,7 @@ class Failure:
     """
     An error at a place.
 
-    :param tests: that it failed.
+    :param tests: the tests that failed with it.
     """
 
     error: str

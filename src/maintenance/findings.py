@@ -90,9 +90,9 @@ class Reading:
 
 class Findings:
     """
-    Gathers what is found.
+    Collects findings.
 
-    ``mends`` has how to put it right, each by a key: many findings may have one in common.
+    ``mends`` has the repairs by key; several findings may share one.
     """
 
     def __init__(self) -> None:
@@ -112,8 +112,8 @@ class Findings:
         """
         Add a finding.
 
-        :param mend: how to put it right, and the key of that.
-        :param repairable: whether it can be put right, if not because of ``mend``.
+        :param mend: the key of a repair, and the repair.
+        :param repairable: whether it can be repaired; by default, if there is a ``mend``.
         """
         if mend is not None:
             self.mends.setdefault(*mend)
@@ -124,7 +124,7 @@ class Findings:
 
     @contextmanager
     def reading(self, part: str, where: str, **options: Any) -> Iterator[Reading]:
-        """Add a finding if what is within fails; ``options`` as of :meth:`note`."""
+        """Add a finding if the block raises; ``options`` as for :meth:`note`."""
         outcome = Reading()
         # Verification takes as long as the network is large.
         call_pending()
@@ -149,7 +149,7 @@ class Findings:
 
 
 def plain(value: object) -> str:
-    """A value in a message, be it of numpy's or not."""
+    """A value as text for a message, without the type names of numpy."""
     return repr(value.item() if isinstance(value, np.generic) else value)
 
 

@@ -24,8 +24,8 @@ class Mark:
     """
     What a network says of its log.
 
-    :param token: of the log, which bears the same.
-    :param generation: of the calls that the network has not seen; one more after each fold.
+    :param token: token of the log, which bears the same.
+    :param generation: number of the log that the network has not seen; one more after each fold.
     """
 
     token: int
@@ -41,8 +41,8 @@ class Position:
     """
     What a call that is appended was checked against.
 
-    :param token: of the log.
-    :param state: of the network; it changes with everything but folds.
+    :param token: token of the log.
+    :param state: state of the network; it changes with everything but folds.
     """
 
     token: int
@@ -73,7 +73,7 @@ class HeldLog(Protocol):
         """
         Prohibit appending until :meth:`restart`, even if this program ends; called before a commit.
 
-        :param mark: of the network before it.
+        :param mark: mark of the network before it.
         """
 
     def restart(self, mark: Mark, state: int) -> None:
@@ -113,6 +113,6 @@ class CallLog(Protocol):
         """
         Wait for the log.
 
-        :param mark: of the network; None to make a new log.
+        :param mark: mark of the network; None to make a new log.
         :raises CorruptNetworkError: as for :meth:`titles`.
         """

@@ -16,7 +16,7 @@ class Unfilled:
     Names of a configuration that stand for nothing in the network, as after a compile that was cut
     short or left them out.
 
-    :param cell_types: that a placement strategy places, and that have no cells.
+    :param cell_types: cell types that a placement strategy places, and that have no cells.
     :param connectivity: strategies without connections in any of their sets.
     """
 

@@ -23,7 +23,7 @@ class Density:
     The cells of a type in a volume.
 
     :param cells: the number of cells.
-    :param volume: in um^3.
+    :param volume: the volume in um^3.
     :param within: a description of the volume.
     """
 

@@ -26,7 +26,7 @@ class Population:
     """
     Cells of one type, numbered as the placement set numbers them under its filters.
 
-    :param name: of the placement set.
+    :param name: name of the placement set.
     :param whole: the cells of each chunk, whatever the filters.
     :param size: how many cells the filters keep.
     :param numbers: (cells of the whole set,) number of each under the filters, -1 where they leave

@@ -46,7 +46,7 @@ class Work:
     Rows of cells and connections that a task has gone through.
 
     :param done: how many.
-    :param expected: of how many; 0 if that is not known.
+    :param expected: number of rows in all; 0 if unknown.
     """
 
     done: int = 0

@@ -52,7 +52,7 @@ class NetworkSummary:
     """
     The contents of a network.
 
-    :param chunk_size: in um; None if unknown.
+    :param chunk_size: chunk size in um; None if unknown.
     :param morphologies: the number of morphologies; ``files`` likewise.
     """
 

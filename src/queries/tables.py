@@ -128,7 +128,7 @@ def cell_table(
     The table of the cells of a set, as of :func:`to_frame`.
 
     :param label_value: what stands for a label set in the column ``labels``.
-    :param shapes: of the table that this one is a part of, which its columns are named for.
+    :param shapes: shapes of the table that this one is a part of, which its columns are named for.
     :raises CorruptNetworkError: additional data are of another shape.
     """
     import pandas

@@ -93,7 +93,7 @@ def fill_sample(root: GroupWriter) -> None:
     """
     Write a small network of everything that a store has to read: what ``filled_store`` holds.
 
-    :param root: of an empty store.
+    :param root: root of an empty store.
     """
     prepare(root)
     for title, value in VALUES.items():

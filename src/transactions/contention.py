@@ -24,7 +24,7 @@ class Contention:
         """
         A session that writes has begun.
 
-        :param version: of the store.
+        :param version: version of the store.
         :returns: whether another program has written several times within the last second.
         """
         if version != self._left and self._left is not None:

@@ -26,11 +26,11 @@ class SlowWait:
     """
     A wait for the lock on a network that takes long.
 
-    :param location: of the network.
+    :param location: location of the network.
     :param holders: what holds the lock, as far as that is known: ``process 1234``.
     :param waited: seconds so far.
     :param limit: seconds after which the wait ends with an error.
-    :param state: of the network that is waited for, as a predicate.
+    :param state: state of the network that is waited for, as a predicate.
     """
 
     location: str
@@ -62,7 +62,7 @@ class WaitPolicy:
 
     :param limit: seconds.
     :param on_slow: called once if the wait is long.
-    :param location: of the network, for messages.
+    :param location: location of the network, for messages.
     """
 
     limit: float
@@ -86,11 +86,11 @@ class Deadline:
     """
     The end of a wait for a lock, or for a network that others change.
 
-    :param location: of the network, for messages.
+    :param location: location of the network, for messages.
     :param limit: seconds from now.
     :param holders: finds out what holds the lock, for messages.
     :param warn_after: seconds after which ``on_slow`` is called.
-    :param state: of the network, as a predicate, for messages.
+    :param state: state of the network, as a predicate, for messages.
     """
 
     __slots__ = ("_holders", "_location", "_on_slow", "_start", "_state", "_warn_after", "limit")

@@ -26,7 +26,7 @@ class ReadWriteLock:
     longer, as a reader that is in may wait for one that comes. A thread that would wait for itself
     is stopped at once.
 
-    :param location: of the store, for messages.
+    :param location: location of the store, for messages.
     """
 
     def __init__(self, location: str) -> None:
@@ -87,7 +87,7 @@ class ReadWriteLock:
         """
         Release the lock; its holder calls this once.
 
-        :param thread: that acquired it.
+        :param thread: the thread that acquired it.
         """
         self._enter()
         try:
@@ -155,8 +155,8 @@ def lock_for(identity: str, location: str) -> ReadWriteLock:
     """
     The lock of a store, shared by all its users in this process for as long as there are any.
 
-    :param identity: of the store.
-    :param location: of the store, for messages.
+    :param identity: identity of the store.
+    :param location: location of the store, for messages.
     """
     # perf: load a chunk; a WeakValueDictionary takes five times as long.
     reference = _LOCKS.get(identity)

@@ -18,7 +18,7 @@ class RecordedTransaction:
     A transaction with a span ``hdf5.file.open``, from when the network is open until it is closed.
 
     :param transaction: the transaction.
-    :param root: of the network.
+    :param root: root of the network.
     :param mode: ``"r"`` for one that reads, ``"a"`` for one that writes.
     """
 

@@ -24,7 +24,7 @@ class Repeats:
     """
     The pauses between the tries of a read, until its deadline.
 
-    :param location: of the store.
+    :param location: location of the store.
     :param settings: how long it may take.
     """
 

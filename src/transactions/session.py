@@ -46,7 +46,7 @@ class Session:
     ``network`` is the stored network, in the layout that the store was found to have. On HDF5 a
     session does what an ``h5py.File`` does for methods of a user's own: ``handle["/mine/rows"]``.
 
-    :param identity: of the store.
+    :param identity: identity of the store.
     :param view: what the session reads.
     :param writer: the same again, for a session that also writes.
     :param owner: the object whose sessions it is one of.

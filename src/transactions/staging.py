@@ -110,7 +110,7 @@ class Staging:
         """
         The sets that lack rows; none if these are lost.
 
-        :param session: of the store.
+        :param session: session of the store.
         """
         mark = network.mark
         if mark is None:
@@ -157,7 +157,7 @@ class Staging:
         """
         Carry out what is logged, at the begin of a session that writes.
 
-        :param version: of the store.
+        :param version: version of the store.
         :returns: what is left to do; None if the network has no log and needs none.
         :raises CorruptNetworkError: the log is missing.
         """
@@ -250,7 +250,7 @@ class Fold:
     The log, held by a session that writes.
 
     :param log: is released in the end.
-    :param network: of the session.
+    :param network: network of the session.
     :param keep: whether calls are staged from now on.
     """
 

@@ -126,7 +126,7 @@ class TransactionContext:
         """
         The lock on the store, not acquired yet.
 
-        :param identity: of the store, which links in its path may change.
+        :param identity: identity of the store, which links in its path may change.
         :param ranks: hold off other ranks too.
         """
         # perf: load a chunk; a lookup takes longer. A forked child has locks of its own.

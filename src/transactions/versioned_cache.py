@@ -75,7 +75,7 @@ class VersionView:
 
     :param values: the last values by key, of all views.
     :param valid: those of them that are valid for the version.
-    :param version: that the session sees.
+    :param version: the version that the session sees.
     """
 
     __slots__ = ("_is_detached", "_values", "get", "valid", "version")

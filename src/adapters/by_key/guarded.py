@@ -18,7 +18,7 @@ class Guarded:
     A transaction that may be used until it ends, in the process that began it.
 
     :param raw: the transaction of a backend.
-    :param location: of the network, for messages.
+    :param location: location of the network, for messages.
     :param errors: the exceptions of the library, which become a ``StoreIOError``.
     """
 

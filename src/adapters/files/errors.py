@@ -17,7 +17,7 @@ def system_error(error: OSError, location: str) -> StoreError:
 
     :param error: what the system raised; its number decides between a place that is missing, one
         that may not be used, and any other failure.
-    :param location: of the network, for the message.
+    :param location: location of the network, for the message.
     """
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return StoreNotFoundError(_missing(location), location=location, errno=error.errno)

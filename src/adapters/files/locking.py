@@ -134,7 +134,7 @@ class HeldDescriptor:
 
     A forked child leaves it to its parent, which would lose the lock if it were released there.
 
-    :param descriptor: of the file.
+    :param descriptor: descriptor of the file.
     """
 
     def __init__(self, descriptor: int) -> None:

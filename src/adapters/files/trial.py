@@ -17,7 +17,7 @@ def locks_exclude_ranks(folder: str, ranks: Communicator, switch: str | None) ->
 
     Not on filesystems without locks, nor where each node has locks of its own.
 
-    :param folder: in which a file is made, locked on rank 0, and removed.
+    :param folder: folder in which a file is made, locked on rank 0, and removed.
     :param switch: the environment variable that turns locks off, if there is one.
     """
     held: list[tuple[int, str]] = []

@@ -25,7 +25,7 @@ class Turnstile:
     """
     The place of one open file in the queue.
 
-    :param descriptor: of the file.
+    :param descriptor: descriptor of the file.
     """
 
     __slots__ = ("_descriptor", "_entered")

@@ -44,7 +44,7 @@ class Hdf5CallLog:
     """
     The log of one file.
 
-    :param path: of the file.
+    :param path: path of the file.
     :param place: finds the file that the path leads to.
     :param limit: seconds to wait for its lock.
     :param on_slow: called once if the wait is long.
@@ -178,7 +178,7 @@ class Hdf5CallLog:
         """
         Move the log, if it exists, beside the file, which was moved.
 
-        :param path: of the log.
+        :param path: path of the log.
         """
         self.forget()
         if not _can_exist(path):
@@ -196,7 +196,7 @@ class Hdf5CallLog:
         """
         Delete the log, if it exists, as the file is gone.
 
-        :param path: of the log.
+        :param path: path of the log.
         """
         self.forget()
         if not _can_exist(path):
@@ -278,10 +278,10 @@ class Hdf5HeldLog:
     """
     The log of a file, locked.
 
-    :param location: of the file.
-    :param path: of the log.
-    :param descriptor: of the log, which is closed in the end.
-    :param mark: of the network; None if the log is new.
+    :param location: location of the file.
+    :param path: path of the log.
+    :param descriptor: descriptor of the log, which is closed in the end.
+    :param mark: mark of the network; None if the log is new.
     """
 
     def __init__(self, location: str, path: str, descriptor: int, mark: Mark | None) -> None:

@@ -43,7 +43,7 @@ class OpenObject:
     The fields cache answers of HDF5 that are slow.
 
     :param kind: ``group``, ``array``, ``document``, or something else.
-    :param shape: of an array; None if it was not asked for yet. ``dtype`` likewise.
+    :param shape: shape of an array; None if it was not asked for yet. ``dtype`` likewise.
     :param attributes: those that are open, by name.
     :param integers: names of attributes that are known to be one integer each, if not all of them.
     :param piece_bytes: that HDF5 unpacks at least to read an array; None if it was not asked for.
@@ -143,7 +143,7 @@ class Context:
     """
     What the groups and arrays of a session share.
 
-    :param location: of the store, for messages.
+    :param location: location of the store, for messages.
     :param source: the file below HDF5, which knows why it failed; None where HDF5 itself opened it.
     :param objects: open beyond the session.
     :param translation: of errors; it has no state, so that one serves all sessions on a file.

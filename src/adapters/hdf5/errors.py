@@ -24,7 +24,7 @@ class translated:  # noqa: N801  # a context manager that is used like a functio
     """
     Translate errors of h5py and the system.
 
-    :param location: of the store, for messages.
+    :param location: location of the store, for messages.
     :param source: notes what went wrong below HDF5, which may even have gone on.
     """
 

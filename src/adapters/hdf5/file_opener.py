@@ -39,7 +39,7 @@ class FileOpener:
     """
     Opens the file of one path.
 
-    :param path: of the file.
+    :param path: path of the file.
     """
 
     def __init__(self, path: str, settings: Hdf5Settings) -> None:

@@ -29,7 +29,7 @@ class NewFile:
     """
     A new HDF5 file under a temporary name.
 
-    :param path: that it is to get, no link.
+    :param path: its future path, not a link.
     :param mode: which users may do what with it, from its first byte; None leaves that to the
         system.
     :param owner: user and group that it is to belong to; None leaves that to the system.

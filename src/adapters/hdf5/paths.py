@@ -78,7 +78,7 @@ def copy_content(source: int, target: int, size: int | None = None) -> None:
     Copy what a file holds into another.
 
     :param source: descriptor of the one; ``target`` of the other.
-    :param size: of what is copied; None for all.
+    :param size: size of what is copied; None for all.
     """
     start = 0
     while size is None or start < size:

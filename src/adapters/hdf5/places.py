@@ -53,7 +53,7 @@ class RowPlaces:
 
     :param edges: (k + 1,) first row of each run of rows that lie together, and the end.
     :param shifts: (k,) where row 0 of each run would begin in the file; empty if that is not known.
-    :param dtype: of the values, as they are in the file.
+    :param dtype: dtype of the values, as they are in the file.
     :param width: shape of a row.
     """
 

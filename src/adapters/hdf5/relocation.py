@@ -21,7 +21,7 @@ class Relocation:
     """
     Copies, moves and removes the file of one path.
 
-    :param path: of the file.
+    :param path: path of the file.
     :param opener: opens and locks it.
     :param calls: the log beside it, which goes where the file goes.
     :param pool: may keep it open.

@@ -16,7 +16,7 @@ class Hdf5RewriteSession(Hdf5CreationSession):
     """
     A new file beside the one it is to replace, which stays locked.
 
-    :param path: of the file, no link.
+    :param path: path of the file, not a link.
     :param held: a session on it that changes nothing; ended by this one.
     :param compress: growable arrays of integers.
     """

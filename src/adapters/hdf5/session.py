@@ -61,7 +61,7 @@ class Hdf5AdoptedSession:
     """
     A file that a caller opened and will close: its changes are the caller's.
 
-    :param id_: of the open HDF5 file.
+    :param id_: id of the open HDF5 file.
     """
 
     def __init__(self, id_: H5Object, context: Context) -> None:

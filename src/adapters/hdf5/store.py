@@ -41,7 +41,7 @@ class _Identity:
     """
     The identity of the file that a path names.
 
-    :param device: of the file, and ``file`` its number there.
+    :param device: device of the file, and ``file`` its number there.
     :param path: without links.
     :param text: the identity.
     """
@@ -63,7 +63,7 @@ class Hdf5Store:
     """
     The place of one network: a path.
 
-    :param path: of the file.
+    :param path: path of the file.
     :param pool: keeps the file open between sessions.
     """
 

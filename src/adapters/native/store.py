@@ -89,7 +89,7 @@ class ArrayStore(ABC):
         """
         Lock a file of the network, for backends whose library locks nothing.
 
-        :param path: of the file, which is made if it is absent.
+        :param path: path of the file, which is made if it is absent.
         :returns: the open file; closing it releases the lock.
         :raises LockTimeoutError: others held the lock for longer than ``lock_limit``.
         """

@@ -40,7 +40,7 @@ class Translated:
     """
     A block in which errors of the system, of obstore and of zarr are translated.
 
-    :param location: of the store, for messages.
+    :param location: location of the store, for messages.
     """
 
     def __init__(self, location: str) -> None:

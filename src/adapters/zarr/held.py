@@ -12,7 +12,7 @@ class LockHandle(HeldDescriptor):
     """
     An open and locked file, or nothing where there are no locks.
 
-    :param descriptor: of the file.
+    :param descriptor: descriptor of the file.
     """
 
     safe = False

@@ -63,7 +63,7 @@ class Manifest:
     :param foreign: the metadata of groups and arrays of other programs that the root lists, by
         path.
     :param data: the stored bytes of all this.
-    :param version: of the format.
+    :param version: version of the format.
     """
 
     generation: str

@@ -20,7 +20,7 @@ def restored(nodes: dict[str, Document], mark: Document) -> dict[str, Document]:
     The metadata of groups and arrays, by path, as the last session committed them.
 
     :param nodes: as another program consolidated them.
-    :param mark: of the root.
+    :param mark: mark of the root.
     :raises ValueError: they contradict themselves; or another error of the same kind.
     """
     session = session_of(mark)

@@ -34,7 +34,7 @@ def open_network(root: GroupReader, location: str, cache: CacheView | None = Non
     """
     The network in a root group.
 
-    :param location: of the store, for messages.
+    :param location: location of the store, for messages.
     :param cache: what earlier sessions found out about the store.
     :raises NotANetworkError: the group holds no network of a known layout and version.
     """

@@ -44,7 +44,7 @@ def interpreting(name: str) -> Iterator[None]:
     """
     Report a document that does not hold what it should.
 
-    :param name: of the document, for the message.
+    :param name: name of the document, for the message.
     """
     try:
         yield

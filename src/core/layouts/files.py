@@ -26,7 +26,7 @@ class StoredFiles(ABC):
     """
     The files of a network.
 
-    :param name: of the group that they are in.
+    :param name: name of the group that they are in.
     """
 
     def __init__(self, root: GroupWriter, name: str = "files") -> None:

@@ -34,7 +34,7 @@ class RowsPendingError(Exception):
 
     It never leaves this package.
 
-    :param identity: of the store.
+    :param identity: identity of the store.
     """
 
     def __init__(self, identity: str) -> None:
@@ -46,7 +46,7 @@ class _Pending:
     """
     Something that lacks rows.
 
-    :param identity: of the store.
+    :param identity: identity of the store.
     """
 
     def __init__(self, identity: str) -> None:
@@ -192,7 +192,7 @@ class PendingSession(_Pending):
     """
     The session of a store whose network lacks rows.
 
-    :param session: of the store.
+    :param session: session of the store.
     """
 
     def __init__(self, session: ReadSession | WriteSession, identity: str) -> None:

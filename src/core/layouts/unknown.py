@@ -16,7 +16,7 @@ class Unknown:
     A member or an attribute that a layout does not know.
 
     :param path: names that lead from the root to the group or array that has it.
-    :param name: of the member or attribute.
+    :param name: name of the member or attribute.
     :param is_attribute: which of the two.
     :param tied: whether its rows are those of cells or connections, so that it can't be copied
         by itself.

@@ -24,7 +24,7 @@ class EdgeReader:
     """
     The edges of a population.
 
-    :param find_sections: of a morphology of that name; None if there is none.
+    :param find_sections: finds the sections of a morphology of that name; None if there is none.
     """
 
     group: Group
@@ -46,7 +46,7 @@ class EdgeReader:
         """
         The edges as connections, in their order.
 
-        :param most: in memory at a time.
+        :param most: most edges in memory at a time.
         :raises CorruptNetworkError: an edge is on a node that does not exist, or attributes are not
             in the order of the edges.
         """

@@ -86,7 +86,7 @@ class _Side:
     """
     One side of the connections of a set.
 
-    :param title: of the array of nodes.
+    :param title: title of the array of nodes.
     :param side: ``efferent`` or ``afferent``.
     """
 
@@ -124,8 +124,8 @@ class _Side:
         """
         Write some connections.
 
-        :param chunks: of the blocks that they are in.
-        :param sizes: of these.
+        :param chunks: chunks of the blocks that they are in.
+        :param sizes: sizes of these blocks.
         """
         numbers = self._numbers(chunks, sizes, rows[:, 0])
         self._ends.write(self._title, first, numbers.astype(np.uint64))

@@ -44,7 +44,7 @@ class Nodes:
     """
     A node population that was written.
 
-    :param name: of the population.
+    :param name: name of the population.
     :param source: its cells in the network.
     :param morphologies: names in the network; 0 stands for none.
     :param codes: (n,) the number of one of these for each cell; None if no cell has one.

@@ -54,7 +54,7 @@ def from_swc(text: str, name: str) -> tuple[MorphologyTable, Document | None]:
     A file of another program gets a branch for each section, the soma first; and its name and
     bounds as metadata.
 
-    :param name: of the morphology.
+    :param name: name of the morphology.
     :raises CorruptNetworkError: it is no SWC file, or was changed since it was exported.
     """
     lines = [line.strip() for line in text.splitlines()]

@@ -46,7 +46,7 @@ def repair_network(
     """
     Put right what can be, of what is wrong in a network.
 
-    :param network: of the session, which stores the provenance.
+    :param network: network of the session, which stores the provenance.
     :param new_bundle: makes the provenance of a network that has none, or none that can be read.
     :param trust: ``inc`` or ``out``: the copy that the other one is made of where connections
         are stored twice and differ.

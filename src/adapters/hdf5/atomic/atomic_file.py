@@ -76,7 +76,7 @@ class AtomicFile(OverlayFile):
         """
         Finish the commit that was interrupted, if one was.
 
-        :param descriptor: of the file, writable and locked.
+        :param descriptor: descriptor of the file, writable and locked.
         """
         finish_commit(descriptor)
 

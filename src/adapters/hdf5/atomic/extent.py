@@ -12,9 +12,9 @@ class Extent:
     """
     An open file with the two sizes that a commit leads from and to.
 
-    :param descriptor: of the file; stays open when the file is done with.
-    :param base_size: of the file when the session began, or after its last commit.
-    :param size: of the file after the next commit.
+    :param descriptor: descriptor of the file; stays open when the file is done with.
+    :param base_size: size of the file when the session began, or after its last commit.
+    :param size: size of the file after the next commit.
     """
 
     descriptor: int

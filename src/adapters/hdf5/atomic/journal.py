@@ -93,8 +93,8 @@ class Journal:
     """
     What a commit does to a file.
 
-    :param base_size: of the file when the session began.
-    :param size: of the file after the commit.
+    :param base_size: size of the file when the session began.
+    :param size: size of the file after the commit.
     :param pieces: that it will hold; they ascend, apart from each other, and end before the
         smaller of the two sizes.
     """
@@ -231,7 +231,7 @@ def finish_commit(descriptor: int) -> None:
     """
     Finish the commit that was interrupted, if one was.
 
-    :param descriptor: of the network's file, writable and locked.
+    :param descriptor: descriptor of the network's file, writable and locked.
     """
     journal = read_journal(descriptor)
     if journal is not None:

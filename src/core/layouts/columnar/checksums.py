@@ -308,7 +308,7 @@ def checked_rows(group: GroupReader, revision: int) -> dict[int, list[CheckedRow
     """
     The rows of a set whose checksum is known, by column, ascending and apart.
 
-    :param revision: of the set.
+    :param revision: revision of the set.
     :raises CorruptNetworkError: the array of checksums is damaged.
     """
     recent = RecentRecords.of(group.attributes.get(TALLY))
@@ -321,7 +321,7 @@ def _appended(group: GroupReader, revision: int) -> NDArray[np.int64]:
     """
     The records of the array that are not void.
 
-    :param revision: of the set before those that are not there yet.
+    :param revision: revision of the set before those that are not there yet.
     """
     nothing = np.zeros((0, WIDTH), dtype=np.int64)
     try:

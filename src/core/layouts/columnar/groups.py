@@ -36,7 +36,7 @@ class SetGroup:
     not open the group.
 
     :param part: ``placement`` or ``connectivity``.
-    :param name: of the set.
+    :param name: name of the set.
     """
 
     _group: GroupWriter | None = None

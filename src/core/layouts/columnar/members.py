@@ -56,7 +56,7 @@ def name_of(group: GroupReader, member: str, attribute: str) -> str:
     """
     The name of a member.
 
-    :param attribute: that says it.
+    :param attribute: the attribute with the name.
     :raises CorruptNetworkError: the attribute is not a text.
     """
     if not is_encoded(member):

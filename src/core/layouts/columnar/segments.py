@@ -149,7 +149,7 @@ class Segments:
         """
         Which rows of a column some chunks have: up to the last segment that has the column.
 
-        :param bit: of the column.
+        :param bit: bit of the column.
         """
         if chunks is self._ids:
             if len(chunks) == len(self.count):
@@ -223,7 +223,7 @@ class Segments:
         """
         The same, but with a column in some of the segments; itself if they all have it.
 
-        :param bit: of the column.
+        :param bit: bit of the column.
         :param entries: indices of segments (:meth:`of`).
         """
         value = _BITS[bit : bit + 1]

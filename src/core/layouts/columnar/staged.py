@@ -57,7 +57,7 @@ class StagedCells:
     """
     Cells for a chunk.
 
-    :param name: of the placement set.
+    :param name: name of the placement set.
     :param chunk: its id.
     :param size: (3,) um, of the chunk.
     """
@@ -115,7 +115,7 @@ class StagedConnections:
     """
     Connections, by block.
 
-    :param tag: of the connectivity set.
+    :param tag: tag of the connectivity set.
     """
 
     tag: str

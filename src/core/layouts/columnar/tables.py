@@ -57,7 +57,7 @@ class Form(Generic[Sums]):
     """
     What is particular to the table of a kind of set.
 
-    :param name: of the array.
+    :param name: name of the array.
     :param width: integers per entry.
     :param sum_names: of the sums over the entries.
     :param make_sums: of that many integers.
@@ -260,7 +260,7 @@ class Table(Generic[Names, Sums, Index]):
     """
     The table of a set, for the duration of a session; stored when that ends.
 
-    :param key: of the state in the cache.
+    :param key: key of the state in the cache.
     """
 
     # Entries that replace the stored ones.

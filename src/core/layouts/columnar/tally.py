@@ -24,7 +24,7 @@ class StoredTally:
     """
     A tally that was read.
 
-    :param generation: of the table; other parameters likewise.
+    :param generation: generation of the table; other parameters likewise.
     :param recent: the latest checksums of rows, if there are any.
     """
 
