@@ -85,7 +85,7 @@ def write_beside(
 @contextmanager
 def made_beside(target: Path) -> Iterator[Path]:
     """
-    A free path beside a target, of which nobody else knows, to make what the target is to be.
+    A free hidden path beside a target, at which the target is made before it gets its name.
 
     What is left there at the end is removed.
     """

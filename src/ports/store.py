@@ -157,7 +157,7 @@ class HasMode(Protocol):
         """
         Begin a new store; see :meth:`Store.create`.
 
-        :param mode: who may read and write it, from the first byte on; None leaves that to the
+        :param mode: its permissions, from the first byte on; None leaves them to the
             system.
         """
 

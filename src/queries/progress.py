@@ -1,4 +1,4 @@
-"""How far a long task is: a bar on stderr, and counts for whoever shows them."""
+"""The progress of a long task: a bar on stderr, and counts for other displays."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class NameContract:
     """The promises of a store about names."""
 
     @pytest.mark.parametrize("title", NAMES)
-    def test_members_are_told_apart_by_names(self, new_store: NewStore, title: str) -> None:
+    def test_members_are_distinguished_by_names(self, new_store: NewStore, title: str) -> None:
         store, names = make(new_store("a")), NAMES[title]
         with writing(store) as root:
             for number, name in enumerate(names):
@@ -47,7 +47,7 @@ class NameContract:
                 assert str(number).encode() == read.group("documents").document(name).read()
 
     @pytest.mark.parametrize("title", NAMES)
-    def test_attributes_are_told_apart_by_names(self, new_store: NewStore, title: str) -> None:
+    def test_attributes_are_distinguished_by_names(self, new_store: NewStore, title: str) -> None:
         store, names = make(new_store("a")), NAMES[title]
         with writing(store) as root:
             for number, name in enumerate(names):

@@ -136,7 +136,7 @@ class PlaceContract:
         assert store.exists()
         assert before == snapshot(store)
 
-    def test_a_removed_store_is_gone_and_can_be_made_anew(self, new_store: NewStore) -> None:
+    def test_a_removed_store_is_gone_and_can_be_made_again(self, new_store: NewStore) -> None:
         store = make(new_store("a"), prepare)
         store.remove()
         assert not new_store("a").exists()
@@ -148,7 +148,7 @@ class PlaceContract:
             assert isinstance(capability, Capability)
             assert sentence[0].isupper() and sentence.endswith(".")
 
-    def test_identity_tells_places_apart(self, new_store: NewStore) -> None:
+    def test_identity_distinguishes_places(self, new_store: NewStore) -> None:
         assert new_store("a").identity == new_store("a").identity
         assert new_store("a").identity != new_store("b").identity
         assert new_store("a").location == new_store("a").location

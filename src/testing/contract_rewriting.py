@@ -20,7 +20,7 @@ BULK = np.random.default_rng(1).integers(0, 2**62, 10_000)
 class RewritingContract:
     """The promises of a store that claims to be rewritable."""
 
-    def test_it_can_be_written_anew_or_says_that_it_can_not(self, new_store: NewStore) -> None:
+    def test_it_can_be_rewritten_or_says_that_it_can_not(self, new_store: NewStore) -> None:
         store = new_store("a")
         require_claim(store, Capability.WRITABLE)
         assert isinstance(store, Rewritable) is (Capability.REPACKABLE in store.capabilities)
@@ -96,7 +96,7 @@ class RewritingContract:
         assert session.changes > before
         session.rollback()
 
-    def test_what_is_written_anew_is_of_another_version(self, new_store: NewStore) -> None:
+    def test_what_is_rewritten_is_of_another_version(self, new_store: NewStore) -> None:
         store = _prepared(new_store)
         versions = [version_of(store)]
         for _ in range(2):
@@ -108,7 +108,7 @@ class RewritingContract:
             assert len(known_versions([session.version, versions[-1]])) <= 1
         assert len(known_versions(versions)) == sum(version is not None for version in versions)
 
-    def test_what_is_not_there_is_not_written_anew(self, new_store: NewStore) -> None:
+    def test_what_is_not_there_is_not_rewritten(self, new_store: NewStore) -> None:
         _rewrite(_prepared(new_store)).rollback()
         missing = new_store("missing")
         with pytest.raises(StoreNotFoundError):

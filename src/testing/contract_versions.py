@@ -76,7 +76,7 @@ class VersionContract:
             versions.append(version_of(store))
         assert len(known_versions(versions)) == sum(version is not None for version in versions)
 
-    def test_what_is_made_anew_or_moved_here_is_of_another_version(
+    def test_what_is_made_again_or_moved_here_is_of_another_version(
         self, new_store: NewStore
     ) -> None:
         store, other = make(new_store("a")), make(new_store("b"))

@@ -216,7 +216,7 @@ class OtherProcess:
 
 
 def _end_in_time() -> None:
-    """Let the system end this process after a time, as nobody may be left to do so."""
+    """Let the system end this process after a time, as its parent may be gone by then."""
     if WAITS.other is not None:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, WAITS.other + _LONGER)

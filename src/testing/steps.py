@@ -26,7 +26,7 @@ class Steps:
         self._wait, self._go = os.pipe()
 
     def take(self, action: Callable[[], object]) -> None:
-        """In the other process: act, and stop after each step until somebody has looked."""
+        """In the other process: act, and stop after each step until the other one has looked."""
         sys.setprofile(self._after)
         try:
             action()

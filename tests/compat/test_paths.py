@@ -90,7 +90,7 @@ def test_what_they_wrote_is_listed_by_its_whole_name(their_file: Path) -> None:
     assert all(storage.files.has(id_) for id_ in paths.FILES)
 
 
-def test_what_is_written_anew_is_the_same(
+def test_what_is_rewritten_is_the_same(
     ours: Interpreter, theirs: Interpreter, their_file: Path, tmp_path: Path
 ) -> None:
     expected = read(theirs, their_file)

@@ -121,7 +121,7 @@ def outcome(**entries: Any) -> dict[str, Any]:
         ({"returned": 1, "warned": ["UserWarning"]}, {"returned": 1}, "warnings"),
     ],
 )
-def test_a_difference_is_what_a_caller_can_tell(
+def test_a_difference_is_what_a_caller_can_observe(
     expected: dict[str, Any], found: dict[str, Any], kind: str | None
 ) -> None:
     ids = [each.id for each in differences(outcome(**expected), outcome(**found))]

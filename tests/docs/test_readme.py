@@ -37,7 +37,7 @@ def test_make_test_is_the_second_thing_to_try() -> None:
     assert ["make demo", "make test"] == [line for line in lines if line.startswith("make")]
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_reported() -> None:
     assert version("bsb-hdf5") == bsb_hdf5.__version__
 
 

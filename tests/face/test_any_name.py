@@ -124,7 +124,7 @@ def test_what_has_any_name_comes_back(engine: str, tmp_path: Path) -> None:
     assert [] == list(verify(storage).findings)
 
 
-def test_what_has_any_name_is_written_anew_and_copied(engine: str, tmp_path: Path) -> None:
+def test_what_has_any_name_is_rewritten_and_copied(engine: str, tmp_path: Path) -> None:
     storage = opened(engine, tmp_path / "network")
     fill(storage, NAMES)
     repack(storage)

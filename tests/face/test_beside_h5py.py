@@ -27,7 +27,7 @@ def descriptors_of(path: Path) -> int:
     )
 
 
-def test_h5py_is_told_what_to_do_where_a_write_scope_keeps_it_out(storage: Storage) -> None:
+def test_users_of_h5py_get_advice_where_a_write_scope_keeps_them_out(storage: Storage) -> None:
     small = SmallNetwork.build(storage)
     with pytest.raises(BlockingIOError) as caught, storage.write_scope():
         small.b.append_data(chunk(0), positions(1))

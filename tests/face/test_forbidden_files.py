@@ -80,7 +80,9 @@ def test_other_failures_of_the_system_are_reported(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_somebody_who_may_only_read_is_told_so(small: SmallNetwork, tmp_path: Path) -> None:
+def test_a_user_who_may_only_read_gets_an_error_that_says_so(
+    small: SmallNetwork, tmp_path: Path
+) -> None:
     readable = Path(tempfile.mkdtemp())
     code = """
         import os, sys

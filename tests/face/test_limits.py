@@ -378,7 +378,7 @@ def test_a_network_without_parts_for_files_and_morphologies_gets_them_when_neede
     assert 5 == len(small.a.load_morphologies())
 
 
-def test_a_copied_file_is_a_network_of_its_own(small: SmallNetwork, tmp_path: Path) -> None:
+def test_a_copied_file_is_a_separate_network(small: SmallNetwork, tmp_path: Path) -> None:
     target = tmp_path / "copy.hdf5"
     shutil.copyfile(small.path, target)
     SmallNetwork.of(Storage("hdf5", str(target))).b.append_data(chunk(0), positions(1))

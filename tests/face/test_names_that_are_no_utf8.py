@@ -82,7 +82,7 @@ def test_they_outlive_a_repack(path: Path) -> None:
     assert before == keys(path)
 
 
-def test_a_look_for_damage_tells_of_what_lies_where_only_sets_should(path: Path) -> None:
+def test_a_search_for_damage_reports_what_lies_where_only_sets_should(path: Path) -> None:
     found = verify(str(path)).findings
     assert {"placement", "connectivity", "files"} <= {each.part for each in found}
     assert all(NAME in str(each) for each in found)

@@ -153,7 +153,7 @@ def test_the_engine_of_a_copy_is_that_of_its_source(path: Path, tmp_path: Path, 
     Storage("memory", f"{name} copy").remove()
 
 
-def test_a_copy_goes_on_as_a_network_of_its_own(path: Path, tmp_path: Path) -> None:
+def test_a_copy_goes_on_as_a_separate_network(path: Path, tmp_path: Path) -> None:
     source = small_storage("hdf5", str(path), "classic")
     copy = convert(source, str(tmp_path / "copy.hdf5"), layout="columnar")
     assert source._engine.storage_id == copy._engine.storage_id
@@ -288,7 +288,7 @@ def with_holes(storage: Storage) -> Storage:
 
 
 @pytest.mark.parametrize("layout", ["classic", "columnar"])
-def test_a_file_written_anew_holds_the_same_and_takes_less(path: Path, layout: str) -> None:
+def test_a_rewritten_file_holds_the_same_and_takes_less(path: Path, layout: str) -> None:
     storage = with_holes(Storage("hdf5", NetworkRoot(path, layout)))
     other = Storage("hdf5", str(path))
     before, size = described(other), path.stat().st_size
@@ -326,14 +326,14 @@ def test_a_file_that_is_compressed_holds_the_same_and_takes_less(path: Path, lay
     assert plain * 0.9 < (repack(storage).after or 0)
 
 
-def test_what_was_written_anew_can_not_become_smaller(path: Path) -> None:
+def test_what_was_rewritten_can_not_become_smaller(path: Path) -> None:
     with_holes(Storage("hdf5", NetworkRoot(path, "columnar")))
     first, second = repack(str(path)), repack(str(path))
     assert first.after == second.before == second.after
 
 
 @pytest.mark.parametrize("engine", ["memory", "zarr"])
-def test_networks_of_other_engines_are_written_anew(engine: str, name: str, tmp_path: Path) -> None:
+def test_networks_of_other_engines_are_rewritten(engine: str, name: str, tmp_path: Path) -> None:
     root = name if engine == "memory" else str(tmp_path / "network.zarr")
     storage, other = with_holes(Storage(engine, root)), Storage(engine, root)
     before = described(storage)
@@ -345,7 +345,7 @@ def test_networks_of_other_engines_are_written_anew(engine: str, name: str, tmp_
         assert [] == differences(before, described(each))
 
 
-def test_what_is_only_read_is_not_written_anew(tmp_path: Path) -> None:
+def test_what_is_only_read_is_not_rewritten(tmp_path: Path) -> None:
     folder = tmp_path / "network.zarr"
     small_storage("zarr", str(folder))
     archive = shutil.make_archive(str(folder), "zip", folder)
@@ -353,7 +353,7 @@ def test_what_is_only_read_is_not_written_anew(tmp_path: Path) -> None:
         repack(archive)
 
 
-def test_the_file_behind_a_link_is_written_anew(path: Path) -> None:
+def test_the_file_behind_a_link_is_rewritten(path: Path) -> None:
     small_storage("hdf5", str(path))
     link = path.with_name("link.hdf5")
     link.symlink_to(path)
@@ -412,7 +412,7 @@ def test_a_program_killed_before_the_new_file_has_its_name_leaves_the_old_one(pa
     repack(str(path))
 
 
-def test_a_file_that_others_use_is_not_written_anew(path: Path) -> None:
+def test_a_file_that_others_use_is_not_rewritten(path: Path) -> None:
     storage = open_engine_quickly(small_storage("hdf5", str(path)))
     storage._engine.sessions.store._settings.lock_limit = 0.1
     with (
@@ -423,7 +423,7 @@ def test_a_file_that_others_use_is_not_written_anew(path: Path) -> None:
         repack(storage)
 
 
-def test_a_storage_in_use_or_read_only_is_not_written_anew(path: Path) -> None:
+def test_a_storage_in_use_or_read_only_is_not_rewritten(path: Path) -> None:
     storage = small_storage("hdf5", str(path))
     with untouched(path):
         with storage.read_scope(), pytest.raises(SessionAbortedError):
@@ -432,7 +432,7 @@ def test_a_storage_in_use_or_read_only_is_not_written_anew(path: Path) -> None:
             repack(storage)
 
 
-def test_a_storage_of_another_engine_is_not_written_anew(tmp_path: Path) -> None:
+def test_a_storage_of_another_engine_is_not_rewritten(tmp_path: Path) -> None:
     other = Storage("fs", str(tmp_path / "folder"))
     with pytest.raises(InputError, match="'fs'"):
         repack(other)

@@ -42,7 +42,7 @@ def idle_thread() -> Iterator[None]:
 @pytest.mark.parametrize("layout", ["columnar"], indirect=True)
 @pytest.mark.usefixtures("idle_thread")
 @pytest.mark.parametrize("outer", ["read_scope", "write_scope"])
-def test_a_thread_that_would_wait_for_itself_is_told_at_once(
+def test_a_thread_that_would_wait_for_itself_gets_an_error_at_once(
     two: tuple[Storage, Storage], outer: str
 ) -> None:
     first, second = two

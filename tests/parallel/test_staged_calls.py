@@ -356,7 +356,7 @@ def test_calls_of_a_killed_program_are_there_for_the_next_one(
     assert not log_of(root).exists()
 
 
-def test_a_full_disk_is_told_to_the_rank_whose_call_it_stops(
+def test_a_full_disk_is_reported_to_the_rank_whose_call_it_stops(
     root: Path, ranks: list[Storage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(ranks[0], 0, 0)
@@ -428,7 +428,9 @@ def test_a_file_and_its_log_are_a_network_elsewhere(
     assert expected == contents(Storage("hdf5", str(copy)))
 
 
-def test_who_may_not_write_is_told_what_is_not_seen(root: Path, ranks: list[Storage]) -> None:
+def test_a_user_who_may_not_write_is_warned_of_rows_not_seen(
+    root: Path, ranks: list[Storage]
+) -> None:
     add(ranks[0], 0, 0)
     storage = Storage("hdf5", str(root))
     with storage.read_only(), pytest.warns(HiddenRowsWarning, match="'cell', 'linked'"):

@@ -26,7 +26,7 @@ LONGEST = 180
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("death", ["before", "within", "after"])
-def test_a_server_that_dies_in_a_commit_is_told_and_the_network_is_whole(
+def test_a_server_that_dies_in_a_commit_is_reported_and_the_network_is_whole(
     bucket: str, proxy: Proxy, death: Death
 ) -> None:
     changed = _expected(bucket)
@@ -71,7 +71,7 @@ def _state(store: ZarrStore, proxy: Proxy, before: Any, changed: Any) -> str:
     return {True: "before", False: "after" if found == changed else "torn"}[found == before]
 
 
-def test_a_server_that_dies_while_it_is_read_is_told(bucket: str, proxy: Proxy) -> None:
+def test_a_server_that_dies_while_it_is_read_is_reported(bucket: str, proxy: Proxy) -> None:
     store = filled(f"{bucket}/net")
     session = store.open_read()
     proxy.stop()

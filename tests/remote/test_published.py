@@ -313,7 +313,7 @@ def test_of_two_programs_that_publish_at_one_url_the_second_changes_nothing(
     assert snapshot(first) == snapshot(ZarrStore(url)) != snapshot(second)
 
 
-def test_what_a_killed_program_published_is_told_from_a_network(
+def test_what_a_killed_program_published_is_distinguished_from_a_network(
     bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"{bucket}/shared"

@@ -148,7 +148,7 @@ class ReadOnly(BaseHTTPRequestHandler):
         """Nothing is logged."""
 
 
-def test_who_may_read_and_not_write_is_told(
+def test_a_user_who_may_read_and_not_write_gets_an_error(
     bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = ZarrStore(tmp_path / "net.zarr")

@@ -131,7 +131,7 @@ def test_networks_are_copied_moved_and_removed(bucket: str, tmp_path: Any) -> No
     assert ["c/notes.txt"] == keys(bucket)
 
 
-def test_what_is_no_network_is_told(bucket: str) -> None:
+def test_what_is_no_network_is_reported(bucket: str) -> None:
     obstore.put(connected(bucket), "net/other", b"content")
     assert not ZarrStore(f"{bucket}/net").recognizes()
     with pytest.raises(NotANetworkError, match="not a zarr network"):
@@ -408,7 +408,9 @@ class Refusing(BaseHTTPRequestHandler):
         """Nothing is logged."""
 
 
-def test_who_may_not_read_is_told(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_who_may_not_read_gets_an_error(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with HTTPServer(("127.0.0.1", 0), Refusing) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -421,7 +423,7 @@ def test_who_may_not_read_is_told(bucket: str, monkeypatch: pytest.MonkeyPatch) 
             thread.join()
 
 
-def test_a_bucket_that_does_not_exist_is_told(bucket: str) -> None:
+def test_a_bucket_that_does_not_exist_is_reported(bucket: str) -> None:
     store = ZarrStore("s3://there-is-no-such-bucket/net")
     for use in (store.open_read, store.create):
         with pytest.raises(StoreNotFoundError, match=r"the bucket of .* does not exist"):

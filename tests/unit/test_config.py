@@ -96,7 +96,7 @@ def test_a_foreign_file_is_refused_before_cell_types_are_booted(
     assert "hello" in (root if root.is_file() else root / "notes.txt").read_text()
 
 
-def test_a_layout_that_the_file_does_not_have_is_told_with_the_call_that_converts_it(
+def test_a_layout_that_the_file_does_not_have_is_reported_with_the_call_that_converts_it(
     tmp_path: Path,
 ) -> None:
     root = tmp_path / "network.hdf5"

@@ -250,7 +250,7 @@ def test_without_locks_of_the_system_none_is_had(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who holds a lock")
-def test_who_holds_a_lock_is_told(twice: tuple[int, int], tmp_path: Path) -> None:
+def test_the_holder_of_a_lock_is_reported(twice: tuple[int, int], tmp_path: Path) -> None:
     assert [] == platform.lock_holders(twice[0])
     platform.try_lock(twice[0], exclusive=True)
     assert [os.getpid()] == platform.lock_holders(twice[0]) == platform.lock_holders(twice[1])
@@ -262,7 +262,7 @@ def test_who_holds_a_lock_is_told(twice: tuple[int, int], tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who holds a lock")
-def test_holders_in_other_containers_are_not_told_by_their_number(
+def test_holders_in_other_containers_are_not_reported_by_their_number(
     twice: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     status = os.fstat(twice[0])

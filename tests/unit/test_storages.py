@@ -49,7 +49,7 @@ def test_a_storage_is_found_by_what_lies_there(name: str, tmp_path: Path) -> Non
             asked()
 
 
-def test_what_is_no_network_is_told_by_each_engine_that_sees_it(tmp_path: Path) -> None:
+def test_what_is_no_network_is_reported_by_each_engine_that_sees_it(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("text")
     with pytest.raises(NotANetworkError) as caught:

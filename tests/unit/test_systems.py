@@ -71,7 +71,9 @@ def test_portalocker_locks_files_where_the_system_does_not(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which descriptors lock")
-def test_the_descriptors_that_lock_a_file_are_told(twice: tuple[int, int], tmp_path: Path) -> None:
+def test_the_descriptors_that_lock_a_file_are_reported(
+    twice: tuple[int, int], tmp_path: Path
+) -> None:
     first, second = twice
     assert {} == platform.locked_descriptors(first)
     platform.try_lock(second, exclusive=False)

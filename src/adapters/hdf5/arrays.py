@@ -223,7 +223,7 @@ class DatasetParent(Protocol):
     def replace_dataset(
         self, name: str, member: OpenObject, rows: AnyArray, /, *, expected: int
     ) -> None:
-        """Put a new growable dataset in the place of an array, for all who use that."""
+        """Replace an array by a new growable dataset, for all users of the array."""
 
 
 class Hdf5ArrayWriter(Hdf5Array, ArrayWriter):

@@ -219,7 +219,7 @@ class Hdf5CallLog:
             close_file(descriptor, locked=False)
 
     def _taken(self) -> int | None:
-        """A descriptor to append by, which nobody else closes; None if there is no log."""
+        """A descriptor for appending, which only the caller closes; None if there is no log."""
         if self._forks != Forks.count:
             self._forks = Forks.count
             self.forget()

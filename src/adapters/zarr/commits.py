@@ -110,7 +110,7 @@ class Branch(ZarrObjects, Target):
         The commit that came after the start of the session, if it has this manifest.
 
         :param failed: what the commit raised.
-        :raises StoreIOError: the service does not say, so that nobody knows what is stored.
+        :raises StoreIOError: the service does not answer, so it is unknown what is stored.
         """
         try:
             with Translated(self.root):

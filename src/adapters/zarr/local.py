@@ -46,7 +46,7 @@ _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def folder_mode(mode: int) -> int:
-    """The mode of a folder: who may read the files of a mode may look for them."""
+    """The mode of a folder in which users who may read its files can find them."""
     return mode | (mode & _READ) >> 2
 
 

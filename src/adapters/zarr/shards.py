@@ -116,7 +116,7 @@ class Shard:
 
     def beginning(self, pieces: int) -> Packed:
         """
-        The first chunks as they are stored; each has a checksum for whoever reads it.
+        The first chunks as they are stored; each has a checksum for its readers.
 
         :raises ValueError: they are not there.
         """

@@ -192,7 +192,7 @@ def text_attribute(array: Array, name: str) -> str:
 
 def _member(group: Group, name: str) -> Any:
     """
-    A member of a group that is no link to elsewhere, as a network may come from anybody.
+    A member of a group, but no link to elsewhere, as a circuit may come from an untrusted source.
 
     :returns: None if there is none.
     :raises CorruptNetworkError: HDF5 can't open it.

@@ -45,7 +45,7 @@ def test_ids_of_no_cell_are_refused(ids: list[int]) -> None:
         as_cell_ids(ids, 3, "granule")
 
 
-def test_of_many_ids_of_no_cell_the_first_ten_are_told() -> None:
+def test_of_many_ids_of_no_cell_the_first_ten_are_reported() -> None:
     with pytest.raises(CellIdError, match="20 of 21 ids") as caught:
         as_cell_ids([0, *range(3, 23)], 3, "granule")
     assert list(range(3, 13)) == caught.value.fields["asked"]

@@ -137,7 +137,7 @@ def test_without_a_block_or_a_row_copies_differ() -> None:
     assert ((0, 2), 0) == (nothing.pairs.shape, len(nothing.counts))
 
 
-def test_where_copies_differ_is_told() -> None:
+def test_where_copies_differ_is_reported() -> None:
     stored: Any = Stored(ROWS, [*changed(0, 0, 0, 9)[:4]])
     with pytest.raises(CorruptNetworkError) as caught:
         check_mirrored(stored, 10)

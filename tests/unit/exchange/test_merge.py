@@ -90,7 +90,7 @@ def test_cells_and_connections_are_those_of_all(
         assert expected == sorted(table[names].to_numpy().tolist())
 
 
-def test_it_is_a_network_of_its_own(samples: list[Sample], tmp_path: Path) -> None:
+def test_it_is_a_separate_network(samples: list[Sample], tmp_path: Path) -> None:
     merged = merge([each.storage for each in samples], tmp_path / "merged.hdf5")
     ids = {engine_of(each.storage).storage_id for each in samples}
     assert engine_of(merged).storage_id not in ids

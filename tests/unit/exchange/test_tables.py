@@ -183,7 +183,7 @@ def test_a_column_holds_the_data_of_one_key_in_all_chunks(
     assert [3.0 if x == first else 4.0 for x in range(3)] == read["a_0_"].tolist()
 
 
-def test_data_of_a_key_in_two_shapes_are_told(
+def test_data_of_a_key_in_two_shapes_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.import_module("bsb_hdf5.exchange.tables"), "_MOST_CELLS", 1)

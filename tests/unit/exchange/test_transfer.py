@@ -308,7 +308,7 @@ def copy_of(source: NetworkWriter, direction: str, local: int) -> GroupWriter:
     return sets.group("a_to_a").group(direction).group(str(local))
 
 
-def test_copies_that_hold_other_counts_are_told_apart() -> None:
+def test_copies_that_hold_other_counts_are_distinguished() -> None:
     source = connected()
     group = copy_of(source, "inc", 6)
     for name in ("local_locs", "global_locs"):
@@ -340,7 +340,7 @@ def test_connections_on_cells_below_0_are_not_copied(side: str) -> None:
 
 
 @pytest.mark.parametrize("changed", ["global_locs", "order"])
-def test_copies_of_equal_counts_are_told_apart(changed: str) -> None:
+def test_copies_of_equal_counts_are_distinguished(changed: str) -> None:
     source = connected()
     group = copy_of(source, "out", 9)
     for name in ["global_locs"] if changed == "global_locs" else ["local_locs", "global_locs"]:

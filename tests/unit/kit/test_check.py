@@ -157,14 +157,14 @@ def test_the_place_of_an_error_is_the_last_one_in_the_package_of_the_backend(
     assert found["where"].endswith("own_store.py:5: JSONDecodeError")
 
 
-def test_what_is_not_collected_is_told(pytester: pytest.Pytester) -> None:
+def test_what_is_not_collected_is_reported(pytester: pytest.Pytester) -> None:
     events = recorded(pytester, "import no_such_module_at_all\n", "own")
     (failure,) = tally_of(*events).failures
     assert "ModuleNotFoundError: No module named 'no_such_module_at_all'" in failure.error
 
 
 @pytest.mark.parametrize("setting", ["CI", "NO_CI"])
-def test_a_comparison_is_told_with_what_differs(
+def test_a_comparison_is_reported_with_what_differs(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
     # Where one of these is set, pytest adds the whole of both values.
@@ -177,7 +177,7 @@ def test_a_comparison_is_told_with_what_differs(
     assert ("assert [1] == [1, 2]", "  Right contains one more item: 2") == (first, last)
 
 
-def test_an_author_is_told_why_a_store_waits_for_itself(pytester: pytest.Pytester) -> None:
+def test_the_report_says_why_a_store_waits_for_itself(pytester: pytest.Pytester) -> None:
     code = """
         class TestIt:
             def test_it(self):
@@ -187,7 +187,7 @@ def test_an_author_is_told_why_a_store_waits_for_itself(pytester: pytest.Pyteste
     assert "did not release its lock in 'close'" in found["error"].split("\n")[-1]
 
 
-def test_an_error_of_a_forked_process_is_told_with_its_place(pytester: pytest.Pytester) -> None:
+def test_an_error_of_a_forked_process_is_reported_with_its_place(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(own_store="def get():\n    raise OSError('gone')\n")
     code = """
         import own_store

@@ -56,7 +56,7 @@ def test_a_process_is_not_waited_for_when_the_test_has_failed() -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_process_that_does_not_answer_tells_where_it_is() -> None:
+def test_a_process_that_does_not_answer_is_shown_with_its_place() -> None:
     with pytest.raises(FailedElsewhereError) as found, OtherProcess(forever) as other:
         other.result()
     ((_, frames),) = found.value.chain

@@ -44,7 +44,9 @@ def test_a_deadline_is_over_after_its_limit(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize(("warn_after", "seconds"), [(None, 2.0), (1.0, 1.0), (0.0, 0.0)])
-def test_a_long_wait_is_told_once(clock: Clock, warn_after: float | None, seconds: float) -> None:
+def test_a_long_wait_is_reported_once(
+    clock: Clock, warn_after: float | None, seconds: float
+) -> None:
     told: list[SlowWait] = []
     wait = Deadline("here", 10.0, told.append, lambda: ["rank 1"], warn_after=warn_after)
     clock.now = 100.0 + seconds

@@ -108,7 +108,7 @@ def test_waiting_for_a_thread_ends_at_the_limit(holder: bool) -> None:
 
 
 @pytest.mark.parametrize(("held", "wanted"), [(True, True), (True, False), (False, True)])
-def test_another_context_of_a_thread_is_told_at_once_that_it_would_wait_for_itself(
+def test_another_context_of_a_thread_gets_an_error_at_once_where_it_would_wait_for_itself(
     network: Recorder, held: bool, wanted: bool
 ) -> None:
     apart = contextvars.copy_context()
@@ -137,7 +137,7 @@ def test_contexts_of_a_thread_read_beside_each_other(network: Recorder) -> None:
         assert () == apart.run(network.names)
 
 
-def test_tasks_of_an_event_loop_that_would_wait_for_each_other_are_told_so(
+def test_tasks_of_an_event_loop_that_would_wait_for_each_other_get_an_error(
     network: Recorder,
 ) -> None:
     async def store(name: str) -> str:

@@ -39,7 +39,7 @@ def test_pauses_get_longer_with_the_wait_up_to_a_limit(
     assert POLL_INTERVAL == pauses[-1]
 
 
-def test_whoever_is_disturbed_for_long_is_told(
+def test_a_reader_that_is_disturbed_for_long_is_warned(
     pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow: list[SlowWait] = []

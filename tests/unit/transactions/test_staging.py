@@ -64,7 +64,7 @@ def test_what_would_have_to_carry_calls_out_is_refused_in_read_only_mode(
     assert [root, log_of(root)] == sorted(tmp_path.iterdir())
 
 
-def test_who_can_not_have_calls_carried_out_is_told_what_is_not_seen(
+def test_a_reader_that_can_not_have_calls_carried_out_is_warned_of_rows_not_seen(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(shared(root), 0, 0)

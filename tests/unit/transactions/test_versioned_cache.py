@@ -135,7 +135,7 @@ def test_what_was_invalidated_is_gone(network: Observed) -> None:
     assert network.cache.get_stale("key") is None
 
 
-def test_a_store_that_does_not_tell_its_versions_apart_has_nothing_cached() -> None:
+def test_a_store_that_does_not_distinguish_its_versions_has_nothing_cached() -> None:
     cache = VersionedCache()
     view = cache.at(None)
     view.put("key", "value")
@@ -186,7 +186,7 @@ def test_a_commit_after_a_version_that_is_not_cached_changes_nothing() -> None:
     assert cache.at("committed").get("key") is None
 
 
-def test_a_commit_of_a_version_that_can_not_be_told_makes_all_unknown() -> None:
+def test_a_commit_of_a_version_that_can_not_be_determined_makes_all_unknown() -> None:
     cache = VersionedCache()
     cache.at("version").put("key", "value")
     cache.advance("version", None)

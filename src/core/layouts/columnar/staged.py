@@ -1,5 +1,6 @@
 """
-Calls that add rows to sets, as bytes: what a rank logs, and whoever folds the log carries out.
+Calls that add rows to sets, as bytes: a rank logs them, and the rank that folds the log carries
+them out.
 
 A call is staged only if it can't fail later, whatever other staged calls come before: the set has
 cells or connections of that form already. Its rows are checked, sorted and packed by the rank.

@@ -42,18 +42,18 @@ def test_a_long_name_is_in_its_value_only() -> None:
 
 
 @pytest.mark.parametrize("value", [b"", b"\0\0\0", b"\0\0\0\2\xff\xfe"])
-def test_a_value_without_a_name_is_told(value: bytes) -> None:
+def test_a_value_without_a_name_is_reported(value: bytes) -> None:
     with pytest.raises(CorruptNetworkError, match="a name can't be read"):
         encoding.split(value)
 
 
-def test_a_key_without_a_name_is_told() -> None:
+def test_a_key_without_a_name_is_reported() -> None:
     with pytest.raises(CorruptNetworkError, match="a name can't be read"):
         encoding.name_in(encoding.members(7) + b"\0\xff")
 
 
 @pytest.mark.parametrize("root", ["-1", "1", "1e400", "99999999999999999999", "null"])
-def test_a_header_that_names_no_node_is_told(root: str) -> None:
+def test_a_header_that_names_no_node_is_reported(root: str) -> None:
     stored = Header(0, 1, "state").dump()
     assert Header(0, 1, "state") == Header.load(stored, "here")
     wrong = stored.replace(b'"root": 0', b'"root": %s' % root.encode())
@@ -109,7 +109,7 @@ def test_the_form_of_an_array_is_json() -> None:
     ],
     ids=lambda data: data[:20],
 )
-def test_another_form_is_told(data: bytes) -> None:
+def test_another_form_is_reported(data: bytes) -> None:
     with pytest.raises(CorruptNetworkError, match="the form of an array"):
         ArrayForm.load(data)
 
@@ -156,7 +156,7 @@ def test_an_attribute_comes_back(value: Any, stored: bytes) -> None:
         b'n["f8, (", []]\0',
     ],
 )
-def test_what_is_no_attribute_is_told(data: bytes) -> None:
+def test_what_is_no_attribute_is_reported(data: bytes) -> None:
     with pytest.raises(CorruptNetworkError, match="an attribute can't be read"):
         encoding.load_value(data)
 

@@ -18,7 +18,7 @@ from bsb_hdf5.testing.contract_samples import fill_sample
 from tests.contract.pickled_store import Pickled, PickledStore
 
 
-def test_that_a_file_cannot_be_removed_is_told(
+def test_that_a_file_cannot_be_removed_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any) -> None:

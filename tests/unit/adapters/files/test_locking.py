@@ -126,7 +126,7 @@ def test_a_busy_file_is_tried_again(
     assert [fcntl.LOCK_SH | fcntl.LOCK_NB] * 5 == system.asked
 
 
-def test_a_long_wait_is_told_once(descriptor: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_wait_is_reported_once(descriptor: int, monkeypatch: pytest.MonkeyPatch) -> None:
     system, slow = Locking(*[errno.EAGAIN] * 12), list[SlowWait]()
     monkeypatch.setattr(fcntl, "flock", system)
     monkeypatch.setattr(locking, "_WARN_AFTER", 0.01)
@@ -137,7 +137,7 @@ def test_a_long_wait_is_told_once(descriptor: int, monkeypatch: pytest.MonkeyPat
     assert 13 == len(system.asked)
 
 
-def test_a_long_wait_tells_which_process_is_waited_for(
+def test_a_long_wait_names_the_process_that_holds_the_lock(
     descriptor: int, path: Path, hold: Hold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     holder, slow = hold(path), list[SlowWait]()
@@ -171,7 +171,7 @@ OWN_FILE = """
 
 
 @pytest.mark.parametrize("how", ["helped", "alone", "beside others"])
-def test_a_process_that_would_wait_for_itself_is_told_at_once(path: Path, how: str) -> None:
+def test_a_process_that_would_wait_for_itself_gets_an_error_at_once(path: Path, how: str) -> None:
     with path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         if not platform.lock_holders(file.fileno()):
@@ -214,7 +214,7 @@ def test_an_error_says_which_process_is_this_one_or_started_it(
     assert f"{parent} this one) and process 999999" in str(raised.value)
 
 
-def test_a_short_wait_is_not_told(descriptor: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_wait_is_not_reported(descriptor: int, monkeypatch: pytest.MonkeyPatch) -> None:
     system, slow = Locking(*[errno.EAGAIN] * 3), list[SlowWait]()
     monkeypatch.setattr(fcntl, "flock", system)
     monkeypatch.setattr(locking, "_WARN_AFTER", LONG)
@@ -248,7 +248,7 @@ def test_giving_up_names_the_file_and_the_process_that_holds_it(
     assert (f"process {holder.pid};" in str(caught.value)) is bool(told)
 
 
-def test_giving_up_works_where_the_system_does_not_tell_who_holds_a_file(
+def test_giving_up_works_where_the_system_does_not_say_who_holds_a_file(
     descriptor: int, path: Path, hold: Hold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold(path)

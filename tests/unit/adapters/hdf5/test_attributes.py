@@ -123,7 +123,7 @@ def test_only_so_many_names_of_integers_are_remembered(
     assert [*range(20, 25)] == held.integers([f"a{number}" for number in range(5)]).tolist()
 
 
-def test_numbers_that_are_none_are_told(root: Any) -> None:
+def test_numbers_that_are_none_are_reported(root: Any) -> None:
     held = root.attributes
     held.set("two", np.array([1, 2]))
     held.set("grid", np.array([[1]]))

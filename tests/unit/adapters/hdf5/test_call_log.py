@@ -234,7 +234,7 @@ def test_it_does_not_grow_without_end(log: Hdf5CallLog, monkeypatch: pytest.Monk
     assert 7 == len(stored(log))
 
 
-def test_a_log_of_another_network_is_told(path: Path, log: Hdf5CallLog) -> None:
+def test_a_log_of_another_network_is_reported(path: Path, log: Hdf5CallLog) -> None:
     for mark in (Mark(1, 1), Mark(MARK.token, 3), Mark(MARK.token, 0)):
         for ask in (lambda: log.titles(mark, 0), lambda: log.hold(mark)):  # noqa: B023
             with pytest.raises(CorruptNetworkError, match="belongs to another network"):

@@ -90,7 +90,7 @@ def test_other_programs_can_use_the_file_between_sessions(
         assert [33, 44] == file["rows"][3:5].tolist()
 
 
-def test_a_file_that_another_store_changed_is_read_anew(store: Hdf5Store, path: Path) -> None:
+def test_a_file_that_another_store_changed_is_read_again(store: Hdf5Store, path: Path) -> None:
     other = Hdf5Store(str(path))
     for value in range(10):
         for changing, reader in ((store, other), (other, store)):
@@ -101,7 +101,7 @@ def test_a_file_that_another_store_changed_is_read_anew(store: Hdf5Store, path: 
     assert 120 == len(rows_of(store))
 
 
-def test_a_file_that_was_replaced_is_opened_anew(store: Hdf5Store, path: Path) -> None:
+def test_a_file_that_was_replaced_is_opened_again(store: Hdf5Store, path: Path) -> None:
     other = Hdf5Store(str(path.with_name("other.hdf5")))
     make(other)
     with writing(other) as root:

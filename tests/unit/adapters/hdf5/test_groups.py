@@ -169,7 +169,7 @@ def test_rows_of_any_type_are_added(root: Any) -> None:
         ([1], {"odd": 1}, DtypeError, "with odd: "),
     ],
 )
-def test_what_can_not_be_stored_is_told_before_it_is(
+def test_what_can_not_be_stored_is_reported_before_it_is(
     root: Any, data: Any, options: Any, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):

@@ -97,7 +97,7 @@ def test_an_empty_file_leaves_the_collection_of_garbage_on(path: Path) -> None:
     assert gc.isenabled()
 
 
-def test_what_h5py_could_not_read_is_told_as_the_session_ends(store: Hdf5Store) -> None:
+def test_what_h5py_could_not_read_is_reported_as_the_session_ends(store: Hdf5Store) -> None:
     session = store.open_read(locking=False)
     rows = session.root.native()["rows"]
     with pytest.MonkeyPatch.context() as patch:

@@ -194,7 +194,7 @@ def test_a_block_of_the_users_own_at_the_beginning_shifts_nothing(path: Path) ->
 
 @pytest.mark.parametrize("place", [2**63, 2**64 - 5000, 2**62])
 @pytest.mark.parametrize("title", ["contiguous", "large pieces"])
-def test_places_that_no_file_has_are_told(
+def test_places_that_no_file_has_are_reported(
     path: Path, title: str, place: int, uses: list[int]
 ) -> None:
     with h5py.File(path, "w") as file:

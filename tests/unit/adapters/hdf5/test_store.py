@@ -165,7 +165,7 @@ def test_what_is_made_or_copied_is_on_the_disk_before_it_has_a_name_and_then_the
     assert named == calls
 
 
-def test_what_is_written_anew_survives_a_power_cut(store: Hdf5Store, calls: list[str]) -> None:
+def test_what_is_rewritten_survives_a_power_cut(store: Hdf5Store, calls: list[str]) -> None:
     store.rewrite().commit()
     assert ["fsync file", "replace file", "fsync folder"] == calls
 
@@ -241,7 +241,7 @@ def test_programs_that_use_hdf5_are_kept_out(
         store.open_read()
 
 
-def test_a_slow_lock_is_told_to_whom_it_concerns(
+def test_a_slow_lock_is_reported_to_those_who_wait(
     store: Hdf5Store, path: Path, hold: Hold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold(path)
@@ -253,7 +253,7 @@ def test_a_slow_lock_is_told_to_whom_it_concerns(
     assert [(str(path), 0.2)] == [(wait.location, wait.limit) for wait in slow]
 
 
-def test_a_file_that_was_replaced_while_it_was_waited_for_is_opened_anew(
+def test_a_file_that_was_replaced_while_it_was_waited_for_is_opened_again(
     store: Hdf5Store, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = tmp_path / "other.hdf5"

@@ -32,7 +32,7 @@ class MainOfTwo(MPIService):
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
-def test_the_other_ranks_are_told_that_the_main_rank_is_interrupted(
+def test_the_other_ranks_get_an_error_where_the_main_rank_is_interrupted(
     interrupt: type[BaseException],
 ) -> None:
     service = MainOfTwo()

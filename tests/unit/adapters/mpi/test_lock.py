@@ -73,7 +73,9 @@ def test_who_reads_one_state_waits_for_no_rank(ranks: Ranks) -> None:
 
 
 @pytest.mark.parametrize("kind", ["shared", "exclusive"])
-def test_whoever_waits_for_longer_than_the_limit_is_told_for_what(ranks: Ranks, kind: str) -> None:
+def test_a_wait_beyond_the_limit_ends_with_an_error_that_says_for_what(
+    ranks: Ranks, kind: str
+) -> None:
     lock = lock_of(ranks)
     start = time.monotonic()
     with pytest.raises(LockTimeoutError, match=r"network\.hdf5.*another rank") as caught:
@@ -93,7 +95,9 @@ def test_a_lock_that_comes_late_is_given_back_before_it_is_asked_for_again(ranks
     assert ["write", "write over", "read", "read over"] == ranks.log
 
 
-def test_whoever_waits_for_long_is_told_once(ranks: Ranks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_waiter_is_warned_once_of_a_long_wait(
+    ranks: Ranks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("bsb_hdf5.transactions.deadline._WARN_AFTER", 0.0)
     told: list[SlowWait] = []
     with pytest.raises(LockTimeoutError):

@@ -64,7 +64,7 @@ def test_a_draft_that_is_discarded_leaves_nothing(tmp_path: Path, kind: str) -> 
 
 
 @kinds
-def test_what_can_not_be_deleted_is_told(
+def test_what_can_not_be_deleted_is_reported(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any) -> None:
@@ -97,7 +97,9 @@ def test_an_empty_folder_is_not_replaced_either(tmp_path: Path) -> None:
     assert ["a", "b"] == names(tmp_path)
 
 
-def test_an_error_of_the_system_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_system_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: Any) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 

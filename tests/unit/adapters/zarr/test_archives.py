@@ -51,7 +51,7 @@ def test_a_zip_is_not_written(path: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nonsense"])
-def test_a_file_that_is_no_zip_of_a_network_is_told(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_zip_of_a_network_is_reported(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.zip").write_bytes(content)
     assert not ZarrStore(tmp_path / "a.zip").recognizes()
     with pytest.raises(NotANetworkError):

@@ -130,7 +130,7 @@ def test_rows_are_added_across_files(
     assert np.array_equal(np.concatenate([rows[i : i + 1000] for i in some]), found)
 
 
-def test_a_copy_with_rows_of_an_earlier_state_is_told(tmp_path: Path) -> None:
+def test_a_copy_with_rows_of_an_earlier_state_is_reported(tmp_path: Path) -> None:
     store = make(ZarrStore(tmp_path / "net.zarr"))
     with writing(store) as root:
         root.create_array("x", filled("f8", (50, 3)))

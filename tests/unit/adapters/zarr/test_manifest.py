@@ -51,7 +51,7 @@ IGNORED = {
     [None, b"", b"{", b"\xff\xfe", b"[]", b'{"zarr_format":3,"node_type":"group"}', b"0", b"{}"],
     ids=repr,
 )
-def test_a_directory_that_is_no_network_is_told(path: Path, content: bytes | None) -> None:
+def test_a_directory_that_is_no_network_is_reported(path: Path, content: bytes | None) -> None:
     path.mkdir()
     if content is not None:
         (path / "zarr.json").write_bytes(content)
@@ -66,7 +66,7 @@ def test_a_directory_that_is_no_network_is_told(path: Path, content: bytes | Non
         store.create()
 
 
-def test_a_manifest_that_is_cut_anywhere_is_told(path: Path) -> None:
+def test_a_manifest_that_is_cut_anywhere_is_reported(path: Path) -> None:
     filled(path)
     manifest = path / "zarr.json"
     data = manifest.read_bytes()
@@ -77,7 +77,7 @@ def test_a_manifest_that_is_cut_anywhere_is_told(path: Path) -> None:
         assert not ZarrStore(path).recognizes()
 
 
-def test_a_manifest_of_nonsense_is_told(path: Path) -> None:
+def test_a_manifest_of_nonsense_is_reported(path: Path) -> None:
     filled(path)
     document = json.loads((path / "zarr.json").read_bytes())
     random, whole = np.random.default_rng(5), snapshot(ZarrStore(path))
@@ -216,7 +216,9 @@ def test_a_node_is_written_once_until_it_changes() -> None:
         (("g", "attributes", "a"), {"dtype": "<f8", "shape": [1], "data": ""}, "does not have"),
     ],
 )
-def test_what_contradicts_itself_is_told(place: tuple[str, ...], value: Any, message: str) -> None:
+def test_what_contradicts_itself_is_reported(
+    place: tuple[str, ...], value: Any, message: str
+) -> None:
     document = json.loads(make_manifest(whole()).data)
     node = document["consolidated_metadata"]["metadata"]
     for key in place[:-1]:
@@ -284,7 +286,7 @@ def test_what_a_session_makes_is_listed_in_place_of_what_others_had_there() -> N
     assert "mine" not in again.foreign
 
 
-def test_a_root_that_lost_its_mark_is_told_from_other_stores() -> None:
+def test_a_root_that_lost_its_mark_is_distinguished_from_other_stores() -> None:
     document = json.loads(make_manifest(whole()).data)
     del document["attributes"]["bsb_hdf5"]
     with pytest.raises(NotANetworkError, match="its root lost the attribute 'bsb_hdf5'"):
@@ -296,7 +298,7 @@ def test_a_root_that_lost_its_mark_is_told_from_other_stores() -> None:
             read_manifest(json.dumps(document).encode(), "here")
 
 
-def test_a_checksum_that_differs_is_told() -> None:
+def test_a_checksum_that_differs_is_reported() -> None:
     data = make_manifest(whole(x="text")).data
     assert read_manifest(data, "here").tree["attributes"] == {"x": "text"}
     with pytest.raises(CorruptNetworkError, match="does not have its checksum"):

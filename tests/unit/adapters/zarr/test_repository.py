@@ -209,7 +209,7 @@ def test_a_version_is_read_by_id_tag_and_time(url: str) -> None:
     assert "bsb-hdf5" in found[0].writer
 
 
-def test_a_version_is_read_only_and_a_network_of_its_own(url: str) -> None:
+def test_a_version_is_read_only_and_a_separate_network(url: str) -> None:
     store = numbered(url, 3)
     first = store.versions()[1]
     earlier = ZarrStore(url, version=first.id)
@@ -346,7 +346,7 @@ def test_what_a_commit_removes_is_gone_at_once_and_stays_in_its_version(url: str
         assert 5 == len(read.group("g").array("x").read())
 
 
-def test_what_is_not_there_is_told(url: str) -> None:
+def test_what_is_not_there_is_reported(url: str) -> None:
     location = RepositoryLocation(url, NO_OPTIONS)
     store = ZarrStore(url)
     assert not store.exists() and not store.recognizes()

@@ -115,7 +115,7 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGED)
-def test_damage_is_told(damage: str) -> None:
+def test_damage_is_reported(damage: str) -> None:
     change, message = DAMAGED[damage]
     with pytest.raises(ValueError, match=message):
         read(shard_of(change(WHOLE)), 0, 1)

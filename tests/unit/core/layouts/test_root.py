@@ -45,7 +45,7 @@ def test_a_size_of_chunks_is_noted_and_forgotten_with_the_cells(layout: str, cac
 
 @layouts
 @pytest.mark.parametrize("wrong", ["large", [1.0, 2.0], ["a", "b", "c"]])
-def test_another_size_is_told(layout: str, wrong: Any) -> None:
+def test_another_size_is_reported(layout: str, wrong: Any) -> None:
     root = new_root()
     create_network(root, layout)
     root.attributes.set("chunk_size", wrong)
@@ -120,7 +120,7 @@ def test_a_network_without_an_identity_gets_one(layout: str) -> None:
     assert 4 == open_network(root, "here").provenance["state_id"]
 
 
-def test_what_is_no_network_is_told() -> None:
+def test_what_is_no_network_is_reported() -> None:
     root = new_root()
     with pytest.raises(NotANetworkError, match=r"'here' is not a network: .* it holds \[\]"):
         open_network(root, "here")
@@ -167,7 +167,7 @@ def test_other_major_versions_are_refused(version: Any) -> None:
         open_network(root, "here")
 
 
-def test_a_set_that_is_not_there_is_told_beside_those_that_are() -> None:
+def test_a_set_that_is_not_there_is_reported_beside_those_that_are() -> None:
     error = not_found("placement", "x", ("a", "b"))
     assert isinstance(error, SetNotFoundError)
     assert "the placement set 'x' does not exist; there are: 'a', 'b'" == str(error)

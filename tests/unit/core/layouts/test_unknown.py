@@ -56,7 +56,7 @@ def test_all_that_a_network_uses_is_known(layout: str) -> None:
 
 
 @both
-def test_each_strange_attribute_is_told(layout: str) -> None:
+def test_each_strange_attribute_is_reported(layout: str) -> None:
     root = rich(layout)
     for path, kind in nodes_of(root):
         changed = deepcopy(root)
@@ -65,7 +65,7 @@ def test_each_strange_attribute_is_told(layout: str) -> None:
 
 
 @both
-def test_each_strange_member_is_told(layout: str) -> None:
+def test_each_strange_member_is_reported(layout: str) -> None:
     root = rich(layout)
     for path, kind in nodes_of(root):
         for made, make in MAKE.items() if kind == GROUP else ():
@@ -76,7 +76,7 @@ def test_each_strange_member_is_told(layout: str) -> None:
 
 
 @both
-def test_an_array_that_is_a_text_is_told(layout: str) -> None:
+def test_an_array_that_is_a_text_is_reported(layout: str) -> None:
     root = rich(layout)
     for path, kind in nodes_of(root):
         if kind == ARRAY:

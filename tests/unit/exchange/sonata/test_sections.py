@@ -26,7 +26,7 @@ def table() -> MorphologyTable:
     return MorphologyTable(data, np.array([[3, -1], [5, 0]]), LabelSets(), ())
 
 
-def test_places_that_are_not_there_are_told() -> None:
+def test_places_that_are_not_there_are_reported() -> None:
     sections = Sections.of(table())
     count = len(sections.firsts) - 1
     section = np.array([-1, 0, count - 1, count, count + 5, 0])

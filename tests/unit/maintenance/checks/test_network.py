@@ -148,7 +148,7 @@ def test_a_network_gets_a_new_identity_only_if_it_has_none() -> None:
 
 
 @pytest.mark.parametrize("path", [A, ("placement_sets", "a")], ids=["classic", "columnar"])
-def test_sessions_that_changed_a_set_are_counted_anew(path: tuple[str, str]) -> None:
+def test_sessions_that_changed_a_set_are_counted_again(path: tuple[str, str]) -> None:
     root = rich("classic" if path == A else "columnar")
     put("revision", "x", *path)(root)
     repaired(root)

@@ -182,7 +182,7 @@ def test_what_can_not_be_finished_on_a_full_disk_is_taken_away(
         assert AFTER == rows(Hdf5Store(str(target)))
 
 
-def test_who_can_not_read_the_end_of_the_file_is_told(
+def test_a_reader_that_can_not_read_the_end_of_the_file_gets_an_error(
     store: Hdf5Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     FILE_POOL.drop(store)

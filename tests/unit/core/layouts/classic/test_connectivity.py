@@ -125,7 +125,7 @@ def test_cleared_chunks_leave_the_other_blocks() -> None:
     assert 0 == network._root.group("connectivity").group("a_to_b").attributes.get("len")
 
 
-def test_a_set_tells_its_types() -> None:
+def test_a_set_names_its_types() -> None:
     data = connected((0, 1)).connectivity("a_to_b")
     assert ("a", "b", "a_to_b") == (data.pre_type, data.post_type, data.tag)
 

@@ -74,7 +74,7 @@ def test_a_reader_reads_only_the_new_end_of_a_table(store: MemoryStore, reads: l
 
 
 @pytest.mark.parametrize("what", ["clear", "label", "remove"])
-def test_a_table_that_was_rewritten_is_read_anew(store: MemoryStore, what: str) -> None:
+def test_a_table_that_was_rewritten_is_read_again(store: MemoryStore, what: str) -> None:
     writer, reader = Program(store), Program(store)
     with writer.writing() as network:
         for chunk in range(4):
@@ -111,7 +111,7 @@ def answers(network: Any) -> Any:
     )
 
 
-def test_copies_that_went_apart_are_told_apart(store: MemoryStore) -> None:
+def test_copies_that_went_apart_are_distinguished(store: MemoryStore) -> None:
     with Program(store).writing() as network:
         add(network, 0)
     other = MemoryStore(f"{store.location}/copy")
@@ -128,7 +128,7 @@ def test_copies_that_went_apart_are_told_apart(store: MemoryStore) -> None:
     assert answers(Program(other).reading()) == answers(reader.reading())
 
 
-def test_logs_that_went_apart_are_told_apart(store: MemoryStore) -> None:
+def test_logs_that_went_apart_are_distinguished(store: MemoryStore) -> None:
     other = MemoryStore(f"{store.location}/copy")
     store.copy(other.location)
     reader = Program(store)
@@ -185,7 +185,7 @@ def test_what_is_rolled_back_is_not_remembered(store: MemoryStore) -> None:
 
 
 @pytest.mark.parametrize("missing", [False, True])
-def test_rows_that_a_remembered_table_tells_of_in_vain_are_corrupt(missing: bool) -> None:
+def test_missing_rows_of_a_remembered_table_are_corrupt(missing: bool) -> None:
     root, memory = new_root(), VersionedCache().at(1)
     network = ColumnarNetwork.create(root)
     network.create_placement("cell", created_at="now")
