@@ -29,7 +29,7 @@ from .held import LockHandle
 from .locations import Location, Tag, Target
 from .paths import MANIFEST
 from .published import PublishedLocation
-from .services import configuration, drop_from_memory, endpoint, is_dropped, storage_of
+from .services import configuration, drop_from_memory, is_dropped, settings, storage_of
 from .states import Recent, State, last_state, note_change
 from .zarr_objects import check_not_forked
 
@@ -64,7 +64,7 @@ def location_of(
 
     Parameters and errors as for :class:`RepositoryLocation`.
     """
-    place = url, options, endpoint(options)
+    place = url, options, settings()
     found = _RECENT.get(place)
     if found is None:
         is_web = url.startswith(("http://", "https://"))

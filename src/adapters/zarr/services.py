@@ -31,6 +31,7 @@ _ICECHUNK_RETRIES = (4, 200, 5000)
 _MOST_INLINE = 4096
 
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_SETTING = re.compile("(AWS|AZURE|GOOGLE)_", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 # Characters in the name of an object that libraries interpret differently.
 _AMBIGUOUS = re.compile(r"[%\x00-\x1f\x7f]|^ | $")
@@ -80,6 +81,11 @@ def plain_url(url: str) -> str:
     scheme, _, rest = url.partition("://")
     scheme = scheme.lower()
     return f"{_USUAL.get(scheme, scheme)}://{rest}"
+
+
+def settings() -> dict[str, str]:
+    """What the environment says of services, and of credentials."""
+    return {name: value for name, value in os.environ.items() if _SETTING.match(name)}
 
 
 def endpoint(options: ServiceOptions) -> str | None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bsb_hdf5.adapters.zarr import repository
-from bsb_hdf5.adapters.zarr.repository import RepositoryLocation
+from bsb_hdf5.adapters.zarr.repository import RepositoryLocation, location_of
 from bsb_hdf5.adapters.zarr.services import storage_of
 from bsb_hdf5.adapters.zarr.store import ZarrStore
 from bsb_hdf5.errors import (
@@ -396,6 +396,19 @@ def test_a_repository_that_was_opened_just_now_is_used_again(
         now[0] += seconds
         assert 1 == number_at(url, None)
         assert count == len(opened), seconds
+
+
+def test_stores_share_what_lies_below_a_url_until_the_settings_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = "s3://lab/net"
+    found = location_of(url, None, NO_OPTIONS)
+    assert found is location_of(url, None, NO_OPTIONS)
+    for other in ((f"{url}2", NO_OPTIONS), (url, ServiceOptions(region="eu"))):
+        assert found is not location_of(other[0], None, other[1])
+    found = location_of(url, None, NO_OPTIONS)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another one")
+    assert found is not location_of(url, None, NO_OPTIONS)
 
 
 def test_a_location_says_where_it_is() -> None:
