@@ -24,7 +24,7 @@ from .metadata import new_grid, with_added
 from .nodes import View, ZarrArrayWriter, ZarrGroup, ZarrGroupWriter
 from .paths import MANIFEST, Kind, Places
 from .tree import Node, new_group, text_of, walk
-from .values import attributes_of
+from .values import attributes_of, bytes_of
 
 # Rows that a session gathers before it stores them.
 _MOST_GATHERED = 32 << 20
@@ -71,7 +71,10 @@ class DraftView(View):
         self._places: Places | None = None
 
     def gathered(self, names: tuple[str, ...], node: Node) -> None:
-        if sum(part.nbytes for part in node["tail"]) > _MOST_GATHERED:
+        rows, *width = node["shape"]
+        gathered = [rows - node["base"], *width]
+        # perf: append 400 cells; there may be many parts, of which each append adds one.
+        if bytes_of(np.dtype(node["dtype"]), gathered) > _MOST_GATHERED:
             self._store(names, node)
 
     def store(self) -> None:

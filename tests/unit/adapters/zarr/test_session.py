@@ -111,6 +111,23 @@ def test_a_session_that_fails_takes_back_what_it_made(
     assert before[0] == arrays_in(path)
 
 
+class Unread(list[np.ndarray[Any, Any]]):
+    """Rows that were gathered, which are added to and not looked at."""
+
+    def __iter__(self) -> Any:
+        raise AssertionError("the rows of earlier appends were looked at")
+
+
+def test_an_append_costs_the_same_however_many_were_made_before(store: ZarrStore) -> None:
+    held = store.open_write()
+    array: Any = held.root.create_array("z", ROWS)
+    array._node["tail"] = Unread(array._node["tail"])
+    for _ in range(3):
+        array.append(ROWS)
+    assert 4 == len(array._node["tail"])
+    held.rollback()
+
+
 def test_rows_are_stored_before_there_are_too_many(
     store: ZarrStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
