@@ -7,6 +7,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from bsb_hdf5.errors import (
     InputError,
     NotANetworkError,
     ReadOnlyError,
+    StoreAccessError,
     StoreError,
     StoreExistsError,
     StoreIOError,
@@ -49,6 +51,21 @@ __all__ = ["run"]
 POSITIONS = np.arange(3000.0).reshape(-1, 3)
 
 
+class Forbidding(http.server.SimpleHTTPRequestHandler):
+    """A service whose objects everybody may read, and nobody list: it denies all others."""
+
+    def send_error(self, *_: Any, **__: Any) -> None:
+        body = b"<Error><Code>AccessDenied</Code></Error>"
+        self.send_response(403)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing is logged."""
+
+
 class Quiet(http.server.SimpleHTTPRequestHandler):
     """A web server that lists nothing and logs nothing."""
 
@@ -64,7 +81,14 @@ def web(tmp_path: Path) -> Iterator[str]:
     """URL of the folder ``web``."""
     folder = tmp_path / "web"
     folder.mkdir()
-    handler = partial(Quiet, directory=str(folder))
+    with served(folder, Quiet) as url:
+        yield url
+
+
+@contextmanager
+def served(folder: Path, kind: type[http.server.SimpleHTTPRequestHandler]) -> Iterator[str]:
+    """URL of a folder."""
+    handler = partial(kind, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -365,6 +389,19 @@ def test_a_web_server_is_enough_to_read_from(web: str, tmp_path: Path) -> None:
             change()
     with pytest.raises(StoreNotFoundError, match="no storage at"):
         open_storage(f"{web}/other.zarr")
+
+
+def test_a_published_network_is_read_by_who_may_read_objects_and_not_list_them(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "lab").mkdir()
+    network("zarr", str(tmp_path / "lab" / "shared"))
+    with served(tmp_path, Forbidding) as url:
+        options = {"endpoint": url, "region": "here", "anonymous": True}
+        found = open_storage("s3://lab/shared", storage_options=options)
+        assert np.array_equal(POSITIONS, positions(found))
+        with pytest.raises(StoreAccessError, match="may not be opened"):
+            open_storage("s3://lab/other", storage_options=options)
 
 
 def test_a_network_whose_server_lists_nothing_is_described_without_its_size(

@@ -49,7 +49,7 @@ _PARTS = (
 _OWN, _LISTED = re.compile(r"(snapshots|transactions|manifests|chunks)/[0-9A-Z]{20}"), 1000
 
 # Objects to read for a test of access; a service may deny access to those that do not exist.
-_HEADS = (f"refs/branch.{BRANCH}/ref.json", "repo", MANIFEST)
+_HEADS = (f"refs/branch.{BRANCH}/ref.json", "repo")
 
 
 # Finding, recognizing and opening a network uses several stores, one after the other.
@@ -117,6 +117,9 @@ class RepositoryLocation(PublishedLocation):
         except StoreNotFoundError:
             return None
         except StoreIOError:
+            # Who may not list objects may not learn what does not exist, either.
+            if super()._look() is not None:
+                return None
             # icechunk does not report denied access; a request for an object does.
             for key in _HEADS:
                 self._get(key)
