@@ -269,7 +269,10 @@ class ZarrStore:
         self._seen = None
 
     def _free(self, target: str) -> Location:
-        location = self._location_of(target)
+        location, own = self._location_of(target), self.location
+        if "://" in own and location.root.startswith(f"{own}/"):
+            # A repository takes what lies there for its own, and is removed with it.
+            raise InputError(f"'{location.root}' lies within the network '{own}'", asked=target)
         if location.exists():
             raise taken(location.root)
         return location

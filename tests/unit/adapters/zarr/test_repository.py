@@ -237,6 +237,16 @@ def test_a_version_is_read_only_and_a_separate_network(url: str) -> None:
     assert [1, 9] == [number_at(url, first.id), number_at(url, None)]
 
 
+@pytest.mark.parametrize("verb", ["copy", "move"])
+def test_nothing_is_copied_or_moved_into_a_repository(url: str, verb: str) -> None:
+    store = numbered(url, 1)
+    for place in ("refs/x", "x", "x/"):
+        with pytest.raises(InputError, match=r"/net/(refs/)?x' lies within the network '.*/net'"):
+            getattr(store, verb)(f"{url}/{place}")
+    assert 1 == len(store.versions())
+    store.copy(f"{url}-2/refs/x")
+
+
 def test_a_move_drops_no_version_and_no_tag(url: str) -> None:
     store = numbered(url, 2)
     with pytest.raises(StoreError, match=r"which has 2 \(tags: 0\); copy the network to"):
