@@ -149,7 +149,11 @@ class PublishedLocation(Location):
         return self._new_state(_tag(found.meta) or {"content": data}, data)
 
     def refusal(self) -> ReadOnlyError:
-        return published(self.root)
+        return ReadOnlyError(
+            f"'{self.root}' is a published network, which is only read; copy it with"
+            f" bsb_hdf5.convert({self.root!r}, TARGET), and change the copy",
+            location=self.root,
+        )
 
     def lock(self, *, exclusive: bool) -> LockHandle:
         if exclusive:
@@ -157,7 +161,7 @@ class PublishedLocation(Location):
         return super().lock(exclusive=exclusive)
 
     def build(self, mode: int | None = None) -> Target:
-        raise taken(self.root) if self.exists() else published(self.root)
+        raise taken(self.root) if self.exists() else self.refusal()
 
 
 class PublishedTarget(PublishedLocation, Target):
@@ -224,15 +228,6 @@ class PublishedTarget(PublishedLocation, Target):
                 self._delete(self._put.intersection(self._keys()) - {MANIFEST})
                 # Others publish here from now on.
                 self._delete([MANIFEST])
-
-
-def published(location: str) -> ReadOnlyError:
-    """The error where a published network is to be changed."""
-    return ReadOnlyError(
-        f"'{location}' is a published network, which is only read; copy it with"
-        f" bsb_hdf5.convert({location!r}, TARGET), and change the copy",
-        location=location,
-    )
 
 
 def _tag(meta: ObjectMeta) -> Tag:
