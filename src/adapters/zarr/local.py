@@ -164,7 +164,14 @@ class DirectoryLocation(LocalLocation, Target):
             with self._open_lock(path, exclusive=exclusive) as held:
                 if held.is_closed:
                     return held
-                held.safe = self._wait(held.descriptor, exclusive=exclusive)
+                held.safe = lock_file(
+                    held.descriptor,
+                    self.root,
+                    exclusive=exclusive,
+                    limit=self._limit,
+                    on_slow=self._on_slow,
+                    switch=None,
+                )
                 # Another program may have moved or removed the directory meanwhile.
                 with contextlib.suppress(OSError):
                     if os.path.samestat(os.fstat(held.descriptor), os.lstat(path)):
@@ -181,16 +188,6 @@ class DirectoryLocation(LocalLocation, Target):
         with contextlib.suppress(OSError):
             return LockHandle(open_descriptor(path, os.O_RDONLY | no_follow()))
         return LockHandle()
-
-    def _wait(self, descriptor: int, *, exclusive: bool) -> bool:
-        return lock_file(
-            descriptor,
-            self.root,
-            exclusive=exclusive,
-            limit=self._limit,
-            on_slow=self._on_slow,
-            switch=None,
-        )
 
     def sweep(self, used: Collection[str]) -> None:
         with Translated(self.title):
@@ -308,13 +305,16 @@ class NewDirectory(DirectoryLocation):
                 raise taken(self._target)
             # A removal may have left some of its arrays behind.
             remove_own(self._target, keep_lock=True)
-            self._check_apart()
+            names = self._names()
+            for name in names:
+                if os.path.lexists(os.path.join(self._target, name)):
+                    raise taken(os.path.join(self._target, name))
             if self._mode is not None:
                 # Users without read permission for the original must not be able to read the copy.
                 held = stat.S_IMODE(os.stat(self._target).st_mode)
                 os.chmod(self._target, held & (self._mode | ~_EVERYBODY))
             try:
-                for name in self._names():
+                for name in names:
                     os.rename(os.path.join(self.root, name), os.path.join(self._target, name))
             except BaseException:
                 with contextlib.suppress(OSError):
@@ -326,11 +326,6 @@ class NewDirectory(DirectoryLocation):
         """The files that were built, the manifest last."""
         names = [name for name in os.listdir(self.root) if name != LOCK_FILE]
         return sorted(names, key=lambda name: name == MANIFEST)
-
-    def _check_apart(self) -> None:
-        for name in self._names():
-            if os.path.lexists(os.path.join(self._target, name)):
-                raise taken(os.path.join(self._target, name))
 
     def discard(self) -> None:
         if self.exists():

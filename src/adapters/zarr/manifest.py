@@ -27,7 +27,6 @@ from .restoration import restored, session_of
 from .tree import (
     Node,
     checked_values,
-    copied,
     new_group,
     node_of,
     origin_of,
@@ -98,10 +97,6 @@ class Manifest:
     def is_old(self) -> bool:
         """Whether it was stored in the first version of the format."""
         return self.version == first_version.VERSION
-
-    def draft(self) -> Node:
-        """A copy of the tree, to be changed."""
-        return copied(self.tree)
 
 
 def make_manifest(manifest: Manifest) -> Manifest:

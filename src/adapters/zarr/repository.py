@@ -9,6 +9,7 @@ one commit, whatever follows.
 from __future__ import annotations
 
 import re
+import time
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ from .locations import Location, Tag, Target
 from .paths import MANIFEST
 from .published import PublishedLocation
 from .services import configuration, drop_from_memory, is_dropped, settings, storage_of
-from .states import Recent, State, last_state, note_change
+from .states import State, last_state, note_change
 from .zarr_objects import check_not_forked
 
 if TYPE_CHECKING:
@@ -52,8 +53,10 @@ _OWN, _LISTED = re.compile(r"(snapshots|transactions|manifests|chunks)/[0-9A-Z]{
 _HEADS = (f"refs/branch.{BRANCH}/ref.json", "repo")
 
 
-# Finding, recognizing and opening a network uses several stores, one after the other.
-_RECENT: Recent[PublishedLocation] = Recent()
+# Seconds in which stores share what lies below a URL: several are used to find, recognize and open
+# a network. When the last one was looked at first, how, and what it is.
+_RECENTLY = 5.0
+_RECENT: list[tuple[float, object, PublishedLocation]] = []
 
 
 def location_of(
@@ -64,12 +67,13 @@ def location_of(
 
     Parameters and errors as for :class:`RepositoryLocation`.
     """
-    place = url, options, settings()
-    found = _RECENT.get(place)
+    place, now = (url, options, settings()), time.monotonic()
+    known = [each for since, how, each in _RECENT if how == place and now - since <= _RECENTLY]
+    found = known[0] if known else None
     if found is None:
         is_web = url.startswith(("http://", "https://"))
         found = (PublishedLocation if is_web else RepositoryLocation)(url, options)
-        _RECENT.put(place, found)
+        _RECENT[:] = [(now, place, found)]
     if version is None or not isinstance(found, RepositoryLocation):
         return found
     return RepositoryVersion(found, version)

@@ -93,25 +93,18 @@ def endpoint(options: ServiceOptions) -> str | None:
     return options.endpoint or _environment(*_ENDPOINTS)
 
 
-def _check_environment(options: ServiceOptions) -> None:
-    """
-    Check the S3 service that the environment names, on a wrong one of which libraries panic.
-
-    :raises InputError: it is not a URL of HTTP, or comes with credentials or options.
-    """
-    for name in () if options.endpoint else _ENDPOINTS:
-        if os.environ.get(name):
-            check_endpoint(os.environ[name], f"environment variable {name}")
-
-
 def _check_options(url: str, options: ServiceOptions) -> None:
     """
-    Check that options mean something for the service of a URL.
+    Check that options mean something for the service of a URL, and what the environment says of it.
 
     Some that do not may stand beside some that do: one object may be used with several roots.
 
-    :raises InputError: all are of other services.
+    :raises InputError: all are of other services; or the environment names an S3 service by what is
+        not a URL of HTTP, on which libraries panic, or comes with credentials or options.
     """
+    for name in _ENDPOINTS if _service_of(url) == "s3" and not options.endpoint else ():
+        if os.environ.get(name):
+            check_endpoint(os.environ[name], f"environment variable {name}")
     own = _OPTIONS.get(_service_of(url))
     given = [
         each.name
@@ -142,8 +135,6 @@ def connect(url: str, options: ServiceOptions) -> ObjectStore:
         return MemoryStore()
 
     _check_options(url, options)
-    if _service_of(url) == "s3":
-        _check_environment(options)
     # The settings may name a service without encryption, such as one on this machine.
     plain = url.startswith("http://") or (endpoint(options) or "").startswith("http://")
     return from_url(
@@ -195,7 +186,6 @@ def storage_of(url: str, options: ServiceOptions = NO_OPTIONS, *, new: bool = Fa
             return _MEMORY.setdefault(url, made) if new else made
     _check_options(url, options)
     if parts.scheme in ("s3", "s3a"):
-        _check_environment(options)
         service = endpoint(options)
         return icechunk.s3_storage(
             bucket=parts.netloc,

@@ -23,7 +23,7 @@ from .manifest import Manifest, make_manifest
 from .metadata import new_grid, with_added
 from .nodes import View, ZarrArrayWriter, ZarrGroup, ZarrGroupWriter
 from .paths import MANIFEST, Kind, Places
-from .tree import Node, new_group, text_of, walk
+from .tree import Node, copied, new_group, text_of, walk
 from .values import attributes_of, bytes_of
 
 # Rows that a session gathers before it stores them.
@@ -176,7 +176,7 @@ class ZarrWriteSession:
 
     def _begin_with(self) -> Node:
         """The tree that is changed."""
-        return self._manifest.draft()
+        return copied(self._manifest.tree)
 
     @property
     def root(self) -> ZarrGroupWriter:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Generic
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from .locations import Tag
 from .paths import MANIFEST
-from .zarr_objects import T, ZarrObjects, check_not_forked
+from .zarr_objects import ZarrObjects, check_not_forked
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
@@ -27,8 +27,6 @@ _OPENING = 1.0
 # Seconds between two reads of a burst, of which the later one asks for no other state: another
 # program can't begin a commit and end it in so short a time. And the longest time that is so.
 _PAUSE, _BURST = 0.01, 1.0
-# Seconds in which stores at the same place share what was opened.
-_RECENTLY = 5.0
 
 _MUTEX = threading.Lock()
 _CHANGES: Counter[str] = Counter()
@@ -137,25 +135,3 @@ def last_state(
         if known is None:
             found._opening_end = found._asked + _OPENING
     return found
-
-
-class Recent(Generic[T]):
-    """The state that was opened just now, of one place only."""
-
-    def __init__(self) -> None:
-        self._opened: tuple[float, Hashable, T] | None = None
-
-    def put(self, place: Hashable, value: T) -> None:
-        """Keep something for a while."""
-        self._opened = time.monotonic(), place, value
-
-    def get(self, place: Hashable) -> T | None:
-        """The state that was opened at a place; None if that was not just now."""
-        opened = self._opened
-        if opened is None or opened[1] != place or time.monotonic() - opened[0] > _RECENTLY:
-            return None
-        return opened[2]
-
-    def clear(self) -> None:
-        """Forget it."""
-        self._opened = None

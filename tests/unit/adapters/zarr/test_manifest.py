@@ -17,7 +17,7 @@ from bsb_hdf5.adapters.zarr.manifest import (
 from bsb_hdf5.adapters.zarr.metadata import new_grid
 from bsb_hdf5.adapters.zarr.paths import Kind
 from bsb_hdf5.adapters.zarr.store import ZarrStore
-from bsb_hdf5.adapters.zarr.tree import new_group, text_of
+from bsb_hdf5.adapters.zarr.tree import copied, new_group, text_of
 from bsb_hdf5.errors import (
     CorruptNetworkError,
     NotANetworkError,
@@ -155,7 +155,7 @@ def test_a_manifest_is_read_as_it_was_made() -> None:
     assert ("document", "|u1", [7]) == (text["kind"], text["dtype"], text["shape"])
     assert text["grid"].counted and odd["grid"].counted
     # As it is written again.
-    again = make_manifest(Manifest("a state", found.draft(), STALE, ["few"], session=4))
+    again = make_manifest(Manifest("a state", copied(found.tree), STALE, ["few"], session=4))
     assert json.loads(made.data) == json.loads(again.data) | {
         "attributes": json.loads(made.data)["attributes"]
     }
@@ -164,7 +164,7 @@ def test_a_manifest_is_read_as_it_was_made() -> None:
 def test_a_draft_may_be_changed() -> None:
     found = read_manifest(make_manifest(whole(x=1)).data, "here")
     before = json.dumps(found.tree, default=str)
-    draft = found.draft()
+    draft = copied(found.tree)
     draft["attributes"]["x"] = 2
     draft["members"]["g"]["attributes"]["a"] = 2
     draft["members"]["few"]["shape"][0] = 9
@@ -177,7 +177,7 @@ def test_rows_that_wait_in_a_draft_may_be_changed() -> None:
     waiting = {"base": 0, "tail": [np.zeros((5, 3))]}
     made = whole()
     made.tree["members"]["few"].update(waiting)
-    draft = made.draft()["members"]["few"]
+    draft = copied(made.tree)["members"]["few"]
     draft["tail"][0][2] = 1
     draft["tail"].append(np.ones((1, 3)))
     (rows,) = made.tree["members"]["few"]["tail"]
@@ -254,7 +254,7 @@ def test_what_others_made_is_no_part_of_the_network_and_stays_listed() -> None:
     found = read_manifest(with_others(), "here")
     assert {"few", "g", "g/text", "g/odd~2fname"} == found.kinds.keys()
     assert {"few", "g"} == set(found.tree["members"])
-    again = make_manifest(Manifest("next", found.draft(), foreign=found.foreign))
+    again = make_manifest(Manifest("next", copied(found.tree), foreign=found.foreign))
     nodes = json.loads(with_others())["consolidated_metadata"]["metadata"]
     del nodes["old"]
     assert nodes == listed(again)
@@ -265,7 +265,7 @@ def test_what_others_made_is_no_part_of_the_network_and_stays_listed() -> None:
 
 def test_what_lay_in_a_group_that_goes_is_no_longer_listed() -> None:
     found = read_manifest(with_others(), "here")
-    tree = found.draft()
+    tree = copied(found.tree)
     del tree["members"]["g"]
     again = make_manifest(Manifest("next", tree, foreign=found.foreign))
     assert ["few", "mine", "mine/moved", "mine/t"] == list(listed(again))
@@ -278,7 +278,7 @@ def test_what_lay_in_a_group_that_goes_is_no_longer_listed() -> None:
 
 def test_what_a_session_makes_is_listed_in_place_of_what_others_had_there() -> None:
     found = read_manifest(with_others(), "here")
-    tree = found.draft()
+    tree = copied(found.tree)
     tree["members"]["mine"] = {**new_group(), "path": "mine"}
     again = make_manifest(Manifest("next", tree, foreign=found.foreign))
     assert {"group": "mine", "session": 0} == listed(again)["mine"]["attributes"]["bsb_hdf5"]
