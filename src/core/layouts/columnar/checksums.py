@@ -295,13 +295,17 @@ class CheckedRows:
         size = self.check >> _HASH_BITS
         if rows.dtype.itemsize == size:
             return check_of(rows) == self.check
+        # Integers without sign become some with one where they get the most bytes.
+        kinds = "iu" if rows.dtype.kind in "iu" else rows.dtype.kind
+        return any(self._holds_as(f"{kind}{size}", rows) for kind in kinds)
+
+    def _holds_as(self, dtype: str, rows: AnyArray) -> bool:
+        """Whether rows have the checksum in a dtype of fewer bytes, and are the same in it."""
         try:
-            narrow = rows.astype(np.dtype(f"{rows.dtype.kind}{size}"))
+            narrow = rows.astype(dtype)
         except TypeError:
             return False
-        return bool(np.array_equal(narrow.astype(rows.dtype), rows)) and (
-            check_of(narrow) == self.check
-        )
+        return bool(np.array_equal(narrow, rows)) and check_of(narrow) == self.check
 
 
 def checked_rows(group: GroupReader, revision: int) -> dict[int, list[CheckedRows]]:

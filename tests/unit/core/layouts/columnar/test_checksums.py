@@ -187,14 +187,35 @@ def test_rows_of_a_writer_that_keeps_no_checksums_are_not_known() -> None:
     assert [] == list(network.placement("cell").damaged_rows(5))
 
 
-def test_a_value_that_was_widened_is_checked_as_it_was_written() -> None:
-    narrow = np.array([[1, 2], [3, 4]], dtype=np.uint16)
+@pytest.mark.parametrize(
+    ("kind", "wider", "most"),
+    [
+        (np.uint16, np.uint32, 65535),
+        (np.uint16, np.int64, 4),
+        (np.uint16, np.int64, 65535),
+        (np.uint32, np.int64, 2**32 - 1),
+        (np.int16, np.int32, -1),
+        (np.int16, np.int64, -32768),
+    ],
+)
+def test_a_value_that_was_widened_is_checked_as_it_was_written(
+    kind: type[Any], wider: type[Any], most: int
+) -> None:
+    narrow = np.array([[1, 2], [3, most]], dtype=kind)
     known = CheckedRows(0, 2, check_of(narrow))
     assert known.holds(narrow)
-    wide = narrow.astype(np.int64)
+    wide = narrow.astype(wider)
     assert known.holds(wide)
-    wide[1, 1] += 1 << 16
+    wide[0, 1] += 1 << 16
     assert not known.holds(wide)
+
+
+def test_cells_are_undamaged_after_others_of_greater_numbers() -> None:
+    network = new_network()
+    for rank in (40_000, 3_000_000_000, 2**40):
+        network.connectivity("loop").append(links(0, 1, [rank]))
+        network = reopened(network)
+    assert [] == list(network.connectivity("loop").damaged_rows(5))
 
 
 def test_rows_that_are_zeros_are_known_in_part() -> None:
