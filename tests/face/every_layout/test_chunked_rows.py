@@ -11,7 +11,7 @@ import pytest
 from bsb import Chunk, DatasetNotFoundError
 
 from bsb_hdf5.chunks import ChunkedProperty, ChunkLoader
-from bsb_hdf5.errors import DtypeError, InputError, LabelError
+from bsb_hdf5.errors import DtypeError, InputError, LabelError, LengthError
 from bsb_hdf5.maintenance.integrity import verify
 from bsb_hdf5.resource import Resource
 from tests.compat.walk.holdings import holdings
@@ -134,3 +134,41 @@ def test_own_integers_are_stored_as_they_are_or_refused(world: World, dtype: Any
             own.append(chunk(0), bad)
     own.append(chunk(0), np.array([limits.max], dtype=dtype))
     assert [limits.min, 7, limits.max] == own.load().tolist()
+
+
+WIDE = np.arange(4.0).reshape(2, 2)
+NO_ROWS = {"numbers": np.zeros(0), "wide": np.zeros((0, 2)), "wider": np.zeros((0, 3))}
+
+
+@pytest.mark.parametrize("none", NO_ROWS.values(), ids=NO_ROWS)
+@pytest.mark.parametrize("where", [0, 1])
+def test_no_rows_are_as_wide_as_any(world: World, none: Any, where: int) -> None:
+    cells = world.cells("a")
+    cells.clear()
+    for count, rows in ((0, none), (2, WIDE), (0, none), (2, WIDE)):
+        place = chunk(0 if count else where)
+        cells.append_data(place, np.zeros((count, 3)), additional={"free": rows})
+    assert np.array_equal(np.concatenate([WIDE, WIDE]), cells.load_additional("free"))
+    with pytest.raises(LengthError):
+        cells.append_data(chunk(1), np.zeros((1, 3)), additional={"free": [1.0]})
+    assert () == verify(world.storage).findings
+
+
+def test_no_rows_over_those_of_a_chunk_let_others_decide_their_width(world: World) -> None:
+    cells, column = world.cells("a"), world.cells("a")._additional_chunks
+    cells.clear()
+    with world.storage.write_scope():
+        cells.append_data(chunk(0), np.zeros((2, 3)), additional={"free": [1.0, 2.0]})
+        column.overwrite(chunk(0), np.zeros(0), "free")
+        column.overwrite(chunk(0), WIDE, "free")
+    assert np.array_equal(WIDE, cells.load_additional("free"))
+
+
+def test_cells_before_those_that_come_with_no_rows_decide_the_width(world: World) -> None:
+    cells = world.cells("entities")
+    cells.clear()
+    cells.append_entities(chunk(0), 1)
+    cells.append_entities(chunk(0), 0, {"free": np.zeros(0)})
+    with pytest.raises(LengthError):
+        cells.append_entities(chunk(1), 2, {"free": WIDE})
+    assert np.array_equal([NAN], cells.load_additional("free"), equal_nan=True)

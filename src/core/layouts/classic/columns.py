@@ -59,7 +59,7 @@ def check_width(column: ColumnSpec, width: tuple[int, ...], rows: Rows) -> None:
 
 def append_aligned(group: GroupWriter, column: ColumnSpec, before: int, rows: Rows) -> None:
     """Append rows, preceded by fill values for earlier cells without rows."""
-    array = _find_writer(group, column)
+    array = _find_writer(group, column, rows)
     held = 0 if array is None else array.shape[0]
     if held < before:
         missing = np.full((before - held, *rows.shape[1:]), column.fill, dtype=column.dtype)
@@ -72,7 +72,7 @@ def append_aligned(group: GroupWriter, column: ColumnSpec, before: int, rows: Ro
 
 def replace_rows(group: GroupWriter, column: ColumnSpec, rows: Rows) -> None:
     """Replace all rows of a column of a chunk."""
-    array = _find_writer(group, column)
+    array = _find_writer(group, column, rows)
     if array is None:
         _create(group, column, rows)
         return
@@ -80,9 +80,16 @@ def replace_rows(group: GroupWriter, column: ColumnSpec, rows: Rows) -> None:
     array.write(0, rows)
 
 
-def _find_writer(group: GroupWriter, column: ColumnSpec) -> ArrayWriter | None:
+def _find_writer(group: GroupWriter, column: ColumnSpec, rows: Rows) -> ArrayWriter | None:
+    """The array that rows can be added to; one without rows, of another width, is removed."""
     found = _find(group, column)
-    return None if found is None else found[0].array(found[1])
+    if found is None:
+        return None
+    array = found[0].array(found[1])
+    if column.width is None and array.shape[1:] != rows.shape[1:]:
+        found[0].delete(found[1])
+        return None
+    return array
 
 
 def _create(group: GroupWriter, column: ColumnSpec, rows: Rows) -> None:

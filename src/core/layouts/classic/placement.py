@@ -211,6 +211,7 @@ class ClassicPlacement:
         self._check_paths([column.name] if column.collection == _ADDITIONAL else ())
         rows = self._fitting(column, chunk, rows)
         self._touch()
+        self._widths.pop(column.name, None)
         group = self._chunk(chunk, [column])
         replace_rows(group, column, rows)
         self._after_column(column, chunk, group)
@@ -374,8 +375,8 @@ class ClassicPlacement:
         array = None
         if str(chunk) in self._group:
             array = find_array(self._group.group(str(chunk)), column)
-        widths = (None if array is None else array.shape[1:], self._width(column))
-        for width in widths:
+        held = None if array is None or not array.shape[0] else array.shape[1:]
+        for width in (held, self._width(column)):
             if width is not None and not len(rows):
                 # An empty column can have any width.
                 return np.zeros((0, *width), dtype=column.dtype)
@@ -384,13 +385,13 @@ class ClassicPlacement:
         return rows
 
     def _width(self, column: ColumnSpec) -> tuple[int, ...] | None:
-        """The shape of a row; None if there is none yet to decide it."""
+        """The shape of a row; None if there are no rows yet to decide it."""
         if column.width is not None or not self.has_key(column.name):
             return column.width
         if column.name not in self._widths:
             chunks = (self._group.group(str(chunk)) for chunk in self.chunks().tolist())
             arrays = (find_array(chunk, column) for chunk in chunks)
-            first = next((array for array in arrays if array is not None), None)
+            first = next((array for array in arrays if array is not None and array.shape[0]), None)
             if first is None:
                 return None
             self._widths[column.name] = first.shape[1:]

@@ -262,7 +262,7 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
         :raises LengthError: rows of a column are as wide in every chunk, and these are not.
         """
         array = self._arrays.get(column.title, column.dtype)
-        if array.width in (None, rows.shape[1:]):
+        if array.width in (None, rows.shape[1:]) or not len(rows):
             return array
         bit = self._names.columns.get(column.title)
         if bit is not None and self._segments.has(bit):
@@ -306,10 +306,10 @@ class ColumnarPlacement(ColumnarSet[PlacementNames, PlacementSums, Segments]):
         self, column: ColumnSpec, chunk: int, begin: int, rows: Rows, *, only: bool
     ) -> None:
         """Write rows of one column from a cell of a chunk on; those past the last are new cells."""
-        array = self._find_array(column, rows) if len(rows) else None
+        array = self._find_array(column, rows)
         mask = self._mask((column.title,))
         self._touch()
-        if len(rows) and array is None:
+        if array is None:
             self._replace_array(column)
         chunks = np.array([chunk], dtype=np.int64)
         held = int(self.counts().among(chunks).counts[0])

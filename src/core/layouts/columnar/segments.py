@@ -241,8 +241,9 @@ class Segments:
         return marked
 
     def has(self, bit: int) -> bool:
-        """Whether any chunk has the column, be it without rows."""
-        return bool((self.mask >> bit & 1).any())
+        """Whether any cell has a row of the column, be it one of the fill value."""
+        filled = self.mask >> bit & 1 == 1
+        return bool((filled & ((self.ranks > 0) | (self.count > 0))).any())
 
 
 @attrs.frozen(eq=False)
