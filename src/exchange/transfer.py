@@ -18,6 +18,7 @@ from ..core.chunk_id import Ids
 from ..core.column_specs import LABELS, POSITION, ROTATION, ColumnSpec, additional_column
 from ..core.connectivity import Blocks, Perspective, batches, check_direction
 from ..core.labels import LabelSets
+from ..core.layouts.classic.placement import ClassicPlacement
 from ..core.layouts.protocols import (
     ConnectivityReader,
     ConnectivityWriter,
@@ -285,24 +286,44 @@ def cells_of(
         morphologies = source.read_morphologies(ids)
         known = tuple(map(spelling, morphologies.names))
         names = _Column.of(_CODES, morphologies.indices, morphologies.lengths, batch)
-        held = enumerate(zip(ids.tolist(), batch.counts.tolist(), strict=True))
-        yield (
-            batch,
-            ((chunk, _parts(columns, names, known, i, count)) for i, (chunk, count) in held),
-        )
+        yield batch, _by_chunk(source, columns, names, known, batch, spelling)
 
 
 # Indices of the names of morphologies.
 _CODES = ColumnSpec("morphology", (), np.dtype(np.int64), None)
 
 
+def _by_chunk(
+    source: CellReader,
+    columns: Sequence[_Column],
+    names: _Column,
+    known: Sequence[str],
+    batch: ChunkCounts,
+    spelling: Callable[[str], str],
+) -> Iterator[tuple[int, Iterator[PlacementRows]]]:
+    """Each chunk and its cells; for parameters, see :func:`_parts`."""
+    for i, (chunk, count) in enumerate(zip(batch.ids.tolist(), batch.counts.tolist(), strict=True)):
+        listed: Sequence[str] = ()
+        if isinstance(source, ClassicPlacement) and names.lengths[i]:
+            # bsb-hdf5 8.0.2 relies on what a chunk lists, had by a cell or not.
+            listed = [spelling(name) for name in source.morphology_names(chunk)]
+        yield chunk, _parts(columns, names, known, listed, i, count)
+
+
 def _parts(
-    columns: Sequence[_Column], names: _Column, known: Sequence[str], chunk: int, count: int
+    columns: Sequence[_Column],
+    names: _Column,
+    known: Sequence[str],
+    listed: Sequence[str],
+    chunk: int,
+    count: int,
 ) -> Iterator[PlacementRows]:
     """
     The cells of a chunk, in parts each of which has all rows of some columns.
 
     :param columns: positions, rotations and additional data.
+    :param known: the morphologies that the cells of several chunks have.
+    :param listed: those that the chunk lists.
     """
     edges = {0, count, *(int(each.lengths[chunk]) for each in (*columns, names))}
     for begin, end in pairwise(sorted(edges)):
@@ -313,9 +334,17 @@ def _parts(
             end - begin,
             positions,
             rotations,
-            None if codes is None else MorphologyRows(tuple(known), codes).used(),
+            None if codes is None else _offered(MorphologyRows(tuple(known), codes).used(), listed),
             {key: rows for key, rows in additional if rows is not None},
         )
+
+
+def _offered(rows: MorphologyRows, listed: Sequence[str]) -> MorphologyRows:
+    """The same morphologies, by names that begin with those that a chunk lists."""
+    names = tuple(dict.fromkeys((*listed, *rows.names)))
+    codes = {name: code for code, name in enumerate(names)}
+    translation = np.array([codes[name] for name in rows.names], dtype=np.int64)
+    return MorphologyRows(names, translation[rows.indices])
 
 
 def _copy_labels(

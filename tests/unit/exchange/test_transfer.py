@@ -249,6 +249,42 @@ def test_more_rows_than_cells_are_refused() -> None:
 # --- connections --------------------------------------------------------------------------
 
 
+def offered(layout: str) -> NetworkWriter:
+    """Cells of two chunks, to which more morphologies were offered than they have."""
+    network = opened(layout)
+    for name in "mnop":
+        network.morphologies.save(
+            name, MorphologyTable(np.zeros((1, 5)), np.array([[1, -1]]), LabelSets(), ())
+        )
+    network.create_placement("cell", created_at="now")
+    for chunk, (names, codes) in enumerate([("mno", [2, 1]), ("pnm", [2])]):
+        given = list(names), codes
+        rows = PlacementRows.of_cells(positions(len(codes)), given, None, None)
+        network.placement("cell").append(chunk, rows)
+    network.flush()
+    return network
+
+
+def test_a_classic_copy_lists_what_the_chunks_of_a_classic_file_list() -> None:
+    source = offered("classic")
+    copy = copied(source, "classic")
+    for chunk, names in enumerate(("mno", "pnm")):
+        assert names == "".join(copy.placement("cell").morphology_names(chunk))
+    assert same(source) == same(copy)
+
+
+@both
+def test_morphologies_that_no_cell_has_are_not_among_those_of_a_copy(
+    layout: str, other: str
+) -> None:
+    source = offered(layout)
+    copy = copied(source, other)
+    assert same(source) == same(copy)
+    assert [] == list(copy.placement("cell").damage(10))
+    found = copy.placement("cell").read_morphologies(np.arange(2))
+    assert "mno" == "".join(sorted(found.names))
+
+
 def connected(layout: str = "classic") -> NetworkWriter:
     """Rows in an order of their own, between two times three chunks, added in turns."""
     source = opened(layout)
