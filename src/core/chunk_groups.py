@@ -11,22 +11,12 @@ from collections.abc import Iterable, Sequence
 
 from ..errors import NodeExistsError, NodeNotFoundError, ShapeError
 from ..ports.arrays import AnyReader, AnyWriter, ArrayReader, GroupReader, GroupWriter
-from .chunk_id import Ids
+from .chunk_id import Ids, chunk_ids, is_chunk_id
 from .column_specs import ColumnSpec
-from .layouts.classic.paths import (
-    Kind,
-    by_path,
-    canonical,
-    check_path,
-    check_paths,
-    steps,
-)
-from .layouts.classic.sets import chunk_ids, is_chunk_id
 from .layouts.nodes import ARRAY, GROUP, kind_of
 from .names import check_name
+from .paths import by_path, canonical, check_path, check_paths, steps
 from .rows import Rows
-
-_COLUMNS = Kind("column", lambda *_: True)
 
 NUMBERS = "biuf"
 """Kinds of the dtypes that every backend has arrays of."""
@@ -123,7 +113,7 @@ class ChunkGroups:
         """
         if column.collection is not None:
             keys = by_path([*self.keys(column.collection), column.name])
-            check_paths(keys.values(), _COLUMNS)
+            check_paths(keys.values(), "column")
         found = self.find(chunk, column)
         if found is None:
             return

@@ -8,6 +8,7 @@ unsigned values, x the lowest.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -18,6 +19,9 @@ from ..errors import ChunkRangeError, ChunkSizeError, ShapeError
 Ids = NDArray[np.int64]
 
 _DIGIT = np.int64(16)
+_CHUNKS = 1 << 48
+# A number without leading zeros, of as many digits as the last chunk has at most.
+_match_number = re.compile("0|[1-9][0-9]{0,14}").fullmatch
 
 
 def pack(coordinates: ArrayLike) -> Ids:
@@ -63,6 +67,17 @@ def unpack(ids: ArrayLike) -> NDArray[np.int16]:
 def sorted_ids(ids: Iterable[int]) -> Ids:
     """Unique ids in ascending order."""
     return np.array(sorted(set(ids)), dtype=np.int64)
+
+
+def is_chunk_id(name: str) -> bool:
+    """Whether a name is the id of a chunk, as the groups of chunks are named."""
+    return _match_number(name) is not None and int(name) < _CHUNKS
+
+
+def chunk_ids(names: Iterable[str]) -> Ids:
+    """Ids of chunks from the names of their groups, ascending; other names are left out."""
+    ids = sorted_ids(list(map(int, filter(_match_number, names))))
+    return ids[: ids.searchsorted(_CHUNKS)]
 
 
 def are_among(ids: Ids, chosen: Ids) -> NDArray[np.bool_]:

@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 from ...core.layouts.classic.connectivity import StoredTotals
 from ...core.layouts.classic.network import ClassicNetwork
-from ...core.layouts.classic.paths import canonical
 from ...core.layouts.documents import interpreting, read_json, write_json
 from ...core.layouts.nodes import DOCUMENT, GROUP
+from ...core.paths import canonical
 from ...core.statistics import NetworkTotals
 from ...ports.arrays import GroupReader
 from ...ports.cache import CacheView

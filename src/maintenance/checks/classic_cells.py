@@ -17,8 +17,9 @@ from ...core.column_specs import (
 )
 from ...core.labels import LabelSets
 from ...core.layouts.classic.columns import COLUMNS, array_of
-from ...core.layouts.classic.paths import canonical, names_of
+from ...core.layouts.classic.paths import names_of
 from ...core.layouts.documents import interpreting, read_json, write_json
+from ...core.paths import canonical
 from ...errors import CorruptNetworkError
 from ...ports.arrays import GroupReader
 from ..findings import Findings

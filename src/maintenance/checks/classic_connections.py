@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from ...core.connectivity import DIRECTIONS, Blocks
 from ...core.layouts.classic.connectivity import ClassicConnectivity, StoredTotals
 from ...core.layouts.classic.local_blocks import LocalBlocks
-from ...core.layouts.classic.paths import canonical
 from ...core.layouts.documents import interpreting, read_json, write_json
 from ...core.mirrored import MirroredCopy, perspectives
+from ...core.paths import canonical
 from ...core.statistics import NetworkTotals
 from ...errors import CorruptNetworkError
 from ...ports.arrays import GroupReader

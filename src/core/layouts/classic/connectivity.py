@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from ....errors import CorruptNetworkError
 from ....ports.arrays import GroupReader, GroupWriter
-from ...chunk_id import Ids, are_among
+from ...chunk_id import Ids, are_among, chunk_ids, is_chunk_id
 from ...connectivity import DIRECTIONS, Blocks, Perspective
+from ...paths import canonical
 from ...rows import Lengths, Locations, Rows
 from ...statistics import ChunkCounts
 from ..documents import interpreting, read_json, write_json
@@ -31,8 +32,8 @@ from .local_blocks import (
     read_order,
     write_blocks,
 )
-from .paths import Kind, canonical
-from .sets import Totals, chunk_ids, is_chunk_id
+from .paths import Kind
+from .sets import Totals
 
 # Attributes of a set, at least one of which it has.
 _MARKS = ("pre", "post", "tag")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ....ports.arrays import GroupWriter
 from ...files import StoredContent
 from ...names import check_name
+from ...paths import canonical
 from ..files import StoredFiles, is_document
-from .paths import Kind, canonical, find, make_room, names_of, remove
+from .paths import Kind, find, make_room, names_of, remove
 
 _PART = "files"
 # The id of a file whose path HDF5 writes in another way.

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ....ports.arrays import GroupReader
+from ...chunk_id import is_chunk_id
+from ...paths import canonical
 from ..nodes import ARRAY, DOCUMENT, GROUP, kind_of
 from ..unknown import Known, arrays, named
 from .connectivity import CONNECTIVITY
 from .files import FILES
 from .morphologies import GIVEN_NAME, MORPHOLOGIES
-from .paths import Kind, canonical, has_items
+from .paths import Kind, has_items
 from .placement import PLACEMENT
-from .sets import is_chunk_id
 
 Members = Callable[[GroupReader, str], Known | None]
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from ....errors import CorruptNetworkError
 from ....ports.arrays import GroupReader, GroupWriter
 from ...chunk_id import Ids, pack, unpack
+from ...paths import canonical
 from ...rows import Lengths
 from ..documents import interpreting
 from ..optional_verbs import read_integers, write_integers
-from .paths import canonical
 
 ARRAYS = ("local_locs", "global_locs")
 _ORDER = "chunk_list"

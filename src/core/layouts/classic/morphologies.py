@@ -13,10 +13,11 @@ from ...json_types import Document
 from ...labels import LabelSets
 from ...morphology import MorphologyTable, dump_meta, load_meta
 from ...names import check_name
+from ...paths import canonical
 from ..documents import padded, read_json, write_json
 from ..nodes import ARRAY, GROUP, kind_of
 from ..optional_verbs import create_fixed_array
-from .paths import Kind, canonical, find, make_room, names_of, remove
+from .paths import Kind, find, make_room, names_of, remove
 from .sets import Network
 
 _PART, _META = "morphologies", "morphology_meta"

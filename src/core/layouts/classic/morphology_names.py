@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from ....ports.arrays import GroupReader, GroupWriter
 from ...column_specs import MORPHOLOGY
+from ...paths import canonical
 from ...placement_rows import MorphologyRows
 from .columns import find_array, replace_rows
-from .paths import canonical
 
 Lacks = Callable[[Collection[str]], Collection[str]]
 

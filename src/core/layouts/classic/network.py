@@ -10,6 +10,7 @@ from ....errors import SetExistsError
 from ....ports.arrays import GroupWriter
 from ....ports.cache import CacheView
 from ...names import check_name
+from ...paths import canonical, check_paths
 from ...statistics import NetworkTotals
 from ..documents import interpreting, read_json, write_json
 from ..root import RootedNetwork, count_totals, not_found
@@ -22,8 +23,6 @@ from .local_blocks import blocks_key
 from .morphologies import MORPHOLOGIES, ClassicMorphologies
 from .paths import (
     Kind,
-    canonical,
-    check_paths,
     find,
     locate,
     make_room,
@@ -85,7 +84,8 @@ class ClassicNetwork(RootedNetwork):
             yield from unreadable_names(self._root.group(part), _KINDS[part])
 
     def check_names(self, part: str, names: Sequence[str]) -> None:
-        check_paths(names, _KINDS[part])
+        kind = _KINDS[part]
+        check_paths(names, kind.title, kind.own)
 
     def touch(self) -> None:
         """Count a change that is about to be made."""

@@ -8,13 +8,14 @@ name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import attrs
 
-from ....errors import CorruptNetworkError, InvalidNameError, NodeNotFoundError
+from ....errors import CorruptNetworkError, NodeNotFoundError
 from ....ports.arrays import GroupReader, GroupWriter
+from ...paths import canonical, check_path, in_the_way, steps
 from ..nodes import GROUP, OTHER, kind_of
 
 G = TypeVar("G", bound=GroupReader)
@@ -41,68 +42,6 @@ class Kind:
     is_item: Callable[[GroupReader, str], bool]
     own: frozenset[str] | None = None
     given: Callable[[GroupReader, str], object] = lambda *_: None
-
-
-def steps(name: str) -> list[str]:
-    """The names of the groups that a path leads through, and last of what it leads to."""
-    return (
-        [name] if "/" not in name else [each for each in name.split("/") if each not in ("", ".")]
-    )
-
-
-def canonical(name: str) -> str:
-    """The same path in its shortest form."""
-    return "/".join(steps(name)) if "/" in name else name
-
-
-def by_path(names: Iterable[str]) -> dict[str, str]:
-    """The names by their paths; where several have the same path, the shortest of them."""
-    return {canonical(name): name for name in sorted(names, key=lambda each: (-len(each), each))}
-
-
-def check_path(name: str, title: str) -> str:
-    """
-    The name, if it is the path of something.
-
-    :raises InvalidNameError: it is not.
-    """
-    if "/" in name and (not steps(name) or ".." in steps(name)):
-        raise InvalidNameError(
-            f"{name!r} can't name a {title}: the classic layout stores names with '/' as paths,"
-            " which can't contain '..', nor consist of '.' alone",
-            asked=name,
-        )
-    return name
-
-
-def check_paths(names: Iterable[str], kind: Kind) -> None:
-    """
-    Check that items of some names can lie beside each other.
-
-    :raises InvalidNameError: two have the same path, or that of one leads through another that
-        has no room for it.
-    """
-    taken: dict[str, str] = {}
-    for name in names:
-        path = canonical(check_path(name, kind.title))
-        taken[path] = taken.get(path, name)
-        if taken[path] != name:
-            raise _in_the_way(name, kind, taken[path])
-    for path, name in taken.items():
-        above = steps(path)[:-1]
-        for depth in range(1, len(above) + 1):
-            other, following = "/".join(above[:depth]), steps(path)[depth]
-            if other in taken and (kind.own is None or following in kind.own):
-                raise _in_the_way(name, kind, taken[other])
-
-
-def _in_the_way(name: str, kind: Kind, other: str) -> InvalidNameError:
-    return InvalidNameError(
-        f"'{name}' can't name a {kind.title}: the classic layout stores names with '/' as paths,"
-        f" and this path conflicts with that of '{other}'",
-        asked=name,
-        found=other,
-    )
 
 
 def locate(group: G, name: str) -> tuple[G, str] | None:
@@ -227,7 +166,7 @@ def _check_way(group: GroupReader, names: list[str], kind: Kind) -> None:
         if not (
             shared or (is_last and is_item) or (below is not None and not is_last and not is_item)
         ):
-            raise _in_the_way("/".join(names), kind, "/".join(names[: depth + 1]))
+            raise in_the_way("/".join(names), kind.title, "/".join(names[: depth + 1]))
         if below is None:
             return
         if is_last and not is_item:
@@ -240,7 +179,7 @@ def _check_room(group: GroupReader, names: list[str], kind: Kind) -> None:
     for each in kind.own or ():
         below = subgroup(group, each) if each in group else None
         if below is not None and (kind.is_item(group, each) or has_items(below, kind)):
-            raise _in_the_way("/".join(names), kind, "/".join([*names, each]))
+            raise in_the_way("/".join(names), kind.title, "/".join([*names, each]))
 
 
 def remove(part: GroupWriter, name: str, kind: Kind) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from ....errors import CorruptNetworkError, LengthError
 from ....ports.arrays import GroupReader, GroupWriter
 from ...cell_labels import load_label_codes, replace_codes
-from ...chunk_id import Ids
+from ...chunk_id import Ids, chunk_ids, is_chunk_id
 from ...column_specs import (
     LABELS,
     MORPHOLOGY,
@@ -22,6 +22,7 @@ from ...column_specs import (
     join,
 )
 from ...labels import LabelChange, LabelSets
+from ...paths import by_path, canonical, check_paths
 from ...placement_rows import MorphologyRows, PlacementRows
 from ...rows import Lengths, Rows
 from ...statistics import ChunkCounts
@@ -30,8 +31,8 @@ from ..history import SetHistory, advance_revision, read_history, write_history
 from ..nodes import GROUP, kind_of
 from .columns import COLUMNS, append_aligned, check_width, find_array, replace_rows
 from .morphology_names import list_names, names_in, unlist_name
-from .paths import Kind, by_path, canonical, check_paths
-from .sets import Network, chunk_ids, is_chunk_id
+from .paths import Kind
+from .sets import Network
 
 G = TypeVar("G", bound=GroupReader)
 
@@ -363,8 +364,8 @@ class ClassicPlacement:
         known = self._listed_keys()
         if not any("/" in key for key in (*new, *known)):
             return
-        check_paths(new, COLUMNS)
-        check_paths((by_path(known) | by_path(new)).values(), COLUMNS)
+        check_paths(new, COLUMNS.title)
+        check_paths((by_path(known) | by_path(new)).values(), COLUMNS.title)
 
     def _fitting(self, column: ColumnSpec, chunk: int, rows: Rows) -> Rows:
         """

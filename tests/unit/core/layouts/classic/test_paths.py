@@ -14,7 +14,7 @@ from bsb_hdf5.core.files import StoredContent
 from bsb_hdf5.core.labels import LabelSets
 from bsb_hdf5.core.layouts.classic.columns import COLUMNS
 from bsb_hdf5.core.layouts.classic.network import ClassicNetwork
-from bsb_hdf5.core.layouts.classic.paths import canonical, check_paths, names_of
+from bsb_hdf5.core.layouts.classic.paths import names_of
 from bsb_hdf5.core.layouts.classic.placement import PLACEMENT
 from bsb_hdf5.core.morphology import MorphologyTable
 from bsb_hdf5.core.placement_rows import PlacementRows
@@ -51,13 +51,6 @@ def cells(count: int, **additional: Any) -> PlacementRows:
 
 def text(content: str) -> StoredContent:
     return StoredContent.of(content, None, None, 0)
-
-
-@pytest.mark.parametrize(
-    ("name", "path"), [("a", "a"), ("a/b", "a/b"), ("http://x//y/./z/", "http:/x/y/z"), ("/a", "a")]
-)
-def test_a_path_has_a_shortest_form(name: str, path: str) -> None:
-    assert path == canonical(name)
 
 
 def test_sets_lie_at_the_path_that_their_name_is() -> None:
@@ -241,12 +234,6 @@ def test_a_path_that_is_listed_as_two_keys_is_one_key() -> None:
     assert ["csv/./x", "csv//x", "csv/x", "y"] == attributes.get("additional_keys")
     placed.require_keys(["csv//x", "y"])
     assert 4 == len(attributes.get("additional_keys"))
-
-
-@pytest.mark.parametrize("names", [("a/b", "a"), ("a/b", "a//b"), ("a/b/c", "x", "a/b")])
-def test_keys_in_each_others_way_are_refused_at_once(names: tuple[str, ...]) -> None:
-    with pytest.raises(InvalidNameError, match="this path conflicts with"):
-        check_paths(names, COLUMNS)
 
 
 def test_groups_without_end_are_not_walked_for_ever() -> None:
