@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 import bsb
@@ -20,6 +20,7 @@ from .errors import InputError, LockTimeoutError, StorageError
 from .exceptions import raise_as_bsb
 from .ports.communicator import Communicator
 from .telemetry import Describe, spanned
+from .transactions.repeats import kept
 from .transactions.session import Session
 from .transactions.sessions import Sessions
 
@@ -118,7 +119,7 @@ def _with_session(
             raise
         sessions = engine.sessions
         if write and sessions.is_optimistic:
-            args, kwargs = _kept(args, kwargs)
+            args, kwargs = kept(args, kwargs)
         try:
             return sessions.call(target, args, kwargs, write=write, handle=handle)
         except LockTimeoutError as error:
@@ -147,18 +148,6 @@ def _with_verb(error: LockTimeoutError, verb: str, ranks: Communicator) -> LockT
     rank = f" on rank {ranks.rank} of {ranks.size}" if ranks.size > 1 else ""
     message = f"{error.message}; '{verb}' did nothing{rank}"
     return LockTimeoutError(message, **error.fields, verb=verb, rank=ranks.rank)
-
-
-def _kept(
-    args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arguments that can be read more than once."""
-    named = {name: _listed(each) for name, each in kwargs.items()}
-    return tuple(map(_listed, args)), named
-
-
-def _listed(argument: Any) -> Any:
-    return list(argument) if isinstance(argument, Iterator) else argument
 
 
 def prepares(function: Callable[P, R]) -> Callable[P, R]:

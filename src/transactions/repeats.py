@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from .deadline import POLL_INTERVAL, Deadline
@@ -56,6 +56,18 @@ class Repeats:
         deadline.poll()
 
 
+def kept(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments that can be read more than once."""
+    named = {name: _listed(each) for name, each in kwargs.items()}
+    return tuple(map(_listed, args)), named
+
+
+def _listed(argument: Any) -> Any:
+    return list(argument) if isinstance(argument, Iterator) else argument
+
+
 def until_current(
     function: Callable[..., T],
     args: tuple[Any, ...],
@@ -74,6 +86,7 @@ def until_current(
     if handle.is_repeated:
         # What this is called by has read before, and will be repeated.
         return function(*args, handle=handle, **kwargs)
+    args, kwargs = kept(args, kwargs)
     handle.is_repeated = True
     repeats: Repeats | None = None
     try:

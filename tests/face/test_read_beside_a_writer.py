@@ -13,6 +13,7 @@ import pytest
 
 from bsb_hdf5 import errors as e
 from bsb_hdf5.adapters.hdf5 import open_file
+from bsb_hdf5.placement_labels import LabelledCells
 from bsb_hdf5.transactions.session import Session
 from tests.face.layouts import new_storage
 from tests.face.samples import SmallNetwork, chunk, positions
@@ -168,6 +169,27 @@ def test_what_is_read_while_another_program_commits_is_read_again(
 
     assert 3 == run(reading, read)
     assert 3 == len(calls)
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_what_can_be_read_once_is_there_for_each_try(
+    reading: SmallNetwork, by_name: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[None] = []
+    resolve = LabelledCells.get_label_mask
+
+    def disturbed(cells: Any, *args: Any, **kwargs: Any) -> Any:
+        found = resolve(cells, *args, **kwargs)
+        tries.append(None)
+        if len(tries) < 3:
+            touch(reading.path)
+        return found
+
+    monkeypatch.setattr(LabelledCells, "get_label_mask", disturbed)
+    labels = iter(["core"])
+    find = reading.b.get_labelled
+    assert [0, 1] == (find(labels=labels) if by_name else find(labels)).tolist()
+    assert 3 == len(tries)
 
 
 def test_a_file_that_changes_in_each_read_ends_the_read_with_an_error(
