@@ -358,6 +358,35 @@ def write_some(descriptor: int, data: Buffer, start: int) -> int:
             return os.write(descriptor, data)
 
 
+def read_at(descriptor: int, size: int, start: int) -> bytes:
+    """Bytes of a file; fewer if the file ends before."""
+    data = read_some(descriptor, size, start)
+    while 0 < len(data) < size:
+        more = read_some(descriptor, size - len(data), start + len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def read_into(descriptor: int, view: memoryview, start: int) -> int:
+    """Fill a buffer from a file; returns the number of bytes that there were."""
+    done = 0
+    while done < len(view):
+        count = read_some_into(descriptor, view[done:] if done else view, start + done)
+        if not count:
+            break
+        done += count
+    return done
+
+
+def write_at(descriptor: int, data: Buffer, start: int) -> None:
+    """Write all of some bytes to a place in a file."""
+    done = write_some(descriptor, data, start)
+    while done < len(data):
+        done += write_some(descriptor, memoryview(data)[done:], start + done)
+
+
 def sync_folder(folder: str) -> None:
     """Make sure that the names in a folder survive a power cut, where folders can be synced."""
     directory = getattr(os, "O_DIRECTORY", None)

@@ -328,7 +328,7 @@ def test_a_call_that_is_killed_is_there_whole_or_not_at_all(
             die()
         return write(descriptor, data, start)
 
-    monkeypatch.setattr(call_log, "write_some", write_some)
+    monkeypatch.setattr(platform, "write_some", write_some)
 
     def add_two() -> None:
         for turn in (1, 2):
@@ -366,7 +366,7 @@ def test_a_full_disk_is_reported_to_the_rank_whose_call_it_stops(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(call_log, "write_some", full)
+        patch.setattr(platform, "write_some", full)
         with pytest.raises(StoreIOError, match="No space left"):
             add(ranks[0], 0, 1)
     assert before == log_of(root).read_bytes()

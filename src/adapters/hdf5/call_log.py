@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 
 from ...errors import CorruptNetworkError, StoreExistsError
-from ...platform import Forks, is_named, open_own, read_some, unlock, write_some
+from ...platform import Forks, is_named, open_own, read_at, unlock, write_at
 from ...ports.call_log import Buffer, Mark, Position, Publication, Record
 from ...transactions.deadline import OnSlow
 from ..files.errors import system_error
@@ -121,8 +121,8 @@ class Hdf5CallLog:
             os.ftruncate(descriptor, end)
         checked = _RECORD.pack(len(title), len(content) - len(title), zlib.crc32(content))
         try:
-            _write(descriptor, content, end + _RECORD_HEAD)
-            _write(descriptor, _with_checksum(checked), end)
+            write_at(descriptor, content, end + _RECORD_HEAD)
+            write_at(descriptor, _with_checksum(checked), end)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.ftruncate(descriptor, end)
@@ -296,7 +296,7 @@ class Hdf5HeldLog:
             return []
         with translated(self._location):
             size = os.fstat(self._descriptor).st_size
-            content = _read(self._descriptor, size - _HEAD, _HEAD)
+            content = read_at(self._descriptor, size - _HEAD, _HEAD)
         return list(_records(memoryview(content)))
 
     def close(self, mark: Mark) -> None:
@@ -322,7 +322,7 @@ class Hdf5HeldLog:
     def _write_header(self, mark: Mark, state: int) -> None:
         packed = _HEADER.pack(_MAGIC, mark.token, mark.generation, state)
         with translated(self._location):
-            _write(self._descriptor, _with_checksum(packed), 0)
+            write_at(self._descriptor, _with_checksum(packed), 0)
 
 
 def _check(mark: Mark, header: tuple[Mark, int] | None, path: str) -> int | None:
@@ -349,7 +349,7 @@ def _copy(path: str, target: str) -> None:
 
 def _is_own(descriptor: int) -> bool:
     """Whether a file is a log, be it that its writer was killed as it began."""
-    return _MAGIC.startswith(_read(descriptor, len(_MAGIC), 0))
+    return _MAGIC.startswith(read_at(descriptor, len(_MAGIC), 0))
 
 
 def _check_own(descriptor: int, path: str) -> None:
@@ -376,7 +376,7 @@ def _parted(path: str, what: str) -> CorruptNetworkError:
 
 def _read_header(descriptor: int) -> tuple[Mark, int] | None:
     """Mark and state; None if there are none."""
-    packed = _without_checksum(_read(descriptor, _HEAD, 0))
+    packed = _without_checksum(read_at(descriptor, _HEAD, 0))
     if packed is None:
         return None
     magic, token, generation, state = _HEADER.unpack(packed)
@@ -386,13 +386,13 @@ def _read_header(descriptor: int) -> tuple[Mark, int] | None:
 def _scan(descriptor: int, start: int, size: int) -> Iterator[tuple[bytes, int]]:
     """The title of each record from a place on, and where the record ends."""
     while start < size:
-        begin = _read(descriptor, _TITLES, start)
+        begin = read_at(descriptor, _TITLES, start)
         packed = _without_checksum(begin[:_RECORD_HEAD])
         if packed is None:
             return
         title, rows, _ = _RECORD.unpack(packed)
         if title > _TITLES - _RECORD_HEAD:
-            begin = _read(descriptor, _RECORD_HEAD + title, start)
+            begin = read_at(descriptor, _RECORD_HEAD + title, start)
         start += _RECORD_HEAD + title + rows
         if start > size:
             return
@@ -420,19 +420,3 @@ def _without_checksum(data: bytes) -> bytes | None:
     if len(checksum) < _CHECKSUM.size or _CHECKSUM.unpack(checksum) != (zlib.crc32(packed),):
         return None
     return packed
-
-
-def _read(descriptor: int, size: int, start: int) -> bytes:
-    """Bytes of a file; fewer if it ends before."""
-    parts = []
-    while size > 0 and (part := read_some(descriptor, size, start)):
-        parts.append(part)
-        start, size = start + len(part), size - len(part)
-    return b"".join(parts)
-
-
-def _write(descriptor: int, data: Buffer, start: int) -> None:
-    view = memoryview(data)
-    while view:
-        done = write_some(descriptor, view, start)
-        start, view = start + done, view[done:]

@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterable
 from typing import TypeAlias
 
+from ....platform import read_at, write_at
 from ....telemetry import is_recording, span
 from .extent import Extent
 from .journal import Journal
-from .pieces import FEW_BYTES, Piece, changed_part, read_at, write_at
+from .pieces import FEW_BYTES, Piece, changed_part
 
 # Position, the bytes in the file, and the new bytes.
 Replacement: TypeAlias = tuple[int, bytes, bytes]

@@ -22,8 +22,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ....platform import Buffer
-from .pieces import Piece, read_at, read_into, write_at
+from ....platform import Buffer, read_at, read_into, write_at
+from .pieces import Piece
 
 _MAGIC = b"bsb-hdf5 journal"
 _VERSION = 1

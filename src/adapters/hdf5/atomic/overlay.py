@@ -15,13 +15,12 @@ from collections.abc import Iterator, Sequence
 from threading import get_ident
 
 from ....errors import CorruptNetworkError
-from ....platform import read_parts_into
+from ....platform import read_into, read_parts_into, write_at
 from ....transactions.interrupts import guarded
 from .callback import CALLBACK
 from .extent import Extent
 from .heaps import SIGNATURE, is_endless
 from .journal import StoredJournal
-from .pieces import read_into, write_at
 
 PAGE = 4096
 # The most bytes of writes that wait in order of arrival.

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ....platform import Buffer, read_some, read_some_into, write_some
+from ....platform import Buffer
 
 # Position in the file, and bytes.
 Piece: TypeAlias = tuple[int, Buffer]
@@ -28,32 +28,3 @@ def changed_part(held: bytes, data: bytes) -> slice:
         return slice(0, len(held))
     differ = (np.frombuffer(held, np.uint8) != np.frombuffer(data, np.uint8)).tobytes()
     return slice(differ.find(1), differ.rfind(1) + 1)
-
-
-def read_at(descriptor: int, size: int, start: int) -> bytes:
-    """Bytes of a file; fewer if the file ends before."""
-    data = read_some(descriptor, size, start)
-    while 0 < len(data) < size:
-        more = read_some(descriptor, size - len(data), start + len(data))
-        if not more:
-            break
-        data += more
-    return data
-
-
-def read_into(descriptor: int, view: memoryview, start: int) -> int:
-    """Fill a buffer from a file; returns the number of bytes that there were."""
-    done = 0
-    while done < len(view):
-        count = read_some_into(descriptor, view[done:] if done else view, start + done)
-        if not count:
-            break
-        done += count
-    return done
-
-
-def write_at(descriptor: int, data: Buffer, start: int) -> None:
-    """Write all of some bytes to a place in a file."""
-    done = write_some(descriptor, data, start)
-    while done < len(data):
-        done += write_some(descriptor, memoryview(data)[done:], start + done)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .pieces import read_at
+from ....platform import read_at
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _LEAST_USER_BLOCK = 512

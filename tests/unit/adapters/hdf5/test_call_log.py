@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bsb_hdf5 import platform
 from bsb_hdf5.adapters.hdf5 import call_log as module
 from bsb_hdf5.adapters.hdf5 import relocation
 from bsb_hdf5.adapters.hdf5.call_log import SUFFIX, Hdf5CallLog
@@ -218,7 +219,7 @@ def test_a_full_disk_leaves_it_as_it_was(
             raise OSError(errno.ENOSPC, "No space left on device")
         return write_some(descriptor, data[: len(data) // 2 or 1], start)
 
-    monkeypatch.setattr(module, "write_some", write_half)
+    monkeypatch.setattr(platform, "write_some", write_half)
     with pytest.raises(StoreIOError, match="No space left"):
         publish(log, b"second", b"x" * 5000)
     assert before == Path(f"{path}{SUFFIX}").read_bytes()
