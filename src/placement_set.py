@@ -146,7 +146,8 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
         :raises DatasetExistsError: it exists.
         """
         handle.network_writer.create_placement(cell_type.name, created_at=iso_now())
-        return cls(engine, cell_type, handle=handle)
+        # Within the session, so that a subclass's constructor needs no handle.
+        return cls(engine, cell_type)
 
     @staticmethod
     @handles_static_handles("r")
@@ -162,7 +163,10 @@ class PlacementSet(NetworkPart, ChunkLoader, LabelledCells, bsb.PlacementSet):
         # Look first, so that a mere requirement of the set does not count as a change.
         if not cls.exists(engine, cell_type, handle=handle):
             cls._create_missing(engine, cell_type, handle=handle)
-        return cls(engine, cell_type, handle=handle)
+        if handle is HANDLED:
+            return cls(engine, cell_type)
+        with engine.sessions.scope(write=False, handle=handle):
+            return cls(engine, cell_type)
 
     @classmethod
     @spanned("a", name="_require_group")

@@ -15,6 +15,7 @@ from bsb import BsbProvenanceUpgradeWarning, Chunk, MorphologySet, Storage, Stor
 from bsb_hdf5.chunk_arguments import as_chunk
 from bsb_hdf5.core.connectivity import as_locations
 from bsb_hdf5.errors import ChunkRangeError, InputError
+from bsb_hdf5.placement_set import PlacementSet
 from bsb_hdf5.resource import PromotedHandleWarning, UnusedWriteScopeWarning
 from tests.face.layouts import new_storage
 from tests.face.samples import cell_type, morphology
@@ -135,3 +136,23 @@ def test_the_upgrade_warning_points_at_the_line_that_wrote(tmp_path: Path) -> No
     with pytest.warns(BsbProvenanceUpgradeWarning) as caught:
         storage.files.store("text", id="note")
     assert [__file__] == [each.filename for each in caught]
+
+
+def test_sets_of_a_subclass_are_made_by_a_constructor_that_takes_no_handle(
+    storage: Storage,
+) -> None:
+    class Own(PlacementSet):
+        def __init__(self, engine: Any, kind: Any) -> None:
+            super().__init__(engine, kind)
+            self.own = True
+
+    engine: Any = storage._engine
+    with storage.write_scope() as session:
+        made = [
+            Own.create(engine, cell_type("a")),
+            Own.require(engine, cell_type("a")),
+            Own.create(engine, cell_type("b"), handle=session),
+            Own.require(engine, cell_type("c"), handle=session),
+        ]
+    made.append(Own.require(engine, cell_type("c")))
+    assert all(isinstance(each, Own) and each.own for each in made)
