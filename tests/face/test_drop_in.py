@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from pathlib import Path
 from typing import Any
@@ -156,3 +157,11 @@ def test_sets_of_a_subclass_are_made_by_a_constructor_that_takes_no_handle(
         ]
     made.append(Own.require(engine, cell_type("c")))
     assert all(isinstance(each, Own) and each.own for each in made)
+
+
+def test_a_copy_of_a_set_has_filters_of_its_own(cells: Any) -> None:
+    cells.set_chunk_filter([FIRST])
+    copied = copy.copy(cells)
+    copied.include_chunk(SECOND)
+    copied.set_label_filter(["x"])
+    assert (3, 0) == (len(cells), len(copied))
