@@ -50,7 +50,7 @@ def open_storage(
     """
     if version is not None or storage_options is not None:
         root = NetworkRoot(root, version=version, storage_options=storage_options)
-    ours = {name: each for name, each in get_engines().items() if issubclass(each, StorageEngine)}
+    ours = _own_engines()
     failed: list[StorageError] = []
 
     def looks(peek: Callable[[Root], bool]) -> bool:
@@ -109,7 +109,7 @@ def was_interrupted(root: Root) -> bool:
 
     They are shown as stored, and the next session that may write completes them.
     """
-    ours = {name: each for name, each in get_engines().items() if issubclass(each, StorageEngine)}
+    ours = _own_engines()
     return any(
         ask_engine(name, root, partial(each.was_interrupted, root)) for name, each in ours.items()
     )
@@ -167,9 +167,15 @@ def make_engine(name: str, root: Root, comm: Comm) -> StorageEngine:
     try:
         made = create_engine(name, root, comm)
     except bsb.UnknownStorageEngineError as error:
-        raise InputError(f"the engine {name!r} does not exist", asked=name) from error
+        known = ", ".join(map(repr, sorted(_own_engines())))
+        raise InputError(f"the engine {name!r} does not exist; use {known}", asked=name) from error
     made._format = name
     return _checked(made, name)
+
+
+def _own_engines() -> dict[str, type[StorageEngine]]:
+    """The engines of this package, and those that its kit made, by name."""
+    return {name: each for name, each in get_engines().items() if issubclass(each, StorageEngine)}
 
 
 def _checked(engine: bsb.Engine, name: str) -> StorageEngine:

@@ -87,7 +87,8 @@ def _inside(partition: bsb.Partition, positions: NDArray[np.float64]) -> NDArray
         return _in_voxels(partition.voxelset, positions)
     if not isinstance(partition, Rhomboid):
         raise InputError(
-            f"cells can be counted in rhomboids, layers and voxels, not in {partition!r}",
+            "the partition must be a rhomboid, a layer or voxels, such as"
+            f" network.partitions[NAME], not {partition!r}",
             asked=partition,
         )
     if not hasattr(partition, "_data"):

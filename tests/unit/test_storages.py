@@ -170,7 +170,7 @@ def test_an_engine_that_can_not_look_for_what_waits_is_named(
 def test_an_engine_is_made_where_nothing_is(tmp_path: Path) -> None:
     made = make_engine("hdf5", str(tmp_path / "network"), bsb.MPI)
     assert ("hdf5", False) == (made._format, made.exists())
-    with pytest.raises(InputError, match="the engine 'odd' does not exist") as caught:
+    with pytest.raises(InputError, match="'odd' does not exist; use 'hdf5', 'mem") as caught:
         make_engine("odd", "x", bsb.MPI)
     assert "odd" == caught.value.fields["asked"]
     with pytest.raises(InputError, match=r"'fs' \(FileSystemEngine\) does not belong to bsb-hdf5"):

@@ -132,5 +132,5 @@ def test_a_partition_without_extent_is_refused(sample: Sample) -> None:
 
 
 def test_another_partition_is_refused(sample: Sample) -> None:
-    with pytest.raises(InputError, match="rhomboids, layers and voxels, not in 3"):
+    with pytest.raises(InputError, match=r"a rhomboid, a layer or voxels, such as .*, not 3"):
         density(sample.storage, 3)
