@@ -149,7 +149,8 @@ class StorageEngine(bsb.Engine):
 
     def _open(self) -> None:
         root = self._root
-        ranks, store = self._make_lock(self._comm), self._make_store(self._place)
+        # The store checks its root first.
+        store, ranks = self._make_store(self._place), self._make_lock(self._comm)
         staging = self._make_staging(store)
         self.sessions = Sessions(
             TransactionContext(

@@ -316,13 +316,12 @@ class Resource:
         if not names:
             return session.root
         above = self._above(session)
-        for member in (above.group, above.array):
+        others = (above.value,) if isinstance(above, AnyReader) else ()
+        for member in (above.group, above.array, *others, above.document):
             with suppress(NodeNotFoundError):
-                return member(names[-1])
-        if isinstance(above, AnyReader):
-            with suppress(NodeNotFoundError):
-                return above.value(names[-1])
-        return above.document(names[-1])
+                found: GroupReader | ArrayReader | DocumentReader = member(names[-1])
+                return found
+        raise NodeNotFoundError(f"there is nothing at '{self._path}'", asked=self._path)
 
     def _read_values(self, session: Session) -> Values:
         """All values of the array, document or single value at the path."""

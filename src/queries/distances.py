@@ -21,6 +21,8 @@ from .populations import Numbers, load_positions
 from .streams import Piece, Stream, stream_of
 
 _BY = ("synapses", "pairs")
+# 1 GiB of counts.
+_MOST_BINS = 1 << 27
 
 
 @attrs.frozen(eq=False)
@@ -152,8 +154,10 @@ def _edges(
     post: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     if isinstance(bins, int | np.integer) and not isinstance(bins, bool):
-        if bins < 1:
-            raise InputError(f"bins must be 1 or more, or edges, not {bins}", asked=bins)
+        if not 1 <= bins <= _MOST_BINS:
+            raise InputError(
+                f"bins must be edges, or a number from 1 to {_MOST_BINS:,}, not {bins}", asked=bins
+            )
         return np.linspace(0.0, _longest(pre, post), int(bins) + 1)
     edges = as_floats(bins, "bins")
     if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():  # noqa: PLR2004

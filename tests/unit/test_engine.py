@@ -15,7 +15,7 @@ from bsb_hdf5.config import NetworkRoot
 from bsb_hdf5.engines.hdf5 import HDF5Engine
 from bsb_hdf5.engines.memory import MemoryEngine
 from bsb_hdf5.engines.zarr import ZarrEngine
-from bsb_hdf5.errors import DtypeError, StoreError
+from bsb_hdf5.errors import DtypeError, InputError, StoreError
 from bsb_hdf5.storages import make_engine
 
 ENGINES: dict[str, Any] = {"hdf5": HDF5Engine, "memory": MemoryEngine, "zarr": ZarrEngine}
@@ -64,6 +64,12 @@ def test_what_is_no_root_is_refused_and_not_recognized(name: str, root: Any) -> 
     with pytest.raises(DtypeError, match="the root of a storage must be a str or a path, not"):
         ENGINES[name](root, MPIService())
     assert not ENGINES[name].recognizes(root, MPIService())
+
+
+@pytest.mark.parametrize("name", ["hdf5", "zarr"])
+def test_a_path_that_no_file_can_have_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="contains a NUL"):
+        ENGINES[name]("no\0thing", MPIService())
 
 
 @every_engine

@@ -184,6 +184,9 @@ def test_nothing_is_within_an_array(engine: str, tmp_path: Path) -> None:
         for ask in (inside.keys, inside.get_dataset, inside.remove):
             with pytest.raises(NodeNotFoundError):
                 ask()
+    for path in ("/y", "/group/y"):
+        with pytest.raises(NodeNotFoundError, match=f"there is nothing at '{path}'"):
+            _ = Resource(opened, path).attributes
     for path in ("/x/x", "/x/y/x", "/group/x/x"):
         for write in (Resource(opened, path).create, Resource(opened, path).append):
             with pytest.raises(NodeNotFoundError, match="no group 'x'"):

@@ -76,7 +76,7 @@ def test_cells_without_position_have_no_distance(own_sample: Sample) -> None:
 @pytest.mark.parametrize(
     "bins",
     [
-        *(0, -1, True, "ten", None, ["a"]),
+        *(0, -1, True, 10**20, "ten", None, ["a"]),
         *([1.0], [2.0, 1.0], [1.0, 1.0], [[1.0, 2.0]], [0.0, np.nan]),
     ],
 )
