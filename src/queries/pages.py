@@ -57,7 +57,7 @@ def page_writer(target: Path) -> PageWriter:
     write = known.get(target.suffix.lower())
     if write is None:
         raise InputError(
-            f"'{target}' must end in {', '.join(known)}, for a page, a picture or a document",
+            f"'{target}' must end in {' or '.join(known)}",
             asked=str(target),
             valid=tuple(known),
         )

@@ -184,7 +184,7 @@ def test_names_are_no_markup(tmp_path: Path) -> None:
 
 
 def test_other_kinds_of_files_are_refused(sample: Sample, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"must end in \.html, \.png, \.pdf"):
+    with pytest.raises(InputError, match=r"must end in \.html or \.png or \.pdf"):
         plot(sample.storage, tmp_path / "network.hdf5")
 
 
