@@ -26,6 +26,7 @@ from ..exceptions import (
 from ..file_store import FileStore
 from ..morphology_repository import MorphologyRepository
 from ..placement_set import PlacementSet
+from ..ports.services import is_url
 from ..ports.store import Store
 from ..storage_options import DurabilityOption, LayoutOption, value_of
 from ..transactions.contention import Contention
@@ -108,7 +109,14 @@ class HDF5Engine(_engine.StorageEngine):
         )
 
     def _place_of(self, root: str) -> str:
-        return os.path.abspath(super()._place_of(root))
+        place = super()._place_of(root)
+        if is_url(place):
+            raise InputError(
+                f"'{place}' is a URL, and the engine 'hdf5' stores networks in files;"
+                " pass the path of a file, or use the engine 'zarr'",
+                asked=root,
+            )
+        return os.path.abspath(place)
 
     def _make_store(self, root: str) -> Hdf5Store:
         settings = Hdf5Settings(

@@ -99,3 +99,16 @@ def test_a_configuration_that_says_something_else_is_stored(root: Path) -> None:
     network.configuration.name = "another"
     network.storage.store_active_config(network.configuration)
     assert "another" == opened(root).configuration.name
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/network.hdf5", "https://example.org/network.hdf5"])
+def test_a_url_is_no_file_of_the_hdf5_engine(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(bsb_hdf5.InputError, match="use the engine 'zarr'"):
+        Storage("hdf5", url)
+    made = Storage("hdf5", "network.hdf5")
+    with pytest.raises(bsb_hdf5.InputError, match="use the engine 'zarr'"):
+        made.copy(url)
+    assert ["network.hdf5"] == os.listdir(tmp_path)
