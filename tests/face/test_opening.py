@@ -12,6 +12,7 @@ import pytest
 from bsb import Configuration, Scaffold, Storage
 
 import bsb_hdf5
+from bsb_hdf5.errors import InputError
 
 KINDS = {"classic": ("hdf5", "classic"), "columnar": ("hdf5", "columnar"), "zarr": ("zarr", None)}
 
@@ -106,9 +107,9 @@ def test_a_url_is_no_file_of_the_hdf5_engine(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(bsb_hdf5.InputError, match="use the engine 'zarr'"):
+    with pytest.raises(InputError, match="use the engine 'zarr'"):
         Storage("hdf5", url)
     made = Storage("hdf5", "network.hdf5")
-    with pytest.raises(bsb_hdf5.InputError, match="use the engine 'zarr'"):
+    with pytest.raises(InputError, match="use the engine 'zarr'"):
         made.copy(url)
     assert ["network.hdf5"] == os.listdir(tmp_path)

@@ -80,7 +80,7 @@ def test_a_url_is_not_taken_for_a_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for arguments, message in (
-        (("copy", root, "s3://lab/net"), "convert stores it at 's3://lab/net'"),
+        (("copy", root, "s3://lab/net"), "bsb storage convert makes a zarr network of it there"),
         (("export", root, "s3://lab/net"), "is a URL; name a file or folder"),
         (("import", "s3://lab/net", tmp_path / "made"), "is a URL; name a file or folder"),
         (("plot", root, "-o", "s3://lab/net.html"), "is a URL; name a file or folder"),
