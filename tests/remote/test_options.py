@@ -102,9 +102,13 @@ def test_a_copy_goes_to_no_other_service_than_asked(
 ) -> None:
     root = NetworkRoot(f"{bucket}/net", storage_options=options)
     other = NetworkRoot(f"{bucket}/copy", storage_options={**options, "region": "eu-west-1"})
-    for storage in (Storage("zarr", root), Storage("hdf5", str(tmp_path / "net.hdf5"))):
+    storages = {
+        "comes with other storage_options": Storage("zarr", root),
+        "stores networks in files": Storage("hdf5", str(tmp_path / "net.hdf5")),
+    }
+    for message, storage in storages.items():
         for verb in (storage.copy, storage.move):
-            with pytest.raises(InputError, match="comes with other storage_options"):
+            with pytest.raises(InputError, match=message):
                 verb(other)
     Storage("zarr", root).copy(NetworkRoot(f"{bucket}/copy", storage_options=options))
     assert 1 == len(versions(NetworkRoot(f"{bucket}/copy", storage_options=options)))
