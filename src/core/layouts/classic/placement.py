@@ -191,7 +191,7 @@ class ClassicPlacement:
             if not gaps:
                 self._check_morphologies(chunk, before, rows)
         self._touch()
-        group = self._chunk(chunk, [column for column, _ in columns])
+        group = self._chunk(chunk, [column for column, _ in columns], rows.count)
         for column, values in columns:
             append_aligned(group, column, before, values)
         if rows.morphologies is not None:
@@ -204,7 +204,7 @@ class ClassicPlacement:
         self._check_paths([column.name] if column.collection == _ADDITIONAL else ())
         rows = self._fitting(column, chunk, rows)
         self._touch()
-        group = self._chunk(chunk, [column])
+        group = self._chunk(chunk, [column], len(rows))
         append_aligned(group, column, 0, rows)
         self._after_column(column, chunk, group)
 
@@ -213,7 +213,7 @@ class ClassicPlacement:
         rows = self._fitting(column, chunk, rows)
         self._touch()
         self._widths.pop(column.name, None)
-        group = self._chunk(chunk, [column])
+        group = self._chunk(chunk, [column], len(rows))
         replace_rows(group, column, rows)
         self._after_column(column, chunk, group)
 
@@ -285,11 +285,14 @@ class ClassicPlacement:
         self._touched = True
         self._network.touch()
 
-    def _chunk(self, chunk: int, columns: Collection[ColumnSpec] = ()) -> GroupWriter:
+    def _chunk(
+        self, chunk: int, columns: Collection[ColumnSpec] = (), rows: int = 0
+    ) -> GroupWriter:
         """
         The group of a chunk, which is made if it is missing.
 
         :param columns: those of which the caller makes the arrays.
+        :param rows: cells that it is about to hold: arrays are stored in pieces of that many rows.
         """
         name = str(chunk)
         if name in self._group:
@@ -300,7 +303,7 @@ class ClassicPlacement:
         # it labels has no array of labels, it takes it that no cell of the set has any yet.
         for column in (POSITION, LABELS):
             if column not in columns:
-                group.create_array(column.name, column.empty)
+                group.create_array(column.name, column.empty, expected=rows)
         group.require_group(_ADDITIONAL)
         self._counts.setdefault(chunk, 0)
         return group
