@@ -252,7 +252,8 @@ class Session:
         Not before: what is written meanwhile is stored, whether or not the lock can be had again.
         """
         if self.source is not None:
-            self._view, self._suspended = None, True
+            self._drop_view()
+            self._suspended = True
             self.source.end()
 
     def resume(self) -> None:
@@ -274,8 +275,14 @@ class Session:
     def end(self) -> None:
         """End the session: nothing can be read or written from now on."""
         # What it reads from refers to it: both go now, not when Python looks for garbage.
-        self._view = self._writer = self.source = None
+        self._drop_view()
+        self._writer = self.source = None
         self._suspended = False
+
+    def _drop_view(self) -> None:
+        view, self._view = self._view, None
+        if view is not None:
+            view[1].release()
 
     def _open_view(self) -> ReadView:
         view = self._view

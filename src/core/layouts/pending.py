@@ -163,6 +163,9 @@ class PendingNetwork(_Pending):
     def files(self) -> FileReader:
         return self._network.files
 
+    def release(self) -> None:
+        self._network.release()
+
     def holds(self, part: str, name: object, /) -> bool:
         return self._network.holds(part, name)
 

@@ -371,6 +371,13 @@ class NetworkReader(Protocol):
     @property
     def files(self) -> FileReader: ...
 
+    def release(self) -> None:
+        """
+        Release the sets that were opened, as the session ends.
+
+        They refer to the network, so that all of it would stay until Python collects garbage.
+        """
+
 
 class NetworkWriter(NetworkReader, Protocol):
     """A network that can be changed, within a session that writes."""

@@ -223,6 +223,11 @@ class ClassicNetwork(RootedNetwork):
     def files(self) -> ClassicFiles:
         return ClassicFiles(self._root)
 
+    def release(self) -> None:
+        self._placements.clear()
+        self._connectivities.clear()
+        self.__dict__.pop("morphologies", None)
+
     def flush(self) -> None:
         self._make_parts()
         for cells in self._placements.values():

@@ -273,6 +273,11 @@ class ColumnarNetwork(RootedNetwork):
     def files(self) -> ColumnarFiles:
         return ColumnarFiles(self._root, _FILES)
 
+    def release(self) -> None:
+        self._placements.clear()
+        self._connectivities.clear()
+        self._morphologies = None
+
     def flush(self) -> None:
         for cells in self._placements.values():
             cells.flush()
