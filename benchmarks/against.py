@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+from bytecode import compile_packages
 from table import TARGETS, Figures, compile_once, run
 
 LAYOUTS = ("columnar", "classic")
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--no-compile", action="store_true", help="leave out the compile")
     arguments = parser.parse_args()
+    compile_packages(arguments.python, Path(sys.executable))
     rounds: dict[str, list[tuple[Figures, Figures, Figures]]] = {each: [] for each in LAYOUTS}
     for number in range(arguments.rounds):
         for layout, found in rounds.items():

@@ -19,6 +19,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, TypeAlias
 
+from bytecode import compile_packages
+
 HERE = Path(__file__).resolve().parent
 Figures: TypeAlias = dict[str, Any]
 COMPILES = (1, 2, 3, 4)
@@ -106,6 +108,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     ours = Path(sys.executable)
+    compile_packages(ours, *filter(None, [options.upstream]))
     rounds = [round_of(ours, options.scale) for _ in range(options.rounds)]
     found = {name: [each[name] for each in rounds] for name in rounds[0]}
     if options.upstream is not None:

@@ -20,6 +20,8 @@ from pathlib import Path
 from statistics import median
 from typing import TypeAlias
 
+from bytecode import compile_packages
+
 HERE = Path(__file__).resolve().parent
 LAYOUT = "BSB_HDF5_LAYOUT"
 Figures: TypeAlias = dict[str, float]
@@ -136,6 +138,7 @@ def main() -> None:
     parser.add_argument("--upstream", type=Path, required=True, help="python with 8.0.2")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
+    compile_packages(Path(sys.executable), arguments.upstream)
     with tempfile.TemporaryDirectory(prefix="bsb-hdf5-reads-") as folder:
         bench = Bench(Path(folder), arguments.upstream)
         bench.make()

@@ -21,6 +21,8 @@ from pathlib import Path
 from statistics import median
 from typing import TypeAlias
 
+from bytecode import compile_packages
+
 HERE = Path(__file__).resolve().parent
 LAYOUT = "BSB_HDF5_LAYOUT"
 Figures: TypeAlias = dict[str, float]
@@ -128,6 +130,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no-compile", action="store_true", help="leave out the compile")
     arguments = parser.parse_args()
+    compile_packages(Path(sys.executable), arguments.upstream)
     runs = variants(Path(sys.executable), arguments.upstream, compiles=not arguments.no_compile)
     rounds = []
     for number in range(arguments.rounds):
