@@ -1,7 +1,7 @@
 """The rows of docs/performance.md that write or read, on this code and on that of another commit.
 
 ``python benchmarks/against.py PYTHON``, where PYTHON has the package of the other commit, runs the
-workloads of ``workloads.py`` and the compile of ``compile_once.py`` in both layouts: in each round
+workloads of ``workloads.py`` and the compile of ``compile_once.py`` in each layout: in each round
 first with the other code, then with this, then with the other again. A row shows the median over
 the rounds of the time of this code by the mean of the other's two, and, as its noise, the median of
 how far the other's two are apart. It is slower if its time exceeds 1 by more than its noise.
@@ -42,20 +42,22 @@ def main() -> None:
     )
     parser.add_argument("python", type=Path, help="python with the package of the other commit")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--layout", choices=LAYOUTS, action="append", help="only this one")
     parser.add_argument("--no-compile", action="store_true", help="leave out the compile")
     arguments = parser.parse_args()
     compile_packages(arguments.python, Path(sys.executable))
-    rounds: dict[str, list[tuple[Figures, Figures, Figures]]] = {each: [] for each in LAYOUTS}
+    layouts = arguments.layout or LAYOUTS
+    rounds: dict[str, list[tuple[Figures, Figures, Figures]]] = {each: [] for each in layouts}
     for number in range(arguments.rounds):
         for layout, found in rounds.items():
             take = partial(measure, layout=layout, compiles=not arguments.no_compile)
             other, own = arguments.python, Path(sys.executable)
             found.append((take(other), take(own), take(other)))
         print(f"round {number + 1} of {arguments.rounds} done", file=sys.stderr, flush=True)
-    print("| work | columnar | classic |")
-    print("|---|---|---|")
+    print(f"| work | {' | '.join(layouts)} |")
+    print(f"|---{'|---' * len(layouts)}|")
     for name in TARGETS:
-        if name in rounds["classic"][0][0]:
+        if name in rounds[layouts[0]][0][0]:
             print(f"| {name} | {' | '.join(compare(each, name) for each in rounds.values())} |")
 
 
