@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import DtypeError, InputError, LengthError, ShapeError
 from .column_specs import POSITION, ROTATION, ColumnSpec, additional_column
+from .min_max import min_max
 from .names import check_name, check_names
 from .rows import Lengths, Rows
 from .validation import as_count, as_floats, as_integers
@@ -152,10 +153,10 @@ def _as_morphologies(names: Sequence[str], indices: object) -> MorphologyRows:
     codes = as_integers(indices, "morphology indices")
     if codes.ndim != 1:
         raise ShapeError(f"morphology indices must have shape (n,), not {codes.shape}")
-    if codes.size and (codes.min() < 0 or codes.max() >= len(names)):
+    first, last = min_max(codes) if codes.size else (0, -1)
+    if first < 0 or last >= len(names):
         raise InputError(
-            f"morphology indices reach from {codes.min()} to {codes.max()};"
-            f" there are {len(names)} morphologies"
+            f"morphology indices reach from {first} to {last}; there are {len(names)} morphologies"
         )
     return MorphologyRows(check_names(names, "morphology"), codes)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import ClassVar
 
 import attrs
@@ -265,8 +265,8 @@ class ColumnarNetwork(RootedNetwork):
     def morphologies(self) -> ColumnarMorphologies:
         found = self._morphologies
         if found is None:
-            found = ColumnarMorphologies(self._root.group(_MORPHOLOGIES), self)
-            self._morphologies = found
+            find_group = partial(self._root.group, _MORPHOLOGIES)
+            found = self._morphologies = ColumnarMorphologies(find_group, self)
         return found
 
     @cached_property
