@@ -28,6 +28,8 @@ from .validation import as_integers
 DIRECTIONS = ("inc", "out")
 # Of the whole numbers from 0 up that int64 holds.
 _KEY_BITS = 63
+# The branch and the point of a location on a cell without morphology.
+_NO_POINT = -1
 
 
 def check_direction(direction: object) -> str:
@@ -162,6 +164,15 @@ class Perspective:
         for first, last in pairwise(bounds):
             rows = slice(int(self.starts[first]), int(self.starts[last]))
             yield int(self.local_chunks[first]), slice(first, last), rows
+
+    def problem(self) -> str | None:
+        """What makes some of the rows no connections between cells, if any are not."""
+        for locations in (self.local_locations, self.global_locations):
+            if locations.min(initial=0) < _NO_POINT:
+                return f"locations are below {_NO_POINT}"
+            if locations[:, 0].min(initial=0) < 0:
+                return "the ranks of cells are below 0"
+        return None
 
 
 def batches(sizes: ChunkCounts, most: int) -> Iterator[Ids]:

@@ -49,11 +49,13 @@ class MirroredCopy:
     :param pairs: (k, 2) presynaptic and postsynaptic chunk, ascending.
     :param counts: (k,) connections.
     :param digests: (k,) of the rows.
+    :param problem: what makes rows of it none between cells, if any are not.
     """
 
     pairs: Ids
     counts: Lengths
     digests: NDArray[np.uint64]
+    problem: str | None
 
     @classmethod
     def read(
@@ -67,7 +69,10 @@ class MirroredCopy:
         :raises StoreIOError: the system could not read it; likewise.
         """
         try:
-            parts = [_summarised(part, ordered) for part in perspectives(source, direction, most)]
+            parts, problem = [], None
+            for part in perspectives(source, direction, most):
+                parts.append(_summarised(part, ordered))
+                problem = problem or part.problem()
         except StoreError as error:
             failed = is_of_system(error)
             raise (type(error) if failed else CorruptNetworkError)(
@@ -84,7 +89,7 @@ class MirroredCopy:
         # A block without connections counts as absent.
         order = np.lexsort((pairs[:, 1], pairs[:, 0]))
         order = order[counts[order] > 0]
-        return cls(pairs[order], counts[order], digests[order])
+        return cls(pairs[order], counts[order], digests[order], problem)
 
     def equals(self, other: MirroredCopy) -> bool:
         """Whether the other copy holds the same connections in the same order."""

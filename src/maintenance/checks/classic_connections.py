@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -63,22 +64,30 @@ class CheckedConnections:
         return self.totals
 
     def compare(self, connections: ClassicConnectivity) -> None:
-        """Note the blocks whose mirrored copies differ."""
+        """Note rows that are no connections, and the blocks whose mirrored copies differ."""
         if self.broken:
             return
-        copies = []
+        copies: list[MirroredCopy] = []
         for direction in DIRECTIONS:
             with self.found.reading(
                 CONNECTIVITY, self._copy(direction), **self._rebuilt(direction)
             ):
-                copy = MirroredCopy.read(connections, direction, self.most, ordered=False)
-                copies.append(copy.by_pair())
+                copies.append(MirroredCopy.read(connections, direction, self.most, ordered=False))
         if len(copies) < len(DIRECTIONS):
             return
-        first, second = copies
+        self._note_problems({DIRECTIONS[i]: copy.problem for i, copy in enumerate(copies)})
+        first, second = (copy.by_pair() for copy in copies)
         for pair in sorted({*first, *second}):
             if first.get(pair) != second.get(pair):
                 self._note_difference(pair, first.get(pair, (0, 0))[0], second.get(pair, (0, 0))[0])
+
+    def _note_problems(self, problems: Mapping[str, str | None]) -> None:
+        """Note what makes rows of each copy no connections, if any are not."""
+        for direction, problem in problems.items():
+            if problem is not None:
+                # A copy is no better for being made from another that has the same problem.
+                options = self._rebuilt(direction) if None in problems.values() else {}
+                self.found.note(CONNECTIVITY, self._copy(direction), problem, **options)
 
     def _copy(self, direction: str) -> str:
         return f"'{self.tag}', {direction}"

@@ -142,13 +142,10 @@ class ColumnarCheck:
         _check_disjoint(detailed[:, blocks.POINTS], detailed[:, blocks.COUNT])
         self._check_tally(group, f"'{tag}'", "connectivity", table, count_blocks(table))
         for part in perspectives(connections, "out", self._most):
-            near, far = part.local_locations, part.global_locations
-            if min(near.min(initial=0), far.min(initial=0)) < -1:
-                raise CorruptNetworkError("locations are below -1")
-            if min(near[:, 0].min(initial=0), far[:, 0].min(initial=0)) < 0:
-                raise CorruptNetworkError("the ranks of cells are below 0")
-            count_done(len(near))
-
+            problem = part.problem()
+            if problem is not None:
+                raise CorruptNetworkError(problem)
+            count_done(len(part.local_locations))
         with self._found.reading("connectivity", f"'{tag}', {CHECKSUMS}"):
             self._note_damage("connectivity", connections.damage_of_rows(self._most))
 
