@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import json
 import sys
@@ -181,6 +182,21 @@ def test_a_column_holds_the_data_of_one_key_in_all_chunks(
     expected = to_frame(cells)[names].reset_index(drop=True)
     pandas.testing.assert_frame_equal(expected, read[names])
     assert [3.0 if x == first else 4.0 for x in range(3)] == read["a_0_"].tolist()
+
+
+@pytest.mark.parametrize("odd", ["a\rb", "a\nb", "a\r\nb", 'a"b', "a,b", "a\x85b", "\r"])
+def test_any_character_of_a_label_or_key_stays_within_its_row(tmp_path: Path, odd: str) -> None:
+    storage = new_storage(ENGINES[0], tmp_path)
+    cells = storage.require_placement_set(cell_type("odd"))
+    for x in range(2):
+        chunk = Chunk((x, 0, 0), CHUNK_SIZE)
+        cells.append_data(chunk, np.ones((1, 3)), additional={odd: np.array([1.5])})
+    cells.label([odd], [1])
+    export_csv(storage, tmp_path / "tables")
+    with (tmp_path / "tables" / "cells.odd.csv").open(encoding="utf-8", newline="") as file:
+        head, *rows = csv.reader(file)
+    assert odd in head
+    assert [["0", ""], ["1", odd]] == [[row[0], row[head.index("labels")]] for row in rows]
 
 
 def test_data_of_a_key_in_two_shapes_are_reported(
