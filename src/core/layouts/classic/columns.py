@@ -59,7 +59,7 @@ def check_width(column: ColumnSpec, width: tuple[int, ...], rows: Rows) -> None:
 
 def append_aligned(group: GroupWriter, column: ColumnSpec, before: int, rows: Rows) -> None:
     """Append rows, preceded by fill values for earlier cells without rows."""
-    array = _find_writer(group, column, rows)
+    array = _array_for(group, column, rows)
     held = 0 if array is None else array.shape[0]
     if held < before:
         missing = np.full((before - held, *rows.shape[1:]), column.fill, dtype=column.dtype)
@@ -72,7 +72,7 @@ def append_aligned(group: GroupWriter, column: ColumnSpec, before: int, rows: Ro
 
 def replace_rows(group: GroupWriter, column: ColumnSpec, rows: Rows) -> None:
     """Replace all rows of a column of a chunk."""
-    array = _find_writer(group, column, rows)
+    array = _array_for(group, column, rows)
     if array is None:
         _create(group, column, rows)
         return
@@ -80,8 +80,8 @@ def replace_rows(group: GroupWriter, column: ColumnSpec, rows: Rows) -> None:
     array.write(0, rows)
 
 
-def _find_writer(group: GroupWriter, column: ColumnSpec, rows: Rows) -> ArrayWriter | None:
-    """The array that rows can be added to; one without rows, of another width, is removed."""
+def _array_for(group: GroupWriter, column: ColumnSpec, rows: Rows) -> ArrayWriter | None:
+    """The array to add rows to, if any; one without rows, of another width, is removed."""
     found = _find(group, column)
     if found is None:
         return None
