@@ -281,7 +281,8 @@ class Session:
 
     def _drop_view(self) -> None:
         view, self._view = self._view, None
-        if view is not None:
+        # While it is suspended, the view is that of the session it follows, which goes on.
+        if view is not None and not self._suspended:
             view[1].release()
 
     def _open_view(self) -> ReadView:
