@@ -57,8 +57,8 @@ class Hdf5CallLog:
         self._on_slow = on_slow
         self._descriptor: int | None = None
         self._forks = Forks.count
-        # The generation in which the end of the records was searched, and its position.
-        self._end = (0, _HEAD)
+        # The mark of the log in which the end of the records was searched, and its position.
+        self._end: tuple[Mark | None, int] = (None, _HEAD)
 
     @property
     def path(self) -> str:
@@ -98,7 +98,7 @@ class Hdf5CallLog:
             close_file(descriptor)
             raise
         if found is Publication.STALE:
-            self._end = (0, _HEAD)
+            self._end = (None, _HEAD)
             close_file(descriptor)
         else:
             unlock(descriptor)
@@ -111,8 +111,8 @@ class Hdf5CallLog:
         header = _read_header(descriptor)
         if header is None or Position(header[0].token, header[1]) != position:
             return Publication.STALE
-        generation, (known, held) = header[0].generation, self._end
-        start, size = held if known == generation else _HEAD, os.fstat(descriptor).st_size
+        mark, (known, held) = header[0], self._end
+        start, size = held if known == mark else _HEAD, os.fstat(descriptor).st_size
         end = max((end for _, end in _scan(descriptor, start, size)), default=start)
         content = b"".join((title, *rows))
         if end + len(content) > _MOST_BYTES:
@@ -127,7 +127,7 @@ class Hdf5CallLog:
             with contextlib.suppress(OSError):
                 os.ftruncate(descriptor, end)
             raise
-        self._end = (generation, end + _RECORD_HEAD + len(content))
+        self._end = (mark, end + _RECORD_HEAD + len(content))
         return Publication.DONE
 
     def hold(self, mark: Mark | None) -> Hdf5HeldLog:
@@ -213,7 +213,7 @@ class Hdf5CallLog:
     def forget(self) -> None:
         """Close the log."""
         descriptor, self._descriptor = self._descriptor, None
-        self._end = (0, _HEAD)
+        self._end = (None, _HEAD)
         if descriptor is not None:
             # The parent of a forked child holds the same lock.
             close_file(descriptor, locked=False)

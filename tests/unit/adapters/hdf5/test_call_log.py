@@ -154,6 +154,26 @@ def test_who_has_it_open_notices_that_it_was_removed(path: Path, log: Hdf5CallLo
     assert Publication.STALE is publish(log, b"second")
 
 
+def test_calls_follow_each_other_in_a_log_that_came_in_place_of_another_one(
+    path: Path, log: Hdf5CallLog
+) -> None:
+    publish(log, b"first", b"x" * 5000)
+    held = new_log(path).hold(MARK)
+    with pytest.raises(LockTimeoutError):
+        publish(log, b"second")
+    held.remove()
+    held.release()
+    # The generations of each log are counted from the same number.
+    mark = Mark(99, MARK.generation)
+    made = new_log(path).hold(None)
+    made.restart(mark, 1)
+    made.release()
+    position = Position(mark.token, 1)
+    assert Publication.DONE is new_log(path).publish(position, b"first", [b"rows"])
+    assert Publication.DONE is log.publish(position, b"second", [b"rows"])
+    assert [(b"first", b"rows"), (b"second", b"rows")] == stored(log, mark)
+
+
 def test_a_log_that_is_removed_while_another_program_waits_for_it_is_made_again(
     path: Path, log: Hdf5CallLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
