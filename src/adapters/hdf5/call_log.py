@@ -307,7 +307,9 @@ class Hdf5HeldLog:
 
     def restart(self, mark: Mark, state: int) -> None:
         with translated(self._location):
-            os.ftruncate(self._descriptor, _HEAD)
+            # A file that is new gets no zeros: without its header, nobody would take it for a log.
+            if os.fstat(self._descriptor).st_size > _HEAD:
+                os.ftruncate(self._descriptor, _HEAD)
             self._write_header(mark, state)
 
     def remove(self) -> None:

@@ -247,6 +247,24 @@ def test_a_full_disk_leaves_it_as_it_was(
     assert Publication.DONE is publish(new_log(path), b"second")
 
 
+def test_a_log_is_begun_again_that_a_full_disk_has_left_without_its_header(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    held = new_log(path).hold(None)
+    with monkeypatch.context() as full:
+        full.setattr(platform, "write_some", fail)
+        with pytest.raises(StoreIOError, match="No space left"):
+            held.close(MARK)
+    held.release()
+    begun = new_log(path).hold(None)
+    begun.restart(MARK, 1)
+    begun.release()
+    assert HERE == new_log(path).position(MARK)
+
+
 def test_it_does_not_grow_without_end(log: Hdf5CallLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_BYTES", 1000)
     while publish(log, b"title", b"x" * 100) is Publication.DONE:
