@@ -365,13 +365,16 @@ class Sessions(StagedSessions):
         # What the owner of the handle makes of the changes is not known here.
         view = attrs.evolve(self._context, cache=VersionedCache()).write_view(raw)
         self._check_adopted(raw, view[1], write=write)
-        session = Session(identity, view, writer=view if writable else None)
+        # Nothing may be written to a network that lacks rows.
+        writes = writable and (write or view[1].mark is None)
+        session = Session(identity, view, writer=view if writes else None)
         upgraded = False
         try:
             session.check(write=write)
             with _activated(session):
                 yield session
-            if write:
+            # What only reads may be a method of a user's own, within which others write.
+            if session.writable:
                 upgraded = self._context.finish(session)
         finally:
             session.end()

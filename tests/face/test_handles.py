@@ -17,6 +17,7 @@ from bsb_hdf5 import (
     FileStore,
     MorphologyRepository,
     PlacementSet,
+    verify,
 )
 from bsb_hdf5 import errors as e
 from bsb_hdf5.chunk_filter import ChunkFilter
@@ -326,6 +327,18 @@ def test_a_write_with_a_file_within_a_scope_on_it_is_seen_by_the_file(
         assert (6 if layout == "classic" else 9, 3) == column.shape
         assert 9 == _length(small.b, file)
     assert 9 == len(small.b)
+
+
+def test_what_is_written_within_a_read_of_a_file_is_stored(small: SmallNetwork) -> None:
+    sessions = small.storage._engine.sessions
+    with (
+        h5py.File(small.path, "r+") as file,
+        sessions.scope(write=False, handle=file) as session,
+    ):
+        small.b.append_data(chunk(0), positions(2), handle=session)
+        assert 9 == len(small.b)
+    assert 9 == len(small.b) == len(small.b.load_positions())
+    assert not verify(small.storage).findings
 
 
 @pytest.mark.parametrize("kind", ["write session", "read session", "file r", "file r+"])

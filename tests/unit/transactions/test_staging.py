@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 from bsb import Storage
 
@@ -79,6 +80,20 @@ def test_a_reader_that_can_not_have_calls_carried_out_is_warned_of_rows_not_seen
         patch.setattr(Hdf5Store, "open_write", refuse)
         with pytest.warns(HiddenRowsWarning, match=text), reader.read_scope():
             assert 5 == len(placed)
+    assert 10 == len(placed)
+
+
+def test_nothing_is_written_within_a_read_of_an_open_file_that_lacks_rows(root: Path) -> None:
+    add(shared(root), 0, 0)
+    storage = Storage("hdf5", str(root))
+    placed, sessions = sets(storage)[0], storage._engine.sessions
+    with (
+        h5py.File(root, "r+") as file,
+        pytest.warns(HiddenRowsWarning),
+        sessions.scope(write=False, handle=file) as session,
+        pytest.raises(ReadOnlyError),
+    ):
+        placed.append_data(chunk(0), signed(0, 1, 5), handle=session)
     assert 10 == len(placed)
 
 
