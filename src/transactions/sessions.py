@@ -327,7 +327,7 @@ class Sessions(StagedSessions):
         self, identity: str, active: Session | None, handle: object, *, write: bool
     ) -> AbstractContextManager[Session]:
         if not isinstance(handle, Session):
-            return self._adopted(identity, handle, write=write)
+            return self._adopted(identity, active, handle, write=write)
         if handle.identity != identity:
             raise HandleError(
                 f"the handle is a session on '{handle.identity}', not on '{identity}'"
@@ -353,7 +353,9 @@ class Sessions(StagedSessions):
                 yield session
 
     @contextmanager
-    def _adopted(self, identity: str, handle: object, *, write: bool) -> Iterator[Session]:
+    def _adopted(
+        self, identity: str, active: Session | None, handle: object, *, write: bool
+    ) -> Iterator[Session]:
         store = self.store
         adopted = store.adopt(handle) if isinstance(store, AdoptsHandles) else None
         if adopted is None:
@@ -361,6 +363,11 @@ class Sessions(StagedSessions):
                 f"the handle is a {type(handle).__name__};"
                 " pass an open session, or an open file of the engine's backend"
             )
+        if active is not None and active.owner is None:
+            # Another session on an open file would put its rows where those of this one belong.
+            with Joined(active, write=write):
+                yield active
+            return
         raw, writable = adopted
         # What the owner of the handle makes of the changes is not known here.
         view = attrs.evolve(self._context, cache=VersionedCache()).write_view(raw)

@@ -341,6 +341,19 @@ def test_what_is_written_within_a_read_of_a_file_is_stored(small: SmallNetwork) 
     assert not verify(small.storage).findings
 
 
+def test_a_file_that_is_a_handle_within_a_scope_on_it_is_the_handle_of_the_scope(
+    small: SmallNetwork,
+) -> None:
+    sessions = small.storage._engine.sessions
+    with h5py.File(small.path, "r+") as file, sessions.scope(write=True, handle=file):
+        small.b.append_data(chunk(0), positions(2))
+        small.b.append_data(chunk(0), positions(3), handle=file)
+        small.b.append_data(chunk(0), positions(1))
+        assert 13 == _length(small.b, file)
+    assert 13 == len(small.b) == len(small.b.load_positions())
+    assert not verify(small.storage).findings
+
+
 @pytest.mark.parametrize("kind", ["write session", "read session", "file r", "file r+"])
 def test_a_handle_is_taken_by_position_too(small: SmallNetwork, kind: str) -> None:
     with handle_of(small, kind) as handle:
