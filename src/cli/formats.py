@@ -10,6 +10,13 @@ _STEP = 1000
 # Characters that are special to a shell within double quotes.
 _SPECIAL = re.compile(r'["$`\\]')
 _ESCAPED = r"\\\g<0>"
+# Characters that end a line, or that a terminal obeys; a name in a network may have any.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def one_line(text: str) -> str:
+    """A text with escapes for characters that end a line, or that control a terminal."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def quoted(word: object) -> str:
@@ -61,4 +68,4 @@ def _text(cell: object) -> str:
         return "-"
     if isinstance(cell, float):
         return f"{cell:.4g}"
-    return f"{cell:,}" if isinstance(cell, int) else str(cell)
+    return f"{cell:,}" if isinstance(cell, int) else one_line(str(cell))

@@ -17,6 +17,7 @@ import attrs
 from ..errors import StorageError
 from ..ports.services import without_credentials
 from .elapsed import elapsed
+from .formats import one_line
 from .specifications import COMMANDS, Command
 
 SCHEMA = 1
@@ -90,7 +91,7 @@ def sentence(error: BaseException) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, OSError) and not isinstance(error, StorageError) and error.strerror:
         text = f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror
-    text = without_credentials(text)
+    text = one_line(without_credentials(text))
     if isinstance(error, StorageError | OSError) and text:
         return text
     return f"{type(error).__name__}: {text} (--traceback shows where)"
@@ -114,7 +115,7 @@ def _complain(command: Command, text: str) -> None:
 def _print(command: Command, given: argparse.Namespace, answer: Answer) -> int:
     if not _is_first_rank() or not (given.json or answer.lines):
         return answer.code
-    text = _document(command, answer.data) if given.json else "\n".join(answer.lines)
+    text = _document(command, answer.data) if given.json else "\n".join(map(one_line, answer.lines))
     hindrance = _write(text)
     if hindrance is None:
         return answer.code

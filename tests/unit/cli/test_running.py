@@ -17,10 +17,11 @@ import pytest
 from bsb.cli import handle_command
 
 from bsb_hdf5.cli import elapsed, running
+from bsb_hdf5.cli.running import Answer
 from bsb_hdf5.cli.specifications import COMMANDS, Command
 from bsb_hdf5.engines.hdf5 import HDF5Engine
 from bsb_hdf5.engines.zarr import ZarrEngine
-from bsb_hdf5.errors import StoreAccessError
+from bsb_hdf5.errors import StoreAccessError, StoreNotFoundError
 from bsb_hdf5.queries import summary
 from bsb_hdf5.queries.progress import Work, count_done, count_expected, counted
 from tests.unit.cli.conftest import Run
@@ -129,6 +130,19 @@ def test_other_errors_are_a_sentence_too(
     monkeypatch.setattr(running, "_handler", lambda command: fail)
     outcome = run("info", "network")
     assert (2, f"bsb storage info: {message}\n") == (outcome.code, outcome.err)
+
+
+def test_names_in_a_network_do_not_control_a_terminal(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(given: Any) -> Answer:
+        if given.root == "missing":
+            raise StoreNotFoundError("no \x1b[2J there")
+        return Answer({}, ["a name\nof two lines", "\x9b31mred"])
+
+    monkeypatch.setattr(running, "_handler", lambda command: answer)
+    assert "a name\\nof two lines\n\\x9b31mred\n" == run("info", "network").out
+    assert "bsb storage info: no \\x1b[2J there\n" == run("info", "missing").err
 
 
 def test_an_interrupt_ends_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,16 @@ def test_columns_of_numbers_stand_at_the_right() -> None:
     assert ["a  b"] == table(("a", "b"), [])
 
 
+def test_a_row_of_a_table_is_one_line_whatever_the_names_in_it() -> None:
+    rows = [("new\nline", 1), ("tab\there", 2), ("\x1b[31mr\xe9d\u2028", 3)]
+    assert [
+        "name               n",
+        "new\\nline          1",
+        "tab\\there          2",
+        "\\x1b[31mr\xe9d\\u2028  3",
+    ] == table(("name", "n"), rows)
+
+
 @pytest.mark.parametrize(
     ("word", "text"),
     [
