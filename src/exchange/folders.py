@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from ..core.json_types import Document
 from ..errors import StoreExistsError
 from ..platform import sync_file
 from ..targets import check_folder, made_beside, writing
@@ -26,8 +24,8 @@ def write_folder(
     Make a folder.
 
     :param write: fills the folder that it is given.
-    :param exported: the files, by their paths within it, that such an export wrote into a folder;
-        None if none did.
+    :param exported: the files, by their paths within it, that an export wrote into a folder; None
+        if none did.
     :param overwrite: replace what is at the target, if nothing else is there.
     :param mode: of the network, so that no other users can read the folder; None leaves that to
         the system.
@@ -87,15 +85,6 @@ def _sync(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file():
             sync_file(str(path))
-
-
-def read_index(path: Path) -> Document | None:
-    """The object that a file of JSON holds; None if it holds none."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _check_target(

@@ -28,7 +28,8 @@ from ..targets import local_path
 from ..transactions.interrupts import call_pending, without_interrupts
 from ..transactions.session import Session
 from .csv_tables import CsvFormat
-from .folders import read_index, write_folder
+from .exported import INDEX, exported
+from .folders import write_folder
 from .parquet_tables import ParquetFormat
 from .table_format import Connections, TableFormat
 
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 _MOST_CELLS = 1 << 17
 # Characters that every file system allows in a name.
 _SAFE = " -_.()"
-_INDEX = "network.json"
 _SCHEMA = 1
 
 
@@ -99,19 +99,9 @@ def _export(network: Network, target: Path, form: TableFormat, overwrite: bool) 
 
     def make() -> None:
         mode = common_mode(engine.sessions.store)
-        write_folder(target, write, _exported, overwrite=overwrite, mode=mode)
+        write_folder(target, write, exported, overwrite=overwrite, mode=mode)
 
     engine.ranks.on_main(make)
-
-
-def _exported(folder: Path) -> set[str] | None:
-    """The files of tables that were exported, in whichever format."""
-    index = read_index(folder / _INDEX) or {}
-    cells, connections = index.get("cells"), index.get("connections")
-    if "schema" not in index or not isinstance(cells, dict) or not isinstance(connections, dict):
-        return None
-    named = [each.get("file") for each in connections.values() if isinstance(each, dict)]
-    return {_INDEX, *map(str, cells.values()), *map(str, named)}
 
 
 class _TableWriter:
@@ -138,7 +128,7 @@ class _TableWriter:
             },
         }
         text = json.dumps(index, indent=2, ensure_ascii=False)
-        (self._folder / _INDEX).write_text(text, encoding="utf-8")
+        (self._folder / INDEX).write_text(text, encoding="utf-8")
 
     def _write_cells(self, cells: PlacementSet) -> str:
         name = self._file("cells", cells.tag)

@@ -17,7 +17,8 @@ from ...core.chunk_id import normalize_size, pack
 from ...core.json_types import Document
 from ...core.names import check_name
 from ...errors import CorruptNetworkError, NotANetworkError, StoreNotFoundError
-from .exporting import CONFIG, OWN, SCHEMA
+from ..exported import CONFIG, OWN
+from .exporting import SCHEMA
 
 _DEEPEST = 8
 # A configuration names files and populations.

@@ -17,19 +17,16 @@ from ...queries.networks import Network, engine_of_network
 from ...queries.progress import count_expected, rows_in
 from ...targets import local_path
 from ...transactions.interrupts import call_pending, without_interrupts
-from ..folders import read_index, write_folder
+from ..exported import CONFIG, EDGES, MORPHOLOGIES, NODES, OWN, SETS, exported, swc
+from ..folders import write_folder
 from ..transfer import Portion, types_of
 from .edges import write_edges
 from .files import new_file
-from .names import safe_name
 from .nodes import MODEL_TYPE, Nodes, node_sets, write_nodes
 from .sections import sections_in
 from .swc import to_swc
 
-CONFIG, OWN = "circuit_config.json", "bsb"
 SCHEMA = 1
-_NODES, _EDGES, _SETS = "nodes.h5", "edges.h5", "node_sets.json"
-MORPHOLOGIES = "morphologies"
 
 
 @without_interrupts
@@ -69,21 +66,7 @@ def _export(engine: StorageEngine, target: Path, overwrite: bool) -> None:
             _write(session.network, folder)
 
     mode = common_mode(engine.sessions.store)
-    write_folder(target, write, _exported, overwrite=overwrite, mode=mode)
-
-
-def _exported(folder: Path) -> set[str] | None:
-    """The files of a circuit that was exported."""
-    own = (read_index(folder / CONFIG) or {}).get(OWN)
-    if not isinstance(own, dict):
-        return None
-    held = own.get("morphologies")
-    names = [_swc(str(each)) for each in held] if isinstance(held, list) else []
-    return {CONFIG, _NODES, _EDGES, _SETS, *(f"{MORPHOLOGIES}/{name}" for name in names)}
-
-
-def _swc(name: str) -> str:
-    return f"{safe_name(name)}.swc"
+    write_folder(target, write, exported, overwrite=overwrite, mode=mode)
 
 
 def _write(network: NetworkReader, folder: Path) -> None:
@@ -93,8 +76,8 @@ def _write(network: NetworkReader, folder: Path) -> None:
     for name in network.morphologies.names():
         call_pending()
         text = to_swc(network.morphologies.load(name), meta.get(name))
-        (folder / MORPHOLOGIES / _swc(name)).write_text(text, encoding="utf-8")
-    with new_file(folder / _NODES) as file:
+        (folder / MORPHOLOGIES / swc(name)).write_text(text, encoding="utf-8")
+    with new_file(folder / NODES) as file:
         file.create_group("nodes")
         nodes = {
             name: write_nodes(file, network.placement(name), Portion().cells)
@@ -103,7 +86,7 @@ def _write(network: NetworkReader, folder: Path) -> None:
     edges, unconnected = _write_edges(network, folder, nodes)
     config = _config(network, list(nodes.values()), edges)
     config[OWN]["unconnected"] = unconnected
-    _write_json(folder / _SETS, node_sets(list(nodes.values())))
+    _write_json(folder / SETS, node_sets(list(nodes.values())))
     _write_json(folder / CONFIG, config)
 
 
@@ -119,7 +102,7 @@ def _write_edges(
     find_sections = sections_in(network)
     written: Document = {}
     unconnected: list[Document] = []
-    with new_file(folder / _EDGES) as file:
+    with new_file(folder / EDGES) as file:
         file.create_group("edges")
         for tag in network.connectivity_tags():
             source = network.connectivity(tag)
@@ -147,16 +130,16 @@ def _config(network: NetworkReader, nodes: list[Nodes], edges: Document) -> Docu
     populations = {each.name: {"type": MODEL_TYPE} for each in nodes}
     networks: Document = {"nodes": [], "edges": []}
     if nodes:
-        networks["nodes"].append({"nodes_file": f"{base}/{_NODES}", "populations": populations})
+        networks["nodes"].append({"nodes_file": f"{base}/{NODES}", "populations": populations})
     if edges:
         types = {name: {"type": "chemical"} for name in edges}
-        networks["edges"].append({"edges_file": f"{base}/{_EDGES}", "populations": types})
+        networks["edges"].append({"edges_file": f"{base}/{EDGES}", "populations": types})
     return {
         "version": 2.4,
         # A network says nothing of the physiology of its cells and synapses.
         "metadata": {"status": "partial"},
         "manifest": {base: "."},
-        "node_sets_file": f"{base}/{_SETS}",
+        "node_sets_file": f"{base}/{SETS}",
         "components": {"morphologies_dir": f"{base}/{MORPHOLOGIES}"},
         "networks": networks,
         OWN: {

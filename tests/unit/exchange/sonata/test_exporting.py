@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from bsb_hdf5 import diff, export_sonata, import_sonata
+from bsb_hdf5 import diff, export_csv, export_sonata, import_sonata
 from bsb_hdf5.errors import CorruptNetworkError, StoreExistsError, StoreIOError
 from bsb_hdf5.exchange.sonata.names import safe_name
 from bsb_hdf5.exchange.transfer import Portion
@@ -284,6 +284,20 @@ def test_what_is_at_the_folder_stays_unless_it_was_exported(tmp_path: Path) -> N
     (target / "circuit_config.json").write_text(json.dumps(config))
     with pytest.raises(StoreExistsError, match="was not written by an export"):
         export_sonata(sample.storage, target, overwrite=True)
+
+
+def test_an_export_replaces_one_in_another_format(tmp_path: Path) -> None:
+    sample = full_network("columnar", tmp_path)
+    target = tmp_path / "exported"
+    indices = {export_csv: "network.json", export_sonata: "circuit_config.json"}
+    for export in (export_sonata, export_csv, export_sonata):
+        export(sample.storage, target, overwrite=True)
+        held = {each.name for each in target.iterdir()}
+        assert {indices[export]} == held & {*indices.values()}
+    (target / "network.json").write_text("mine")
+    with pytest.raises(StoreExistsError, match=r"holds 'network\.json', which the export did not"):
+        export_csv(sample.storage, target, overwrite=True)
+    assert "mine" == (target / "network.json").read_text()
 
 
 def test_nothing_is_left_of_an_export_that_fails(
