@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -48,8 +49,12 @@ def write_folder(
 
 
 def _folder_mode(mode: int) -> int:
-    """The mode of a folder whose files may be read and written as those of a mode."""
-    return mode | (mode & 0o444) >> 2
+    """
+    The mode of a folder whose files may be read and written as those of a mode.
+
+    Its owner has to fill it, also with what a read-only network holds.
+    """
+    return mode | (mode & 0o444) >> 2 | stat.S_IRWXU
 
 
 def _replace(target: Path, made: Path, exported: Callable[[Path], Collection[str] | None]) -> None:

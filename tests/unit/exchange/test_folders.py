@@ -73,7 +73,12 @@ def test_of_two_exports_to_one_folder_at_a_time_one_is_there_whole(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("mode", "folder"), [(0o600, 0o700), (0o640, 0o750), (0o644, 0o755), (0o666, 0o777), (0, 0)]
+    ("mode", "folder"), [(0o600, 0o700), (0o640, 0o750), (0o644, 0o755), (0o666, 0o777)]
 )
 def test_who_may_read_files_may_look_for_them(mode: int, folder: int) -> None:
+    assert folder == _folder_mode(mode)
+
+
+@pytest.mark.parametrize(("mode", "folder"), [(0o444, 0o755), (0o400, 0o700), (0, 0o700)])
+def test_what_is_exported_from_a_read_only_network_can_be_written(mode: int, folder: int) -> None:
     assert folder == _folder_mode(mode)
