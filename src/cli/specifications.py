@@ -20,7 +20,7 @@ class ArgumentOptions(TypedDict, total=False):
     default: str
     help: str
     metavar: str
-    nargs: str
+    nargs: str | int
     required: bool
     type: Callable[[str], float]
 
@@ -188,7 +188,7 @@ COMMANDS = (
             Argument(
                 ("--versions",),
                 {
-                    "nargs": "+",
+                    "nargs": 2,
                     "metavar": "VERSION",
                     "help": "versions to compare, of networks in object stores: that of the first"
                     " network, and that of the second",
