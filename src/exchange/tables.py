@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 _MOST_CELLS = 1 << 17
 # Characters that every file system allows in a name.
 _SAFE = " -_.()"
+# The most characters of a name before its ending; file systems allow 255 in all.
+_LONGEST = 200
 _SCHEMA = 1
 
 
@@ -112,6 +115,7 @@ class _TableWriter:
         self._session = session
         self._folder = folder
         self._form = form
+        self._taken: set[str] = set()
         size = session.network.chunk_size
         self._chunk_size = None if np.isnan(size).any() else size.tolist()
 
@@ -152,7 +156,12 @@ class _TableWriter:
         return {"file": name, **types}
 
     def _file(self, kind: str, name: str) -> str:
-        return f"{kind}.{quote(name, safe=_SAFE)}.{self._form.name}"
+        """A free name, also where names that differ in capitals are those of one file."""
+        stem = f"{kind}.{quote(name, safe=_SAFE)}"[:_LONGEST]
+        names = (f"{stem}~{i}" if i else stem for i in itertools.count())
+        free = next(each for each in names if each.lower() not in self._taken)
+        self._taken.add(free.lower())
+        return f"{free}.{self._form.name}"
 
 
 @attrs.frozen(eq=False)

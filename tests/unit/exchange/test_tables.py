@@ -72,6 +72,22 @@ def test_a_set_of_a_type_without_placement_set_has_a_table_without_rows(
     assert 0 == len(pandas.read_csv(tmp_path / "tables" / named["file"]))
 
 
+def test_names_that_are_long_or_differ_in_capitals_have_files_of_their_own(
+    tmp_path: Path,
+) -> None:
+    storage = new_storage("columnar", tmp_path)
+    names = ["a", "A", "a~1", "\u9897\u7c92" * 50, "\u9897\u7c92" * 50 + "x", "x" * 300]
+    for count, name in enumerate(names, 1):
+        cells = storage.require_placement_set(cell_type(name))
+        cells.append_data(Chunk((0, 0, 0), CHUNK_SIZE), np.zeros((count, 3)))
+    export_csv(storage, tmp_path / "tables")
+    files = json.loads((tmp_path / "tables" / "network.json").read_text(encoding="utf-8"))["cells"]
+    assert len(names) == len({each.lower() for each in files.values()})
+    for count, name in enumerate(names, 1):
+        assert count == len(pandas.read_csv(tmp_path / "tables" / files[name]))
+    export_csv(storage, tmp_path / "tables", overwrite=True)
+
+
 def test_what_is_at_the_folder_stays_unless_it_was_exported(sample: Sample, tmp_path: Path) -> None:
     target = tmp_path / "tables"
     export_csv(sample.storage, target)
