@@ -6,6 +6,7 @@ import base64
 import html
 import importlib
 import io
+import itertools
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ _WIDTH, _HEIGHT = 9.0, 3.6
 _DOTS = 110
 # The most characters in a line of a caption.
 _CHARACTERS = 100
+# The most lines of a name beside a picture.
+_LINES = 3
 _STYLE = (
     "body{font-family:sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}"
     "img{max-width:100%;height:auto}figcaption{color:#555}"
@@ -42,6 +45,16 @@ class Picture:
     title: str
     caption: str
     draw: Callable[[FigureBase], None]
+
+
+def wrapped(name: str, most: int = 24) -> str:
+    """A name beside a picture, in up to three lines, so that it leaves room for the picture."""
+    if len(name) <= most:
+        return name
+    lines = textwrap.wrap(name, most)
+    if len(lines) > _LINES:
+        lines[_LINES - 1 :] = [f"{lines[_LINES - 1][: most - 3]}..."]
+    return "\n".join(lines)
 
 
 PageWriter: TypeAlias = Callable[[str, Sequence[Picture], BinaryIO], None]
@@ -112,7 +125,8 @@ def _drawn(picture: Picture) -> bytes:
 
 
 def _heading(picture: Picture) -> str:
-    return "\n".join([picture.title, *textwrap.wrap(picture.caption, _CHARACTERS)])
+    lines = (textwrap.wrap(each, _CHARACTERS) for each in (picture.title, picture.caption))
+    return "\n".join(itertools.chain(*lines))
 
 
 def _figure(pictures: int = 1) -> Figure:

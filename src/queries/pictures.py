@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +20,7 @@ from ..transactions.interrupts import call_pending, without_interrupts
 from ..transactions.session import Session
 from .degrees import in_degree, out_degree
 from .distances import distances
-from .groups import group_text
+from .groups import GroupKey, group_text
 from .matrices import matrix
 from .networks import (
     Network,
@@ -29,7 +29,7 @@ from .networks import (
     placement_sets,
     session_on,
 )
-from .pages import Picture, load_matplotlib, page_writer
+from .pages import Picture, load_matplotlib, page_writer, wrapped
 from .populations import load_positions
 from .sizes import sizes
 from .summaries import NetworkSummary, summary
@@ -46,6 +46,8 @@ _MOST_BARS = 40
 # Connectivity sets beyond this many get no separate picture.
 _MOST_SETS = 12
 _BINS = 40
+# The most characters in a line below a picture that is one of two.
+_LABEL = 50
 
 
 @without_interrupts
@@ -104,21 +106,20 @@ def _in_space(engine: StorageEngine, found: NetworkSummary) -> Picture:
         }
 
     def draw(figure: FigureBase) -> None:
-        for axes, (i, j, names) in zip(
+        for axes, (i, j, sides) in zip(
             figure.subplots(1, 2), ((0, 1, "xy"), (0, 2, "xz")), strict=True
         ):
             lines = [
                 axes.plot(rows[:, i], rows[:, j], ".", markersize=2, label=name)[0]
                 for name, rows in drawn.items()
             ]
-            axes.set_xlabel(f"{names[0]} (um)")
-            axes.set_ylabel(f"{names[1]} (um)")
+            axes.set_xlabel(f"{sides[0]} (um)")
+            axes.set_ylabel(f"{sides[1]} (um)")
             axes.set_aspect("equal")
         if drawn:
             # By their labels alone, names that begin with "_" are left out.
-            figure.legend(
-                lines, [*drawn], loc="outside right upper", markerscale=5, fontsize="small"
-            )
+            names = [*map(wrapped, drawn)]
+            figure.legend(lines, names, loc="outside right upper", markerscale=5, fontsize="small")
 
     shown = sum(map(len, drawn.values()))
     types = "1 type" if len(found.cells) == 1 else f"{len(found.cells)} types"
@@ -182,8 +183,8 @@ def _who_with_whom(sets: list[ConnectivitySet], progress: bool | None) -> Pictur
     def draw(figure: FigureBase) -> None:
         for axes, (title, found) in zip(figure.subplots(1, 2), values.items(), strict=True):
             image = axes.imshow(found.values, aspect="auto")
-            axes.set_xticks(range(len(found.post)), map(group_text, found.post), rotation=45)
-            axes.set_yticks(range(len(found.pre)), map(group_text, found.pre))
+            axes.set_xticks(range(len(found.post)), _names(found.post), rotation=45)
+            axes.set_yticks(range(len(found.pre)), _names(found.pre))
             axes.set_title(title, fontsize="medium")
             figure.colorbar(image, ax=axes)
 
@@ -194,6 +195,10 @@ def _who_with_whom(sets: list[ConnectivitySet], progress: bool | None) -> Pictur
         f" {over}",
         draw,
     )
+
+
+def _names(groups: Iterable[GroupKey]) -> list[str]:
+    return [wrapped(group_text(each)) for each in groups]
 
 
 def _degrees(connections: ConnectivitySet, progress: bool | None) -> Picture:
@@ -210,7 +215,7 @@ def _degrees(connections: ConnectivitySet, progress: bool | None) -> Picture:
         for axes, (title, bars) in zip(figure.subplots(1, 2), values.items(), strict=True):
             axes.stairs(*bars, fill=True)
             axes.xaxis.get_major_locator().set_params(integer=True)
-            axes.set_xlabel(title)
+            axes.set_xlabel(wrapped(title, _LABEL))
             axes.set_ylabel("cells")
 
     return Picture(

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.image import imread
 
-from bsb_hdf5.queries.pages import Picture, page_writer
+from bsb_hdf5.queries.pages import Picture, page_writer, wrapped
 
 TITLE = "cerebellum & co.hdf5"
 CAPTION = " ".join(["some of its cells"] * 9)
@@ -92,3 +92,23 @@ def test_a_document_has_a_page_for_each_picture(figures: list[Figure]) -> None:
     assert b"/Title (cerebellum & co.hdf5)" in document
     assert EXPECTED == [said(figure) for figure in figures]
     assert [1, 1] == [len(figure.axes) for figure in figures]
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        (" $^$ ", [" $^$ "]),
+        ("a" * 24, ["a" * 24]),
+        ("a" * 25, ["a" * 24, "a"]),
+        ("granule cells of the left hemisphere", ["granule cells of the", "left hemisphere"]),
+        ("a" * 90, ["a" * 24, "a" * 24, "a" * 21 + "..."]),
+    ],
+)
+def test_a_long_name_takes_up_to_three_lines(name: str, lines: list[str]) -> None:
+    assert lines == wrapped(name).split("\n")
+
+
+def test_a_long_title_takes_several_lines(figures: list[Figure]) -> None:
+    written(".pdf", [Picture("Degrees of " + "a" * 150, "few", draw)])
+    title = figures[0].get_suptitle().split("\n")
+    assert ["Degrees of " + "a" * 89, "a" * 61, "few"] == title

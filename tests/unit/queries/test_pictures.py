@@ -416,6 +416,21 @@ def test_the_parts_of_a_picture_stand_side_by_side(sample: Sample) -> None:
         assert len(boxes) == len({box.x0 for box in boxes})
 
 
+@pytest.mark.parametrize("suffix", [".html", ".png"])
+def test_long_names_leave_room_for_the_pictures(suffix: str, tmp_path: Path) -> None:
+    storage = new_storage("columnar", tmp_path)
+    names = [f"granule cells of the left hemisphere_{'anterior_' * many}" for many in (3, 30)]
+    first, second = (storage.require_placement_set(cell_type(name)) for name in names)
+    for cells in (first, second):
+        cells.append_data(Chunk((0, 0, 0), CHUNK_SIZE), np.ones((1, 3)))
+    cs = storage.require_connectivity_set(
+        first.cell_type, second.cell_type, "_to_".join(names)[:200]
+    )
+    cs.connect(first, second, np.array([[0, -1, -1]]), np.array([[0, -1, -1]]))
+    # Matplotlib warns of pictures without room.
+    plot(storage, tmp_path / f"page{suffix}")
+
+
 def test_each_of_the_first_sets_has_its_own_pictures(
     sample: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
