@@ -60,8 +60,8 @@ class OpenFile:
         self._objects = OpenObjects()
         # Whether locks were switched off when it was opened.
         self.is_lockless = False
-        self._seen = _stamp(descriptor)
         try:
+            self._seen = _stamp(descriptor)
             with translated(location):
                 self.content = AtomicFile.open(descriptor, writable=self.writable, durable=durable)
             self._translated = translated(location, self.content)
@@ -77,10 +77,10 @@ class OpenFile:
             raise
         try:
             self._cut_surplus()
+            self.stamp = self._tell_apart()
         except BaseException:
             self.close()
             raise
-        self.stamp = self._tell_apart()
 
     def _cut_surplus(self) -> None:
         """

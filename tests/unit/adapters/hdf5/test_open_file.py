@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from h5py import File, h5f, h5i
 
+from bsb_hdf5.adapters.hdf5 import open_file
 from bsb_hdf5.adapters.hdf5.atomic import overlay
 from bsb_hdf5.adapters.hdf5.atomic.atomic_file import AtomicFile
 from bsb_hdf5.adapters.hdf5.file_opener import Hdf5Settings
@@ -38,6 +39,26 @@ def store(path: Path) -> Hdf5Store:
         root.create_array("rows", np.arange(100))
     store.let_go()
     return store
+
+
+@pytest.mark.parametrize("calls", [0, 1])
+@pytest.mark.parametrize("locking", [True, False])
+def test_a_file_whose_state_the_system_does_not_say_is_not_left_locked(
+    store: Hdf5Store, monkeypatch: pytest.MonkeyPatch, calls: int, locking: bool
+) -> None:
+    before, stamp, left = open_files(), open_file._stamp, iter(range(calls))
+
+    def fail(descriptor: int) -> open_file.Stamp:
+        if next(left, None) is None:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return stamp(descriptor)
+
+    with monkeypatch.context() as stale:
+        stale.setattr(open_file, "_stamp", fail)
+        with pytest.raises(OSError, match="Stale"):
+            store.open_read(locking=locking)
+    assert before == open_files()
+    store.open_write().rollback()
 
 
 def test_a_session_that_is_rolled_back_closes_its_file(store: Hdf5Store) -> None:
