@@ -26,8 +26,27 @@ from .contract_samples import (
     prepare,
 )
 
-NUMBERS = (5, -(2**62), 0.1, True)
+NUMBERS = (5, -(2**62), 0.1, True, np.float32(0.25), np.uint64(2**64 - 1), np.int8(-3))
 LARGE = 1000
+
+# What formats of text, and those of few kinds of values, easily take for something else.
+ALIKE: dict[str, Any] = {
+    "a text that looks like a number": "5",
+    "a text that looks like a truth value": "true",
+    "a text that looks like nothing": "null",
+    "a text in JSON": '{"a": [1, null]}',
+    "a text with blanks at its ends": " a \n",
+    "a text of lines": "a\nb\r\nc\rd",
+    "a text with quotes": "a \"b\" 'c' \\n",
+    "a text with a byte order mark": "\ufeffa",
+    "a list of one text": ["a"],
+    "a list of an empty text": [""],
+    "a list of texts with separators": ["a,b", "c\n", ";", "\t", "d e"],
+    "an array of one number": np.array([5]),
+    "an array of one row and column": np.array([[5]]),
+    "an array of one truth value": np.array([True]),
+    "an array of no number": np.zeros(0),
+}
 
 
 def sequence_of_pairs(titles: list[str]) -> list[str]:
@@ -68,6 +87,15 @@ class AttributeContract:
             for value in NUMBERS:
                 expected = value_of(np.asarray(value)[()])
                 assert expected == value_of(read.attributes.get(str(value)))
+
+    def test_values_that_look_like_others_come_back_as_they_were(self, new_store: NewStore) -> None:
+        store = make(new_store("a"))
+        with writing(store) as root:
+            for title, value in ALIKE.items():
+                root.attributes.set(title, value)
+        with reading(store) as read:
+            for title, value in ALIKE.items():
+                assert value_of(value) == value_of(read.attributes.get(title)), title
 
     def test_texts_may_be_given_as_a_tuple(self, new_store: NewStore) -> None:
         store = make(new_store("a"))

@@ -20,7 +20,7 @@ from ..errors import LockTimeoutError, StoreError, StoreExistsError
 from ..ports.store import Capability, Store
 from .contents import contents_of, make, outcome_of, reading, require_claim, snapshot, writing
 from .contract_samples import ROWS, NewStore, prepare
-from .processes import OtherProcess, in_threads
+from .processes import OtherProcess, Rendezvous, in_threads
 from .steps import Steps
 
 _TURNS = 8
@@ -63,6 +63,36 @@ class ClaimContract:
         finally:
             reader.close()
         assert before != snapshot(store)
+
+    def test_a_session_that_reads_sees_one_state_or_others_wait_for_its_end(
+        self, new_impatient_store: NewStore
+    ) -> None:
+        store, point = new_impatient_store("a"), Rendezvous()
+        require_claim(store, Capability.WRITABLE, Capability.PERSISTENT, Capability.LOCKING)
+
+        def read() -> object:
+            with reading(new_impatient_store("a")) as root:
+                point.reached()
+                return contents_of(root)
+
+        def replace_all() -> None:
+            with writing(store) as root:
+                for name in root.names():
+                    root.delete(name)
+                root.create_array("new", ROWS)
+                root.attributes.set("text", "after")
+
+        with OtherProcess(read) as other:
+            before = snapshot(make(store, prepare))
+            other.comes_to(point)
+            try:
+                error = outcome_of(replace_all)
+            finally:
+                point.let_go()
+            found = other.result()
+        point.close()
+        assert error is None or isinstance(error, LockTimeoutError), repr(error)
+        assert before == found, "a session that reads sees what another one committed meanwhile"
 
     def test_another_process_reads_on_while_changes_are_not_committed(
         self, new_impatient_store: NewStore

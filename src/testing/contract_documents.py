@@ -22,7 +22,7 @@ class DocumentContract:
 
     def test_every_byte_of_a_document_comes_back(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
-        contents = [b"x", EVERY_BYTE, b"\0", b"\0\0\0", b"a\0", b"x" * 100_000]
+        contents = [b"x", EVERY_BYTE, b"\0", b"\0\0\0", b"a\0", b"x" * 100_000, b"a\r\nb\r"]
         with writing(store) as root:
             for number, content in enumerate(contents):
                 assert content == root.write_document(str(number), content).read()
@@ -41,7 +41,7 @@ class DocumentContract:
 
     def test_a_text_is_read_as_utf_8(self, new_store: NewStore) -> None:
         store = make(new_store("a"))
-        texts = ["plain", "Purkyně · 小脳", "x" * 50_000]
+        texts = ["plain", "Purkyně · 小脳", "x" * 50_000, "a\nb\r\nc\rd", " a \n", "\ufeffa", "5"]
         with writing(store) as root:
             for number, text in enumerate(texts):
                 root.write_document(str(number), text)

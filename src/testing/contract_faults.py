@@ -133,8 +133,7 @@ class FaultContract:
 
         with OtherProcess(hold) as holder, OtherProcess(wait) as waiting:
             make(store, prepare)
-            holder.begin()
-            point.await_other()
+            holder.comes_to(point)
             try:
                 assert waiting.ends_within(_LONGEST_WAIT), "it waits for longer than its limit"
                 error, waited = waiting.result()

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -24,6 +25,8 @@ _SESSIONS = 12
 # Seconds by which a commit is delayed, and for which another program is in line before it.
 _DELAY, _IN_LINE = 0.5, 0.2
 _TRIES = 20
+# What some libraries take for a part of a URI, a pattern or an option.
+_ODD_NAMES = ("no. 1 #2", "50%41", "-[a] {b}", "小脳 é", "~", "$HOME")
 _FOREIGN = {"text": b"something else\n" * 100, "empty": b""}
 
 
@@ -145,6 +148,41 @@ class FileContract:
         store.remove()
         assert before == sorted(os.listdir(folder))
 
+    @pytest.mark.parametrize("name", _ODD_NAMES)
+    def test_the_file_of_a_network_may_have_any_name(self, new_store: NewStore, name: str) -> None:
+        folder = os.path.dirname(require_path(new_store("a")))
+        before = sorted(os.listdir(folder))
+        store, copy, moved = (new_store(f"{name}{each}") for each in ("", " b", " c"))
+        make(store, prepare)
+        with writing(store) as root:
+            root.attributes.set("text", name)
+        store.copy(copy.location)
+        copy.move(moved.location)
+        for each in (store, moved):
+            assert os.path.exists(each.location)
+            with reading(each) as read:
+                assert name == read.attributes.get("text")
+            each.remove()
+        assert before == sorted(os.listdir(folder))
+
+    def test_a_folder_of_something_else_is_left_alone(self, new_store: NewStore) -> None:
+        store, other = new_store("a"), new_store("b")
+        path = require_path(store)
+        os.makedirs(os.path.join(path, "inner"))
+        for each in ("notes", "inner/notes"):
+            with open(os.path.join(path, each), "wb") as file:
+                file.write(_FOREIGN["text"])
+        before = sorted(files_of(path))
+        assert not store.recognizes()
+        for verb in ("open_read", "open_write", "create", "remove"):
+            error = outcome_of(getattr(store, verb))
+            assert isinstance(error, StoreError), f"{verb}: {error!r}"
+        for verb in ("copy", "move"):
+            error = outcome_of(partial(getattr(store, verb), other.location))
+            assert isinstance(error, StoreError), f"{verb}: {error!r}"
+        assert not other.exists()
+        assert before == sorted(files_of(path))
+
     @pytest.mark.parametrize("title", _FOREIGN)
     def test_a_file_of_something_else_is_no_network(self, new_store: NewStore, title: str) -> None:
         store = new_store("a")
@@ -197,8 +235,7 @@ class FileContract:
 
         with OtherProcess(write) as first, OtherProcess(follow) as second:
             make(store, prepare)
-            first.begin()
-            point.await_other()
+            first.comes_to(point)
             second.begin()
             time.sleep(_IN_LINE)
             point.let_go()

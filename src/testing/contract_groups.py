@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from ..errors import (
 from ..ports.arrays import GroupReader, GroupWriter
 from .contents import (
     contents_of,
+    differing,
     make,
     reading,
     snapshot,
@@ -26,6 +29,26 @@ from .contract_samples import (
     NewStore,
     prepare,
 )
+
+
+def fill_with(number: int, root: GroupWriter) -> None:
+    """Make members of the same names each time, which hold a number."""
+    members: list[Any] = [
+        root,
+        root.require_group("inner"),
+        root.create_array("array", np.full(number + 1, number)),
+        root.create_array("other", np.full(number + 1, -number)),
+        root.write_document("document", str(number)),
+    ]
+    for place, member in enumerate(members):
+        member.attributes.set("number", 10 * number + place)
+
+
+def fill_bare(root: GroupWriter) -> None:
+    """The members of ``prepare``, with other rows and without attributes."""
+    root.require_group("group").require_group("inner").create_array("deep", np.zeros(2))
+    root.create_array("array", -ROWS[:1])
+    root.write_document("document", "again")
 
 
 class GroupContract:
@@ -113,6 +136,41 @@ class GroupContract:
         with reading(store) as read:
             for kind in KINDS:
                 assert contents_of(read.group(kind)) == {"attributes": {}, "members": {}}
+
+    def test_members_of_equal_names_in_different_groups_share_nothing(
+        self, new_store: NewStore
+    ) -> None:
+        alone = [
+            snapshot(make(new_store(f"b{number}"), partial(fill_with, number)))
+            for number in range(3)
+        ]
+        store = make(new_store("a"))
+        with writing(store) as root:
+            deep = root.require_group("deep").require_group("first")
+            for number, group in enumerate((root.require_group("first"), deep)):
+                fill_with(number, group)
+            fill_with(2, root.require_group("second"))
+        with reading(store) as read:
+            found = [read.group("first"), read.group("deep").group("first"), read.group("second")]
+            assert [
+                differing(*each) for each in zip(alone, map(contents_of, found), strict=True)
+            ] == [[], [], []]
+
+    def test_what_is_made_again_has_nothing_of_what_was_deleted(self, new_store: NewStore) -> None:
+        store, bare = make(new_store("a"), prepare), snapshot(make(new_store("b"), fill_bare))
+        with writing(store) as root:
+            prepare(root.require_group("below"))
+        with writing(store) as root:
+            for name in (*KINDS, "below"):
+                root.delete(name)
+            for name in root.attributes.names():
+                root.attributes.delete(name)
+            fill_bare(root)
+            assert differing(bare, contents_of(root)) == []
+        with writing(store) as root:
+            fill_bare(root.require_group("below"))
+        with reading(store) as read:
+            assert differing(bare, contents_of(read.group("below"))) == []
 
     def test_deleting_an_absent_member_is_refused(self, new_store: NewStore) -> None:
         store = make(new_store("a"))

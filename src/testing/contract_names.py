@@ -21,10 +21,15 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
     "with blanks and dots at their ends": ("a", "a ", " a", "a.", ".a", "a\t"),
     "of many bytes": ("x" * 255, "x" * 254 + "y", "é" * 120 + "a", "é" * 120 + "b"),
+    "of more bytes than a file name has": ("x" * 300, "x" * 299 + "y", "é" * 700),
     "of one character": ("*", "?", ":", "\\", '"', "%", "_", "~", "0", "\n"),
     "that a system keeps for itself": ("CON", "nul.txt", "zarr.json", "__proto__", "LOCK"),
     "of other scripts": ("小脳", "мозжечок", "🧠"),
 }
+
+
+# Members have no names with a slash.
+NAMES_OF_ATTRIBUTES = NAMES | {"with slashes": ("a/b", "a_b", "a%2Fb", "/", "a/")}
 
 
 class NameContract:
@@ -46,9 +51,9 @@ class NameContract:
                 assert [number] == read.group("arrays").array(name).read().tolist()
                 assert str(number).encode() == read.group("documents").document(name).read()
 
-    @pytest.mark.parametrize("title", NAMES)
+    @pytest.mark.parametrize("title", NAMES_OF_ATTRIBUTES)
     def test_attributes_are_distinguished_by_names(self, new_store: NewStore, title: str) -> None:
-        store, names = make(new_store("a")), NAMES[title]
+        store, names = make(new_store("a")), NAMES_OF_ATTRIBUTES[title]
         with writing(store) as root:
             for number, name in enumerate(names):
                 root.attributes.set(name, number)

@@ -10,8 +10,11 @@ from collections.abc import Hashable
 
 import numpy as np
 
+from ..ports.store import Capability
 from .contents import (
     make,
+    reading,
+    require_claim,
     writing,
 )
 from .contract_samples import (
@@ -20,6 +23,7 @@ from .contract_samples import (
     prepare,
     version_of,
 )
+from .processes import OtherProcess
 
 
 class VersionContract:
@@ -74,6 +78,28 @@ class VersionContract:
             with writing(store) as root:
                 root.array("x").write(1, np.array([float(number % 2)]))
             versions.append(version_of(store))
+            with reading(store) as read:
+                assert number % 2 == read.array("x").read()[1]
+        assert len(known_versions(versions)) == sum(version is not None for version in versions)
+
+    def test_no_two_commits_of_different_processes_are_of_one_version(
+        self, new_store: NewStore
+    ) -> None:
+        store = new_store("a")
+        require_claim(store, Capability.WRITABLE, Capability.PERSISTENT)
+
+        def commit() -> Hashable | None:
+            with writing(new_store("a")) as root:
+                root.attributes.set("text", "after")
+            return version_of(new_store("a"))
+
+        with OtherProcess(commit) as first, OtherProcess(commit) as second:
+            make(store, prepare)
+            versions = [version_of(store)]
+            for other in (first, second):
+                theirs = other.result()
+                assert len(known_versions([theirs, version_of(store)])) <= 1
+                versions += [theirs, commit()]
         assert len(known_versions(versions)) == sum(version is not None for version in versions)
 
     def test_what_is_made_again_or_moved_here_is_of_another_version(

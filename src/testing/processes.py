@@ -130,6 +130,19 @@ class OtherProcess:
             self._has_begun = True
             os.write(self._go, b"!")
 
+    def comes_to(self, point: Rendezvous) -> None:
+        """
+        Wait until the action, which begins now if it has not, has come to a point.
+
+        :raises AssertionError: it raised, ended before the point, or takes too long.
+        """
+        self.begin()
+        came = select.select([point.listen, self._outcome], [], [], WAITS.other)[0]
+        assert came, f"the forked process has not come so far in {WAITS.other:g} seconds; {_HINT}"
+        if point.listen not in came:
+            self.result()
+            pytest.fail("the forked process ended before it came so far")
+
     def ends_within(self, seconds: float) -> bool:
         """Whether the action ends in a time; it begins now, if it has not. Else it is killed."""
         self.begin()
@@ -239,7 +252,7 @@ class Rendezvous:
     """A point at which another process waits; made before that process is."""
 
     def __init__(self) -> None:
-        self._listen, self._tell = os.pipe()
+        self.listen, self._tell = os.pipe()
         self._wait, self._go = os.pipe()
 
     def reached(self) -> None:
@@ -247,17 +260,12 @@ class Rendezvous:
         os.write(self._tell, b"!")
         os.read(self._wait, 1)
 
-    def await_other(self) -> None:
-        """Wait until the other process has arrived."""
-        came = select.select([self._listen], [], [], WAITS.other)[0]
-        assert came, f"the forked process has not come so far in {WAITS.other:g} seconds; {_HINT}"
-
     def let_go(self) -> None:
         """Let the other process continue."""
         os.write(self._go, b"!")
 
     def close(self) -> None:
-        for descriptor in (self._listen, self._tell, self._wait, self._go):
+        for descriptor in (self.listen, self._tell, self._wait, self._go):
             os.close(descriptor)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import unicodedata
 import uuid
@@ -24,6 +25,7 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 Array, ArrayWriter = arrays.MemoryArray, arrays.MemoryArrayWriter
 Attributes, AttributesWriter = arrays.MemoryAttributes, arrays.MemoryAttributesWriter
 Group, GroupWriter = arrays.MemoryGroup, arrays.MemoryGroupWriter
+Document = arrays.MemoryDocument
 Session, Memory = store.MemoryWriteSession, store.MemoryStore
 Rewrite = store.MemoryRewriteSession
 
@@ -36,6 +38,7 @@ rewritten = Rewrite.commit
 make_array, make_document = GroupWriter._make_array, GroupWriter._make_document
 own_append, overwrite = ArrayWriter._append, ArrayWriter._overwrite
 put, set_value = GroupWriter._put, AttributesWriter._put
+get_value, read_document = Attributes.get, Document.read
 
 
 def signed(rows: Any) -> Any:
@@ -129,6 +132,50 @@ def extend_without_zeros(self: Any, rows: int) -> None:
         self._undo_log.steps.append((lambda: None,))
     else:
         resize(self, rows)
+
+
+def read_attributes_as(rule: Callable[[Any], Any]) -> Callable[..., Any]:
+    """What is read of an attribute is something else."""
+    return lambda self, name: rule(get_value(self, name))
+
+
+def texts_as(rule: Callable[[str], Any]) -> Callable[..., Any]:
+    return read_attributes_as(lambda value: rule(value) if isinstance(value, str) else value)
+
+
+def parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def unwrapped(value: Any) -> Any:
+    """The only value of an array or list."""
+    if isinstance(value, np.ndarray) and value.size == 1:
+        return value.reshape(-1)[0]
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def joined(value: Any) -> Any:
+    return ",".join(value).split(",") if isinstance(value, list) and value else value
+
+
+def widened(value: Any) -> Any:
+    """Numbers of one size."""
+    if isinstance(value, np.floating):
+        return np.float64(value)
+    return np.int64(int(value) % 2**63) if isinstance(value, np.integer) else value
+
+
+def put_sharing_attributes(self: Any, name: str, node: Any) -> None:
+    """Arrays of one name have the same attributes, wherever they are."""
+    if isinstance(node, arrays.ArrayNode):
+        node.values = SHARED.setdefault(name, {})
+    put(self, name, node)
+
+
+SHARED: dict[str, dict[str, Any]] = {}
 
 
 def undo_last(log: arrays.UndoLog) -> None:
@@ -340,6 +387,43 @@ MUTANTS: dict[str, tuple[type, str, Any]] = {
         "_make_document",
         lambda s, n, c: make_document(s, n, c[: 1 << 20]),
     ),
+    "attributes of one value are not in an array": (
+        Attributes,
+        "get",
+        read_attributes_as(unwrapped),
+    ),
+    "attributes have numbers of one size": (Attributes, "get", read_attributes_as(widened)),
+    "lists of texts are joined": (Attributes, "get", read_attributes_as(joined)),
+    "texts of attributes are parsed": (Attributes, "get", texts_as(parsed)),
+    "texts of attributes are stripped": (Attributes, "get", texts_as(str.strip)),
+    "texts of attributes have lines of one kind": (
+        Attributes,
+        "get",
+        texts_as(lambda text: text.replace("\r\n", "\n")),
+    ),
+    "documents have lines of one kind": (
+        Document,
+        "read",
+        lambda s: read_document(s).replace(b"\r\n", b"\n"),
+    ),
+    "documents are stripped": (Document, "read", lambda s: read_document(s).strip(b" \n")),
+    "documents have no byte order mark": (
+        Document,
+        "read",
+        lambda s: read_document(s).removeprefix(b"\xef\xbb\xbf"),
+    ),
+    "long names of attributes are cut": (
+        AttributesWriter,
+        "_put",
+        rename_values(lambda n: n[:255]),
+    ),
+    "long names of members are cut": (GroupWriter, "_put", rename_members(lambda n: n[:255])),
+    "slashes in names of attributes are replaced": (
+        AttributesWriter,
+        "_put",
+        rename_values(lambda n: n.replace("/", "_")),
+    ),
+    "arrays of one name share their attributes": (GroupWriter, "_put", put_sharing_attributes),
     "a reader is said to see one state": (
         Memory,
         "capabilities",

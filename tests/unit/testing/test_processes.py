@@ -49,8 +49,7 @@ def test_a_process_that_does_not_answer_is_an_error_that_says_why(
 def test_a_process_is_not_waited_for_when_the_test_has_failed() -> None:
     point = Rendezvous()
     with pytest.raises(ZeroDivisionError), OtherProcess(point.reached) as other:
-        other.begin()
-        point.await_other()
+        other.comes_to(point)
         raise ZeroDivisionError
     point.close()
 
@@ -66,8 +65,34 @@ def test_a_process_that_does_not_answer_is_shown_with_its_place() -> None:
 @pytest.mark.usefixtures("impatient")
 def test_a_process_that_does_not_come_is_an_error() -> None:
     point = Rendezvous()
-    with pytest.raises(AssertionError, match=r"has not come so far in 0\.1 seconds"):
-        point.await_other()
+    with (
+        pytest.raises(AssertionError, match=r"has not come so far in 0\.1 seconds"),
+        OtherProcess(forever) as other,
+    ):
+        other.comes_to(point)
+    point.close()
+
+
+def test_a_process_that_raises_before_it_comes_is_not_waited_for() -> None:
+    def act() -> None:
+        raise OSError("of the other")
+
+    point = Rendezvous()
+    with (
+        pytest.raises(FailedElsewhereError, match="OSError: of the other"),
+        OtherProcess(act) as other,
+    ):
+        other.comes_to(point)
+    point.close()
+
+
+def test_a_process_that_ends_before_it_comes_is_an_error() -> None:
+    point = Rendezvous()
+    with (
+        pytest.raises(pytest.fail.Exception, match="ended before it came so far"),
+        OtherProcess(lambda: None) as other,
+    ):
+        other.comes_to(point)
     point.close()
 
 
