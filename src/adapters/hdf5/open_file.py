@@ -143,7 +143,10 @@ class OpenFile:
         except BaseException:
             self.close()
             raise
-        self._seen, self.stamp = _give_new_stamp(self.descriptor)
+        self.stamp = None
+        # All is stored, even if the system does not say what the state of the file is now.
+        with contextlib.suppress(OSError):
+            self._seen, self.stamp = _give_new_stamp(self.descriptor)
 
     def count_writes(self) -> int:
         """How often HDF5 has written, with what it held in memory; -1 if it can't write."""

@@ -61,6 +61,17 @@ def test_a_file_whose_state_the_system_does_not_say_is_not_left_locked(
     store.open_write().rollback()
 
 
+def test_a_commit_after_which_the_system_does_not_say_the_state_is_stored(
+    store: Hdf5Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as stale, writing(store) as root:
+        stale.setattr(open_file, "_give_new_stamp", fail_with(errno.ESTALE))
+        root.array("rows").write(0, np.arange(5)[::-1])
+    other = Hdf5Store(store.location, Hdf5Settings(lock_limit=0.1))
+    with writing(other) as root:
+        assert [4, 3, 2, 1, 0] == root.array("rows").read(0, 5).tolist()
+
+
 def test_a_session_that_is_rolled_back_closes_its_file(store: Hdf5Store) -> None:
     before, session = open_files(), store.open_write()
     root: Any = session.root
