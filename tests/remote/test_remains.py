@@ -50,12 +50,14 @@ def refuse(*_: Any, **__: Any) -> Any:
     raise StoreIOError("the service does not respond")
 
 
-@pytest.mark.parametrize(("most", "is_whole"), [(0, True), (1, True), (2, False)])
+@pytest.mark.parametrize("most", range(3))
 def test_a_removal_that_failed_can_be_completed(
-    most: int, is_whole: bool, bucket: str, monkeypatch: pytest.MonkeyPatch
+    most: int, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, delete, calls = filled(f"{bucket}/net"), obstore.delete, itertools.count()
     store.tag("old", None)
+    if most == 2 and "net/repo" in keys(bucket):
+        pytest.skip("icechunk 2 has tags and branches in one object, so that there are two steps")
     before = snapshot(store)
 
     def fail_later(*given: Any) -> Any:
@@ -67,7 +69,7 @@ def test_a_removal_that_failed_can_be_completed(
             store.remove()
     again = ZarrStore(f"{bucket}/net")
     assert store.exists() and again.exists()
-    if is_whole:
+    if {"net/repo", "net/refs/branch.main/ref.json"} & {*keys(bucket)}:
         assert before == snapshot(again)
     else:
         with pytest.raises(NotANetworkError, match="or removes one there, or was stopped"):
@@ -108,8 +110,8 @@ def test_a_copy_that_failed_leaves_nothing_that_is_in_the_way(
 
 
 def check_remains_can_be_removed(bucket: str) -> None:
-    (begun,) = keys(bucket)
-    assert begun.startswith("net/snapshots/")
+    begun = {key.split("/")[1] for key in keys(bucket)}
+    assert begun and begun <= {"snapshots", "transactions"}
     with pytest.raises(NotANetworkError, match="or was stopped"):
         ZarrStore(f"{bucket}/net").open_read()
     Storage("zarr", f"{bucket}/net", missing_ok=True).remove()

@@ -18,6 +18,7 @@ from ...core.names import check_tag
 from ...errors import (
     InputError,
     ReadOnlyError,
+    StoreAccessError,
     StoreError,
     StoreIOError,
     StoreNotFoundError,
@@ -120,11 +121,11 @@ class RepositoryLocation(PublishedLocation):
                 found = Repository.open(storage, config=configuration())
         except StoreNotFoundError:
             return None
-        except StoreIOError:
+        except (StoreIOError, StoreAccessError):
             # Who may not list objects may not learn what does not exist, either.
             if super()._look() is not None:
                 return None
-            # icechunk does not report denied access; a request for an object does.
+            # icechunk 1 does not report denied access; a request for an object does.
             for key in _HEADS:
                 self._get(key)
             raise
