@@ -30,6 +30,8 @@ def operate():
     pool.submit(print, "the operation is done").result()
 
 begun, pool = threading.Event(), ThreadPoolExecutor(1)
+# From Python 3.12 on, no thread can be started at the end of a process.
+pool.submit(int).result()
 ending.at_end_of_process(lambda: print("files are closed"))
 left = interrupts.uninterrupted(scope)
 left.__enter__()
