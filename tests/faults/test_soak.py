@@ -32,7 +32,7 @@ from tests.faults.soak import (
 )
 
 # A minute in all.
-SECONDS = 60.0 / len(KINDS)
+SECONDS = 30.0 / len(KINDS)
 TALLY = "tally.json"
 FIRST, SECOND, THIRD = (0, 0, 0), (0, 0, 1), (1, 0, 0)
 LEDGER: list[Token] = [FIRST, SECOND, THIRD]
