@@ -166,7 +166,7 @@ class Perspective:
             yield int(self.local_chunks[first]), slice(first, last), rows
 
     def problem(self) -> str | None:
-        """What makes some of the rows no connections between cells, if any are not."""
+        """Why some rows are not connections between cells; None if all are."""
         for locations in (self.local_locations, self.global_locations):
             if locations.min(initial=0) < _NO_POINT:
                 return f"locations are below {_NO_POINT}"

@@ -49,7 +49,7 @@ class MirroredCopy:
     :param pairs: (k, 2) presynaptic and postsynaptic chunk, ascending.
     :param counts: (k,) connections.
     :param digests: (k,) of the rows.
-    :param problem: what makes rows of it none between cells, if any are not.
+    :param problem: why some rows are not connections between cells; None if all are.
     """
 
     pairs: Ids

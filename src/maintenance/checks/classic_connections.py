@@ -64,7 +64,7 @@ class CheckedConnections:
         return self.totals
 
     def compare(self, connections: ClassicConnectivity) -> None:
-        """Note rows that are no connections, and the blocks whose mirrored copies differ."""
+        """Note rows that are not connections, and blocks whose mirrored copies differ."""
         if self.broken:
             return
         copies: list[MirroredCopy] = []
@@ -75,14 +75,14 @@ class CheckedConnections:
                 copies.append(MirroredCopy.read(connections, direction, self.most, ordered=False))
         if len(copies) < len(DIRECTIONS):
             return
-        self._note_problems({DIRECTIONS[i]: copy.problem for i, copy in enumerate(copies)})
+        self._note_problems(dict(zip(DIRECTIONS, (each.problem for each in copies), strict=True)))
         first, second = (copy.by_pair() for copy in copies)
         for pair in sorted({*first, *second}):
             if first.get(pair) != second.get(pair):
                 self._note_difference(pair, first.get(pair, (0, 0))[0], second.get(pair, (0, 0))[0])
 
     def _note_problems(self, problems: Mapping[str, str | None]) -> None:
-        """Note what makes rows of each copy no connections, if any are not."""
+        """Note why rows of a copy are not connections between cells."""
         for direction, problem in problems.items():
             if problem is not None:
                 # A copy is no better for being made from another that has the same problem.
