@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .checksums import RecentRecords
+from .checksums import RecentRecords, integers_as_bytes
 
 HEAD = 3
 """Numbers before the sums."""
@@ -45,7 +45,7 @@ class StoredTally:
             return None
         recent = RecentRecords.of(value)
         size = HEAD + sums
-        if value.shape != (size + (0 if recent is None else len(recent.numbers)),):
+        if value.shape != (size + (0 if recent is None else recent.size),):
             return None
         generation, entries, checksum, *found = value[:size].tolist()
         return cls(generation, entries, checksum, tuple(found), recent)
@@ -57,6 +57,7 @@ def tally_of(numbers: Sequence[int], recent: RecentRecords | None) -> NDArray[np
 
     :param numbers: generation, entries, checksum and sums.
     :param recent: the latest checksums of rows, if any are kept.
+    :returns: an array that is not to be changed.
     """
-    tally = np.array(numbers, dtype=np.int64)
-    return tally if recent is None else np.concatenate((tally, recent.numbers))
+    records = b"" if recent is None else recent.as_bytes()
+    return np.frombuffer(integers_as_bytes(*numbers) + records, np.int64)
