@@ -4,7 +4,8 @@
 workloads of ``workloads.py`` and the compile of ``compile_once.py`` in each layout: in each round
 first with the other code, then with this, then with the other again. A row shows the median over
 the rounds of the time of this code by the mean of the other's two, and, as its noise, the median of
-how far the other's two are apart. It is slower if its time exceeds 1 by more than its noise.
+how far the other's two are apart. It is slower if its time exceeds 1 by more than its noise. With
+``--unchecked`` this code keeps no checksums of rows, which a commit without them can't either.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from table import TARGETS, Figures, compile_once, run
 LAYOUTS = ("columnar", "classic")
 
 
-def measure(python: Path, layout: str, *, compiles: bool) -> Figures:
+def measure(python: Path, script: str, layout: str, *, compiles: bool) -> Figures:
     compiled = compile_once(python, layout) if compiles else {}
-    return {**compiled, **run(python, "workloads.py", layout=layout)}
+    return {**compiled, **run(python, script, layout=layout)}
 
 
 def compare(rounds: list[tuple[Figures, Figures, Figures]], name: str) -> str:
@@ -44,15 +45,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--layout", choices=LAYOUTS, action="append", help="only this one")
     parser.add_argument("--no-compile", action="store_true", help="leave out the compile")
+    parser.add_argument(
+        "--unchecked", action="store_true", help="this code without checksums of rows, no compile"
+    )
     arguments = parser.parse_args()
+    compiles = not (arguments.no_compile or arguments.unchecked)
     compile_packages(arguments.python, Path(sys.executable))
     layouts = arguments.layout or LAYOUTS
     rounds: dict[str, list[tuple[Figures, Figures, Figures]]] = {each: [] for each in layouts}
     for number in range(arguments.rounds):
         for layout, found in rounds.items():
-            take = partial(measure, layout=layout, compiles=not arguments.no_compile)
-            other, own = arguments.python, Path(sys.executable)
-            found.append((take(other), take(own), take(other)))
+            take = partial(measure, layout=layout, compiles=compiles)
+            other = partial(take, arguments.python, "workloads.py")
+            script = "unchecked.py" if arguments.unchecked else "workloads.py"
+            found.append((other(), take(Path(sys.executable), script), other()))
         print(f"round {number + 1} of {arguments.rounds} done", file=sys.stderr, flush=True)
     print(f"| work | {' | '.join(layouts)} |")
     print(f"|---{'|---' * len(layouts)}|")
