@@ -106,10 +106,6 @@ class RecentRecords:
         """(n, 4), not to be changed."""
         return np.frombuffer(self.data, np.int64).reshape(-1, WIDTH)
 
-    def with_more(self, records: Sequence[tuple[int, ...]], revision: int) -> RecentRecords:
-        """These and others, for which there is room, of a set of this revision."""
-        return RecentRecords(self.before, revision, self.data + integers_as_bytes(*chain(*records)))
-
     def as_bytes(self) -> bytes:
         """
         As the tally holds them after its sums.
@@ -245,16 +241,15 @@ class SetChecksums:
         self._new.clear()
         if recent is None or recent.after != before:
             recent = RecentRecords(before, before)
-        if recent.count + len(new) <= _MOST:
-            return recent.with_more(new, after)
-        self._append(recent, new, after)
+        more = RecentRecords(recent.before, after, recent.data + integers_as_bytes(*chain(*new)))
+        if more.count <= _MOST:
+            return more
+        self._append(more)
         return RecentRecords(after, after)
 
-    def _append(self, recent: RecentRecords, new: Sequence[tuple[int, ...]], revision: int) -> None:
-        numbers = chain(*new, (_STAMP, recent.before, revision, 0))
-        # perf: label 50,000; numpy takes twice as long to look through tuples.
-        added = np.fromiter(numbers, np.int64, WIDTH * (len(new) + 1)).reshape(-1, WIDTH)
-        rows = np.concatenate((recent.records, added))
+    def _append(self, recent: RecentRecords) -> None:
+        stamp = [[_STAMP, recent.before, recent.after, 0]]
+        rows = np.concatenate((recent.records, np.array(stamp, dtype=np.int64)))
         group = self._place.group
         try:
             array = group.array(CHECKSUMS)
