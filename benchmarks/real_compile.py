@@ -27,6 +27,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bytecode import compile_packages
+
 HERE = Path(__file__).resolve().parent
 COMPILE_ONCE = HERE / "compile_once.py"
 UPSTREAM_VENV = "BSB_HDF5_UPSTREAM_VENV"
@@ -189,6 +191,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse_arguments(argv)
     ours, theirs = Path(sys.executable), arguments.upstream.absolute()
+    compile_packages(ours, theirs)
     try:
         pairs = run_pairs(ours, theirs, arguments.scale, arguments.repeats)
     except (BenchmarkError, subprocess.TimeoutExpired) as error:
