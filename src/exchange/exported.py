@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from ..core.json_types import Document
-from .sonata.names import safe_name
+from .sonata.names import file_names, on_disk
 
 INDEX = "network.json"
 """The index of tables."""
@@ -25,9 +25,9 @@ def exported(folder: Path) -> set[str] | None:
     return _circuit(folder) if tables is None else tables
 
 
-def swc(name: str) -> str:
-    """The file of a morphology."""
-    return f"{safe_name(name)}.swc"
+def swc(file: str) -> str:
+    """The file of a morphology, by the name that circuits refer to."""
+    return on_disk(f"{file}.swc")
 
 
 def _tables(folder: Path) -> set[str] | None:
@@ -44,8 +44,8 @@ def _circuit(folder: Path) -> set[str] | None:
     if not isinstance(own, dict):
         return None
     held = own.get("morphologies")
-    names = [swc(str(each)) for each in held] if isinstance(held, list) else []
-    return {CONFIG, NODES, EDGES, SETS, *(f"{MORPHOLOGIES}/{name}" for name in names)}
+    files = file_names(map(str, held)).values() if isinstance(held, list) else ()
+    return {CONFIG, NODES, EDGES, SETS, *(f"{MORPHOLOGIES}/{swc(each)}" for each in files)}
 
 
 def _index(path: Path) -> Document:

@@ -7,6 +7,7 @@ import math
 import os
 import re
 from collections.abc import Collection
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ...core.names import check_name
 from ...errors import CorruptNetworkError, NotANetworkError, StoreNotFoundError
 from ..exported import CONFIG, OWN
 from .exporting import SCHEMA
+from .names import file_names, on_disk, original_name
 
 _DEEPEST = 8
 # A configuration names files and populations.
@@ -40,6 +42,15 @@ class Circuit:
     nodes: dict[str, tuple[Path, Path | None]]
     edges: dict[str, Path]
     morphologies: Path | None = None
+
+    def morphology_of(self, file: str) -> str:
+        """The morphology that a file has, by its name without ending."""
+        return file if self.own is None else self._names.get(file, original_name(file))
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        names = [] if self.own is None else self.own.get("morphologies", [])
+        return {file: name for name, file in file_names(names).items()}
 
 
 def read_circuit(folder: Path) -> Circuit:
@@ -118,7 +129,7 @@ class _Reader:
             if name is None:
                 break
             text = str(self._manifest[name]) + text.removeprefix(name)
-        path = Path(os.path.realpath(self._folder / text))
+        path = Path(os.path.realpath(self._folder / on_disk(text)))
         # A circuit may come from an untrusted source.
         if not path.is_relative_to(os.path.realpath(self._folder)):
             raise CorruptNetworkError(
@@ -152,6 +163,8 @@ def _check_own(own: Document) -> None:
             names += map(_check_unconnected, own["unconnected"])
         if len(set(names)) != len(names):
             raise ValueError(f"two populations have the name of one set: {sorted(names)}")
+    for each in own.get("morphologies", []):
+        check_name(each, "morphology")
     for each in own["nodes"].values():
         pack(np.array(each["empty_chunks"], dtype=np.int64).reshape(-1, 3))
         for key, held in each["additional"].items():

@@ -22,6 +22,7 @@ from ..folders import write_folder
 from ..transfer import Portion, types_of
 from .edges import write_edges
 from .files import new_file
+from .names import file_names
 from .nodes import MODEL_TYPE, Nodes, node_sets, write_nodes
 from .sections import sections_in
 from .swc import to_swc
@@ -73,14 +74,15 @@ def _write(network: NetworkReader, folder: Path) -> None:
     count_expected(rows_in(network))
     (folder / MORPHOLOGIES).mkdir()
     meta = network.morphologies.meta()
-    for name in network.morphologies.names():
+    files = file_names(network.morphologies.names())
+    for name, file_name in files.items():
         call_pending()
         text = to_swc(network.morphologies.load(name), meta.get(name))
-        (folder / MORPHOLOGIES / swc(name)).write_text(text, encoding="utf-8")
+        (folder / MORPHOLOGIES / swc(file_name)).write_text(text, encoding="utf-8")
     with new_file(folder / NODES) as file:
         file.create_group("nodes")
         nodes = {
-            name: write_nodes(file, network.placement(name), Portion().cells)
+            name: write_nodes(file, network.placement(name), files, Portion().cells)
             for name in network.placement_names()
         }
     edges, unconnected = _write_edges(network, folder, nodes)

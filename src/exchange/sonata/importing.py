@@ -39,7 +39,7 @@ from .circuit import Circuit, read_circuit
 from .columns import Group, group_in
 from .edge_reader import EdgeReader
 from .files import open_file
-from .names import original_name
+from .names import from_disk
 from .node_reader import NodeReader
 from .sections import sections_in
 from .swc import from_swc
@@ -150,9 +150,8 @@ def _fill(network: NetworkWriter, circuit: Circuit, size: NDArray[np.float64] | 
 
         def read_nodes(name: str, path: Path) -> NodeReader:
             held = network.morphologies.__contains__
-            return NodeReader(
-                population(path, "nodes", name), _own(own, "nodes", name), stored, held
-            )
+            group = population(path, "nodes", name)
+            return NodeReader(group, _own(own, "nodes", name), stored, held, circuit.morphology_of)
 
         readers = {name: read_nodes(name, path) for name, (path, _) in circuit.nodes.items()}
         groups = {name: population(path, "edges", name) for name, path in circuit.edges.items()}
@@ -205,7 +204,7 @@ def _copy_morphologies(
     for folder in dict.fromkeys(each for each in folders if each is not None):
         for path in sorted(folder.glob("*.swc")) if folder.is_dir() else ():
             call_pending()
-            name = path.stem if circuit.own is None else original_name(path.stem)
+            name = circuit.morphology_of(from_disk(path.stem))
             if path.is_symlink():
                 continue
             table, own_meta = from_swc(path.read_text(encoding="utf-8", errors="replace"), name)

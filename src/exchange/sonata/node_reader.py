@@ -20,7 +20,6 @@ from ...core.rows import Lengths, Rows
 from ...core.statistics import ChunkCounts
 from ...errors import CorruptNetworkError
 from .columns import Columns, Group, array_in, check_order, group_in
-from .names import original_name
 from .nodes import (
     AXES,
     CHUNK,
@@ -49,6 +48,7 @@ class NodeReader:
     :param chunk_size: (3,) um; of chunks in which nodes lie that name none.
     :param is_stored: whether the network has a morphology of a name, once they are stored. Those of
         another program that it does not have are left out.
+    :param morphology_of: the morphology of a file, in a population of an export.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class NodeReader:
         own: Document | None,
         chunk_size: NDArray[np.float64],
         is_stored: Callable[[str], bool],
+        morphology_of: Callable[[str], str],
     ) -> None:
         types = array_in(group, "node_type_id")
         self.size = int(types.shape[0]) if types.ndim else 0
@@ -65,6 +66,7 @@ class NodeReader:
         self._own = own
         self._chunk_size = chunk_size
         self._is_stored = is_stored
+        self._morphology_of = morphology_of
         chunks = self._chunks()
         self._order = None
         if np.any(chunks[1:] < chunks[:-1]):
@@ -240,7 +242,7 @@ class NodeReader:
         if MORPHOLOGY not in self._columns:
             return [], np.zeros(0, dtype=np.int64)
         texts, codes = self._columns.read_texts(MORPHOLOGY)
-        names = texts if self._own is None else list(map(original_name, texts))
+        names = texts if self._own is None else list(map(self._morphology_of, texts))
         return names, codes if self._order is None else codes[self._order]
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -91,13 +92,14 @@ def quaternions(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def write_nodes(file: Group, source: PlacementReader, most: int) -> Nodes:
+def write_nodes(file: Group, source: PlacementReader, files: Mapping[str, str], most: int) -> Nodes:
     """
     Write the cells of a set.
 
+    :param files: names of the files of morphologies, by those of the morphologies.
     :param most: cells in memory at a time, unless there are more in one chunk.
     """
-    writer = _NodeWriter(file, source)
+    writer = _NodeWriter(file, source, files)
     counts = source.counts()
     first = 0
     for ids in batches(counts, most):
@@ -110,8 +112,9 @@ def write_nodes(file: Group, source: PlacementReader, most: int) -> Nodes:
 
 
 class _NodeWriter:
-    def __init__(self, file: Group, source: PlacementReader) -> None:
+    def __init__(self, file: Group, source: PlacementReader, files: Mapping[str, str]) -> None:
         self._source = source
+        self._files = files
         self._counts = source.counts()
         self.name = safe_name(source.name)
         population = file.create_group(f"nodes/{self.name}")
@@ -205,7 +208,9 @@ class _NodeWriter:
         """Say what the numbers in the arrays stand for."""
         named = MORPHOLOGY in self._columns
         if named:
-            self._columns.enumerate(MORPHOLOGY, list(map(safe_name, self._names)))
+            # There is no file where a damaged network lacks the morphology.
+            files = [self._files.get(name, safe_name(name)) for name in self._names]
+            self._columns.enumerate(MORPHOLOGY, files)
         texts = {_label_text(held): held for held in self._labels.table.values()}
         table = self._labels.table
         known = [_label_text(table.get(i, frozenset())) for i in range(max(table) + 1)]

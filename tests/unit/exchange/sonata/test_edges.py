@@ -24,7 +24,7 @@ from tests.unit.memory import new_root
 def written(source: NetworkReader, most: int = 10) -> Any:
     """The edges of a set, in a file in memory."""
     file = h5py.File("edges", "w", driver="core", backing_store=False)
-    nodes = {name: write_nodes(file, source.placement(name), 10) for name in ("a", "b")}
+    nodes = {name: write_nodes(file, source.placement(name), {}, 10) for name in ("a", "b")}
     ends = nodes["a"], nodes["a"]
     name = write_edges(file, source.connectivity("c"), *ends, sections_in(source), most)
     return file[f"edges/{name}"]
