@@ -421,6 +421,15 @@ def is_named(descriptor: int, path: str) -> bool:
         return False
 
 
+def encoding_without(path: str) -> str | None:
+    """The encoding of names of files, if it lacks characters of a path; else None."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        return error.encoding
+    return None
+
+
 def sync_file(path: str) -> None:
     """Make sure that what a file holds survives a power cut."""
     # Windows syncs only what may be written.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .errors import DtypeError, InputError, StorageError, StoreAccessError, StoreIOError
-from .platform import DENIED, open_descriptor
+from .platform import DENIED, encoding_without, open_descriptor
 from .ports.services import check_alone, is_url
 from .transactions.interrupts import is_of_handler
 
@@ -36,7 +36,7 @@ def local_path(place: str | os.PathLike[str]) -> Path:
     if is_url(text):
         check_alone(text, "name of a file or folder")
         raise InputError(f"'{text}' is a URL; name a file or folder here", asked=text)
-    if not text or "\0" in text:
+    if not text or "\0" in text or encoding_without(text):
         raise InputError(f"{text!r} can't name a file or folder", asked=text)
     return Path(text)
 

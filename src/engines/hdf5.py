@@ -153,7 +153,11 @@ class HDF5Engine(_engine.StorageEngine):
     @staticmethod
     def was_interrupted(root: object) -> bool:
         """Whether the file ends in the journal of a program that was killed as it committed."""
-        return Hdf5Store(plain_root(root)).was_interrupted()
+        try:
+            return Hdf5Store(plain_root(root)).was_interrupted()
+        except InputError:
+            # No file can have such a name.
+            return False
 
     @staticmethod
     def recognizes(root: object, comm: _engine.Comm) -> bool:

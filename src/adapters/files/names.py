@@ -6,6 +6,7 @@ import os
 import uuid
 
 from ...errors import InputError
+from ...platform import encoding_without
 
 MODE_OF_FILE = 0o666
 """Permissions of a file."""
@@ -18,11 +19,18 @@ def checked_path(root: str | os.PathLike[str]) -> str:
     """
     A path as text.
 
-    :raises InputError: it contains a NUL, which ends a path for the system.
+    :raises InputError: it contains a NUL, which ends a path for the system, or characters that
+        names of files can't have here.
     """
     path = os.fsdecode(root)
     if "\0" in path:
         raise InputError(f"the path {path!r} contains a NUL character", asked=path)
+    if (encoding := encoding_without(path)) is not None:
+        raise InputError(
+            f"the path {path!r} can't be encoded in {encoding}, as names of files are here; choose"
+            " another, or set a locale with UTF-8, such as LC_ALL=C.UTF-8",
+            asked=path,
+        )
     return path
 
 
@@ -50,7 +58,9 @@ def is_hidden_name(candidate: str, name: str, kind: str) -> bool:
 def _beginning(name: str, kind: str) -> str:
     """As much of a name as fits into a file name beside the rest."""
     room = _MOST_BYTES - len("..") - _UNIQUE - len(f".{kind}")
-    kept = os.fsencode(name)[:room].decode("utf-8", "ignore")
+    kept = name[:room]
+    while len(os.fsencode(kept)) > room:
+        kept = kept[:-1]
     return f".{kept}."
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from bsb_hdf5.adapters.files.names import checked_path, hidden_path, is_hidden_name, target_of
 from bsb_hdf5.errors import InputError
+from bsb_hdf5.targets import local_path
 
 
 def test_a_path_is_text_without_nul() -> None:
@@ -51,3 +52,11 @@ def test_a_hidden_name_lies_beside_and_fits(name: str, tmp_path: Path) -> None:
     assert not is_hidden_name(found, f"x{name}", "new")
     assert not is_hidden_name(name, name, "new")
     (tmp_path / found).touch()
+
+
+def test_a_path_that_no_file_can_have_is_refused() -> None:
+    for name in ("\ud800.hdf5", "folder\ud800/n.zarr"):
+        with pytest.raises(InputError, match="can't be encoded in utf-8"):
+            checked_path(name)
+        with pytest.raises(InputError, match="can't name a file"):
+            local_path(name)
