@@ -14,6 +14,7 @@ from ..adapters.mpi.communicator import ServiceCommunicator
 from ..adapters.mpi.lock import MpiLock, make_lock
 from ..config import DURABILITIES, NetworkRoot, Root, StorageNode, plain_root
 from ..connectivity_set import ConnectivitySet
+from ..core.layouts.detection import check_layout
 from ..errors import InputError
 from ..exceptions import (
     HDF5SlowLockingWarning,
@@ -64,7 +65,8 @@ class HDF5Engine(_engine.StorageEngine):
         that of the root, of BSB's option ``hdf5_durability``, or ``process``.
     :param lock_limit: seconds to wait for other threads, ranks or programs; by default, that of
         the root, or 600.
-    :raises InputError: the durability is another one, or the limit is not a number above 0.
+    :raises InputError: the layout or durability is another one, also where it is overruled, or the
+        limit is not a number above 0.
     """
 
     _format = "hdf5"
@@ -79,16 +81,16 @@ class HDF5Engine(_engine.StorageEngine):
         lock_limit: float | None = None,
     ) -> None:
         settings = NetworkRoot.of(root)
+        layouts = layout, settings.layout, _value_of(LayoutOption)
+        durabilities = durability, settings.durability, _value_of(DurabilityOption)
+        # Also those that others overrule, as they are mistakes.
+        for each in filter(None, layouts):
+            check_layout(each)
+        for each in filter(None, durabilities):
+            _check_durability(each)
         self._wanted_layout = layout or settings.layout
-        self._durability = (
-            durability or settings.durability or _value_of(DurabilityOption) or DURABILITIES[0]
-        )
-        if self._durability not in DURABILITIES:
-            raise InputError(
-                f"durability must be one of {DURABILITIES}, not {self._durability!r}",
-                asked=self._durability,
-                valid=DURABILITIES,
-            )
+        self._durability = next(filter(None, durabilities), DURABILITIES[0])
+        self._has_warned = False
         super().__init__(root, comm, lock_limit)
 
     def new_layout(self) -> str:
@@ -98,8 +100,12 @@ class HDF5Engine(_engine.StorageEngine):
     def _check_network(self) -> None:
         super()._check_network()
         wanted = self._wanted_layout
-        if wanted is None or not self.exists() or (found := self.layout) == wanted:
+        # BSB boots the configuration again as it compiles.
+        if wanted is None or self._has_warned:
             return
+        if not self.exists() or (found := self.layout) == wanted:
+            return
+        self._has_warned = True
         warnings.warn(
             f"'{self._root}' stays in the {found} layout unless it is cleared: 'layout: {wanted}'"
             " applies to new and cleared files. To change the layout, call"
@@ -163,3 +169,12 @@ class HDF5Engine(_engine.StorageEngine):
     def recognizes(root: object, comm: _engine.Comm) -> bool:
         """Whether there is a network in an HDF5 file at the root."""
         return _engine.recognizes(root, Hdf5Store)
+
+
+def _check_durability(durability: str) -> None:
+    if durability not in DURABILITIES:
+        raise InputError(
+            f"durability must be one of {DURABILITIES}, not {durability!r}",
+            asked=durability,
+            valid=DURABILITIES,
+        )

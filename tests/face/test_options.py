@@ -93,6 +93,20 @@ def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, folder: Path) -
     assert not (folder / "net").exists()
 
 
+def test_a_wrong_value_is_named_though_it_is_overruled(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    for variable in ("BSB_HDF5_LAYOUT", "BSB_HDF5_DURABILITY"):
+        with monkeypatch.context() as patch:
+            patch.setenv(variable, "round")
+            with pytest.raises(InputError, match="not 'round'"):
+                Storage("hdf5", NetworkRoot("net", layout="columnar", durability="power"))
+    assert not (folder / "net").exists()
+    Storage("hdf5", "net")
+    with pytest.raises(InputError, match="layout must be 'classic' or 'columnar', not 'round'"):
+        Storage("hdf5", NetworkRoot("net", layout="round"))
+
+
 def test_bsb_finds_the_options() -> None:
     found = {each.name: each.load() for each in entry_points(group="bsb.options")}
     assert LayoutOption is found["hdf5_layout"]

@@ -109,6 +109,15 @@ def test_a_layout_that_the_file_does_not_have_is_reported_with_the_call_that_con
         bsb.Scaffold(configuration(root))
 
 
+def test_a_compile_reports_once_that_a_file_keeps_its_layout(tmp_path: Path) -> None:
+    root = tmp_path / "network.hdf5"
+    bsb.Scaffold(configuration(root, layout="classic"))
+    with pytest.warns(LayoutKeptWarning) as found:
+        network = bsb.Scaffold(configuration(root, layout="columnar"))
+        network.sync_config()
+    assert 1 == len(found)
+
+
 def test_an_engine_prints_what_it_is(tmp_path: Path) -> None:
     storage = bsb.Storage("hdf5", tmp_path / "network.hdf5")
     assert isinstance(storage._engine, HDF5Engine)

@@ -80,12 +80,19 @@ def create_network(root: GroupWriter, layout: str = "classic") -> NetworkWriter:
     :param layout: ``classic`` or ``columnar``.
     :raises InputError: the layout is unknown.
     """
-    if layout == "classic":
-        return ClassicNetwork.create(root)
-    if layout == "columnar":
-        return ColumnarNetwork.create(root)
-    raise InputError(
-        f"the layout must be {' or '.join(map(repr, LAYOUTS))}, not {layout!r}",
-        asked=layout,
-        valid=LAYOUTS,
-    )
+    check_layout(layout)
+    return (ClassicNetwork if layout == "classic" else ColumnarNetwork).create(root)
+
+
+def check_layout(layout: str) -> None:
+    """
+    Check that there is a layout of a name.
+
+    :raises InputError: there is none.
+    """
+    if layout not in LAYOUTS:
+        raise InputError(
+            f"the layout must be {' or '.join(map(repr, LAYOUTS))}, not {layout!r}",
+            asked=layout,
+            valid=LAYOUTS,
+        )
