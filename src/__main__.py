@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from .cli.running import main
+from .cli.starting import INTERRUPTED, ending_at_interrupts
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        with ending_at_interrupts():
+            from .cli.running import main
+
+        code = main()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    raise SystemExit(code)

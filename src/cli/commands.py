@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from bsb.cli.commands import BaseCommand, BaseParser
 
 from . import uncaught
 from .specifications import COMMANDS, Command
+from .starting import INTERRUPTED, ending_at_interrupts
 
 if TYPE_CHECKING:
     from bsb._contexts import CLIContext
@@ -33,6 +35,7 @@ class StorageCommand(BaseCommand, name="storage"):  # type: ignore[call-arg]
         lines = [f"  {each.name:<9} {each.summary}" for each in COMMANDS]
         parser.epilog = "\n".join(["commands:", *lines])
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser.print_help = partial(_print_help, parser)
         self._parser = parser
         return parser
 
@@ -53,9 +56,14 @@ class _Subcommand(BaseCommand, abstract=True):  # type: ignore[call-arg]
     command: Command
 
     def handler(self, context: CLIContext) -> None:
-        from .running import run
+        try:
+            with ending_at_interrupts():
+                from .running import run
 
-        raise SystemExit(run(self.command, context.arguments))
+            code = run(self.command, context.arguments)
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+        raise SystemExit(code)
 
     def get_options(self) -> dict[str, BsbOption]:
         return {}
@@ -72,6 +80,13 @@ class _Subcommand(BaseCommand, abstract=True):  # type: ignore[call-arg]
 
         # BSB prints parsing errors without the usage, and exits with 1.
         parser.error = exit_with_usage  # type: ignore[method-assign]
+        parser.print_help = partial(_print_help, parser)  # type: ignore[method-assign]
+
+
+def _print_help(parser: argparse.ArgumentParser, file: TextIO | None = None) -> None:
+    from .running import print_help
+
+    print_help(parser, file)
 
 
 for _command in COMMANDS:

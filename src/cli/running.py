@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import attrs
 
@@ -19,6 +19,10 @@ from ..ports.services import without_credentials
 from .elapsed import elapsed
 from .formats import one_line
 from .specifications import COMMANDS, Command
+from .starting import INTERRUPTED
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 SCHEMA = 1
 """Version of the output of ``--json``, raised by changes that break its readers."""
@@ -45,6 +49,19 @@ class _Parser(argparse.ArgumentParser):
         # The message contains arguments, such as URLs.
         super().error(without_credentials(message))
 
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        print_help(self, file)
+
+
+def print_help(parser: argparse.ArgumentParser, file: SupportsWrite[str] | None) -> None:
+    """Print the help of a parser, or exit if that is not possible, where argparse goes on."""
+    text = parser.format_help().rstrip("\n")
+    if file is not None:
+        print(text, file=file)
+    elif (hindrance := _write(text)) is not None:
+        _complain(parser.prog, f"the help can't be written to stdout: {hindrance}")
+        raise SystemExit(FAILED)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line outside of BSB's, and return its exit code."""
@@ -63,7 +80,7 @@ def run(command: Command, given: argparse.Namespace) -> int:
     """
     Run a command on every MPI rank, and print its answer on the first.
 
-    :returns: the exit code: 0 for success, 1 for findings, 2 for a failure.
+    :returns: the exit code: 0 for success, 1 for findings, 2 for a failure, 130 for an interrupt.
     """
     given = command.complete(given)
     try:
@@ -74,7 +91,8 @@ def run(command: Command, given: argparse.Namespace) -> int:
             sys.stderr.write(without_credentials(traceback.format_exc()))
         return _fail(command, given, sentence(error), type(error).__name__)
     except KeyboardInterrupt:
-        return _fail(command, given, "interrupted", "KeyboardInterrupt")
+        _fail(command, given, "interrupted", "KeyboardInterrupt")
+        return INTERRUPTED
     return _print(command, given, answer)
 
 
@@ -99,17 +117,17 @@ def sentence(error: BaseException) -> str:
 
 def _fail(command: Command, given: argparse.Namespace, text: str, kind: str) -> int:
     if _is_first_rank():
-        _complain(command, text)
+        _complain(f"bsb storage {command.name}", text)
         if given.json:
             _write(_document(command, {"error": {"type": kind, "message": text}}))
     return FAILED
 
 
-def _complain(command: Command, text: str) -> None:
+def _complain(program: str, text: str) -> None:
     # Without stderr, `print` would write to stdout. The exit code says that the command failed.
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
-            print(f"bsb storage {command.name}: {text}", file=sys.stderr, flush=True)
+            print(f"{program}: {text}", file=sys.stderr, flush=True)
 
 
 def _print(command: Command, given: argparse.Namespace, answer: Answer) -> int:
@@ -119,7 +137,8 @@ def _print(command: Command, given: argparse.Namespace, answer: Answer) -> int:
     hindrance = _write(text)
     if hindrance is None:
         return answer.code
-    _complain(command, f"the answer can't be written to stdout: {hindrance}")
+    text = f"the answer can't be written to stdout: {hindrance}"
+    _complain(f"bsb storage {command.name}", text)
     return FAILED
 
 

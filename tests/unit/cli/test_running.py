@@ -151,7 +151,7 @@ def test_an_interrupt_ends_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(running, "_handler", lambda command: interrupt)
     outcome = run("info", "network")
-    assert (2, "bsb storage info: interrupted\n") == (outcome.code, outcome.err)
+    assert (130, "bsb storage info: interrupted\n") == (outcome.code, outcome.err)
 
 
 def test_whoever_stops_reading_the_output_gets_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,7 +363,8 @@ def test_bsb_starts_without_what_the_commands_need() -> None:
     loaded = set(eval(names))
     assert "bsb_hdf5.cli.uncaught" == hook
     assert "bsb_hdf5.cli.specifications" in loaded, done.stderr
-    cli = {f"bsb_hdf5.cli{each}" for each in ("", ".commands", ".specifications", ".uncaught")}
+    own = ("", ".commands", ".specifications", ".starting", ".uncaught")
+    cli = {f"bsb_hdf5.cli{each}" for each in own}
     assert set() == loaded - cli - {"bsb_hdf5", "bsb_hdf5.storage_options"}
 
 
