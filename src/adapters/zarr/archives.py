@@ -83,6 +83,13 @@ class ArchiveLocation(LocalLocation):
         return folder_mode(super().mode) | stat.S_IWUSR
 
     def refusal(self) -> ReadOnlyError:
+        if not self.exists():
+            return ReadOnlyError(
+                f"the network '{self.root}' would be a zip archive, which is only read; store it in"
+                f" a directory, and zip that: python -m zipfile -c {os.path.basename(self.root)}"
+                " DIRECTORY",
+                location=self.root,
+            )
         return ReadOnlyError(
             f"'{self.root}' is a zip archive, which is only read;"
             " copy it to a directory to change it",
