@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,9 +21,11 @@ def ending_at_interrupts() -> Iterator[None]:
     """
     End the process at Ctrl-C within the block, which imports modules.
 
-    Some of them would raise another error for the exception that Python raises then.
+    Some of them would raise another error for the exception that Python raises then. A program that
+    handles interrupts itself, or runs the command in a thread, goes on to do so.
     """
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
     signal.signal(signal.SIGINT, lambda number, frame: os._exit(INTERRUPTED))

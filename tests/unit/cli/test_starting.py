@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,19 @@ def test_an_interrupt_outside_of_imports_is_what_it_was_before() -> None:
             assert (inside is handler) == (handler is not signal.default_int_handler)
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+def test_a_command_runs_in_any_thread() -> None:
+    def entered() -> bool:
+        with ending_at_interrupts():
+            return signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(entered).result()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="No device is always full.")
