@@ -23,7 +23,7 @@ from .core.morphology import (
     load_meta,
 )
 from .core.morphology_use import cell_type_with
-from .core.names import check_name, check_text
+from .core.names import check_name, check_text, check_word
 from .core.rows import Rows
 from .errors import (
     DtypeError,
@@ -259,14 +259,16 @@ def _to_table(morphology: Morphology) -> MorphologyTable:
     """
     The flat table of a morphology.
 
-    :raises InputError: properties that are not numbers, or have another length.
+    :raises InputError: properties that are not numbers, or have another length, or a name that not
+        every backend can store.
     """
     if not isinstance(morphology, Morphology):
         raise DtypeError(
             f"a morphology must be a bsb.Morphology, not {morphology!r}", asked=morphology
         )
     branches = morphology.branches
-    properties = list(dict.fromkeys(key for b in branches for key in b._properties))
+    held = dict.fromkeys(key for b in branches for key in b._properties)
+    properties = [check_word(key, "property of a morphology") for key in held]
     lengths = [len(branch.points) for branch in branches]
     rows = np.empty((sum(lengths), 5 + len(properties)))
     sets = LabelSets()
@@ -275,8 +277,9 @@ def _to_table(morphology: Morphology) -> MorphologyTable:
         rows[:, 3] = np.concatenate([branch.radii for branch in branches])
         sets, rows[:, 4] = _labels(branches)
     for i, key in enumerate(properties):
-        held = zip(branches, lengths, strict=True)
-        rows[:, 5 + i] = np.concatenate([_property(each, key, length) for each, length in held])
+        each_branch = zip(branches, lengths, strict=True)
+        values = [_property(branch, key, length) for branch, length in each_branch]
+        rows[:, 5 + i] = np.concatenate(values)
     index = {id(branch): i for i, branch in enumerate(branches)}
     graph = np.empty((len(branches), 2), dtype=np.int64)
     graph[:, 0] = np.cumsum(lengths)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import CorruptNetworkError, LabelError, LabelTypeError
 from .min_max import min_max
+from .names import encodable
 
 Codes = NDArray[np.int64]
 LabelSet = frozenset[str]
@@ -28,7 +29,7 @@ def check_labels(labels: object) -> list[str]:
     """
     Labels as given by a caller.
 
-    :raises LabelError: a single text.
+    :raises LabelError: a single text, or a label that can't be encoded as UTF-8.
     :raises LabelTypeError: anything else but an iterable of texts.
     """
     # perf: label 25 cells; checking whether a list is iterable takes as long as all the rest.
@@ -41,6 +42,8 @@ def check_labels(labels: object) -> list[str]:
             raise LabelTypeError(
                 f"a label must be a str, not {type(label).__name__} ({label!r})", asked=label
             )
+        if not (label.isascii() or encodable(label)):
+            raise LabelError(f"the label {label!r} can't be encoded as UTF-8", asked=label)
         found.append(str(label))
     return found
 

@@ -26,7 +26,7 @@ def can_name(name: object) -> bool:
         return True
     if name in _PLACES or "/" in name or "\0" in name:
         return False
-    return name.isascii() or _encodable(name)
+    return name.isascii() or encodable(name)
 
 
 def check_text(name: object, what: str) -> str:
@@ -64,6 +64,20 @@ def check_member(name: object, what: str) -> str:
     return _check(name, what, members=True)
 
 
+def check_word(word: object, what: str) -> str:
+    """
+    A text that is stored beside values, in every backend.
+
+    :param what: the kind of thing it names, for the message.
+    :raises NameTypeError: it is not a text.
+    :raises InvalidNameError: it holds a NUL, or can't be encoded as UTF-8.
+    """
+    text = check_text(word, what)
+    if (problem := _why_unstorable(text)) is not None:
+        raise InvalidNameError(f"{word!r} can't name a {what}: it {problem}", asked=word)
+    return text
+
+
 def check_tag(name: object) -> None:
     """
     Check that something can be a tag of a version, in every store that keeps versions.
@@ -99,12 +113,10 @@ def _check(name: object, what: str, *, members: bool) -> str:
     text = check_text(name, what)
     if text in _PLACES:
         problem = "is empty" if not text else "is reserved"
-    elif "\0" in text:
-        problem = "holds a NUL"
     elif members and "/" in text:
         problem = "holds a '/'"
-    elif not _encodable(text):
-        problem = "can't be encoded as UTF-8"
+    elif (found := _why_unstorable(text)) is not None:
+        problem = found
     else:
         return str(text)
     without = "'/' and NUL" if members else "NUL"
@@ -134,7 +146,14 @@ def _are_plain(names: tuple[str, ...]) -> bool:
     return together.isascii() and "\0" not in together and _PLACES.isdisjoint(names)
 
 
-def _encodable(name: str) -> bool:
+def _why_unstorable(text: str) -> str | None:
+    if "\0" in text:
+        return "holds a NUL"
+    return None if encodable(text) else "can't be encoded as UTF-8"
+
+
+def encodable(name: str) -> bool:
+    """Whether a text has no half of a character."""
     try:
         name.encode()
     except UnicodeEncodeError:

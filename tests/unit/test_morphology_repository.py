@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from bsb import Branch, Morphology, Storage
 
-from bsb_hdf5.errors import DtypeError, InputError
+from bsb_hdf5.errors import DtypeError, InputError, InvalidNameError
 from bsb_hdf5.morphology_repository import _to_morphology, _to_table
+from tests.unit.queries.networks import ENGINES, new_storage
 
 
 def branch(points: int, first: float, labels: dict[str, list[int]] | None = None) -> Branch:
@@ -106,6 +107,20 @@ def test_properties_are_a_number_for_each_point(
         assert (
             np.broadcast_to(right, 2).tolist() == _to_table(Morphology([made])).data[:, 5].tolist()
         )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_property_whose_name_no_backend_can_store_is_refused(engine: str, tmp_path: Path) -> None:
+    morphologies = new_storage(engine, tmp_path).morphologies
+    for name in ("a\0b", "\ud800"):
+        made = branch(2, 0.0)
+        made._properties[name] = 1
+        with pytest.raises(InvalidNameError, match="can't name a property of a morphology"):
+            morphologies.save("made", Morphology([made]))
+        assert [] == morphologies.all()
+    made._properties = {"": 1, "größe/2": 2}
+    morphologies.save("made", Morphology([made]))
+    assert {"", "größe/2"} == {*morphologies.load("made").branches[0]._properties}
 
 
 def test_what_is_no_morphology_is_refused() -> None:

@@ -141,6 +141,12 @@ def test_what_is_no_list_of_texts_is_no_labels(labels: Any) -> None:
     assert isinstance(raised.value, TypeError) is not isinstance(labels, (str, bytes))
 
 
+def test_half_a_character_is_no_label() -> None:
+    with pytest.raises(LabelError, match=r"'\\ud800' can't be encoded as UTF-8"):
+        check_labels(["a", "\ud800"])
+    assert ["a\0b", "é"] == check_labels(["a\0b", "é"])
+
+
 def test_labels_may_be_any_iterable_of_texts() -> None:
     assert ["a", "b"] == check_labels(label for label in ("a", "b"))
     assert ["a"] == check_labels(np.array(["a"]))
