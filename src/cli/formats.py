@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import unicodedata
 from collections.abc import Sequence
 
 _STEP = 1000
@@ -49,18 +50,31 @@ def size_text(size: int | None) -> str:
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
     """The lines of a table, with numeric columns aligned to the right."""
     texts = [[_text(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(head, *texts, strict=True)]
+    widths = [max(map(_width, column)) for column in zip(head, *texts, strict=True)]
     right = [
         bool(rows) and all(isinstance(row[i], int | float | None) for row in rows)
         for i in range(len(head))
     ]
     return [
         "  ".join(
-            cell.rjust(width) if at_right else cell.ljust(width)
+            _filled(cell, width, at_right)
             for cell, width, at_right in zip(line, widths, right, strict=True)
         ).rstrip()
         for line in (list(head), *texts)
     ]
+
+
+def _filled(text: str, width: int, at_right: bool) -> str:
+    blanks = " " * (width - _width(text))
+    return blanks + text if at_right else text + blanks
+
+
+def _width(text: str) -> int:
+    """The columns of a terminal that a text takes: two for a Chinese character."""
+    if text.isascii():
+        return len(text)
+    shown = (each for each in text if unicodedata.category(each) not in ("Mn", "Me", "Cf"))
+    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in shown)
 
 
 def _text(cell: object) -> str:

@@ -49,12 +49,31 @@ class Picture:
 
 def wrapped(name: str, most: int = 24) -> str:
     """A name beside a picture, in up to three lines, so that it leaves room for the picture."""
+    name = drawable(name)
     if len(name) <= most:
         return name
     lines = textwrap.wrap(name, most)
     if len(lines) > _LINES:
         lines[_LINES - 1 :] = [f"{lines[_LINES - 1][: most - 3]}..."]
     return "\n".join(lines)
+
+
+def drawable(text: str) -> str:
+    """A text with escapes for characters that no font of the pictures has."""
+    if text.isascii():
+        return text
+    manager = importlib.import_module("matplotlib.font_manager")
+    # Those that matplotlib looks for a character in, one after the other.
+    families = manager.FontProperties().get_family()
+    properties = (manager.FontProperties(family=[each]) for each in families)
+    fonts = [manager.get_font(manager.findfont(each)) for each in properties]
+
+    def shown(character: str) -> str:
+        if any(font.get_char_index(ord(character)) for font in fonts):
+            return character
+        return character.encode("unicode_escape").decode()
+
+    return "".join(map(shown, text))
 
 
 PageWriter: TypeAlias = Callable[[str, Sequence[Picture], BinaryIO], None]
@@ -125,7 +144,8 @@ def _drawn(picture: Picture) -> bytes:
 
 
 def _heading(picture: Picture) -> str:
-    lines = (textwrap.wrap(each, _CHARACTERS) for each in (picture.title, picture.caption))
+    texts = map(drawable, (picture.title, picture.caption))
+    lines = (textwrap.wrap(each, _CHARACTERS) for each in texts)
     return "\n".join(itertools.chain(*lines))
 
 
@@ -137,7 +157,7 @@ def _figure(pictures: int = 1) -> Figure:
 
 def _write_png(title: str, pictures: Sequence[Picture], file: BinaryIO) -> None:
     whole = _figure(len(pictures))
-    whole.suptitle(title)
+    whole.suptitle(drawable(title))
     parts = whole.subfigures(len(pictures), 1, squeeze=False)[:, 0]
     for part, picture in zip(parts, pictures, strict=True):
         picture.draw(part)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ from .sizes import sizes
 from .summaries import NetworkSummary, summary
 
 if TYPE_CHECKING:
+    from matplotlib.axis import Axis
     from matplotlib.figure import FigureBase
 
 # Cells whose positions are in memory at a time, unless there are more in one chunk.
@@ -122,8 +123,7 @@ def _in_space(engine: StorageEngine, found: NetworkSummary) -> Picture:
             figure.legend(lines, names, loc="outside right upper", markerscale=5, fontsize="small")
 
     shown = sum(map(len, drawn.values()))
-    types = "1 type" if len(found.cells) == 1 else f"{len(found.cells)} types"
-    caption = f"{total:,} cells of {types}"
+    caption = f"{_counted(total, 'cell')} of {_counted(len(found.cells), 'type')}"
     if share < 1:
         caption += f"; {shown:,} of them are drawn, chosen at random"
     return Picture("Cells in space", caption, draw)
@@ -170,8 +170,20 @@ def _by_chunk(engine: StorageEngine) -> Picture:
                 axes.bar(range(len(values)), values)
                 axes.set_xlabel("chunk, by id")
                 axes.set_ylabel(title)
+            _count_on(axes.xaxis, axes.yaxis)
 
-    return Picture("Cells and connections by chunk", f"{len(held):,} chunks", draw)
+    return Picture("Cells and connections by chunk", _counted(len(held), "chunk"), draw)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _count_on(*axes: Axis) -> None:
+    """Have whole numbers alone at the ticks of axes."""
+    for each in axes:
+        locator: Any = each.get_major_locator()
+        locator.set_params(integer=True, min_n_ticks=1)
 
 
 def _who_with_whom(sets: list[ConnectivitySet], progress: bool | None) -> Picture:
@@ -186,7 +198,9 @@ def _who_with_whom(sets: list[ConnectivitySet], progress: bool | None) -> Pictur
             axes.set_xticks(range(len(found.post)), _names(found.post), rotation=45)
             axes.set_yticks(range(len(found.pre)), _names(found.pre))
             axes.set_title(title, fontsize="medium")
-            figure.colorbar(image, ax=axes)
+            bar = figure.colorbar(image, ax=axes)
+            if title == "connections":
+                _count_on(bar.ax.yaxis)
 
     over = values["probability"].over
     return Picture(
@@ -214,13 +228,13 @@ def _degrees(connections: ConnectivitySet, progress: bool | None) -> Picture:
     def draw(figure: FigureBase) -> None:
         for axes, (title, bars) in zip(figure.subplots(1, 2), values.items(), strict=True):
             axes.stairs(*bars, fill=True)
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            _count_on(axes.xaxis, axes.yaxis)
             axes.set_xlabel(wrapped(title, _LABEL))
             axes.set_ylabel("cells")
 
     return Picture(
         f"Degrees of {connections.tag}",
-        f"{len(connections):,} connections; cells without any are counted at 0",
+        f"{_counted(len(connections), 'connection')}; cells without any are counted at 0",
         draw,
     )
 
@@ -246,10 +260,12 @@ def _distances(connections: ConnectivitySet, progress: bool | None) -> Picture:
         axes.stairs(found.counts, found.edges, fill=True)
         axes.set_xlabel("distance between the positions of connected cells (um)")
         axes.set_ylabel("connections")
+        _count_on(axes.yaxis)
 
     caption = f"mean {found.mean:.4g} um, standard deviation {found.sd:.4g} um"
     if found.without_position:
-        caption += f"; {found.without_position:,} connections have a cell without position"
+        without = _counted(found.without_position, "connection")
+        caption += f"; {without} with a cell without position"
     return Picture(f"Reach of {connections.tag}", caption, draw)
 
 

@@ -71,6 +71,17 @@ def test_a_row_of_a_table_is_one_line_whatever_the_names_in_it() -> None:
     ] == table(("name", "n"), rows)
 
 
+def test_columns_are_straight_whatever_the_script_of_names() -> None:
+    rows = [("粒細胞", 10, "a"), ("granule", 5, "Körner"), ("Ko\u0308rner", 7, "粒"), ("ﾊﾟ", 1, "é")]
+    assert [
+        "name      n  more",
+        "粒細胞   10  a",
+        "granule   5  Körner",
+        "Ko\u0308rner    7  粒",
+        "ﾊﾟ        1  é",
+    ] == table(("name", "n", "more"), rows)
+
+
 @pytest.mark.parametrize(
     ("word", "text"),
     [

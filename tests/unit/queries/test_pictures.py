@@ -17,9 +17,11 @@ from bsb import Chunk, Storage
 from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 
+from bsb_hdf5 import ConnectivitySet
 from bsb_hdf5.errors import InputError, StoreIOError
 from bsb_hdf5.queries import distances, in_degree, out_degree, pictures, plot, populations, summary
 from bsb_hdf5.queries.networks import connectivity_sets
+from bsb_hdf5.queries.pages import drawable
 from bsb_hdf5.queries.sizes import Sizes
 from bsb_hdf5.storages import engine_of
 from bsb_hdf5.testing.network_samples import CHUNK_SIZE, cell_type
@@ -303,6 +305,35 @@ def test_chunks_are_drawn_one_by_one_or_counted(
             assert counts == heights
 
 
+def test_counts_have_whole_numbers_and_nouns_in_the_singular(tmp_path: Path) -> None:
+    storage = new_storage("columnar", tmp_path)
+    cells = storage.require_placement_set(cell_type("granule"))
+    cells.append_data(Chunk((0, 0, 0), CHUNK_SIZE), [[1.0, 2.0, 3.0]])
+    made = ConnectivitySet.require(storage._engine, cells.cell_type, cells.cell_type, "one")
+    made.connect(cells, cells, [[0, -1, -1]], [[0, -1, -1]])
+    engine = engine_of(storage)
+    by_chunk, degrees = pictures._by_chunk(engine), pictures._degrees(made, False)
+    assert "1 chunk" == by_chunk.caption
+    assert degrees.caption.startswith("1 connection;")
+    for picture in (by_chunk, degrees):
+        figure = Figure()
+        picture.draw(figure)
+        for axes in figure.axes:
+            for ticks in (axes.get_xticks(), axes.get_yticks()):
+                assert np.array_equal(np.round(ticks), ticks), axes.get_xlabel()
+
+
+@pytest.mark.parametrize("suffix", [".html", ".png", ".pdf"])
+def test_names_in_a_script_that_the_font_lacks_are_drawn_as_escapes(
+    tmp_path: Path, suffix: str
+) -> None:
+    storage = new_storage("columnar", tmp_path)
+    storage.require_placement_set(cell_type("粒細胞"))
+    # matplotlib warns of characters that it draws as boxes, which is an error here.
+    plot(storage, tmp_path / f"粒{suffix}")
+    assert "Körner \\u7c92" == drawable("Körner \u7c92")
+
+
 def test_cells_are_drawn_from_above_and_from_the_side(tmp_path: Path) -> None:
     storage = new_storage("columnar", tmp_path)
     storage.require_placement_set(cell_type("granule")).append_data(
@@ -403,7 +434,7 @@ def test_a_picture_of_distances_says_how_many_there_are_none_of(sample: Sample) 
     golgi.append_entities(chunk, 1)
     golgi.set_chunk_filter([chunk])
     cs.connect(golgi, golgi, [0], [0])
-    caption += "; 1 connections have a cell without position"
+    caption += "; 1 connection with a cell without position"
     assert caption == pictures._distances(cs, progress=False).caption
 
 
