@@ -7,6 +7,7 @@ BSB imports this module at every start, so it imports nothing that is slow to im
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypedDict
@@ -22,7 +23,7 @@ class ArgumentOptions(TypedDict, total=False):
     metavar: str
     nargs: str | int
     required: bool
-    type: Callable[[str], float]
+    type: Callable[[str], float] | Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,11 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number above 0, not '{text}'")
     return int(text)
+
+
+def _name(text: str) -> str:
+    """A name in a network, which is UTF-8 on a command line of any locale."""
+    return os.fsencode(text).decode("utf-8", "surrogateescape")
 
 
 _COMMON = (
@@ -251,7 +257,11 @@ COMMANDS = (
             ),
             Argument(
                 ("--set",),
-                {"metavar": "TAG", "help": "count only this connectivity set (default: all)"},
+                {
+                    "type": _name,
+                    "metavar": "TAG",
+                    "help": "count only this connectivity set (default: all)",
+                },
             ),
             _AT,
         ),

@@ -30,6 +30,7 @@ LINES = (
     "copy 粒.zarr Kopie-ü.zarr",
     "diff Kopie-ö.hdf5 Kopie-ü.zarr",
     "info Kopie-ü.zarr --sets",
+    "stats Körner.hdf5 --set Körner→粒",
     "export Körner.hdf5 Körner --to sonata",
     "import Körner Zurück.hdf5",
     "export Zurück.hdf5 Körner --to sonata --overwrite",
@@ -42,7 +43,9 @@ def test_names_beyond_the_locale_are_files_in_utf8_and_escapes_on_the_screen(
     tmp_path: Path,
 ) -> None:
     storage = new_storage("classic", tmp_path)
-    storage.require_placement_set(cell_type("Körner")).label(["粒"], [])
+    grains = cell_type("Körner")
+    storage.require_placement_set(grains).label(["粒"], [])
+    storage.require_connectivity_set(grains, grains, "Körner→粒")
     storage.morphologies.save("粒/細胞", morphology_of("one branch"))
     storage.copy(str(tmp_path / "Körner.hdf5"))
     locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
