@@ -89,6 +89,10 @@ class HeldLog(Protocol):
 class CallLog(Protocol):
     """The log of one network."""
 
+    @property
+    def is_found_by_all(self) -> bool:
+        """Whether everyone who opens the network finds it."""
+
     def titles(self, mark: Mark, after: int) -> tuple[list[bytes], int]:
         """
         What the calls are that the network has not seen.

@@ -162,14 +162,16 @@ class Staging:
         :raises CorruptNetworkError: the log is missing.
         """
         if self.contention is not None:
-            self.shares = self.contention.begin(version) and _keeps_calls(session.network)
+            self.shares = self.contention.begin(version) and self._keeps_calls(session.network)
         if session.network.mark is None and folding is not Folding.BEGIN:
             return None
         network = cast(ColumnarNetwork, session.network_writer)
         if folding is Folding.DROP and self.lost(network):
             network.set_mark(None)
             return None
-        keep = self.shares if folding is Folding.USUAL else folding is Folding.BEGIN
+        keep = folding is Folding.BEGIN
+        if folding is Folding.USUAL:
+            keep = self.shares and self._log.is_found_by_all
         fold = Fold(self._log.hold(network.mark), network, keep=keep)
         try:
             fold.carry_out(session, writer)
@@ -212,7 +214,7 @@ class Staging:
         for _ in range(_MOST_TRIES):
             with sessions.as_stored() as session:
                 network = session.network
-                if not _keeps_calls(network):
+                if not self._keeps_calls(network):
                     self.shares = False
                     return None
                 if not can_stage(call, cast(ColumnarNetwork, network)):
@@ -224,6 +226,10 @@ class Staging:
                 return KnownState(position, {*forms, call.form})
             sessions.fold(Folding.BEGIN)
         return None
+
+    def _keeps_calls(self, network: NetworkReader) -> bool:
+        """Whether the layout has a place for the mark of a log, which nobody misses."""
+        return network.layout == ColumnarNetwork.layout and self._log.is_found_by_all
 
     def _publish(self, position: Position, call: StagedCall, sessions: CallSessions) -> Publication:
         title, rows = call.encode()
@@ -312,11 +318,6 @@ class Fold:
     def release(self) -> None:
         """Release the log, so that others can append."""
         self._log.release()
-
-
-def _keeps_calls(network: NetworkReader) -> bool:
-    """Whether the layout has a place for the mark of a log."""
-    return network.layout == ColumnarNetwork.layout
 
 
 def _register_end() -> None:

@@ -69,6 +69,14 @@ class Hdf5CallLog:
         """Whether a file can have its name."""
         return _can_exist(self.path)
 
+    @property
+    def is_found_by_all(self) -> bool:
+        # It lies beside one of the names of the file only.
+        try:
+            return os.stat(self._place()).st_nlink <= 1
+        except OSError as error:
+            raise system_error(error, self._location) from error
+
     def titles(self, mark: Mark, after: int) -> tuple[list[bytes], int]:
         # perf: compile, 2 ranks / serial; each session on a network with a log asks for them.
         size = self._size()

@@ -111,6 +111,27 @@ def test_a_call_that_can_not_be_logged_is_made_at_once(
     assert stored == root.read_bytes()
 
 
+def test_no_name_of_a_file_lacks_the_rows_that_were_added_under_another_one(
+    root: Path, tmp_path: Path
+) -> None:
+    (link := tmp_path / "link.hdf5").hardlink_to(root)
+    add(shared(root), 0, 0)
+    add(shared(link), 0, 1)
+    assert [link, root] == sorted(tmp_path.iterdir())
+    assert 15 == len(sets(Storage("hdf5", str(root)))[0])
+    assert 15 == len(sets(Storage("hdf5", str(link)))[0])
+
+
+def test_a_log_ends_once_its_file_has_another_name(root: Path, tmp_path: Path) -> None:
+    storage = shared(root)
+    add(storage, 0, 0)
+    (link := tmp_path / "link.hdf5").hardlink_to(root)
+    sets(storage)[0].label(["a"], [0])
+    add(storage, 0, 1)
+    assert not log_of(root).exists()
+    assert 15 == len(sets(Storage("hdf5", str(link)))[0])
+
+
 @pytest.mark.parametrize(("most", "logged"), [(50, False), (1000, True)])
 def test_a_call_with_many_rows_is_made_at_once(
     most: int, logged: bool, root: Path, monkeypatch: pytest.MonkeyPatch
