@@ -68,7 +68,8 @@ demo: env
 
 .PHONY: test
 test: env
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint types contracts docs
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint types contracts docs \
+		SPHINX_OPTIONS="--tag without_source"
 	@pytest $(SIDE_BY_SIDE) -m "not long"
 
 .PHONY: long
@@ -95,7 +96,7 @@ contracts: env
 
 .PHONY: docs
 docs: env
-	@sphinx-build --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
+	@sphinx-build --quiet --fail-on-warning --keep-going $(SPHINX_OPTIONS) -b html docs docs/_build/html
 
 .PHONY: site
 site: docs

@@ -15,9 +15,11 @@ extensions = [
     "api_coverage",
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.viewcode",
     "sphinx_copybutton",
 ]
+# The pages of source code take a fifth of the time, and nothing can be wrong in them.
+if not tags.has("without_source"):  # noqa: F821 Sphinx defines it.
+    extensions.append("sphinx.ext.viewcode")
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "deflist"]
