@@ -16,6 +16,17 @@ from multiprocessing.connection import Connection
 
 MODULES = (
     "tests.face.samples",
+    # What BSB loads to find its plugins, with the first storage.
+    "bsb.cli.commands",
+    "bsb.core",
+    "bsb.storage.fs",
+    "bsb_hdf5.cli.commands",
+    "bsb_json.parser",
+    "bsb_json.schema",
+    "bsb_json.templates",
+    "bsb_yaml.parser",
+    "bsb_yaml.templates",
+    "shortuuid",
     "bsb_hdf5.engines.hdf5",
     "bsb_hdf5.engines.memory",
     "bsb_hdf5.engines.zarr",

@@ -27,10 +27,16 @@ from typing import Any
 MODULES = (
     "pytest",
     "bsb",
+    "bsb.core",
+    "bsb.storage.fs",
     "bsb_hdf5.cli.running",
     "bsb_hdf5.engines.hdf5",
+    "bsb_hdf5.engines.memory",
     "bsb_hdf5.engines.zarr",
+    "bsb_json.parser",
+    "bsb_yaml.parser",
     "mpilock",
+    "shortuuid",
     "tests.face.samples",
     "zarr",
 )
