@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +62,8 @@ def placement_sets(storage: Storage) -> list[Any]:
 
 
 def test_ranks_compile_the_example_as_one_process_does(tmp_path: Path) -> None:
-    ranks = (str(mpiexec()), "-n", "3", sys.executable)
-    together, printed = compiled(tmp_path / "together", *ranks, *COMPILE)
+    ranks = (str(mpiexec()), "-n", "3")
+    together, printed = compiled(tmp_path / "together", *ranks, *as_rank(*COMPILE))
     alone, _ = compiled(tmp_path / "alone", *as_rank(*COMPILE))
     found, expected = contents(together), contents(alone)
     assert expected.keys() == found.keys()
