@@ -60,9 +60,12 @@ def begin(task: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    with suppress(ImportError):
+    try:
         # What a process was forked with is not its own to end.
         import_module("mpi4py").rc.finalize = False
+    except ImportError:
+        # BSB asks for it at each call, and would search all folders again.
+        sys.modules["mpi4py"] = None  # type: ignore[assignment]
     for name in IMPORTED:
         with suppress(ImportError):
             import_module(name)
