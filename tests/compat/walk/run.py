@@ -117,7 +117,7 @@ def check_that_ids_are_unique() -> None:
 def write_outcomes(engine: str, path: str) -> None:
     """Walk in the current folder."""
     check_that_ids_are_unique()
-    Path(path).write_text(json.dumps(outcomes(engine), indent=1), encoding="utf-8")
+    Path(path).write_text(json.dumps(outcomes(engine)), encoding="utf-8")
 
 
 if __name__ == "__main__":

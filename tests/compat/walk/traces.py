@@ -20,6 +20,7 @@ import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5o, h5s
 
 WITHOUT_MEANING = {"revision", "created_at", "morphology_hashes", "bsb_provenance", "state_id"}
+WITHOUT_MEANING_IN_HDF5 = {name.encode() for name in WITHOUT_MEANING}
 EVERYTHING = "everything"
 # Groups of sets, each of which is a part, by the names that they have in either layout.
 SETS_OF = ("placement", "connectivity")
@@ -95,7 +96,7 @@ def _in_file(path: Path) -> Content:
 def _look_at(where: Where, node: Any, found: list[tuple[Where, bytes]]) -> None:
     for index in range(h5a.get_num_attrs(node)):
         attribute = h5a.open(node, index=index)
-        if (name := attribute.name).decode() not in WITHOUT_MEANING:
+        if (name := attribute.name) not in WITHOUT_MEANING_IN_HDF5:
             found.append((where, name + _values(attribute)))
     if isinstance(node, h5d.DatasetID):
         found.append((where, _values(node, h5s.ALL, h5s.ALL)))
@@ -106,9 +107,10 @@ def _look_at(where: Where, node: Any, found: list[tuple[Where, bytes]]) -> None:
 
 
 def _values(node: Any, *spaces: Any) -> bytes:
-    if node.get_space().get_simple_extent_type() == h5s.NULL:
+    space = node.get_space()
+    if space.get_simple_extent_type() == h5s.NULL:
         return b"null"
-    values = np.empty(node.shape, node.dtype)
+    values = np.empty(space.get_simple_extent_dims(), node.dtype)
     node.read(*spaces, values)
     return _bytes(values)
 

@@ -201,8 +201,10 @@ class Worlds:
         return World(self.engine_name, root)
 
     def drop(self, world: World) -> None:
-        for root in Path().glob(f"{Path(world.root).stem}*"):
-            shutil.rmtree(root) if root.is_dir() else root.unlink()
+        stem = Path(world.root).stem
+        for each in list(os.scandir()):
+            if each.name.startswith(stem):
+                shutil.rmtree(each) if each.is_dir() else os.unlink(each)
 
 
 def configuration(world: World) -> Configuration:
