@@ -26,7 +26,7 @@ from ..core.layouts.columnar.staged import StagedCall, can_stage, replay, target
 from ..core.layouts.pending import Targets
 from ..core.layouts.protocols import NetworkReader
 from ..core.provenance import WriterInfo, stamp
-from ..errors import CorruptNetworkError, StorageError
+from ..errors import CorruptNetworkError, StorageError, StoreAccessError
 from ..platform import Forks, after_fork_in_child
 from ..ports.call_log import CallLog, HeldLog, Mark, Position, Publication
 from ..ports.store import ReadSession, ReadsWithoutLock, WriteSession
@@ -99,6 +99,7 @@ class Staging:
         """Whether calls are staged here; they are carried out in any case."""
         self.contention: Contention | None = None
         """Decides whether they are; None if that is decided once for all."""
+        self._is_refused = False
         self._mutex, self._forks = threading.Lock(), Forks.count
         self._known: KnownState | None = None
         # Of which mark calls were seen, up to where, and for which sets.
@@ -224,12 +225,18 @@ class Staging:
                 known = self._known
                 forms = known.forms if known is not None and known.position == position else ()
                 return KnownState(position, {*forms, call.form})
-            sessions.fold(Folding.BEGIN)
+            try:
+                sessions.fold(Folding.BEGIN)
+            except StoreAccessError:
+                # The file may be writable where no other one can be made.
+                self._is_refused, self.shares = True, False
+                return None
         return None
 
     def _keeps_calls(self, network: NetworkReader) -> bool:
-        """Whether the layout has a place for the mark of a log, which nobody misses."""
-        return network.layout == ColumnarNetwork.layout and self._log.is_found_by_all
+        """Whether the layout has a place for the mark of a log, which can be made and found."""
+        can_keep = network.layout == ColumnarNetwork.layout and not self._is_refused
+        return can_keep and self._log.is_found_by_all
 
     def _publish(self, position: Position, call: StagedCall, sessions: CallSessions) -> Publication:
         title, rows = call.encode()

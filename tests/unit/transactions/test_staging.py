@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import h5py
 import pytest
 from bsb import Storage
 
+from bsb_hdf5.adapters.hdf5 import call_log
 from bsb_hdf5.adapters.hdf5.call_log import Hdf5CallLog
 from bsb_hdf5.adapters.hdf5.store import Hdf5Store
 from bsb_hdf5.engines.hdf5 import HiddenRowsWarning
@@ -130,6 +132,20 @@ def test_a_log_ends_once_its_file_has_another_name(root: Path, tmp_path: Path) -
     add(storage, 0, 1)
     assert not log_of(root).exists()
     assert 15 == len(sets(Storage("hdf5", str(link)))[0])
+
+
+def test_calls_are_made_at_once_where_no_log_can_be_made(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str, *_: object) -> int:
+        raise PermissionError(errno.EACCES, "no", path)
+
+    monkeypatch.setattr(call_log, "open_own", refuse)
+    storage = shared(root)
+    for turn in range(2):
+        add(storage, 0, turn)
+    assert not storage._engine.sessions.shares
+    assert 15 == len(sets(Storage("hdf5", str(root)))[0])
 
 
 @pytest.mark.parametrize(("most", "logged"), [(50, False), (1000, True)])
