@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bsb_hdf5.cli.running import main
-from tests.unit.queries.networks import Sample, new_storage, random_network
+from tests.unit.queries.networks import Sample, copied_network
 
 
 class Outcome:
@@ -51,7 +51,7 @@ def layout(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def network(tmp_path: Path, layout: str) -> Sample:
     """A network in a file."""
-    return random_network(new_storage(layout, tmp_path), 1)
+    return copied_network(layout, tmp_path, 1)
 
 
 @pytest.fixture

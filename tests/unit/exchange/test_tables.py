@@ -21,13 +21,13 @@ from bsb_hdf5.errors import CorruptNetworkError, InputError, StoreExistsError, S
 from bsb_hdf5.exchange.csv_tables import CsvFormat
 from bsb_hdf5.queries import to_frame
 from bsb_hdf5.testing.network_samples import CHUNK_SIZE, cell_type
-from tests.unit.queries.networks import ENGINES, TAGS, TYPES, Sample, new_storage, random_network
+from tests.unit.queries.networks import ENGINES, TAGS, TYPES, Sample, copied_network, new_storage
 
 
 @pytest.fixture(params=ENGINES)
 def sample(request: pytest.FixtureRequest, tmp_path: Path) -> Sample:
     """A network with additional data in one of its chunks."""
-    sample = random_network(new_storage(request.param, tmp_path), 1)
+    sample = copied_network(request.param, tmp_path, 1)
     cells = sample.storage.require_placement_set(cell_type("a/b"))
     for x, count in ((0, 2), (5, 1)):
         cells.append_data(Chunk((x, 0, 0), CHUNK_SIZE), np.ones((count, 3)) / 3)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import tempfile
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +148,26 @@ def random_network(storage: Storage, seed: int) -> Sample:
         for tag, types in TAGS.items():
             sample.connections[tag] = _connect(sample, tag, types, random)
     return sample
+
+
+def copied_network(engine: str, folder: Path, seed: int) -> Sample:
+    """A random network on an engine; the file of a layout is made once, and copied."""
+    if engine not in ("classic", "columnar"):
+        return random_network(new_storage(engine, folder), seed)
+    content, sample = _in_a_file(engine, seed)
+    (folder / f"{engine}.hdf5").write_bytes(content)
+    return Sample(
+        new_storage(engine, folder),
+        {name: [*cells] for name, cells in sample.cells.items()},
+        {tag: [*ends] for tag, ends in sample.connections.items()},
+    )
+
+
+@cache
+def _in_a_file(layout: str, seed: int) -> tuple[bytes, Sample]:
+    with tempfile.TemporaryDirectory() as folder:
+        sample = random_network(new_storage(layout, Path(folder)), seed)
+        return Path(sample.storage.root).read_bytes(), sample
 
 
 def _chunk(index: int) -> Chunk:

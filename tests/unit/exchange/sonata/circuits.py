@@ -8,7 +8,7 @@ import numpy as np
 from bsb import Chunk, MorphologySet, RotationSet, Storage
 
 from bsb_hdf5.testing.network_samples import CHUNK_SIZE, SHAPES, cell_type, morphology_of
-from tests.unit.queries.networks import Sample, new_storage, random_network
+from tests.unit.queries.networks import Sample, copied_network
 
 NAMES = dict(zip(SHAPES, ("a/b", "é 1.5", "labelled", "nul%2F"), strict=True))
 """Names of morphologies, by shape: some that no file can have."""
@@ -16,7 +16,7 @@ NAMES = dict(zip(SHAPES, ("a/b", "é 1.5", "labelled", "nul%2F"), strict=True))
 
 def full_network(engine: str, folder: Path, seed: int = 1) -> Sample:
     """Random cells, labels and connections; cells with morphologies, rotations and data."""
-    sample = random_network(new_storage(engine, folder), seed)
+    sample = copied_network(engine, folder, seed)
     storage = sample.storage
     for shape, name in NAMES.items():
         storage.morphologies.save(name, morphology_of(shape))
