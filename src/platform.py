@@ -402,12 +402,12 @@ def sync_folder(folder: str) -> None:
         os.close(descriptor)
 
 
-def set_modification_time(descriptor: int, nanoseconds: int) -> bool:
-    """Set the time of modification of an open file; returns whether that is supported."""
+def set_times(descriptor: int, accessed: int, modified: int) -> bool:
+    """Set the times of an open file, in ns; returns whether that is supported."""
     if os.utime not in os.supports_fd:
         return False
     try:
-        os.utime(descriptor, ns=(os.fstat(descriptor).st_atime_ns, nanoseconds))
+        os.utime(descriptor, ns=(accessed, modified))
     except OSError:
         return False
     return True

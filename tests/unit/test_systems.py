@@ -171,10 +171,10 @@ def test_only_a_folder_is_synced_as_one(tmp_path: Path) -> None:
 def test_a_system_without_times_of_open_files_says_so(
     twice: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not platform.set_modification_time(-1, 5)
+    assert not platform.set_times(-1, 5, 5)
     monkeypatch.setattr(os, "supports_fd", set())
     before = os.fstat(twice[0]).st_mtime_ns
-    assert not platform.set_modification_time(twice[0], 5)
+    assert not platform.set_times(twice[0], 5, 5)
     assert before == os.fstat(twice[0]).st_mtime_ns
 
 

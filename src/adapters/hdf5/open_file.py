@@ -18,7 +18,7 @@ from ...errors import (
     StorageError,
     StoreError,
 )
-from ...platform import set_modification_time, unlock
+from ...platform import set_times, unlock
 from ..files.locking import close_file
 from .arrays import PIECE_SLOTS
 from .atomic.atomic_file import AtomicFile
@@ -281,8 +281,9 @@ def _give_new_stamp(descriptor: int) -> tuple[Stamp, Stamp | None]:
     :returns: what identifies its state from now on; the second is None if the system or the
         filesystem does not support this.
     """
-    now = max(time.time_ns(), os.fstat(descriptor).st_mtime_ns + 1)
-    is_set = set_modification_time(descriptor, now)
+    before = os.fstat(descriptor)
+    now = max(time.time_ns(), before.st_mtime_ns + 1)
+    is_set = set_times(descriptor, before.st_atime_ns, now)
     stamp = _stamp(descriptor)
     return stamp, stamp if is_set and stamp[-2] == now else None
 

@@ -37,6 +37,7 @@ _TAIL = _TRAILER.size + _CHECKSUM.size
 # The most bytes of an entry. Sparse files can seem large at no cost, so at most this many bytes are
 # read for each entry; entries themselves can't be zeros.
 _MOST_OF_ENTRY = 1024
+_FEW_ENTRIES = 8
 # Entries that are read at a time, and bytes that are written at a time.
 _MOST_ENTRIES = 1 << 16
 _MOST_AT_ONCE = 1 << 22
@@ -157,11 +158,15 @@ class StoredJournal(Journal):
 
 def _add_entries(numbers: list[int], start: int, size: int) -> None:
     """Add where the entries of a piece begin, and how many bytes each has."""
-    if size > _MOST_OF_ENTRY:
+    if size > _MOST_OF_ENTRY * _FEW_ENTRIES:
         lows = range(start, start + size - _MOST_OF_ENTRY, _MOST_OF_ENTRY)
         numbers.extend(chain.from_iterable(zip(lows, repeat(_MOST_OF_ENTRY))))
         done = len(lows) * _MOST_OF_ENTRY
         start, size = start + done, size - done
+    # perf: append 50 cells; a loop over a few is faster than those of Python over many.
+    while size > _MOST_OF_ENTRY:
+        numbers += (start, _MOST_OF_ENTRY)
+        start, size = start + _MOST_OF_ENTRY, size - _MOST_OF_ENTRY
     numbers += (start, size)
 
 
